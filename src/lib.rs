@@ -1,0 +1,6 @@
+//! Record RTSP sessions, study the captures.
+
+pub mod rtp;
+pub mod rtsp;
+pub mod time;
+pub mod trace;

@@ -1,0 +1,8 @@
+//! Bytes to RTP and RTCP fields (RFC 3550), without a socket or a clock: views over the bytes, nothing copied.
+//!
+//! What is malformed comes back as an error that says where; what is merely odd is read as far as it goes.
+
+pub mod packet;
+pub mod payload_type;
+pub mod rtcp;
+pub mod unwrap;

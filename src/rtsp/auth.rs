@@ -1,0 +1,473 @@
+//! Logging in: from the challenges of a 401 response to the `Authorization` value of the next request (RFC 7235; Basic,
+//! RFC 7617; Digest, RFC 7616 and the older forms of RFC 2617 and 2069). And hiding such values in what is kept.
+//!
+//! The digests are http-auth's; its parser is strict, so challenges are taken apart here, as cameras write them.
+
+use std::borrow::Cow;
+
+use http_auth::digest::{Algorithm, DigestClient, Qop};
+use http_auth::{ChallengeRef, ParamValue, PasswordParams};
+
+use super::url::Credentials;
+
+/// Why there is no `Authorization` value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// None of the challenges can be answered.
+    #[error("the server offers no login that is supported (Digest or Basic), but {offered}")]
+    Unsupported {
+        /// The schemes offered, each with what is wrong with it, or `nothing`.
+        offered: String,
+    },
+    /// The challenge or the URL holds what can't be written into an answer.
+    #[error("can't answer the server's challenge: {0}")]
+    Unanswerable(String),
+}
+
+/// Answers a server's challenge for as long as its nonce is good, and counts the answers.
+#[derive(Debug)]
+pub struct Authenticator {
+    scheme: Scheme,
+}
+
+#[derive(Debug)]
+enum Scheme {
+    Basic,
+    Digest(DigestClient),
+}
+
+impl Authenticator {
+    /// Takes the strongest challenge out of the values of all `WWW-Authenticate` headers of a response: Digest with
+    /// SHA-2 over Digest with MD5 over Basic, of equals the first.
+    ///
+    /// # Errors
+    /// Where none is supported; the error names those offered.
+    pub fn from_challenges<'a>(challenges: impl Iterator<Item = &'a str>) -> Result<Self, AuthError> {
+        let mut best: Option<Scheme> = None;
+        let mut rejected = Vec::new();
+        for challenge in challenges.flat_map(read_challenges).take(MAX_CHALLENGES) {
+            match Scheme::new(&challenge) {
+                Ok(scheme) if best.as_ref().is_none_or(|best| scheme.strength() > best.strength()) => {
+                    best = Some(scheme);
+                }
+                Ok(_) => {}
+                Err(reason) => rejected.push(reason),
+            }
+        }
+        let offered = if rejected.is_empty() { "nothing".to_owned() } else { rejected.join(", ") };
+        best.map(|scheme| Self { scheme }).ok_or(AuthError::Unsupported { offered })
+    }
+
+    /// The value of the `Authorization` header for one request. `uri` is the URL of the request line, byte for byte.
+    ///
+    /// # Errors
+    /// Where `uri` or the server's realm can't stand in a quoted string, as what is not ASCII.
+    pub fn authorization(&mut self, credentials: &Credentials, method: &str, uri: &str) -> Result<String, AuthError> {
+        let Credentials { user, password } = credentials;
+        match &mut self.scheme {
+            Scheme::Basic => Ok(http_auth::basic::encode_credentials(user, password)),
+            Scheme::Digest(client) => {
+                // With a body known, auth-int would be preferred, which few servers get right.
+                let body = if client.qop() & Qop::Auth { None } else { Some(&[][..]) };
+                let params = PasswordParams { username: user, password, uri, method, body };
+                let answer = client.respond(&params).map_err(AuthError::Unanswerable)?;
+                Ok(with_algorithm(answer, client))
+            }
+        }
+    }
+
+    /// What was chosen, such as `Digest MD5`.
+    pub fn scheme_name(&self) -> &'static str {
+        match &self.scheme {
+            Scheme::Basic => "Basic",
+            Scheme::Digest(client) => match client.algorithm() {
+                Algorithm::Sha256 => "Digest SHA-256",
+                Algorithm::Sha512Trunc256 => "Digest SHA-512-256",
+                _ => "Digest MD5",
+            },
+        }
+    }
+}
+
+/// Without qop, http-auth leaves the algorithm out, as RFC 2069 has none. `MediaMTX` takes that for MD5.
+fn with_algorithm(answer: String, client: &DigestClient) -> String {
+    match client.algorithm() {
+        Algorithm::Sha256 if client.rfc2069_compat() => format!("{answer}, algorithm=SHA-256"),
+        Algorithm::Sha512Trunc256 if client.rfc2069_compat() => format!("{answer}, algorithm=SHA-512-256"),
+        _ => answer,
+    }
+}
+
+impl Scheme {
+    /// What answers a challenge, or its scheme and why it can't be answered.
+    fn new(challenge: &Challenge<'_>) -> Result<Self, String> {
+        let name = challenge.scheme;
+        if name.eq_ignore_ascii_case("Basic") {
+            Ok(Self::Basic)
+        } else if name.eq_ignore_ascii_case("Digest") {
+            challenge.digest_client().map(Self::Digest).map_err(|reason| format!("{name} ({reason})"))
+        } else {
+            Err(name.escape_debug().take(MAX_NAME).collect())
+        }
+    }
+
+    fn strength(&self) -> u8 {
+        match self {
+            Self::Basic => 0,
+            Self::Digest(client) => match client.algorithm() {
+                Algorithm::Sha512Trunc256 => 3,
+                Algorithm::Sha256 => 2,
+                _ => 1,
+            },
+        }
+    }
+}
+
+/// Whether a challenge says `stale=true`: the password was right, the nonce is used up (RFC 7616, section 3.3).
+pub fn is_stale<'a>(challenges: impl Iterator<Item = &'a str>) -> bool {
+    let is_true = |value: &str| value.eq_ignore_ascii_case("true");
+    challenges.flat_map(read_challenges).any(|challenge| challenge.param("stale").is_some_and(is_true))
+}
+
+/// Challenges looked at in one response.
+const MAX_CHALLENGES: usize = 16;
+/// Parameters looked at in one challenge.
+const MAX_PARAMS: usize = 32;
+/// Characters of an unknown scheme's name that an error repeats.
+const MAX_NAME: usize = 32;
+
+/// A scheme and its parameters; the values without quotes, `"` and `\` in them escaped.
+struct Challenge<'a> {
+    scheme: &'a str,
+    params: Vec<(&'a str, Cow<'a, str>)>,
+}
+
+impl<'a> Challenge<'a> {
+    fn param(&self, name: &str) -> Option<&str> {
+        self.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_ref())
+    }
+
+    /// Keeps the first of each name; http-auth refuses repeated ones.
+    fn push(&mut self, name: &'a str, value: Cow<'a, str>) {
+        if self.params.len() < MAX_PARAMS && self.param(name).is_none() {
+            self.params.push((name, value));
+        }
+    }
+
+    /// Empty parameters are left out, and what http-auth couldn't take; it says what it lacks.
+    fn digest_client(&self) -> Result<DigestClient, String> {
+        let mut challenge = ChallengeRef::new(self.scheme);
+        for (name, value) in &self.params {
+            let is_algorithm = name.eq_ignore_ascii_case("algorithm");
+            let is_optional = is_algorithm || name.eq_ignore_ascii_case("qop");
+            let value = if is_algorithm { algorithm_name(value) } else { value };
+            match ParamValue::try_from_escaped(value) {
+                Ok(value) if !is_optional || value.unescaped_len() != 0 => challenge.params.push((name, value)),
+                _ => {}
+            }
+        }
+        DigestClient::try_from(&challenge)
+    }
+}
+
+/// The registered spelling, for `md5`, `SHA256` and such.
+fn algorithm_name(given: &str) -> &str {
+    const NAMES: [&str; 6] = ["MD5", "MD5-sess", "SHA-256", "SHA-256-sess", "SHA-512-256", "SHA-512-256-sess"];
+    let letters = |name: &str| name.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_lowercase()).collect();
+    let wanted: Vec<u8> = letters(given);
+    NAMES.into_iter().find(|name| letters(name) == wanted).unwrap_or(given)
+}
+
+/// Takes a header value apart: `SCHEME NAME=VALUE, NAME="VALUE", SCHEME ...`. A word that no `=` follows is a scheme.
+/// Commas may be missing or too many, values with spaces unquoted.
+fn read_challenges(value: &str) -> Vec<Challenge<'_>> {
+    let mut challenges: Vec<Challenge<'_>> = Vec::new();
+    let mut rest = value;
+    loop {
+        rest = rest.trim_start_matches(ends_word);
+        let (word, after) = rest.split_at_checked(rest.find(ends_word).unwrap_or(rest.len())).unwrap_or((rest, ""));
+        let after = after.trim_start();
+        if word.is_empty() {
+            return challenges;
+        } else if let Some(after) = after.strip_prefix('=') {
+            let (value, after) = read_value(after.trim_start());
+            if let Some(challenge) = challenges.last_mut() {
+                challenge.push(word, value);
+            }
+            rest = after;
+        } else {
+            // The second of `qop=auth,auth-int` is none.
+            if challenges.len() < MAX_CHALLENGES && !word.eq_ignore_ascii_case("auth-int") {
+                challenges.push(Challenge { scheme: word, params: Vec::new() });
+            }
+            rest = after;
+        }
+    }
+}
+
+fn ends_word(c: char) -> bool {
+    c.is_whitespace() || matches!(c, ',' | '=' | '"')
+}
+
+/// A value in its escaped form, and what follows. Unquoted, it goes up to the comma.
+fn read_value(text: &str) -> (Cow<'_, str>, &str) {
+    if let Some(quoted) = text.strip_prefix('"') {
+        let (value, after) = quoted.split_at_checked(quoted_len(quoted)).unwrap_or((quoted, ""));
+        return (Cow::Borrowed(value), after.strip_prefix('"').unwrap_or(after));
+    }
+    let (value, after) = text.split_at_checked(text.find(',').unwrap_or(text.len())).unwrap_or((text, ""));
+    let value = value.trim_end();
+    let is_plain = !value.contains(['"', '\\']);
+    let escaped = || Cow::Owned(value.replace('\\', r"\\").replace('"', "\\\""));
+    (if is_plain { Cow::Borrowed(value) } else { escaped() }, after)
+}
+
+/// Bytes up to the closing quote, or all.
+fn quoted_len(text: &str) -> usize {
+    let mut is_escaped = false;
+    let end = text.bytes().position(|byte| {
+        let closes = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        closes
+    });
+    end.unwrap_or(text.len())
+}
+
+/// Overwrites the secret part of each `Authorization` and `Proxy-Authorization` header in an RTSP message's head with
+/// `*`, in place: all that follows the scheme and its space, or all of a value that has no scheme. Folded lines too.
+/// Line ends and the white space that folds a line stay.
+pub fn mask_authorization(head: &mut [u8]) {
+    let mut is_secret = false;
+    for line in head.split_inclusive_mut(|&byte| byte == b'\n') {
+        let len = line.strip_suffix(b"\n").map_or(&*line, |line| line.strip_suffix(b"\r").unwrap_or(line)).len();
+        let line = line.get_mut(..len).unwrap_or_default();
+        let open_len = if line.first().is_some_and(|&byte| is_blank(byte)) {
+            blanks(line)
+        } else {
+            let name_len = line.iter().position(|&byte| byte == b':');
+            is_secret = name_len.and_then(|len| line.get(..len)).is_some_and(is_authorization);
+            name_len.map_or(0, |len| len + 1 + line.get(len + 1..).map_or(0, public_len))
+        };
+        if let Some(secret) = line.get_mut(open_len..).filter(|_| is_secret) {
+            secret.fill(b'*');
+        }
+    }
+}
+
+fn is_authorization(name: &[u8]) -> bool {
+    let name = name.trim_ascii();
+    name.eq_ignore_ascii_case(b"authorization") || name.eq_ignore_ascii_case(b"proxy-authorization")
+}
+
+/// Bytes at the beginning of a header's value that may be seen: white space, the scheme, and one space.
+fn public_len(value: &[u8]) -> usize {
+    let before = blanks(value);
+    let word = value.get(before..).unwrap_or_default();
+    let word_len = word.iter().position(|&byte| is_blank(byte)).unwrap_or(word.len());
+    let (word, after) = word.split_at_checked(word_len).unwrap_or((word, &[]));
+    // Alone on its line a word is a token, unless it is one of the schemes, whose rest is folded or missing.
+    let is_known = [&b"basic"[..], b"digest"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme));
+    let is_word = word_len <= MAX_NAME && word.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+    let has_rest = !after.trim_ascii().is_empty();
+    if is_known || is_word && has_rest { before + word_len + usize::from(!after.is_empty()) } else { before }
+}
+
+fn blanks(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|&&byte| is_blank(byte)).count()
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn credentials(user: &str, password: &str) -> Credentials {
+        Credentials { user: user.to_owned(), password: password.to_owned() }
+    }
+
+    fn answer(challenges: &[&str], user: &str, password: &str, method: &str, uri: &str) -> String {
+        let mut authenticator = Authenticator::from_challenges(challenges.iter().copied()).unwrap();
+        authenticator.authorization(&credentials(user, password), method, uri).unwrap()
+    }
+
+    fn scheme(challenges: &[&str]) -> &'static str {
+        Authenticator::from_challenges(challenges.iter().copied()).unwrap().scheme_name()
+    }
+
+    /// The response that RFC examples give for their cnonce.
+    fn rfc_response(challenge: &str, password: &str, cnonce: &str) -> String {
+        let authenticator = Authenticator::from_challenges([challenge].into_iter()).unwrap();
+        let Scheme::Digest(mut client) = authenticator.scheme else { panic!("Basic") };
+        let params = PasswordParams { username: "Mufasa", password, uri: "/dir/index.html", method: "GET", body: None };
+        let answer = client.respond_with_testing_cnonce(&params, cnonce).unwrap();
+        read_challenges(&answer)[0].param("response").unwrap().to_owned()
+    }
+
+    #[test]
+    fn answers_real_servers() {
+        for (challenges, uri, response) in [
+            (
+                // Darwin Streaming Server 6.0.3
+                &[r#"Digest realm="Streaming Server", nonce="b6e2d4b69aa21558e391c0861ad0b9bf""#][..],
+                "rtsp://127.0.0.1:5541/secure/sample_h264_100kbit.mp4",
+                "829227bed02e6ad0a348929014886f62",
+            ),
+            (
+                &[r#"Digest realm="GStreamer RTSP Server", nonce="07cac2e5ef5286fd""#],
+                "rtsp://127.0.0.1:8556/av",
+                "2196aea31301b651aae304057c98a3f1",
+            ),
+            (
+                // MediaMTX quotes the algorithm.
+                &[
+                    r#"Basic realm="ipcam""#,
+                    r#"Digest realm="ipcam", nonce="8798c76d183bd4b54f97a8003321909f", algorithm="MD5""#,
+                ],
+                "rtsp://127.0.0.1:8604/secret",
+                "da2717d033fc16bf750cd49e6745a795",
+            ),
+            (
+                &[r#"Digest realm="LIVE555 Streaming Media", nonce="c6588da7d6360e6452794e1728b6e0f6""#],
+                "rtsp://127.0.0.1:8575/h264_aac.mkv",
+                "f8dc407b79af363e27b6321a3a523c23",
+            ),
+        ] {
+            let value = answer(challenges, "user", "password", "DESCRIBE", uri);
+            assert!(value.contains(&format!(r#"response="{response}""#)), "{value}");
+            assert!(value.contains(&format!(r#"uri="{uri}""#)), "{value}");
+            assert!(!value.contains("cnonce"), "{value}");
+        }
+    }
+
+    #[test]
+    fn answers_the_examples_of_the_rfcs() {
+        // RFC 2617, section 3.5
+        let md5 = r#"Digest realm="testrealm@host.com", qop="auth,auth-int",
+            nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", opaque="5ccc069c403ebaf9f0171e9517f40e41""#;
+        assert_eq!(rfc_response(md5, "Circle Of Life", "0a4f113b"), "6629fae49393a05397450978507c4ef1");
+        // RFC 7616, section 3.9.1
+        let sha256 = r#"Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=SHA-256,
+            nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS""#;
+        let cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
+        assert_eq!(
+            rfc_response(sha256, "Circle of Life", cnonce),
+            "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"
+        );
+        let md5 = sha256.replace("SHA-256", "MD5");
+        assert_eq!(rfc_response(&md5, "Circle of Life", cnonce), "8ca523f5e9506fed4657c9700eebdbec");
+        // RFC 7617, sections 2 and 2.1
+        let basic = ["Basic realm=\"WallyWorld\""];
+        assert_eq!(answer(&basic, "Aladdin", "open sesame", "", ""), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert_eq!(answer(&basic, "test", "123\u{a3}", "", ""), "Basic dGVzdDoxMjPCow==");
+    }
+
+    #[test]
+    fn counts_the_answers_and_echoes_opaque() {
+        let challenge = r#"Digest realm="r", nonce="n", qop="auth", opaque="o""#;
+        let mut authenticator = Authenticator::from_challenges([challenge].into_iter()).unwrap();
+        for count in ["nc=00000001", "nc=00000002"] {
+            let value = authenticator.authorization(&credentials("u", "p"), "PLAY", "rtsp://h/").unwrap();
+            assert!(value.contains(count) && value.contains(r#"opaque="o""#), "{value}");
+        }
+        let value = answer(&[r#"Digest realm="r", nonce="n", algorithm="SHA-256""#], "u", "p", "PLAY", "*");
+        assert!(value.ends_with(", algorithm=SHA-256"), "{value}");
+        assert!(
+            answer(&[r#"Digest realm="r", nonce="n", qop=auth-int"#], "u", "p", "PLAY", "*").contains("qop=auth-int")
+        );
+    }
+
+    #[test]
+    fn takes_the_strongest() {
+        let (basic, md5) = (r#"Basic realm="r""#, r#"Digest realm="r", nonce="n""#);
+        let sha256 = r#"Digest realm="r", nonce="n", algorithm=SHA-256"#;
+        assert_eq!(scheme(&[basic, sha256, md5]), "Digest SHA-256");
+        assert_eq!(scheme(&[md5, basic]), "Digest MD5");
+        assert_eq!(scheme(&[&[basic, md5, sha256].join(", ")]), "Digest SHA-256");
+        assert_eq!(scheme(&["NTLM", "Digest realm=\"r\"", "basic"]), "Basic");
+    }
+
+    #[test]
+    fn names_what_it_cannot_answer() {
+        let error = |challenges: &[&str]| Authenticator::from_challenges(challenges.iter().copied()).unwrap_err();
+        let text = error(&["NTLM, Digest realm=\"r\", nonce=\"n\", algorithm=X", "Digest realm=\"r\""]).to_string();
+        assert!(
+            text.ends_with(r#"but NTLM, Digest (unknown algorithm "X"), Digest (missing required parameter nonce)"#),
+            "{text}"
+        );
+        assert!(error(&[]).to_string().ends_with("but nothing"));
+        let mut digest = Authenticator::from_challenges([r#"Digest realm="r", nonce="n""#].into_iter()).unwrap();
+        let answer = digest.authorization(&credentials("u", "secret"), "PLAY", "rtsp://h/é").unwrap_err();
+        assert!(!answer.to_string().contains("secret"), "{answer}");
+    }
+
+    #[test]
+    fn reads_what_cameras_send() {
+        let plain = answer(&[r#"Digest realm="IP Camera(12345)", nonce="abc""#], "u", "p", "PLAY", "*");
+        for odd in [
+            "Digest realm=IP Camera(12345) , nonce=abc",
+            r#"digest realm="IP Camera(12345)",nonce="abc",stale="FALSE","#,
+            r#"Digest  realm = "IP Camera(12345)" nonce="abc" , algorithm = "md5", qop="", opaque="""#,
+            r#"Digest realm="IP Camera(12345)", nonce="abc", nonce="def", algorithm="#,
+            "Digest\trealm=\"IP Camera(12345)\",,  nonce=\"abc",
+        ] {
+            assert_eq!(answer(&[odd], "u", "p", "PLAY", "*"), plain, "{odd}");
+        }
+        assert_eq!(scheme(&["Digest realm=r, qop=auth,auth-int, nonce=n, algorithm=sha256"]), "Digest SHA-256");
+        assert!(answer(&[r#"Digest realm=a"b\c, nonce=n"#], "u", "p", "PLAY", "*").contains(r#"realm="a\"b\\c""#));
+        assert!(answer(&[r#"Digest realm="a\"b", nonce=n"#], "u", "p", "PLAY", "*").contains(r#"realm="a\"b""#));
+    }
+
+    #[test]
+    fn sees_stale_nonces() {
+        let is_stale = |value| is_stale([r#"Basic realm="r""#, value].into_iter());
+        assert!(is_stale(r#"Digest realm="r", nonce="n", stale=true"#));
+        assert!(is_stale(r#"Digest realm="r", nonce="n",Stale="TRUE""#));
+        assert!(!is_stale(r#"Digest realm="stale=true", nonce="n", stale=false"#));
+    }
+
+    #[test]
+    fn masks_authorizations_and_nothing_else() {
+        for (head, masked) in [
+            (
+                "PLAY * RTSP/1.0\r\nAuthorization: Basic dXNlcjpwYXNzd29yZA==\r\nCSeq: 1\r\n\r\n",
+                "PLAY * RTSP/1.0\r\nAuthorization: Basic ********************\r\nCSeq: 1\r\n\r\n",
+            ),
+            ("AUTHORIZATION :digest  a=\"b\",\n\tc=d\n\ne f", "AUTHORIZATION :digest *******\n\t***\n\ne f"),
+            ("proxy-authorization:  dXNlcg==\nX: y", "proxy-authorization:  ********\nX: y"),
+            ("Authorization: dXNlcg\r\n", "Authorization: ******\r\n"),
+            ("Authorization: user:secret word\r\n", "Authorization: ****************\r\n"),
+            ("Authorization: Digest\r\n  a=b\r\nX: y", "Authorization: Digest\r\n  ***\r\nX: y"),
+            ("Authorization: Basic ab", "Authorization: Basic **"),
+            ("WWW-Authenticate: Basic realm=\"r\"\r\n a\r\n", "WWW-Authenticate: Basic realm=\"r\"\r\n a\r\n"),
+        ] {
+            let mut bytes = head.as_bytes().to_vec();
+            mask_authorization(&mut bytes);
+            assert_eq!(String::from_utf8(bytes).unwrap(), masked);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in r#"([Dd]igest|Basic|realm|nonce|algorithm|qop|stale|[=," \\é]|"a"|MD5|auth){0,30}"#) {
+            let _ = is_stale([text.as_str()].into_iter());
+            if let Ok(mut authenticator) = Authenticator::from_challenges([text.as_str()].into_iter()) {
+                let _ = authenticator.authorization(&credentials(&text, &text), &text, &text);
+            }
+        }
+
+        #[test]
+        fn masking_keeps_lengths_and_line_ends(mut bytes: Vec<u8>, value in "[ -~\t]{0,40}") {
+            mask_authorization(&mut bytes);
+            let head = format!("Authorization:{value}\r\nCSeq: 1\r\n");
+            let mut masked = head.clone().into_bytes();
+            mask_authorization(&mut masked);
+            prop_assert_eq!(masked.len(), head.len());
+            prop_assert!(masked.ends_with(b"\r\nCSeq: 1\r\n") && masked.starts_with(b"Authorization:"));
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Decides what the next bytes of an RTSP connection are: where a PDU starts and ends, and where one may start
+//! again after the place was lost. Holds no bytes; [`super::demux`] does.
+
+use memchr::memchr;
+
+use crate::rtsp::channels::ChannelSet;
+use crate::rtsp::demux::{FRAME_HEADER, MAX_BODY, MAX_HEAD};
+use crate::rtsp::message::Message;
+use crate::rtsp::start_line::{Recognition, recognise, recognise_token};
+
+/// Shortest payload believed when the place of the next frame was lost: an RTCP header and an SSRC.
+const MIN_PLAUSIBLE_PAYLOAD: usize = 8;
+
+/// What is known of the place in the stream.
+#[derive(Debug, Default)]
+pub(super) struct Framer {
+    state: State,
+    /// How far the pending bytes were searched for the end of a head.
+    scanned: usize,
+    /// Channels of the frames seen so far.
+    channels: ChannelSet,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// A PDU starts here.
+    #[default]
+    Sync,
+    /// So many bytes belong to a PDU whose front part is gone; then one starts.
+    Torn(u64),
+    /// Looking for a place where one starts.
+    Lost,
+}
+
+/// What the pending bytes begin with.
+pub(super) enum Step {
+    Take(usize, Kind),
+    Need(Need),
+}
+
+pub(super) enum Need {
+    /// So many bytes in all.
+    Bytes(usize),
+    /// Up to the next line feed.
+    Line,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    /// Length of the head; how many bytes of a body too long to hold follow as junk.
+    Message {
+        head: usize,
+        oversize: u64,
+    },
+    Interleaved {
+        channel: u8,
+    },
+    Junk,
+}
+
+/// An answer that may have to wait for more bytes.
+enum Verdict<T> {
+    Yes(T),
+    No,
+    Undecided(Need),
+}
+
+impl Need {
+    /// How many bytes must be pending before there is anything to decide; 0 where that is not known.
+    pub(super) const fn bytes(&self) -> usize {
+        match self {
+            Self::Bytes(total) => *total,
+            Self::Line => 0,
+        }
+    }
+}
+
+impl Framer {
+    /// One that first has to find a place where a PDU starts.
+    pub(super) fn lost_place() -> Self {
+        Self { state: State::Lost, ..Self::default() }
+    }
+
+    /// Where a gap of `len` bytes right behind the pending ones leads to.
+    pub(super) fn skip(&mut self, pending: &[u8], len: u64) {
+        let missing = match self.state {
+            State::Torn(remaining) => Some(remaining),
+            State::Sync => extent(pending).and_then(|total| total.checked_sub(pending.len() as u64)),
+            State::Lost => None,
+        };
+        self.scanned = 0;
+        self.state = match missing.and_then(|missing| missing.checked_sub(len)) {
+            Some(0) => State::Sync,
+            Some(rest) => State::Torn(rest),
+            None => State::Lost,
+        };
+    }
+
+    /// What `bytes`, all that is pending, begin with. With `closing` no more will come: the answer is never `Need`.
+    pub(super) fn step(&mut self, bytes: &[u8], closing: bool) -> Step {
+        match self.state {
+            State::Torn(remaining) => {
+                let len = usize::try_from(remaining).map_or(bytes.len(), |remaining| remaining.min(bytes.len()));
+                Step::Take(len, Kind::Junk)
+            }
+            State::Sync => self.in_sync(bytes, closing),
+            State::Lost => self.lost(bytes, 0, closing),
+        }
+    }
+
+    /// A PDU starts at the first byte, or the place is lost.
+    fn in_sync(&mut self, bytes: &[u8], closing: bool) -> Step {
+        let verdict = match bytes.first() {
+            Some(b'$') => frame(bytes),
+            Some(b'\r' | b'\n') => return Step::Take(line_ends(bytes), Kind::Junk),
+            _ => self.message(bytes),
+        };
+        match verdict {
+            Verdict::Yes((len, kind)) if len <= bytes.len() => Step::Take(len, kind),
+            Verdict::Undecided(_) | Verdict::Yes(_) if closing => Step::Take(bytes.len(), Kind::Junk),
+            Verdict::Yes((len, _)) => Step::Need(Need::Bytes(len)),
+            Verdict::Undecided(need) => Step::Need(need),
+            Verdict::No => {
+                self.state = State::Lost;
+                self.lost(bytes, 1, closing)
+            }
+        }
+    }
+
+    /// Length and parts of the message at the start of `bytes`.
+    fn message(&mut self, bytes: &[u8]) -> Verdict<(usize, Kind)> {
+        match recognise(bytes) {
+            Recognition::Yes => {}
+            Recognition::No => return Verdict::No,
+            Recognition::NeedLine => return Verdict::Undecided(Need::Line),
+        }
+        let Some(head) = head_end(bytes, &mut self.scanned) else {
+            return if bytes.len() >= MAX_HEAD { Verdict::No } else { Verdict::Undecided(Need::Line) };
+        };
+        if head > MAX_HEAD {
+            return Verdict::No;
+        }
+        let length = Message::new(bytes.get(..head).unwrap_or_default(), &[]).content_length();
+        Verdict::Yes(match usize::try_from(length) {
+            Ok(body) if body <= MAX_BODY => (head + body, Kind::Message { head, oversize: 0 }),
+            _ => (head, Kind::Message { head, oversize: length }),
+        })
+    }
+
+    /// Takes what can't be a PDU as junk, up to the first place at or behind `from` where one may start.
+    fn lost(&mut self, bytes: &[u8], from: usize, closing: bool) -> Step {
+        for at in from..bytes.len() {
+            let rest = bytes.get(at..).unwrap_or_default();
+            match self.plausible(rest, closing) {
+                Verdict::No => {}
+                _ if at > 0 => return Step::Take(at, Kind::Junk),
+                Verdict::Undecided(need) => return Step::Need(need),
+                Verdict::Yes(()) => {
+                    self.state = State::Sync;
+                    return self.in_sync(rest, closing);
+                }
+            }
+        }
+        Step::Take(bytes.len(), Kind::Junk)
+    }
+
+    /// Whether a lost demuxer believes that a PDU starts here: a whole start line, or a `$` with a known channel, a
+    /// plausible length, RTP version 2, and another PDU right behind it.
+    fn plausible(&self, bytes: &[u8], closing: bool) -> Verdict<()> {
+        let verdict = match bytes.first() {
+            Some(b'$') => self.plausible_frame(bytes, closing),
+            Some(b'A'..=b'Z') => match recognise(bytes) {
+                Recognition::Yes => Verdict::Yes(()),
+                Recognition::No => Verdict::No,
+                Recognition::NeedLine => Verdict::Undecided(Need::Line),
+            },
+            _ => Verdict::No,
+        };
+        if closing && matches!(verdict, Verdict::Undecided(_)) { Verdict::No } else { verdict }
+    }
+
+    fn plausible_frame(&self, bytes: &[u8], closing: bool) -> Verdict<()> {
+        let [_, channel, high, low, first, ..] = *bytes else {
+            return Verdict::Undecided(Need::Bytes(FRAME_HEADER + 1));
+        };
+        let len = usize::from(u16::from_be_bytes([high, low]));
+        if !self.channels.plausible(channel) || len < MIN_PLAUSIBLE_PAYLOAD || first >> 6 != 2 {
+            return Verdict::No;
+        }
+        let end = FRAME_HEADER + len;
+        match bytes.get(end..) {
+            None => Verdict::Undecided(Need::Bytes(end + 1)),
+            Some([]) if closing => Verdict::Yes(()),
+            Some([b'$', next, ..]) if !self.channels.plausible(*next) => Verdict::No,
+            Some([b'$', _, ..]) => Verdict::Yes(()),
+            Some([] | [b'$']) => Verdict::Undecided(Need::Bytes(end + 2)),
+            Some(behind) => match recognise_token(behind) {
+                Recognition::Yes => Verdict::Yes(()),
+                Recognition::No => Verdict::No,
+                Recognition::NeedLine => Verdict::Undecided(Need::Bytes(bytes.len() + 1)),
+            },
+        }
+    }
+
+    /// Notes that `len` bytes have been handed over as `kind`.
+    pub(super) fn advance(&mut self, len: usize, kind: Kind) {
+        self.scanned = 0;
+        match (kind, self.state) {
+            (Kind::Interleaved { channel }, _) => self.channels.insert(channel),
+            (Kind::Message { oversize, .. }, _) if oversize > 0 => self.state = State::Torn(oversize),
+            (Kind::Junk, State::Torn(remaining)) if remaining > len as u64 => {
+                self.state = State::Torn(remaining - len as u64);
+            }
+            (Kind::Junk, State::Torn(_)) => self.state = State::Sync,
+            _ => {}
+        }
+    }
+}
+
+/// Length of the frame at the start of `bytes`.
+fn frame(bytes: &[u8]) -> Verdict<(usize, Kind)> {
+    let [_, channel, high, low, ..] = *bytes else {
+        return Verdict::Undecided(Need::Bytes(FRAME_HEADER));
+    };
+    let len = FRAME_HEADER + usize::from(u16::from_be_bytes([high, low]));
+    Verdict::Yes((len, Kind::Interleaved { channel }))
+}
+
+/// How many CR and LF stand at the start: empty lines before a message are allowed (RFC 2326, section 4.1).
+fn line_ends(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
+}
+
+/// Where the empty line ends that ends a head, with CRLF or LF alone. Goes on at `scanned`, and leaves there where
+/// to go on with more bytes.
+fn head_end(bytes: &[u8], scanned: &mut usize) -> Option<usize> {
+    while let Some(at) = memchr(b'\n', bytes.get(*scanned..)?) {
+        let line_end = *scanned + at;
+        match bytes.get(line_end + 1..) {
+            Some([b'\n', ..]) => return Some(line_end + 2),
+            Some([b'\r', b'\n', ..]) => return Some(line_end + 3),
+            Some([] | [b'\r']) => {
+                *scanned = line_end;
+                return None;
+            }
+            _ => *scanned = line_end + 1,
+        }
+    }
+    *scanned = bytes.len();
+    None
+}
+
+/// Length of the PDU that starts here, where its beginning tells.
+fn extent(bytes: &[u8]) -> Option<u64> {
+    if bytes.first() == Some(&b'$') {
+        let Verdict::Yes((len, _)) = frame(bytes) else { return None };
+        return Some(len as u64);
+    }
+    let head = head_end(bytes, &mut 0)?;
+    let length = Message::new(bytes.get(..head)?, &[]).content_length();
+    (head as u64).checked_add(length)
+}

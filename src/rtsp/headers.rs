@@ -1,0 +1,181 @@
+//! The values of the header fields that carry a session (RFC 2326, section 12), read tolerantly.
+
+use std::time::Duration;
+
+/// A session without a timeout parameter lives for 60 s without a sign of its client (RFC 2326, section 12.37).
+pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// One transport specification of a Transport header (RFC 2326, section 12.39).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transport {
+    /// `RTP/AVP`, `RTP/AVP/TCP`… as written.
+    pub protocol: String,
+    /// `multicast` stands in it.
+    pub multicast: bool,
+    /// Channels for RTP and RTCP. A single `interleaved=4` means 4 and 5.
+    pub interleaved: Option<(u8, u8)>,
+    /// The client's RTP and RTCP ports.
+    pub client_port: Option<(u16, u16)>,
+    /// The server's RTP and RTCP ports.
+    pub server_port: Option<(u16, u16)>,
+    /// The SSRC that the server announces.
+    pub ssrc: Option<u32>,
+}
+
+impl Transport {
+    /// Every specification of a header value, in its order. Parameters may come in any order, with spaces around.
+    pub fn parse_all(value: &str) -> Vec<Self> {
+        value.split(',').map(Self::parse).filter(|transport| !transport.protocol.is_empty()).collect()
+    }
+
+    fn parse(text: &str) -> Self {
+        let mut parameters = text.split(';').map(str::trim);
+        let protocol = parameters.next().unwrap_or_default().to_owned();
+        parameters.fold(Self { protocol, ..Self::default() }, Self::with_parameter)
+    }
+
+    fn with_parameter(mut self, parameter: &str) -> Self {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let value = value.trim().trim_matches('"');
+        match name.trim().to_ascii_lowercase().as_str() {
+            "multicast" => self.multicast = true,
+            "interleaved" => self.interleaved = pair(value, |first: u8| first.checked_add(1)),
+            "client_port" => self.client_port = pair(value, |first: u16| first.checked_add(1)),
+            "server_port" | "port" => self.server_port = pair(value, |first: u16| first.checked_add(1)),
+            "ssrc" => self.ssrc = u32::from_str_radix(value, 16).ok(),
+            _ => {}
+        }
+        self
+    }
+}
+
+/// `4-5`, or `4` alone, whose partner is the next number.
+fn pair<T: std::str::FromStr + Copy>(value: &str, next: impl Fn(T) -> Option<T>) -> Option<(T, T)> {
+    let (first, second) = value.split_once('-').unwrap_or((value, ""));
+    let first = first.trim().parse().ok()?;
+    let second = second.trim().parse().ok().or_else(|| next(first))?;
+    Some((first, second))
+}
+
+/// A Session header (RFC 2326, section 12.37).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The session identifier, opaque.
+    pub id: String,
+    /// How long the session lives without a sign of the client; `None` where it is not said, or 0.
+    pub timeout: Option<Duration>,
+}
+
+impl Session {
+    /// Reads `id`, `id;timeout=65` and ` id ; timeout = 60`. `None` where there is no identifier.
+    pub fn parse(value: &str) -> Option<Self> {
+        let mut parts = value.split(';').map(str::trim);
+        let id = parts.next().filter(|id| !id.is_empty())?.to_owned();
+        let seconds = parts
+            .filter_map(|part| part.split_once('='))
+            .find(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"))
+            .and_then(|(_, seconds)| seconds.trim().parse().ok())
+            .filter(|seconds| *seconds > 0);
+        Some(Self { id, timeout: seconds.map(Duration::from_secs) })
+    }
+}
+
+/// One stream of an RTP-Info header (RFC 2326, section 12.33).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RtpInfo {
+    /// The stream's URL as given, absolute or relative.
+    pub url: String,
+    /// Sequence number of the first packet.
+    pub seq: Option<u16>,
+    /// RTP timestamp that corresponds to the start of the range.
+    pub rtptime: Option<u32>,
+}
+
+impl RtpInfo {
+    /// Every stream of a header value. A URL may hold commas: a new stream begins at `url=` only.
+    pub fn parse_all(value: &str) -> Vec<Self> {
+        let starts: Vec<usize> = value.match_indices("url=").map(|(at, _)| at).collect();
+        let ends = starts.iter().skip(1).copied().chain([value.len()]);
+        starts.iter().zip(ends).filter_map(|(start, end)| value.get(*start..end)).map(Self::parse).collect()
+    }
+
+    fn parse(text: &str) -> Self {
+        let mut info = Self { url: String::new(), seq: None, rtptime: None };
+        for parameter in text.trim_end_matches([',', ';', ' ']).split(';') {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            match name.trim() {
+                "url" => value.trim().clone_into(&mut info.url),
+                "seq" => info.seq = value.trim().parse().ok(),
+                "rtptime" => info.rtptime = value.trim().parse().ok(),
+                _ => {}
+            }
+        }
+        info
+    }
+}
+
+/// The methods of a Public header (RFC 2326, section 12.28), in capitals.
+pub fn parse_public(value: &str) -> Vec<String> {
+    value.split(',').map(|method| method.trim().to_ascii_uppercase()).filter(|method| !method.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transports_of_real_servers() {
+        let gst = &Transport::parse_all("RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=4D1DF158;mode=\"PLAY\"")[0];
+        assert_eq!((gst.interleaved, gst.ssrc), (Some((0, 1)), Some(0x4d1d_f158)));
+        let live555 =
+            &Transport::parse_all("RTP/AVP/TCP;unicast;destination=127.0.0.1;source=127.0.0.1;interleaved=2-3")[0];
+        assert_eq!(live555.interleaved, Some((2, 3)));
+        let hikvision = &Transport::parse_all("RTP/AVP/TCP;unicast;interleaved=0-1; ssrc=12ab;mode=\"play\"")[0];
+        assert_eq!(hikvision.ssrc, Some(0x12ab));
+        let udp = &Transport::parse_all("RTP/AVP;unicast;client_port=5000-5001;server_port=6970")[0];
+        assert_eq!((udp.client_port, udp.server_port), (Some((5000, 5001)), Some((6970, 6971))));
+    }
+
+    #[test]
+    fn odd_transports() {
+        assert_eq!(Transport::parse_all("RTP/AVP/TCP;interleaved=4")[0].interleaved, Some((4, 5)));
+        assert_eq!(Transport::parse_all("RTP/AVP/TCP;interleaved=255")[0].interleaved, None);
+        assert_eq!(Transport::parse_all("RTP/AVP/TCP;interleaved=300-301;ssrc=xyz")[0].interleaved, None);
+        let several = Transport::parse_all("RTP/AVP;multicast;port=1-2,RTP/AVP/TCP;interleaved=0-1,");
+        assert_eq!(several.len(), 2);
+        assert!(several[0].multicast);
+        assert!(Transport::parse_all("").is_empty());
+    }
+
+    #[test]
+    fn sessions() {
+        let session = |value| Session::parse(value).map(|session| (session.id, session.timeout.map(|t| t.as_secs())));
+        assert_eq!(session("213308010339687023"), Some(("213308010339687023".into(), None)));
+        assert_eq!(session("B8577B1D;timeout=65"), Some(("B8577B1D".into(), Some(65))));
+        assert_eq!(session("  id ; timeout = 60"), Some(("id".into(), Some(60))));
+        assert_eq!(session("id;timeout=0"), Some(("id".into(), None)));
+        assert_eq!(session(" ;timeout=5"), None);
+    }
+
+    #[test]
+    fn rtp_infos() {
+        let value = "url=rtsp://h/a,b/stream=0;seq=29883;rtptime=3806930499, url=stream=1;seq=x;";
+        let infos = RtpInfo::parse_all(value);
+        assert_eq!(infos.len(), 2);
+        assert_eq!((infos[0].url.as_str(), infos[0].seq), ("rtsp://h/a,b/stream=0", Some(29883)));
+        assert_eq!((infos[1].url.as_str(), infos[1].seq, infos[1].rtptime), ("stream=1", None, None));
+        assert!(RtpInfo::parse_all("").is_empty());
+    }
+
+    #[test]
+    fn public_lists_methods() {
+        assert_eq!(parse_public("DESCRIBE,SETUP, options ,"), ["DESCRIBE", "SETUP", "OPTIONS"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text: String) {
+            let _ = (Transport::parse_all(&text), Session::parse(&text), RtpInfo::parse_all(&text), parse_public(&text));
+        }
+    }
+}

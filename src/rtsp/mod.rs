@@ -1,0 +1,11 @@
+//! Bytes to RTSP/1.0 (RFC 2326) and back, without a socket or a clock.
+
+pub mod auth;
+pub mod channels;
+pub mod demux;
+mod framing;
+pub mod headers;
+pub mod message;
+pub mod sdp;
+pub mod start_line;
+pub mod url;

@@ -1,0 +1,148 @@
+//! Tells whether bytes begin with the start line of an RTSP message (RFC 2326, sections 6.1 and 7.1).
+//!
+//! HTTP versions pass too: some servers answer RTSP requests with `HTTP/1.1`, and tunnels speak it by design.
+
+use memchr::memchr;
+
+/// Longest start line that is taken for one.
+const MAX_START_LINE: usize = 8 << 10;
+/// Longest method name that is taken for one; the longest of RFC 2326 has 13 letters.
+const MAX_METHOD: usize = 20;
+/// What a response begins with.
+const VERSIONS: [&[u8]; 2] = [b"RTSP/", b"HTTP/"];
+/// The methods of RFC 2326 and those that open an HTTP tunnel.
+const METHODS: [&[u8]; 13] = [
+    b"OPTIONS ",
+    b"DESCRIBE ",
+    b"SETUP ",
+    b"PLAY ",
+    b"PAUSE ",
+    b"TEARDOWN ",
+    b"GET_PARAMETER ",
+    b"SET_PARAMETER ",
+    b"ANNOUNCE ",
+    b"RECORD ",
+    b"REDIRECT ",
+    b"GET ",
+    b"POST ",
+];
+
+/// The answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recognition {
+    /// It is one.
+    Yes,
+    /// It is none, whatever follows.
+    No,
+    /// It may become one: the line is not complete.
+    NeedLine,
+}
+
+/// Whether a start line stands at the beginning. The same bytes with more behind them never change a `Yes` or `No`.
+pub fn recognise(bytes: &[u8]) -> Recognition {
+    let Some(end) = memchr(b'\n', bytes.get(..MAX_START_LINE).unwrap_or(bytes)) else {
+        let possible = bytes.len() < MAX_START_LINE && token(bytes) != Token::Other;
+        return if possible { Recognition::NeedLine } else { Recognition::No };
+    };
+    let line = bytes.get(..end).unwrap_or_default().trim_ascii_end();
+    let complete = match token(line) {
+        Token::Version => line.get(5).is_some_and(u8::is_ascii_digit),
+        Token::Method => ends_with_version(line),
+        Token::Unfinished | Token::Other => false,
+    };
+    if complete { Recognition::Yes } else { Recognition::No }
+}
+
+/// Whether the first word of a response, or a known method, stands at the beginning.
+pub fn recognise_token(bytes: &[u8]) -> Recognition {
+    let mut answer = Recognition::No;
+    for word in VERSIONS.iter().chain(&METHODS) {
+        if bytes.starts_with(word) {
+            return Recognition::Yes;
+        }
+        if word.starts_with(bytes) {
+            answer = Recognition::NeedLine;
+        }
+    }
+    answer
+}
+
+/// What the first word is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Token {
+    Version,
+    Method,
+    Unfinished,
+    Other,
+}
+
+fn token(bytes: &[u8]) -> Token {
+    if VERSIONS.iter().any(|version| bytes.starts_with(version)) {
+        return Token::Version;
+    }
+    let letters = bytes.iter().take_while(|byte| byte.is_ascii_uppercase() || **byte == b'_').count();
+    match bytes.get(letters) {
+        _ if letters > MAX_METHOD => Token::Other,
+        Some(b' ') if letters >= 3 => Token::Method,
+        Some(b'/') if VERSIONS.iter().any(|version| version.starts_with(bytes)) => Token::Unfinished,
+        Some(_) => Token::Other,
+        None => Token::Unfinished,
+    }
+}
+
+/// Whether the last word is a protocol version.
+fn ends_with_version(line: &[u8]) -> bool {
+    let last = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    VERSIONS.iter().any(|version| last.strip_prefix(*version).is_some_and(|rest| matches!(rest, [b'0'..=b'9', ..])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn start_lines() {
+        for line in [
+            "RTSP/1.0 200 OK\r\n",
+            "RTSP/1.0 200\n",
+            "HTTP/1.1 404 Not Found\r\n",
+            "OPTIONS * RTSP/1.0\r\n",
+            "DESCRIBE rtsp://h/with space RTSP/1.0  \r\n",
+            "X_VENDOR rtsp://h/ RTSP/2.0\r\n",
+            "GET /tunnel HTTP/1.0\r\n",
+        ] {
+            assert_eq!(recognise(line.as_bytes()), Recognition::Yes, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn no_start_lines() {
+        for line in
+            ["RTSP/x\r\n", "OPTIONS *\r\n", "options * RTSP/1.0\r\n", "AB c RTSP/1.0\n", "v=0\r\n", "\0", "\n", "A\n"]
+        {
+            assert_eq!(recognise(line.as_bytes()), Recognition::No, "{line:?}");
+        }
+        assert_eq!(recognise(&[b'A'; 40]), Recognition::No);
+        assert_eq!(recognise(&[b"PLAY ".as_slice(), &[b'x'; MAX_START_LINE]].concat()), Recognition::No);
+    }
+
+    #[test]
+    fn each_prefix_of_a_start_line_may_become_one() {
+        for line in ["RTSP/1.0 200 OK\r\n", "GET_PARAMETER rtsp://h/ RTSP/1.0\r\n"] {
+            for end in 0..line.len() {
+                assert_eq!(recognise(&line.as_bytes()[..end]), Recognition::NeedLine, "{:?}", &line[..end]);
+            }
+        }
+    }
+
+    #[test]
+    fn tokens_at_every_split_point() {
+        for word in VERSIONS.iter().chain(&METHODS) {
+            for end in 0..word.len() {
+                assert_eq!(recognise_token(&word[..end]), Recognition::NeedLine);
+            }
+            assert_eq!(recognise_token(&[word, b"x".as_slice()].concat()), Recognition::Yes);
+        }
+        assert_eq!(recognise_token(b"PLAX"), Recognition::No);
+    }
+}

@@ -1,0 +1,150 @@
+//! What passes over a connection, as recording, analysis and replay all see it.
+//!
+//! A live session and a capture file both turn into the same sequence of [`TraceEvent`]s; whatever consumes
+//! them ([`Tap`]) does not know which one it was.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::rtsp::demux::Pdu;
+use crate::time::Timestamp;
+
+/// One transport connection between an RTSP client and its server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// Number of the connection, from 0, in order of first appearance.
+    pub id: usize,
+    /// Number of the session that the connection belongs to, from 0. A session that had to connect again
+    /// (redirect, close after a 401) has several flows.
+    pub session: usize,
+    /// URL of the session as far as it is known, without credentials.
+    pub url: String,
+    /// Real address of the client.
+    pub client: SocketAddr,
+    /// Real address of the server, also where the capture shows port 554 instead.
+    pub server: SocketAddr,
+}
+
+/// Who sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Direction {
+    /// From the RTSP client to the server.
+    ClientToServer,
+    /// From the RTSP server to the client.
+    ServerToClient,
+}
+
+impl Direction {
+    /// The other way round.
+    #[must_use]
+    pub const fn reverse(self) -> Self {
+        match self {
+            Self::ClientToServer => Self::ServerToClient,
+            Self::ServerToClient => Self::ClientToServer,
+        }
+    }
+
+    /// `c2s` or `s2c`, as the tables spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientToServer => "c2s",
+            Self::ServerToClient => "s2c",
+        }
+    }
+
+    /// 0 for client to server, 1 for server to client: a place in a pair of per-direction states.
+    pub const fn index(self) -> usize {
+        match self {
+            Self::ClientToServer => 0,
+            Self::ServerToClient => 1,
+        }
+    }
+}
+
+/// How a connection ended, as far as the wire shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Close {
+    /// An orderly end (FIN).
+    Fin,
+    /// An abort (RST).
+    Reset,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// The connection stands. `started` is when the client began to connect.
+    Opened {
+        /// When the SYN left.
+        started: Timestamp,
+    },
+    /// One message, interleaved frame, stretch of junk, or gap.
+    Pdu(Pdu<'a>),
+    /// The last PDU that one `read` (or one captured segment) completed has been handed over.
+    ReadEnd,
+    /// The sender of this direction ended the connection.
+    Closed(Close),
+}
+
+/// Something that happened on a flow, at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct TraceEvent<'a> {
+    /// Arrival: when the bytes that complete the event were read, sent, or captured.
+    pub at: Timestamp,
+    /// The connection.
+    pub flow: &'a Flow,
+    /// Who sent it.
+    pub direction: Direction,
+    /// Wireshark's number of the packet that completes the event; `None` while recording.
+    pub frame_number: Option<u64>,
+    /// What it was.
+    pub payload: Payload<'a>,
+}
+
+/// Something that consumes what passes: a capture writer, an analyzer, or both as a pair.
+pub trait Tap {
+    /// Takes one event. Events of one flow and direction come in stream order.
+    ///
+    /// # Errors
+    /// Where the event could not be written down; the run stops.
+    fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()>;
+
+    /// Called a few times a second while events are awaited: the place to flush what lies in buffers.
+    ///
+    /// # Errors
+    /// As [`Tap::event`].
+    fn tick(&mut self, now: Timestamp) -> io::Result<()> {
+        let _ = now;
+        Ok(())
+    }
+}
+
+/// Takes everything and does nothing.
+impl Tap for () {
+    fn event(&mut self, _: &TraceEvent<'_>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// First the one, then the other; the second does not see what the first failed on.
+impl<A: Tap, B: Tap> Tap for (A, B) {
+    fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        self.0.event(event)?;
+        self.1.event(event)
+    }
+
+    fn tick(&mut self, now: Timestamp) -> io::Result<()> {
+        self.0.tick(now)?;
+        self.1.tick(now)
+    }
+}
+
+impl<T: Tap + ?Sized> Tap for &mut T {
+    fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        (**self).event(event)
+    }
+
+    fn tick(&mut self, now: Timestamp) -> io::Result<()> {
+        (**self).tick(now)
+    }
+}
