@@ -2,5 +2,6 @@
 
 pub mod rtp;
 pub mod rtsp;
+pub mod session;
 pub mod time;
 pub mod trace;

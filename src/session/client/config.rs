@@ -1,0 +1,174 @@
+//! What a client is told before it starts, and how it tells that it ended.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::rtsp::auth::AuthError;
+use crate::rtsp::url::{Credentials, RtspUrl};
+
+/// Everything a [`super::Client`] has to know.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// What to ask for.
+    pub url: RtspUrl,
+    /// Name and password, where the server asks for them.
+    pub credentials: Option<Credentials>,
+    /// The User-Agent header; some cameras answer none without.
+    pub user_agent: String,
+    /// Set up only tracks of these media types (`video`, `audio`, `application`); all if empty.
+    pub media: Vec<String>,
+    /// When to stop.
+    pub limits: Limits,
+    /// How long to wait.
+    pub timeouts: Timeouts,
+}
+
+/// The session is torn down when one of these is reached.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// Time since the answer to PLAY.
+    pub duration: Option<Duration>,
+    /// Interleaved frames received, RTP and RTCP.
+    pub packets: Option<u64>,
+    /// Bytes received from the server.
+    pub bytes: Option<u64>,
+}
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For the name to be resolved, and for each address to accept the connection.
+    pub connect: Duration,
+    /// For the answer to a request.
+    pub response: Duration,
+    /// For any frame while playing.
+    pub idle: Duration,
+    /// For the answer to TEARDOWN.
+    pub teardown: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            response: Duration::from_secs(10),
+            idle: Duration::from_secs(30),
+            teardown: Duration::from_secs(2),
+        }
+    }
+}
+
+/// A normal end of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The user wanted it.
+    Stopped,
+    /// One of the [`Limits`] was reached.
+    LimitReached,
+    /// BYE on every track that sent media, or the end of the range.
+    EndOfStream,
+}
+
+/// Why a session failed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SessionError {
+    /// No address for the name.
+    #[error("can't resolve host '{host}': {why}; is the name right?")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// The resolver's words.
+        why: String,
+    },
+    /// No address accepted a connection.
+    #[error("can't connect to {address}: {why}")]
+    Connect {
+        /// The last address tried.
+        address: String,
+        /// The system's words.
+        why: String,
+    },
+    /// The server answered with an error status.
+    #[error("{method} {url}: the server answered {status} {reason}{}", hint(*.status))]
+    Refused {
+        /// The request's method.
+        method: String,
+        /// The request's URL.
+        url: String,
+        /// The status code; 0 where the answer had none.
+        status: u16,
+        /// The reason phrase.
+        reason: String,
+    },
+    /// No answer in time.
+    #[error("no answer to {method} within {seconds} s; --response-timeout waits longer")]
+    NoAnswer {
+        /// The request's method.
+        method: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// The server wants a name and a password, and there are none.
+    #[error(
+        "the server asks for a user name and password ({scheme}): give --user and RTSP_REC_PASSWORD or --password-file"
+    )]
+    CredentialsNeeded {
+        /// The authentication scheme.
+        scheme: String,
+    },
+    /// The server does not take them.
+    #[error("the server does not accept the user name or password ({scheme})")]
+    CredentialsRefused {
+        /// The authentication scheme.
+        scheme: String,
+    },
+    /// No scheme that we speak.
+    #[error(transparent)]
+    Authentication(#[from] AuthError),
+    /// A description without a track that could be set up.
+    #[error("the description names no {wanted} track{}", offered(.kinds))]
+    NoTracks {
+        /// What was looked for.
+        wanted: String,
+        /// The media types that it names.
+        kinds: Vec<String>,
+    },
+    /// Too many redirects, or one to nowhere.
+    #[error("redirected to '{location}': {why}")]
+    Redirect {
+        /// The Location header.
+        location: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The connection ended before the session did.
+    #[error("the server closed the connection {during}")]
+    Closed {
+        /// What was going on.
+        during: String,
+    },
+    /// The connection stands and nothing comes.
+    #[error("no media for {seconds} s; --idle-timeout waits longer")]
+    Idle {
+        /// The idle timeout.
+        seconds: u64,
+    },
+    /// The session is gone on the server's side.
+    #[error("the server has forgotten the session (454); was it restarted?")]
+    SessionLost,
+}
+
+/// What to try, for the statuses that say it.
+fn hint(status: u16) -> &'static str {
+    match status {
+        404 => "; is the path right?",
+        461 => "; it does not send media over TCP",
+        453 | 503 => "; it has too many clients",
+        _ => "",
+    }
+}
+
+fn offered(kinds: &[String]) -> String {
+    if kinds.is_empty() { String::new() } else { format!("; it has {}", kinds.join(", ")) }
+}

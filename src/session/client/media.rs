@@ -1,0 +1,134 @@
+//! Watches the media of a session: whether it comes, whether it is over, whether it is enough.
+
+use std::time::Duration;
+
+use crate::rtp::packet::is_rtcp;
+use crate::rtp::rtcp::{Compound, RtcpPacket};
+use crate::session::Dialog;
+use crate::session::client::{Ending, Limits};
+use crate::time::Timestamp;
+
+/// How long after the last BYE something else may still come: a source that changes its SSRC says BYE as well.
+const BYE_LINGER: Duration = Duration::from_millis(500);
+/// How much earlier than announced a stream may end: the last frame begins before the end, and clocks differ.
+const RANGE_SLACK: Duration = Duration::from_secs(2);
+
+/// What has come so far.
+#[derive(Debug)]
+pub(super) struct MediaWatch {
+    limits: Limits,
+    idle: Duration,
+    packets: u64,
+    bytes: u64,
+    playing_since: Option<Timestamp>,
+    last: Option<Timestamp>,
+    /// By the RTP channel of each track.
+    tracks: Box<[Track; 256]>,
+    /// When every one of them has.
+    all_bye: Option<Timestamp>,
+}
+
+/// How far a track has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Track {
+    Unseen,
+    Sending,
+    /// Its source said BYE.
+    Over,
+}
+
+/// What it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    GoOn,
+    Ended(Ending),
+    Silent,
+}
+
+impl MediaWatch {
+    pub(super) fn new(limits: Limits, idle: Duration) -> Self {
+        Self {
+            limits,
+            idle,
+            packets: 0,
+            bytes: 0,
+            playing_since: None,
+            last: None,
+            tracks: Box::new([Track::Unseen; 256]),
+            all_bye: None,
+        }
+    }
+
+    /// The answer to PLAY came.
+    pub(super) fn play(&mut self, now: Timestamp) {
+        self.playing_since = Some(now);
+        self.last = Some(now);
+    }
+
+    pub(super) fn playing_for(&self, now: Timestamp) -> Duration {
+        self.playing_since.map_or(Duration::ZERO, |since| now.duration_since(since))
+    }
+
+    /// So many bytes came, of whatever kind.
+    pub(super) fn received(&mut self, len: usize) {
+        self.bytes = self.bytes.saturating_add(len as u64);
+    }
+
+    /// A frame came, on the track with this RTP channel.
+    pub(super) fn frame(&mut self, now: Timestamp, track: Option<u8>, payload: &[u8]) {
+        self.packets += 1;
+        self.last = Some(now);
+        let Some(track) = track.and_then(|channel| self.tracks.get_mut(usize::from(channel))) else { return };
+        if !is_rtcp(payload) {
+            if *track == Track::Over {
+                self.all_bye = None;
+            }
+            *track = Track::Sending;
+        } else if *track == Track::Sending
+            && Compound::new(payload).any(|packet| matches!(packet, Ok(RtcpPacket::Goodbye(_))))
+        {
+            *track = Track::Over;
+            let over = !self.tracks.contains(&Track::Sending);
+            self.all_bye = over.then_some(now);
+        }
+    }
+
+    /// Whether the stream has said or shown that it is over.
+    pub(super) fn is_over(&self, now: Timestamp, dialog: &Dialog) -> bool {
+        let played = (self.playing_for(now) + RANGE_SLACK).as_secs_f64();
+        self.all_bye.is_some() || dialog.range_end().is_some_and(|end| end <= played)
+    }
+
+    pub(super) fn verdict(&self, now: Timestamp, dialog: &Dialog) -> Verdict {
+        let reached = |limit: Option<u64>, count: u64| limit.is_some_and(|limit| count >= limit);
+        let due = |deadline: Option<Timestamp>| deadline.is_some_and(|deadline| deadline <= now);
+        if reached(self.limits.packets, self.packets)
+            || reached(self.limits.bytes, self.bytes)
+            || due(self.end_of_duration())
+        {
+            Verdict::Ended(Ending::LimitReached)
+        } else if due(self.end_of_linger()) {
+            Verdict::Ended(Ending::EndOfStream)
+        } else if due(self.end_of_patience()) {
+            if self.is_over(now, dialog) { Verdict::Ended(Ending::EndOfStream) } else { Verdict::Silent }
+        } else {
+            Verdict::GoOn
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        [self.end_of_duration(), self.end_of_linger(), self.end_of_patience()].into_iter().flatten().min()
+    }
+
+    fn end_of_duration(&self) -> Option<Timestamp> {
+        Some(self.playing_since? + self.limits.duration?)
+    }
+
+    fn end_of_linger(&self) -> Option<Timestamp> {
+        Some(self.all_bye? + BYE_LINGER)
+    }
+
+    fn end_of_patience(&self) -> Option<Timestamp> {
+        Some(self.last? + self.idle)
+    }
+}

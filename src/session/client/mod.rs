@@ -1,0 +1,448 @@
+//! The client's side of a recording session (RFC 2326): OPTIONS, DESCRIBE, a SETUP for each track, PLAY, signs of
+//! life, TEARDOWN. It asks for interleaved transport and follows the server in everything else.
+
+mod authorization;
+mod config;
+mod media;
+mod request;
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use crate::rtsp::demux::PduKind;
+use crate::rtsp::message::{Message, MessageBuilder, StartLine};
+use crate::rtsp::url::{RtspUrl, join_control};
+use crate::session::keep_alive::KeepAlive;
+use crate::session::{Dialog, Input, Machine, Output};
+use crate::time::Timestamp;
+use crate::trace::{Close, Direction};
+
+pub use config::{ClientConfig, Ending, Limits, SessionError, Timeouts};
+
+use authorization::{Authorization, Verdict};
+use media::{MediaWatch, Verdict as MediaVerdict};
+use request::{Method, Pending};
+
+/// Redirects that are followed.
+const MAX_REDIRECTS: u8 = 5;
+/// Two channels for each of so many tracks.
+const MAX_TRACKS: usize = 128;
+
+/// The client machine.
+#[derive(Debug)]
+pub struct Client {
+    config: ClientConfig,
+    /// Where the session is to be had; a redirect changes it.
+    url: RtspUrl,
+    phase: Phase,
+    outputs: VecDeque<Output<'static>>,
+    /// Addresses that have not been tried yet.
+    addresses: VecDeque<SocketAddr>,
+    address: Option<SocketAddr>,
+    /// While resolving and connecting.
+    connect_deadline: Option<Timestamp>,
+    dialog: Dialog,
+    cseq: u32,
+    pending: Option<Pending>,
+    authorization: Authorization,
+    redirects: u8,
+    /// Track and URL of each SETUP, and how far they have got.
+    plan: Vec<(usize, String)>,
+    planned: usize,
+    refusals: Vec<SessionError>,
+    keep_alive: KeepAlive,
+    media: MediaWatch,
+    outcome: Option<Result<Ending, SessionError>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Resolving,
+    Connecting,
+    /// Requests go back and forth.
+    SettingUp,
+    Playing,
+    TearingDown,
+    Done,
+}
+
+impl Client {
+    /// A client that starts at `now` by looking up its server.
+    pub fn new(config: ClientConfig, now: Timestamp) -> Self {
+        let mut client = Self {
+            url: config.url.clone(),
+            phase: Phase::Resolving,
+            outputs: VecDeque::new(),
+            addresses: VecDeque::new(),
+            address: None,
+            connect_deadline: None,
+            dialog: Dialog::new(),
+            cseq: 0,
+            pending: None,
+            authorization: Authorization::new(config.credentials.clone()),
+            redirects: 0,
+            plan: Vec::new(),
+            planned: 0,
+            refusals: Vec::new(),
+            keep_alive: KeepAlive::default(),
+            media: MediaWatch::new(config.limits, config.timeouts.idle),
+            outcome: None,
+            config,
+        };
+        client.resolve(now);
+        client
+    }
+
+    /// How it ended; `None` before it has.
+    pub fn outcome(&self) -> Option<&Result<Ending, SessionError>> {
+        self.outcome.as_ref().filter(|_| self.phase == Phase::Done)
+    }
+
+    /// Tracks that the server refused to set up while it took others.
+    pub fn refusals(&self) -> &[SessionError] {
+        &self.refusals
+    }
+
+    /// What was learned of the session.
+    pub fn dialog(&self) -> &Dialog {
+        &self.dialog
+    }
+
+    /// Whether media is awaited or comes.
+    pub fn is_playing(&self) -> bool {
+        self.phase == Phase::Playing
+    }
+
+    fn resolve(&mut self, now: Timestamp) {
+        self.phase = Phase::Resolving;
+        self.connect_deadline = Some(now + self.config.timeouts.connect);
+        self.outputs.push_back(Output::Resolve { host: self.url.host().to_owned(), port: self.url.port() });
+    }
+
+    fn connect_next(&mut self, now: Timestamp, why: &str) {
+        if let Some(address) = self.addresses.pop_front() {
+            return self.connect(now, address);
+        }
+        let address = self.address.map_or_else(|| self.url.host().to_owned(), |address| address.to_string());
+        self.fail(now, SessionError::Connect { address, why: why.to_owned() });
+    }
+
+    fn connect(&mut self, now: Timestamp, address: SocketAddr) {
+        self.phase = Phase::Connecting;
+        self.address = Some(address);
+        self.connect_deadline = Some(now + self.config.timeouts.connect);
+        self.outputs.push_back(Output::Connect(address));
+    }
+
+    /// The dialogue begins, or goes on where a close after a 401 interrupted it.
+    fn connected(&mut self, now: Timestamp) {
+        self.phase = Phase::SettingUp;
+        self.connect_deadline = None;
+        match self.pending.take() {
+            Some(pending) => self.send_again(now, pending),
+            None => self.send(now, Method::Options),
+        }
+    }
+
+    fn message(&mut self, now: Timestamp, message: &Message<'_>) {
+        let request = self.dialog.observe(now, Direction::ServerToClient, message);
+        match message.start_line() {
+            StartLine::Request { method, .. } => self.answer(&method, message),
+            StartLine::Response { .. } => {
+                let Some(cseq) = request.and_then(|request| request.cseq) else { return };
+                if self.pending.as_ref().is_some_and(|pending| pending.cseq == cseq) {
+                    self.answered(now, message);
+                } else if self.keep_alive.waiting == Some(cseq) {
+                    self.keep_alive_answered(now, message);
+                }
+            }
+        }
+    }
+
+    /// A request of the server's: it must not be left waiting.
+    fn answer(&mut self, method: &str, request: &Message<'_>) {
+        let cseq = request.header("CSeq");
+        let response = match method {
+            "OPTIONS" => MessageBuilder::response(200, "OK").header_opt("CSeq", cseq).header("Public", "OPTIONS"),
+            _ => MessageBuilder::response(501, "Not Implemented").header_opt("CSeq", cseq),
+        };
+        self.outputs.push_back(Output::Send(Cow::Owned(response.finish())));
+    }
+
+    fn answered(&mut self, now: Timestamp, response: &Message<'_>) {
+        let Some(pending) = self.pending.take() else { return };
+        match response.status() {
+            Some(401 | 407) => self.unauthorized(now, pending, response),
+            Some(301 | 302 | 303 | 305 | 307) if self.phase == Phase::SettingUp => self.redirected(now, response),
+            Some(200..=299) => {
+                self.authorization.succeeded(&pending);
+                self.succeeded(now, pending.method);
+            }
+            _ => self.refused(now, &pending, response),
+        }
+    }
+
+    fn succeeded(&mut self, now: Timestamp, method: Method) {
+        match method {
+            Method::Options => self.send(now, Method::Describe),
+            Method::Describe => self.described(now),
+            Method::Setup => self.set_up_next(now),
+            Method::Play => {
+                self.phase = Phase::Playing;
+                let timeout = self.dialog.session_timeout();
+                self.keep_alive = KeepAlive::new(now, timeout, self.dialog.public());
+                self.media.play(now);
+            }
+            Method::Teardown => self.done(),
+        }
+    }
+
+    fn described(&mut self, now: Timestamp) {
+        let media = self.dialog.description().map(|description| description.media.as_slice()).unwrap_or_default();
+        let wanted = |kind: &str| self.config.media.is_empty() || self.config.media.iter().any(|name| name == kind);
+        self.plan = media
+            .iter()
+            .enumerate()
+            .filter(|(_, media)| wanted(&media.kind))
+            .filter_map(|(track, media)| Some((track, self.dialog.control_url(media)?)))
+            .take(MAX_TRACKS)
+            .collect();
+        if self.plan.is_empty() {
+            let kinds = media.iter().map(|media| media.kind.clone()).collect();
+            let wanted = self.config.media.join(" or ");
+            return self.fail(now, SessionError::NoTracks { wanted, kinds });
+        }
+        self.planned = 0;
+        self.send(now, Method::Setup);
+    }
+
+    fn set_up_next(&mut self, now: Timestamp) {
+        self.planned += 1;
+        if self.planned < self.plan.len() {
+            self.send(now, Method::Setup);
+        } else if self.dialog.setups().is_empty() && !self.refusals.is_empty() {
+            let first = self.refusals.remove(0);
+            self.fail(now, first);
+        } else {
+            self.send(now, Method::Play);
+        }
+    }
+
+    /// Some servers refuse OPTIONS, and some a track; the rest may work.
+    fn refused(&mut self, now: Timestamp, pending: &Pending, response: &Message<'_>) {
+        let error = refusal(pending, response);
+        match pending.method {
+            Method::Options => self.send(now, Method::Describe),
+            Method::Setup => {
+                self.refusals.push(error);
+                self.set_up_next(now);
+            }
+            Method::Describe | Method::Play => self.fail(now, error),
+            Method::Teardown => self.done(),
+        }
+    }
+
+    fn unauthorized(&mut self, now: Timestamp, pending: Pending, response: &Message<'_>) {
+        match self.authorization.challenged(&pending, response) {
+            Verdict::Try => self.send_again(now, Pending { challenged: true, ..pending }),
+            Verdict::GiveUp(_) if pending.method == Method::Teardown => self.done(),
+            Verdict::GiveUp(error) => self.fail(now, error),
+        }
+    }
+
+    /// Goes to another server, or another path. The credentials go along to the same host only.
+    fn redirected(&mut self, now: Timestamp, response: &Message<'_>) {
+        let location = response.header("Location").unwrap_or_default().into_owned();
+        let error = |why: String| SessionError::Redirect { location: location.clone(), why };
+        self.redirects += 1;
+        if self.redirects > MAX_REDIRECTS {
+            return self.fail(now, error("too many redirects".to_owned()));
+        }
+        match RtspUrl::parse(&join_control(self.url.as_str(), Some(&location))) {
+            Ok(url) => {
+                let credentials = (url.host() == self.url.host()).then(|| self.config.credentials.clone()).flatten();
+                self.authorization = Authorization::new(url.credentials().cloned().or(credentials));
+                self.url = url;
+                self.dialog = Dialog::new();
+                self.outputs.push_back(Output::Disconnect);
+                self.resolve(now);
+            }
+            Err(why) => self.fail(now, error(why.to_string())),
+        }
+    }
+
+    fn keep_alive_answered(&mut self, now: Timestamp, response: &Message<'_>) {
+        self.keep_alive.waiting = None;
+        match response.status() {
+            Some(401 | 407) => self.authorization.renew(response),
+            Some(454) => self.fail(now, SessionError::SessionLost),
+            Some(status) if status >= 400 => self.keep_alive.refused(),
+            _ => {}
+        }
+    }
+
+    fn frame(&mut self, now: Timestamp, channel: u8, payload: &[u8]) {
+        let track = self.dialog.channel(channel).map(|(setup, _)| setup.channels);
+        self.media.frame(now, track.flatten().map(|(rtp, _)| rtp), payload);
+    }
+
+    /// What the media that came, or did not come, means for the session.
+    fn judge_media(&mut self, now: Timestamp) {
+        if self.phase != Phase::Playing {
+            return;
+        }
+        match self.media.verdict(now, &self.dialog) {
+            MediaVerdict::GoOn => {}
+            MediaVerdict::Ended(ending) => self.end(now, ending),
+            MediaVerdict::Silent => {
+                let seconds = self.config.timeouts.idle.as_secs();
+                self.fail(now, SessionError::Idle { seconds });
+            }
+        }
+    }
+
+    fn closed(&mut self, now: Timestamp, close: Close) {
+        let how = if close == Close::Reset { " (reset)" } else { "" };
+        match self.phase {
+            Phase::TearingDown | Phase::Done => return self.done(),
+            // Some servers close after a 401; the answer to it goes out on a new connection.
+            Phase::SettingUp if self.pending.as_ref().is_some_and(|pending| pending.challenged) => {
+                if let (Some(pending), Some(address)) = (&mut self.pending, self.address) {
+                    pending.challenged = false;
+                    return self.connect(now, address);
+                }
+            }
+            Phase::Playing if self.media.is_over(now, &self.dialog) => {
+                self.outcome.get_or_insert(Ok(Ending::EndOfStream));
+            }
+            Phase::Playing => {
+                let seconds = self.media.playing_for(now).as_secs_f64();
+                let during = format!("{seconds:.1} s into the stream, without BYE{how}");
+                self.outcome.get_or_insert(Err(SessionError::Closed { during }));
+            }
+            _ => {
+                let method = self.pending.as_ref().map_or("a request", |pending| pending.method.name());
+                let during = format!("instead of answering {method}{how}");
+                self.outcome.get_or_insert(Err(SessionError::Closed { during }));
+            }
+        }
+        self.done();
+    }
+
+    fn wake(&mut self, now: Timestamp) {
+        if self.connect_deadline.is_some_and(|deadline| deadline <= now) {
+            self.connect_deadline = None;
+            let why = format!("no answer within {} s", self.config.timeouts.connect.as_secs());
+            if self.phase == Phase::Resolving {
+                return self.fail(now, SessionError::Resolve { host: self.url.host().to_owned(), why });
+            }
+            return self.connect_next(now, &why);
+        }
+        if let Some(pending) = self.pending.take_if(|pending| pending.deadline <= now) {
+            return self.unanswered(now, &pending);
+        }
+        if self.phase == Phase::Playing && self.keep_alive.due().is_some_and(|due| due <= now) {
+            self.send_keep_alive(now);
+        }
+    }
+
+    fn unanswered(&mut self, now: Timestamp, pending: &Pending) {
+        if pending.method == Method::Teardown {
+            return self.done();
+        }
+        let seconds = self.config.timeouts.response.as_secs();
+        self.fail(now, SessionError::NoAnswer { method: pending.method.name().to_owned(), seconds });
+    }
+
+    fn stop(&mut self, now: Timestamp) {
+        if self.phase == Phase::TearingDown {
+            return self.done();
+        }
+        self.end(now, Ending::Stopped);
+    }
+
+    fn end(&mut self, now: Timestamp, ending: Ending) {
+        self.outcome.get_or_insert(Ok(ending));
+        self.tear_down(now);
+    }
+
+    fn fail(&mut self, now: Timestamp, error: SessionError) {
+        self.outcome.get_or_insert(Err(error));
+        self.tear_down(now);
+    }
+
+    /// Leaves no session behind on the server, if there is one.
+    fn tear_down(&mut self, now: Timestamp) {
+        let connected = matches!(self.phase, Phase::SettingUp | Phase::Playing);
+        if connected && self.dialog.session_id().is_some() {
+            self.phase = Phase::TearingDown;
+            self.send(now, Method::Teardown);
+        } else if self.phase != Phase::TearingDown {
+            self.done();
+        }
+    }
+
+    fn done(&mut self) {
+        if self.phase != Phase::Done {
+            self.phase = Phase::Done;
+            self.pending = None;
+            self.connect_deadline = None;
+            self.outputs.extend([Output::Disconnect, Output::Done]);
+        }
+    }
+}
+
+impl Machine for Client {
+    fn handle(&mut self, now: Timestamp, input: Input<'_>) {
+        match input {
+            Input::Resolved(addresses) if self.phase == Phase::Resolving => {
+                self.addresses = addresses.iter().copied().collect();
+                self.connect_next(now, "it has no address");
+            }
+            Input::ResolveFailed(why) if self.phase == Phase::Resolving => {
+                let (host, why) = (self.url.host().to_owned(), why.to_owned());
+                self.fail(now, SessionError::Resolve { host, why });
+            }
+            Input::Connected if self.phase == Phase::Connecting => self.connected(now),
+            Input::ConnectFailed(why) if self.phase == Phase::Connecting => self.connect_next(now, why),
+            Input::Pdu(pdu) => {
+                self.media.received(pdu.raw.len());
+                match pdu.kind {
+                    PduKind::Interleaved { channel, payload } => self.frame(now, channel, payload),
+                    PduKind::Message { head, body } => self.message(now, &Message::new(head, body)),
+                    PduKind::Junk | PduKind::Gap { .. } => {}
+                }
+            }
+            Input::Closed(close) => self.closed(now, close),
+            Input::Stop => self.stop(now),
+            Input::Wake => self.wake(now),
+            Input::Resolved(_) | Input::ResolveFailed(_) | Input::Connected | Input::ConnectFailed(_) => {}
+        }
+        self.judge_media(now);
+    }
+
+    fn poll_output(&mut self, _: Timestamp) -> Option<Output<'_>> {
+        self.outputs.pop_front()
+    }
+
+    fn next_deadline(&self) -> Option<Timestamp> {
+        let playing = self.phase == Phase::Playing;
+        let media = self.media.next_deadline().filter(|_| playing);
+        let keep_alive = self.keep_alive.due().filter(|_| playing);
+        let pending = self.pending.as_ref().map(|pending| pending.deadline);
+        [self.connect_deadline, pending, keep_alive, media].into_iter().flatten().min()
+    }
+
+    fn url(&self) -> &str {
+        self.url.as_str()
+    }
+}
+
+fn refusal(pending: &Pending, response: &Message<'_>) -> SessionError {
+    let (status, reason) = match response.start_line() {
+        StartLine::Response { status, reason } => (status.unwrap_or(0), reason.into_owned()),
+        StartLine::Request { .. } => (0, String::new()),
+    };
+    SessionError::Refused { method: pending.method.name().to_owned(), url: pending.url.clone(), status, reason }
+}

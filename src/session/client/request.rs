@@ -1,0 +1,115 @@
+//! The requests of a client: what each says, and which one waits for its answer.
+
+use std::borrow::Cow;
+
+use crate::rtsp::message::{Message, MessageBuilder};
+use crate::session::{Client, Output};
+use crate::time::Timestamp;
+use crate::trace::Direction;
+
+/// The methods that carry a session forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    Options,
+    Describe,
+    Setup,
+    Play,
+    Teardown,
+}
+
+impl Method {
+    /// The method's name on the wire.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Options => "OPTIONS",
+            Self::Describe => "DESCRIBE",
+            Self::Setup => "SETUP",
+            Self::Play => "PLAY",
+            Self::Teardown => "TEARDOWN",
+        }
+    }
+}
+
+/// A request that waits for its answer.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    pub(super) method: Method,
+    pub(super) url: String,
+    pub(super) cseq: u32,
+    pub(super) deadline: Timestamp,
+    /// How often it went out with an Authorization header.
+    pub(super) attempts: u8,
+    /// It goes out again because the server asked for credentials.
+    pub(super) challenged: bool,
+}
+
+impl Client {
+    /// Sends a request of this method and waits for its answer.
+    pub(super) fn send(&mut self, now: Timestamp, method: Method) {
+        let url = self.url_of(method);
+        self.send_again(now, Pending { method, url, cseq: 0, deadline: now, attempts: 0, challenged: false });
+    }
+
+    /// Sends it once more, with the authorization that is known by now.
+    pub(super) fn send_again(&mut self, now: Timestamp, mut pending: Pending) {
+        let timeout = match pending.method {
+            Method::Teardown => self.config.timeouts.teardown.min(self.config.timeouts.response),
+            _ => self.config.timeouts.response,
+        };
+        pending.deadline = now + timeout;
+        let request = self.request(pending.method.name(), &pending.url);
+        pending.attempts += u8::from(self.authorization.is_known());
+        let request = match pending.method {
+            Method::Describe => request.header("Accept", "application/sdp"),
+            Method::Setup => request.header("Transport", self.transport()),
+            Method::Play => request.header("Range", "npt=0.000-"),
+            Method::Options | Method::Teardown => request,
+        };
+        pending.cseq = self.cseq;
+        self.pending = Some(pending);
+        self.emit(now, request);
+    }
+
+    /// A sign of life; nobody waits for its answer.
+    pub(super) fn send_keep_alive(&mut self, now: Timestamp) {
+        let method = self.keep_alive.method();
+        let url = self.aggregate_url();
+        let request = self.request(method, &url);
+        self.emit(now, request);
+        self.keep_alive.sent(now, self.cseq);
+    }
+
+    /// What every request begins with.
+    fn request(&mut self, method: &str, url: &str) -> MessageBuilder {
+        self.cseq = self.cseq.wrapping_add(1);
+        MessageBuilder::request(method, url)
+            .header("CSeq", self.cseq)
+            .header("User-Agent", &self.config.user_agent)
+            .header_opt("Authorization", self.authorization.header(method, url))
+            .header_opt("Session", self.dialog.session_id())
+    }
+
+    fn emit(&mut self, now: Timestamp, request: MessageBuilder) {
+        let bytes = request.finish();
+        self.dialog.observe(now, Direction::ClientToServer, &Message::new(&bytes, &[]));
+        self.outputs.push_back(Output::Send(Cow::Owned(bytes)));
+    }
+
+    fn url_of(&self, method: Method) -> String {
+        match method {
+            Method::Options | Method::Describe => self.url.as_str().to_owned(),
+            Method::Setup => self.plan.get(self.planned).map(|(_, url)| url.clone()).unwrap_or_default(),
+            Method::Play | Method::Teardown => self.aggregate_url(),
+        }
+    }
+
+    fn aggregate_url(&self) -> String {
+        self.dialog.aggregate_url().unwrap_or_else(|| self.url.as_str().to_owned())
+    }
+
+    /// Each track asks for a pair of channels of its own.
+    fn transport(&self) -> String {
+        let rtp = 2 * self.planned;
+        format!("RTP/AVP/TCP;unicast;interleaved={rtp}-{}", rtp + 1)
+    }
+}

@@ -1,0 +1,280 @@
+//! A passive observer of an RTSP dialogue: which tracks there are, on which channels, under which session.
+//!
+//! It only watches. Recording asks it where a frame belongs, and so does analysis, which has nobody to ask.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::rtp::payload_type;
+use crate::rtsp::headers::{Session, Transport, parse_public};
+use crate::rtsp::message::{Message, StartLine};
+use crate::rtsp::sdp::{Media, SessionDescription, npt_end};
+use crate::rtsp::url::{RtspUrl, join_control, resolve_base};
+use crate::time::Timestamp;
+use crate::trace::Direction;
+
+/// Requests without an answer that are remembered for each direction.
+const MAX_OUTSTANDING: usize = 64;
+/// Transports that are remembered: more than there are channel pairs.
+const MAX_SETUPS: usize = 128;
+
+/// What has been learned of a session by listening to it.
+#[derive(Debug)]
+pub struct Dialog {
+    outstanding: [VecDeque<Request>; 2],
+    /// The highest sequence number that each side has sent.
+    highest_cseq: [u32; 2],
+    url: Option<String>,
+    base: Option<String>,
+    description: Option<SessionDescription>,
+    setups: Vec<Setup>,
+    /// For each channel the place in `setups` and whether it is the RTCP one.
+    channels: Box<[Option<(u8, bool)>; 256]>,
+    session: Option<Session>,
+    public: Vec<String>,
+    play_range: Option<String>,
+}
+
+/// A request that was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The method as written.
+    pub method: String,
+    /// The Request-URI as written.
+    pub url: String,
+    /// Its sequence number.
+    pub cseq: Option<u32>,
+    /// When it was seen.
+    pub at: Timestamp,
+    /// The Transport header, for SETUP.
+    transport: Option<String>,
+}
+
+/// A track that a SETUP exchange connected to a transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// Index of the description's `m=` line; `None` where no description was seen or none of its URLs fits.
+    pub track: Option<usize>,
+    /// The URL that was set up.
+    pub url: String,
+    /// The interleaved channels of RTP and RTCP.
+    pub channels: Option<(u8, u8)>,
+}
+
+/// Encoding and clock of a payload type.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encoding {
+    /// Encoding name as the description writes it.
+    pub name: String,
+    /// RTP clock rate.
+    pub clock_rate_hz: Option<u32>,
+}
+
+impl Default for Dialog {
+    fn default() -> Self {
+        Self {
+            outstanding: [VecDeque::new(), VecDeque::new()],
+            highest_cseq: [0; 2],
+            url: None,
+            base: None,
+            description: None,
+            setups: Vec::new(),
+            channels: Box::new([None; 256]),
+            session: None,
+            public: Vec::new(),
+            play_range: None,
+        }
+    }
+}
+
+impl Dialog {
+    /// An observer that has seen nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a message in. For a response, the request that it answers, if that was seen.
+    pub fn observe(&mut self, at: Timestamp, direction: Direction, message: &Message<'_>) -> Option<Request> {
+        match message.start_line() {
+            StartLine::Request { method, url } => {
+                self.request(at, direction, message, &method, &url);
+                None
+            }
+            // A provisional answer (RFC 2326, section 7.1.1): the final one is still to come.
+            StartLine::Response { status: Some(100..=199), .. } => None,
+            StartLine::Response { status, .. } => {
+                let request = self.answered(direction.reverse(), message.cseq())?;
+                if status.is_some_and(|status| (200..300).contains(&status)) {
+                    self.success(&request, message);
+                }
+                Some(request)
+            }
+        }
+    }
+
+    fn request(&mut self, at: Timestamp, direction: Direction, message: &Message<'_>, method: &str, url: &str) {
+        let transport = (method == "SETUP").then(|| message.header("Transport").map(String::from)).flatten();
+        if matches!(method, "OPTIONS" | "DESCRIBE") && url.contains("://") && self.setups.is_empty() {
+            self.url = Some(RtspUrl::parse(url).map_or_else(|_| url.to_owned(), |url| url.as_str().to_owned()));
+        }
+        let request = Request { method: method.to_owned(), url: url.to_owned(), cseq: message.cseq(), at, transport };
+        let highest = self.highest_cseq.get_mut(direction.index());
+        if let (Some(highest), Some(cseq)) = (highest, request.cseq) {
+            *highest = cseq.max(*highest);
+        }
+        let Some(outstanding) = self.outstanding.get_mut(direction.index()) else { return };
+        if outstanding.len() == MAX_OUTSTANDING {
+            outstanding.pop_front();
+        }
+        outstanding.push_back(request);
+    }
+
+    /// The request with this sequence number. Without one, or with one that was never sent, the latest: some servers
+    /// leave it out or make it up.
+    fn answered(&mut self, direction: Direction, cseq: Option<u32>) -> Option<Request> {
+        let highest = *self.highest_cseq.get(direction.index())?;
+        let outstanding = self.outstanding.get_mut(direction.index())?;
+        match cseq.filter(|cseq| *cseq <= highest) {
+            None => outstanding.pop_back(),
+            sent => {
+                let place = outstanding.iter().rposition(|request| request.cseq == sent)?;
+                outstanding.remove(place)
+            }
+        }
+    }
+
+    fn success(&mut self, request: &Request, response: &Message<'_>) {
+        match request.method.as_str() {
+            "OPTIONS" => self.learn_public(response),
+            "DESCRIBE" => self.learn_description(request, response),
+            "SETUP" => self.learn_setup(request, response),
+            "PLAY" => self.play_range = response.header("Range").map(String::from),
+            _ => {}
+        }
+    }
+
+    fn learn_public(&mut self, response: &Message<'_>) {
+        let methods: Vec<String> = response.headers("Public").flat_map(|value| parse_public(&value)).collect();
+        if !methods.is_empty() {
+            self.public = methods;
+        }
+    }
+
+    fn learn_description(&mut self, request: &Request, response: &Message<'_>) {
+        let base = response.header("Content-Base");
+        let location = response.header("Content-Location");
+        self.base =
+            RtspUrl::parse(&request.url).ok().map(|url| resolve_base(&url, base.as_deref(), location.as_deref()));
+        self.description = Some(SessionDescription::parse(response.body()));
+    }
+
+    fn learn_setup(&mut self, request: &Request, response: &Message<'_>) {
+        let id = response.header("Session").and_then(|value| Session::parse(&value));
+        self.learn_session(id);
+        let answered = response.header("Transport").and_then(|value| interleaved(&value));
+        let asked = request.transport.as_deref().and_then(interleaved);
+        let channels = answered.or(asked);
+        if self.setups.len() >= MAX_SETUPS {
+            return;
+        }
+        let track = self.track_of(&request.url);
+        let place = u8::try_from(self.setups.len()).unwrap_or(u8::MAX);
+        for (channel, rtcp) in channels.iter().flat_map(|(rtp, rtcp)| [(*rtp, false), (*rtcp, true)]) {
+            if let Some(entry) = self.channels.get_mut(usize::from(channel)) {
+                *entry = Some((place, rtcp));
+            }
+        }
+        self.setups.push(Setup { track, url: request.url.clone(), channels });
+    }
+
+    /// Some servers change the identifier with each SETUP: the first one stays, and the shortest timeout.
+    fn learn_session(&mut self, session: Option<Session>) {
+        let Some(new) = session else { return };
+        match &mut self.session {
+            None => self.session = Some(new),
+            Some(known) => known.timeout = known.timeout.into_iter().chain(new.timeout).min(),
+        }
+    }
+
+    /// The `m=` line whose control URL this is; else the one whose control it ends with; else by the order of SETUPs.
+    fn track_of(&self, url: &str) -> Option<usize> {
+        let media = &self.description.as_ref()?.media;
+        let same = |media: &Media| self.control_url(media).as_deref() == Some(url);
+        let ends = |media: &Media| media.control.as_deref().is_some_and(|control| url.ends_with(control));
+        let next = self.setups.len();
+        media.iter().position(same).or_else(|| media.iter().position(ends)).or((next < media.len()).then_some(next))
+    }
+
+    /// The URL that a SETUP of this `m=` line names; `None` before a description came.
+    pub fn control_url(&self, media: &Media) -> Option<String> {
+        Some(join_control(self.base.as_deref()?, media.control.as_deref()))
+    }
+
+    /// The URL that controls all tracks at once; `None` before a description came.
+    pub fn aggregate_url(&self) -> Option<String> {
+        let control = self.description.as_ref().and_then(|description| description.control.as_deref());
+        Some(join_control(self.base.as_deref()?, control))
+    }
+
+    /// The URL that the client asked for, without credentials.
+    pub fn url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
+    /// The latest session description.
+    pub fn description(&self) -> Option<&SessionDescription> {
+        self.description.as_ref()
+    }
+
+    /// The media description of a track.
+    pub fn media(&self, track: Option<usize>) -> Option<&Media> {
+        self.description.as_ref()?.media.get(track?)
+    }
+
+    /// The tracks set up, in their order.
+    pub fn setups(&self) -> &[Setup] {
+        &self.setups
+    }
+
+    /// Who uses an interleaved channel, and whether for RTCP. `None` where no SETUP named it.
+    pub fn channel(&self, channel: u8) -> Option<(&Setup, bool)> {
+        let (place, rtcp) = (*self.channels.get(usize::from(channel))?)?;
+        Some((self.setups.get(usize::from(place))?, rtcp))
+    }
+
+    /// Encoding and clock rate: from the description, else from the static table of RFC 3551.
+    pub fn encoding(&self, track: Option<usize>, payload_type: u8) -> Option<Encoding> {
+        let format = self.media(track).and_then(|media| media.format(payload_type));
+        let fixed = payload_type::static_format(payload_type);
+        let name = format.and_then(|format| format.encoding.clone());
+        let clock_rate_hz = format.and_then(|format| format.clock_rate_hz).or(fixed.map(|fixed| fixed.clock_rate_hz));
+        let name = name.or(fixed.map(|fixed| fixed.encoding.to_owned()))?;
+        Some(Encoding { name, clock_rate_hz })
+    }
+
+    /// The session identifier that the server gave first.
+    pub fn session_id(&self) -> Option<&str> {
+        self.session.as_ref().map(|session| session.id.as_str())
+    }
+
+    /// How long the session lives without a sign of the client, where the server said so.
+    pub fn session_timeout(&self) -> Option<Duration> {
+        self.session.as_ref()?.timeout
+    }
+
+    /// The methods that the server supports, by its own word.
+    pub fn public(&self) -> &[String] {
+        &self.public
+    }
+
+    /// Where the media ends, in seconds: from the answer to PLAY, else from the description.
+    pub fn range_end(&self) -> Option<f64> {
+        let described = self.description.as_ref().and_then(|description| description.range.as_deref());
+        self.play_range.as_deref().and_then(npt_end).or_else(|| described.and_then(npt_end))
+    }
+}
+
+/// The channels of the first specification that has some.
+fn interleaved(transport: &str) -> Option<(u8, u8)> {
+    Transport::parse_all(transport).iter().find_map(|transport| transport.interleaved)
+}

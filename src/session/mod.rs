@@ -1,0 +1,78 @@
+//! Who says what next: state machines without a socket or a clock.
+//!
+//! Input goes in through [`Machine::handle`], what is to be done comes out of [`Machine::poll_output`], and
+//! [`Machine::next_deadline`] says when to come back at the latest. Time is passed in.
+
+pub mod client;
+pub mod dialog;
+mod keep_alive;
+pub mod script;
+pub mod server;
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use crate::rtsp::demux::Pdu;
+use crate::time::Timestamp;
+use crate::trace::Close;
+
+pub use client::{Client, ClientConfig, Ending, SessionError};
+pub use dialog::Dialog;
+pub use script::Script;
+pub use server::Server;
+
+/// What happened to a machine.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// The name asked for stands for these addresses, at least one.
+    Resolved(&'a [SocketAddr]),
+    /// The name could not be resolved, and why.
+    ResolveFailed(&'a str),
+    /// The connection stands.
+    Connected,
+    /// The address could not be reached, and why.
+    ConnectFailed(&'a str),
+    /// The peer sent this.
+    Pdu(&'a Pdu<'a>),
+    /// The peer ended the connection.
+    Closed(Close),
+    /// The user wants an orderly end; the second time at once.
+    Stop,
+    /// The deadline has come.
+    Wake,
+}
+
+/// What a machine wants done, in the order in which it says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output<'a> {
+    /// Look this name up.
+    Resolve {
+        /// Host name or address literal, without brackets.
+        host: String,
+        /// The port that the addresses shall carry.
+        port: u16,
+    },
+    /// Connect to this address, leaving any connection there was.
+    Connect(SocketAddr),
+    /// Send these bytes.
+    Send(Cow<'a, [u8]>),
+    /// Close the connection once everything is sent.
+    Disconnect,
+    /// Nothing more will come.
+    Done,
+}
+
+/// One side of an RTSP session.
+pub trait Machine {
+    /// Takes note of something that happened at `now`.
+    fn handle(&mut self, now: Timestamp, input: Input<'_>);
+
+    /// The next thing to do; asked until there is none.
+    fn poll_output(&mut self, now: Timestamp) -> Option<Output<'_>>;
+
+    /// When [`Input::Wake`] is due at the latest.
+    fn next_deadline(&self) -> Option<Timestamp>;
+
+    /// The URL of the session as far as it is known, without credentials.
+    fn url(&self) -> &str;
+}
