@@ -1,0 +1,211 @@
+//! Ethernet, IP and TCP headers around a payload, as capture tools expect them (RFC 894, 791, 8200, 9293).
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use crate::capture::checksum::{checksum, sum};
+
+/// Ethernet header.
+const ETHERNET: usize = 14;
+const IPV4: usize = 20;
+const IPV6: usize = 40;
+const TCP: usize = 20;
+/// The longest of our headers.
+pub(super) const MAX_HEADERS: usize = ETHERNET + IPV6 + TCP;
+/// The longest payload for which the IPv4 total length still holds the headers.
+pub(super) const MAX_SEGMENT: usize = 65_535 - IPV4 - TCP;
+/// Protocol number of TCP.
+const PROTOCOL_TCP: u8 = 6;
+/// Advertised with a scale of 14 this is 1 GiB: "window full" never shows.
+const WINDOW: u16 = u16::MAX;
+/// Options of our SYNs: maximum segment size 65495, window scale 14 (RFC 9293, 7323).
+pub(super) const SYN_OPTIONS: [u8; 8] = [2, 4, 0xff, 0xd7, 1, 3, 3, 14];
+
+/// TCP control bits.
+pub(super) mod flags {
+    pub(in crate::capture) const FIN: u8 = 0x01;
+    pub(in crate::capture) const SYN: u8 = 0x02;
+    pub(in crate::capture) const RST: u8 = 0x04;
+    pub(in crate::capture) const PSH: u8 = 0x08;
+    pub(in crate::capture) const ACK: u8 = 0x10;
+}
+
+/// The headers of one direction of a connection; what changes from packet to packet is left 0.
+#[derive(Clone, Debug)]
+pub(super) struct Headers {
+    bytes: [u8; MAX_HEADERS],
+    len: usize,
+    /// Where the TCP header begins.
+    tcp: usize,
+    /// Sum of the pseudo-header without the length.
+    pseudo: u64,
+}
+
+/// What changes from packet to packet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Segment<'a> {
+    pub(super) seq: u32,
+    pub(super) ack: u32,
+    pub(super) flags: u8,
+    pub(super) ip_id: u16,
+    /// TCP options, of a length divisible by 4.
+    pub(super) options: &'a [u8],
+    pub(super) payload: &'a [u8],
+}
+
+impl Headers {
+    /// Headers from one end of a connection to the other. `from_client` picks the made-up MAC addresses.
+    pub(super) fn new(from: SocketAddr, to: SocketAddr, from_client: bool) -> Self {
+        let mut bytes = Vec::with_capacity(MAX_HEADERS);
+        let mac = |client: bool| [0x02, 0, 0, 0, 0, if client { 1 } else { 2 }];
+        bytes.extend_from_slice(&mac(!from_client));
+        bytes.extend_from_slice(&mac(from_client));
+        let addresses = ip_header(&mut bytes, from.ip(), to.ip());
+        let tcp = bytes.len();
+        bytes.extend_from_slice(&from.port().to_be_bytes());
+        bytes.extend_from_slice(&to.port().to_be_bytes());
+        bytes.extend_from_slice(&[0; 10]);
+        bytes.extend_from_slice(&WINDOW.to_be_bytes());
+        bytes.extend_from_slice(&[0; 4]);
+        let mut headers = Self { bytes: [0; MAX_HEADERS], len: bytes.len(), tcp, pseudo: 0 };
+        headers.pseudo = sum(&addresses) + sum(&[0, PROTOCOL_TCP]);
+        for (to, from) in headers.bytes.iter_mut().zip(&bytes) {
+            *to = *from;
+        }
+        headers
+    }
+
+    /// Length of a packet with so many bytes of options and payload.
+    pub(super) const fn packet_len(&self, options: usize, payload: usize) -> usize {
+        self.len + options + payload
+    }
+
+    /// Where in a packet the byte with the control bits lies.
+    pub(super) const fn flags_at(&self) -> usize {
+        self.tcp + 13
+    }
+
+    /// Appends the packet, with its lengths and checksums.
+    pub(super) fn append(&self, out: &mut Vec<u8>, segment: &Segment<'_>) {
+        let mut bytes = self.bytes;
+        let tcp_len = TCP + segment.options.len() + segment.payload.len();
+        let tcp_len_be = u16::try_from(tcp_len).unwrap_or(u16::MAX).to_be_bytes();
+        let data_offset = u8::try_from((TCP + segment.options.len()) / 4).unwrap_or(u8::MAX);
+        if self.tcp == ETHERNET + IPV4 {
+            let total = u16::try_from(IPV4 + tcp_len).unwrap_or(u16::MAX);
+            put(&mut bytes, ETHERNET + 2, total.to_be_bytes());
+            put(&mut bytes, ETHERNET + 4, segment.ip_id.to_be_bytes());
+            let header = sum(bytes.get(ETHERNET..self.tcp).unwrap_or_default());
+            put(&mut bytes, ETHERNET + 10, checksum(header));
+        } else {
+            put(&mut bytes, ETHERNET + 4, tcp_len_be);
+        }
+        put(&mut bytes, self.tcp + 4, segment.seq.to_be_bytes());
+        put(&mut bytes, self.tcp + 8, segment.ack.to_be_bytes());
+        put(&mut bytes, self.tcp + 12, [data_offset << 4, segment.flags]);
+        let header = sum(bytes.get(self.tcp..self.len).unwrap_or_default()) + sum(&tcp_len_be);
+        let total = self.pseudo + header + sum(segment.options) + sum(segment.payload);
+        put(&mut bytes, self.tcp + 16, checksum(total));
+        out.extend_from_slice(bytes.get(..self.len).unwrap_or_default());
+        out.extend_from_slice(segment.options);
+        out.extend_from_slice(segment.payload);
+    }
+}
+
+/// Sets PSH in a packet that was composed without, and mends its checksum (RFC 1624). `flags` is the place of the
+/// control bits.
+pub(super) fn set_push(packet: &mut [u8], flags: usize) {
+    let Some([control, _, _, high, low]) = packet.get_mut(flags..flags + 5) else { return };
+    if *control & flags::PSH == 0 {
+        *control |= flags::PSH;
+        let mended = u64::from(!u16::from_le_bytes([*high, *low])) + u64::from(u16::from_le_bytes([0, flags::PSH]));
+        [*high, *low] = checksum(mended);
+    }
+}
+
+/// Ethernet type and IP header; gives the bytes of the addresses.
+fn ip_header(bytes: &mut Vec<u8>, from: IpAddr, to: IpAddr) -> Vec<u8> {
+    if let (IpAddr::V4(from), IpAddr::V4(to)) = (from, to) {
+        bytes.extend_from_slice(&[0x08, 0x00, 0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, PROTOCOL_TCP, 0, 0]);
+        let addresses = [from.octets(), to.octets()].concat();
+        bytes.extend_from_slice(&addresses);
+        return addresses;
+    }
+    bytes.extend_from_slice(&[0x86, 0xdd, 0x60, 0, 0, 0, 0, 0, PROTOCOL_TCP, 64]);
+    let addresses = [as_ipv6(from).octets(), as_ipv6(to).octets()].concat();
+    bytes.extend_from_slice(&addresses);
+    addresses
+}
+
+fn as_ipv6(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    }
+}
+
+fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
+    if let Some(target) = bytes.get_mut(at..at + N) {
+        target.copy_from_slice(&value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use etherparse::SlicedPacket;
+
+    fn headers(from: &str, to: &str) -> Headers {
+        Headers::new(from.parse().unwrap(), to.parse().unwrap(), true)
+    }
+
+    fn assert_valid(packet: &[u8], payload: &[u8]) {
+        let sliced = SlicedPacket::from_ethernet(packet).unwrap();
+        let Some(etherparse::TransportSlice::Tcp(tcp)) = &sliced.transport else { panic!("TCP") };
+        let computed = match &sliced.net {
+            Some(etherparse::NetSlice::Ipv4(ip)) => {
+                let header = ip.header().to_header();
+                assert_eq!(header.header_checksum, header.calc_header_checksum());
+                tcp.calc_checksum_ipv4(ip.header().source(), ip.header().destination()).unwrap()
+            }
+            Some(etherparse::NetSlice::Ipv6(ip)) => {
+                tcp.calc_checksum_ipv6(ip.header().source(), ip.header().destination()).unwrap()
+            }
+            _ => panic!("IP"),
+        };
+        assert_eq!(tcp.checksum(), computed);
+        assert_eq!(tcp.payload(), payload);
+    }
+
+    #[test]
+    fn packets_are_valid_with_and_without_push() {
+        for (from, to) in [("127.0.0.1:50000", "127.0.0.1:554"), ("[::1]:50000", "[::1]:8554")] {
+            let headers = headers(from, to);
+            for payload in [b"".as_slice(), b"x", b"RTSP/1.0 200 OK\r\n\r\n", &[0xff; 1501]] {
+                let mut packet = Vec::new();
+                headers
+                    .append(&mut packet, &Segment { seq: u32::MAX, flags: flags::ACK, payload, ..Segment::default() });
+                assert_eq!(packet.len(), headers.packet_len(0, payload.len()));
+                assert_valid(&packet, payload);
+                set_push(&mut packet, headers.flags_at());
+                assert_eq!(packet[headers.flags_at()], flags::ACK | flags::PSH);
+                assert_valid(&packet, payload);
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_segment_fits() {
+        let mut packet = Vec::new();
+        let payload = vec![7; MAX_SEGMENT];
+        headers("1.2.3.4:1", "5.6.7.8:2").append(&mut packet, &Segment { payload: &payload, ..Segment::default() });
+        assert_valid(&packet, &payload);
+    }
+
+    #[test]
+    fn a_syn_carries_its_options() {
+        let mut packet = Vec::new();
+        let segment = Segment { flags: flags::SYN, options: &SYN_OPTIONS, ..Segment::default() };
+        headers("1.2.3.4:1", "5.6.7.8:2").append(&mut packet, &segment);
+        assert_valid(&packet, b"");
+    }
+}

@@ -1,0 +1,361 @@
+//! Trace events to pcapng: Ethernet, IP and TCP around exactly one message or frame a packet, so that any tool of
+//! the last thirty years reads it. docs/capture-format.md tells what is in the file and why.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use pcap_file::pcapng::PcapNgWriter;
+use pcap_file::pcapng::blocks::interface_description::{
+    InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
+};
+use pcap_file::pcapng::blocks::opt_common::CommonOption;
+use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
+use pcap_file::{DataLink, Endianness};
+
+use crate::capture::block::{append_packet, whole_blocks};
+use crate::capture::interface;
+use crate::capture::packet::{Headers, MAX_SEGMENT, SYN_OPTIONS, Segment, flags, set_push};
+use crate::rtsp::auth::mask_authorization;
+use crate::rtsp::demux::{Pdu, PduKind};
+use crate::rtsp::url::mask_userinfo;
+use crate::time::Timestamp;
+use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
+
+/// Ports on which Wireshark looks for RTSP without being told.
+const RTSP_PORTS: [u16; 3] = [554, 8554, 7236];
+/// What the server's port is written as where it is none of those.
+const WRITTEN_PORT: u16 = 554;
+/// So much is gathered before it is written; more or less was slower.
+const FLUSH_SIZE: usize = 256 << 10;
+/// What was gathered is written after this time at the latest, to the next tick.
+const FLUSH_AFTER: Duration = Duration::from_millis(400);
+/// The other side acknowledges at least every so many packets: Wireshark's analysis walks over all that is not.
+const ACK_EVERY: u32 = 64;
+
+/// What goes into the file besides the packets.
+#[derive(Clone, Debug, Default)]
+pub struct WriterOptions {
+    /// Name and version of the program.
+    pub application: String,
+    /// The operating system.
+    pub os: String,
+    /// A comment on the whole file. Must not hold credentials.
+    pub comment: String,
+    /// Write the server's real port, also where Wireshark would not know it.
+    pub keep_ports: bool,
+    /// Leave Authorization values and the user part of URLs as they are.
+    pub keep_credentials: bool,
+}
+
+/// Writes trace events as pcapng.
+pub struct Writer<W> {
+    out: W,
+    options: WriterOptions,
+    /// Whole blocks that wait to be written.
+    blocks: Blocks,
+    /// When the first of them came.
+    waiting_since: Option<Timestamp>,
+    /// Bytes of whole blocks that the output has taken.
+    whole: u64,
+    /// By flow number.
+    connections: Vec<Option<Connection>>,
+    /// The interface of each session, by session number.
+    interfaces: Vec<Option<u32>>,
+    /// Address pairs written so far: Wireshark takes a second connection between the same two for the first.
+    used: HashSet<(SocketAddr, SocketAddr)>,
+}
+
+type Blocks = PcapNgWriter<Vec<u8>>;
+
+/// One TCP connection in the making.
+#[derive(Debug)]
+struct Connection {
+    interface: u32,
+    /// By [`Direction::index`].
+    sides: [Side; 2],
+}
+
+/// One sender.
+#[derive(Debug)]
+struct Side {
+    headers: Headers,
+    /// Sequence number of the next byte.
+    next: u32,
+    /// Counts reads.
+    ip_id: u16,
+    /// Packets that the other side has not acknowledged.
+    unacknowledged: u32,
+    /// Where in the buffer the last data packet of this read begins.
+    last_packet: Option<usize>,
+}
+
+impl<W: Write> Writer<W> {
+    /// Begins a section; nothing is written before the first flush.
+    ///
+    /// # Errors
+    /// If the options can't be encoded (a text longer than 65,535 bytes).
+    pub fn new(out: W, options: WriterOptions) -> io::Result<Self> {
+        let header = SectionHeaderBlock {
+            endianness: Endianness::Little,
+            options: vec![
+                SectionHeaderOption::OS(Cow::Borrowed(&options.os)),
+                SectionHeaderOption::UserApplication(Cow::Borrowed(&options.application)),
+                SectionHeaderOption::Common(CommonOption::Comment(Cow::Borrowed(&options.comment))),
+            ],
+            ..SectionHeaderBlock::default()
+        };
+        let buffer = Vec::with_capacity(2 * FLUSH_SIZE);
+        let blocks = PcapNgWriter::with_section_header(buffer, header).map_err(io::Error::other)?;
+        Ok(Self {
+            out,
+            options,
+            blocks,
+            waiting_since: None,
+            whole: 0,
+            connections: Vec::new(),
+            interfaces: Vec::new(),
+            used: HashSet::new(),
+        })
+    }
+
+    /// Hands all that waits to the output.
+    ///
+    /// # Errors
+    /// Those of the output. [`Writer::whole_len`] then tells how much of it is whole blocks.
+    pub fn flush(&mut self) -> io::Result<()> {
+        let buffer = self.blocks.get_mut();
+        let result = write_counted(&mut self.out, buffer);
+        let written = match &result {
+            Ok(()) => buffer.len(),
+            Err((written, _)) => whole_blocks(buffer, *written),
+        };
+        self.whole += written as u64;
+        buffer.clear();
+        self.waiting_since = None;
+        for side in self.connections.iter_mut().flatten().flat_map(|connection| &mut connection.sides) {
+            side.last_packet = None;
+        }
+        result.map_err(|(_, error)| error)?;
+        self.out.flush()
+    }
+
+    /// Length of the output up to the end of its last whole block.
+    pub fn whole_len(&self) -> u64 {
+        self.whole
+    }
+
+    /// The output.
+    pub const fn get_ref(&self) -> &W {
+        &self.out
+    }
+
+    /// The output, flushed.
+    ///
+    /// # Errors
+    /// As [`Writer::flush`].
+    pub fn into_inner(mut self) -> io::Result<W> {
+        self.flush()?;
+        Ok(self.out)
+    }
+
+    fn open(&mut self, flow: &Flow, started: Timestamp, at: Timestamp) -> io::Result<()> {
+        let (client, server) = self.written_addresses(flow);
+        let interface = self.interface(flow)?;
+        let side = |headers| Side { headers, next: 0, ip_id: 0, unacknowledged: 0, last_packet: None };
+        let mut connection = Connection {
+            interface,
+            sides: [side(Headers::new(client, server, true)), side(Headers::new(server, client, false))],
+        };
+        let out = self.blocks.get_mut();
+        let options = &SYN_OPTIONS;
+        let syn = Segment { flags: flags::SYN, options, ..Segment::default() };
+        connection.append(out, started, Direction::ClientToServer, syn);
+        let syn_ack = Segment { flags: flags::SYN | flags::ACK, options, ..Segment::default() };
+        connection.append(out, at, Direction::ServerToClient, syn_ack);
+        connection.acknowledge(out, at, Direction::ClientToServer);
+        if self.connections.len() <= flow.id {
+            self.connections.resize_with(flow.id + 1, || None);
+        }
+        if let Some(entry) = self.connections.get_mut(flow.id) {
+            *entry = Some(connection);
+        }
+        Ok(())
+    }
+
+    /// The real addresses, but for a port that Wireshark would not know, and for a pair that was there before.
+    fn written_addresses(&mut self, flow: &Flow) -> (SocketAddr, SocketAddr) {
+        let (mut client, mut server) = (flow.client, flow.server);
+        if !self.options.keep_ports && !RTSP_PORTS.contains(&server.port()) {
+            server.set_port(WRITTEN_PORT);
+        }
+        for _ in 0..u16::MAX {
+            if self.used.insert((client, server)) {
+                break;
+            }
+            client.set_port(client.port().checked_add(1).unwrap_or(1024));
+        }
+        (client, server)
+    }
+
+    /// The number of the session's interface, which is described when its first connection opens.
+    fn interface(&mut self, flow: &Flow) -> io::Result<u32> {
+        if let Some(Some(interface)) = self.interfaces.get(flow.session) {
+            return Ok(*interface);
+        }
+        let interface = u32::try_from(self.blocks.interfaces().len()).unwrap_or(u32::MAX);
+        let name = format!("session {}", flow.session + 1);
+        let description = interface::describe(&flow.url, flow.server);
+        let block = InterfaceDescriptionBlock {
+            linktype: DataLink::ETHERNET,
+            snaplen: 0,
+            options: vec![
+                InterfaceDescriptionOption::IfName(Cow::Owned(name)),
+                InterfaceDescriptionOption::IfDescription(Cow::Owned(description)),
+                InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
+            ],
+        };
+        self.blocks.write_pcapng_block(block).map_err(io::Error::other)?;
+        if self.interfaces.len() <= flow.session {
+            self.interfaces.resize(flow.session + 1, None);
+        }
+        if let Some(entry) = self.interfaces.get_mut(flow.session) {
+            *entry = Some(interface);
+        }
+        Ok(interface)
+    }
+
+    fn pdu(&mut self, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
+        if !self.connections.get(event.flow.id).is_some_and(Option::is_some) {
+            self.open(event.flow, event.at, event.at)?;
+        }
+        if self.blocks.get_ref().len() >= FLUSH_SIZE {
+            self.flush()?;
+        }
+        let masked = (!self.options.keep_credentials).then(|| masked(pdu)).flatten();
+        let raw = masked.as_deref().unwrap_or(pdu.raw);
+        let out = self.blocks.get_mut();
+        if let Some(connection) = self.connections.get_mut(event.flow.id).and_then(Option::as_mut) {
+            if let PduKind::Gap { len } = pdu.kind {
+                connection.skip(event.direction, len);
+            }
+            for payload in raw.chunks(MAX_SEGMENT) {
+                connection.data(out, event.at, event.direction, payload);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Tap for Writer<W> {
+    fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        self.waiting_since.get_or_insert(event.at);
+        match event.payload {
+            Payload::Opened { started } => return self.open(event.flow, started, event.at),
+            Payload::Pdu(pdu) => return self.pdu(event, &pdu),
+            Payload::ReadEnd | Payload::Closed(_) => {}
+        }
+        let out = self.blocks.get_mut();
+        let Some(connection) = self.connections.get_mut(event.flow.id).and_then(Option::as_mut) else {
+            return Ok(());
+        };
+        match event.payload {
+            Payload::Closed(close) => connection.close(out, event.at, event.direction, close),
+            _ => connection.read_end(out, event.direction),
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, now: Timestamp) -> io::Result<()> {
+        let due = self.waiting_since.is_none_or(|since| now.duration_since(since) >= FLUSH_AFTER);
+        if due && !self.blocks.get_ref().is_empty() { self.flush() } else { Ok(()) }
+    }
+}
+
+impl Connection {
+    /// Writes a segment of this direction at its place in the stream.
+    fn append(&mut self, out: &mut Vec<u8>, at: Timestamp, direction: Direction, segment: Segment<'_>) -> usize {
+        let [client, server] = &mut self.sides;
+        let (from, to) = match direction {
+            Direction::ClientToServer => (client, server),
+            Direction::ServerToClient => (server, client),
+        };
+        let ack = if segment.flags & flags::ACK == 0 { 0 } else { to.next };
+        let segment = Segment { seq: from.next, ack, ip_id: from.ip_id, ..segment };
+        to.unacknowledged = 0;
+        // SYN and FIN take a number each (RFC 9293, section 3.4).
+        let controls = u32::from(segment.flags & (flags::SYN | flags::FIN) != 0);
+        let length = u32::try_from(segment.payload.len()).unwrap_or(0);
+        from.next = from.next.wrapping_add(length).wrapping_add(controls);
+        append_packet(out, self.interface, at, direction, &from.headers, &segment)
+    }
+
+    fn data(&mut self, out: &mut Vec<u8>, at: Timestamp, direction: Direction, payload: &[u8]) {
+        let start = self.append(out, at, direction, Segment { flags: flags::ACK, payload, ..Segment::default() });
+        let Some(side) = self.sides.get_mut(direction.index()) else { return };
+        side.last_packet = Some(start);
+        side.unacknowledged += 1;
+        if side.unacknowledged >= ACK_EVERY {
+            self.acknowledge(out, at, direction.reverse());
+        }
+    }
+
+    fn acknowledge(&mut self, out: &mut Vec<u8>, at: Timestamp, direction: Direction) {
+        self.append(out, at, direction, Segment { flags: flags::ACK, ..Segment::default() });
+    }
+
+    /// Bytes that nobody saw.
+    fn skip(&mut self, direction: Direction, len: u64) {
+        if let Some(side) = self.sides.get_mut(direction.index()) {
+            // Sequence numbers count modulo 2^32.
+            side.next = side.next.wrapping_add(u32::try_from(len & 0xffff_ffff).unwrap_or(0));
+        }
+    }
+
+    /// PSH marks the last packet of a read; the next read has another IP ID.
+    fn read_end(&mut self, out: &mut [u8], direction: Direction) {
+        let Some(side) = self.sides.get_mut(direction.index()) else { return };
+        side.ip_id = side.ip_id.wrapping_add(1);
+        if let Some(packet) = side.last_packet.take().and_then(|start| out.get_mut(start..)) {
+            set_push(packet, side.headers.flags_at());
+        }
+    }
+
+    fn close(&mut self, out: &mut Vec<u8>, at: Timestamp, direction: Direction, close: Close) {
+        match close {
+            Close::Fin => {
+                let fin = Segment { flags: flags::FIN | flags::ACK, ..Segment::default() };
+                self.append(out, at, direction, fin);
+                self.acknowledge(out, at, direction.reverse());
+            }
+            Close::Reset => {
+                self.append(out, at, direction, Segment { flags: flags::RST | flags::ACK, ..Segment::default() });
+            }
+        }
+    }
+}
+
+/// The bytes of a message without its credentials, at the same length; `None` where there is nothing to mask.
+fn masked(pdu: &Pdu<'_>) -> Option<Vec<u8>> {
+    let PduKind::Message { head, .. } = pdu.kind else { return None };
+    let mut bytes = pdu.raw.to_vec();
+    mask_authorization(bytes.get_mut(..head.len())?);
+    mask_userinfo(&mut bytes);
+    Some(bytes)
+}
+
+/// Writes everything, or tells how much was written before the error.
+fn write_counted(out: &mut impl Write, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
+    let mut written = 0;
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+        match out.write(rest) {
+            Ok(0) => return Err((written, io::ErrorKind::WriteZero.into())),
+            Ok(count) => written += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err((written, error)),
+        }
+    }
+    Ok(())
+}
