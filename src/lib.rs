@@ -1,5 +1,6 @@
 //! Record RTSP sessions, study the captures.
 
+pub mod analysis;
 pub mod capture;
 pub mod rtp;
 pub mod rtsp;

@@ -1,0 +1,90 @@
+//! How values look in a cell: the same digits on every machine.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::time::Timestamp;
+
+/// A number with `D` decimals.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Fixed<const D: usize>(pub f64);
+
+/// Milliseconds, to the nanosecond.
+pub type Millis = Fixed<6>;
+/// Seconds, to the nanosecond.
+pub type Seconds = Fixed<9>;
+/// Percent, and parts per million.
+pub type Ratio = Fixed<3>;
+
+/// RFC 3339 in UTC with nine decimals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Utc(pub Timestamp);
+
+/// `0x` and eight lower-case hex digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ssrc(pub u32);
+
+impl<const D: usize> fmt::Display for Fixed<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Rounded first, so that nothing prints as -0.000.
+        let text = format!("{:.D$}", self.0);
+        let zero = text.strip_prefix('-').filter(|digits| digits.bytes().all(|byte| matches!(byte, b'0' | b'.')));
+        f.write_str(zero.unwrap_or(&text))
+    }
+}
+
+impl fmt::Display for Utc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Ssrc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#010x}", self.0)
+    }
+}
+
+impl<const D: usize> Serialize for Fixed<D> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for Utc {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for Ssrc {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Nanoseconds as milliseconds.
+#[expect(clippy::cast_precision_loss, reason = "2^53 ns are 104 days; beyond, nanoseconds are not what is looked at")]
+pub(super) fn millis(nanos: i64) -> f64 {
+    nanos as f64 / 1e6
+}
+
+/// A count as a factor.
+#[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
+pub(super) fn float(count: i64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells() {
+        assert_eq!(Fixed::<3>(1.0 / 3.0).to_string(), "0.333");
+        assert_eq!(Fixed::<3>(-0.0001).to_string(), "0.000");
+        assert_eq!(Fixed::<1>(-0.25).to_string(), "-0.2");
+        assert_eq!(Ssrc(0x1a).to_string(), "0x0000001a");
+    }
+}

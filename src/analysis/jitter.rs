@@ -1,0 +1,87 @@
+//! Interarrival jitter (RFC 3550, section 6.4.1 and appendix A.8), in floating point.
+
+use crate::analysis::cell::{float, millis};
+use crate::time::Timestamp;
+
+/// The estimator over a stream of packets.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Jitter {
+    previous: Option<(Timestamp, u32)>,
+    /// Milliseconds.
+    value: f64,
+    max: f64,
+    sum: f64,
+    count: i64,
+}
+
+impl Jitter {
+    /// Takes arrival and RTP timestamp of the next packet; with an unknown clock rate there is nothing to estimate.
+    pub(super) fn packet(&mut self, at: Timestamp, rtp_timestamp: u32, clock_rate_hz: Option<u32>) {
+        let previous = self.previous.replace((at, rtp_timestamp));
+        let (Some((before, timestamp_before)), Some(rate)) = (previous, clock_rate_hz) else { return };
+        // Timestamps count modulo 2^32; the shorter way round is meant.
+        let ticks = rtp_timestamp.wrapping_sub(timestamp_before).cast_signed();
+        let difference = millis(at.nanos_since(before)) - f64::from(ticks) * 1e3 / f64::from(rate);
+        self.value += (difference.abs() - self.value) / 16.0;
+        self.max = self.max.max(self.value);
+        self.sum += self.value;
+        self.count += 1;
+    }
+
+    /// The timestamp of the previous packet.
+    pub(super) fn last_timestamp(&self) -> Option<u32> {
+        self.previous.map(|(_, timestamp)| timestamp)
+    }
+
+    /// The value after the latest packet, in milliseconds; `None` before the second one.
+    pub(super) fn last(&self) -> Option<f64> {
+        (self.count > 0).then_some(self.value)
+    }
+
+    /// The highest value.
+    pub(super) fn max(&self) -> Option<f64> {
+        (self.count > 0).then_some(self.max)
+    }
+
+    /// The mean of the values from the second packet on.
+    pub(super) fn mean(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / float(self.count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_nanos(millis * 1_000_000)
+    }
+
+    #[test]
+    fn by_hand() {
+        let mut jitter = Jitter::default();
+        jitter.packet(at(0), 0, Some(8000));
+        assert_eq!(jitter.last(), None);
+        jitter.packet(at(36), 160, Some(8000));
+        assert_eq!(jitter.last(), Some(1.0));
+        jitter.packet(at(56), 320, Some(8000));
+        assert_eq!((jitter.last(), jitter.max()), (Some(1.0 - 1.0 / 16.0), Some(1.0)));
+        assert_eq!(jitter.mean(), Some(f64::midpoint(1.0, 0.9375)));
+    }
+
+    #[test]
+    fn across_the_wrap_of_the_timestamp() {
+        let mut jitter = Jitter::default();
+        jitter.packet(at(0), u32::MAX - 79, Some(8000));
+        jitter.packet(at(20), 80, Some(8000));
+        assert_eq!(jitter.max(), Some(0.0));
+    }
+
+    #[test]
+    fn without_a_clock_there_is_none() {
+        let mut jitter = Jitter::default();
+        jitter.packet(at(0), 0, None);
+        jitter.packet(at(20), 80, None);
+        assert_eq!(jitter.mean(), None);
+    }
+}

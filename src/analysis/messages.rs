@@ -1,0 +1,54 @@
+//! RTSP messages to rows.
+
+use std::borrow::Cow;
+
+use crate::rtsp::message::{Message, StartLine};
+use crate::rtsp::url::{RtspUrl, mask_userinfo};
+use crate::session::dialog::Request;
+use crate::time::Timestamp;
+
+/// The parts of a message that its row shows.
+#[derive(Debug)]
+pub(super) struct MessageParts<'a> {
+    pub(super) kind: &'static str,
+    pub(super) method: Option<Cow<'a, str>>,
+    pub(super) url: Option<String>,
+    pub(super) status: Option<u16>,
+    pub(super) reason: Option<Cow<'a, str>>,
+    /// Nanoseconds since the request, for a response.
+    pub(super) latency: Option<i64>,
+}
+
+impl<'a> MessageParts<'a> {
+    /// Takes a message apart. `request` is what a response answers.
+    pub(super) fn new(at: Timestamp, message: &Message<'a>, request: Option<Request>) -> Self {
+        match message.start_line() {
+            StartLine::Request { method, url } => Self {
+                kind: "request",
+                url: Some(without_credentials(&url)),
+                method: Some(method),
+                status: None,
+                reason: None,
+                latency: None,
+            },
+            StartLine::Response { status, reason } => Self {
+                kind: "response",
+                latency: request.as_ref().map(|request| at.nanos_since(request.at)),
+                url: request.as_ref().map(|request| without_credentials(&request.url)),
+                method: request.map(|request| Cow::Owned(request.method)),
+                status,
+                reason: (!reason.is_empty()).then_some(reason),
+            },
+        }
+    }
+}
+
+/// The URL without its user part; what is no URL is masked where it looks like one.
+pub(super) fn without_credentials(url: &str) -> String {
+    if let Ok(url) = RtspUrl::parse(url) {
+        return url.as_str().to_owned();
+    }
+    let mut bytes = url.as_bytes().to_vec();
+    mask_userinfo(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}

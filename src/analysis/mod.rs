@@ -1,0 +1,16 @@
+//! Trace events to rows: pure, streaming, one pass. docs/metrics.md has each column with its formula.
+
+pub mod analyzer;
+pub mod cell;
+mod jitter;
+mod messages;
+mod quantiles;
+pub mod rows;
+mod sender_reports;
+mod sequence;
+mod session;
+mod skew;
+mod stream;
+
+pub use analyzer::{Analyzer, AnalyzerOptions};
+pub use rows::{MessageRow, SenderReportRow, Sink, StreamRow};

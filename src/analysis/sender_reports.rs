@@ -1,0 +1,77 @@
+//! The sender reports of one stream (RFC 3550, section 6.4.1).
+
+use crate::analysis::cell::{float, millis};
+use crate::rtp::rtcp::SenderReport;
+use crate::rtp::unwrap::Unwrapper;
+use crate::time::{NANOS_PER_SECOND, NtpTime, Timestamp};
+
+/// What the reports of a stream said so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SenderReports {
+    pub(super) count: u64,
+    pub(super) last: Option<Report>,
+    first_at: Option<Timestamp>,
+    timestamps: Unwrapper<u32>,
+    /// NTP time and extended RTP timestamp of the first report with a wall clock.
+    reference: Option<(Timestamp, i64)>,
+    /// Lowest and highest offset in milliseconds.
+    offsets: Option<(f64, f64)>,
+}
+
+/// The latest report.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Report {
+    pub(super) at: Timestamp,
+    pub(super) ntp: NtpTime,
+    pub(super) rtp_timestamp: u32,
+    pub(super) packets: u32,
+    pub(super) octets: u32,
+}
+
+impl SenderReports {
+    /// Takes a report; gives the seconds since the one before, and the offset in milliseconds.
+    pub(super) fn report(
+        &mut self,
+        at: Timestamp,
+        report: &SenderReport<'_>,
+        clock_rate_hz: Option<u32>,
+    ) -> (Option<f64>, Option<f64>) {
+        let interval_s = self.last.map(|last| at.seconds_since(last.at));
+        self.count += 1;
+        self.first_at.get_or_insert(at);
+        self.last = Some(Report {
+            at,
+            ntp: report.ntp(),
+            rtp_timestamp: report.rtp_timestamp(),
+            packets: report.packet_count(),
+            octets: report.octet_count(),
+        });
+        let offset_ms = self.offset(report, clock_rate_hz);
+        if let Some(offset) = offset_ms {
+            let (min, max) = self.offsets.unwrap_or((offset, offset));
+            self.offsets = Some((min.min(offset), max.max(offset)));
+        }
+        (interval_s, offset_ms)
+    }
+
+    /// (NTP - RTP / rate), relative to the first report. Without a wall clock (NTP 0) there is none.
+    fn offset(&mut self, report: &SenderReport<'_>, clock_rate_hz: Option<u32>) -> Option<f64> {
+        let ntp = report.ntp().to_timestamp()?;
+        let extended = self.timestamps.extend(report.rtp_timestamp());
+        let (first_ntp, first) = *self.reference.get_or_insert((ntp, extended));
+        let media_ms = float(extended.saturating_sub(first)) * 1e3 / f64::from(clock_rate_hz?);
+        Some(millis(ntp.nanos_since(first_ntp)) - media_ms)
+    }
+
+    /// Highest minus lowest offset, in milliseconds.
+    pub(super) fn offset_spread_ms(&self) -> Option<f64> {
+        self.offsets.map(|(min, max)| max - min)
+    }
+
+    /// Mean distance of the reports, in seconds; `None` before the second.
+    pub(super) fn interval_mean_s(&self) -> Option<f64> {
+        let span = self.last?.at.nanos_since(self.first_at?);
+        let intervals = i64::try_from(self.count).ok()? - 1;
+        (intervals > 0).then(|| float(span) / float(intervals) / float(NANOS_PER_SECOND))
+    }
+}

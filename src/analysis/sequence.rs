@@ -1,0 +1,211 @@
+//! Sequence numbers: extension, loss, duplicates, reordering, restarts (RFC 3550, appendices A.1 and A.3).
+
+/// A jump of more is no loss but perhaps a restart (appendix A.1).
+const MAX_DROPOUT: u16 = 3000;
+/// A number so far behind the highest came late; farther behind, it is a jump (appendix A.1).
+const MAX_MISORDER: u16 = 100;
+
+/// What a packet's sequence number says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    /// The next number, or a later one.
+    InOrder {
+        /// How many numbers were skipped right before it.
+        gap: u16,
+    },
+    /// It came after a higher one.
+    Reordered,
+    /// Its number has been seen before.
+    Duplicate,
+    /// Far from all others, and nothing confirms it yet.
+    Jump,
+    /// It confirms a jump: the sender has started over.
+    Restart,
+}
+
+/// The numbers of one stream.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sequence {
+    /// The stretch since the last restart; `None` before the first packet.
+    run: Option<Run>,
+    first: Option<u16>,
+    /// What earlier runs expected, and how many different numbers they saw.
+    earlier_expected: i64,
+    earlier_distinct: i64,
+    /// The number that would confirm a jump.
+    confirms: Option<u16>,
+    pub(super) packets: u64,
+    pub(super) duplicates: u64,
+    pub(super) reordered: u64,
+    pub(super) restarts: u64,
+    pub(super) longest_gap: u16,
+}
+
+/// A stretch without a restart. Numbers are extended by the cycles that were counted.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    base: i64,
+    highest: i64,
+    /// Bit `i`: `highest - i` has been seen.
+    seen: u128,
+    /// Different numbers from `base` on.
+    distinct: i64,
+}
+
+impl Sequence {
+    /// Takes the number of the next packet in order of arrival.
+    pub(super) fn packet(&mut self, number: u16) -> Status {
+        self.packets += 1;
+        let Some(run) = &mut self.run else {
+            self.first = Some(number);
+            self.run = Some(Run::new(number));
+            return Status::InOrder { gap: 0 };
+        };
+        let ahead = number.wrapping_sub(run.highest_number());
+        let behind = ahead.wrapping_neg();
+        let status = if ahead != 0 && ahead < MAX_DROPOUT {
+            run.move_to(ahead);
+            Status::InOrder { gap: ahead - 1 }
+        } else if behind <= MAX_MISORDER {
+            run.look_back(behind)
+        } else if self.confirms == Some(number) {
+            Status::Restart
+        } else {
+            Status::Jump
+        };
+        self.count(status, number);
+        status
+    }
+
+    fn count(&mut self, status: Status, number: u16) {
+        let confirms = self.confirms.take();
+        match status {
+            Status::InOrder { gap } => self.longest_gap = self.longest_gap.max(gap),
+            Status::Reordered => self.reordered += 1,
+            Status::Duplicate => self.duplicates += 1,
+            Status::Jump => self.confirms = Some(number.wrapping_add(1)),
+            Status::Restart => {
+                self.restarts += 1;
+                self.earlier_expected = self.expected();
+                self.earlier_distinct += self.run.map_or(0, |run| run.distinct);
+                // The packet that jumped belongs to the new run as well.
+                let mut run = Run::new(confirms.unwrap_or(number).wrapping_sub(1));
+                run.move_to(1);
+                self.run = Some(run);
+            }
+        }
+    }
+
+    /// Number of the first packet.
+    pub(super) fn first(&self) -> Option<u16> {
+        self.first
+    }
+
+    /// The highest number, extended by the cycles since the last restart.
+    pub(super) fn highest(&self) -> Option<i64> {
+        self.run.map(|run| run.highest)
+    }
+
+    /// How many packets there should be: from the first to the highest of each run.
+    pub(super) fn expected(&self) -> i64 {
+        self.earlier_expected + self.run.map_or(0, |run| run.highest - run.base + 1)
+    }
+
+    /// How many are not there by number alone; duplicates make it negative.
+    pub(super) fn lost(&self) -> i64 {
+        self.expected() - i64::try_from(self.packets).unwrap_or(i64::MAX)
+    }
+
+    /// How many numbers were never seen.
+    pub(super) fn missing(&self) -> i64 {
+        self.expected() - self.earlier_distinct - self.run.map_or(0, |run| run.distinct)
+    }
+}
+
+impl Run {
+    fn new(number: u16) -> Self {
+        let base = i64::from(number);
+        Self { base, highest: base, seen: 1, distinct: 1 }
+    }
+
+    /// The highest number as packets carry it.
+    fn highest_number(&self) -> u16 {
+        u16::try_from(self.highest & 0xffff).unwrap_or(0)
+    }
+
+    fn move_to(&mut self, ahead: u16) {
+        self.highest += i64::from(ahead);
+        self.seen = self.seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
+        self.distinct += 1;
+    }
+
+    fn look_back(&mut self, behind: u16) -> Status {
+        let bit = 1u128 << behind;
+        if self.seen & bit != 0 {
+            return Status::Duplicate;
+        }
+        self.seen |= bit;
+        self.distinct += i64::from(self.highest - i64::from(behind) >= self.base);
+        Status::Reordered
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(numbers: &[u16]) -> Sequence {
+        let mut sequence = Sequence::default();
+        for number in numbers {
+            sequence.packet(*number);
+        }
+        sequence
+    }
+
+    /// Expected, lost, missing, duplicates, reordered, restarts.
+    fn figures(numbers: &[u16]) -> [i64; 6] {
+        let s = of(numbers);
+        let count = |value: u64| i64::try_from(value).unwrap();
+        [s.expected(), s.lost(), s.missing(), count(s.duplicates), count(s.reordered), count(s.restarts)]
+    }
+
+    #[test]
+    fn in_order_across_the_wrap() {
+        assert_eq!(figures(&[65534, 65535, 0, 1]), [4, 0, 0, 0, 0, 0]);
+        assert_eq!(of(&[65534, 65535, 0, 1]).highest(), Some(65537));
+    }
+
+    #[test]
+    fn loss_reordering_and_duplicates() {
+        assert_eq!(figures(&[1, 2, 5]), [5, 2, 2, 0, 0, 0]);
+        assert_eq!(figures(&[1, 3, 2, 4]), [4, 0, 0, 0, 1, 0]);
+        assert_eq!(figures(&[1, 2, 2, 3]), [3, -1, 0, 1, 0, 0]);
+        assert_eq!(figures(&[1, 3, 3, 2, 2, 6]), [6, 0, 2, 2, 1, 0]);
+        assert_eq!(of(&[1, 2, 12, 20]).longest_gap, 9);
+    }
+
+    #[test]
+    fn before_the_first() {
+        assert_eq!(figures(&[10, 9, 11]), [2, -1, 0, 0, 1, 0]);
+    }
+
+    #[test]
+    fn a_confirmed_jump_is_a_restart() {
+        assert_eq!(figures(&[1, 2, 30000, 30001, 30002]), [5, 0, 0, 0, 0, 1]);
+        assert_eq!(figures(&[40000, 40001, 7, 8, 10]), [6, 1, 1, 0, 0, 1]);
+    }
+
+    #[test]
+    fn an_unconfirmed_jump_is_a_stray() {
+        assert_eq!(figures(&[1, 2, 30000, 3, 4]), [4, -1, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn the_limits_of_the_rfc() {
+        let mut sequence = of(&[0]);
+        assert_eq!(sequence.packet(2999), Status::InOrder { gap: 2998 });
+        assert_eq!(sequence.packet(2899), Status::Reordered);
+        assert_eq!(sequence.packet(2898), Status::Jump);
+        assert_eq!(sequence.packet(5999), Status::Jump);
+    }
+}

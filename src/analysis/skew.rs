@@ -1,0 +1,133 @@
+//! Skew of arrival against the media clock, and the drift between the two clocks.
+
+use crate::analysis::cell::{float, millis};
+use crate::rtp::unwrap::Unwrapper;
+use crate::time::{NANOS_PER_SECOND, Timestamp};
+
+/// The lowest skew of each such stretch counts: what lies above waited somewhere.
+const WINDOW_NS: i64 = 2 * NANOS_PER_SECOND;
+/// A line through less says nothing.
+const MIN_DRIFT_NS: i64 = 60 * NANOS_PER_SECOND;
+
+/// The skew of a stream: (arrival - first arrival) - (timestamp - first timestamp) / rate. Positive is late.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Skew {
+    timestamps: Unwrapper<u32>,
+    /// Arrival and extended timestamp of the first packet.
+    first: Option<(Timestamp, i64)>,
+    min: f64,
+    max: f64,
+    window: Option<Window>,
+    envelope: Line,
+    elapsed_ns: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    number: i64,
+    at_s: f64,
+    skew_ms: f64,
+}
+
+/// Sums of a least-squares line through points.
+#[derive(Clone, Debug, Default)]
+struct Line {
+    count: i64,
+    x: f64,
+    y: f64,
+    xx: f64,
+    xy: f64,
+}
+
+impl Skew {
+    /// Takes a packet in order of arrival.
+    pub(super) fn packet(&mut self, at: Timestamp, rtp_timestamp: u32, clock_rate_hz: Option<u32>) {
+        let extended = self.timestamps.extend(rtp_timestamp);
+        let (first_at, first) = *self.first.get_or_insert((at, extended));
+        let Some(rate) = clock_rate_hz else { return };
+        self.elapsed_ns = at.nanos_since(first_at);
+        let skew_ms = millis(self.elapsed_ns) - float(extended.saturating_sub(first)) * 1e3 / f64::from(rate);
+        self.min = self.min.min(skew_ms);
+        self.max = self.max.max(skew_ms);
+        self.lower_envelope(millis(self.elapsed_ns) / 1e3, skew_ms);
+    }
+
+    fn lower_envelope(&mut self, at_s: f64, skew_ms: f64) {
+        let number = self.elapsed_ns.div_euclid(WINDOW_NS);
+        let candidate = Window { number, at_s, skew_ms };
+        match &mut self.window {
+            Some(window) if window.number != number => {
+                self.envelope.point(window.at_s, window.skew_ms);
+                self.window = Some(candidate);
+            }
+            Some(window) if window.skew_ms <= skew_ms => {}
+            window => *window = Some(candidate),
+        }
+    }
+
+    /// Lowest and highest skew in milliseconds; `None` with an unknown clock rate.
+    pub(super) fn range(&self) -> Option<(f64, f64)> {
+        self.window.map(|_| (self.min, self.max))
+    }
+
+    /// How much faster the capture's clock runs than the media clock, in parts per million; `None` below 60 s.
+    pub(super) fn drift_ppm(&self) -> Option<f64> {
+        let window = self.window.filter(|_| self.elapsed_ns >= MIN_DRIFT_NS)?;
+        let mut envelope = self.envelope.clone();
+        envelope.point(window.at_s, window.skew_ms);
+        // Milliseconds for each second are thousandths.
+        Some(envelope.slope()? * 1e3)
+    }
+}
+
+impl Line {
+    fn point(&mut self, x: f64, y: f64) {
+        self.count += 1;
+        self.x += x;
+        self.y += y;
+        self.xx += x * x;
+        self.xy += x * y;
+    }
+
+    fn slope(&self) -> Option<f64> {
+        let count = float(self.count);
+        let spread = count * self.xx - self.x * self.x;
+        (spread > 0.0).then(|| (count * self.xy - self.x * self.y) / spread)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stream of 50 packets a second whose arrivals stretch by `ppm`, every third one late.
+    fn stretched(ppm: f64, packets: i64) -> Skew {
+        let mut skew = Skew::default();
+        for packet in 0..packets {
+            let late = if packet % 3 == 1 { 7.0 } else { 0.0 };
+            let ms = float(packet) * 20.0 * (1.0 + ppm / 1e6) + late;
+            #[expect(clippy::cast_possible_truncation, reason = "a test's small number")]
+            let at = Timestamp::from_nanos((ms * 1e6).round() as i64);
+            let timestamp = u32::try_from(packet).unwrap().wrapping_mul(160).wrapping_add(u32::MAX - 1000);
+            skew.packet(at, timestamp, Some(8000));
+        }
+        skew
+    }
+
+    #[test]
+    fn late_is_positive() {
+        let (min, max) = stretched(0.0, 100).range().unwrap();
+        assert!(min.abs() < 1e-6 && (max - 7.0).abs() < 1e-6, "{min} {max}");
+    }
+
+    #[test]
+    fn drift_is_found_under_jitter() {
+        let drift = stretched(200.0, 6000).drift_ppm().unwrap();
+        assert!((drift - 200.0).abs() < 1.0, "{drift}");
+    }
+
+    #[test]
+    fn a_minute_is_needed() {
+        assert_eq!(stretched(200.0, 2990).drift_ppm(), None);
+    }
+}

@@ -1,0 +1,192 @@
+//! One RTP stream: everything about it that one pass can tell in bounded memory.
+
+use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, float, millis};
+use crate::analysis::jitter::Jitter;
+use crate::analysis::quantiles::Quantiles;
+use crate::analysis::rows::StreamRow;
+use crate::analysis::sender_reports::SenderReports;
+use crate::analysis::sequence::{Sequence, Status};
+use crate::analysis::skew::Skew;
+use crate::rtp::packet::RtpPacket;
+use crate::session::dialog::Encoding;
+use crate::time::Timestamp;
+use crate::trace::{Direction, Flow};
+
+/// What tells a stream apart within its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct StreamKey {
+    pub(super) track: Option<usize>,
+    /// The channel of its RTP packets.
+    pub(super) channel: u8,
+    pub(super) direction: Direction,
+    pub(super) ssrc: u32,
+}
+
+/// A stream and its statistics.
+#[derive(Clone, Debug)]
+pub(super) struct Stream {
+    pub(super) key: StreamKey,
+    payload_type: Option<u8>,
+    pub(super) encoding: Option<Encoding>,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    pub(super) sequence: Sequence,
+    pub(super) payload_bytes: u64,
+    marker_packets: u64,
+    delta_min: i64,
+    delta_max: i64,
+    /// `None` where nobody will ask for it.
+    deltas: Option<Quantiles>,
+    jitter: Jitter,
+    frame_jitter: Jitter,
+    skew: Skew,
+    pub(super) reports: SenderReports,
+    pub(super) cname: Option<String>,
+}
+
+impl Stream {
+    /// A stream of which nothing has come yet. Without `quantiles` it is small, for thousands of live ones.
+    pub(super) fn new(key: StreamKey, quantiles: bool) -> Self {
+        Self {
+            key,
+            payload_type: None,
+            encoding: None,
+            first: None,
+            last: None,
+            sequence: Sequence::default(),
+            payload_bytes: 0,
+            marker_packets: 0,
+            delta_min: i64::MAX,
+            delta_max: i64::MIN,
+            deltas: quantiles.then(Quantiles::default),
+            jitter: Jitter::default(),
+            frame_jitter: Jitter::default(),
+            skew: Skew::default(),
+            reports: SenderReports::default(),
+            cname: None,
+        }
+    }
+
+    /// The payload type that the clock rate belongs to.
+    pub(super) fn payload_type(&self) -> Option<u8> {
+        self.payload_type
+    }
+
+    /// From here on packets have this payload type. The first one stays in the table.
+    pub(super) fn set_encoding(&mut self, payload_type: u8, encoding: Option<Encoding>) {
+        self.payload_type = Some(payload_type);
+        self.encoding = encoding;
+    }
+
+    pub(super) fn clock_rate_hz(&self) -> Option<u32> {
+        self.encoding.as_ref().and_then(|encoding| encoding.clock_rate_hz)
+    }
+
+    /// Takes the next packet in order of arrival.
+    pub(super) fn packet(&mut self, at: Timestamp, packet: &RtpPacket<'_>) {
+        let status = self.sequence.packet(packet.sequence());
+        self.payload_bytes += packet.payload().len() as u64;
+        self.marker_packets += u64::from(packet.marker());
+        self.delta(at);
+        if status != Status::Duplicate {
+            self.timing(at, packet.timestamp());
+        }
+    }
+
+    fn delta(&mut self, at: Timestamp) {
+        self.first.get_or_insert(at);
+        if let Some(last) = self.last.replace(at) {
+            let delta = at.nanos_since(last);
+            self.delta_min = self.delta_min.min(delta);
+            self.delta_max = self.delta_max.max(delta);
+            if let Some(deltas) = &mut self.deltas {
+                deltas.insert(delta);
+            }
+        }
+    }
+
+    fn timing(&mut self, at: Timestamp, rtp_timestamp: u32) {
+        let rate = self.clock_rate_hz();
+        if self.jitter.last_timestamp() != Some(rtp_timestamp) {
+            self.frame_jitter.packet(at, rtp_timestamp, rate);
+        }
+        self.jitter.packet(at, rtp_timestamp, rate);
+        self.skew.packet(at, rtp_timestamp, rate);
+    }
+
+    /// Nanoseconds from the first to the last packet, once there are two.
+    fn duration(&self) -> Option<i64> {
+        (self.sequence.packets > 1).then(|| self.last.zip(self.first).map(|(last, first)| last.nanos_since(first)))?
+    }
+
+    /// The row of the `streams` table.
+    pub(super) fn row<'a>(&'a self, capture: &'a str, flow: &Flow, url: &str, media: Option<&'a str>) -> StreamRow<'a> {
+        let duration = self.duration();
+        let expected = self.sequence.expected();
+        let steps = self.sequence.packets.saturating_sub(1);
+        let ms = |nanos: i64| Fixed(millis(nanos)) as Millis;
+        let percentile = |percent| self.deltas.as_ref().and_then(|deltas| deltas.percentile(percent)).map(ms);
+        let report = self.reports.last;
+        StreamRow {
+            capture,
+            session: flow.id + 1,
+            url: url.to_owned(),
+            client: flow.client.to_string(),
+            server: flow.server.to_string(),
+            track: self.key.track,
+            media,
+            encoding: self.encoding.as_ref().map(|encoding| encoding.name.as_str()),
+            payload_type: self.payload_type,
+            clock_rate_hz: self.clock_rate_hz(),
+            transport: "tcp",
+            channel: self.key.channel,
+            direction: self.key.direction.as_str(),
+            ssrc: Ssrc(self.key.ssrc),
+            first_packet_utc: self.first.map(Utc),
+            last_packet_utc: self.last.map(Utc),
+            duration_s: duration.map(|nanos| Fixed(float(nanos) / 1e9) as Seconds),
+            packets: self.sequence.packets,
+            payload_bytes: self.payload_bytes,
+            bitrate_bps: duration.and_then(|nanos| bitrate(self.payload_bytes, nanos)),
+            first_seq: self.sequence.first(),
+            last_ext_seq: self.sequence.highest(),
+            expected,
+            lost: self.sequence.lost(),
+            lost_percent: (expected > 0).then(|| Fixed(float(self.sequence.lost()) * 100.0 / float(expected))),
+            missing: self.sequence.missing(),
+            duplicates: self.sequence.duplicates,
+            reordered: self.sequence.reordered,
+            restarts: self.sequence.restarts,
+            longest_gap: self.sequence.longest_gap,
+            delta_min_ms: duration.map(|_| ms(self.delta_min)),
+            delta_mean_ms: duration.map(|nanos| Fixed(millis(nanos) / float(steps.cast_signed()))),
+            delta_max_ms: duration.map(|_| ms(self.delta_max)),
+            delta_p50_ms: percentile(50),
+            delta_p99_ms: percentile(99),
+            jitter_mean_ms: self.jitter.mean().map(Fixed),
+            jitter_max_ms: self.jitter.max().map(Fixed),
+            jitter_last_ms: self.jitter.last().map(Fixed),
+            frame_jitter_mean_ms: self.frame_jitter.mean().map(Fixed),
+            frame_jitter_max_ms: self.frame_jitter.max().map(Fixed),
+            skew_min_ms: self.skew.range().map(|(min, _)| Fixed(min)),
+            skew_max_ms: self.skew.range().map(|(_, max)| Fixed(max)),
+            drift_ppm: self.skew.drift_ppm().map(Fixed),
+            marker_packets: self.marker_packets,
+            sr_count: self.reports.count,
+            sr_last_utc: report.map(|report| Utc(report.at)),
+            sr_last_ntp_utc: report.and_then(|report| report.ntp.to_timestamp()).map(Utc),
+            sr_last_rtp_timestamp: report.map(|report| report.rtp_timestamp),
+            sr_last_packets: report.map(|report| report.packets),
+            sr_last_octets: report.map(|report| report.octets),
+            sr_interval_mean_s: self.reports.interval_mean_s().map(Fixed),
+            sr_offset_spread_ms: self.reports.offset_spread_ms().map(Fixed),
+            cname: self.cname.as_deref(),
+        }
+    }
+}
+
+/// Bits for each second; `None` where no time passed.
+fn bitrate(bytes: u64, nanos: i64) -> Option<u64> {
+    let nanos = u128::try_from(nanos).ok().filter(|nanos| *nanos > 0)?;
+    u64::try_from((u128::from(bytes) * 8 * 1_000_000_000 + nanos / 2) / nanos).ok()
+}
