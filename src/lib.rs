@@ -2,6 +2,7 @@
 
 pub mod analysis;
 pub mod capture;
+pub mod net;
 pub mod rtp;
 pub mod rtsp;
 pub mod session;

@@ -1,0 +1,162 @@
+//! One TCP connection: its stream, a demuxer for each direction, and the bytes that the socket has not taken yet.
+
+use std::io::{self, Read, Write};
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+
+use crate::net::fused::FusedTap;
+use crate::rtsp::demux::{Demuxer, Pdu, Pdus};
+use crate::session::{Input, Machine};
+use crate::time::Timestamp;
+use crate::trace::{Close, Direction, Flow, Payload, TraceEvent};
+
+/// As long as more than this waits to be sent, no more is asked for.
+const OUTBOX_LIMIT: usize = 256 << 10;
+
+/// A connection of the event loop.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: TcpStream,
+    flow: Flow,
+    /// The direction in which this side sends.
+    own: Direction,
+    /// When connecting began; `None` once the connection stands.
+    connecting_since: Option<Timestamp>,
+    inbound: Demuxer,
+    outbound: Demuxer,
+    outbox: Vec<u8>,
+    sent: usize,
+}
+
+impl Connection {
+    /// Registers a stream that connects, or is connected.
+    pub(super) fn new(
+        registry: &Registry,
+        mut stream: TcpStream,
+        token: Token,
+        flow: Flow,
+        own: Direction,
+        connecting_since: Option<Timestamp>,
+    ) -> io::Result<Self> {
+        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        let (inbound, outbound) = (Demuxer::new(), Demuxer::new());
+        Ok(Self { stream, flow, own, connecting_since, inbound, outbound, outbox: Vec::new(), sent: 0 })
+    }
+
+    pub(super) fn is_connecting(&self) -> bool {
+        self.connecting_since.is_some()
+    }
+
+    /// Whether connecting has come to an end, and how. The real addresses are known then.
+    pub(super) fn finish_connecting(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) -> Option<io::Result<()>> {
+        if let Some(error) = self.stream.take_error().transpose() {
+            return Some(Err(error.unwrap_or_else(|error| error)));
+        }
+        match (self.stream.peer_addr(), self.stream.local_addr()) {
+            (Ok(server), Ok(client)) => {
+                (self.flow.client, self.flow.server) = (client, server);
+                let started = self.connecting_since.take().unwrap_or(now);
+                self.opened(now, started, tap);
+                Some(Ok(()))
+            }
+            (Err(error), _) if error.kind() == io::ErrorKind::NotConnected => None,
+            (Err(error), _) | (_, Err(error)) => Some(Err(error)),
+        }
+    }
+
+    /// The connection stands.
+    pub(super) fn opened(&self, now: Timestamp, started: Timestamp, tap: &mut FusedTap<'_>) {
+        // A request or frame must not wait for the next one to fill a segment. Where that can't be had, it works too.
+        let _ = self.stream.set_nodelay(true);
+        tell(tap, now, &self.flow, Direction::ClientToServer, Payload::Opened { started });
+    }
+
+    /// Reads once. `None` where nothing is there yet.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Option<Result<usize, Close>> {
+        loop {
+            match self.stream.read(buffer) {
+                Ok(0) => return Some(Err(Close::Fin)),
+                Ok(len) => return Some(Ok(len)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Some(Err(Close::Reset)),
+            }
+        }
+    }
+
+    /// What one read brought: recorded first, understood later.
+    pub(super) fn received(
+        &mut self,
+        now: Timestamp,
+        chunk: &[u8],
+        tap: &mut FusedTap<'_>,
+        machine: &mut impl Machine,
+    ) {
+        let direction = self.own.reverse();
+        let understand = |pdu: &Pdu<'_>| machine.handle(now, Input::Pdu(pdu));
+        pass_on(now, self.inbound.feed(chunk), &self.flow, direction, tap, understand);
+        tell(tap, now, &self.flow, direction, Payload::ReadEnd);
+    }
+
+    /// The peer ended the connection: what was left of its last PDU, and the end.
+    pub(super) fn ended(&mut self, now: Timestamp, close: Close, tap: &mut FusedTap<'_>, machine: &mut impl Machine) {
+        let direction = self.own.reverse();
+        let understand = |pdu: &Pdu<'_>| machine.handle(now, Input::Pdu(pdu));
+        pass_on(now, self.inbound.close(), &self.flow, direction, tap, understand);
+        tell(tap, now, &self.flow, direction, Payload::Closed(close));
+    }
+
+    /// This side ends the connection.
+    pub(super) fn close(&self, now: Timestamp, tap: &mut FusedTap<'_>) {
+        if !self.is_connecting() {
+            tell(tap, now, &self.flow, self.own, Payload::Closed(Close::Fin));
+        }
+    }
+
+    /// Puts bytes in line to be sent.
+    pub(super) fn queue(&mut self, bytes: &[u8]) {
+        self.outbox.extend_from_slice(bytes);
+    }
+
+    /// Whether more can be put in line.
+    pub(super) fn has_room(&self) -> bool {
+        self.outbox.len().saturating_sub(self.sent) < OUTBOX_LIMIT
+    }
+
+    /// Sends what the socket takes, and records what it took. An error of the socket shows up when it is read.
+    pub(super) fn send(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) {
+        while let Some(rest) = self.outbox.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match self.stream.write(rest) {
+                Ok(len) => {
+                    let taken = rest.get(..len).unwrap_or_default();
+                    self.sent += len;
+                    pass_on(now, self.outbound.feed(taken), &self.flow, self.own, tap, |_| ());
+                    tell(tap, now, &self.flow, self.own, Payload::ReadEnd);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+        self.outbox.clear();
+        self.sent = 0;
+    }
+}
+
+fn tell(tap: &mut FusedTap<'_>, at: Timestamp, flow: &Flow, direction: Direction, payload: Payload<'_>) {
+    tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload });
+}
+
+fn pass_on(
+    now: Timestamp,
+    mut pdus: Pdus<'_>,
+    flow: &Flow,
+    direction: Direction,
+    tap: &mut FusedTap<'_>,
+    mut then: impl FnMut(&Pdu<'_>),
+) {
+    while let Some(pdu) = pdus.next_pdu() {
+        tell(tap, now, flow, direction, Payload::Pdu(pdu));
+        then(&pdu);
+    }
+}
