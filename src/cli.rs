@@ -1,0 +1,177 @@
+//! The command line. The argument structs are the options that the commands take; there is no second copy.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Name and version as captures and User-Agent headers carry them.
+pub const APPLICATION: &str = concat!("rtsp-rec ", env!("CARGO_PKG_VERSION"));
+const USER_AGENT: &str = concat!("rtsp-rec/", env!("CARGO_PKG_VERSION"));
+
+/// Record RTSP sessions as pcapng, study the captures offline.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Perform a session and write every RTSP message and RTP/RTCP frame as pcapng
+    Record(RecordArgs),
+    /// RTP timing, jitter, loss and RTCP contents of captures as CSV
+    Analyze(AnalyzeArgs),
+    /// Serve a built-in capture on loopback, record it, analyze it: no camera needed
+    Demo(DemoArgs),
+}
+
+/// Options of `record`.
+#[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[command(after_help = "Examples:
+  rtsp-rec record rtsp://camera/live -o out.pcapng
+  RTSP_REC_PASSWORD=secret rtsp-rec record --user admin rtsp://camera/live -d 5m
+  rtsp-rec record rtsp://camera/live -o - | wireshark -k -i -
+
+Ctrl-C ends the session in good order (TEARDOWN) and leaves a complete file. The limits hold for each session.")]
+pub struct RecordArgs {
+    /// rtsp://[user:password@]host[:port]/path; several are recorded at once into one file
+    #[arg(required = true, value_name = "URL")]
+    pub urls: Vec<String>,
+
+    /// File to write; - is standard output [default: HOST_UTC-START.pcapng]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Overwrite an existing file
+    #[arg(short, long)]
+    pub force: bool,
+
+    /// Stop after so much media time, e.g. 30s, 5m
+    #[arg(short, long, value_name = "TIME", value_parser = time)]
+    pub duration: Option<Duration>,
+
+    /// Stop after so many RTP and RTCP packets
+    #[arg(long, value_name = "N")]
+    pub max_packets: Option<u64>,
+
+    /// Stop after so many bytes from the server, e.g. 500MB
+    #[arg(long, value_name = "SIZE")]
+    pub max_bytes: Option<ByteSize>,
+
+    /// Set up only these tracks [default: all]
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = ["video", "audio", "application"])]
+    pub media: Vec<String>,
+
+    /// User name; one in the URL works too
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+
+    /// File whose first line is the password [default: the environment's `RTSP_REC_PASSWORD`]
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+
+    /// Leave Authorization values readable in the capture (they are masked, at the same length)
+    #[arg(long)]
+    pub keep_credentials: bool,
+
+    /// Write the server's real port, not 554, where Wireshark would not take it for RTSP
+    #[arg(long)]
+    pub keep_ports: bool,
+
+    /// What to send as User-Agent
+    #[arg(long, value_name = "TEXT", default_value = USER_AGENT)]
+    pub user_agent: String,
+
+    /// How long each address may take to accept the connection
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "10s")]
+    pub connect_timeout: Duration,
+
+    /// How long the answer to a request may take
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "10s")]
+    pub response_timeout: Duration,
+
+    /// How long the stream may stay without any media
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "30s")]
+    pub idle_timeout: Duration,
+
+    /// Print nothing but errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Show each RTSP message as it passes, without credentials
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// Options of `analyze`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  rtsp-rec analyze out.pcapng
+  rtsp-rec analyze out.pcapng --table sender_reports > reports.csv
+  rtsp-rec analyze *.pcapng -o tables/")]
+pub struct AnalyzeArgs {
+    /// Captures that `record` wrote; - is standard input
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub captures: Vec<PathBuf>,
+
+    /// The table to print
+    #[arg(long, value_enum, default_value_t = Table::Streams)]
+    pub table: Table,
+
+    /// Write every table as DIR/TABLE.csv instead
+    #[arg(short, long, value_name = "DIR", conflicts_with = "table")]
+    pub output: Option<PathBuf>,
+}
+
+/// The tables of an analysis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Table {
+    /// A row for each session, track, direction and SSRC
+    Streams,
+    /// A row for each RTCP sender report
+    SenderReports,
+    /// A row for each RTSP request and response
+    Messages,
+}
+
+/// Options of `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// Where the capture and the tables go
+    #[arg(short, long, value_name = "DIR", default_value = "rtsp-rec-demo")]
+    pub output: PathBuf,
+}
+
+/// `30s`, `5m`, `1h30m`, or a bare number of seconds.
+fn time(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string());
+    }
+    humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 30s, 5m or 1h30m"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(time("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(time("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(time("250ms"), Ok(Duration::from_millis(250)));
+        assert!(time("-1").is_err() && time("soon").is_err());
+    }
+}

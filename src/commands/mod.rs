@@ -1,0 +1,22 @@
+//! One file a subcommand: glue between the rooms, and the only code that opens files.
+
+mod analyze;
+mod demo;
+mod monitor;
+mod output;
+mod record;
+
+use crate::cli::{Cli, Command};
+use crate::error::Error;
+
+/// Runs what the command line asks for.
+///
+/// # Errors
+/// What stopped it.
+pub fn run(cli: Cli) -> Result<(), Error> {
+    match cli.command {
+        Command::Record(args) => record::run(&args),
+        Command::Analyze(args) => analyze::run(&args),
+        Command::Demo(args) => demo::run(&args),
+    }
+}

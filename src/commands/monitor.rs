@@ -1,0 +1,154 @@
+//! What a person sees of a running recording: a line a session on a terminal, or each message as it passes.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::analysis::{Analyzer, AnalyzerOptions, StreamRow};
+use crate::report::summary::bitrate;
+use crate::rtsp::auth::mask_authorization;
+use crate::rtsp::demux::PduKind;
+use crate::rtsp::url::mask_userinfo;
+use crate::time::Timestamp;
+use crate::trace::{Direction, Payload, Tap, TraceEvent};
+
+/// More sessions share one line.
+const MAX_LINES: usize = 16;
+/// The bitrate shown is the mean over at least this time.
+const RATE_WINDOW: Duration = Duration::from_secs(1);
+
+/// Watches a recording for its user.
+pub(super) struct Monitor {
+    analyzer: Analyzer<()>,
+    lines: Vec<Line>,
+    verbose: bool,
+}
+
+/// A line of the terminal.
+struct Line {
+    bar: ProgressBar,
+    name: String,
+    started: Timestamp,
+    /// When the bitrate was last taken, and the payload bytes then.
+    window: (Timestamp, u64),
+    rate: u64,
+}
+
+/// The figures of a line.
+#[derive(Clone, Copy, Debug, Default)]
+struct Figures {
+    packets: u64,
+    bytes: u64,
+    lost: i64,
+    jitter_ms: f64,
+}
+
+impl Monitor {
+    /// Shows each message with `verbose`, else a live line for each session unless `quiet` or without a terminal.
+    pub(super) fn new(urls: &[String], quiet: bool, verbose: bool, now: Timestamp) -> Self {
+        let live = !quiet && !verbose && io::stderr().is_terminal();
+        let names = if urls.len() > MAX_LINES { vec![format!("{} sessions", urls.len())] } else { urls.to_vec() };
+        let progress = MultiProgress::new();
+        let lines = names.into_iter().filter(|_| live).map(|name| Line::new(&progress, name, now)).collect();
+        Self { analyzer: Analyzer::new(AnalyzerOptions::default(), ()), lines, verbose }
+    }
+
+    /// The streams as they stand now.
+    pub(super) fn streams(&self) -> impl Iterator<Item = StreamRow<'_>> {
+        self.analyzer.streams()
+    }
+
+    /// Takes the live lines off the terminal.
+    pub(super) fn clear(&self) {
+        self.lines.iter().for_each(|line| line.bar.finish_and_clear());
+    }
+}
+
+impl Tap for Monitor {
+    fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        if self.verbose {
+            show(event);
+        }
+        self.analyzer.event(event)
+    }
+
+    fn tick(&mut self, now: Timestamp) -> io::Result<()> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        let mut figures = vec![Figures::default(); self.lines.len()];
+        for row in self.analyzer.streams() {
+            let line = self.lines.iter().position(|line| line.name == row.url).unwrap_or(0);
+            if let Some(figures) = figures.get_mut(line) {
+                figures.add(&row);
+            }
+        }
+        for (line, figures) in self.lines.iter_mut().zip(figures) {
+            line.update(now, figures);
+        }
+        Ok(())
+    }
+}
+
+impl Figures {
+    fn add(&mut self, row: &StreamRow<'_>) {
+        self.packets += row.packets;
+        self.bytes += row.payload_bytes;
+        self.lost += row.lost;
+        self.jitter_ms = self.jitter_ms.max(row.jitter_last_ms.map_or(0.0, |jitter| jitter.0));
+    }
+}
+
+impl Line {
+    fn new(progress: &MultiProgress, name: String, now: Timestamp) -> Self {
+        let bar = progress.add(ProgressBar::new_spinner());
+        bar.set_style(ProgressStyle::with_template("{spinner} {wide_msg}").unwrap_or(ProgressStyle::default_spinner()));
+        bar.set_message(format!("{name}  connecting"));
+        Self { bar, name, started: now, window: (now, 0), rate: 0 }
+    }
+
+    fn update(&mut self, now: Timestamp, figures: Figures) {
+        let (since, bytes) = self.window;
+        let window = now.duration_since(since);
+        if window >= RATE_WINDOW {
+            let bits = u128::from(figures.bytes.saturating_sub(bytes)) * 8 * 1000;
+            self.rate = u64::try_from(bits / window.as_millis().max(1)).unwrap_or(u64::MAX);
+            self.window = (now, figures.bytes);
+        }
+        let elapsed = now.duration_since(self.started).as_secs();
+        let state = if figures.packets == 0 { "waiting" } else { "playing" };
+        self.bar.set_message(format!(
+            "{}  {state}  {:02}:{:02}  {} packets  {}  {}  lost {}  jitter {:.1} ms",
+            self.name,
+            elapsed / 60,
+            elapsed % 60,
+            HumanCount(figures.packets),
+            HumanBytes(figures.bytes),
+            bitrate(self.rate),
+            figures.lost,
+            figures.jitter_ms,
+        ));
+        self.bar.tick();
+    }
+}
+
+/// Prints a message to standard error, without credentials. What can't be shown is no reason to stop.
+fn show(event: &TraceEvent<'_>) {
+    let Payload::Pdu(pdu) = event.payload else { return };
+    let PduKind::Message { head, .. } = pdu.kind else { return };
+    let mut bytes = pdu.raw.to_vec();
+    if let Some(head) = bytes.get_mut(..head.len()) {
+        mask_authorization(head);
+    }
+    mask_userinfo(&mut bytes);
+    let arrow = match event.direction {
+        Direction::ClientToServer => '>',
+        Direction::ServerToClient => '<',
+    };
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    // Control characters of a hostile server must not reach the terminal.
+    let clean = |line: &str| line.chars().filter(|char| !char.is_control() || *char == '\t').collect::<String>();
+    let lines: Vec<String> = text.trim_end().lines().map(|line| format!("{arrow} {}", clean(line))).collect();
+    let _ = writeln!(io::stderr(), "{} session {}\n{}\n", event.at, event.flow.session + 1, lines.join("\n"));
+}

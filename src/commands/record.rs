@@ -1,0 +1,170 @@
+//! `rtsp-rec record`: sessions to a capture.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use bytesize::ByteSize;
+
+use crate::capture::{Writer, WriterOptions};
+use crate::cli::{APPLICATION, RecordArgs};
+use crate::commands::monitor::Monitor;
+use crate::commands::output::{Output, default_name, is_stdout};
+use crate::error::Error;
+use crate::net::{Clock, EventLoop};
+use crate::report::summary;
+use crate::rtsp::url::{Credentials, RtspUrl};
+use crate::session::client::{Limits, Timeouts};
+use crate::session::{Client, ClientConfig, Ending, Machine};
+
+/// Where the password is looked for when no file is named.
+const PASSWORD_VARIABLE: &str = "RTSP_REC_PASSWORD";
+
+/// Records all sessions into one file, then says what it got.
+pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
+    let clock = Clock::start();
+    let configs = configs(args)?;
+    let urls: Vec<String> = configs.iter().map(|config| config.url.as_str().to_owned()).collect();
+    let path = path(args, &configs, clock);
+    let output = Output::create(&path, args.force)?;
+    let mut event_loop = EventLoop::new(clock).map_err(Error::EventLoop)?;
+    event_loop.stop_on_signals().map_err(Error::EventLoop)?;
+    for config in configs {
+        event_loop.add(Client::new(config, clock.now()));
+    }
+    let write_error = |source| Error::Write { path: path.clone(), source };
+    let writer = Writer::new(output, writer_options(args, &urls)).map_err(write_error)?;
+    let mut tap = (writer, Monitor::new(&urls, args.quiet, args.verbose, clock.now()));
+    let recorded = event_loop.run(&mut tap);
+    let (writer, monitor) = tap;
+    monitor.clear();
+    let size = finish(writer, recorded).map_err(write_error)?;
+    if !args.quiet {
+        let text = report(&path, size, &monitor, event_loop.machines());
+        print(&path, &text).map_err(Error::Stdout)?;
+    }
+    outcome(event_loop.machines())
+}
+
+/// Completes the file, also where recording failed. Its size.
+fn finish(mut writer: Writer<Output>, recorded: io::Result<()>) -> io::Result<u64> {
+    let result = recorded.and_then(|()| writer.flush());
+    let size = writer.whole_len();
+    if result.is_err() {
+        writer.get_ref().cut_to(size)?;
+    }
+    result.map(|()| size)
+}
+
+fn path(args: &RecordArgs, configs: &[ClientConfig], clock: Clock) -> PathBuf {
+    args.output.clone().unwrap_or_else(|| {
+        let start = clock.now().to_string();
+        let seconds = start.split('.').next().unwrap_or(&start);
+        default_name(configs.first().map_or("", |config| config.url.host()), &format!("{seconds}Z"))
+    })
+}
+
+fn configs(args: &RecordArgs) -> Result<Vec<ClientConfig>, Error> {
+    let given = given_credentials(args)?;
+    args.urls.iter().enumerate().map(|(index, url)| config(args, index, url, given.as_ref())).collect()
+}
+
+fn config(args: &RecordArgs, index: usize, url: &str, given: Option<&Credentials>) -> Result<ClientConfig, Error> {
+    // The URL itself may hold a password: it is not repeated.
+    let wrong = |why: String| Error::Usage(format!("URL {}: {why}", index + 1));
+    let url: RtspUrl = url.parse().map_err(|error: crate::rtsp::url::UrlError| wrong(error.to_string()))?;
+    if url.scheme() != "rtsp" {
+        return Err(wrong(format!("{}:// is not supported yet; try rtsp://", url.scheme())));
+    }
+    Ok(ClientConfig {
+        credentials: given.or(url.credentials()).cloned(),
+        url,
+        user_agent: args.user_agent.clone(),
+        media: args.media.clone(),
+        limits: Limits {
+            duration: args.duration,
+            packets: args.max_packets,
+            bytes: args.max_bytes.map(|size| size.as_u64()),
+        },
+        timeouts: Timeouts {
+            connect: args.connect_timeout,
+            response: args.response_timeout,
+            idle: args.idle_timeout,
+            ..Timeouts::default()
+        },
+    })
+}
+
+/// Name and password apart from the URL; an empty password where none is given.
+fn given_credentials(args: &RecordArgs) -> Result<Option<Credentials>, Error> {
+    let Some(user) = args.user.clone() else { return Ok(None) };
+    let password = match &args.password_file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|source| Error::File {
+                action: "read",
+                path: path.clone(),
+                source,
+            })?;
+            text.lines().next().unwrap_or_default().to_owned()
+        }
+        None => std::env::var(PASSWORD_VARIABLE).unwrap_or_default(),
+    };
+    Ok(Some(Credentials { user, password }))
+}
+
+fn writer_options(args: &RecordArgs, urls: &[String]) -> WriterOptions {
+    let comment = format!(
+        "Recorded by {APPLICATION} from {}. Each packet holds one RTSP message or one interleaved frame. A server port \
+         that Wireshark does not take for RTSP is written as 554; the interface description has the real address.",
+        named(urls)
+    );
+    WriterOptions {
+        application: APPLICATION.to_owned(),
+        os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        comment,
+        keep_ports: args.keep_ports,
+        keep_credentials: args.keep_credentials,
+    }
+}
+
+fn named(urls: &[String]) -> String {
+    match urls {
+        [first, .., _] => format!("{first} and {} more", urls.len() - 1),
+        _ => urls.concat(),
+    }
+}
+
+/// The table of the streams, and what became of each session.
+fn report<'a>(path: &Path, size: u64, monitor: &Monitor, clients: impl Iterator<Item = &'a Client>) -> String {
+    let table = summary::table(monitor.streams());
+    let sessions: String = clients.map(ending).collect();
+    let name = if is_stdout(path) { "standard output".into() } else { path.display().to_string() };
+    format!("{table}{sessions}{} written to {name}\n", ByteSize(size).display().si())
+}
+
+/// How a session ended, if it did well, and what the server would not give.
+fn ending(client: &Client) -> String {
+    let why = match client.outcome() {
+        Some(Ok(Ending::Stopped)) => "stopped",
+        Some(Ok(Ending::LimitReached)) => "limit reached",
+        Some(Ok(Ending::EndOfStream)) => "end of stream",
+        Some(Err(_)) | None => return String::new(),
+    };
+    let refusals: Vec<String> = client.refusals().iter().map(|refusal| format!("not recorded: {refusal}\n")).collect();
+    format!("{}{}: {why}\n", refusals.concat(), client.url())
+}
+
+/// To standard output, unless that is where the capture went.
+fn print(path: &Path, text: &str) -> io::Result<()> {
+    if is_stdout(path) { io::stderr().write_all(text.as_bytes()) } else { io::stdout().write_all(text.as_bytes()) }
+}
+
+/// One failed session is a failed recording, whatever the others did.
+fn outcome<'a>(clients: impl Iterator<Item = &'a Client>) -> Result<(), Error> {
+    let failures: Vec<String> = clients
+        .filter_map(|client| match client.outcome() {
+            Some(Err(error)) => Some(format!("{}: {error}", client.url())),
+            Some(Ok(_)) | None => None,
+        })
+        .collect();
+    if failures.is_empty() { Ok(()) } else { Err(Error::Sessions(failures)) }
+}

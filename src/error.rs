@@ -1,0 +1,81 @@
+//! What stops a command. Each message says what, where, and what to try.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::capture::reader::CaptureError;
+use crate::session::script::ScriptError;
+
+/// Why a command failed. It is shown as one line.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The command line asks for something that can't be.
+    #[error("{0}")]
+    Usage(String),
+    /// The output is there already.
+    #[error("{} exists; -f overwrites it", .0.display())]
+    Exists(PathBuf),
+    /// A file or folder could not be opened or made.
+    #[error("can't {action} {}: {source}", .path.display())]
+    File {
+        /// What was tried: `open`, `create`…
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// A capture could not be read on.
+    #[error("{}: {source}", .path.display())]
+    Capture {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: CaptureError,
+    },
+    /// Writing the output failed.
+    #[error("can't write {}: {source}; what came before is complete", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// A capture can't be served.
+    #[error("{}: {source}", .path.display())]
+    Script {
+        /// The file.
+        path: PathBuf,
+        /// What it lacks.
+        source: ScriptError,
+    },
+    /// Sessions failed; one line for each.
+    #[error("{}", .0.join("\nrtsp-rec: "))]
+    Sessions(Vec<String>),
+    /// The system refused something that the event loop needs.
+    #[error("the event loop failed: {0}")]
+    EventLoop(#[source] io::Error),
+    /// Printing failed.
+    #[error("can't write to standard output: {0}")]
+    Stdout(#[source] io::Error),
+}
+
+impl Error {
+    /// The exit code that tells this failure from others: 2 for wrong usage, else 1.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            _ => 1,
+        }
+    }
+
+    /// Whether nobody reads standard output any more, which is a normal end.
+    pub fn is_closed_pipe(&self) -> bool {
+        match self {
+            Self::Stdout(error) | Self::Write { source: error, .. } => error.kind() == io::ErrorKind::BrokenPipe,
+            _ => false,
+        }
+    }
+}
