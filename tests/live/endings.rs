@@ -1,0 +1,164 @@
+//! Every way in which a recording ends: in bounded time, with the right exit code, one clear line, and a whole file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::judges::{Capture, assert_opens};
+use crate::peers::{Peer, free_port};
+use crate::process::{Outcome, run};
+use crate::recorder::{Place, RECORD_LIMIT, TOOL_LIMIT, record, start_recording};
+
+/// Panics unless a command has failed with exit code 1 and one line that says why.
+#[track_caller]
+pub(crate) fn assert_one_clear_line(outcome: &Outcome) {
+    outcome.expect_code(1);
+    let lines: Vec<_> = outcome.stderr.lines().collect();
+    assert!(lines.len() == 1 && lines[0].len() > 10, "not one clear line: {:?}", outcome.stderr);
+    assert!(!lines[0].contains("panicked"), "{}", lines[0]);
+}
+
+/// As [`assert_one_clear_line`], and what there is of a file is whole.
+#[track_caller]
+fn assert_fails_cleanly(outcome: &Outcome, file: &Path) {
+    assert_one_clear_line(outcome);
+    if file.exists() {
+        assert_opens(file);
+    }
+}
+
+/// Panics unless `outcome`'s line contains one of `words`.
+#[track_caller]
+fn assert_says(outcome: &Outcome, words: &[&str]) {
+    let said = outcome.stderr.to_lowercase();
+    assert!(words.iter().any(|word| said.contains(word)), "none of {words:?} in {said:?}");
+}
+
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn the_stream_ends() {
+    let (server, place) = (Peer::gstreamer(&[]), Place::new());
+    let outcome = record(&server.url("short"), &place.file(), &[]);
+    outcome.expect_code(0);
+    assert!(outcome.took < Duration::from_secs(15), "4 s of media took {:?}", outcome.took);
+    assert_opens(&place.file());
+    assert_eq!(Capture::ours(place.file()).count("rtcp.pt == 203"), 2, "a BYE on both tracks");
+}
+
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn the_server_is_killed() {
+    let (server, place) = (Peer::gstreamer(&[]), Place::new());
+    let recording = start_recording(&server.url("av"), &place.file(), &[]);
+    server.process.signal("KILL");
+    assert_fails_cleanly(&recording.finish(RECORD_LIMIT), &place.file());
+    assert!(Capture::ours(place.file()).count("rtp") > 0, "what came before stays");
+}
+
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn the_server_falls_silent() {
+    let (server, place) = (Peer::gstreamer(&[]), Place::new());
+    let recording = start_recording(&server.url("av"), &place.file(), &["--idle-timeout", "2s"]);
+    server.process.signal("STOP");
+    assert_fails_cleanly(&recording.finish(Duration::from_secs(12)), &place.file());
+    assert!(Capture::ours(place.file()).count("rtp") > 0, "what came before stays");
+}
+
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn nobody_listens() {
+    let place = Place::new();
+    let outcome = record(&format!("rtsp://127.0.0.1:{}/x", free_port()), &place.file(), &[]);
+    assert_fails_cleanly(&outcome, &place.file());
+    assert_says(&outcome, &["refused"]);
+}
+
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn the_host_is_unknown() {
+    let place = Place::new();
+    let outcome = record("rtsp://no-such-host.invalid/x", &place.file(), &[]);
+    assert_fails_cleanly(&outcome, &place.file());
+    assert_says(&outcome, &["no-such-host.invalid"]);
+}
+
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn the_stream_does_not_exist() {
+    let (server, place) = (Peer::gstreamer(&[]), Place::new());
+    let outcome = record(&server.url("nowhere"), &place.file(), &[]);
+    assert_fails_cleanly(&outcome, &place.file());
+    assert_says(&outcome, &["404"]);
+}
+
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn the_server_refuses_tcp() {
+    let (server, place) = (Peer::vlc(), Place::new());
+    let outcome = record(&server.url("x"), &place.file(), &[]);
+    assert_fails_cleanly(&outcome, &place.file());
+    assert_says(&outcome, &["461"]);
+}
+
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn the_disk_is_full() {
+    let (server, place) = (Peer::gstreamer(&[]), Place::new());
+    let disk = SmallDisk::mount(&place);
+    let file = disk.dir.join("recorded.pcapng");
+    let outcome = record(&server.url("av"), &file, &[]);
+    assert_fails_cleanly(&outcome, &file);
+    assert_says(&outcome, &["space", "full"]);
+    assert!(Capture::ours(file).count("rtp") > 0, "what found room stays");
+}
+
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn ctrl_c_is_a_normal_end() {
+    ends_normally_on("INT");
+}
+
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn sigterm_is_a_normal_end() {
+    ends_normally_on("TERM");
+}
+
+fn ends_normally_on(signal: &str) {
+    let (server, place) = (Peer::gstreamer(&[]), Place::new());
+    let recording = start_recording(&server.url("av"), &place.file(), &[]);
+    recording.signal(signal);
+    recording.finish(Duration::from_secs(10)).expect_code(0);
+    assert_opens(&place.file());
+    let capture = Capture::ours(place.file());
+    assert_eq!(capture.methods().last().map(String::as_str), Some("TEARDOWN"));
+    assert_eq!(capture.statuses().len(), capture.methods().len(), "TEARDOWN has been answered");
+}
+
+/// A file system of 512 KiB in memory, until it is dropped.
+struct SmallDisk {
+    dir: PathBuf,
+}
+
+impl SmallDisk {
+    fn mount(place: &Place) -> Self {
+        let dir = place.dir().join("disk");
+        fs::create_dir(&dir).expect("the folder is writable");
+        let mut command = Command::new("mount");
+        let outcome = run(command.args(["-t", "tmpfs", "-o", "size=512k", "rtsp-rec-test"]).arg(&dir), TOOL_LIMIT);
+        assert!(outcome.status.success(), "this test must be allowed to mount a tmpfs (be root): {}", outcome.stderr);
+        Self { dir }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // A mount that stays would outlive the test, so this must not fail unseen; a panic while panicking would abort.
+        match Command::new("umount").arg(&self.dir).status() {
+            Ok(status) if status.success() => {}
+            failed => eprintln!("cannot unmount {}: {failed:?}", self.dir.display()),
+        }
+    }
+}

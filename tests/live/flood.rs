@@ -1,0 +1,173 @@
+//! A server of many sessions: each gets 2 Mbit/s in frames of 1,000 bytes for five seconds, and a BYE.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const TICK: Duration = Duration::from_millis(20);
+const TICKS: usize = 250;
+/// 5 frames of 1,000 bytes in 20 ms are 2 Mbit/s.
+const FRAMES_A_TICK: usize = 5;
+const FRAME_BYTES: usize = 1_000;
+/// Of a 90 kHz clock.
+const CLOCK_A_TICK: u32 = 1_800;
+
+/// What the server has done so far.
+#[derive(Default)]
+pub(crate) struct Tally {
+    /// RTP packets sent, by SSRC.
+    pub(crate) sent: BTreeMap<u32, usize>,
+    /// TEARDOWN requests answered.
+    pub(crate) teardowns: usize,
+}
+
+/// A server that listens; it ends with the test process.
+pub(crate) struct Flood {
+    port: u16,
+    tally: Arc<Mutex<Tally>>,
+}
+
+impl Flood {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let tally = Arc::<Mutex<Tally>>::default();
+        let shared = Arc::clone(&tally);
+        thread::spawn(move || {
+            for (ssrc, stream) in (1..).zip(listener.incoming()) {
+                let tally = Arc::clone(&shared);
+                // A client that goes away ends its session; the tally tells.
+                thread::spawn(move || Session { ssrc, tally }.serve(&stream?));
+            }
+        });
+        Self { port, tally }
+    }
+
+    /// As many URLs as sessions are wanted.
+    pub(crate) fn urls(&self, count: usize) -> Vec<String> {
+        (0..count).map(|number| format!("rtsp://127.0.0.1:{}/camera{number}", self.port)).collect()
+    }
+
+    /// What has been done, after the clients have ended.
+    pub(crate) fn tally(&self) -> Tally {
+        std::mem::take(&mut self.tally.lock().expect("no session panics with the lock"))
+    }
+}
+
+/// One client's session; a connection is one session here.
+struct Session {
+    ssrc: u32,
+    tally: Arc<Mutex<Tally>>,
+}
+
+impl Session {
+    /// Answers requests until the client goes.
+    fn serve(&self, stream: &TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let mut requests = BufReader::new(stream);
+        while let Some(request) = Request::read(&mut requests)? {
+            (&*stream).write_all(self.reply(&request).as_bytes())?;
+            match request.method.as_str() {
+                "PLAY" => self.stream(stream)?,
+                "TEARDOWN" => self.tally.lock().expect("no session panics with the lock").teardowns += 1,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn reply(&self, request: &Request) -> String {
+        let (head, body) = match request.method.as_str() {
+            "OPTIONS" => ("Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n".to_owned(), String::new()),
+            "DESCRIBE" => (format!("Content-Base: {}/\r\nContent-Type: application/sdp\r\n", request.url), self.sdp()),
+            "SETUP" => (format!("Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n{}", self.header()), String::new()),
+            _ => (self.header(), String::new()),
+        };
+        let length = body.len();
+        format!("RTSP/1.0 200 OK\r\nCSeq: {}\r\n{head}Content-Length: {length}\r\n\r\n{body}", request.cseq)
+    }
+
+    fn header(&self) -> String {
+        format!("Session: {};timeout=60\r\n", self.ssrc)
+    }
+
+    fn sdp(&self) -> String {
+        let ssrc = self.ssrc;
+        format!(
+            "v=0\r\no=- {ssrc} 1 IN IP4 127.0.0.1\r\ns=flood\r\nt=0 0\r\na=control:*\r\n\
+             m=video 0 RTP/AVP 96\r\na=rtpmap:96 X-FLOOD/90000\r\na=control:track0\r\n"
+        )
+    }
+
+    /// Sends the media in its own time, then BYE.
+    fn stream(&self, mut stream: &TcpStream) -> io::Result<()> {
+        let started = Instant::now();
+        let mut frames = Frames::new(self.ssrc);
+        for tick in 0..u32::try_from(TICKS).expect("a few hundred") {
+            thread::sleep((started + TICK * tick).saturating_duration_since(Instant::now()));
+            stream.write_all(frames.of_tick(tick))?;
+        }
+        self.tally.lock().expect("no session panics with the lock").sent.insert(self.ssrc, TICKS * FRAMES_A_TICK);
+        let [a, b, c, d] = self.ssrc.to_be_bytes();
+        // Channel 1, 8 bytes: version 2, one source, BYE, two words in all.
+        stream.write_all(&[b'$', 1, 0, 8, 0x81, 203, 0, 1, a, b, c, d])
+    }
+}
+
+/// The interleaved frames of one tick, made anew in the same buffer.
+struct Frames {
+    bytes: Vec<u8>,
+    next_sequence: u16,
+}
+
+impl Frames {
+    fn new(ssrc: u32) -> Self {
+        let mut frame = vec![b'$', 0];
+        frame.extend(u16::try_from(FRAME_BYTES).expect("fits a frame").to_be_bytes());
+        frame.extend([0x80, 96, 0, 0, 0, 0, 0, 0]);
+        frame.extend(ssrc.to_be_bytes());
+        frame.resize(4 + FRAME_BYTES, b'$');
+        Self { bytes: frame.repeat(FRAMES_A_TICK), next_sequence: 65_000 }
+    }
+
+    fn of_tick(&mut self, tick: u32) -> &[u8] {
+        for frame in self.bytes.chunks_exact_mut(4 + FRAME_BYTES) {
+            frame[6..8].copy_from_slice(&self.next_sequence.to_be_bytes());
+            frame[8..12].copy_from_slice(&(tick * CLOCK_A_TICK).to_be_bytes());
+            self.next_sequence = self.next_sequence.wrapping_add(1);
+        }
+        &self.bytes
+    }
+}
+
+/// What the server needs of a request.
+struct Request {
+    method: String,
+    url: String,
+    cseq: String,
+}
+
+impl Request {
+    /// The next request, `None` when the client has gone. No request here has a body.
+    fn read(source: &mut impl BufRead) -> io::Result<Option<Self>> {
+        let (mut head, mut line) = (String::new(), String::new());
+        while source.read_line(&mut line)? > 0 {
+            if line.trim().is_empty() && !head.is_empty() {
+                return Ok(Some(Self::parse(&head)));
+            }
+            head.push_str(&line);
+            line.clear();
+        }
+        Ok(None)
+    }
+
+    fn parse(head: &str) -> Self {
+        let mut words = head.split_whitespace().map(str::to_owned);
+        let (method, url) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let cseq = head.lines().find_map(|line| line.strip_prefix("CSeq:")).unwrap_or_default();
+        Self { method, url, cseq: cseq.trim().to_owned() }
+    }
+}

@@ -1,0 +1,36 @@
+//! `rtsp-rec` against servers, tools and troubles that others made: GStreamer, aio-rtsp-toolkit, VLC; tshark and tcpdump;
+//! full disks and killed processes.
+//!
+//! The tests need Debian packages, media files and a Python venv, which `tests/run` brings; it also sets `RTSP_REC_PEERS`
+//! to the folder that holds them. That's why a plain `cargo test` leaves these tests out. Everything listens on loopback.
+//! Most tests wait for seconds to pass, so several run side by side; those of `many` want the machine for themselves.
+//!
+//! | module | what for |
+//! |---|---|
+//! | `process`, `peers`, `wire`, `flood` | starting, watching and ending what a test runs |
+//! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
+//! | `servers` `auth` `addresses` `endings` `killed` `many` `demo` | the tests |
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of this crate is test code: a panic is how it reports"
+)]
+
+mod flood;
+mod judges;
+mod peers;
+mod process;
+mod recorder;
+mod streams;
+mod wire;
+
+mod addresses;
+mod auth;
+mod demo;
+mod endings;
+mod killed;
+mod many;
+mod servers;
