@@ -40,7 +40,8 @@ pub enum Command {
 
 Ctrl-C ends the session in good order (TEARDOWN) and leaves a complete file. The limits hold for each session.")]
 pub struct RecordArgs {
-    /// rtsp://[user:password@]host[:port]/path; several are recorded at once into one file
+    /// What to record: rtsp://host/path, with user:password@ and :port where needed. Several URLs are recorded at once
+    /// into one file
     #[arg(required = true, value_name = "URL")]
     pub urls: Vec<String>,
 

@@ -51,9 +51,16 @@ pub enum Error {
         /// What it lacks.
         source: ScriptError,
     },
-    /// Sessions failed; one line for each.
-    #[error("{}", .0.join("\nrtsp-rec: "))]
-    Sessions(Vec<String>),
+    /// Sessions failed. The report names each; this is the first of them.
+    #[error("{}{first}", if *.failed > 1 { format!("{failed} of {sessions} sessions failed; the first: ") } else { String::new() })]
+    Sessions {
+        /// How many failed.
+        failed: usize,
+        /// How many there were.
+        sessions: usize,
+        /// URL and reason of the first that failed.
+        first: String,
+    },
     /// The system refused something that the event loop needs.
     #[error("the event loop failed: {0}")]
     EventLoop(#[source] io::Error),

@@ -1,5 +1,88 @@
-//! Record RTSP sessions, study the captures.
-#![doc = "The front page is written last."]
+//! Record RTSP sessions as pcapng, study the captures offline, serve them again.
+//!
+//! The library is what the `rtsp-rec` command is made of. A pure core (no socket, no clock, no file) stands in the
+//! middle; sockets, clock and files stand at the edges. Every command is a straight line through the same rooms:
+//!
+//! ```text
+//! record   socket -> Demuxer -> Pdu -+-> Tap (capture::Writer -> pcapng)      1. on disk
+//!                                    +-> Machine (session::Client)            2. understood
+//!          Machine -> bytes to send -> socket, and through a Demuxer of their own to the same Tap
+//! analyze  pcapng -> packets -> Source -> Demuxer -> Pdu -> Analyzer -> rows -> CSV
+//! demo     pcapng -> the same -> Script -> Machine (session::Server) -> socket   same event loop as record
+//! ```
+//!
+//! | room | what it is for | may use |
+//! |---|---|---|
+//! | [`time`] | instants, live and offline alike | |
+//! | [`rtsp`], [`rtp`] | bytes to fields, as tolerantly as devices need it | `time` |
+//! | [`trace`] | what passes over a connection: the one model that all commands share | `rtsp` |
+//! | [`session`] | who says what next: [`Client`](session::Client), [`Server`](session::Server) | `trace` and below |
+//! | [`capture`] | trace events to pcapng and back | `trace`, `rtsp`, `time` |
+//! | [`analysis`] | trace events to rows | `trace` and below, [`session::dialog`] |
+//! | [`report`] | rows to CSV and to the table for people | `analysis` |
+//! | [`net`] | the only code with sockets and the clock: the mio event loop | `session`, `trace` and below |
+//! | [`commands`], [`cli`], [`error`] | glue; the only code that opens files | everything |
+//!
+//! # A run loop
+//!
+//! A machine does no input or output: whoever runs it moves the bytes, and tells it the time. This one answers by
+//! hand where [`net::EventLoop`] has a socket:
+//!
+//! ```
+//! use rtsp_rec::rtsp::demux::Demuxer;
+//! use rtsp_rec::session::client::{Limits, Timeouts};
+//! use rtsp_rec::session::{Client, ClientConfig, Input, Machine, Output};
+//! use rtsp_rec::time::Timestamp;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = ClientConfig {
+//!     url: "rtsp://camera/live".parse()?,
+//!     credentials: None,
+//!     user_agent: "example".to_owned(),
+//!     media: Vec::new(),
+//!     limits: Limits::default(),
+//!     timeouts: Timeouts::default(),
+//! };
+//! let now = Timestamp::default();
+//! let (mut client, mut demuxer) = (Client::new(config, now), Demuxer::new());
+//! let mut sent = Vec::new();
+//! while client.outcome().is_none() {
+//!     match client.poll_output(now) {
+//!         Some(Output::Resolve { .. }) => client.handle(now, Input::Resolved(&["192.0.2.7:554".parse()?])),
+//!         Some(Output::Connect(_)) => client.handle(now, Input::Connected),
+//!         Some(Output::Send(bytes)) => {
+//!             sent.push(String::from_utf8(bytes.into_owned())?);
+//!             let mut pdus = demuxer.feed(b"RTSP/1.0 404 Not Found\r\nCSeq: 2\r\n\r\n");
+//!             while let Some(pdu) = pdus.next_pdu() {
+//!                 client.handle(now, Input::Pdu(&pdu));
+//!             }
+//!         }
+//!         Some(Output::Disconnect | Output::Done) => {}
+//!         None => client.handle(client.next_deadline().unwrap_or(now), Input::Wake),
+//!     }
+//! }
+//! assert!(sent[0].starts_with("OPTIONS rtsp://camera/live RTSP/1.0\r\nCSeq: 1\r\n"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A capture to numbers
+//!
+//! ```
+//! use rtsp_rec::analysis::{Analyzer, AnalyzerOptions};
+//! use rtsp_rec::capture::Source;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let file = std::fs::File::open("samples/gstreamer_h264_aac.pcapng")?;
+//! let mut analyzer = Analyzer::new(AnalyzerOptions::default(), ());
+//! Source::read(file, &mut analyzer)?;
+//! for stream in analyzer.streams() {
+//!     println!("{:?}: {} packets, {} lost", stream.encoding, stream.packets, stream.lost);
+//! }
+//! # assert_eq!(analyzer.streams().map(|stream| stream.packets).sum::<u64>(), 796);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod analysis;
 pub mod capture;

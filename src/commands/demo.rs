@@ -34,7 +34,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<(), Error> {
     ))?;
     let url = serve(script)?;
     let capture = folder.join("demo.pcapng");
-    say(&format!("2. Recording it:  rtsp-rec record {url} -o {}\n", capture.display()))?;
+    say(&format!("2. Recording it to its end:  rtsp-rec record {url} -o {}\n", capture.display()))?;
     if let Some(args) = record_args(&url, &capture) {
         record::run(&args)?;
     }

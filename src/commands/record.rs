@@ -136,17 +136,20 @@ fn named(urls: &[String]) -> String {
 /// The table of the streams, and what became of each session.
 fn report<'a>(path: &Path, size: u64, monitor: &Monitor, clients: impl Iterator<Item = &'a Client>) -> String {
     let table = summary::table(monitor.streams());
-    let sessions: String = clients.map(ending).collect();
+    let clients: Vec<&Client> = clients.collect();
+    let sessions: Vec<String> = clients.iter().map(|client| ending(client, clients.len() > 1)).collect();
     let name = if is_stdout(path) { "standard output".into() } else { path.display().to_string() };
-    format!("{table}{sessions}{} written to {name}\n", ByteSize(size).display().si())
+    format!("{table}{}{} written to {name}\n", sessions.concat(), ByteSize(size).display().si())
 }
 
-/// How a session ended, if it did well, and what the server would not give.
-fn ending(client: &Client) -> String {
+/// How a session ended, and what the server would not give.
+fn ending(client: &Client, several: bool) -> String {
     let why = match client.outcome() {
         Some(Ok(Ending::Stopped)) => "stopped",
         Some(Ok(Ending::LimitReached)) => "limit reached",
         Some(Ok(Ending::EndOfStream)) => "end of stream",
+        // One failed session is told on standard error.
+        Some(Err(error)) if several => &format!("failed: {error}"),
         Some(Err(_)) | None => return String::new(),
     };
     let refusals: Vec<String> = client.refusals().iter().map(|refusal| format!("not recorded: {refusal}\n")).collect();
@@ -160,11 +163,17 @@ fn print(path: &Path, text: &str) -> io::Result<()> {
 
 /// One failed session is a failed recording, whatever the others did.
 fn outcome<'a>(clients: impl Iterator<Item = &'a Client>) -> Result<(), Error> {
-    let failures: Vec<String> = clients
-        .filter_map(|client| match client.outcome() {
-            Some(Err(error)) => Some(format!("{}: {error}", client.url())),
-            Some(Ok(_)) | None => None,
-        })
-        .collect();
-    if failures.is_empty() { Ok(()) } else { Err(Error::Sessions(failures)) }
+    let outcomes: Vec<Option<String>> = clients.map(failure).collect();
+    let failed = outcomes.iter().flatten().count();
+    let sessions = outcomes.len();
+    match outcomes.into_iter().flatten().next() {
+        Some(first) => Err(Error::Sessions { failed, sessions, first }),
+        None => Ok(()),
+    }
+}
+
+/// URL and reason of a session that failed.
+fn failure(client: &Client) -> Option<String> {
+    let error = client.outcome()?.as_ref().err()?;
+    Some(format!("{}: {error}", client.url()))
 }

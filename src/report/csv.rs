@@ -22,7 +22,11 @@ impl<W: Write> CsvTable<W> {
         Ok(Self { writer: WriterBuilder::new().has_headers(false).from_writer(out) })
     }
 
-    fn row(&mut self, row: &impl Serialize) -> io::Result<()> {
+    /// Adds a row; it must be of the type that named the columns.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn row(&mut self, row: &impl Serialize) -> io::Result<()> {
         self.writer.serialize(row).map_err(into_io)
     }
 

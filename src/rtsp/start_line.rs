@@ -40,13 +40,17 @@ pub enum Recognition {
 
 /// Whether a start line stands at the beginning. The same bytes with more behind them never change a `Yes` or `No`.
 pub fn recognise(bytes: &[u8]) -> Recognition {
-    let Some(end) = memchr(b'\n', bytes.get(..MAX_START_LINE).unwrap_or(bytes)) else {
-        let possible = bytes.len() < MAX_START_LINE && token(bytes) != Token::Other;
+    let end = memchr(b'\n', bytes.get(..MAX_START_LINE).unwrap_or(bytes));
+    let line = end.and_then(|end| bytes.get(..end)).unwrap_or(bytes).trim_ascii_end();
+    if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+        return Recognition::No;
+    }
+    if end.is_none() {
+        let possible = bytes.len() < MAX_START_LINE && token(line) != Token::Other;
         return if possible { Recognition::NeedLine } else { Recognition::No };
-    };
-    let line = bytes.get(..end).unwrap_or_default().trim_ascii_end();
+    }
     let complete = match token(line) {
-        Token::Version => line.get(5).is_some_and(u8::is_ascii_digit),
+        Token::Version => line.len() > VERSIONS[0].len(),
         Token::Method => ends_with_version(line),
         Token::Unfinished | Token::Other => false,
     };
@@ -77,8 +81,9 @@ enum Token {
 }
 
 fn token(bytes: &[u8]) -> Token {
-    if VERSIONS.iter().any(|version| bytes.starts_with(version)) {
-        return Token::Version;
+    if let Some(number) = VERSIONS.iter().find_map(|version| bytes.strip_prefix(*version)) {
+        let digit = number.first().is_none_or(u8::is_ascii_digit);
+        return if digit { Token::Version } else { Token::Other };
     }
     let letters = bytes.iter().take_while(|byte| byte.is_ascii_uppercase() || **byte == b'_').count();
     match bytes.get(letters) {

@@ -1,0 +1,353 @@
+//! `Client` and `Server` against each other on virtual time: whole sessions in milliseconds, without a socket.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that panics has failed, as it should"
+)]
+
+mod world;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rtsp_rec::analysis::{Analyzer, AnalyzerOptions};
+use rtsp_rec::capture::{Source, Writer, WriterOptions};
+use rtsp_rec::report::csv::CsvTable;
+use rtsp_rec::rtsp::demux::{Demuxer, PduKind};
+use rtsp_rec::rtsp::message::{Message, StartLine};
+use rtsp_rec::session::client::{Limits, Timeouts};
+use rtsp_rec::session::script::ScriptBuilder;
+use rtsp_rec::session::{Client, ClientConfig, Ending, Script, Server, SessionError};
+use rtsp_rec::time::Timestamp;
+use rtsp_rec::trace::{Direction, Flow, Payload, Tap, TraceEvent};
+
+use world::{LATENCY, SERVER, START, World};
+
+const SAMPLE: &[u8] = include_bytes!("../../samples/gstreamer_h264_aac.pcapng");
+
+fn sample() -> Script {
+    let mut builder = ScriptBuilder::new();
+    Source::read(SAMPLE, &mut builder).unwrap();
+    builder.finish().unwrap()
+}
+
+/// A recorded session of one PCMU track, with a frame every 20 ms for so many seconds. The server lists `public` and
+/// answers SETUP with `session`.
+fn scripted(public: &str, session: &str, seconds: u32) -> Script {
+    let mut builder = ScriptBuilder::new();
+    let sdp = "v=0\r\nm=audio 0 RTP/AVP 0\r\na=control:track1\r\n";
+    let description = format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len());
+    let url = "rtsp://camera:8600/live";
+    let transport = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
+    let dialogue = [
+        (format!("OPTIONS {url}"), format!("Public: {public}\r\n\r\n")),
+        (format!("DESCRIBE {url}"), description),
+        (format!("SETUP {url}/track1"), format!("Session: {session}\r\n{transport}\r\n")),
+        (format!("PLAY {url}"), "\r\n".to_owned()),
+        (format!("TEARDOWN {url}"), "\r\n".to_owned()),
+    ];
+    for (cseq, (request, reply)) in dialogue.iter().enumerate() {
+        let request = format!("{request} RTSP/1.0\r\nCSeq: {cseq}\r\n{transport}\r\n");
+        say(&mut builder, START, Direction::ClientToServer, request.as_bytes());
+        let reply = format!("RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\n{reply}");
+        say(&mut builder, START, Direction::ServerToClient, reply.as_bytes());
+    }
+    for frame in 0..seconds * 50 {
+        let at = START + Duration::from_millis(20) * frame;
+        say(&mut builder, at, Direction::ServerToClient, &rtp(frame));
+    }
+    builder.finish().unwrap()
+}
+
+/// An interleaved RTP frame of PCMU.
+fn rtp(number: u32) -> Vec<u8> {
+    let sequence = u16::try_from(number & 0xffff).unwrap().to_be_bytes();
+    let timestamp = (number * 160).to_be_bytes();
+    [&[b'$', 0, 0, 172, 0x80, 0], &sequence[..], &timestamp, &[0, 0, 0, 7], &[0; 160]].concat()
+}
+
+fn flow() -> Flow {
+    let (client, server) = ("192.0.2.1:50001".parse().unwrap(), SERVER.parse().unwrap());
+    Flow { id: 0, session: 0, url: String::new(), client, server }
+}
+
+fn say(tap: &mut impl Tap, at: Timestamp, direction: Direction, bytes: &[u8]) {
+    let mut demuxer = Demuxer::new();
+    let mut pdus = demuxer.feed(bytes);
+    while let Some(pdu) = pdus.next_pdu() {
+        let payload = Payload::Pdu(pdu);
+        tap.event(&TraceEvent { at, flow: &flow(), direction, frame_number: None, payload }).unwrap();
+    }
+}
+
+fn config(url: &str) -> ClientConfig {
+    ClientConfig {
+        url: url.parse().unwrap(),
+        credentials: None,
+        user_agent: "test".to_owned(),
+        media: Vec::new(),
+        limits: Limits::default(),
+        timeouts: Timeouts::default(),
+    }
+}
+
+/// What the client said, when, and how often media came.
+#[derive(Default)]
+struct Log {
+    requests: Vec<(Duration, String)>,
+    frames: u32,
+}
+
+impl Tap for Log {
+    fn event(&mut self, event: &TraceEvent<'_>) -> std::io::Result<()> {
+        let Payload::Pdu(pdu) = event.payload else { return Ok(()) };
+        match pdu.kind {
+            PduKind::Interleaved { .. } => self.frames += 1,
+            PduKind::Message { head, body } => {
+                if let StartLine::Request { method, url } = Message::new(head, body).start_line() {
+                    self.requests.push((event.at.duration_since(START), format!("{method} {url}")));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Log {
+    fn said(&self) -> Vec<&str> {
+        self.requests.iter().map(|(_, request)| request.as_str()).collect()
+    }
+
+    /// When requests of this method were sent, in seconds.
+    fn times_of(&self, method: &str) -> Vec<u64> {
+        self.requests.iter().filter(|(_, said)| said.starts_with(method)).map(|(at, _)| at.as_secs()).collect()
+    }
+}
+
+/// Runs a session; gives how it ended, when, and what was said.
+fn run(config: ClientConfig, script: Script, world: World) -> (Result<Ending, SessionError>, Duration, Log) {
+    let (mut client, mut server, mut log) = (Client::new(config, START), Server::new(Arc::new(script)), Log::default());
+    let end = world.run(&mut client, &mut server, &mut log);
+    (client.outcome().unwrap().clone(), end.duration_since(START), log)
+}
+
+#[test]
+fn a_whole_session() {
+    let script = sample();
+    let frames = u32::try_from(script.frame_count()).unwrap();
+    let url = script.url_at(SERVER.parse().unwrap());
+    let (outcome, took, log) = run(config(&url), script, World::default());
+    assert_eq!(outcome, Ok(Ending::EndOfStream));
+    assert_eq!(log.frames, frames);
+    assert!((10..12).contains(&took.as_secs()), "{took:?}");
+    let expected = [
+        "OPTIONS rtsp://192.0.2.7:8600/short",
+        "DESCRIBE rtsp://192.0.2.7:8600/short",
+        "SETUP rtsp://192.0.2.7:8600/short/stream=0",
+        "SETUP rtsp://192.0.2.7:8600/short/stream=1",
+        "PLAY rtsp://192.0.2.7:8600/short/",
+        "TEARDOWN rtsp://192.0.2.7:8600/short/",
+    ];
+    assert_eq!(log.said(), expected);
+}
+
+#[test]
+fn what_is_recorded_is_what_was_served() {
+    let script = sample();
+    let mut config = config(&script.url_at(SERVER.parse().unwrap()));
+    config.timeouts.idle = Duration::from_secs(5);
+    let (mut client, mut server) = (Client::new(config, START), Server::new(Arc::new(script)));
+    let mut writer = Writer::new(Vec::new(), WriterOptions::default()).unwrap();
+    World::default().run(&mut client, &mut server, &mut writer);
+    let capture = writer.into_inner().unwrap();
+
+    let (served, recorded) = (Media::of(SAMPLE), Media::of(&capture));
+    assert_eq!(recorded.0.len(), served.0.len());
+    assert!(recorded.0 == served.0, "same frames, same channels, same order");
+    insta::assert_snapshot!(streams_csv(&capture));
+}
+
+/// Channel and payload of every frame.
+#[derive(Default)]
+struct Media(Vec<(u8, Vec<u8>)>);
+
+impl Media {
+    fn of(capture: &[u8]) -> Self {
+        let mut media = Self::default();
+        Source::read(capture, &mut media).unwrap();
+        media
+    }
+}
+
+impl Tap for Media {
+    fn event(&mut self, event: &TraceEvent<'_>) -> std::io::Result<()> {
+        if let Payload::Pdu(pdu) = event.payload
+            && let PduKind::Interleaved { channel, payload } = pdu.kind
+        {
+            self.0.push((channel, payload.to_vec()));
+        }
+        Ok(())
+    }
+}
+
+/// The `streams` table turned on its side: a line for each column.
+fn streams_csv(capture: &[u8]) -> String {
+    let options = AnalyzerOptions { capture: "virtual.pcapng".to_owned(), quantiles: true };
+    let mut analyzer = Analyzer::new(options, ());
+    Source::read(capture, &mut analyzer).unwrap();
+    let mut csv = Vec::new();
+    let mut table = CsvTable::new::<rtsp_rec::analysis::StreamRow<'_>>(&mut csv).unwrap();
+    analyzer.streams().for_each(|row| table.row(&row).unwrap());
+    drop(table);
+    let text = String::from_utf8(csv).unwrap();
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    let columns = (0..rows[0].len()).map(|column| rows.iter().map(|row| row[column]).collect::<Vec<_>>().join(" | "));
+    columns.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_session_is_kept_alive_by_options() {
+    let script = scripted("OPTIONS, DESCRIBE, GET_PARAMETER", "1;timeout=60", 100);
+    let mut config = config("rtsp://camera:8600/live");
+    config.limits.duration = Some(Duration::from_secs(95));
+    let (outcome, took, log) = run(config, script, World::default());
+    assert_eq!(outcome, Ok(Ending::LimitReached));
+    assert_eq!(took.as_secs(), 95);
+    assert_eq!(log.times_of("OPTIONS"), [0, 30, 60, 90]);
+    assert_eq!(log.times_of("GET_PARAMETER"), [0; 0]);
+}
+
+#[test]
+fn a_short_timeout_is_kept_by_what_public_lists() {
+    let script = scripted("DESCRIBE, GET_PARAMETER", "1;timeout=10", 21);
+    let mut config = config("rtsp://camera:8600/live");
+    config.limits.duration = Some(Duration::from_secs(18));
+    let (_, _, log) = run(config, script, World::default());
+    assert_eq!(log.times_of("GET_PARAMETER"), [5, 10, 15]);
+    assert_eq!(log.times_of("OPTIONS"), [0]);
+}
+
+#[test]
+fn limits_end_the_session_exactly() {
+    let mut packets = config("rtsp://camera:8600/live");
+    packets.limits.packets = Some(100);
+    let (outcome, _, log) = run(packets, scripted("", "1", 10), World::default());
+    assert_eq!(outcome, Ok(Ending::LimitReached));
+    assert_eq!(log.frames, 100, "the server stops at once when TEARDOWN comes, 5 ms later");
+
+    let mut bytes = config("rtsp://camera:8600/live");
+    bytes.limits.bytes = Some(50 * 176);
+    let (outcome, _, log) = run(bytes, scripted("", "1", 10), World::default());
+    assert_eq!(outcome, Ok(Ending::LimitReached));
+    assert!((45..=50).contains(&log.frames), "{} frames and the dialogue", log.frames);
+}
+
+#[test]
+fn ctrl_c_tears_down() {
+    let world = World { stop_at: Some(START + Duration::from_secs(3)), ..World::default() };
+    let (outcome, took, log) = run(config("rtsp://camera:8600/live"), scripted("", "1", 10), world);
+    assert_eq!(outcome, Ok(Ending::Stopped));
+    assert_eq!(took, Duration::from_secs(3) + 2 * LATENCY);
+    assert_eq!(log.said().last(), Some(&"TEARDOWN rtsp://camera:8600/live"));
+}
+
+#[test]
+fn a_teardown_that_is_never_answered_costs_its_timeout() {
+    let stop = START + Duration::from_secs(3);
+    let world = World { stop_at: Some(stop), ..World::default() };
+    let mut client = Client::new(config("rtsp://camera:8600/live"), START);
+    let mut server = Mute { inner: Server::new(Arc::new(scripted("", "1", 10))), deaf_to: "TEARDOWN" };
+    let end = world.run(&mut client, &mut server, &mut ());
+    assert_eq!(client.outcome(), Some(&Ok(Ending::Stopped)));
+    assert_eq!(end.duration_since(stop), Timeouts::default().teardown);
+}
+
+#[test]
+fn a_request_that_is_never_answered_is_an_error() {
+    let mut client = Client::new(config("rtsp://camera:8600/live"), START);
+    let mut server = Mute { inner: Server::new(Arc::new(scripted("", "1", 10))), deaf_to: "DESCRIBE" };
+    let end = World::default().run(&mut client, &mut server, &mut ());
+    let error = SessionError::NoAnswer { method: "DESCRIBE".to_owned(), seconds: 10 };
+    assert_eq!(client.outcome(), Some(&Err(error)));
+    assert_eq!(end.duration_since(START).as_secs(), 10);
+}
+
+#[test]
+fn silence_is_an_error_after_the_idle_timeout() {
+    let (outcome, took, log) = run(config("rtsp://camera:8600/live"), scripted("", "1", 10), World::default());
+    assert_eq!(outcome, Err(SessionError::Idle { seconds: 30 }));
+    assert_eq!((took.as_secs(), log.frames), (40, 500));
+    assert_eq!(log.said().last(), Some(&"TEARDOWN rtsp://camera:8600/live"));
+}
+
+#[test]
+fn a_close_in_mid_stream_is_an_error() {
+    let world = World { fin_at: Some(START + Duration::from_secs(4)), ..World::default() };
+    let (outcome, took, _) = run(config("rtsp://camera:8600/live"), scripted("", "1", 10), world);
+    let Err(SessionError::Closed { during }) = outcome else { panic!("{outcome:?}") };
+    assert!(during.contains("4.0 s into the stream"), "{during}");
+    assert_eq!(took.as_secs(), 4);
+}
+
+#[test]
+fn every_address_is_tried() {
+    let addresses = ["192.0.2.5:8600", "[2001:db8::1]:8600", SERVER].map(|address| address.parse().unwrap());
+    let mut config = config("rtsp://camera:8600/live");
+    config.limits.packets = Some(10);
+    let world = World { addresses: addresses.to_vec(), ..World::default() };
+    let (outcome, _, _) = run(config.clone(), scripted("", "1", 10), world);
+    assert_eq!(outcome, Ok(Ending::LimitReached));
+
+    let world = World { addresses: addresses[..2].to_vec(), ..World::default() };
+    let (outcome, _, _) = run(config, scripted("", "1", 10), world);
+    let Err(SessionError::Connect { address, .. }) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(address, "[2001:db8::1]:8600");
+}
+
+#[test]
+fn only_the_wanted_media_is_set_up() {
+    let script = sample();
+    let mut config = config(&script.url_at(SERVER.parse().unwrap()));
+    config.media = vec!["audio".to_owned()];
+    let (outcome, _, log) = run(config.clone(), script, World::default());
+    assert_eq!(outcome, Ok(Ending::EndOfStream));
+    let set_up: Vec<&str> = log.said().into_iter().filter(|said| said.starts_with("SETUP")).collect();
+    assert_eq!(set_up, ["SETUP rtsp://192.0.2.7:8600/short/stream=1"]);
+
+    config.media = vec!["application".to_owned()];
+    let (outcome, _, _) = run(config, sample(), World::default());
+    let kinds = vec!["video".to_owned(), "audio".to_owned()];
+    assert_eq!(outcome, Err(SessionError::NoTracks { wanted: "application".to_owned(), kinds }));
+}
+
+/// A server that does not hear one method.
+struct Mute {
+    inner: Server,
+    deaf_to: &'static str,
+}
+
+impl rtsp_rec::session::Machine for Mute {
+    fn handle(&mut self, now: Timestamp, input: rtsp_rec::session::Input<'_>) {
+        if let rtsp_rec::session::Input::Pdu(pdu) = input
+            && pdu.raw.starts_with(self.deaf_to.as_bytes())
+        {
+            return;
+        }
+        self.inner.handle(now, input);
+    }
+
+    fn poll_output(&mut self, now: Timestamp) -> Option<rtsp_rec::session::Output<'_>> {
+        self.inner.poll_output(now)
+    }
+
+    fn next_deadline(&self) -> Option<Timestamp> {
+        self.inner.next_deadline()
+    }
+
+    fn url(&self) -> &str {
+        self.inner.url()
+    }
+}

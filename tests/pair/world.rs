@@ -1,0 +1,169 @@
+//! A client and a server machine in a world without sockets: bytes take a fixed time from one to the other, and the
+//! clock jumps to whatever comes next.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rtsp_rec::rtsp::demux::Demuxer;
+use rtsp_rec::session::{Client, Input, Machine, Output};
+use rtsp_rec::time::Timestamp;
+use rtsp_rec::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
+
+/// When every test begins.
+pub(crate) const START: Timestamp = Timestamp::from_nanos(1_795_332_904_000_000_000);
+/// How long bytes take from one side to the other.
+pub(crate) const LATENCY: Duration = Duration::from_millis(5);
+/// Where the server is.
+pub(crate) const SERVER: &str = "192.0.2.7:8600";
+
+/// What is on its way to the other side.
+enum Packet {
+    Bytes(Vec<u8>),
+    Connected,
+    Refused,
+    Fin,
+}
+
+/// One side's machine with its demuxer.
+struct Side<'a> {
+    machine: &'a mut dyn Machine,
+    demuxer: Demuxer,
+    inbox: VecDeque<(Timestamp, Packet)>,
+    done: bool,
+}
+
+/// How the network behaves.
+pub(crate) struct World {
+    /// What the server's name stands for.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// When the user presses Ctrl-C.
+    pub(crate) stop_at: Option<Timestamp>,
+    /// When the server's connection ends.
+    pub(crate) fin_at: Option<Timestamp>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        let addresses = vec![SERVER.parse().unwrap()];
+        Self { addresses, stop_at: None, fin_at: None }
+    }
+}
+
+impl World {
+    /// Runs both machines until the client is done; gives the time when it was. What the client saw and sent goes to
+    /// the tap.
+    pub(crate) fn run(mut self, client: &mut Client, server: &mut dyn Machine, tap: &mut dyn Tap) -> Timestamp {
+        let mut now = START;
+        let flow = self.flow();
+        let mut client = Side::new(client);
+        let mut server = Side::new(server);
+        loop {
+            if self.stop_at.take_if(|at| *at <= now).is_some() {
+                client.machine.handle(now, Input::Stop);
+            }
+            if self.fin_at.take_if(|at| *at <= now).is_some() {
+                client.inbox.push_back((now + LATENCY, Packet::Fin));
+            }
+            client.deliver(now, Direction::ServerToClient, &flow, tap);
+            server.deliver(now, Direction::ClientToServer, &flow, &mut ());
+            self.act(now, &mut client, &mut server.inbox, &flow, tap);
+            self.act(now, &mut server, &mut client.inbox, &flow, &mut ());
+            if client.done {
+                return now;
+            }
+            let due = [client.due(), server.due(), self.stop_at, self.fin_at];
+            let next = due.into_iter().flatten().min().expect("nothing will ever happen again");
+            assert!(next.nanos_since(START) < 3_600_000_000_000, "an hour has passed");
+            now = next.max(now);
+        }
+    }
+
+    fn flow(&self) -> Flow {
+        let url = "rtsp://camera:8600/live".to_owned();
+        let (client, server) = ("192.0.2.1:50001".parse().unwrap(), SERVER.parse().unwrap());
+        Flow { id: 0, session: 0, url, client, server }
+    }
+
+    /// Does what a machine wants: what it sends is put in the other's inbox.
+    fn act(
+        &mut self,
+        now: Timestamp,
+        side: &mut Side<'_>,
+        other: &mut VecDeque<(Timestamp, Packet)>,
+        flow: &Flow,
+        tap: &mut dyn Tap,
+    ) {
+        if side.machine.next_deadline().is_some_and(|deadline| deadline <= now) {
+            side.machine.handle(now, Input::Wake);
+        }
+        loop {
+            let Some(output) = side.machine.poll_output(now) else { return };
+            match output {
+                Output::Send(bytes) => {
+                    record(tap, now, Direction::ClientToServer, flow, &bytes);
+                    other.push_back((now + LATENCY, Packet::Bytes(bytes.into_owned())));
+                }
+                Output::Resolve { .. } => side.machine.handle(now, Input::Resolved(&self.addresses)),
+                Output::Connect(address) => {
+                    let reachable = address == SERVER.parse().unwrap();
+                    let answer = if reachable { Packet::Connected } else { Packet::Refused };
+                    side.inbox.push_back((now + LATENCY, answer));
+                }
+                Output::Disconnect => other.push_back((now + LATENCY, Packet::Fin)),
+                Output::Done => side.done = true,
+            }
+        }
+    }
+}
+
+impl<'a> Side<'a> {
+    fn new(machine: &'a mut dyn Machine) -> Self {
+        Self { machine, demuxer: Demuxer::new(), inbox: VecDeque::new(), done: false }
+    }
+
+    /// When something happens to this side next.
+    fn due(&self) -> Option<Timestamp> {
+        let arrival = self.inbox.front().map(|(at, _)| *at);
+        [arrival, self.machine.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Hands over what has arrived by now.
+    fn deliver(&mut self, now: Timestamp, direction: Direction, flow: &Flow, tap: &mut dyn Tap) {
+        while self.inbox.front().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, packet)) = self.inbox.pop_front() else { return };
+            match packet {
+                Packet::Bytes(bytes) => {
+                    let mut pdus = self.demuxer.feed(&bytes);
+                    while let Some(pdu) = pdus.next_pdu() {
+                        tell(tap, now, direction, flow, Payload::Pdu(pdu));
+                        self.machine.handle(now, Input::Pdu(&pdu));
+                    }
+                    drop(pdus);
+                    tell(tap, now, direction, flow, Payload::ReadEnd);
+                }
+                Packet::Connected => {
+                    tell(tap, now, Direction::ClientToServer, flow, Payload::Opened { started: now - LATENCY });
+                    self.machine.handle(now, Input::Connected);
+                }
+                Packet::Refused => self.machine.handle(now, Input::ConnectFailed("connection refused")),
+                Packet::Fin => self.machine.handle(now, Input::Closed(Close::Fin)),
+            }
+        }
+    }
+}
+
+fn tell(tap: &mut dyn Tap, at: Timestamp, direction: Direction, flow: &Flow, payload: Payload<'_>) {
+    tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload }).unwrap();
+}
+
+/// What this side sends, as PDUs.
+fn record(tap: &mut dyn Tap, now: Timestamp, direction: Direction, flow: &Flow, bytes: &[u8]) {
+    let mut demuxer = Demuxer::new();
+    let mut pdus = demuxer.feed(bytes);
+    while let Some(pdu) = pdus.next_pdu() {
+        tell(tap, now, direction, flow, Payload::Pdu(pdu));
+    }
+    drop(pdus);
+    tell(tap, now, direction, flow, Payload::ReadEnd);
+}
