@@ -10,6 +10,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub const APPLICATION: &str = concat!("rtsp-rec ", env!("CARGO_PKG_VERSION"));
 const USER_AGENT: &str = concat!("rtsp-rec/", env!("CARGO_PKG_VERSION"));
 
+/// What rustdoc would take for links.
+const URL_HELP: &str = "rtsp://[user:password@]host[:port]/path; several are recorded at once into one file";
+const PASSWORD_HELP: &str = "File whose first line is the password [default: $RTSP_REC_PASSWORD]";
+
 /// Record RTSP sessions as pcapng, study the captures offline.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100, arg_required_else_help = true)]
@@ -40,9 +44,8 @@ pub enum Command {
 
 Ctrl-C ends the session in good order (TEARDOWN) and leaves a complete file. The limits hold for each session.")]
 pub struct RecordArgs {
-    /// What to record: rtsp://host/path, with user:password@ and :port where needed. Several URLs are recorded at once
-    /// into one file
-    #[arg(required = true, value_name = "URL")]
+    /// What to record; several sessions run at once and go into one file
+    #[arg(required = true, value_name = "URL", help = URL_HELP)]
     pub urls: Vec<String>,
 
     /// File to write; - is standard output [default: HOST_UTC-START.pcapng]
@@ -73,8 +76,8 @@ pub struct RecordArgs {
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
 
-    /// File whose first line is the password [default: the environment's `RTSP_REC_PASSWORD`]
-    #[arg(long, value_name = "FILE")]
+    /// File whose first line is the password
+    #[arg(long, value_name = "FILE", help = PASSWORD_HELP)]
     pub password_file: Option<PathBuf>,
 
     /// Leave Authorization values readable in the capture (they are masked, at the same length)

@@ -228,9 +228,11 @@ fn comparable(events: Vec<Event>) -> Vec<Event> {
     let mut events = joined(events);
     events.sort_by_key(|event| event.direction);
     for direction in [Direction::ClientToServer, Direction::ServerToClient] {
-        let mut own: Vec<&mut Event> = events.iter_mut().filter(|event| event.direction == direction).collect();
+        let own: Vec<&mut Event> = events.iter_mut().filter(|event| event.direction == direction).collect();
         if own.iter().any(|event| matches!(&event.what, Ok(pdu) if pdu.kind == "junk")) {
-            own.iter_mut().for_each(|event| event.at = Timestamp::default());
+            for event in own {
+                event.at = Timestamp::default();
+            }
         }
     }
     events

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{DecimalBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::analysis::{Analyzer, AnalyzerOptions, StreamRow};
 use crate::report::summary::bitrate;
@@ -22,12 +22,15 @@ const RATE_WINDOW: Duration = Duration::from_secs(1);
 pub(super) struct Monitor {
     analyzer: Analyzer<()>,
     lines: Vec<Line>,
+    /// The line of each connection, by flow number.
+    line_of: Vec<usize>,
     verbose: bool,
 }
 
 /// A line of the terminal.
 struct Line {
     bar: ProgressBar,
+    /// The URL, or how many sessions share the line.
     name: String,
     started: Timestamp,
     /// When the bitrate was last taken, and the payload bytes then.
@@ -51,7 +54,8 @@ impl Monitor {
         let names = if urls.len() > MAX_LINES { vec![format!("{} sessions", urls.len())] } else { urls.to_vec() };
         let progress = MultiProgress::new();
         let lines = names.into_iter().filter(|_| live).map(|name| Line::new(&progress, name, now)).collect();
-        Self { analyzer: Analyzer::new(AnalyzerOptions::default(), ()), lines, verbose }
+        let analyzer = Analyzer::new(AnalyzerOptions::default(), ());
+        Self { analyzer, lines, line_of: Vec::new(), verbose }
     }
 
     /// The streams as they stand now.
@@ -70,6 +74,12 @@ impl Tap for Monitor {
         if self.verbose {
             show(event);
         }
+        if let Payload::Opened { .. } = event.payload {
+            self.line_of.resize(self.line_of.len().max(event.flow.id + 1), 0);
+            if let Some(line) = self.line_of.get_mut(event.flow.id) {
+                *line = event.flow.session.min(self.lines.len().saturating_sub(1));
+            }
+        }
         self.analyzer.event(event)
     }
 
@@ -79,8 +89,8 @@ impl Tap for Monitor {
         }
         let mut figures = vec![Figures::default(); self.lines.len()];
         for row in self.analyzer.streams() {
-            let line = self.lines.iter().position(|line| line.name == row.url).unwrap_or(0);
-            if let Some(figures) = figures.get_mut(line) {
+            let line = row.session.checked_sub(1).and_then(|flow| self.line_of.get(flow));
+            if let Some(figures) = line.and_then(|line| figures.get_mut(*line)) {
                 figures.add(&row);
             }
         }
@@ -124,7 +134,7 @@ impl Line {
             elapsed / 60,
             elapsed % 60,
             HumanCount(figures.packets),
-            HumanBytes(figures.bytes),
+            DecimalBytes(figures.bytes),
             bitrate(self.rate),
             figures.lost,
             figures.jitter_ms,

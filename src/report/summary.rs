@@ -11,18 +11,16 @@ const HEADER: [&str; 10] =
 /// The columns from here on are numbers.
 const FIRST_NUMBER: usize = 4;
 
-/// The table, one line a stream; empty without streams.
+/// The table, one line a stream, by session and track; empty without streams.
 pub fn table<'a>(streams: impl Iterator<Item = StreamRow<'a>>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(HEADER);
-    let mut rows = 0;
-    for row in streams {
-        rows += 1;
-        table.add_row(cells(&row));
-    }
-    if rows == 0 {
+    let mut rows: Vec<StreamRow<'_>> = streams.collect();
+    if rows.is_empty() {
         return String::new();
     }
+    rows.sort_by_key(|row| (row.session, row.track));
+    table.add_rows(rows.iter().map(cells));
     for column in table.column_iter_mut().skip(FIRST_NUMBER) {
         column.set_cell_alignment(CellAlignment::Right);
     }

@@ -55,7 +55,7 @@ impl World {
     /// the tap.
     pub(crate) fn run(mut self, client: &mut Client, server: &mut dyn Machine, tap: &mut dyn Tap) -> Timestamp {
         let mut now = START;
-        let flow = self.flow();
+        let flow = Self::flow();
         let mut client = Side::new(client);
         let mut server = Side::new(server);
         loop {
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    fn flow(&self) -> Flow {
+    fn flow() -> Flow {
         let url = "rtsp://camera:8600/live".to_owned();
         let (client, server) = ("192.0.2.1:50001".parse().unwrap(), SERVER.parse().unwrap());
         Flow { id: 0, session: 0, url, client, server }
