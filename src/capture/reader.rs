@@ -73,7 +73,7 @@ pub fn read_packets<R: Read>(
     input: R,
     mut each: impl FnMut(&Packet<'_>) -> io::Result<()>,
 ) -> Result<FileEnd, CaptureError> {
-    let mut blocks = PcapNgReader::with_capacity(input, BUFFER).map_err(|error| failure(error, 0))?;
+    let mut blocks = PcapNgReader::with_capacity(input, BUFFER).map_err(no_section)?;
     let mut end = FileEnd::default();
     loop {
         let offset = blocks.bytes_parsed();
@@ -139,6 +139,16 @@ fn description<'a>(interface: &'a InterfaceDescriptionBlock<'_>) -> &'a str {
             _ => None,
         })
         .unwrap_or_default()
+}
+
+/// The input does not begin as a pcapng file does.
+fn no_section(error: PcapNgReadError) -> CaptureError {
+    match error {
+        PcapNgReadError::Io(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
+            CaptureError::Io { offset: 0, source }
+        }
+        _ => CaptureError::Format { offset: 0, why: "it has no section header".to_owned() },
+    }
 }
 
 fn failure(error: PcapNgReadError, offset: u64) -> CaptureError {
