@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use crate::rtsp::mask::mask_userinfo;
 use crate::rtsp::message::{Message, StartLine};
-use crate::rtsp::url::{RtspUrl, mask_userinfo};
+use crate::rtsp::url::RtspUrl;
 use crate::session::dialog::Request;
 use crate::time::Timestamp;
 

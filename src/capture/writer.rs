@@ -18,9 +18,8 @@ use pcap_file::{DataLink, Endianness};
 use crate::capture::block::{append_packet, whole_blocks};
 use crate::capture::interface;
 use crate::capture::packet::{Headers, MAX_SEGMENT, SYN_OPTIONS, Segment, flags, set_push};
-use crate::rtsp::auth::mask_authorization;
 use crate::rtsp::demux::{Pdu, PduKind};
-use crate::rtsp::url::mask_userinfo;
+use crate::rtsp::mask::{mask_authorization, mask_userinfo};
 use crate::time::Timestamp;
 use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
 

@@ -7,9 +7,8 @@ use indicatif::{DecimalBytes, HumanCount, MultiProgress, ProgressBar, ProgressSt
 
 use crate::analysis::{Analyzer, AnalyzerOptions, StreamRow};
 use crate::report::summary::bitrate;
-use crate::rtsp::auth::mask_authorization;
 use crate::rtsp::demux::PduKind;
-use crate::rtsp::url::mask_userinfo;
+use crate::rtsp::mask::{mask_authorization, mask_userinfo};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Payload, Tap, TraceEvent};
 

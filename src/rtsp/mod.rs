@@ -1,10 +1,13 @@
 //! Bytes to RTSP/1.0 (RFC 2326) and back, without a socket or a clock.
 
 pub mod auth;
+mod challenge;
 pub mod channels;
+pub mod control;
 pub mod demux;
 mod framing;
 pub mod headers;
+pub mod mask;
 pub mod message;
 pub mod sdp;
 pub mod start_line;

@@ -30,7 +30,7 @@ pub struct Media {
     pub protocol: String,
     /// Payload types of the `m=` line in its order, then those that only an `rtpmap` or `fmtp` names.
     pub formats: Vec<Format>,
-    /// URL of this stream for SETUP; see [`join_control`](super::url::join_control).
+    /// URL of this stream for SETUP; see [`join_control`](super::control::join_control).
     pub control: Option<String>,
     /// The stream's own `a=range`.
     pub range: Option<String>,

@@ -6,10 +6,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::rtp::payload_type;
+use crate::rtsp::control::{join_control, resolve_base};
 use crate::rtsp::headers::{Session, Transport, parse_public};
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::sdp::{Media, SessionDescription, npt_end};
-use crate::rtsp::url::{RtspUrl, join_control, resolve_base};
+use crate::rtsp::url::RtspUrl;
 use crate::time::Timestamp;
 use crate::trace::Direction;
 

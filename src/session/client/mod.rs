@@ -10,9 +10,10 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use crate::rtsp::control::join_control;
 use crate::rtsp::demux::PduKind;
 use crate::rtsp::message::{Message, MessageBuilder, StartLine};
-use crate::rtsp::url::{RtspUrl, join_control};
+use crate::rtsp::url::RtspUrl;
 use crate::session::keep_alive::KeepAlive;
 use crate::session::{Dialog, Input, Machine, Output};
 use crate::time::Timestamp;

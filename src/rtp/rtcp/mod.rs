@@ -2,7 +2,11 @@
 
 use std::iter;
 
-use crate::time::NtpTime;
+mod reports;
+mod sdes;
+
+pub use reports::{ReceiverReport, ReportBlock, SenderReport};
+pub use sdes::{SdesChunk, SourceDescription};
 
 /// Why a compound packet can't be read on. Each names the byte, from the start of the compound, where the packet that
 /// is wrong begins; those before it have been read.
@@ -153,202 +157,6 @@ impl<'a> RtcpPacket<'a> {
     }
 }
 
-/// A sender report (RFC 3550, section 6.4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SenderReport<'a> {
-    ssrc: u32,
-    ntp: NtpTime,
-    rtp_timestamp: u32,
-    packet_count: u32,
-    octet_count: u32,
-    blocks: Blocks<'a>,
-}
-
-impl<'a> SenderReport<'a> {
-    fn read(count: u8, mut body: &'a [u8]) -> Option<Self> {
-        Some(Self {
-            ssrc: take_u32(&mut body)?,
-            ntp: NtpTime { seconds: take_u32(&mut body)?, fraction: take_u32(&mut body)? },
-            rtp_timestamp: take_u32(&mut body)?,
-            packet_count: take_u32(&mut body)?,
-            octet_count: take_u32(&mut body)?,
-            blocks: Blocks { count, bytes: body },
-        })
-    }
-
-    /// Who reports.
-    pub const fn ssrc(&self) -> u32 {
-        self.ssrc
-    }
-
-    /// Wall-clock time of the report; zero where the sender has none.
-    pub const fn ntp(&self) -> NtpTime {
-        self.ntp
-    }
-
-    /// The same instant on the clock of the RTP timestamps, in ticks.
-    pub const fn rtp_timestamp(&self) -> u32 {
-        self.rtp_timestamp
-    }
-
-    /// RTP packets sent so far, modulo 2^32.
-    pub const fn packet_count(&self) -> u32 {
-        self.packet_count
-    }
-
-    /// Payload bytes sent so far, without headers and padding, modulo 2^32.
-    pub const fn octet_count(&self) -> u32 {
-        self.octet_count
-    }
-
-    /// What the sender says of streams it receives; usually nothing.
-    pub fn report_blocks(&self) -> impl Iterator<Item = ReportBlock> + use<'a> {
-        self.blocks.iter()
-    }
-}
-
-/// A receiver report (RFC 3550, section 6.4.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReceiverReport<'a> {
-    ssrc: u32,
-    blocks: Blocks<'a>,
-}
-
-impl<'a> ReceiverReport<'a> {
-    fn read(count: u8, mut body: &'a [u8]) -> Option<Self> {
-        Some(Self { ssrc: take_u32(&mut body)?, blocks: Blocks { count, bytes: body } })
-    }
-
-    /// Who reports.
-    pub const fn ssrc(&self) -> u32 {
-        self.ssrc
-    }
-
-    /// One block for each stream received.
-    pub fn report_blocks(&self) -> impl Iterator<Item = ReportBlock> + use<'a> {
-        self.blocks.iter()
-    }
-}
-
-/// Reception of one stream, as the reporter saw it (RFC 3550, section 6.4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReportBlock {
-    /// The stream reported on.
-    pub source_ssrc: u32,
-    /// Part of the packets lost since the report before, in 1/256.
-    pub fraction_lost: u8,
-    /// Packets lost since the beginning, 24 bits signed: duplicates make it negative.
-    pub cumulative_lost: i32,
-    /// Highest sequence number received, in the low 16 bits; cycles in the high 16.
-    pub ext_highest_seq: u32,
-    /// Interarrival jitter in ticks of the stream's clock.
-    pub jitter: u32,
-    /// Middle 32 bits of the NTP time of the last SR received; 0 without one.
-    pub lsr: u32,
-    /// Delay since that SR, in 1/65536 s; 0 without one.
-    pub dlsr: u32,
-}
-
-impl ReportBlock {
-    fn read(mut bytes: &[u8]) -> Option<Self> {
-        let source_ssrc = take_u32(&mut bytes)?;
-        let loss = take_u32(&mut bytes)?;
-        let [fraction_lost, ..] = loss.to_be_bytes();
-        Some(Self {
-            source_ssrc,
-            fraction_lost,
-            // Up to the top and down again: the sign of 24 bits becomes that of 32.
-            cumulative_lost: (loss << 8).cast_signed() >> 8,
-            ext_highest_seq: take_u32(&mut bytes)?,
-            jitter: take_u32(&mut bytes)?,
-            lsr: take_u32(&mut bytes)?,
-            dlsr: take_u32(&mut bytes)?,
-        })
-    }
-}
-
-/// Report blocks: those that the count names and the bytes hold. What follows is a profile's extension.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Blocks<'a> {
-    count: u8,
-    bytes: &'a [u8],
-}
-
-impl<'a> Blocks<'a> {
-    fn iter(self) -> impl Iterator<Item = ReportBlock> + use<'a> {
-        self.bytes.chunks_exact(24).take(usize::from(self.count)).filter_map(ReportBlock::read)
-    }
-}
-
-/// A source description (RFC 3550, section 6.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SourceDescription<'a> {
-    count: u8,
-    body: &'a [u8],
-}
-
-/// Item type of the canonical name (RFC 3550, section 6.5.1).
-const CNAME: u8 = 1;
-
-impl<'a> SourceDescription<'a> {
-    /// One chunk for each source. A chunk without its END item reaches to the end of the packet; the zeros that align
-    /// the next one may be missing.
-    pub fn chunks(&self) -> impl Iterator<Item = SdesChunk<'a>> + use<'a> {
-        let mut rest = self.body;
-        iter::from_fn(move || SdesChunk::take(&mut rest)).take(usize::from(self.count))
-    }
-
-    /// The canonical name of the first chunk that has one.
-    pub fn cname(&self) -> Option<&'a [u8]> {
-        self.chunks().find_map(|chunk| chunk.cname())
-    }
-
-    /// The canonical name of `ssrc`.
-    pub fn cname_of(&self, ssrc: u32) -> Option<&'a [u8]> {
-        self.chunks().filter(|chunk| chunk.ssrc == ssrc).find_map(|chunk| chunk.cname())
-    }
-}
-
-/// What an SDES packet says of one source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SdesChunk<'a> {
-    ssrc: u32,
-    items: &'a [u8],
-}
-
-impl<'a> SdesChunk<'a> {
-    fn take(rest: &mut &'a [u8]) -> Option<Self> {
-        let ssrc = take_u32(rest)?;
-        let whole = *rest;
-        while take_item(rest).is_some() {}
-        let items = whole.get(..whole.len() - rest.len()).unwrap_or_default();
-        // What stopped the reading is an END, or an item cut short: nothing can follow that.
-        if rest.first() != Some(&0) {
-            *rest = &[];
-        }
-        let to_boundary = 4 - items.len() % 4;
-        let zeros = rest.iter().take(to_boundary).take_while(|&&byte| byte == 0).count();
-        *rest = rest.get(zeros..).unwrap_or_default();
-        Some(Self { ssrc, items })
-    }
-
-    /// The source described.
-    pub const fn ssrc(&self) -> u32 {
-        self.ssrc
-    }
-
-    /// The items: type (1 is CNAME, 2 NAME, ... RFC 3550, section 6.5) and text, which should be UTF-8.
-    pub fn items(&self) -> impl Iterator<Item = (u8, &'a [u8])> + use<'a> {
-        let mut rest = self.items;
-        iter::from_fn(move || take_item(&mut rest))
-    }
-
-    /// The source's canonical name.
-    pub fn cname(&self) -> Option<&'a [u8]> {
-        self.items().find_map(|(kind, text)| (kind == CNAME).then_some(text))
-    }
-}
-
 /// A goodbye (RFC 3550, section 6.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Goodbye<'a> {
@@ -396,22 +204,12 @@ fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(*number))
 }
 
-/// The next SDES item; `None`, and nothing taken, at an END, at the end, or where the item is cut short.
-fn take_item<'a>(bytes: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
-    let (&[kind, len], rest) = bytes.split_first_chunk()?;
-    let (text, rest) = rest.split_at_checked(usize::from(len))?;
-    if kind == 0 {
-        return None;
-    }
-    *bytes = rest;
-    Some((kind, text))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::time::NtpTime;
 
     /// The compound that a Darwin Streaming Server 6.0.3 sends each 7 s: SR, SDES and APP `qtsi`.
     fn dss() -> Vec<u8> {
@@ -424,7 +222,7 @@ mod tests {
         bytes
     }
 
-    fn packets(bytes: &[u8]) -> Vec<Result<RtcpPacket<'_>, RtcpError>> {
+    pub(super) fn packets(bytes: &[u8]) -> Vec<Result<RtcpPacket<'_>, RtcpError>> {
         Compound::new(bytes).collect()
     }
 
@@ -443,32 +241,6 @@ mod tests {
         assert_eq!((app.ssrc, &app.name, app.subtype, app.data.len()), (0x00c1_ad9a, b"qtsi", 0, 16));
     }
 
-    /// One report block with three packets lost, as a negative number if `sign` is set.
-    fn receiver_report(sign: u8) -> Vec<u8> {
-        let mut bytes = vec![0x81, 201, 0, 7, 0, 0, 0, 1, 0, 0, 0, 2, 64, sign, sign, sign ^ 3];
-        bytes.extend([0, 1, 0, 5, 0, 0, 0, 90, 0xb7, 0x05, 0x20, 0x00, 0, 5, 0x40, 0]);
-        bytes
-    }
-
-    #[test]
-    fn reads_report_blocks() {
-        let bytes = receiver_report(0);
-        let [Ok(RtcpPacket::ReceiverReport(rr))] = packets(&bytes)[..] else { panic!("{:?}", packets(&bytes)) };
-        let block = ReportBlock {
-            source_ssrc: 2,
-            fraction_lost: 64,
-            cumulative_lost: 3,
-            ext_highest_seq: 0x0001_0005,
-            jitter: 90,
-            lsr: 0xb705_2000,
-            dlsr: 0x0005_4000,
-        };
-        assert_eq!((rr.ssrc(), rr.report_blocks().collect::<Vec<_>>()), (1, vec![block]));
-        let bytes = receiver_report(0xff);
-        let [Ok(RtcpPacket::ReceiverReport(rr))] = packets(&bytes)[..] else { panic!("{:?}", packets(&bytes)) };
-        assert_eq!(rr.report_blocks().next().unwrap().cumulative_lost, -4);
-    }
-
     #[test]
     fn a_bad_length_spares_the_packets_before_it() {
         let mut bytes = dss();
@@ -481,36 +253,6 @@ mod tests {
         assert_eq!(packets(&[0x80, 200, 0]), [Err(RtcpError::HeaderTruncated { offset: 0, available: 3 })]);
         assert_eq!(packets(b"RTSP/1.0"), [Err(RtcpError::Version { offset: 0, version: 1 })]);
         assert_eq!(packets(&[]), []);
-    }
-
-    #[test]
-    fn a_count_beyond_the_packet_is_cut() {
-        let mut bytes = receiver_report(0);
-        bytes[0] = 0x9f;
-        let [Ok(RtcpPacket::ReceiverReport(rr))] = packets(&bytes)[..] else { panic!("{:?}", packets(&bytes)) };
-        assert_eq!(rr.report_blocks().count(), 1);
-    }
-
-    type Items = Vec<(u8, Vec<u8>)>;
-
-    fn chunks(count: u8, body: &[u8]) -> Vec<(u32, Items)> {
-        let items = |chunk: SdesChunk<'_>| chunk.items().map(|(kind, text)| (kind, text.to_vec())).collect();
-        SourceDescription { count, body }.chunks().map(|chunk| (chunk.ssrc(), items(chunk))).collect()
-    }
-
-    #[test]
-    fn reads_source_descriptions_with_and_without_end() {
-        let one = |ssrc, text: &[u8]| (ssrc, vec![(CNAME, text.to_vec())]);
-        let two = [one(7, b"ab"), one(8, b"c")];
-        assert_eq!(chunks(2, b"\0\0\0\x07\x01\x02ab\0\0\0\0\0\0\0\x08\x01\x01c\0"), two, "as it should be");
-        assert_eq!(
-            chunks(2, b"\x01\0\0\x07\x01\x03abc\0\x01\0\0\x08\x01\x01c"),
-            [one(0x0100_0007, b"abc"), one(0x0100_0008, b"c")],
-            "not aligned"
-        );
-        assert_eq!(chunks(1, b"\0\0\0\x07\x01\x02ab"), two[..1], "no END");
-        assert_eq!(chunks(1, b"\0\0\0\x07\x01\x02ab\x02\x09x"), two[..1], "item cut short");
-        assert_eq!(chunks(3, b"\0\0\0\x07\0\0\0\0"), [(7, vec![])], "no items");
     }
 
     #[test]
