@@ -119,7 +119,7 @@ run() {
 check_recording() {
     local sent held
     sent=$(tail -n 1 "$work/whole.log" | sed 's/.*: \([0-9]*\) frames.*/\1/')
-    held=$("$tool" analyze "$work/out" --table streams --format csv 2>"$work/said" |
+    held=$("$tool" analyze "$work/out" --table streams 2>"$work/said" |
         awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "packets") c = i } NR > 1 { n += $c } END { print n + 0 }' || true)
     if [ "$held" -ne "$sent" ]; then
         echo "the recording holds $held of $sent frames by its own analyze $(head -n 1 "$work/said")" >&2
