@@ -73,7 +73,10 @@ impl<S: Sink> Analyzer<S> {
             status: parts.status,
             reason: parts.reason.as_deref(),
             cseq: message.cseq(),
-            rtsp_session: message.header("Session").as_deref().map(|value| value.split(';').next().unwrap_or(value)),
+            rtsp_session: message
+                .header("Session")
+                .as_deref()
+                .map(|value| value.split(';').next().unwrap_or(value).trim()),
             latency_ms: parts.latency.map(|nanos| Fixed(millis(nanos)) as Millis),
             head_bytes: message.head().len(),
             body_bytes: message.body().len(),

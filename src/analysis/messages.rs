@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::rtsp::mask::mask_userinfo;
+use crate::rtsp::mask::masked_urls;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::url::RtspUrl;
 use crate::session::dialog::Request;
@@ -44,12 +44,10 @@ impl<'a> MessageParts<'a> {
     }
 }
 
-/// The URL without its user part; what is no URL is masked where it looks like one.
+/// The URL without its user part, and with the credentials among its parameters masked.
 pub(super) fn without_credentials(url: &str) -> String {
-    if let Ok(url) = RtspUrl::parse(url) {
-        return url.as_str().to_owned();
+    match RtspUrl::parse(url) {
+        Ok(url) => masked_urls(url.as_str()),
+        Err(_) => masked_urls(url),
     }
-    let mut bytes = url.as_bytes().to_vec();
-    mask_userinfo(&mut bytes);
-    String::from_utf8_lossy(&bytes).into_owned()
 }

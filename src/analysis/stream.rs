@@ -26,8 +26,11 @@ pub(super) struct StreamKey {
 #[derive(Clone, Debug)]
 pub(super) struct Stream {
     pub(super) key: StreamKey,
+    /// Payload type and encoding of the first packet.
     payload_type: Option<u8>,
-    pub(super) encoding: Option<Encoding>,
+    encoding: Option<Encoding>,
+    /// Payload type and clock rate of the latest packet.
+    clock: Option<(u8, Option<u32>)>,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     pub(super) sequence: Sequence,
@@ -51,6 +54,7 @@ impl Stream {
             key,
             payload_type: None,
             encoding: None,
+            clock: None,
             first: None,
             last: None,
             sequence: Sequence::default(),
@@ -67,19 +71,23 @@ impl Stream {
         }
     }
 
-    /// The payload type that the clock rate belongs to.
+    /// The payload type of the latest packet.
     pub(super) fn payload_type(&self) -> Option<u8> {
-        self.payload_type
+        self.clock.map(|(payload_type, _)| payload_type)
     }
 
-    /// From here on packets have this payload type. The first one stays in the table.
+    /// From here on packets have this payload type. The table shows the first one.
     pub(super) fn set_encoding(&mut self, payload_type: u8, encoding: Option<Encoding>) {
-        self.payload_type = Some(payload_type);
-        self.encoding = encoding;
+        self.clock = Some((payload_type, encoding.as_ref().and_then(|encoding| encoding.clock_rate_hz)));
+        if self.payload_type.is_none() {
+            self.payload_type = Some(payload_type);
+            self.encoding = encoding;
+        }
     }
 
+    /// The clock rate of the latest packet.
     pub(super) fn clock_rate_hz(&self) -> Option<u32> {
-        self.encoding.as_ref().and_then(|encoding| encoding.clock_rate_hz)
+        self.clock.and_then(|(_, clock_rate_hz)| clock_rate_hz)
     }
 
     /// Takes the next packet in order of arrival.
@@ -137,7 +145,7 @@ impl Stream {
             media,
             encoding: self.encoding.as_ref().map(|encoding| encoding.name.as_str()),
             payload_type: self.payload_type,
-            clock_rate_hz: self.clock_rate_hz(),
+            clock_rate_hz: self.encoding.as_ref().and_then(|encoding| encoding.clock_rate_hz),
             transport: "tcp",
             channel: self.key.channel,
             direction: self.key.direction.as_str(),

@@ -36,8 +36,9 @@ pub(super) struct Headers {
     len: usize,
     /// Where the TCP header begins.
     tcp: usize,
-    /// Sum of the pseudo-header without the length.
-    pseudo: u64,
+    /// Checksum sum of what stays the same in the IPv4 header; in the pseudo-header and TCP header.
+    ip_sum: u64,
+    tcp_sum: u64,
 }
 
 /// What changes from packet to packet.
@@ -66,8 +67,9 @@ impl Headers {
         bytes.extend_from_slice(&[0; 10]);
         bytes.extend_from_slice(&WINDOW.to_be_bytes());
         bytes.extend_from_slice(&[0; 4]);
-        let mut headers = Self { bytes: [0; MAX_HEADERS], len: bytes.len(), tcp, pseudo: 0 };
-        headers.pseudo = sum(&addresses) + sum(&[0, PROTOCOL_TCP]);
+        let ip_sum = sum(bytes.get(ETHERNET..tcp).unwrap_or_default());
+        let tcp_sum = sum(&addresses) + sum(&[0, PROTOCOL_TCP]) + sum(bytes.get(tcp..).unwrap_or_default());
+        let mut headers = Self { bytes: [0; MAX_HEADERS], len: bytes.len(), tcp, ip_sum, tcp_sum };
         for (to, from) in headers.bytes.iter_mut().zip(&bytes) {
             *to = *from;
         }
@@ -86,29 +88,44 @@ impl Headers {
 
     /// Appends the packet, with its lengths and checksums.
     pub(super) fn append(&self, out: &mut Vec<u8>, segment: &Segment<'_>) {
-        let mut bytes = self.bytes;
+        let start = out.len();
+        out.extend_from_slice(self.bytes.get(..self.len).unwrap_or_default());
         let tcp_len = TCP + segment.options.len() + segment.payload.len();
-        let tcp_len_be = u16::try_from(tcp_len).unwrap_or(u16::MAX).to_be_bytes();
-        let data_offset = u8::try_from((TCP + segment.options.len()) / 4).unwrap_or(u8::MAX);
-        if self.tcp == ETHERNET + IPV4 {
-            let total = u16::try_from(IPV4 + tcp_len).unwrap_or(u16::MAX);
-            put(&mut bytes, ETHERNET + 2, total.to_be_bytes());
-            put(&mut bytes, ETHERNET + 4, segment.ip_id.to_be_bytes());
-            let header = sum(bytes.get(ETHERNET..self.tcp).unwrap_or_default());
-            put(&mut bytes, ETHERNET + 10, checksum(header));
-        } else {
-            put(&mut bytes, ETHERNET + 4, tcp_len_be);
-        }
-        put(&mut bytes, self.tcp + 4, segment.seq.to_be_bytes());
-        put(&mut bytes, self.tcp + 8, segment.ack.to_be_bytes());
-        put(&mut bytes, self.tcp + 12, [data_offset << 4, segment.flags]);
-        let header = sum(bytes.get(self.tcp..self.len).unwrap_or_default()) + sum(&tcp_len_be);
-        let total = self.pseudo + header + sum(segment.options) + sum(segment.payload);
-        put(&mut bytes, self.tcp + 16, checksum(total));
-        out.extend_from_slice(bytes.get(..self.len).unwrap_or_default());
+        let headers = out.get_mut(start..).unwrap_or_default();
+        self.put_ip_fields(headers, tcp_len, segment.ip_id);
+        self.put_tcp_fields(headers, tcp_len, segment);
         out.extend_from_slice(segment.options);
         out.extend_from_slice(segment.payload);
     }
+
+    fn put_ip_fields(&self, headers: &mut [u8], tcp_len: usize, ip_id: u16) {
+        if self.tcp != ETHERNET + IPV4 {
+            return put(headers, ETHERNET + 4, be_bytes(tcp_len));
+        }
+        let (total, id) = (be_bytes(IPV4 + tcp_len), ip_id.to_be_bytes());
+        put(headers, ETHERNET + 2, total);
+        put(headers, ETHERNET + 4, id);
+        put(headers, ETHERNET + 10, checksum(self.ip_sum + sum(&total) + sum(&id)));
+    }
+
+    fn put_tcp_fields(&self, headers: &mut [u8], tcp_len: usize, segment: &Segment<'_>) {
+        let (seq, ack) = (segment.seq.to_be_bytes(), segment.ack.to_be_bytes());
+        let data_offset = u8::try_from((TCP + segment.options.len()) / 4).unwrap_or(u8::MAX);
+        let control = [data_offset << 4, segment.flags];
+        put(headers, self.tcp + 4, seq);
+        put(headers, self.tcp + 8, ack);
+        put(headers, self.tcp + 12, control);
+        // The changing fields are summed from where they are, not from where they were just put: reading back bytes
+        // that wait to be stored stalls the processor, for every packet.
+        let fields = sum(&be_bytes(tcp_len)) + sum(&seq) + sum(&ack) + sum(&control);
+        let total = self.tcp_sum + fields + sum(segment.options) + sum(segment.payload);
+        put(headers, self.tcp + 16, checksum(total));
+    }
+}
+
+/// A length as IP writes it; longer ones never get here.
+fn be_bytes(length: usize) -> [u8; 2] {
+    u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes()
 }
 
 /// Sets PSH in a packet that was composed without, and mends its checksum (RFC 1624). `flags` is the place of the

@@ -2,7 +2,7 @@
 //! the last thirty years reads it. docs/capture-format.md tells what is in the file and why.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::capture::block::{append_packet, whole_blocks};
 use crate::capture::interface;
 use crate::capture::packet::{Headers, MAX_SEGMENT, SYN_OPTIONS, Segment, flags, set_push};
 use crate::rtsp::demux::{Pdu, PduKind};
-use crate::rtsp::mask::{mask_authorization, mask_userinfo};
+use crate::rtsp::mask::{mask_authorization, mask_urls};
 use crate::time::Timestamp;
 use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
 
@@ -61,8 +61,8 @@ pub struct Writer<W> {
     whole: u64,
     /// By flow number.
     connections: Vec<Option<Connection>>,
-    /// The interface of each session, by session number.
-    interfaces: Vec<Option<u32>>,
+    /// The interface of each session. A session that was redirected has one for each server.
+    interfaces: HashMap<(usize, SocketAddr), u32>,
     /// Address pairs written so far: Wireshark takes a second connection between the same two for the first.
     used: HashSet<(SocketAddr, SocketAddr)>,
 }
@@ -115,7 +115,7 @@ impl<W: Write> Writer<W> {
             waiting_since: None,
             whole: 0,
             connections: Vec::new(),
-            interfaces: Vec::new(),
+            interfaces: HashMap::new(),
             used: HashSet::new(),
         })
     }
@@ -199,13 +199,13 @@ impl<W: Write> Writer<W> {
         (client, server)
     }
 
-    /// The number of the session's interface, which is described when its first connection opens.
+    /// The number of the session's interface, which is described when its first connection to a server opens.
     fn interface(&mut self, flow: &Flow) -> io::Result<u32> {
-        if let Some(Some(interface)) = self.interfaces.get(flow.session) {
+        if let Some(interface) = self.interfaces.get(&(flow.session, flow.server)) {
             return Ok(*interface);
         }
         let interface = u32::try_from(self.blocks.interfaces().len()).unwrap_or(u32::MAX);
-        let name = format!("session {}", flow.session + 1);
+        let name = format!("session {}", flow.id + 1);
         let description = interface::describe(&flow.url, flow.server);
         let block = InterfaceDescriptionBlock {
             linktype: DataLink::ETHERNET,
@@ -217,12 +217,7 @@ impl<W: Write> Writer<W> {
             ],
         };
         self.blocks.write_pcapng_block(block).map_err(io::Error::other)?;
-        if self.interfaces.len() <= flow.session {
-            self.interfaces.resize(flow.session + 1, None);
-        }
-        if let Some(entry) = self.interfaces.get_mut(flow.session) {
-            *entry = Some(interface);
-        }
+        self.interfaces.insert((flow.session, flow.server), interface);
         Ok(interface)
     }
 
@@ -341,7 +336,7 @@ fn masked(pdu: &Pdu<'_>) -> Option<Vec<u8>> {
     let PduKind::Message { head, .. } = pdu.kind else { return None };
     let mut bytes = pdu.raw.to_vec();
     mask_authorization(bytes.get_mut(..head.len())?);
-    mask_userinfo(&mut bytes);
+    mask_urls(&mut bytes);
     Some(bytes)
 }
 

@@ -18,17 +18,17 @@ pub(super) fn run(args: &AnalyzeArgs) -> Result<(), Error> {
         None => on_stdout(args.table).map_err(Error::Stdout)?,
     };
     for capture in &args.captures {
-        tables = analyze(capture, tables)?;
+        tables = analyze(args, capture, tables)?;
     }
     tables.flush().map_err(|error| output_error(args, error))
 }
 
 /// Adds a capture to the tables.
-fn analyze(path: &Path, tables: CsvTables) -> Result<CsvTables, Error> {
+fn analyze(args: &AnalyzeArgs, path: &Path, tables: CsvTables) -> Result<CsvTables, Error> {
     let options = AnalyzerOptions { capture: path.display().to_string(), quantiles: true };
     let mut analyzer = Analyzer::new(options, tables);
     let end = Source::read(open(path)?, &mut analyzer).map_err(|source| match source {
-        CaptureError::Tap(error) => Error::Stdout(error),
+        CaptureError::Tap(error) => output_error(args, error),
         source => Error::Capture { path: path.to_owned(), source },
     })?;
     if end.cut {
@@ -36,7 +36,7 @@ fn analyze(path: &Path, tables: CsvTables) -> Result<CsvTables, Error> {
         // A note that can't be written is no reason to stop.
         let _ = writeln!(io::stderr(), "rtsp-rec: {}: {note}", path.display());
     }
-    analyzer.finish().map_err(Error::Stdout)
+    analyzer.finish().map_err(|error| output_error(args, error))
 }
 
 fn open(path: &Path) -> Result<Box<dyn Read>, Error> {

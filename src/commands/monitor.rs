@@ -8,7 +8,7 @@ use indicatif::{DecimalBytes, HumanCount, MultiProgress, ProgressBar, ProgressSt
 use crate::analysis::{Analyzer, AnalyzerOptions, StreamRow};
 use crate::report::summary::bitrate;
 use crate::rtsp::demux::PduKind;
-use crate::rtsp::mask::{mask_authorization, mask_userinfo};
+use crate::rtsp::mask::{mask_authorization, mask_urls};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Payload, Tap, TraceEvent};
 
@@ -23,6 +23,7 @@ pub(super) struct Monitor {
     lines: Vec<Line>,
     /// The line of each connection, by flow number.
     line_of: Vec<usize>,
+    quiet: bool,
     verbose: bool,
 }
 
@@ -54,7 +55,7 @@ impl Monitor {
         let progress = MultiProgress::new();
         let lines = names.into_iter().filter(|_| live).map(|name| Line::new(&progress, name, now)).collect();
         let analyzer = Analyzer::new(AnalyzerOptions::default(), ());
-        Self { analyzer, lines, line_of: Vec::new(), verbose }
+        Self { analyzer, lines, line_of: Vec::new(), quiet, verbose }
     }
 
     /// The streams as they stand now.
@@ -79,7 +80,8 @@ impl Tap for Monitor {
                 *line = event.flow.session.min(self.lines.len().saturating_sub(1));
             }
         }
-        self.analyzer.event(event)
+        // Nobody will ask for figures that are not shown.
+        if self.quiet { Ok(()) } else { self.analyzer.event(event) }
     }
 
     fn tick(&mut self, now: Timestamp) -> io::Result<()> {
@@ -150,7 +152,7 @@ fn show(event: &TraceEvent<'_>) {
     if let Some(head) = bytes.get_mut(..head.len()) {
         mask_authorization(head);
     }
-    mask_userinfo(&mut bytes);
+    mask_urls(&mut bytes);
     let arrow = match event.direction {
         Direction::ClientToServer => '>',
         Direction::ServerToClient => '<',
@@ -159,5 +161,5 @@ fn show(event: &TraceEvent<'_>) {
     // Control characters of a hostile server must not reach the terminal.
     let clean = |line: &str| line.chars().filter(|char| !char.is_control() || *char == '\t').collect::<String>();
     let lines: Vec<String> = text.trim_end().lines().map(|line| format!("{arrow} {}", clean(line))).collect();
-    let _ = writeln!(io::stderr(), "{} session {}\n{}\n", event.at, event.flow.session + 1, lines.join("\n"));
+    let _ = writeln!(io::stderr(), "{} session {}\n{}\n", event.at, event.flow.id + 1, lines.join("\n"));
 }

@@ -12,6 +12,7 @@ use crate::commands::output::{Output, default_name, is_stdout};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
 use crate::report::summary;
+use crate::rtsp::mask::masked_urls;
 use crate::rtsp::url::{Credentials, RtspUrl};
 use crate::session::client::{Limits, Timeouts};
 use crate::session::{Client, ClientConfig, Ending, Machine};
@@ -23,7 +24,7 @@ const PASSWORD_VARIABLE: &str = "RTSP_REC_PASSWORD";
 pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     let clock = Clock::start();
     let configs = configs(args)?;
-    let urls: Vec<String> = configs.iter().map(|config| config.url.as_str().to_owned()).collect();
+    let urls: Vec<String> = configs.iter().map(|config| masked_urls(config.url.as_str())).collect();
     let path = path(args, &configs, clock);
     let output = Output::create(&path, args.force)?;
     let mut event_loop = EventLoop::new(clock).map_err(Error::EventLoop)?;
@@ -32,7 +33,9 @@ pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
         event_loop.add(Client::new(config, clock.now()));
     }
     let write_error = |source| Error::Write { path: path.clone(), source };
-    let writer = Writer::new(output, writer_options(args, &urls)).map_err(write_error)?;
+    let mut writer = Writer::new(output, writer_options(args, &urls)).map_err(write_error)?;
+    // From here on there is a capture, whatever happens.
+    writer.flush().map_err(write_error)?;
     let mut tap = (writer, Monitor::new(&urls, args.quiet, args.verbose, clock.now()));
     let recorded = event_loop.run(&mut tap);
     let (writer, monitor) = tap;
@@ -64,11 +67,11 @@ fn path(args: &RecordArgs, configs: &[ClientConfig], clock: Clock) -> PathBuf {
 }
 
 fn configs(args: &RecordArgs) -> Result<Vec<ClientConfig>, Error> {
-    let given = given_credentials(args)?;
-    args.urls.iter().enumerate().map(|(index, url)| config(args, index, url, given.as_ref())).collect()
+    let password = password(args)?;
+    args.urls.iter().enumerate().map(|(index, url)| config(args, index, url, password.as_deref())).collect()
 }
 
-fn config(args: &RecordArgs, index: usize, url: &str, given: Option<&Credentials>) -> Result<ClientConfig, Error> {
+fn config(args: &RecordArgs, index: usize, url: &str, password: Option<&str>) -> Result<ClientConfig, Error> {
     // The URL itself may hold a password: it is not repeated.
     let wrong = |why: String| Error::Usage(format!("URL {}: {why}", index + 1));
     let url: RtspUrl = url.parse().map_err(|error: crate::rtsp::url::UrlError| wrong(error.to_string()))?;
@@ -76,7 +79,7 @@ fn config(args: &RecordArgs, index: usize, url: &str, given: Option<&Credentials
         return Err(wrong(format!("{}:// is not supported yet; try rtsp://", url.scheme())));
     }
     Ok(ClientConfig {
-        credentials: given.or(url.credentials()).cloned(),
+        credentials: credentials(args.user.as_deref(), password, url.credentials()),
         url,
         user_agent: args.user_agent.clone(),
         media: args.media.clone(),
@@ -94,21 +97,22 @@ fn config(args: &RecordArgs, index: usize, url: &str, given: Option<&Credentials
     })
 }
 
-/// Name and password apart from the URL; an empty password where none is given.
-fn given_credentials(args: &RecordArgs) -> Result<Option<Credentials>, Error> {
-    let Some(user) = args.user.clone() else { return Ok(None) };
-    let password = match &args.password_file {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|source| Error::File {
-                action: "read",
-                path: path.clone(),
-                source,
-            })?;
-            text.lines().next().unwrap_or_default().to_owned()
-        }
-        None => std::env::var(PASSWORD_VARIABLE).unwrap_or_default(),
-    };
-    Ok(Some(Credentials { user, password }))
+/// The password from outside the URL.
+fn password(args: &RecordArgs) -> Result<Option<String>, Error> {
+    let Some(path) = &args.password_file else { return Ok(std::env::var(PASSWORD_VARIABLE).ok()) };
+    let text =
+        std::fs::read_to_string(path).map_err(|source| Error::File { action: "read", path: path.clone(), source })?;
+    Ok(Some(text.lines().next().unwrap_or_default().to_owned()))
+}
+
+/// The user given wins over the URL's; a URL that has both keeps its password, one with a user alone gets the given
+/// one. A user without any password has an empty one: cameras are sold like that.
+fn credentials(user: Option<&str>, password: Option<&str>, url: Option<&Credentials>) -> Option<Credentials> {
+    let from_url = url.filter(|url| user.is_none_or(|user| user == url.user));
+    let own = from_url.map(|url| url.password.as_str()).filter(|password| !password.is_empty() && user.is_none());
+    let user = user.or(from_url.map(|url| url.user.as_str()))?.to_owned();
+    let password = own.or(password).or(from_url.map(|url| url.password.as_str())).unwrap_or_default().to_owned();
+    Some(Credentials { user, password })
 }
 
 fn writer_options(args: &RecordArgs, urls: &[String]) -> WriterOptions {
@@ -176,4 +180,29 @@ fn outcome<'a>(clients: impl Iterator<Item = &'a Client>) -> Result<(), Error> {
 fn failure(client: &Client) -> Option<String> {
     let error = client.outcome()?.as_ref().err()?;
     Some(format!("{}: {error}", client.url()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_logs_in() {
+        let url = |user: &str, password: &str| Credentials { user: user.to_owned(), password: password.to_owned() };
+        for (user, password, in_url, expected) in [
+            (None, None, None, None),
+            (None, Some("p"), None, None),
+            (Some("a"), None, None, Some(("a", ""))),
+            (Some("a"), Some("p"), None, Some(("a", "p"))),
+            (None, None, Some(url("u", "w")), Some(("u", "w"))),
+            (None, Some("p"), Some(url("u", "w")), Some(("u", "w"))),
+            (None, Some("p"), Some(url("u", "")), Some(("u", "p"))),
+            (Some("u"), Some("p"), Some(url("u", "w")), Some(("u", "p"))),
+            (Some("u"), None, Some(url("u", "w")), Some(("u", "w"))),
+            (Some("a"), None, Some(url("u", "w")), Some(("a", ""))),
+        ] {
+            let found = credentials(user, password, in_url.as_ref());
+            assert_eq!(found, expected.map(|(user, password)| url(user, password)), "{user:?} {password:?} {in_url:?}");
+        }
+    }
 }

@@ -49,7 +49,12 @@ impl Connection {
     }
 
     /// Whether connecting has come to an end, and how. The real addresses are known then.
-    pub(super) fn finish_connecting(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) -> Option<io::Result<()>> {
+    pub(super) fn finish_connecting(
+        &mut self,
+        now: Timestamp,
+        next_flow: &mut usize,
+        tap: &mut FusedTap<'_>,
+    ) -> Option<io::Result<()>> {
         if let Some(error) = self.stream.take_error().transpose() {
             return Some(Err(error.unwrap_or_else(|error| error)));
         }
@@ -57,7 +62,7 @@ impl Connection {
             (Ok(server), Ok(client)) => {
                 (self.flow.client, self.flow.server) = (client, server);
                 let started = self.connecting_since.take().unwrap_or(now);
-                self.opened(now, started, tap);
+                self.opened(now, started, next_flow, tap);
                 Some(Ok(()))
             }
             (Err(error), _) if error.kind() == io::ErrorKind::NotConnected => None,
@@ -65,8 +70,10 @@ impl Connection {
         }
     }
 
-    /// The connection stands.
-    pub(super) fn opened(&self, now: Timestamp, started: Timestamp, tap: &mut FusedTap<'_>) {
+    /// The connection stands, and gets its number.
+    pub(super) fn opened(&mut self, now: Timestamp, started: Timestamp, next_flow: &mut usize, tap: &mut FusedTap<'_>) {
+        self.flow.id = *next_flow;
+        *next_flow += 1;
         // A request or frame must not wait for the next one to fill a segment. Where that can't be had, it works too.
         let _ = self.stream.set_nodelay(true);
         tell(tap, now, &self.flow, Direction::ClientToServer, Payload::Opened { started });
@@ -107,9 +114,10 @@ impl Connection {
         tell(tap, now, &self.flow, direction, Payload::Closed(close));
     }
 
-    /// This side ends the connection.
-    pub(super) fn close(&self, now: Timestamp, tap: &mut FusedTap<'_>) {
+    /// This side ends the connection. What had come of an unfinished PDU is kept.
+    pub(super) fn close(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) {
         if !self.is_connecting() {
+            pass_on(now, self.inbound.close(), &self.flow, self.own.reverse(), tap, |_| ());
             tell(tap, now, &self.flow, self.own, Payload::Closed(Close::Fin));
         }
     }

@@ -41,14 +41,6 @@ pub(super) struct Turn<'a, 't> {
     pub(super) tap: &'a mut FusedTap<'t>,
 }
 
-impl Turn<'_, '_> {
-    fn flow(&mut self, session: usize, url: &str, client: SocketAddr, server: SocketAddr) -> Flow {
-        let id = *self.next_flow;
-        *self.next_flow += 1;
-        Flow { id, session, url: url.to_owned(), client, server }
-    }
-}
-
 impl<M: Machine> Peer<M> {
     /// A machine that has not said yet what it wants.
     pub(super) fn new(index: usize, token: Token, machine: M) -> Self {
@@ -68,12 +60,17 @@ impl<M: Machine> Peer<M> {
         turn: &mut Turn<'_, '_>,
     ) -> io::Result<()> {
         let now = turn.clock.now();
-        let flow = turn.flow(self.index, self.machine.url(), client, stream.local_addr()?);
+        let flow = self.flow(client, stream.local_addr()?);
         let own = Direction::ServerToClient;
-        let connection = Connection::new(turn.registry, stream, self.token, flow, own, None)?;
-        connection.opened(now, now, turn.tap);
+        let mut connection = Connection::new(turn.registry, stream, self.token, flow, own, None)?;
+        connection.opened(now, now, turn.next_flow, turn.tap);
         self.connection = Some(connection);
         Ok(())
+    }
+
+    /// A connection of this session; it gets its number when it stands.
+    fn flow(&self, client: SocketAddr, server: SocketAddr) -> Flow {
+        Flow { id: 0, session: self.index, url: self.machine.url().to_owned(), client, server }
     }
 
     /// Goes on with connecting, reading and writing as far as the socket lets it. Whether there may be more to read.
@@ -95,7 +92,7 @@ impl<M: Machine> Peer<M> {
     fn finish_connecting(&mut self, turn: &mut Turn<'_, '_>) {
         let now = turn.clock.now();
         let Some(connection) = self.connection.as_mut().filter(|connection| connection.is_connecting()) else { return };
-        match connection.finish_connecting(now, turn.tap) {
+        match connection.finish_connecting(now, turn.next_flow, turn.tap) {
             None => {}
             Some(Ok(())) => self.machine.handle(now, Input::Connected),
             Some(Err(error)) => {
@@ -174,7 +171,7 @@ impl<M: Machine> Peer<M> {
         self.disconnect(turn);
         let now = turn.clock.now();
         // The client's own address is known once the connection stands.
-        let flow = turn.flow(self.index, self.machine.url(), address, address);
+        let flow = self.flow(address, address);
         let connection = TcpStream::connect(address).and_then(|stream| {
             Connection::new(turn.registry, stream, self.token, flow, Direction::ClientToServer, Some(now))
         });

@@ -1,6 +1,6 @@
 //! Hiding logins in what is kept and shown: bytes become `*` in place, lengths stay.
 
-use memchr::memmem;
+use memchr::{memchr, memmem};
 
 use super::url::{SCHEMES, userinfo_len};
 
@@ -25,11 +25,12 @@ pub fn mask_authorization(head: &mut [u8]) {
     }
 }
 
-/// Overwrites the userinfo of every RTSP URL in `bytes` with `*`, in place. Touches nothing else.
+/// Overwrites the credentials in every RTSP URL in `bytes` with `*`, in place: the userinfo, and the values of
+/// parameters like `user=` and `password=`, which many cameras take. Touches nothing else.
 ///
 /// A URL ends at white space, a quote or an angle bracket, so in a password with such a character only what is
 /// before it is hidden.
-pub fn mask_userinfo(bytes: &mut [u8]) {
+pub fn mask_urls(bytes: &mut [u8]) {
     let mut from = 0;
     while let Some(found) = bytes.get(from..).and_then(|rest| memmem::find(rest, b"://")) {
         let (before, rest) = bytes.split_at_mut(from + found);
@@ -41,9 +42,45 @@ pub fn mask_userinfo(bytes: &mut [u8]) {
         if let Some(userinfo) = rest.get(..end).and_then(userinfo_len).and_then(|len| rest.get_mut(..len)) {
             userinfo.fill(b'*');
         }
+        mask_parameters(rest.get_mut(..end).unwrap_or_default());
     }
 }
 
+/// A text with its URLs' credentials overwritten.
+pub fn masked_urls(text: &str) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    mask_urls(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Overwrites the values of parameters that log in, in the query or, as some cameras have it, in the path.
+fn mask_parameters(url: &mut [u8]) {
+    for parameter in url.split_mut(|byte| b"?&;/,".contains(byte)) {
+        let Some(equals) = memchr(b'=', parameter) else { continue };
+        let Some((name, value)) = parameter.split_at_mut_checked(equals) else { continue };
+        if LOGIN_PARAMETERS.iter().any(|login| name.eq_ignore_ascii_case(login)) {
+            value.get_mut(1..).unwrap_or_default().fill(b'*');
+        }
+    }
+}
+
+/// Names of URL parameters that log in, as cameras' manuals have them.
+const LOGIN_PARAMETERS: [&[u8]; 14] = [
+    b"user",
+    b"username",
+    b"usr",
+    b"login",
+    b"loginuse",
+    b"password",
+    b"passwd",
+    b"pass",
+    b"pwd",
+    b"psw",
+    b"loginpas",
+    b"auth",
+    b"token",
+    b"secret",
+];
 /// Characters of the longest word taken for a scheme, such as `Digest`.
 const MAX_SCHEME: usize = 32;
 
@@ -112,19 +149,25 @@ mod tests {
     }
 
     #[test]
-    fn masks_userinfo_and_nothing_else() {
+    fn masks_the_credentials_of_urls_and_nothing_else() {
         for (text, masked) in [
             ("PLAY rtsp://u:p@cam/ RTSP/1.0\r\n", "PLAY rtsp://***@cam/ RTSP/1.0\r\n"),
             ("url=rtsp://cam/1;seq=1,url=RTSPS://u:p@cam/2", "url=rtsp://cam/1;seq=1,url=RTSPS://***@cam/2"),
             ("<rtsp://a:b/c@cam:1/> a@b", "<rtsp://*****@cam:1/> a@b"),
             ("rtsp://rtsp://u:p@cam/ rtsp://u:p@cam:99999", "rtsp://rtsp://***@cam/ rtsp://***@cam:99999"),
             (
+                "url=rtsp://cam/x?user=admin&Password=p%40ss&channel=1;seq=2",
+                "url=rtsp://cam/x?user=*****&Password=******&channel=1;seq=2",
+            ),
+            ("rtsp://cam/user=a&password=&ch=1/pwd=x?token=", "rtsp://cam/user=*&password=&ch=1/pwd=*?token="),
+            ("rtsp://cam/passwords=1?userdata=2 user=x", "rtsp://cam/passwords=1?userdata=2 user=x"),
+            (
                 "http://u:p@cam/ a=ssrc:1 cname:user@host rtsp://cam/x@y",
                 "http://u:p@cam/ a=ssrc:1 cname:user@host rtsp://cam/x@y",
             ),
         ] {
             let mut bytes = text.as_bytes().to_vec();
-            mask_userinfo(&mut bytes);
+            mask_urls(&mut bytes);
             assert_eq!(String::from_utf8(bytes).unwrap(), masked);
         }
     }
@@ -149,16 +192,16 @@ mod tests {
             prop_assert_eq!(parsed.credentials(), Some(&Credentials { user, password }));
             prop_assert_eq!(parsed.as_str(), "rtsp://cam:554/live?x=1");
             let mut bytes = url.into_bytes();
-            mask_userinfo(&mut bytes);
+            mask_urls(&mut bytes);
             prop_assert_eq!(bytes, format!("rtsp://{}@cam:554/live?x=1", "*".repeat(userinfo.len())).into_bytes());
         }
 
         #[test]
         fn never_panics(a in "(rtsp://)?[:/@?#\\[\\]a1.é%*]{0,20}", b in "(rtsps?://)?[:/@?#a1.é%]{0,20}", mut bytes: Vec<u8>) {
             let mut text = format!("{a} {b}").into_bytes();
-            mask_userinfo(&mut text);
+            mask_urls(&mut text);
             let before = bytes.clone();
-            mask_userinfo(&mut bytes);
+            mask_urls(&mut bytes);
             prop_assert_eq!(bytes, before);
         }
     }

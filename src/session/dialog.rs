@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::rtp::payload_type;
 use crate::rtsp::control::{join_control, resolve_base};
 use crate::rtsp::headers::{Session, Transport, parse_public};
+use crate::rtsp::mask::masked_urls;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::sdp::{Media, SessionDescription, npt_end};
 use crate::rtsp::url::RtspUrl;
@@ -116,7 +117,8 @@ impl Dialog {
     fn request(&mut self, at: Timestamp, direction: Direction, message: &Message<'_>, method: &str, url: &str) {
         let transport = (method == "SETUP").then(|| message.header("Transport").map(String::from)).flatten();
         if matches!(method, "OPTIONS" | "DESCRIBE") && url.contains("://") && self.setups.is_empty() {
-            self.url = Some(RtspUrl::parse(url).map_or_else(|_| url.to_owned(), |url| url.as_str().to_owned()));
+            let plain = RtspUrl::parse(url).map_or_else(|_| url.to_owned(), |url| url.as_str().to_owned());
+            self.url = Some(masked_urls(&plain));
         }
         let request = Request { method: method.to_owned(), url: url.to_owned(), cseq: message.cseq(), at, transport };
         let highest = self.highest_cseq.get_mut(direction.index());
@@ -217,7 +219,7 @@ impl Dialog {
         Some(join_control(self.base.as_deref()?, control))
     }
 
-    /// The URL that the client asked for, without credentials.
+    /// The URL that the client asked for, without user part, other credentials in it masked.
     pub fn url(&self) -> Option<&str> {
         self.url.as_deref()
     }

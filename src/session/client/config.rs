@@ -42,7 +42,7 @@ pub struct Timeouts {
     pub connect: Duration,
     /// For the answer to a request.
     pub response: Duration,
-    /// For any frame while playing.
+    /// For any RTP packet while playing.
     pub idle: Duration,
     /// For the answer to TEARDOWN.
     pub teardown: Duration,

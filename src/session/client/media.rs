@@ -21,6 +21,7 @@ pub(super) struct MediaWatch {
     packets: u64,
     bytes: u64,
     playing_since: Option<Timestamp>,
+    /// When RTP came last, or PLAY was answered.
     last: Option<Timestamp>,
     /// By the RTP channel of each track.
     tracks: Box<[Track; 256]>,
@@ -77,9 +78,13 @@ impl MediaWatch {
     /// A frame came, on the track with this RTP channel.
     pub(super) fn frame(&mut self, now: Timestamp, track: Option<u8>, payload: &[u8]) {
         self.packets += 1;
-        self.last = Some(now);
+        let is_rtcp = is_rtcp(payload);
+        // Some servers go on with sender reports long after the last packet.
+        if !is_rtcp {
+            self.last = Some(now);
+        }
         let Some(track) = track.and_then(|channel| self.tracks.get_mut(usize::from(channel))) else { return };
-        if !is_rtcp(payload) {
+        if !is_rtcp {
             if *track == Track::Over {
                 self.all_bye = None;
             }

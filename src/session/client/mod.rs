@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 
 use crate::rtsp::control::join_control;
 use crate::rtsp::demux::PduKind;
+use crate::rtsp::mask::masked_urls;
 use crate::rtsp::message::{Message, MessageBuilder, StartLine};
 use crate::rtsp::url::RtspUrl;
 use crate::session::keep_alive::KeepAlive;
@@ -36,6 +37,8 @@ pub struct Client {
     config: ClientConfig,
     /// Where the session is to be had; a redirect changes it.
     url: RtspUrl,
+    /// The URL as it may be shown.
+    shown: String,
     phase: Phase,
     outputs: VecDeque<Output<'static>>,
     /// Addresses that have not been tried yet.
@@ -73,6 +76,7 @@ impl Client {
     pub fn new(config: ClientConfig, now: Timestamp) -> Self {
         let mut client = Self {
             url: config.url.clone(),
+            shown: masked_urls(config.url.as_str()),
             phase: Phase::Resolving,
             outputs: VecDeque::new(),
             addresses: VecDeque::new(),
@@ -255,7 +259,7 @@ impl Client {
     /// Goes to another server, or another path. The credentials go along to the same host only.
     fn redirected(&mut self, now: Timestamp, response: &Message<'_>) {
         let location = response.header("Location").unwrap_or_default().into_owned();
-        let error = |why: String| SessionError::Redirect { location: location.clone(), why };
+        let error = |why: String| SessionError::Redirect { location: masked_urls(&location), why };
         self.redirects += 1;
         if self.redirects > MAX_REDIRECTS {
             return self.fail(now, error("too many redirects".to_owned()));
@@ -264,6 +268,7 @@ impl Client {
             Ok(url) => {
                 let credentials = (url.host() == self.url.host()).then(|| self.config.credentials.clone()).flatten();
                 self.authorization = Authorization::new(url.credentials().cloned().or(credentials));
+                self.shown = masked_urls(url.as_str());
                 self.url = url;
                 self.dialog = Dialog::new();
                 self.outputs.push_back(Output::Disconnect);
@@ -436,7 +441,7 @@ impl Machine for Client {
     }
 
     fn url(&self) -> &str {
-        self.url.as_str()
+        &self.shown
     }
 }
 
@@ -445,5 +450,6 @@ fn refusal(pending: &Pending, response: &Message<'_>) -> SessionError {
         StartLine::Response { status, reason } => (status.unwrap_or(0), reason.into_owned()),
         StartLine::Request { .. } => (0, String::new()),
     };
-    SessionError::Refused { method: pending.method.name().to_owned(), url: pending.url.clone(), status, reason }
+    let url = masked_urls(&pending.url);
+    SessionError::Refused { method: pending.method.name().to_owned(), url, status, reason }
 }
