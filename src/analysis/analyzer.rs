@@ -58,7 +58,7 @@ impl<S: Sink> Analyzer<S> {
 
     fn message(&mut self, event: &TraceEvent<'_>, message: &Message<'_>) -> io::Result<()> {
         let Some(Some(session)) = self.sessions.get_mut(event.flow.id) else { return Ok(()) };
-        let request = session.dialog.observe(event.at, event.direction, message);
+        let request = session.message(event.at, event.direction, message);
         let parts = MessageParts::new(event.at, message, request);
         self.sink.message(&MessageRow {
             capture: &self.options.capture,

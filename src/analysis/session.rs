@@ -6,7 +6,9 @@ use crate::analysis::rows::StreamRow;
 use crate::analysis::stream::{Stream, StreamKey};
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{RtcpPacket, SenderReport};
+use crate::rtsp::message::Message;
 use crate::session::Dialog;
+use crate::session::dialog::Request;
 use crate::time::Timestamp;
 use crate::trace::{Direction, Flow};
 
@@ -40,6 +42,32 @@ impl Session {
     /// The session's URL without credentials.
     pub(super) fn url(&self) -> &str {
         self.dialog.url().unwrap_or(&self.flow.url)
+    }
+
+    /// Takes a message; gives the request that it answers. Streams on a channel that it sets up become its track's:
+    /// some servers send before they answer SETUP.
+    pub(super) fn message(&mut self, at: Timestamp, direction: Direction, message: &Message<'_>) -> Option<Request> {
+        let set_up = self.dialog.setups().len();
+        let request = self.dialog.observe(at, direction, message);
+        if self.dialog.setups().len() != set_up {
+            self.latest.fill(None);
+            (0..self.streams.len()).for_each(|index| self.adopt(index));
+        }
+        request
+    }
+
+    /// Gives an unnamed stream to the track that has its channel by now, unless that has one of this source.
+    fn adopt(&mut self, index: usize) {
+        let Some(old) = self.streams.get(index).map(|stream| stream.key) else { return };
+        let key = self.key(old.direction, old.channel, old.ssrc);
+        if old.track.is_some() || self.by_key.contains_key(&key) {
+            return;
+        }
+        self.by_key.remove(&old);
+        self.by_key.insert(key, index);
+        if let Some(stream) = self.streams.get_mut(index) {
+            stream.name(key);
+        }
     }
 
     /// Takes an RTP packet on a channel.

@@ -71,6 +71,13 @@ impl Stream {
         }
     }
 
+    /// Its track has become known, and with it what its payload types mean.
+    pub(super) fn name(&mut self, key: StreamKey) {
+        self.key = key;
+        self.payload_type = None;
+        self.clock = None;
+    }
+
     /// The payload type of the latest packet.
     pub(super) fn payload_type(&self) -> Option<u8> {
         self.clock.map(|(payload_type, _)| payload_type)

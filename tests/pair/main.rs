@@ -269,7 +269,7 @@ fn a_request_that_is_never_answered_is_an_error() {
     let mut client = Client::new(config("rtsp://camera:8600/live"), START);
     let mut server = Mute { inner: Server::new(Arc::new(scripted("", "1", 10))), deaf_to: "DESCRIBE" };
     let end = World::default().run(&mut client, &mut server, &mut ());
-    let error = SessionError::NoAnswer { method: "DESCRIBE".to_owned(), seconds: 10 };
+    let error = SessionError::NoAnswer { method: "DESCRIBE".to_owned(), after: Duration::from_secs(10) };
     assert_eq!(client.outcome(), Some(&Err(error)));
     assert_eq!(end.duration_since(START).as_secs(), 10);
 }
@@ -277,7 +277,7 @@ fn a_request_that_is_never_answered_is_an_error() {
 #[test]
 fn silence_is_an_error_after_the_idle_timeout() {
     let (outcome, took, log) = run(config("rtsp://camera:8600/live"), scripted("", "1", 10), World::default());
-    assert_eq!(outcome, Err(SessionError::Idle { seconds: 30 }));
+    assert_eq!(outcome, Err(SessionError::Idle { after: Duration::from_secs(30) }));
     assert_eq!((took.as_secs(), log.frames), (40, 500));
     assert_eq!(log.said().last(), Some(&"TEARDOWN rtsp://camera:8600/live"));
 }

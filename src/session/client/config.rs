@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use humantime::format_duration;
 use thiserror::Error;
 
 use crate::rtsp::auth::AuthError;
@@ -102,12 +103,12 @@ pub enum SessionError {
         reason: String,
     },
     /// No answer in time.
-    #[error("no answer to {method} within {seconds} s; --response-timeout waits longer")]
+    #[error("no answer to {method} within {}; --response-timeout waits longer", format_duration(*.after))]
     NoAnswer {
         /// The request's method.
         method: String,
         /// How long it was waited for.
-        seconds: u64,
+        after: Duration,
     },
     /// The server wants a name and a password, and there are none.
     #[error(
@@ -149,10 +150,10 @@ pub enum SessionError {
         during: String,
     },
     /// The connection stands and nothing comes.
-    #[error("no media for {seconds} s; --idle-timeout waits longer")]
+    #[error("no media for {}; --idle-timeout waits longer", format_duration(*.after))]
     Idle {
         /// The idle timeout.
-        seconds: u64,
+        after: Duration,
     },
     /// The session is gone on the server's side.
     #[error("the server has forgotten the session (454); was it restarted?")]

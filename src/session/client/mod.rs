@@ -302,8 +302,8 @@ impl Client {
             MediaVerdict::GoOn => {}
             MediaVerdict::Ended(ending) => self.end(now, ending),
             MediaVerdict::Silent => {
-                let seconds = self.config.timeouts.idle.as_secs();
-                self.fail(now, SessionError::Idle { seconds });
+                let after = self.config.timeouts.idle;
+                self.fail(now, SessionError::Idle { after });
             }
         }
     }
@@ -339,7 +339,7 @@ impl Client {
     fn wake(&mut self, now: Timestamp) {
         if self.connect_deadline.is_some_and(|deadline| deadline <= now) {
             self.connect_deadline = None;
-            let why = format!("no answer within {} s", self.config.timeouts.connect.as_secs());
+            let why = format!("no answer within {}", humantime::format_duration(self.config.timeouts.connect));
             if self.phase == Phase::Resolving {
                 return self.fail(now, SessionError::Resolve { host: self.url.host().to_owned(), why });
             }
@@ -357,8 +357,8 @@ impl Client {
         if pending.method == Method::Teardown {
             return self.done();
         }
-        let seconds = self.config.timeouts.response.as_secs();
-        self.fail(now, SessionError::NoAnswer { method: pending.method.name().to_owned(), seconds });
+        let after = self.config.timeouts.response;
+        self.fail(now, SessionError::NoAnswer { method: pending.method.name().to_owned(), after });
     }
 
     fn stop(&mut self, now: Timestamp) {
