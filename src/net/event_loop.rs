@@ -125,8 +125,11 @@ impl<M: Machine> EventLoop<M> {
         let mut tap = FusedTap::new(tap);
         let mut events = Events::with_capacity(256);
         let mut stopping = false;
-        while self.listener.is_some() || self.peers.iter().any(|peer| !peer.is_done()) {
+        loop {
             self.work(&mut tap);
+            if self.listener.is_none() && self.peers.iter().all(Peer::is_done) {
+                return tap.into_result();
+            }
             if tap.has_failed() && !std::mem::replace(&mut stopping, true) {
                 self.stop_all(&mut tap);
             }
@@ -138,7 +141,6 @@ impl<M: Machine> EventLoop<M> {
                 self.dispatch(event.token(), &mut tap)?;
             }
         }
-        tap.into_result()
     }
 
     /// What is due, and a turn for each peer that may have something to do.

@@ -1,0 +1,31 @@
+//! Literal dialogues of real servers, and some that servers may well lead, played to `rtsp-rec` over loopback TCP.
+//!
+//! Each `.txt` beside this file is a transcript; `transcript` says how it is written. A scripted server answers as the
+//! recorded one did, with media made anew, and notes each byte that passes. The capture must hold them all.
+//!
+//! | module | what for |
+//! |---|---|
+//! | `transcript`, `media`, `gate`, `server` | the scripted server |
+//! | `recorder`, `scene`, `checks` | running `rtsp-rec`; what must hold of every recording |
+//! | `vendors` `cases` `endings` `keep_alive` | the tests |
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of this crate is test code: a panic is how it reports"
+)]
+
+mod checks;
+mod gate;
+mod media;
+mod recorder;
+mod scene;
+mod server;
+mod transcript;
+
+mod cases;
+mod endings;
+mod keep_alive;
+mod vendors;

@@ -1,0 +1,111 @@
+//! A recording of a scripted server: set up, played, looked at.
+
+use std::sync::Arc;
+
+use crate::gate::{PASSWORD, USER};
+use crate::recorder::{Flow, Recording, record};
+use crate::server::{Log, Server};
+use crate::transcript::{Transcript, word};
+
+/// What is to be played.
+pub(crate) struct Scene {
+    transcript: Arc<Transcript>,
+    host: &'static str,
+    args: Vec<String>,
+    password: &'static str,
+}
+
+/// What came of it.
+pub(crate) struct Played {
+    pub(crate) transcript: Arc<Transcript>,
+    pub(crate) recording: Recording,
+    /// The connections of the capture.
+    pub(crate) flows: Vec<Flow>,
+    /// One for each connection.
+    pub(crate) logs: Vec<Log>,
+    /// `host:port` of the server.
+    pub(crate) authority: String,
+}
+
+impl Scene {
+    /// A recording of the server of this transcript, for 300 ms.
+    pub(crate) fn of(name: &str) -> Self {
+        let args = vec!["--keep-credentials".to_owned()];
+        Self { transcript: Arc::new(Transcript::load(name)), host: "127.0.0.1", args, password: PASSWORD }
+            .lasts("300ms")
+    }
+
+    /// More arguments.
+    pub(crate) fn with(mut self, args: &[&str]) -> Self {
+        self.args.extend(args.iter().map(ToString::to_string));
+        self
+    }
+
+    /// Records so long.
+    pub(crate) fn lasts(mut self, time: &str) -> Self {
+        self.args.retain(|arg| !arg.starts_with("--duration="));
+        self.args.push(format!("--duration={time}"));
+        self
+    }
+
+    /// Records until the stream ends.
+    pub(crate) fn until_its_end(mut self) -> Self {
+        self.args.retain(|arg| !arg.starts_with("--duration="));
+        self
+    }
+
+    /// Masks credentials in the capture.
+    pub(crate) fn masked(mut self) -> Self {
+        self.args.retain(|arg| arg != "--keep-credentials");
+        self
+    }
+
+    /// As the user whom the server knows.
+    pub(crate) fn with_user(self) -> Self {
+        self.with(&["--user", USER])
+    }
+
+    /// With a password that the server does not know.
+    pub(crate) fn with_password(mut self, password: &'static str) -> Self {
+        self.password = password;
+        self.with_user()
+    }
+
+    /// Serves at another address than 127.0.0.1.
+    pub(crate) fn at(mut self, host: &'static str) -> Self {
+        self.host = host;
+        self
+    }
+
+    /// Plays it.
+    pub(crate) fn play(self) -> Played {
+        self.try_play(&[]).expect("a free port")
+    }
+
+    /// Plays it where the host can be served at; `places` stand for others in what the server says.
+    pub(crate) fn try_play(self, places: &[(&str, String)]) -> Option<Played> {
+        let server = Server::start(Arc::clone(&self.transcript), self.host, places)?;
+        let authority = server.address.to_string();
+        let url = self.transcript.url().replace(self.transcript.authority(), &authority);
+        let recording = record(&url, &self.args, self.password);
+        let (flows, logs) = (recording.flows(), server.finish());
+        Some(Played { transcript: self.transcript, recording, flows, logs, authority })
+    }
+}
+
+impl Played {
+    /// All messages of the client's, of all connections.
+    pub(crate) fn messages(&self) -> Vec<&str> {
+        self.logs.iter().flat_map(|log| &log.messages).map(String::as_str).collect()
+    }
+
+    /// The client's requests of this method.
+    pub(crate) fn requests(&self, method: &str) -> Vec<&str> {
+        self.messages().into_iter().filter(|message| word(message, 0) == method).collect()
+    }
+
+    /// A recorded text as this server says it.
+    pub(crate) fn placed(&self, text: &str) -> String {
+        text.replace(self.transcript.authority(), &self.authority)
+    }
+}
