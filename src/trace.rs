@@ -80,6 +80,13 @@ pub enum Payload<'a> {
     },
     /// One message, interleaved frame, stretch of junk, or gap.
     Pdu(Pdu<'a>),
+    /// An RTP or RTCP packet over UDP, between ports that the session set up.
+    Datagram {
+        /// The server's RTP port, by which the track is known; the client's where the server named none.
+        port: u16,
+        /// The packet.
+        payload: &'a [u8],
+    },
     /// The last PDU that one `read` (or one captured segment) completed has been handed over.
     ReadEnd,
     /// The sender of this direction ended the connection.
@@ -101,6 +108,19 @@ pub struct TraceEvent<'a> {
     pub payload: Payload<'a>,
 }
 
+/// Something odd about a capture itself, not about a connection in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Remark<'a> {
+    /// The time of the latest packet.
+    pub at: Timestamp,
+    /// Wireshark's number of it.
+    pub frame_number: u64,
+    /// A stable kebab-case word, as the findings have it.
+    pub code: &'static str,
+    /// What, in words.
+    pub detail: &'a str,
+}
+
 /// Something that consumes what passes: a capture writer, an analyzer, or both as a pair.
 pub trait Tap {
     /// Takes one event. Events of one flow and direction come in stream order.
@@ -108,6 +128,15 @@ pub trait Tap {
     /// # Errors
     /// Where the event could not be written down; the run stops.
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()>;
+
+    /// Takes note of something odd about the capture. Those who only record have no use for it.
+    ///
+    /// # Errors
+    /// As [`Tap::event`].
+    fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
+        let _ = remark;
+        Ok(())
+    }
 
     /// Called a few times a second while events are awaited: the place to flush what lies in buffers.
     ///
@@ -133,6 +162,11 @@ impl<A: Tap, B: Tap> Tap for (A, B) {
         self.1.event(event)
     }
 
+    fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
+        self.0.remark(remark)?;
+        self.1.remark(remark)
+    }
+
     fn tick(&mut self, now: Timestamp) -> io::Result<()> {
         self.0.tick(now)?;
         self.1.tick(now)
@@ -142,6 +176,10 @@ impl<A: Tap, B: Tap> Tap for (A, B) {
 impl<T: Tap + ?Sized> Tap for &mut T {
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
         (**self).event(event)
+    }
+
+    fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
+        (**self).remark(remark)
     }
 
     fn tick(&mut self, now: Timestamp) -> io::Result<()> {

@@ -2,11 +2,18 @@
 
 mod block;
 mod checksum;
+mod connection;
+mod fragments;
 mod interface;
+mod ip;
+mod link;
 mod packet;
+mod ports;
 pub mod reader;
+mod reassembly;
 pub mod source;
 pub mod writer;
 
+pub use link::LinkType;
 pub use source::Source;
 pub use writer::{Writer, WriterOptions};

@@ -1,229 +1,202 @@
-//! Captured packets to trace events: finds the TCP connections, puts each direction through a demuxer.
-//!
-//! Segments are expected in order, as our own captures hold them. A hole is passed on as a gap, a repeated byte is
-//! left out.
+//! Captured packets to trace events: finds the RTSP connections by their content, puts each direction together and
+//! through a demuxer, and gives UDP packets to the session that set up their ports.
 
 use std::collections::HashMap;
 use std::io::{self, Read};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use etherparse::{NetSlice, SlicedPacket, TcpSlice, TransportSlice};
-use pcap_file::DataLink;
-
+use crate::capture::connection::Connection;
 use crate::capture::interface;
+use crate::capture::ip::{Decoded, IpLayer, TcpSegment, UdpDatagram};
+use crate::capture::ports::MediaPorts;
 use crate::capture::reader::{CaptureError, FileEnd, Packet, read_packets};
-use crate::rtsp::demux::{Demuxer, Pdus};
+use crate::capture::reassembly::Arrival;
 use crate::time::Timestamp;
-use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
+use crate::trace::{Direction, Payload, Remark, Tap, TraceEvent};
+
+/// TCP connections that are looked into at once; of those that have shown no RTSP the oldest is forgotten.
+const MAX_UNDECIDED: usize = 8192;
+/// RTSP connections of one capture; further ones are passed over.
+const MAX_SESSIONS: usize = 10_000;
 
 /// Turns packets into trace events.
 #[derive(Debug, Default)]
 pub struct Source {
+    ip: IpLayer,
     /// By sender and receiver as written: number of the connection and direction.
-    ends: HashMap<(SocketAddr, SocketAddr), (usize, Direction)>,
-    connections: Vec<Connection>,
-    /// Session numbers by interface.
-    sessions: HashMap<u32, usize>,
-    /// Time and number of the latest packet.
-    latest: (Timestamp, u64),
-}
-
-#[derive(Debug)]
-struct Connection {
-    flow: Flow,
-    /// When its SYN was seen, until it is told that it opened.
-    started: Option<Timestamp>,
-    /// By [`Direction::index`].
-    streams: [Stream; 2],
-}
-
-#[derive(Debug, Default)]
-struct Stream {
-    demuxer: Demuxer,
-    /// Sequence number of the next byte, once one is known.
-    next: Option<u32>,
-    closed: bool,
-}
-
-/// A segment taken out of its packet.
-struct TcpSegment<'a> {
-    from: SocketAddr,
-    to: SocketAddr,
-    tcp: TcpSlice<'a>,
+    ends: HashMap<(SocketAddr, SocketAddr), (u64, Direction)>,
+    /// By number, in the order of their first packet.
+    connections: HashMap<u64, Connection>,
+    next_connection: u64,
+    /// The lowest number that may still be undecided.
+    oldest: u64,
+    undecided: usize,
+    /// RTSP connections so far.
+    sessions: usize,
+    ports: MediaPorts,
+    latest: Option<Arrival>,
 }
 
 impl Source {
-    /// Reads a capture to its end and hands every event to the tap.
+    /// A source that has seen nothing yet.
+    pub fn new() -> Self {
+        Self { ip: IpLayer::new(), ..Self::default() }
+    }
+
+    /// Reads one capture to its end and hands every event to the tap.
     ///
     /// # Errors
-    /// If the capture can't be read, is no pcapng file, or is damaged; or if the tap fails.
+    /// If the capture can't be read or is damaged; or if the tap fails.
     pub fn read<R: Read>(input: R, tap: &mut impl Tap) -> Result<FileEnd, CaptureError> {
-        let mut source = Self::default();
-        let end = read_packets(input, |packet| source.packet(packet, tap))?;
+        let mut source = Self::new();
+        let end = source.read_part(input, tap)?;
         source.finish(tap).map_err(CaptureError::Tap)?;
         Ok(end)
     }
 
-    /// Takes a packet. What is not TCP over IP over Ethernet is passed over.
-    fn packet(&mut self, packet: &Packet<'_>, tap: &mut impl Tap) -> io::Result<()> {
-        self.latest = (packet.at, packet.number);
-        let Some(segment) = tcp_segment(packet) else { return Ok(()) };
-        let opening = segment.tcp.syn() && !segment.tcp.ack();
-        let known = self.ends.get(&(segment.from, segment.to)).copied().filter(|_| !opening);
-        let (index, direction) = match known {
-            Some(known) => known,
-            None => self.connect(packet, &segment, tap)?,
-        };
-        match self.connections.get_mut(index) {
-            Some(connection) => connection.segment(packet, direction, &segment.tcp, tap),
-            None => Ok(()),
+    /// Reads one of several captures that follow each other, as rotation leaves them. [`Source::finish`] comes after
+    /// the last.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn read_part<R: Read>(&mut self, input: R, tap: &mut impl Tap) -> Result<FileEnd, CaptureError> {
+        let end = read_packets(input, |packet| self.packet(packet, tap))?;
+        if end.cut {
+            let Arrival { at, number } = self.latest();
+            let detail = "the file ends in the middle of a packet";
+            let remark = Remark { at, frame_number: number, code: "capture-cut", detail };
+            tap.remark(&remark).map_err(CaptureError::Tap)?;
         }
+        Ok(end)
     }
 
-    /// A connection that was not seen before, or anew between the same ends.
-    fn connect(
+    /// The capture ends here: hands over what no packet completed.
+    ///
+    /// # Errors
+    /// Those of the tap.
+    pub fn finish(mut self, tap: &mut impl Tap) -> io::Result<()> {
+        let mut numbers: Vec<u64> = self.connections.keys().copied().collect();
+        numbers.sort_unstable();
+        numbers.into_iter().try_for_each(|number| self.drain(number, tap))
+    }
+
+    fn latest(&self) -> Arrival {
+        self.latest.unwrap_or(Arrival { at: Timestamp::default(), number: 0 })
+    }
+
+    fn packet(&mut self, packet: &Packet<'_>, tap: &mut impl Tap) -> io::Result<()> {
+        let arrival = Arrival { at: packet.at, number: packet.number };
+        self.latest = Some(arrival);
+        let mut ip = std::mem::take(&mut self.ip);
+        let result = match ip.decode(packet) {
+            Some(Decoded::Tcp(segment)) => self.segment(packet, &segment, arrival, tap),
+            Some(Decoded::Udp(datagram)) => self.datagram(&datagram, arrival, tap),
+            None => Ok(()),
+        };
+        self.ip = ip;
+        result
+    }
+
+    fn segment(
         &mut self,
         packet: &Packet<'_>,
         segment: &TcpSegment<'_>,
+        arrival: Arrival,
         tap: &mut impl Tap,
-    ) -> io::Result<(usize, Direction)> {
-        if let Some((index, _)) = self.ends.get(&(segment.from, segment.to)).copied() {
-            self.close(index, tap)?;
+    ) -> io::Result<()> {
+        let known = self.ends.get(&(segment.from, segment.to)).copied();
+        let (number, direction) = match known {
+            Some((number, direction)) if !self.is_reopened(number, direction, segment) => (number, direction),
+            Some((number, _)) => {
+                self.drain(number, tap)?;
+                self.connect(packet, segment, arrival)
+            }
+            None => self.connect(packet, segment, arrival),
+        };
+        let Self { connections, sessions, ports, .. } = self;
+        let Some(connection) = connections.get_mut(&number) else { return Ok(()) };
+        let undecided = connection.is_undecided();
+        connection.segment(direction, segment, arrival, sessions, MAX_SESSIONS, ports, tap)?;
+        if undecided && !connection.is_undecided() {
+            self.undecided = self.undecided.saturating_sub(1);
         }
+        Ok(())
+    }
+
+    /// A SYN that does not belong to the connection that these ends had before.
+    fn is_reopened(&self, number: u64, direction: Direction, segment: &TcpSegment<'_>) -> bool {
+        let connection = self.connections.get(&number);
+        segment.is_opening() && connection.is_some_and(|connection| !connection.is_repeated(direction, segment.seq))
+    }
+
+    /// A connection that was not seen before.
+    fn connect(&mut self, packet: &Packet<'_>, segment: &TcpSegment<'_>, arrival: Arrival) -> (u64, Direction) {
+        self.forget_oldest();
         let direction = direction_of(segment);
         let (client, server) = match direction {
             Direction::ClientToServer => (segment.from, segment.to),
             Direction::ServerToClient => (segment.to, segment.from),
         };
+        let number = self.next_connection;
+        self.next_connection += 1;
+        self.undecided += 1;
+        self.ends.insert((client, server), (number, Direction::ClientToServer));
+        self.ends.insert((server, client), (number, Direction::ServerToClient));
         let described = interface::parse(packet.description);
-        let sessions = self.sessions.len();
-        let flow = Flow {
-            id: self.connections.len(),
-            session: *self.sessions.entry(packet.interface).or_insert(sessions),
-            url: described.map_or_else(String::new, |(url, _)| url.to_owned()),
-            client,
-            server: described.map_or(server, |(_, server)| server),
-        };
-        let index = flow.id;
-        self.ends.insert((client, server), (index, Direction::ClientToServer));
-        self.ends.insert((server, client), (index, Direction::ServerToClient));
-        let started = Some(packet.at);
-        self.connections.push(Connection { flow, started, streams: [Stream::default(), Stream::default()] });
-        Ok((index, direction))
+        self.connections.insert(number, Connection::new(client, server, described, segment.is_opening(), arrival));
+        (number, direction)
     }
 
-    fn close(&mut self, index: usize, tap: &mut impl Tap) -> io::Result<()> {
-        let (at, number) = self.latest;
-        let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
-        connection.drain(Direction::ClientToServer, at, number, tap)?;
-        connection.drain(Direction::ServerToClient, at, number, tap)
-    }
-
-    /// The capture ends here: hands over what no packet completed.
-    fn finish(&mut self, tap: &mut impl Tap) -> io::Result<()> {
-        (0..self.connections.len()).try_for_each(|index| self.close(index, tap))
-    }
-}
-
-impl Connection {
-    fn segment(
-        &mut self,
-        packet: &Packet<'_>,
-        direction: Direction,
-        tcp: &TcpSlice<'_>,
-        tap: &mut impl Tap,
-    ) -> io::Result<()> {
-        let Self { flow, started, streams } = self;
-        let Some(stream) = streams.get_mut(direction.index()) else { return Ok(()) };
-        let events = Events { at: packet.at, number: packet.number, flow, direction };
-        if !tcp.syn()
-            && let Some(started) = started.take()
-        {
-            events.send(Payload::Opened { started }, tap)?;
+    /// Makes room for a new connection.
+    fn forget_oldest(&mut self) {
+        while self.undecided >= MAX_UNDECIDED && self.oldest < self.next_connection {
+            let number = self.oldest;
+            self.oldest += 1;
+            if self.connections.get(&number).is_some_and(Connection::is_undecided)
+                && let Some(connection) = self.connections.remove(&number)
+            {
+                self.undecided -= 1;
+                self.forget_ends(number, &connection);
+            }
         }
-        let first = tcp.sequence_number().wrapping_add(u32::from(tcp.syn()));
-        let next = *stream.next.get_or_insert(first);
-        let (payload, gap) = unseen(tcp.payload(), first, next);
-        if gap > 0 {
-            events.send_all(stream.demuxer.skip(u64::from(gap)), tap)?;
-        }
-        if !payload.is_empty() {
-            let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-            stream.next = Some(next.wrapping_add(gap).wrapping_add(length));
-            events.send_all(stream.demuxer.feed(payload), tap)?;
-            events.send(Payload::ReadEnd, tap)?;
-        }
-        if (tcp.fin() || tcp.rst()) && !stream.closed {
-            stream.closed = true;
-            events.send_all(stream.demuxer.close(), tap)?;
-            events.send(Payload::Closed(if tcp.rst() { Close::Reset } else { Close::Fin }), tap)?;
-        }
-        Ok(())
     }
 
-    fn drain(&mut self, direction: Direction, at: Timestamp, number: u64, tap: &mut impl Tap) -> io::Result<()> {
-        let Some(stream) = self.streams.get_mut(direction.index()) else { return Ok(()) };
-        Events { at, number, flow: &self.flow, direction }.send_all(stream.demuxer.close(), tap)
+    fn forget_ends(&mut self, number: u64, connection: &Connection) {
+        let (client, server) = connection.ends();
+        for ends in [(client, server), (server, client)] {
+            if self.ends.get(&ends).is_some_and(|(known, _)| *known == number) {
+                self.ends.remove(&ends);
+            }
+        }
     }
-}
 
-/// What all events of a packet have in common.
-struct Events<'a> {
-    at: Timestamp,
-    number: u64,
-    flow: &'a Flow,
-    direction: Direction,
-}
+    /// Hands over what is left of a connection and forgets it.
+    fn drain(&mut self, number: u64, tap: &mut impl Tap) -> io::Result<()> {
+        let latest = self.latest();
+        let Some(mut connection) = self.connections.remove(&number) else { return Ok(()) };
+        if connection.is_undecided() {
+            self.undecided = self.undecided.saturating_sub(1);
+        }
+        self.forget_ends(number, &connection);
+        connection.drain(latest, &mut self.sessions, MAX_SESSIONS, &mut self.ports, tap)
+    }
 
-impl Events<'_> {
-    fn send(&self, payload: Payload<'_>, tap: &mut impl Tap) -> io::Result<()> {
-        let Self { at, number, flow, direction } = *self;
+    fn datagram(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
+        let Some(media) = self.ports.find(datagram.from, datagram.to) else { return Ok(()) };
+        let Arrival { at, number } = arrival;
+        let payload = Payload::Datagram { port: media.port, payload: datagram.payload };
+        let (flow, direction) = (&*media.flow, media.direction);
         tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })
-    }
-
-    fn send_all(&self, mut pdus: Pdus<'_>, tap: &mut impl Tap) -> io::Result<()> {
-        while let Some(pdu) = pdus.next_pdu() {
-            self.send(Payload::Pdu(pdu), tap)?;
-        }
-        Ok(())
-    }
-}
-
-/// The part of a payload that begins at or behind `next`, and how many bytes lack before it. Sequence numbers
-/// count modulo 2^32 (RFC 9293, section 3.4).
-fn unseen(payload: &[u8], first: u32, next: u32) -> (&[u8], u32) {
-    let distance = first.wrapping_sub(next).cast_signed();
-    match u32::try_from(distance) {
-        Ok(_) if payload.is_empty() => (payload, 0),
-        Ok(gap) => (payload, gap),
-        Err(_) => (payload.get(distance.unsigned_abs() as usize..).unwrap_or_default(), 0),
     }
 }
 
 /// Who sends: a SYN tells; else what a server says first is a response or a frame; else the higher port is the client.
 fn direction_of(segment: &TcpSegment<'_>) -> Direction {
-    let payload = segment.tcp.payload();
-    let from_server = match (segment.tcp.syn(), segment.tcp.ack()) {
-        (true, answered) => answered,
-        _ if payload.starts_with(b"RTSP/") || payload.starts_with(b"$") => true,
-        _ if payload.first().is_some_and(u8::is_ascii_uppercase) => false,
+    let from_server = match segment.payload {
+        _ if segment.is_opening() => segment.is_answer(),
+        [b'R', b'T', b'S', b'P', b'/', ..] | [b'$', ..] => true,
+        [first, ..] if first.is_ascii_uppercase() => false,
         _ => segment.from.port() < segment.to.port(),
     };
     if from_server { Direction::ServerToClient } else { Direction::ClientToServer }
-}
-
-fn tcp_segment<'a>(packet: &Packet<'a>) -> Option<TcpSegment<'a>> {
-    if packet.link != DataLink::ETHERNET {
-        return None;
-    }
-    let sliced = SlicedPacket::from_ethernet(packet.data).ok()?;
-    let Some(TransportSlice::Tcp(tcp)) = sliced.transport else { return None };
-    let (from, to): (IpAddr, IpAddr) = match sliced.net? {
-        NetSlice::Ipv4(ip) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
-        NetSlice::Ipv6(ip) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
-        NetSlice::Arp(_) => return None,
-    };
-    let from = SocketAddr::new(from, tcp.source_port());
-    let to = SocketAddr::new(to, tcp.destination_port());
-    Some(TcpSegment { from, to, tcp })
 }

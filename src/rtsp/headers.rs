@@ -1,5 +1,6 @@
 //! The values of the header fields that carry a session (RFC 2326, section 12), read tolerantly.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// A session without a timeout parameter lives for 60 s without a sign of its client (RFC 2326, section 12.37).
@@ -20,12 +21,33 @@ pub struct Transport {
     pub server_port: Option<(u16, u16)>,
     /// The SSRC that the server announces.
     pub ssrc: Option<u32>,
+    /// Where the media comes from, if not from the server's address.
+    pub source: Option<IpAddr>,
+    /// Where the media goes to: the group, with multicast.
+    pub destination: Option<IpAddr>,
 }
 
 impl Transport {
     /// Every specification of a header value, in its order. Parameters may come in any order, with spaces around.
     pub fn parse_all(value: &str) -> Vec<Self> {
         value.split(',').map(Self::parse).filter(|transport| !transport.protocol.is_empty()).collect()
+    }
+
+    /// What the server answered, with what it left out taken from what the client asked for. A server that says nothing of
+    /// channels is taken to use those asked for, unless it names ports.
+    pub fn agreed(answered: &str, asked: Option<&str>) -> Self {
+        let asked = asked.map(Self::parse_all).unwrap_or_default();
+        let answers = Self::parse_all(answered);
+        let mut transport =
+            answers.iter().find(|answer| answer.interleaved.is_some()).or(answers.first()).cloned().unwrap_or_default();
+        let udp = transport.server_port.is_some() || transport.client_port.is_some() || transport.multicast;
+        if !udp && transport.interleaved.is_none() {
+            transport.interleaved = asked.iter().find_map(|asked| asked.interleaved);
+        }
+        if transport.interleaved.is_none() {
+            transport.client_port = transport.client_port.or(asked.iter().find_map(|asked| asked.client_port));
+        }
+        transport
     }
 
     fn parse(text: &str) -> Self {
@@ -42,6 +64,8 @@ impl Transport {
             "interleaved" => self.interleaved = pair(value, |first: u8| first.checked_add(1)),
             "client_port" => self.client_port = pair(value, |first: u16| first.checked_add(1)),
             "server_port" | "port" => self.server_port = pair(value, |first: u16| first.checked_add(1)),
+            "source" => self.source = value.parse().ok(),
+            "destination" => self.destination = value.parse().ok(),
             "ssrc" => self.ssrc = u32::from_str_radix(value, 16).ok(),
             _ => {}
         }

@@ -1,0 +1,83 @@
+//! Which UDP ports carry the media of which session, from the answers to SETUP.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use crate::rtsp::headers::Transport;
+use crate::trace::{Direction, Flow};
+
+/// Port pairs that are remembered.
+const MAX_PORTS: usize = 65_536;
+
+/// The ports of all sessions of a capture.
+#[derive(Debug, Default)]
+pub(super) struct MediaPorts {
+    /// By both ends; an unknown server port or address is 0 or unspecified.
+    pairs: HashMap<(SocketAddr, SocketAddr), Media>,
+}
+
+/// Whose media it is.
+#[derive(Clone, Debug)]
+pub(super) struct Media {
+    pub(super) flow: Arc<Flow>,
+    pub(super) direction: Direction,
+    /// The number by which the tables know the track.
+    pub(super) port: u16,
+}
+
+impl MediaPorts {
+    /// Takes the transport that a session agreed upon.
+    pub(super) fn set_up(&mut self, flow: &Arc<Flow>, transport: &Transport) {
+        if transport.interleaved.is_some() || self.pairs.len() >= MAX_PORTS {
+            return;
+        }
+        let Some((number, _)) = transport.server_port.or(transport.client_port) else { return };
+        let server = transport.source.unwrap_or(flow.server.ip());
+        if transport.multicast {
+            return self.set_up_group(flow, transport, number);
+        }
+        let Some((client_rtp, client_rtcp)) = transport.client_port else { return };
+        let client = transport.destination.unwrap_or(flow.client.ip());
+        let (server_rtp, server_rtcp) = transport.server_port.unwrap_or((0, 0));
+        for (client_port, server_port) in [(client_rtp, server_rtp), (client_rtcp, server_rtcp)] {
+            let (client, server) = (SocketAddr::new(client, client_port), SocketAddr::new(server, server_port));
+            self.add(flow, (server, client), Direction::ServerToClient, number);
+            self.add(flow, (client, server), Direction::ClientToServer, number);
+        }
+    }
+
+    /// To a group anybody sends: only where it goes is known.
+    fn set_up_group(&mut self, flow: &Arc<Flow>, transport: &Transport, number: u16) {
+        let (Some(group), Some((rtp, rtcp))) = (transport.destination, transport.server_port) else { return };
+        for port in [rtp, rtcp] {
+            let to = SocketAddr::new(group, port);
+            self.add(flow, (SocketAddr::new(unspecified(group), 0), to), Direction::ServerToClient, number);
+        }
+    }
+
+    fn add(&mut self, flow: &Arc<Flow>, ends: (SocketAddr, SocketAddr), direction: Direction, port: u16) {
+        self.pairs.insert(ends, Media { flow: Arc::clone(flow), direction, port });
+    }
+
+    /// Whose datagram this is.
+    pub(super) fn find(&self, from: SocketAddr, to: SocketAddr) -> Option<&Media> {
+        if self.pairs.is_empty() {
+            return None;
+        }
+        let any_port = |address: SocketAddr| SocketAddr::new(address.ip(), 0);
+        let anybody = |address: SocketAddr| SocketAddr::new(unspecified(address.ip()), 0);
+        self.pairs
+            .get(&(from, to))
+            .or_else(|| self.pairs.get(&(any_port(from), to)))
+            .or_else(|| self.pairs.get(&(from, any_port(to))))
+            .or_else(|| self.pairs.get(&(anybody(to), to)))
+    }
+}
+
+fn unspecified(like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    }
+}

@@ -1,0 +1,393 @@
+//! One session as anybody may have captured it: each format, byte order, clock and link layer tells the same.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that panics has failed, as it should"
+)]
+
+use std::io::{self, Read};
+
+use flate2::Compression;
+use flate2::read::GzEncoder;
+use pcap_file::pcapng::{Block, PcapNgReader};
+use proptest::prelude::*;
+use rtsp_rec::capture::Source;
+use rtsp_rec::capture::reader::{FileEnd, LinkType, read_packets};
+use rtsp_rec::trace::{Direction, Payload, Tap, TraceEvent};
+
+const SAMPLE: &[u8] = include_bytes!("../samples/gstreamer_h264_aac.pcapng");
+
+/// A packet: nanoseconds and bytes.
+type Packet = (i64, Vec<u8>);
+
+/// The packets of the sample as another reader sees them.
+fn sample() -> Vec<Packet> {
+    let mut reader = PcapNgReader::new(SAMPLE).unwrap();
+    let mut packets = Vec::new();
+    while let Some(block) = reader.next_block() {
+        if let (Block::EnhancedPacket(packet), _) = block.unwrap() {
+            packets.push((i64::try_from(packet.timestamp.as_nanos()).unwrap(), packet.data.to_vec()));
+        }
+    }
+    packets
+}
+
+/// What a capture tells: frame number, nanoseconds, connection, direction, and the bytes or a word.
+type Event = (u64, i64, usize, Direction, Vec<u8>);
+
+#[derive(Default)]
+struct Events(Vec<Event>);
+
+impl Tap for Events {
+    fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        let bytes = match event.payload {
+            Payload::Pdu(pdu) => pdu.raw.to_vec(),
+            // A connection that no description announces opens when it turns out to be RTSP.
+            Payload::ReadEnd | Payload::Opened { .. } => return Ok(()),
+            other => format!("{other:?}").split(' ').next().unwrap().as_bytes().to_vec(),
+        };
+        self.0.push((event.frame_number.unwrap(), event.at.as_nanos(), event.flow.id, event.direction, bytes));
+        Ok(())
+    }
+}
+
+fn events(file: impl Read) -> Vec<Event> {
+    let mut events = Events::default();
+    Source::read(file, &mut events).unwrap();
+    events.0
+}
+
+/// Asserts that a file tells what the sample does, with times that are right to `unit` nanoseconds.
+fn assert_same(file: &[u8], unit: i64, what: &str) {
+    let mut expected = events(SAMPLE);
+    let mut found = events(file);
+    for event in expected.iter_mut().chain(&mut found) {
+        event.1 /= unit;
+    }
+    assert!(expected.len() > 800, "the sample has events");
+    if let Some(at) = (0..expected.len().max(found.len())).find(|at| expected.get(*at) != found.get(*at)) {
+        panic!("{what}: event {at} is {:?}, not {:?}", found.get(at), expected.get(at));
+    }
+}
+
+/// How numbers are written.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    Little,
+    Big,
+}
+
+const ORDERS: [Order; 2] = [Order::Little, Order::Big];
+
+impl Order {
+    fn u16(self, value: u16) -> [u8; 2] {
+        match self {
+            Self::Little => value.to_le_bytes(),
+            Self::Big => value.to_be_bytes(),
+        }
+    }
+
+    fn u32(self, value: u32) -> [u8; 4] {
+        match self {
+            Self::Little => value.to_le_bytes(),
+            Self::Big => value.to_be_bytes(),
+        }
+    }
+
+    fn words(self, words: &[u32]) -> Vec<u8> {
+        words.iter().flat_map(|word| self.u32(*word)).collect()
+    }
+
+    fn block(self, kind: u32, body: &[u8]) -> Vec<u8> {
+        let padding = vec![0; body.len().next_multiple_of(4) - body.len()];
+        let length = len(body) + len(&padding) + 12;
+        [&self.words(&[kind, length]), body, &padding, &self.words(&[length])].concat()
+    }
+
+    fn section(self) -> Vec<u8> {
+        let version = [self.u16(1), self.u16(0)].concat();
+        self.block(0x0a0d_0d0a, &[self.words(&[0x1a2b_3c4d]), version, vec![0xff; 8]].concat())
+    }
+
+    /// An interface description block with clock options, without an end of options.
+    fn interface(self, link: LinkType, resolution: u8, offset: i64) -> Vec<u8> {
+        let offset = match self {
+            Self::Little => offset.to_le_bytes(),
+            Self::Big => offset.to_be_bytes(),
+        };
+        let head = [self.u16(link.0), [0; 2], self.u16(0), [0; 2]].concat();
+        let clock = [&self.u16(9)[..], &self.u16(1), &[resolution, 0, 0, 0], &self.u16(14), &self.u16(8), &offset];
+        self.block(1, &[head, clock.concat()].concat())
+    }
+
+    fn enhanced(self, interface: u32, ticks: u64, packet: &[u8]) -> Vec<u8> {
+        let (high, low) = ((ticks >> 32) as u32, (ticks & 0xffff_ffff) as u32);
+        let head = self.words(&[interface, high, low, len(packet), len(packet)]);
+        self.block(6, &[&head, packet].concat())
+    }
+}
+
+fn len(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap()
+}
+
+fn nanos(nanos: i64) -> u64 {
+    u64::try_from(nanos).unwrap()
+}
+
+/// A pcap file; `more` bytes stand between head and packet of each record.
+fn pcap(order: Order, magic: u32, link: LinkType, more: usize, packets: &[Packet]) -> Vec<u8> {
+    let mut file = order.words(&[magic, 0x0002_0004, 0, 0, 262_144, u32::from(link.0)]);
+    let unit = if magic == 0xa1b2_3c4d { 1 } else { 1_000 };
+    for (at, packet) in packets {
+        let (seconds, fraction) = (at / 1_000_000_000, at % 1_000_000_000 / unit);
+        let times = [u32::try_from(seconds).unwrap(), u32::try_from(fraction).unwrap()];
+        file.extend(order.words(&[times[0], times[1], len(packet), len(packet)]));
+        file.extend(vec![7; more]);
+        file.extend(packet);
+    }
+    file
+}
+
+/// A pcapng file with enhanced packet blocks of nanoseconds.
+fn pcapng(order: Order, link: LinkType, packets: &[Packet]) -> Vec<u8> {
+    let head = [order.section(), order.interface(link, 9, 0)].concat();
+    let blocks = packets.iter().flat_map(|(at, packet)| order.enhanced(0, nanos(*at), packet));
+    head.into_iter().chain(blocks).collect()
+}
+
+/// Other packets at the same times.
+fn change(packets: &[Packet], change: impl Fn(&[u8]) -> Vec<u8>) -> Vec<Packet> {
+    packets.iter().map(|(at, packet)| (*at, change(packet))).collect()
+}
+
+#[test]
+fn the_sample_itself() {
+    let expected = sample();
+    assert_eq!(expected.len(), 831);
+    let mut packets = expected.iter().zip(1_u64..);
+    let end = read_packets(SAMPLE, |packet| {
+        let ((at, data), number) = packets.next().unwrap();
+        assert_eq!((packet.number, packet.at.as_nanos(), packet.data), (number, *at, data.as_slice()));
+        assert_eq!((packet.interface, packet.link), (0, LinkType::ETHERNET));
+        assert!(packet.description.starts_with("rtsp://127.0.0.1:"), "{}", packet.description);
+        Ok(())
+    });
+    assert_eq!(end.unwrap(), FileEnd { packets: 831, cut: false });
+}
+
+#[test]
+fn pcap_in_all_variants() {
+    let packets = sample();
+    for order in ORDERS {
+        for (magic, more, unit) in [(0xa1b2_c3d4, 0, 1_000), (0xa1b2_3c4d, 0, 1), (0xa1b2_cd34, 8, 1_000)] {
+            let file = pcap(order, magic, LinkType::ETHERNET, more, &packets);
+            assert_same(&file, unit, &format!("{order:?} {magic:x}"));
+        }
+    }
+}
+
+#[test]
+fn pcapng_with_any_clock() {
+    let packets = sample();
+    let start = packets[0].0 / 1_000_000_000;
+    for order in ORDERS {
+        for (resolution, offset, unit) in
+            [(6, 0, 1_000), (9, 0, 1), (9, start - 1, 1), (9, -5, 1), (12, start, 1), (0x9e, 0, 1)]
+        {
+            let ticks = |at: i64| {
+                let since = u128::from(nanos(at - offset * 1_000_000_000));
+                let ticks = match resolution {
+                    6 => since / 1_000,
+                    12 => since * 1_000 + 999,
+                    0x9e => (since << 30).div_ceil(1_000_000_000),
+                    _ => since,
+                };
+                u64::try_from(ticks).unwrap()
+            };
+            let mut file = [order.section(), order.interface(LinkType::ETHERNET, resolution, offset)].concat();
+            file.extend(packets.iter().flat_map(|(at, packet)| order.enhanced(0, ticks(*at), packet)));
+            assert_same(&file, unit, &format!("{order:?} {resolution:#x} {offset}"));
+        }
+    }
+}
+
+#[test]
+fn pcapng_with_many_sections_interfaces_and_other_blocks() {
+    let mut file = Vec::new();
+    for (index, (at, packet)) in sample().iter().enumerate() {
+        let order = ORDERS[index / 100 % 2];
+        if index % 100 == 0 {
+            file.extend(order.section());
+            file.extend(order.interface(LinkType(147), 6, 0));
+            file.extend(order.interface(LinkType::ETHERNET, 9, 0));
+        }
+        file.extend(order.block(if index % 2 == 0 { 5 } else { 0x0abc_def0 }, &vec![3; index]));
+        if index % 3 == 0 {
+            let ticks = nanos(*at);
+            let head = [order.u16(1), order.u16(9)].concat();
+            let times = [(ticks >> 32) as u32, (ticks & 0xffff_ffff) as u32];
+            let words = order.words(&[times[0], times[1], len(packet), len(packet)]);
+            file.extend(order.block(2, &[&head, &words, &packet[..]].concat()));
+        } else {
+            file.extend(order.enhanced(1, nanos(*at), packet));
+        }
+    }
+    assert_same(&file, 1, "sections");
+}
+
+#[test]
+fn simple_packets_tell_no_time() {
+    let packets = sample();
+    for order in ORDERS {
+        let mut file = [order.section(), order.interface(LinkType::ETHERNET, 9, 0)].concat();
+        for (_, packet) in &packets {
+            file.extend(order.block(3, &[&order.words(&[len(packet)]), packet.as_slice()].concat()));
+        }
+        assert_same(&file, i64::MAX, "simple packets");
+    }
+}
+
+#[test]
+fn all_link_layers() {
+    let packets = sample();
+    let tagged = |tags: &'static [u8]| move |packet: &[u8]| [&packet[..12], tags, &packet[12..]].concat();
+    let instead = |head: &'static [u8]| move |packet: &[u8]| [head, &packet[14..]].concat();
+    let pppoe = [&[2; 12][..], &[0x88, 0x64, 0x11, 0, 0, 1, 0, 0, 0, 0x21]].concat().leak();
+    let cooked = [&[0; 14][..], &[8, 0]].concat().leak();
+    let cooked2 = [&[8, 0][..], &[0; 18]].concat().leak();
+    let layers: [(LinkType, Vec<Packet>); 14] = [
+        (LinkType::ETHERNET, change(&packets, tagged(&[0x81, 0, 0, 5]))),
+        (LinkType::ETHERNET, change(&packets, tagged(&[0x88, 0xa8, 0, 5, 0x81, 0, 0, 6]))),
+        (LinkType::ETHERNET, change(&packets, |packet| [packet, &[0; 20]].concat())),
+        (LinkType::ETHERNET, change(&packets, instead(pppoe))),
+        (LinkType::LINUX_SLL, change(&packets, instead(cooked))),
+        (LinkType::LINUX_SLL2, change(&packets, instead(cooked2))),
+        (LinkType::RAW, change(&packets, instead(&[]))),
+        (LinkType::RAW_BSD, change(&packets, instead(&[]))),
+        (LinkType::RAW_OPENBSD, change(&packets, instead(&[]))),
+        (LinkType::IPV4, change(&packets, instead(&[]))),
+        (LinkType::NULL, change(&packets, instead(&[2, 0, 0, 0]))),
+        (LinkType::NULL, change(&packets, instead(&[0, 0, 0, 2]))),
+        (LinkType::LOOP, change(&packets, instead(&[0, 0, 0, 2]))),
+        (LinkType::PPP, change(&packets, instead(&[0xff, 3, 0, 0x21]))),
+    ];
+    for (link, packets) in layers {
+        assert_same(&pcapng(Order::Little, link, &packets), 1, &format!("{link:?}"));
+        assert_same(&pcap(Order::Big, 0xa1b2_3c4d, link, 0, &packets), 1, &format!("{link:?}"));
+    }
+}
+
+/// The same as IPv6, with a hop-by-hop header.
+fn ipv6(packet: &[u8]) -> Vec<u8> {
+    let [l0, l1] = u16::try_from(packet.len() - 34 + 8).unwrap().to_be_bytes();
+    let address = |bytes: &[u8]| [&[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0][..], bytes].concat();
+    let head = [&packet[..12], &[0x86, 0xdd, 0x60, 0, 0, 0, l0, l1, 0, 64]].concat();
+    let addresses = [address(&packet[26..30]), address(&packet[30..34])].concat();
+    [&head[..], &addresses, &[6, 0, 1, 4, 0, 0, 0, 0], &packet[34..]].concat()
+}
+
+/// An IPv4 packet as two fragments, the second first.
+fn fragments((packet, id): (&Packet, u16)) -> [Packet; 2] {
+    let (at, bytes) = packet;
+    let fragment = |place: u16, body: &[u8]| {
+        let total = u16::try_from(body.len() + 20).unwrap();
+        let words = [total, id, place].map(u16::to_be_bytes).concat();
+        (*at, [&bytes[..16], &words, &bytes[22..34], body].concat())
+    };
+    [fragment(2, &bytes[50..]), fragment(0x2000, &bytes[34..50])]
+}
+
+#[test]
+fn ipv6_with_extension_headers() {
+    assert_same(&pcapng(Order::Little, LinkType::ETHERNET, &change(&sample(), ipv6)), 1, "IPv6");
+}
+
+#[test]
+fn ipv4_in_fragments() {
+    let packets: Vec<Packet> = sample().iter().zip(1..).flat_map(fragments).collect();
+    let mut found = events(pcapng(Order::Little, LinkType::ETHERNET, &packets).as_slice());
+    for event in &mut found {
+        event.0 /= 2;
+    }
+    assert_eq!(found, events(SAMPLE));
+}
+
+#[test]
+fn compressed_in_members() {
+    let gzip = |bytes: &[u8]| {
+        let mut out = Vec::new();
+        GzEncoder::new(bytes, Compression::fast()).read_to_end(&mut out).unwrap();
+        out
+    };
+    let zstd = |bytes: &[u8]| ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest);
+    let (first, second) = SAMPLE.split_at(200_001);
+    for file in [gzip(SAMPLE), zstd(SAMPLE), [gzip(first), gzip(second)].concat(), [zstd(first), zstd(second)].concat()]
+    {
+        assert_same(&file, 1, "compressed");
+        let end = read_packets(&file[..file.len() / 2], |_| Ok(())).unwrap();
+        assert!(end.cut && end.packets > 100, "{end:?}");
+    }
+}
+
+/// Gives a few bytes at a time, as a pipe may.
+struct Drops<'a>(&'a [u8], usize);
+
+impl Read for Drops<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.1 = self.1 * 31 % 1009;
+        let len = out.len().min(self.1 % 97 + 1);
+        self.0.read(&mut out[..len])
+    }
+}
+
+#[test]
+fn whatever_a_read_gives() {
+    assert_eq!(events(Drops(SAMPLE, 1)), events(SAMPLE));
+    let file = pcap(Order::Big, 0xa1b2_3c4d, LinkType::ETHERNET, 0, &sample());
+    assert_eq!(events(Drops(&file, 1)), events(file.as_slice()));
+}
+
+#[test]
+fn a_cut_file_has_the_packets_before() {
+    let packets = sample();
+    let files = [SAMPLE.to_vec(), pcap(Order::Little, 0xa1b2_c3d4, LinkType::ETHERNET, 0, &packets)];
+    for file in files {
+        let mut last = 0;
+        for cut in (500..file.len()).step_by(9_973) {
+            let end = read_packets(&file[..cut], |_| Ok(())).unwrap();
+            assert!(end.cut && end.packets >= last && end.packets < 831, "{cut}: {end:?}");
+            last = end.packets;
+        }
+        assert!(last > 800);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn damage_ends_in_events_or_an_error(
+        format in 0..3_usize,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..60),
+        len in any::<prop::sample::Index>(),
+    ) {
+        let packets = &sample()[..100];
+        let mut file = match format {
+            0 => pcapng(Order::Big, LinkType::ETHERNET, packets),
+            1 => pcapng(Order::Little, LinkType::ETHERNET, &packets.iter().zip(1..).flat_map(fragments).collect::<Vec<_>>()),
+            _ => pcap(Order::Little, 0xa1b2_3c4d, LinkType::ETHERNET, 0, packets),
+        };
+        for (at, byte) in changes {
+            let at = at.index(file.len());
+            file[at] = byte;
+        }
+        file.truncate(len.index(file.len() * 4).max(24));
+        let mut events = Events::default();
+        let _ = Source::read(file.as_slice(), &mut events);
+        // A datagram that fragments make up counts once; nothing is handed over twice.
+        let bytes: usize = events.0.iter().map(|event| event.4.len()).sum();
+        prop_assert!(bytes <= file.len() + 64 * events.0.len());
+    }
+}
