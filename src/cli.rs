@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::analysis::Table;
+
 /// Name and version as captures and User-Agent headers carry them.
 pub const APPLICATION: &str = concat!("rtsp-rec ", env!("CARGO_PKG_VERSION"));
 const USER_AGENT: &str = concat!("rtsp-rec/", env!("CARGO_PKG_VERSION"));
@@ -120,13 +122,13 @@ pub struct RecordArgs {
   rtsp-rec analyze out.pcapng --table sender_reports > reports.csv
   rtsp-rec analyze *.pcapng -o tables/")]
 pub struct AnalyzeArgs {
-    /// Captures that `record` wrote; - is standard input
+    /// pcap or pcapng of any tool, also compressed with gzip or zstd; - is standard input
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
 
     /// The table to print
-    #[arg(long, value_enum, default_value_t = Table::Streams)]
-    pub table: Table,
+    #[arg(long, value_enum, default_value_t = TableName::Streams)]
+    pub table: TableName,
 
     /// Write every table as DIR/TABLE.csv instead
     #[arg(short, long, value_name = "DIR", conflicts_with = "table")]
@@ -136,13 +138,32 @@ pub struct AnalyzeArgs {
 /// The tables of an analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
-pub enum Table {
+pub enum TableName {
     /// A row for each session, track, direction and SSRC
     Streams,
+    /// A row for each RTP packet
+    Packets,
     /// A row for each RTCP sender report
     SenderReports,
+    /// A row for each block of an RTCP report
+    ReportBlocks,
     /// A row for each RTSP request and response
     Messages,
+    /// A row for everything odd
+    Findings,
+}
+
+impl From<TableName> for Table {
+    fn from(name: TableName) -> Self {
+        match name {
+            TableName::Streams => Self::Streams,
+            TableName::Packets => Self::Packets,
+            TableName::SenderReports => Self::SenderReports,
+            TableName::ReportBlocks => Self::ReportBlocks,
+            TableName::Messages => Self::Messages,
+            TableName::Findings => Self::Findings,
+        }
+    }
 }
 
 /// Options of `demo`.

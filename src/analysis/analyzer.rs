@@ -3,15 +3,21 @@
 use std::io;
 
 use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, millis};
+use crate::analysis::findings::{Finding, severity};
 use crate::analysis::messages::MessageParts;
-use crate::analysis::rows::{MessageRow, SenderReportRow, Sink, StreamRow};
-use crate::analysis::session::Session;
+use crate::analysis::report_blocks::delay_s;
+use crate::analysis::rows::{
+    FindingRow, MessageRow, PacketRow, ReportBlockRow, Row, SenderReportRow, Sink, StreamRow, Table,
+};
+use crate::analysis::sequence::Status;
+use crate::analysis::session::{Carrier, Session};
+use crate::analysis::stream::{PacketFigures, Stream};
 use crate::rtp::packet::{RtpPacket, is_rtcp};
-use crate::rtp::rtcp::{Compound, RtcpPacket, SenderReport};
-use crate::rtsp::demux::PduKind;
+use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderReport};
+use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::Message;
 use crate::time::Timestamp;
-use crate::trace::{Payload, Tap, TraceEvent};
+use crate::trace::{Direction, Payload, Remark, Tap, TraceEvent};
 
 /// What to compute.
 #[derive(Clone, Debug, Default)]
@@ -25,109 +31,288 @@ pub struct AnalyzerOptions {
 /// Analyzes trace events, one capture at a time.
 #[derive(Debug)]
 pub struct Analyzer<S> {
+    sessions: Vec<Option<Session>>,
+    out: Out<S>,
+}
+
+/// Where rows go, and what they have in common.
+#[derive(Debug)]
+struct Out<S> {
     options: AnalyzerOptions,
     sink: S,
-    /// By flow number.
-    sessions: Vec<Option<Session>>,
     /// Time of the first packet.
     first: Option<Timestamp>,
+    /// Time and number of the latest.
+    latest: (Timestamp, Option<u64>),
+    findings: bool,
+    packets: bool,
+}
+
+/// Where and when something was seen.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    at: Timestamp,
+    frame_number: Option<u64>,
+    session: usize,
+    direction: Direction,
+    /// Position in the TCP stream.
+    offset: Option<u64>,
 }
 
 impl<S: Sink> Analyzer<S> {
     /// An analyzer that hands its rows to `sink`.
     pub fn new(options: AnalyzerOptions, sink: S) -> Self {
-        Self { options, sink, sessions: Vec::new(), first: None }
+        let (findings, packets) = (sink.wants(Table::Findings), sink.wants(Table::Packets));
+        let latest = (Timestamp::default(), None);
+        Self { sessions: Vec::new(), out: Out { options, sink, first: None, latest, findings, packets } }
     }
 
     /// The rows of the streams as they stand now, in the order in which sessions and streams appeared.
     pub fn streams(&self) -> impl Iterator<Item = StreamRow<'_>> {
-        self.sessions.iter().flatten().flat_map(|session| session.rows(&self.options.capture))
+        self.sessions.iter().flatten().flat_map(|session| session.rows(&self.out.options.capture))
     }
 
-    /// The capture is over: hands the streams to the sink and gives it back.
+    /// Another capture that goes on where this one ended: its rows name it.
+    pub fn next_capture(&mut self, capture: String) {
+        self.out.options.capture = capture;
+    }
+
+    /// The capture is over: hands over what was left unanswered and the streams, and gives the sink back.
     ///
     /// # Errors
     /// Those of the sink.
     pub fn finish(mut self) -> io::Result<S> {
-        let Self { options, sink, sessions, .. } = &mut self;
-        for row in sessions.iter().flatten().flat_map(|session| session.rows(&options.capture)) {
-            sink.stream(&row)?;
+        let Self { sessions, out } = &mut self;
+        let (at, frame_number) = out.latest;
+        for session in sessions.iter().flatten() {
+            for (direction, request) in session.dialog.unanswered() {
+                let place = Place { at, frame_number, session: session.flow.id + 1, direction, offset: None };
+                let detail = format!("{} sent at {} was never answered", request.method, request.at);
+                out.finding(place, &Finding::new("response-missing", None, detail))?;
+            }
         }
-        Ok(self.sink)
+        for session in sessions.iter().flatten() {
+            for row in session.rows(&out.options.capture) {
+                out.sink.row(&Row::Stream(Box::new(row)))?;
+            }
+        }
+        Ok(self.out.sink)
     }
 
-    fn message(&mut self, event: &TraceEvent<'_>, message: &Message<'_>) -> io::Result<()> {
-        let Some(Some(session)) = self.sessions.get_mut(event.flow.id) else { return Ok(()) };
-        let request = session.message(event.at, event.direction, message);
-        let parts = MessageParts::new(event.at, message, request);
-        self.sink.message(&MessageRow {
+    fn pdu(&mut self, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
+        let Self { sessions, out } = self;
+        let Some(Some(session)) = sessions.get_mut(event.flow.id) else { return Ok(()) };
+        let place = Place::of(event, Some(pdu.offset));
+        match pdu.kind {
+            PduKind::Message { head, body } => out.message(session, place, &Message::new(head, body)),
+            PduKind::Interleaved { channel, payload } => out.frame(session, place, Carrier::Channel(channel), payload),
+            // Empty lines between messages are allowed (RFC 2326, section 4.1).
+            PduKind::Junk if pdu.raw.iter().all(|byte| matches!(byte, b'\r' | b'\n')) => Ok(()),
+            PduKind::Junk => {
+                let detail = format!("{} bytes that are neither a message nor a frame", pdu.raw.len());
+                out.finding(place, &Finding::new("junk", None, detail))
+            }
+            PduKind::Gap { len } => {
+                let detail = format!("{len} bytes are not in the capture");
+                out.finding(place, &Finding::new("capture-gap", None, detail))
+            }
+        }
+    }
+}
+
+impl Place {
+    fn of(event: &TraceEvent<'_>, offset: Option<u64>) -> Self {
+        let TraceEvent { at, frame_number, direction, .. } = *event;
+        Self { at, frame_number, session: event.flow.id + 1, direction, offset }
+    }
+}
+
+impl<S: Sink> Out<S> {
+    fn time_s(&self, at: Timestamp) -> Seconds {
+        Fixed(self.first.map_or(0.0, |first| at.seconds_since(first)))
+    }
+
+    fn finding(&mut self, place: Place, finding: &Finding) -> io::Result<()> {
+        let session = Some(place.session);
+        self.found(place.at, place.frame_number, session, Some(place.direction), place.offset, finding)
+    }
+
+    fn found(
+        &mut self,
+        at: Timestamp,
+        frame_number: Option<u64>,
+        session: Option<usize>,
+        direction: Option<Direction>,
+        stream_offset: Option<u64>,
+        finding: &Finding,
+    ) -> io::Result<()> {
+        if !self.findings {
+            return Ok(());
+        }
+        self.sink.row(&Row::Finding(FindingRow {
             capture: &self.options.capture,
-            frame_number: event.frame_number,
-            time_utc: Utc(event.at),
-            time_s: seconds_since(self.first, event.at),
-            session: event.flow.id + 1,
-            direction: event.direction.as_str(),
+            frame_number,
+            time_utc: Utc(at),
+            time_s: self.time_s(at),
+            session,
+            track: finding.track,
+            direction: direction.map(Direction::as_str),
+            severity: severity(finding.code),
+            code: finding.code,
+            detail: &finding.detail,
+            stream_offset,
+        }))
+    }
+
+    fn message(&mut self, session: &mut Session, place: Place, message: &Message<'_>) -> io::Result<()> {
+        let request = session.message(place.at, place.direction, message);
+        let response = message.head().starts_with(b"RTSP/") || message.head().starts_with(b"HTTP/");
+        if self.findings && response {
+            for finding in session.watch.response(place.at, message, request.as_ref(), &session.dialog) {
+                self.finding(place, &finding)?;
+            }
+        }
+        if !self.sink.wants(Table::Messages) {
+            return Ok(());
+        }
+        let parts = MessageParts::new(place.at, message, request);
+        let rtsp_session = message.header("Session");
+        self.sink.row(&Row::Message(MessageRow {
+            capture: &self.options.capture,
+            frame_number: place.frame_number,
+            time_utc: Utc(place.at),
+            time_s: self.time_s(place.at),
+            session: place.session,
+            direction: place.direction.as_str(),
             kind: parts.kind,
             method: parts.method.as_deref(),
             url: parts.url.as_deref(),
             status: parts.status,
             reason: parts.reason.as_deref(),
             cseq: message.cseq(),
-            rtsp_session: message
-                .header("Session")
-                .as_deref()
-                .map(|value| value.split(';').next().unwrap_or(value).trim()),
+            rtsp_session: rtsp_session.as_deref().map(|value| value.split(';').next().unwrap_or(value).trim()),
             latency_ms: parts.latency.map(|nanos| Fixed(millis(nanos)) as Millis),
             head_bytes: message.head().len(),
             body_bytes: message.body().len(),
-        })
+        }))
     }
 
-    fn frame(&mut self, event: &TraceEvent<'_>, channel: u8, payload: &[u8]) -> io::Result<()> {
+    fn frame(&mut self, session: &mut Session, place: Place, carrier: Carrier, payload: &[u8]) -> io::Result<()> {
         if is_rtcp(payload) {
-            return self.rtcp(event, channel, payload);
+            return self.rtcp(session, place, carrier, payload);
         }
-        if let (Ok(packet), Some(Some(session))) = (RtpPacket::parse(payload), self.sessions.get_mut(event.flow.id)) {
-            session.rtp(event.at, event.direction, channel, &packet);
+        let packet = match RtpPacket::parse(payload) {
+            Ok(packet) => packet,
+            Err(error) => {
+                let track = session.setup(carrier).and_then(|setup| setup.track);
+                return self.finding(place, &Finding::new("rtp-malformed", track, error.to_string()));
+            }
+        };
+        let Some((stream, figures, new)) = session.rtp(place.at, place.direction, carrier, &packet) else {
+            return self.finding(place, &Finding::new("too-many-streams", None, "this source is not counted"));
+        };
+        if self.packets {
+            self.packet(place, stream, &packet, &figures)?;
+        }
+        if self.findings {
+            for finding in session.packet_findings(place.direction, carrier, &packet, &figures, new) {
+                self.finding(place, &finding)?;
+            }
         }
         Ok(())
     }
 
-    /// Names first, so that a report's row has the one that came with it.
-    fn rtcp(&mut self, event: &TraceEvent<'_>, channel: u8, payload: &[u8]) -> io::Result<()> {
-        for packet in Compound::new(payload).flatten() {
-            if let RtcpPacket::SenderReport(report) = packet {
-                self.sender_report(event, channel, payload, &report)?;
+    fn packet(
+        &mut self,
+        place: Place,
+        stream: &Stream,
+        packet: &RtpPacket<'_>,
+        figures: &PacketFigures,
+    ) -> io::Result<()> {
+        let (status, gap) = match figures.status {
+            Status::InOrder { gap: 0 } | Status::Restart => ("ok", 0),
+            Status::InOrder { gap } => ("gap", gap),
+            Status::Reordered => ("reordered", 0),
+            Status::Duplicate => ("duplicate", 0),
+            // Where the numbers start over is seen here; the next packet only confirms it.
+            Status::Jump => ("restart", 0),
+        };
+        self.sink.row(&Row::Packet(PacketRow {
+            capture: &self.options.capture,
+            frame_number: place.frame_number,
+            time_utc: Utc(place.at),
+            time_s: self.time_s(place.at),
+            session: place.session,
+            track: stream.key.track,
+            channel: stream.key.channel,
+            direction: place.direction.as_str(),
+            ssrc: Ssrc(packet.ssrc()),
+            payload_type: packet.payload_type(),
+            marker: u8::from(packet.marker()),
+            seq: packet.sequence(),
+            ext_seq: figures.ext_seq,
+            rtp_timestamp: packet.timestamp(),
+            ext_rtp_timestamp: figures.ext_rtp_timestamp,
+            payload_bytes: packet.payload().len(),
+            delta_ms: figures.delta.map(|nanos| Fixed(millis(nanos))),
+            jitter_ms: figures.jitter_ms.map(Fixed),
+            skew_ms: figures.skew_ms.map(Fixed),
+            gap,
+            status,
+        }))
+    }
+
+    fn rtcp(&mut self, session: &mut Session, place: Place, carrier: Carrier, payload: &[u8]) -> io::Result<()> {
+        if let Some(finding) = session.rtcp_channel_finding(carrier) {
+            self.finding(place, &finding)?;
+        }
+        for packet in Compound::new(payload) {
+            match packet {
+                Ok(RtcpPacket::SenderReport(report)) => {
+                    self.sender_report(session, place, carrier, payload, &report)?;
+                    for block in report.report_blocks() {
+                        self.report_block(session, place, carrier, report.ssrc(), &block)?;
+                    }
+                }
+                Ok(RtcpPacket::ReceiverReport(report)) => {
+                    for block in report.report_blocks() {
+                        self.report_block(session, place, carrier, report.ssrc(), &block)?;
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let track = session.setup(carrier).and_then(|setup| setup.track);
+                    self.finding(place, &Finding::new("rtcp-malformed", track, error.to_string()))?;
+                }
             }
         }
-        if let Some(Some(session)) = self.sessions.get_mut(event.flow.id) {
-            Compound::new(payload).flatten().for_each(|packet| session.names(event.direction, channel, &packet));
-        }
+        Compound::new(payload).flatten().for_each(|packet| session.names(place.direction, carrier, &packet));
         Ok(())
     }
 
     fn sender_report(
         &mut self,
-        event: &TraceEvent<'_>,
-        channel: u8,
+        session: &mut Session,
+        place: Place,
+        carrier: Carrier,
         compound: &[u8],
         report: &SenderReport<'_>,
     ) -> io::Result<()> {
-        let Some(Some(session)) = self.sessions.get_mut(event.flow.id) else { return Ok(()) };
-        let Some((stream, interval_s, offset_ms)) = session.sender_report(event.at, event.direction, channel, report)
+        session.recent.passed(place.direction, report.ntp().middle(), place.at);
+        let Some((stream, interval_s, offset_ms)) = session.sender_report(place.at, place.direction, carrier, report)
         else {
             return Ok(());
         };
         let cname = cname_of(compound, report.ssrc()).or_else(|| stream.cname.clone());
-        self.sink.sender_report(&SenderReportRow {
+        let row = SenderReportRow {
             capture: &self.options.capture,
-            frame_number: event.frame_number,
-            time_utc: Utc(event.at),
-            time_s: seconds_since(self.first, event.at),
-            session: event.flow.id + 1,
+            frame_number: place.frame_number,
+            time_utc: Utc(place.at),
+            time_s: self.time_s(place.at),
+            session: place.session,
             track: stream.key.track,
-            channel,
-            direction: event.direction.as_str(),
+            channel: carrier.number(),
+            direction: place.direction.as_str(),
             ssrc: Ssrc(report.ssrc()),
             ntp_seconds: report.ntp().seconds,
             ntp_fraction: report.ntp().fraction,
@@ -140,38 +325,78 @@ impl<S: Sink> Analyzer<S> {
             received_octets: stream.payload_bytes,
             offset_ms: offset_ms.map(Fixed),
             cname: cname.as_deref(),
-        })
+        };
+        self.sink.row(&Row::SenderReport(row))?;
+        if self.findings {
+            for finding in session.report_findings(place.at, place.direction, carrier, report) {
+                self.finding(place, &finding)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn report_block(
+        &mut self,
+        session: &Session,
+        place: Place,
+        carrier: Carrier,
+        reporter: u32,
+        block: &ReportBlock,
+    ) -> io::Result<()> {
+        // The block speaks of what the other side sends.
+        let rate = session.clock_rate_of(place.direction.reverse(), carrier, block.source_ssrc);
+        self.sink.row(&Row::ReportBlock(ReportBlockRow {
+            capture: &self.options.capture,
+            frame_number: place.frame_number,
+            time_utc: Utc(place.at),
+            time_s: self.time_s(place.at),
+            session: place.session,
+            track: session.setup(carrier).and_then(|setup| setup.track),
+            channel: carrier.number(),
+            direction: place.direction.as_str(),
+            reporter_ssrc: Ssrc(reporter),
+            source_ssrc: Ssrc(block.source_ssrc),
+            fraction_lost: block.fraction_lost,
+            cumulative_lost: block.cumulative_lost,
+            ext_highest_seq: block.ext_highest_seq,
+            jitter_ticks: block.jitter,
+            jitter_ms: rate.map(|rate| Fixed(f64::from(block.jitter) * 1e3 / f64::from(rate))),
+            lsr: block.lsr,
+            dlsr_s: Fixed(delay_s(block)),
+            rtt_ms: session.recent.round_trip_ms(place.direction, block, place.at).map(Fixed),
+        }))
     }
 }
 
 impl<S: Sink> Tap for Analyzer<S> {
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        let begin = match event.payload {
+            Payload::Opened { started } => started,
+            _ => event.at,
+        };
+        self.out.first.get_or_insert(begin);
+        self.out.latest = (event.at, event.frame_number);
         if self.sessions.len() <= event.flow.id {
             self.sessions.resize_with(event.flow.id + 1, || None);
         }
         if let Some(session @ None) = self.sessions.get_mut(event.flow.id) {
-            *session = Some(Session::new(event.flow, self.options.quantiles));
+            *session = Some(Session::new(event.flow, self.out.options.quantiles));
         }
         match event.payload {
-            Payload::Opened { started } => {
-                self.first.get_or_insert(started);
-                Ok(())
+            Payload::Pdu(pdu) => self.pdu(event, &pdu),
+            Payload::Datagram { port, payload } => {
+                let Self { sessions, out } = self;
+                let Some(Some(session)) = sessions.get_mut(event.flow.id) else { return Ok(()) };
+                out.frame(session, Place::of(event, None), Carrier::Port(port), payload)
             }
-            Payload::Pdu(pdu) => {
-                self.first.get_or_insert(event.at);
-                match pdu.kind {
-                    PduKind::Message { head, body } => self.message(event, &Message::new(head, body)),
-                    PduKind::Interleaved { channel, payload } => self.frame(event, channel, payload),
-                    PduKind::Junk | PduKind::Gap { .. } => Ok(()),
-                }
-            }
-            Payload::ReadEnd | Payload::Closed(_) => Ok(()),
+            Payload::Opened { .. } | Payload::ReadEnd | Payload::Closed(_) => Ok(()),
         }
     }
-}
 
-fn seconds_since(first: Option<Timestamp>, at: Timestamp) -> Seconds {
-    Fixed(first.map_or(0.0, |first| at.seconds_since(first)))
+    fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
+        let finding = Finding::new(remark.code, None, remark.detail);
+        self.out.found(remark.at, Some(remark.frame_number), None, None, None, &finding)
+    }
 }
 
 /// The name that a source has in the same compound packet.

@@ -15,10 +15,11 @@ pub(super) struct Jitter {
 }
 
 impl Jitter {
-    /// Takes arrival and RTP timestamp of the next packet; with an unknown clock rate there is nothing to estimate.
-    pub(super) fn packet(&mut self, at: Timestamp, rtp_timestamp: u32, clock_rate_hz: Option<u32>) {
+    /// Takes arrival and RTP timestamp of the next packet. Gives how much later it came after the one before than the
+    /// timestamps say, in milliseconds; with an unknown clock rate there is nothing to estimate.
+    pub(super) fn packet(&mut self, at: Timestamp, rtp_timestamp: u32, clock_rate_hz: Option<u32>) -> Option<f64> {
         let previous = self.previous.replace((at, rtp_timestamp));
-        let (Some((before, timestamp_before)), Some(rate)) = (previous, clock_rate_hz) else { return };
+        let (Some((before, timestamp_before)), Some(rate)) = (previous, clock_rate_hz) else { return None };
         // Timestamps count modulo 2^32; the shorter way round is meant.
         let ticks = rtp_timestamp.wrapping_sub(timestamp_before).cast_signed();
         let difference = millis(at.nanos_since(before)) - f64::from(ticks) * 1e3 / f64::from(rate);
@@ -26,6 +27,7 @@ impl Jitter {
         self.max = self.max.max(self.value);
         self.sum += self.value;
         self.count += 1;
+        Some(difference)
     }
 
     /// The timestamp of the previous packet.

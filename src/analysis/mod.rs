@@ -2,9 +2,11 @@
 
 pub mod analyzer;
 pub mod cell;
+pub mod findings;
 mod jitter;
 mod messages;
 mod quantiles;
+mod report_blocks;
 pub mod rows;
 mod sender_reports;
 mod sequence;
@@ -13,4 +15,4 @@ mod skew;
 mod stream;
 
 pub use analyzer::{Analyzer, AnalyzerOptions};
-pub use rows::{MessageRow, SenderReportRow, Sink, StreamRow};
+pub use rows::{FindingRow, MessageRow, PacketRow, ReportBlockRow, Row, SenderReportRow, Sink, StreamRow, Table};

@@ -6,54 +6,89 @@ use serde::Serialize;
 
 use crate::analysis::cell::{Millis, Ratio, Seconds, Ssrc, Utc};
 
-/// A consumer of rows. Rows of messages and reports come as the analysis meets them, streams at its end.
+/// A consumer of rows. Rows come as the analysis meets them; those of streams come at its end.
 pub trait Sink {
-    /// A stream.
+    /// Takes a row.
     ///
     /// # Errors
     /// If the row could not be written; the run stops.
-    fn stream(&mut self, row: &StreamRow<'_>) -> io::Result<()>;
+    fn row(&mut self, row: &Row<'_>) -> io::Result<()>;
 
-    /// A sender report.
-    ///
-    /// # Errors
-    /// As [`Sink::stream`].
-    fn sender_report(&mut self, row: &SenderReportRow<'_>) -> io::Result<()>;
-
-    /// An RTSP message.
-    ///
-    /// # Errors
-    /// As [`Sink::stream`].
-    fn message(&mut self, row: &MessageRow<'_>) -> io::Result<()>;
+    /// Whether rows of this table are wanted at all. Those that are not need not be made.
+    fn wants(&self, table: Table) -> bool;
 }
 
 /// Nobody wants the rows.
 impl Sink for () {
-    fn stream(&mut self, _: &StreamRow<'_>) -> io::Result<()> {
+    fn row(&mut self, _: &Row<'_>) -> io::Result<()> {
         Ok(())
     }
 
-    fn sender_report(&mut self, _: &SenderReportRow<'_>) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn message(&mut self, _: &MessageRow<'_>) -> io::Result<()> {
-        Ok(())
+    fn wants(&self, _: Table) -> bool {
+        false
     }
 }
 
 impl<S: Sink + ?Sized> Sink for &mut S {
-    fn stream(&mut self, row: &StreamRow<'_>) -> io::Result<()> {
-        (**self).stream(row)
+    fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        (**self).row(row)
     }
 
-    fn sender_report(&mut self, row: &SenderReportRow<'_>) -> io::Result<()> {
-        (**self).sender_report(row)
+    fn wants(&self, table: Table) -> bool {
+        (**self).wants(table)
     }
+}
 
-    fn message(&mut self, row: &MessageRow<'_>) -> io::Result<()> {
-        (**self).message(row)
+/// The tables of an analysis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Table {
+    /// A row for each session, track, direction and SSRC.
+    Streams,
+    /// A row for each RTP packet.
+    Packets,
+    /// A row for each RTCP sender report.
+    SenderReports,
+    /// A row for each block of an RTCP sender or receiver report.
+    ReportBlocks,
+    /// A row for each RTSP request and response.
+    Messages,
+    /// A row for everything odd.
+    Findings,
+}
+
+impl Table {
+    /// All of them, in the order of docs/metrics.md.
+    pub const ALL: [Self; 6] =
+        [Self::Streams, Self::Packets, Self::SenderReports, Self::ReportBlocks, Self::Messages, Self::Findings];
+
+    /// The name of the table, which is also that of its file: `sender_reports`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Streams => "streams",
+            Self::Packets => "packets",
+            Self::SenderReports => "sender_reports",
+            Self::ReportBlocks => "report_blocks",
+            Self::Messages => "messages",
+            Self::Findings => "findings",
+        }
     }
+}
+
+/// A row of one of the tables.
+#[derive(Clone, Debug)]
+pub enum Row<'a> {
+    /// Of [`Table::Streams`].
+    Stream(Box<StreamRow<'a>>),
+    /// Of [`Table::Packets`].
+    Packet(PacketRow<'a>),
+    /// Of [`Table::SenderReports`].
+    SenderReport(SenderReportRow<'a>),
+    /// Of [`Table::ReportBlocks`].
+    ReportBlock(ReportBlockRow<'a>),
+    /// Of [`Table::Messages`].
+    Message(MessageRow<'a>),
+    /// Of [`Table::Findings`].
+    Finding(FindingRow<'a>),
 }
 
 /// One RTP stream: a session, track, direction and SSRC. docs/metrics.md defines each column.
@@ -71,7 +106,7 @@ pub struct StreamRow<'a> {
     pub payload_type: Option<u8>,
     pub clock_rate_hz: Option<u32>,
     pub transport: &'static str,
-    pub channel: u8,
+    pub channel: u16,
     pub direction: &'static str,
     pub ssrc: Ssrc,
     pub first_packet_utc: Option<Utc>,
@@ -125,7 +160,7 @@ pub struct SenderReportRow<'a> {
     pub time_s: Seconds,
     pub session: usize,
     pub track: Option<usize>,
-    pub channel: u8,
+    pub channel: u16,
     pub direction: &'static str,
     pub ssrc: Ssrc,
     pub ntp_seconds: u32,
@@ -161,4 +196,72 @@ pub struct MessageRow<'a> {
     pub latency_ms: Option<Millis>,
     pub head_bytes: usize,
     pub body_bytes: usize,
+}
+
+/// One RTP packet. docs/metrics.md defines each column.
+#[derive(Clone, Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "the columns are defined in docs/metrics.md")]
+pub struct PacketRow<'a> {
+    pub capture: &'a str,
+    pub frame_number: Option<u64>,
+    pub time_utc: Utc,
+    pub time_s: Seconds,
+    pub session: usize,
+    pub track: Option<usize>,
+    pub channel: u16,
+    pub direction: &'static str,
+    pub ssrc: Ssrc,
+    pub payload_type: u8,
+    pub marker: u8,
+    pub seq: u16,
+    pub ext_seq: i64,
+    pub rtp_timestamp: u32,
+    pub ext_rtp_timestamp: i64,
+    pub payload_bytes: usize,
+    pub delta_ms: Option<Millis>,
+    pub jitter_ms: Option<Millis>,
+    pub skew_ms: Option<Millis>,
+    pub gap: u16,
+    pub status: &'static str,
+}
+
+/// One report block. docs/metrics.md defines each column.
+#[derive(Clone, Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "the columns are defined in docs/metrics.md")]
+pub struct ReportBlockRow<'a> {
+    pub capture: &'a str,
+    pub frame_number: Option<u64>,
+    pub time_utc: Utc,
+    pub time_s: Seconds,
+    pub session: usize,
+    pub track: Option<usize>,
+    pub channel: u16,
+    pub direction: &'static str,
+    pub reporter_ssrc: Ssrc,
+    pub source_ssrc: Ssrc,
+    pub fraction_lost: u8,
+    pub cumulative_lost: i32,
+    pub ext_highest_seq: u32,
+    pub jitter_ticks: u32,
+    pub jitter_ms: Option<Millis>,
+    pub lsr: u32,
+    pub dlsr_s: Seconds,
+    pub rtt_ms: Option<Millis>,
+}
+
+/// Something odd. docs/findings.md lists the codes.
+#[derive(Clone, Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "the columns are defined in docs/metrics.md")]
+pub struct FindingRow<'a> {
+    pub capture: &'a str,
+    pub frame_number: Option<u64>,
+    pub time_utc: Utc,
+    pub time_s: Seconds,
+    pub session: Option<usize>,
+    pub track: Option<usize>,
+    pub direction: Option<&'static str>,
+    pub severity: &'static str,
+    pub code: &'static str,
+    pub detail: &'a str,
+    pub stream_offset: Option<u64>,
 }

@@ -2,7 +2,7 @@
 
 /// A jump of more is no loss but perhaps a restart (appendix A.1).
 const MAX_DROPOUT: u16 = 3000;
-/// A number so far behind the highest came late; farther behind, it is a jump (appendix A.1).
+/// A number less than this behind the highest came late; farther behind, it is a jump (appendix A.1).
 const MAX_MISORDER: u16 = 100;
 
 /// What a packet's sequence number says.
@@ -53,28 +53,34 @@ struct Run {
 }
 
 impl Sequence {
-    /// Takes the number of the next packet in order of arrival.
-    pub(super) fn packet(&mut self, number: u16) -> Status {
+    /// Takes the number of the next packet in order of arrival; gives what it says, and the number extended by the
+    /// cycles so far.
+    pub(super) fn packet(&mut self, number: u16) -> (Status, i64) {
         self.packets += 1;
         let Some(run) = &mut self.run else {
             self.first = Some(number);
             self.run = Some(Run::new(number));
-            return Status::InOrder { gap: 0 };
+            return (Status::InOrder { gap: 0 }, i64::from(number));
         };
         let ahead = number.wrapping_sub(run.highest_number());
         let behind = ahead.wrapping_neg();
         let status = if ahead != 0 && ahead < MAX_DROPOUT {
             run.move_to(ahead);
             Status::InOrder { gap: ahead - 1 }
-        } else if behind <= MAX_MISORDER {
+        } else if behind < MAX_MISORDER {
             run.look_back(behind)
         } else if self.confirms == Some(number) {
             Status::Restart
         } else {
             Status::Jump
         };
+        let extended = match status {
+            Status::InOrder { .. } => run.highest,
+            Status::Reordered | Status::Duplicate => run.highest - i64::from(behind),
+            Status::Jump | Status::Restart => i64::from(number),
+        };
         self.count(status, number);
-        status
+        (status, extended)
     }
 
     fn count(&mut self, status: Status, number: u16) {
@@ -170,6 +176,13 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_extended() {
+        let mut sequence = of(&[65534, 65535]);
+        let extended: Vec<i64> = [1, 0, 1, 30000, 30001].map(|number| sequence.packet(number).1).to_vec();
+        assert_eq!(extended, [65537, 65536, 65537, 30000, 30001]);
+    }
+
+    #[test]
     fn in_order_across_the_wrap() {
         assert_eq!(figures(&[65534, 65535, 0, 1]), [4, 0, 0, 0, 0, 0]);
         assert_eq!(of(&[65534, 65535, 0, 1]).highest(), Some(65537));
@@ -203,9 +216,9 @@ mod tests {
     #[test]
     fn the_limits_of_the_rfc() {
         let mut sequence = of(&[0]);
-        assert_eq!(sequence.packet(2999), Status::InOrder { gap: 2998 });
-        assert_eq!(sequence.packet(2899), Status::Reordered);
-        assert_eq!(sequence.packet(2898), Status::Jump);
-        assert_eq!(sequence.packet(5999), Status::Jump);
+        assert_eq!(sequence.packet(2999).0, Status::InOrder { gap: 2998 });
+        assert_eq!(sequence.packet(2900).0, Status::Reordered);
+        assert_eq!(sequence.packet(2899).0, Status::Jump);
+        assert_eq!(sequence.packet(5999).0, Status::Jump);
     }
 }

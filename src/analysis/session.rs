@@ -2,18 +2,52 @@
 
 use std::collections::HashMap;
 
+use crate::analysis::findings::{Finding, Watch};
+use crate::analysis::report_blocks::RecentReports;
 use crate::analysis::rows::StreamRow;
-use crate::analysis::stream::{Stream, StreamKey};
+use crate::analysis::stream::{PacketFigures, Stream, StreamKey};
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{RtcpPacket, SenderReport};
 use crate::rtsp::message::Message;
 use crate::session::Dialog;
-use crate::session::dialog::Request;
+use crate::session::dialog::{Request, Setup};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Flow};
 
 /// Streams that one connection is allowed: a capture that changes its SSRC with each packet must not eat the memory.
 const MAX_STREAMS: usize = 4096;
+
+/// On what a packet came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carrier {
+    /// An interleaved channel.
+    Channel(u8),
+    /// A UDP port, as [`Setup::number`] names it.
+    Port(u16),
+}
+
+impl Carrier {
+    /// The number in the column `channel`.
+    pub(super) fn number(self) -> u16 {
+        match self {
+            Self::Channel(channel) => u16::from(channel),
+            Self::Port(port) => port,
+        }
+    }
+
+    /// Its place among the latest streams; ports share the places of channels.
+    fn place(self) -> usize {
+        usize::from(self.number() & 0xff)
+    }
+
+    /// Whether the stream at that place can be this carrier's.
+    fn is_latest(self, key: &StreamKey) -> bool {
+        match self {
+            Self::Channel(_) => key.channel <= 0xff,
+            Self::Port(port) => key.channel == port,
+        }
+    }
+}
 
 /// A connection under analysis.
 #[derive(Debug)]
@@ -25,6 +59,8 @@ pub(super) struct Session {
     /// For each channel the stream of its latest packet.
     latest: Box<[Option<usize>; 256]>,
     quantiles: bool,
+    pub(super) watch: Watch,
+    pub(super) recent: RecentReports,
 }
 
 impl Session {
@@ -36,6 +72,8 @@ impl Session {
             by_key: HashMap::new(),
             latest: Box::new([None; 256]),
             quantiles,
+            watch: Watch::default(),
+            recent: RecentReports::default(),
         }
     }
 
@@ -59,7 +97,8 @@ impl Session {
     /// Gives an unnamed stream to the track that has its channel by now, unless that has one of this source.
     fn adopt(&mut self, index: usize) {
         let Some(old) = self.streams.get(index).map(|stream| stream.key) else { return };
-        let key = self.key(old.direction, old.channel, old.ssrc);
+        let Ok(channel) = u8::try_from(old.channel) else { return };
+        let key = self.key(old.direction, Carrier::Channel(channel), old.ssrc);
         if old.track.is_some() || self.by_key.contains_key(&key) {
             return;
         }
@@ -70,16 +109,80 @@ impl Session {
         }
     }
 
-    /// Takes an RTP packet on a channel.
-    pub(super) fn rtp(&mut self, at: Timestamp, direction: Direction, channel: u8, packet: &RtpPacket<'_>) {
-        let Some(index) = self.stream(direction, channel, packet.ssrc()) else { return };
+    /// Takes an RTP packet; gives its stream, what it says, and whether the stream is new. `None` where the session has
+    /// too many streams.
+    pub(super) fn rtp(
+        &mut self,
+        at: Timestamp,
+        direction: Direction,
+        carrier: Carrier,
+        packet: &RtpPacket<'_>,
+    ) -> Option<(&mut Stream, PacketFigures, bool)> {
+        let known = self.streams.len();
+        let index = self.stream(direction, carrier, packet.ssrc())?;
+        let new = self.streams.len() > known;
         let Self { dialog, streams, .. } = self;
-        let Some(stream) = streams.get_mut(index) else { return };
+        let stream = streams.get_mut(index)?;
         if stream.payload_type() != Some(packet.payload_type()) {
             let encoding = dialog.encoding(stream.key.track, packet.payload_type());
             stream.set_encoding(packet.payload_type(), encoding);
         }
-        stream.packet(at, packet);
+        let figures = stream.packet(at, packet);
+        Some((stream, figures, new))
+    }
+
+    /// What is odd about the packet just taken.
+    pub(super) fn packet_findings(
+        &mut self,
+        direction: Direction,
+        carrier: Carrier,
+        packet: &RtpPacket<'_>,
+        figures: &PacketFigures,
+        new: bool,
+    ) -> Vec<Finding> {
+        let Some(index) = self.stream(direction, carrier, packet.ssrc()) else { return Vec::new() };
+        let key = self.streams.get(index).map(|stream| stream.key);
+        let setup = if new { self.setup(carrier).cloned() } else { None };
+        let Self { watch, streams, .. } = self;
+        let mut found = Vec::new();
+        if let Some(key) = key.filter(|_| new) {
+            let same = |other: &&Stream| {
+                other.key.ssrc == key.ssrc && other.key.direction == key.direction && other.key.track != key.track
+            };
+            let shares = streams.iter().find(same).and_then(|other| other.key.track);
+            found = watch.new_stream(&key, carrier, setup.as_ref(), shares);
+        }
+        if let Some(stream) = streams.get(index) {
+            found.extend(watch.packet(packet, figures, stream, direction));
+        }
+        found
+    }
+
+    /// What is odd about the report just taken.
+    pub(super) fn report_findings(
+        &mut self,
+        at: Timestamp,
+        direction: Direction,
+        carrier: Carrier,
+        report: &SenderReport<'_>,
+    ) -> Vec<Finding> {
+        let index = self.stream(direction, carrier, report.ssrc());
+        let Self { watch, streams, .. } = self;
+        index.and_then(|index| streams.get(index)).map(|stream| watch.report(at, report, stream)).unwrap_or_default()
+    }
+
+    /// RTCP on a channel of RTP.
+    pub(super) fn rtcp_channel_finding(&mut self, carrier: Carrier) -> Option<Finding> {
+        let Self { dialog, watch, .. } = self;
+        let Carrier::Channel(channel) = carrier else { return None };
+        watch.rtcp_channel(carrier, dialog.channel(channel).map(|(setup, _)| setup))
+    }
+
+    /// The clock rate of a source, for a report on it.
+    pub(super) fn clock_rate_of(&self, direction: Direction, carrier: Carrier, ssrc: u32) -> Option<u32> {
+        let key = self.key(direction, carrier, ssrc);
+        let stream = self.by_key.get(&key).and_then(|index| self.streams.get(*index));
+        stream.and_then(Stream::clock_rate_hz).or_else(|| announced_rate(&self.dialog, key.track))
     }
 
     /// Takes a sender report; gives its stream, the seconds since the one before and the offset in milliseconds.
@@ -87,10 +190,10 @@ impl Session {
         &mut self,
         at: Timestamp,
         direction: Direction,
-        channel: u8,
+        carrier: Carrier,
         report: &SenderReport<'_>,
     ) -> Option<(&mut Stream, Option<f64>, Option<f64>)> {
-        let index = self.stream(direction, channel, report.ssrc())?;
+        let index = self.stream(direction, carrier, report.ssrc())?;
         let Self { dialog, streams, .. } = self;
         let stream = streams.get_mut(index)?;
         let rate = stream.clock_rate_hz().or_else(|| announced_rate(dialog, stream.key.track));
@@ -99,11 +202,11 @@ impl Session {
     }
 
     /// The names of sources, from the source descriptions of a compound packet.
-    pub(super) fn names(&mut self, direction: Direction, channel: u8, packet: &RtcpPacket<'_>) {
+    pub(super) fn names(&mut self, direction: Direction, carrier: Carrier, packet: &RtcpPacket<'_>) {
         let RtcpPacket::SourceDescription(description) = packet else { return };
         for chunk in description.chunks() {
             let Some(cname) = chunk.cname() else { continue };
-            let key = self.key(direction, channel, chunk.ssrc());
+            let key = self.key(direction, carrier, chunk.ssrc());
             let stream = self.by_key.get(&key).and_then(|index| self.streams.get_mut(*index));
             if let Some(stream) = stream.filter(|stream| stream.cname.is_none()) {
                 stream.cname = Some(String::from_utf8_lossy(cname).into_owned());
@@ -111,35 +214,50 @@ impl Session {
         }
     }
 
-    fn key(&self, direction: Direction, channel: u8, ssrc: u32) -> StreamKey {
-        match self.dialog.channel(channel) {
-            Some((setup, _)) => {
-                let channel = setup.channels.map_or(channel, |(rtp, _)| rtp);
+    /// The track that a packet belongs to.
+    pub(super) fn setup(&self, carrier: Carrier) -> Option<&Setup> {
+        match carrier {
+            Carrier::Channel(channel) => self.dialog.channel(channel).map(|(setup, _)| setup),
+            Carrier::Port(port) => self.dialog.port(port),
+        }
+    }
+
+    pub(super) fn key(&self, direction: Direction, carrier: Carrier, ssrc: u32) -> StreamKey {
+        match self.setup(carrier) {
+            Some(setup) => {
+                let channel = setup.number().unwrap_or(carrier.number());
                 StreamKey { track: setup.track, channel, direction, ssrc }
             }
             // By custom RTCP has the odd channel.
-            None => StreamKey { track: None, channel: channel & !1, direction, ssrc },
+            None => StreamKey { track: None, channel: carrier.number() & !1, direction, ssrc },
         }
     }
 
     /// The place of a stream, which is made if it is new.
-    fn stream(&mut self, direction: Direction, channel: u8, ssrc: u32) -> Option<usize> {
-        let latest = self.latest.get(usize::from(channel)).copied().flatten();
+    fn stream(&mut self, direction: Direction, carrier: Carrier, ssrc: u32) -> Option<usize> {
+        let latest = self.latest.get(carrier.place()).copied().flatten();
         let same = |stream: &Stream| stream.key.ssrc == ssrc && stream.key.direction == direction;
-        if let Some(index) = latest.filter(|index| self.streams.get(*index).is_some_and(same)) {
+        let on = |stream: &Stream| same(stream) && carrier.is_latest(&stream.key);
+        if let Some(index) = latest.filter(|index| self.streams.get(*index).is_some_and(on)) {
             return Some(index);
         }
-        let key = self.key(direction, channel, ssrc);
+        let key = self.key(direction, carrier, ssrc);
         let index = match self.by_key.get(&key) {
             Some(index) => *index,
             None if self.streams.len() >= MAX_STREAMS => return None,
             None => {
-                self.streams.push(Stream::new(key, self.quantiles));
+                let mut stream = Stream::new(key, self.quantiles);
+                stream.transport = match (self.setup(carrier), carrier) {
+                    (Some(setup), _) => setup.transport_name(),
+                    (None, Carrier::Channel(_)) => "tcp",
+                    (None, Carrier::Port(_)) => "udp",
+                };
+                self.streams.push(stream);
                 self.by_key.insert(key, self.streams.len() - 1);
                 self.streams.len() - 1
             }
         };
-        if let Some(latest) = self.latest.get_mut(usize::from(channel)) {
+        if let Some(latest) = self.latest.get_mut(carrier.place()) {
             *latest = Some(index);
         }
         Some(index)

@@ -1,7 +1,6 @@
 //! Skew of arrival against the media clock, and the drift between the two clocks.
 
 use crate::analysis::cell::{float, millis};
-use crate::rtp::unwrap::Unwrapper;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 /// The lowest skew of each such stretch counts: what lies above waited somewhere.
@@ -12,7 +11,6 @@ const MIN_DRIFT_NS: i64 = 60 * NANOS_PER_SECOND;
 /// The skew of a stream: (arrival - first arrival) - (timestamp - first timestamp) / rate. Positive is late.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Skew {
-    timestamps: Unwrapper<u32>,
     /// Arrival and extended timestamp of the first packet.
     first: Option<(Timestamp, i64)>,
     min: f64,
@@ -40,16 +38,16 @@ struct Line {
 }
 
 impl Skew {
-    /// Takes a packet in order of arrival.
-    pub(super) fn packet(&mut self, at: Timestamp, rtp_timestamp: u32, clock_rate_hz: Option<u32>) {
-        let extended = self.timestamps.extend(rtp_timestamp);
+    /// Takes arrival and extended timestamp of the next packet; gives its skew in milliseconds.
+    pub(super) fn packet(&mut self, at: Timestamp, extended: i64, clock_rate_hz: Option<u32>) -> Option<f64> {
         let (first_at, first) = *self.first.get_or_insert((at, extended));
-        let Some(rate) = clock_rate_hz else { return };
+        let rate = clock_rate_hz?;
         self.elapsed_ns = at.nanos_since(first_at);
         let skew_ms = millis(self.elapsed_ns) - float(extended.saturating_sub(first)) * 1e3 / f64::from(rate);
         self.min = self.min.min(skew_ms);
         self.max = self.max.max(skew_ms);
         self.lower_envelope(millis(self.elapsed_ns) / 1e3, skew_ms);
+        Some(skew_ms)
     }
 
     fn lower_envelope(&mut self, at_s: f64, skew_ms: f64) {
@@ -108,8 +106,7 @@ mod tests {
             let ms = float(packet) * 20.0 * (1.0 + ppm / 1e6) + late;
             #[expect(clippy::cast_possible_truncation, reason = "a test's small number")]
             let at = Timestamp::from_nanos((ms * 1e6).round() as i64);
-            let timestamp = u32::try_from(packet).unwrap().wrapping_mul(160).wrapping_add(u32::MAX - 1000);
-            skew.packet(at, timestamp, Some(8000));
+            skew.packet(at, packet * 160 + 4_294_966_000, Some(8000));
         }
         skew
     }

@@ -8,6 +8,7 @@ use crate::analysis::sender_reports::SenderReports;
 use crate::analysis::sequence::{Sequence, Status};
 use crate::analysis::skew::Skew;
 use crate::rtp::packet::RtpPacket;
+use crate::rtp::unwrap::Unwrapper;
 use crate::session::dialog::Encoding;
 use crate::time::Timestamp;
 use crate::trace::{Direction, Flow};
@@ -17,9 +18,23 @@ use crate::trace::{Direction, Flow};
 pub(super) struct StreamKey {
     pub(super) track: Option<usize>,
     /// The channel of its RTP packets.
-    pub(super) channel: u8,
+    pub(super) channel: u16,
     pub(super) direction: Direction,
     pub(super) ssrc: u32,
+}
+
+/// What one packet says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PacketFigures {
+    pub(super) status: Status,
+    pub(super) ext_seq: i64,
+    pub(super) ext_rtp_timestamp: i64,
+    /// Nanoseconds since the one before.
+    pub(super) delta: Option<i64>,
+    pub(super) jitter_ms: Option<f64>,
+    pub(super) skew_ms: Option<f64>,
+    /// How much later it came after the one before than the timestamps say.
+    pub(super) difference_ms: Option<f64>,
 }
 
 /// A stream and its statistics.
@@ -42,7 +57,9 @@ pub(super) struct Stream {
     deltas: Option<Quantiles>,
     jitter: Jitter,
     frame_jitter: Jitter,
+    timestamps: Unwrapper<u32>,
     skew: Skew,
+    pub(super) transport: &'static str,
     pub(super) reports: SenderReports,
     pub(super) cname: Option<String>,
 }
@@ -65,7 +82,9 @@ impl Stream {
             deltas: quantiles.then(Quantiles::default),
             jitter: Jitter::default(),
             frame_jitter: Jitter::default(),
+            timestamps: Unwrapper::default(),
             skew: Skew::default(),
+            transport: "tcp",
             reports: SenderReports::default(),
             cname: None,
         }
@@ -76,6 +95,11 @@ impl Stream {
         self.key = key;
         self.payload_type = None;
         self.clock = None;
+    }
+
+    /// Encoding of the first packet.
+    pub(super) fn encoding(&self) -> Option<&Encoding> {
+        self.encoding.as_ref()
     }
 
     /// The payload type of the latest packet.
@@ -98,35 +122,47 @@ impl Stream {
     }
 
     /// Takes the next packet in order of arrival.
-    pub(super) fn packet(&mut self, at: Timestamp, packet: &RtpPacket<'_>) {
-        let status = self.sequence.packet(packet.sequence());
+    pub(super) fn packet(&mut self, at: Timestamp, packet: &RtpPacket<'_>) -> PacketFigures {
+        let (status, ext_seq) = self.sequence.packet(packet.sequence());
         self.payload_bytes += packet.payload().len() as u64;
         self.marker_packets += u64::from(packet.marker());
-        self.delta(at);
+        let delta = self.delta(at);
+        let mut figures = PacketFigures {
+            status,
+            ext_seq,
+            ext_rtp_timestamp: self.timestamps.peek(packet.timestamp()),
+            delta,
+            jitter_ms: None,
+            skew_ms: None,
+            difference_ms: None,
+        };
         if status != Status::Duplicate {
-            self.timing(at, packet.timestamp());
+            self.timing(at, packet.timestamp(), &mut figures);
         }
+        figures
     }
 
-    fn delta(&mut self, at: Timestamp) {
+    fn delta(&mut self, at: Timestamp) -> Option<i64> {
         self.first.get_or_insert(at);
-        if let Some(last) = self.last.replace(at) {
-            let delta = at.nanos_since(last);
-            self.delta_min = self.delta_min.min(delta);
-            self.delta_max = self.delta_max.max(delta);
-            if let Some(deltas) = &mut self.deltas {
-                deltas.insert(delta);
-            }
+        let delta = at.nanos_since(self.last.replace(at)?);
+        self.delta_min = self.delta_min.min(delta);
+        self.delta_max = self.delta_max.max(delta);
+        if let Some(deltas) = &mut self.deltas {
+            deltas.insert(delta);
         }
+        Some(delta)
     }
 
-    fn timing(&mut self, at: Timestamp, rtp_timestamp: u32) {
+    /// A duplicate says nothing of time: it is left out here.
+    fn timing(&mut self, at: Timestamp, rtp_timestamp: u32, figures: &mut PacketFigures) {
         let rate = self.clock_rate_hz();
         if self.jitter.last_timestamp() != Some(rtp_timestamp) {
             self.frame_jitter.packet(at, rtp_timestamp, rate);
         }
-        self.jitter.packet(at, rtp_timestamp, rate);
-        self.skew.packet(at, rtp_timestamp, rate);
+        figures.difference_ms = self.jitter.packet(at, rtp_timestamp, rate);
+        figures.jitter_ms = self.jitter.last();
+        figures.ext_rtp_timestamp = self.timestamps.extend(rtp_timestamp);
+        figures.skew_ms = self.skew.packet(at, figures.ext_rtp_timestamp, rate);
     }
 
     /// Nanoseconds from the first to the last packet, once there are two.
@@ -153,7 +189,7 @@ impl Stream {
             encoding: self.encoding.as_ref().map(|encoding| encoding.name.as_str()),
             payload_type: self.payload_type,
             clock_rate_hz: self.encoding.as_ref().and_then(|encoding| encoding.clock_rate_hz),
-            transport: "tcp",
+            transport: self.transport,
             channel: self.key.channel,
             direction: self.key.direction.as_str(),
             ssrc: Ssrc(self.key.ssrc),

@@ -4,18 +4,18 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use crate::analysis::{Analyzer, AnalyzerOptions, MessageRow, SenderReportRow, StreamRow};
+use crate::analysis::{Analyzer, AnalyzerOptions, Table};
 use crate::capture::Source;
 use crate::capture::reader::CaptureError;
-use crate::cli::{AnalyzeArgs, Table};
+use crate::cli::AnalyzeArgs;
 use crate::error::Error;
-use crate::report::csv::{CsvTable, CsvTables};
+use crate::report::csv::CsvTables;
 
 /// Analyzes the captures one after the other.
 pub(super) fn run(args: &AnalyzeArgs) -> Result<(), Error> {
     let mut tables = match &args.output {
         Some(folder) => in_folder(folder)?,
-        None => on_stdout(args.table).map_err(Error::Stdout)?,
+        None => on_stdout(args.table.into()).map_err(Error::Stdout)?,
     };
     for capture in &args.captures {
         tables = analyze(args, capture, tables)?;
@@ -50,13 +50,8 @@ fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
 }
 
 fn on_stdout(table: Table) -> io::Result<CsvTables> {
-    let stdout: Box<dyn Write> = Box::new(io::stdout());
     let mut tables = CsvTables::default();
-    match table {
-        Table::Streams => tables.streams = Some(CsvTable::new::<StreamRow<'_>>(stdout)?),
-        Table::SenderReports => tables.sender_reports = Some(CsvTable::new::<SenderReportRow<'_>>(stdout)?),
-        Table::Messages => tables.messages = Some(CsvTable::new::<MessageRow<'_>>(stdout)?),
-    }
+    tables.add(table, Box::new(io::stdout()))?;
     Ok(tables)
 }
 
@@ -64,15 +59,12 @@ fn on_stdout(table: Table) -> io::Result<CsvTables> {
 fn in_folder(folder: &Path) -> Result<CsvTables, Error> {
     let failed = |action| move |source| Error::File { action, path: folder.to_owned(), source };
     std::fs::create_dir_all(folder).map_err(failed("create"))?;
-    let file = |name: &str| -> io::Result<Box<dyn Write>> { Ok(Box::new(File::create(folder.join(name))?)) };
-    let tables = || -> io::Result<CsvTables> {
-        Ok(CsvTables {
-            streams: Some(CsvTable::new::<StreamRow<'_>>(file("streams.csv")?)?),
-            sender_reports: Some(CsvTable::new::<SenderReportRow<'_>>(file("sender_reports.csv")?)?),
-            messages: Some(CsvTable::new::<MessageRow<'_>>(file("messages.csv")?)?),
-        })
-    };
-    tables().map_err(failed("write to"))
+    let mut tables = CsvTables::default();
+    for table in Table::ALL {
+        let file = File::create(folder.join(table.name()).with_extension("csv")).map_err(failed("write to"))?;
+        tables.add(table, Box::new(file)).map_err(failed("write to"))?;
+    }
+    Ok(tables)
 }
 
 fn output_error(args: &AnalyzeArgs, source: io::Error) -> Error {

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Sender, channel};
 use clap::Parser;
 
 use crate::capture::Source;
-use crate::cli::{AnalyzeArgs, Cli, Command, DemoArgs, RecordArgs, Table};
+use crate::cli::{AnalyzeArgs, Cli, Command, DemoArgs, RecordArgs, TableName};
 use crate::commands::{analyze, record};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
@@ -41,14 +41,17 @@ pub(super) fn run(args: &DemoArgs) -> Result<(), Error> {
     say(&format!("\n3. Analyzing the recording:  rtsp-rec analyze {} -o {}\n", capture.display(), folder.display()))?;
     analyze::run(&AnalyzeArgs {
         captures: vec![capture.clone()],
-        table: Table::Streams,
+        table: TableName::Streams,
         output: Some(folder.clone()),
     })?;
     for (name, what) in [
         ("demo.pcapng", "every RTSP message and RTP/RTCP packet; open it in Wireshark"),
         ("streams.csv", "packets, loss, jitter, timing of each track"),
+        ("packets.csv", "each RTP packet with its delta, jitter and skew"),
         ("sender_reports.csv", "the RTCP sender reports"),
+        ("report_blocks.csv", "what receivers reported"),
         ("messages.csv", "the RTSP dialogue with its latencies"),
+        ("findings.csv", "everything odd, with its place"),
     ] {
         say(&format!("   {}  {what}", folder.join(name).display()))?;
     }

@@ -1,11 +1,14 @@
 //! Rows as CSV (RFC 4180, with line feeds alone).
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use csv::{ByteRecord, Reader, Writer, WriterBuilder};
 use serde::Serialize;
 
-use crate::analysis::{MessageRow, SenderReportRow, Sink, StreamRow};
+use crate::analysis::{
+    FindingRow, MessageRow, PacketRow, ReportBlockRow, Row, SenderReportRow, Sink, StreamRow, Table,
+};
 
 /// One table. The header stands there even if no row follows, but not before something could be read.
 pub struct CsvTable<W: Write> {
@@ -50,36 +53,54 @@ impl<W: Write> CsvTable<W> {
 /// The tables that somebody wants.
 #[derive(Default)]
 pub struct CsvTables {
-    /// Where `streams` goes.
-    pub streams: Option<CsvTable<Box<dyn Write>>>,
-    /// Where `sender_reports` goes.
-    pub sender_reports: Option<CsvTable<Box<dyn Write>>>,
-    /// Where `messages` goes.
-    pub messages: Option<CsvTable<Box<dyn Write>>>,
+    tables: BTreeMap<Table, CsvTable<Box<dyn Write>>>,
 }
 
 impl CsvTables {
+    /// Rows of this table go to `out` from now on.
+    ///
+    /// # Errors
+    /// If the columns can't be named.
+    pub fn add(&mut self, table: Table, out: Box<dyn Write>) -> io::Result<()> {
+        let writer = match table {
+            Table::Streams => CsvTable::new::<StreamRow<'_>>(out),
+            Table::Packets => CsvTable::new::<PacketRow<'_>>(out),
+            Table::SenderReports => CsvTable::new::<SenderReportRow<'_>>(out),
+            Table::ReportBlocks => CsvTable::new::<ReportBlockRow<'_>>(out),
+            Table::Messages => CsvTable::new::<MessageRow<'_>>(out),
+            Table::Findings => CsvTable::new::<FindingRow<'_>>(out),
+        };
+        self.tables.insert(table, writer?);
+        Ok(())
+    }
+
     /// Writes out what lies in buffers.
     ///
     /// # Errors
     /// Those of the outputs.
     pub fn flush(&mut self) -> io::Result<()> {
-        let tables = [&mut self.streams, &mut self.sender_reports, &mut self.messages];
-        tables.into_iter().flatten().try_for_each(CsvTable::flush)
+        self.tables.values_mut().try_for_each(CsvTable::flush)
+    }
+
+    fn put(&mut self, table: Table, row: &impl Serialize) -> io::Result<()> {
+        self.tables.get_mut(&table).map_or(Ok(()), |table| table.row(row))
     }
 }
 
 impl Sink for CsvTables {
-    fn stream(&mut self, row: &StreamRow<'_>) -> io::Result<()> {
-        self.streams.as_mut().map_or(Ok(()), |table| table.row(row))
+    fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        match row {
+            Row::Stream(row) => self.put(Table::Streams, row),
+            Row::Packet(row) => self.put(Table::Packets, row),
+            Row::SenderReport(row) => self.put(Table::SenderReports, row),
+            Row::ReportBlock(row) => self.put(Table::ReportBlocks, row),
+            Row::Message(row) => self.put(Table::Messages, row),
+            Row::Finding(row) => self.put(Table::Findings, row),
+        }
     }
 
-    fn sender_report(&mut self, row: &SenderReportRow<'_>) -> io::Result<()> {
-        self.sender_reports.as_mut().map_or(Ok(()), |table| table.row(row))
-    }
-
-    fn message(&mut self, row: &MessageRow<'_>) -> io::Result<()> {
-        self.messages.as_mut().map_or(Ok(()), |table| table.row(row))
+    fn wants(&self, table: Table) -> bool {
+        self.tables.contains_key(&table)
     }
 }
 
@@ -112,6 +133,9 @@ mod tests {
         insta::assert_snapshot!(columns::<StreamRow<'_>>());
         insta::assert_snapshot!(columns::<SenderReportRow<'_>>());
         insta::assert_snapshot!(columns::<MessageRow<'_>>());
+        insta::assert_snapshot!(columns::<PacketRow<'_>>());
+        insta::assert_snapshot!(columns::<ReportBlockRow<'_>>());
+        insta::assert_snapshot!(columns::<FindingRow<'_>>());
     }
 
     #[test]

@@ -52,6 +52,13 @@ pub struct Request {
     transport: Option<String>,
 }
 
+impl Request {
+    /// The interleaved channels that a SETUP asked for.
+    pub fn asked_channels(&self) -> Option<(u8, u8)> {
+        Transport::parse_all(self.transport.as_deref()?).iter().find_map(|transport| transport.interleaved)
+    }
+}
+
 /// A track that a SETUP exchange connected to a transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setup {
@@ -61,6 +68,26 @@ pub struct Setup {
     pub url: String,
     /// The interleaved channels of RTP and RTCP.
     pub channels: Option<(u8, u8)>,
+    /// The transport agreed upon: what the server answered, filled up with what the client asked for.
+    pub transport: Transport,
+}
+
+impl Setup {
+    /// The number that the tables call its channel: the interleaved RTP channel, else the server's RTP port, else the
+    /// client's.
+    pub fn number(&self) -> Option<u16> {
+        let ports = self.transport.server_port.or(self.transport.client_port);
+        self.channels.map(|(rtp, _)| u16::from(rtp)).or(ports.map(|(rtp, _)| rtp))
+    }
+
+    /// `tcp`, `udp` or `multicast`.
+    pub fn transport_name(&self) -> &'static str {
+        match self.channels {
+            Some(_) => "tcp",
+            None if self.transport.multicast => "multicast",
+            None => "udp",
+        }
+    }
 }
 
 /// Encoding and clock of a payload type.
@@ -116,11 +143,16 @@ impl Dialog {
 
     fn request(&mut self, at: Timestamp, direction: Direction, message: &Message<'_>, method: &str, url: &str) {
         let transport = (method == "SETUP").then(|| message.header("Transport").map(String::from)).flatten();
-        if matches!(method, "OPTIONS" | "DESCRIBE") && url.contains("://") && self.setups.is_empty() {
+        if matches!(method, "OPTIONS" | "DESCRIBE" | "ANNOUNCE") && url.contains("://") && self.setups.is_empty() {
             let plain = RtspUrl::parse(url).map_or_else(|_| url.to_owned(), |url| url.as_str().to_owned());
             self.url = Some(masked_urls(&plain));
         }
         let request = Request { method: method.to_owned(), url: url.to_owned(), cseq: message.cseq(), at, transport };
+        // Who publishes describes the media himself (RFC 2326, section 10.3).
+        if method == "ANNOUNCE" && !message.body().is_empty() {
+            self.base = RtspUrl::parse(url).ok().map(|url| resolve_base(&url, None, None));
+            self.description = Some(SessionDescription::parse(message.body()));
+        }
         let highest = self.highest_cseq.get_mut(direction.index());
         if let (Some(highest), Some(cseq)) = (highest, request.cseq) {
             *highest = cseq.max(*highest);
@@ -174,9 +206,9 @@ impl Dialog {
     fn learn_setup(&mut self, request: &Request, response: &Message<'_>) {
         let id = response.header("Session").and_then(|value| Session::parse(&value));
         self.learn_session(id);
-        let answered = response.header("Transport").and_then(|value| interleaved(&value));
-        let asked = request.transport.as_deref().and_then(interleaved);
-        let channels = answered.or(asked);
+        let answered = response.header("Transport");
+        let transport = Transport::agreed(answered.as_deref().unwrap_or_default(), request.transport.as_deref());
+        let channels = transport.interleaved;
         if self.setups.len() >= MAX_SETUPS {
             return;
         }
@@ -187,7 +219,7 @@ impl Dialog {
                 *entry = Some((place, rtcp));
             }
         }
-        self.setups.push(Setup { track, url: request.url.clone(), channels });
+        self.setups.push(Setup { track, url: request.url.clone(), channels, transport });
     }
 
     /// Some servers change the identifier with each SETUP: the first one stays, and the shortest timeout.
@@ -206,6 +238,15 @@ impl Dialog {
         let ends = |media: &Media| media.control.as_deref().is_some_and(|control| url.ends_with(control));
         let next = self.setups.len();
         media.iter().position(same).or_else(|| media.iter().position(ends)).or((next < media.len()).then_some(next))
+    }
+
+    /// Requests that have had no answer yet, of both sides.
+    pub fn unanswered(&self) -> impl Iterator<Item = (Direction, &Request)> {
+        let sides = [Direction::ClientToServer, Direction::ServerToClient];
+        sides
+            .into_iter()
+            .zip(&self.outstanding)
+            .flat_map(|(side, requests)| requests.iter().map(move |request| (side, request)))
     }
 
     /// The URL that a SETUP of this `m=` line names; `None` before a description came.
@@ -245,6 +286,11 @@ impl Dialog {
         Some((self.setups.get(usize::from(place))?, rtcp))
     }
 
+    /// The track whose media has this UDP port, as [`Setup::number`] names it.
+    pub fn port(&self, port: u16) -> Option<&Setup> {
+        self.setups.iter().rev().find(|setup| setup.channels.is_none() && setup.number() == Some(port))
+    }
+
     /// Encoding and clock rate: from the description, else from the static table of RFC 3551.
     pub fn encoding(&self, track: Option<usize>, payload_type: u8) -> Option<Encoding> {
         let format = self.media(track).and_then(|media| media.format(payload_type));
@@ -275,9 +321,4 @@ impl Dialog {
         let described = self.description.as_ref().and_then(|description| description.range.as_deref());
         self.play_range.as_deref().and_then(npt_end).or_else(|| described.and_then(npt_end))
     }
-}
-
-/// The channels of the first specification that has some.
-fn interleaved(transport: &str) -> Option<(u8, u8)> {
-    Transport::parse_all(transport).iter().find_map(|transport| transport.interleaved)
 }

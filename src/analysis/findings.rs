@@ -1,0 +1,303 @@
+//! Everything odd, each with its place. docs/findings.md tells what the codes mean and what to do.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::analysis::cell::millis;
+use crate::analysis::sequence::Status;
+use crate::analysis::session::Carrier;
+use crate::analysis::stream::{PacketFigures, Stream, StreamKey};
+use crate::rtp::packet::RtpPacket;
+use crate::rtp::rtcp::SenderReport;
+use crate::rtsp::headers::Session as SessionHeader;
+use crate::rtsp::message::Message;
+use crate::session::Dialog;
+use crate::session::dialog::{Request, Setup};
+use crate::time::Timestamp;
+use crate::trace::Direction;
+
+/// An answer that takes longer is late.
+const LATE_NS: i64 = 1_000_000_000;
+/// A packet farther from where its timestamp puts it has jumped.
+const JUMP_MS: f64 = 1000.0;
+/// A report's clock farther from the capture's is wrong.
+const CLOCK_NS: i64 = 3600 * 1_000_000_000;
+/// The counts of a report are taken a little before or after it is sent.
+const COUNT_SLACK: i64 = 4;
+/// Sets of what was reported already are not allowed to grow further.
+const MAX_REMEMBERED: usize = 10_000;
+
+/// Every code with its severity: `error` where data is lost or can't be read, `warning` where a rule is broken, `note`
+/// where something is merely unusual.
+pub const CODES: &[(&str, &str)] = &[
+    ("capture-cut", "error"),
+    ("capture-gap", "error"),
+    ("junk", "error"),
+    ("rtp-malformed", "error"),
+    ("rtcp-malformed", "error"),
+    ("sequence-gap", "error"),
+    ("sequence-jump", "warning"),
+    ("sequence-restart", "warning"),
+    ("duplicate", "note"),
+    ("reordered", "note"),
+    ("timestamp-jump", "warning"),
+    ("padding-invalid", "warning"),
+    ("payload-type-unknown", "warning"),
+    ("unknown-channel", "warning"),
+    ("rtcp-on-rtp-channel", "note"),
+    ("ssrc-change", "warning"),
+    ("ssrc-not-announced", "note"),
+    ("shared-ssrc", "note"),
+    ("sr-without-ntp", "note"),
+    ("sr-wrong-clock", "warning"),
+    ("sr-count-mismatch", "warning"),
+    ("media-before-play", "note"),
+    ("response-without-request", "warning"),
+    ("response-late", "warning"),
+    ("response-missing", "warning"),
+    ("error-response", "note"),
+    ("cseq-missing", "warning"),
+    ("cseq-wrong", "warning"),
+    ("http-response", "warning"),
+    ("channels-changed", "note"),
+    ("transport-incomplete", "warning"),
+    ("session-missing", "warning"),
+    ("session-changed", "warning"),
+    ("content-type-missing", "note"),
+    ("content-base-missing", "note"),
+    ("too-many-streams", "error"),
+];
+
+/// The severity of a code.
+pub(super) fn severity(code: &str) -> &'static str {
+    CODES.iter().find(|(known, _)| *known == code).map_or("warning", |(_, severity)| severity)
+}
+
+/// A finding before its place is added.
+#[derive(Clone, Debug)]
+pub(super) struct Finding {
+    pub(super) code: &'static str,
+    pub(super) track: Option<usize>,
+    pub(super) detail: String,
+}
+
+impl Finding {
+    pub(super) fn new(code: &'static str, track: Option<usize>, detail: impl Into<String>) -> Self {
+        Self { code, track, detail: detail.into() }
+    }
+}
+
+/// What was found of one session, so that what lasts is told once.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    told: HashSet<(&'static str, u64)>,
+    /// The latest source on each track, channel and direction.
+    sources: HashMap<(u16, Direction), u32>,
+    /// Sender's minus received packets at the first report of a stream.
+    baselines: HashMap<StreamKey, i64>,
+    playing: bool,
+}
+
+impl Watch {
+    /// Whether it is the first time.
+    fn first(&mut self, code: &'static str, of: u64) -> bool {
+        self.told.len() < MAX_REMEMBERED && self.told.insert((code, of))
+    }
+
+    /// A response, and the request that it answers.
+    pub(super) fn response(
+        &mut self,
+        at: Timestamp,
+        message: &Message<'_>,
+        request: Option<&Request>,
+        dialog: &Dialog,
+    ) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let mut add = |code, detail: String| found.push(Finding::new(code, None, detail));
+        let status = message.status();
+        if message.head().starts_with(b"HTTP/") {
+            add("http-response", "the answer speaks HTTP, not RTSP".to_owned());
+        }
+        if message.cseq().is_none() {
+            add("cseq-missing", "the answer has no CSeq".to_owned());
+        }
+        let Some(request) = request else {
+            if status.is_none_or(|status| status >= 200) {
+                add("response-without-request", "no request is known that this could answer".to_owned());
+            }
+            return found;
+        };
+        if let (Some(asked), Some(answered)) = (request.cseq, message.cseq())
+            && asked != answered
+        {
+            add("cseq-wrong", format!("CSeq {answered} answers {} {asked}", request.method));
+        }
+        let latency = at.nanos_since(request.at);
+        if latency > LATE_NS {
+            add("response-late", format!("{} was answered after {:.3} s", request.method, millis(latency) / 1e3));
+        }
+        match status {
+            Some(status) if status >= 400 => add("error-response", format!("{} was answered {status}", request.method)),
+            Some(200..=299) => self.success(message, request, dialog, &mut found),
+            _ => {}
+        }
+        found
+    }
+
+    fn success(&mut self, message: &Message<'_>, request: &Request, dialog: &Dialog, found: &mut Vec<Finding>) {
+        match request.method.as_str() {
+            "PLAY" => self.playing = true,
+            "DESCRIBE" => describe(message, found),
+            "SETUP" => {
+                if let Some(setup) = dialog.setups().last() {
+                    set_up(message, request, setup, dialog, found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// An RTP packet.
+    pub(super) fn packet(
+        &mut self,
+        packet: &RtpPacket<'_>,
+        figures: &PacketFigures,
+        stream: &Stream,
+        direction: Direction,
+    ) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let (key, number) = (stream.key, packet.sequence());
+        let mut add = |code, detail: String| found.push(Finding::new(code, key.track, detail));
+        match figures.status {
+            Status::InOrder { gap: 0 } => {}
+            Status::InOrder { gap } => add("sequence-gap", format!("{gap} missing before {number}")),
+            Status::Reordered => add("reordered", format!("{number} came after a higher one")),
+            Status::Duplicate => add("duplicate", format!("{number} came again")),
+            Status::Jump => add("sequence-jump", format!("to {number}, far from all before")),
+            Status::Restart => add("sequence-restart", format!("the numbers start over before {number}")),
+        }
+        if let Some(difference) = figures.difference_ms.filter(|difference| difference.abs() > JUMP_MS) {
+            add("timestamp-jump", format!("{number} came {:.3} s off its timestamp's distance", difference / 1e3));
+        }
+        if !packet.has_valid_padding() {
+            add("padding-invalid", format!("{number} has a padding count that can't be"));
+        }
+        if stream.encoding().is_none() && self.first("payload-type-unknown", u64::from(packet.ssrc())) {
+            found.push(Finding::new("payload-type-unknown", key.track, format!("type {}", packet.payload_type())));
+        }
+        if !self.playing && direction == Direction::ServerToClient && self.first("media-before-play", 0) {
+            found.push(Finding::new("media-before-play", key.track, "media came before the answer to PLAY"));
+        }
+        found
+    }
+
+    /// The first packet of a stream.
+    pub(super) fn new_stream(
+        &mut self,
+        stream: &StreamKey,
+        carrier: Carrier,
+        setup: Option<&Setup>,
+        shares: Option<usize>,
+    ) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let ssrc = format!("{:#010x}", stream.ssrc);
+        let before = self.sources.insert((stream.channel, stream.direction), stream.ssrc);
+        if let Some(before) = before.filter(|before| *before != stream.ssrc) {
+            found.push(Finding::new("ssrc-change", stream.track, format!("from {before:#010x} to {ssrc}")));
+        }
+        if setup.is_none() && self.first("unknown-channel", u64::from(carrier.number())) {
+            let detail = format!("no SETUP named channel {}", carrier.number());
+            found.push(Finding::new("unknown-channel", None, detail));
+        }
+        let announced = setup.and_then(|setup| setup.transport.ssrc);
+        if let Some(announced) = announced.filter(|announced| *announced != stream.ssrc) {
+            let detail = format!("{ssrc} sends, Transport announced {announced:#010x}");
+            found.push(Finding::new("ssrc-not-announced", stream.track, detail));
+        }
+        if let Some(other) = shares {
+            found.push(Finding::new("shared-ssrc", stream.track, format!("{ssrc} sends on track {other} as well")));
+        }
+        found
+    }
+
+    /// RTCP where RTP was agreed upon.
+    pub(super) fn rtcp_channel(&mut self, carrier: Carrier, setup: Option<&Setup>) -> Option<Finding> {
+        let number = carrier.number();
+        let on_rtp =
+            setup.and_then(|setup| setup.channels).is_some_and(|(rtp, rtcp)| rtp != rtcp && u16::from(rtp) == number);
+        (on_rtp && self.first("rtcp-on-rtp-channel", u64::from(number))).then(|| {
+            let track = setup.and_then(|setup| setup.track);
+            Finding::new("rtcp-on-rtp-channel", track, format!("RTCP on channel {number}"))
+        })
+    }
+
+    /// A sender report.
+    pub(super) fn report(&mut self, at: Timestamp, report: &SenderReport<'_>, stream: &Stream) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let (key, ssrc) = (stream.key, u64::from(report.ssrc()));
+        match report.ntp().to_timestamp() {
+            None if self.first("sr-without-ntp", ssrc) => {
+                found.push(Finding::new("sr-without-ntp", key.track, "the NTP time is 0"));
+            }
+            Some(ntp) if ntp.nanos_since(at).saturating_abs() > CLOCK_NS && self.first("sr-wrong-clock", ssrc) => {
+                let hours = millis(ntp.nanos_since(at)) / 3.6e6;
+                found.push(Finding::new("sr-wrong-clock", key.track, format!("{ntp}, {hours:.1} h off the capture")));
+            }
+            _ => {}
+        }
+        let received = i64::try_from(stream.sequence.packets - stream.sequence.duplicates).unwrap_or(i64::MAX);
+        let difference = i64::from(report.packet_count()) - received;
+        if self.baselines.len() < MAX_REMEMBERED {
+            let baseline = *self.baselines.entry(key).or_insert(difference);
+            let moved = difference - baseline;
+            if moved.abs() > COUNT_SLACK {
+                self.baselines.insert(key, difference);
+                let detail = format!("the sender counts {moved} more than came since the last comparison");
+                found.push(Finding::new("sr-count-mismatch", key.track, detail));
+            }
+        }
+        found
+    }
+}
+
+fn describe(message: &Message<'_>, found: &mut Vec<Finding>) {
+    if message.header("Content-Type").is_none() {
+        found.push(Finding::new("content-type-missing", None, "the description has no Content-Type"));
+    }
+    if message.header("Content-Base").is_none() && message.header("Content-Location").is_none() {
+        found.push(Finding::new("content-base-missing", None, "control URLs are taken relative to the request's"));
+    }
+}
+
+fn set_up(message: &Message<'_>, request: &Request, setup: &Setup, dialog: &Dialog, found: &mut Vec<Finding>) {
+    let mut add = |code, detail: String| found.push(Finding::new(code, setup.track, detail));
+    match message.header("Session").and_then(|value| SessionHeader::parse(&value)) {
+        None => add("session-missing", "the answer to SETUP has no Session".to_owned()),
+        Some(session) if dialog.session_id().is_some_and(|first| first != session.id) => {
+            add("session-changed", format!("to {}", session.id));
+        }
+        Some(_) => {}
+    }
+    let asked = request.asked_channels();
+    let answered = message.header("Transport").unwrap_or_default();
+    if asked.is_some() && !answered.to_ascii_lowercase().contains("interleaved") {
+        add("transport-incomplete", "interleaved channels were asked for, the answer names none".to_owned());
+    } else if let (Some(asked), Some(used)) = (asked, setup.channels)
+        && asked != used
+    {
+        add("channels-changed", format!("{}-{} asked for, {}-{} given", asked.0, asked.1, used.0, used.1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_kebab_case_and_unique() {
+        for (place, (code, severity)) in CODES.iter().enumerate() {
+            assert!(code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{code}");
+            assert!(["error", "warning", "note"].contains(severity), "{code}");
+            assert!(!CODES[..place].iter().any(|(other, _)| other == code), "{code}");
+        }
+    }
+}
