@@ -1,4 +1,4 @@
-//! A server of many sessions: each gets 2 Mbit/s in frames of 1,000 bytes for five seconds, and a BYE.
+//! A server of many sessions: each gets media as its load says, and a BYE.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
@@ -7,13 +7,31 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const TICK: Duration = Duration::from_millis(20);
-const TICKS: usize = 250;
-/// 5 frames of 1,000 bytes in 20 ms are 2 Mbit/s.
-const FRAMES_A_TICK: usize = 5;
-const FRAME_BYTES: usize = 1_000;
-/// Of a 90 kHz clock.
-const CLOCK_A_TICK: u32 = 1_800;
+/// What a session gets.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+    tick: Duration,
+    ticks: u32,
+    frames_a_tick: u32,
+    /// RTP header included.
+    frame_bytes: u16,
+    /// Of a 90 kHz clock.
+    clock_a_tick: u32,
+}
+
+impl Load {
+    /// 2 Mbit/s for five seconds.
+    pub(crate) const MODEST: Self =
+        Self { tick: Duration::from_millis(20), ticks: 250, frames_a_tick: 5, frame_bytes: 1_000, clock_a_tick: 1_800 };
+    /// 60 MB/s for a second, in writes of 64 KiB with 320 frames each.
+    pub(crate) const BUSY: Self =
+        Self { tick: Duration::from_millis(1), ticks: 1_000, frames_a_tick: 320, frame_bytes: 184, clock_a_tick: 90 };
+
+    /// RTP packets of a whole session.
+    fn frames(&self) -> usize {
+        usize::try_from(self.ticks * self.frames_a_tick).expect("not that many")
+    }
+}
 
 /// What the server has done so far.
 #[derive(Default)]
@@ -31,7 +49,7 @@ pub(crate) struct Flood {
 }
 
 impl Flood {
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(load: Load) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let tally = Arc::<Mutex<Tally>>::default();
@@ -40,7 +58,7 @@ impl Flood {
             for (ssrc, stream) in (1..).zip(listener.incoming()) {
                 let tally = Arc::clone(&shared);
                 // A client that goes away ends its session; the tally tells.
-                thread::spawn(move || Session { ssrc, tally }.serve(&stream?));
+                thread::spawn(move || Session { ssrc, load, tally }.serve(&stream?));
             }
         });
         Self { port, tally }
@@ -60,6 +78,7 @@ impl Flood {
 /// One client's session; a connection is one session here.
 struct Session {
     ssrc: u32,
+    load: Load,
     tally: Arc<Mutex<Tally>>,
 }
 
@@ -105,12 +124,12 @@ impl Session {
     /// Sends the media in its own time, then BYE.
     fn stream(&self, mut stream: &TcpStream) -> io::Result<()> {
         let started = Instant::now();
-        let mut frames = Frames::new(self.ssrc);
-        for tick in 0..u32::try_from(TICKS).expect("a few hundred") {
-            thread::sleep((started + TICK * tick).saturating_duration_since(Instant::now()));
+        let mut frames = Frames::new(self.ssrc, self.load);
+        for tick in 0..self.load.ticks {
+            thread::sleep((started + self.load.tick * tick).saturating_duration_since(Instant::now()));
             stream.write_all(frames.of_tick(tick))?;
         }
-        self.tally.lock().expect("no session panics with the lock").sent.insert(self.ssrc, TICKS * FRAMES_A_TICK);
+        self.tally.lock().expect("no session panics with the lock").sent.insert(self.ssrc, self.load.frames());
         let [a, b, c, d] = self.ssrc.to_be_bytes();
         // Channel 1, 8 bytes: version 2, one source, BYE, two words in all.
         stream.write_all(&[b'$', 1, 0, 8, 0x81, 203, 0, 1, a, b, c, d])
@@ -120,23 +139,25 @@ impl Session {
 /// The interleaved frames of one tick, made anew in the same buffer.
 struct Frames {
     bytes: Vec<u8>,
+    load: Load,
     next_sequence: u16,
 }
 
 impl Frames {
-    fn new(ssrc: u32) -> Self {
+    fn new(ssrc: u32, load: Load) -> Self {
         let mut frame = vec![b'$', 0];
-        frame.extend(u16::try_from(FRAME_BYTES).expect("fits a frame").to_be_bytes());
+        frame.extend(load.frame_bytes.to_be_bytes());
         frame.extend([0x80, 96, 0, 0, 0, 0, 0, 0]);
         frame.extend(ssrc.to_be_bytes());
-        frame.resize(4 + FRAME_BYTES, b'$');
-        Self { bytes: frame.repeat(FRAMES_A_TICK), next_sequence: 65_000 }
+        frame.resize(4 + usize::from(load.frame_bytes), b'$');
+        let count = usize::try_from(load.frames_a_tick).expect("fits one write");
+        Self { bytes: frame.repeat(count), load, next_sequence: 65_000 }
     }
 
     fn of_tick(&mut self, tick: u32) -> &[u8] {
-        for frame in self.bytes.chunks_exact_mut(4 + FRAME_BYTES) {
+        for frame in self.bytes.chunks_exact_mut(4 + usize::from(self.load.frame_bytes)) {
             frame[6..8].copy_from_slice(&self.next_sequence.to_be_bytes());
-            frame[8..12].copy_from_slice(&(tick * CLOCK_A_TICK).to_be_bytes());
+            frame[8..12].copy_from_slice(&(tick * self.load.clock_a_tick).to_be_bytes());
             self.next_sequence = self.next_sequence.wrapping_add(1);
         }
         &self.bytes

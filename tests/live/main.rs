@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `process`, `peers`, `wire`, `flood` | starting, watching and ending what a test runs |
 //! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
-//! | `servers` `auth` `addresses` `endings` `killed` `many` `demo` | the tests |
+//! | `servers` `auth` `addresses` `endings` `killed` `many` `demo` `reference` | the tests |
 
 #![allow(
     clippy::expect_used,
@@ -33,4 +33,5 @@ mod demo;
 mod endings;
 mod killed;
 mod many;
+mod reference;
 mod servers;

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::endings::assert_one_clear_line;
-use crate::flood::Flood;
+use crate::flood::{Flood, Load};
 use crate::process::run;
 use crate::recorder::{Place, number, rtsp_rec, table};
 
@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[test]
 #[ignore = "needs real peers: tests/run turns it on"]
 fn sessions_of_2_mbit_on_one_core_lose_nothing() {
-    let (server, place) = (Flood::start(), Place::new());
+    let (server, place) = (Flood::start(Load::MODEST), Place::new());
     let mut command = Command::new("taskset");
     command.args(["-c", "0"]).arg(rtsp_rec().get_program());
     command.args(["record", "-q", "-o"]).arg(place.file()).args(server.urls(SESSIONS));
@@ -37,7 +37,7 @@ fn sessions_of_2_mbit_on_one_core_lose_nothing() {
 #[test]
 #[ignore = "needs real peers: tests/run turns it on"]
 fn too_few_file_descriptors_are_a_clear_error() {
-    let (server, place) = (Flood::start(), Place::new());
+    let (server, place) = (Flood::start(Load::MODEST), Place::new());
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 64 && exec \"$@\"", "sh"]).arg(rtsp_rec().get_program());
     command.args(["record", "-q", "-o"]).arg(place.file()).args(server.urls(SESSIONS));

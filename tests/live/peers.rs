@@ -96,7 +96,7 @@ fn long_media() -> PathBuf {
 }
 
 /// Something that `tests/run` has prepared.
-fn prepared(what: &str) -> PathBuf {
+pub(crate) fn prepared(what: &str) -> PathBuf {
     let folder = env::var_os("RTSP_REC_PEERS").expect("RTSP_REC_PEERS is not set: start these tests by tests/run");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(what);
     assert!(path.exists(), "{} is missing: start these tests by tests/run, which makes it", path.display());

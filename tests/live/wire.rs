@@ -1,14 +1,19 @@
 //! tcpdump beside a recording: what really passed over loopback.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use crate::judges::Capture;
-use crate::process::{Running, await_that};
-use crate::recorder::Place;
+use crate::process::{Running, await_that, run};
+use crate::recorder::{Place, TOOL_LIMIT};
 
 const TCPDUMP_LIMIT: Duration = Duration::from_secs(20);
+
+/// KiB for the kernel to put packets: a slot takes 64 on loopback, whatever the packet.
+const BUFFER: u32 = 8 << 10;
+/// The same for packets by the thousand in a second.
+const LARGE_BUFFER: u32 = 128 << 10;
 
 /// A running tcpdump of one server's port.
 pub(crate) struct Wire {
@@ -20,11 +25,26 @@ pub(crate) struct Wire {
 impl Wire {
     /// Starts to listen; returns when nothing can be missed any more.
     pub(crate) fn tap(place: &Place, port: u16) -> Self {
+        Self::start(place, port, &format!("tcp port {port}"), BUFFER)
+    }
+
+    /// The same where a lot passes.
+    pub(crate) fn tap_busy(place: &Place, port: u16) -> Self {
+        Self::start(place, port, &format!("tcp port {port}"), LARGE_BUFFER)
+    }
+
+    /// The same with all UDP of loopback, whoever sends it.
+    pub(crate) fn tap_with_udp(place: &Place, port: u16) -> Self {
+        Self::start(place, port, &format!("tcp port {port} or udp"), BUFFER)
+    }
+
+    fn start(place: &Place, port: u16, filter: &str, buffer: u32) -> Self {
         let file = place.dir().join("wire.pcap");
         let mut command = Command::new("tcpdump");
-        // All bytes (-s0), at once (immediate, -U), with 8 MiB for the kernel to put them; root keeps the right to write.
-        command.args(["-i", "lo", "-n", "-s0", "--immediate-mode", "-U", "-B", "8192", "-Z", "root", "-w"]);
-        let tcpdump = Running::start(command.arg(&file).arg(format!("tcp port {port}")));
+        // All bytes (-s0), at once (immediate, -U); root keeps the right to write.
+        command.args(["-i", "lo", "-n", "-s0", "--immediate-mode", "-U", "-Z", "root"]);
+        command.args(["-B", &buffer.to_string(), "-w"]).arg(&file).arg(filter);
+        let tcpdump = Running::start(&mut command);
         tcpdump.await_stderr("listening on lo", TCPDUMP_LIMIT);
         Self { tcpdump, file, port }
     }
@@ -32,11 +52,18 @@ impl Wire {
     /// Stops once the end of the client's connection has been seen.
     pub(crate) fn stop(self) -> Capture {
         let capture = Capture { file: self.file, port: self.port };
-        let client_is_done = format!("tcp.dstport == {} && (tcp.flags.fin == 1 || tcp.flags.reset == 1)", self.port);
-        await_that("tcpdump sees the client close", TCPDUMP_LIMIT, || capture.count(&client_is_done) > 0);
+        // FIN or RST, in IPv4 or IPv6. tshark would need a minute for a long capture.
+        let client_is_done = format!("tcp dst port {} and (tcp[13] & 5 != 0 or ip6[53] & 5 != 0)", self.port);
+        await_that("tcpdump sees the client close", TCPDUMP_LIMIT, || packets(&capture.file, &client_is_done) > 0);
         self.tcpdump.signal("INT");
         let outcome = self.tcpdump.finish(TCPDUMP_LIMIT);
         assert!(outcome.expect_code(0).stderr.contains("\n0 packets dropped by kernel"), "{}", outcome.stderr);
         capture
     }
+}
+
+/// The number of packets in `file` that tcpdump's `filter` lets through.
+pub(crate) fn packets(file: &Path, filter: &str) -> usize {
+    // A file that grows may end in the middle of a packet, so the exit code tells nothing.
+    run(Command::new("tcpdump").args(["-n", "-t", "-r"]).arg(file).arg(filter), TOOL_LIMIT).stdout.lines().count()
 }
