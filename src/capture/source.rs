@@ -1,7 +1,7 @@
 //! Captured packets to trace events: finds the RTSP connections by their content, puts each direction together and
 //! through a demuxer, and gives UDP packets to the session that set up their ports.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 use std::net::SocketAddr;
 
@@ -19,14 +19,19 @@ const MAX_UNDECIDED: usize = 8192;
 /// RTSP connections of one capture; further ones are passed over.
 const MAX_SESSIONS: usize = 10_000;
 
+/// Sender and receiver.
+type Ends = (SocketAddr, SocketAddr);
+
 /// Turns packets into trace events.
 #[derive(Debug, Default)]
 pub struct Source {
     ip: IpLayer,
     /// By sender and receiver as written: number of the connection and direction.
-    ends: HashMap<(SocketAddr, SocketAddr), (u64, Direction)>,
+    ends: HashMap<Ends, (u64, Direction)>,
+    /// What was looked up last there: packets of one sender come in rows.
+    last: Option<(Ends, (u64, Direction))>,
     /// By number, in the order of their first packet.
-    connections: HashMap<u64, Connection>,
+    connections: BTreeMap<u64, Connection>,
     next_connection: u64,
     /// The lowest number that may still be undecided.
     oldest: u64,
@@ -75,8 +80,7 @@ impl Source {
     /// # Errors
     /// Those of the tap.
     pub fn finish(mut self, tap: &mut impl Tap) -> io::Result<()> {
-        let mut numbers: Vec<u64> = self.connections.keys().copied().collect();
-        numbers.sort_unstable();
+        let numbers: Vec<u64> = self.connections.keys().copied().collect();
         numbers.into_iter().try_for_each(|number| self.drain(number, tap))
     }
 
@@ -104,7 +108,7 @@ impl Source {
         arrival: Arrival,
         tap: &mut impl Tap,
     ) -> io::Result<()> {
-        let known = self.ends.get(&(segment.from, segment.to)).copied();
+        let known = self.look_up((segment.from, segment.to));
         let (number, direction) = match known {
             Some((number, direction)) if !self.is_reopened(number, direction, segment) => (number, direction),
             Some((number, _)) => {
@@ -121,6 +125,15 @@ impl Source {
             self.undecided = self.undecided.saturating_sub(1);
         }
         Ok(())
+    }
+
+    fn look_up(&mut self, ends: Ends) -> Option<(u64, Direction)> {
+        if let Some((_, known)) = self.last.filter(|(last, _)| *last == ends) {
+            return Some(known);
+        }
+        let known = self.ends.get(&ends).copied()?;
+        self.last = Some((ends, known));
+        Some(known)
     }
 
     /// A SYN that does not belong to the connection that these ends had before.
@@ -162,6 +175,7 @@ impl Source {
     }
 
     fn forget_ends(&mut self, number: u64, connection: &Connection) {
+        self.last = None;
         let (client, server) = connection.ends();
         for ends in [(client, server), (server, client)] {
             if self.ends.get(&ends).is_some_and(|(known, _)| *known == number) {
