@@ -7,7 +7,7 @@
 //! record   socket -> Demuxer -> Pdu -+-> Tap (capture::Writer -> pcapng)      1. on disk
 //!                                    +-> Machine (session::Client)            2. understood
 //!          Machine -> bytes to send -> socket, and through a Demuxer of their own to the same Tap
-//! analyze  pcapng -> packets -> Source -> Demuxer -> Pdu -> Analyzer -> rows -> CSV
+//! analyze  capture -> packets -> Source (TCP in order, UDP) -> Demuxer -> Pdu -> Analyzer -> rows -> tables
 //! demo     pcapng -> the same -> Script -> Machine (session::Server) -> socket   same event loop as record
 //! ```
 //!
@@ -17,7 +17,7 @@
 //! | [`rtsp`], [`rtp`] | bytes to fields, as tolerantly as devices need it | `time` |
 //! | [`trace`] | what passes over a connection: the one model that all commands share | `rtsp` |
 //! | [`session`] | who says what next: [`Client`](session::Client), [`Server`](session::Server) | `trace` and below |
-//! | [`capture`] | trace events to pcapng and back | `trace`, `rtsp`, `time` |
+//! | [`capture`] | trace events to pcapng, any capture to trace events | `trace`, `rtsp`, `time` |
 //! | [`analysis`] | trace events to rows | `trace` and below, [`session::dialog`] |
 //! | [`report`] | rows to CSV and to the table for people | `analysis` |
 //! | [`net`] | the only code with sockets and the clock: the mio event loop | `session`, `trace` and below |
