@@ -2,22 +2,14 @@
 
 use std::io;
 
-use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, millis};
-use crate::analysis::findings::{Finding, severity};
-use crate::analysis::messages::MessageParts;
-use crate::analysis::report_blocks::delay_s;
-use crate::analysis::rows::{
-    FindingRow, MessageRow, PacketRow, ReportBlockRow, Row, SenderReportRow, Sink, StreamRow, Table,
-};
-use crate::analysis::sequence::Status;
+use crate::analysis::findings::Finding;
+use crate::analysis::out::{Out, Place};
+use crate::analysis::rows::{Row, Sink, StreamRow, Table};
 use crate::analysis::session::{Carrier, Session};
-use crate::analysis::stream::{PacketFigures, Stream};
-use crate::rtp::packet::{RtpPacket, is_rtcp};
-use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderReport};
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::Message;
 use crate::time::Timestamp;
-use crate::trace::{Direction, Payload, Remark, Tap, TraceEvent};
+use crate::trace::{Payload, Remark, Tap, TraceEvent};
 
 /// What to compute.
 #[derive(Clone, Debug, Default)]
@@ -33,30 +25,6 @@ pub struct AnalyzerOptions {
 pub struct Analyzer<S> {
     sessions: Vec<Option<Session>>,
     out: Out<S>,
-}
-
-/// Where rows go, and what they have in common.
-#[derive(Debug)]
-struct Out<S> {
-    options: AnalyzerOptions,
-    sink: S,
-    /// Time of the first packet.
-    first: Option<Timestamp>,
-    /// Time and number of the latest.
-    latest: (Timestamp, Option<u64>),
-    findings: bool,
-    packets: bool,
-}
-
-/// Where and when something was seen.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    at: Timestamp,
-    frame_number: Option<u64>,
-    session: usize,
-    direction: Direction,
-    /// Position in the TCP stream.
-    offset: Option<u64>,
 }
 
 impl<S: Sink> Analyzer<S> {
@@ -120,254 +88,6 @@ impl<S: Sink> Analyzer<S> {
     }
 }
 
-impl Place {
-    fn of(event: &TraceEvent<'_>, offset: Option<u64>) -> Self {
-        let TraceEvent { at, frame_number, direction, .. } = *event;
-        Self { at, frame_number, session: event.flow.id + 1, direction, offset }
-    }
-}
-
-impl<S: Sink> Out<S> {
-    fn time_s(&self, at: Timestamp) -> Seconds {
-        Fixed(self.first.map_or(0.0, |first| at.seconds_since(first)))
-    }
-
-    fn finding(&mut self, place: Place, finding: &Finding) -> io::Result<()> {
-        let session = Some(place.session);
-        self.found(place.at, place.frame_number, session, Some(place.direction), place.offset, finding)
-    }
-
-    fn found(
-        &mut self,
-        at: Timestamp,
-        frame_number: Option<u64>,
-        session: Option<usize>,
-        direction: Option<Direction>,
-        stream_offset: Option<u64>,
-        finding: &Finding,
-    ) -> io::Result<()> {
-        if !self.findings {
-            return Ok(());
-        }
-        self.sink.row(&Row::Finding(FindingRow {
-            capture: &self.options.capture,
-            frame_number,
-            time_utc: Utc(at),
-            time_s: self.time_s(at),
-            session,
-            track: finding.track,
-            direction: direction.map(Direction::as_str),
-            severity: severity(finding.code),
-            code: finding.code,
-            detail: &finding.detail,
-            stream_offset,
-        }))
-    }
-
-    fn message(&mut self, session: &mut Session, place: Place, message: &Message<'_>) -> io::Result<()> {
-        let request = session.message(place.at, place.direction, message);
-        let response = message.head().starts_with(b"RTSP/") || message.head().starts_with(b"HTTP/");
-        if self.findings && response {
-            for finding in session.watch.response(place.at, message, request.as_ref(), &session.dialog) {
-                self.finding(place, &finding)?;
-            }
-        }
-        if !self.sink.wants(Table::Messages) {
-            return Ok(());
-        }
-        let parts = MessageParts::new(place.at, message, request);
-        let rtsp_session = message.header("Session");
-        self.sink.row(&Row::Message(MessageRow {
-            capture: &self.options.capture,
-            frame_number: place.frame_number,
-            time_utc: Utc(place.at),
-            time_s: self.time_s(place.at),
-            session: place.session,
-            direction: place.direction.as_str(),
-            kind: parts.kind,
-            method: parts.method.as_deref(),
-            url: parts.url.as_deref(),
-            status: parts.status,
-            reason: parts.reason.as_deref(),
-            cseq: message.cseq(),
-            rtsp_session: rtsp_session.as_deref().map(|value| value.split(';').next().unwrap_or(value).trim()),
-            latency_ms: parts.latency.map(|nanos| Fixed(millis(nanos)) as Millis),
-            head_bytes: message.head().len(),
-            body_bytes: message.body().len(),
-        }))
-    }
-
-    fn frame(&mut self, session: &mut Session, place: Place, carrier: Carrier, payload: &[u8]) -> io::Result<()> {
-        if is_rtcp(payload) {
-            return self.rtcp(session, place, carrier, payload);
-        }
-        let packet = match RtpPacket::parse(payload) {
-            Ok(packet) => packet,
-            Err(error) => {
-                let track = session.setup(carrier).and_then(|setup| setup.track);
-                return self.finding(place, &Finding::new("rtp-malformed", track, error.to_string()));
-            }
-        };
-        let Some((stream, figures, new)) = session.rtp(place.at, place.direction, carrier, &packet) else {
-            return self.finding(place, &Finding::new("too-many-streams", None, "this source is not counted"));
-        };
-        if self.packets {
-            self.packet(place, stream, &packet, &figures)?;
-        }
-        if self.findings {
-            for finding in session.packet_findings(place.direction, carrier, &packet, &figures, new) {
-                self.finding(place, &finding)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn packet(
-        &mut self,
-        place: Place,
-        stream: &Stream,
-        packet: &RtpPacket<'_>,
-        figures: &PacketFigures,
-    ) -> io::Result<()> {
-        let (status, gap) = match figures.status {
-            Status::InOrder { gap: 0 } | Status::Restart => ("ok", 0),
-            Status::InOrder { gap } => ("gap", gap),
-            Status::Reordered => ("reordered", 0),
-            Status::Duplicate => ("duplicate", 0),
-            // Where the numbers start over is seen here; the next packet only confirms it.
-            Status::Jump => ("restart", 0),
-        };
-        self.sink.row(&Row::Packet(PacketRow {
-            capture: &self.options.capture,
-            frame_number: place.frame_number,
-            time_utc: Utc(place.at),
-            time_s: self.time_s(place.at),
-            session: place.session,
-            track: stream.key.track,
-            channel: stream.key.channel,
-            direction: place.direction.as_str(),
-            ssrc: Ssrc(packet.ssrc()),
-            payload_type: packet.payload_type(),
-            marker: u8::from(packet.marker()),
-            seq: packet.sequence(),
-            ext_seq: figures.ext_seq,
-            rtp_timestamp: packet.timestamp(),
-            ext_rtp_timestamp: figures.ext_rtp_timestamp,
-            payload_bytes: packet.payload().len(),
-            delta_ms: figures.delta.map(|nanos| Fixed(millis(nanos))),
-            jitter_ms: figures.jitter_ms.map(Fixed),
-            skew_ms: figures.skew_ms.map(Fixed),
-            gap,
-            status,
-        }))
-    }
-
-    fn rtcp(&mut self, session: &mut Session, place: Place, carrier: Carrier, payload: &[u8]) -> io::Result<()> {
-        if let Some(finding) = session.rtcp_channel_finding(carrier) {
-            self.finding(place, &finding)?;
-        }
-        for packet in Compound::new(payload) {
-            match packet {
-                Ok(RtcpPacket::SenderReport(report)) => {
-                    self.sender_report(session, place, carrier, payload, &report)?;
-                    for block in report.report_blocks() {
-                        self.report_block(session, place, carrier, report.ssrc(), &block)?;
-                    }
-                }
-                Ok(RtcpPacket::ReceiverReport(report)) => {
-                    for block in report.report_blocks() {
-                        self.report_block(session, place, carrier, report.ssrc(), &block)?;
-                    }
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    let track = session.setup(carrier).and_then(|setup| setup.track);
-                    self.finding(place, &Finding::new("rtcp-malformed", track, error.to_string()))?;
-                }
-            }
-        }
-        Compound::new(payload).flatten().for_each(|packet| session.names(place.direction, carrier, &packet));
-        Ok(())
-    }
-
-    fn sender_report(
-        &mut self,
-        session: &mut Session,
-        place: Place,
-        carrier: Carrier,
-        compound: &[u8],
-        report: &SenderReport<'_>,
-    ) -> io::Result<()> {
-        session.recent.passed(place.direction, report.ntp().middle(), place.at);
-        let Some((stream, interval_s, offset_ms)) = session.sender_report(place.at, place.direction, carrier, report)
-        else {
-            return Ok(());
-        };
-        let cname = cname_of(compound, report.ssrc()).or_else(|| stream.cname.clone());
-        let row = SenderReportRow {
-            capture: &self.options.capture,
-            frame_number: place.frame_number,
-            time_utc: Utc(place.at),
-            time_s: self.time_s(place.at),
-            session: place.session,
-            track: stream.key.track,
-            channel: carrier.number(),
-            direction: place.direction.as_str(),
-            ssrc: Ssrc(report.ssrc()),
-            ntp_seconds: report.ntp().seconds,
-            ntp_fraction: report.ntp().fraction,
-            ntp_utc: report.ntp().to_timestamp().map(Utc),
-            rtp_timestamp: report.rtp_timestamp(),
-            sender_packets: report.packet_count(),
-            sender_octets: report.octet_count(),
-            interval_s: interval_s.map(Fixed),
-            received_packets: stream.sequence.packets,
-            received_octets: stream.payload_bytes,
-            offset_ms: offset_ms.map(Fixed),
-            cname: cname.as_deref(),
-        };
-        self.sink.row(&Row::SenderReport(row))?;
-        if self.findings {
-            for finding in session.report_findings(place.at, place.direction, carrier, report) {
-                self.finding(place, &finding)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn report_block(
-        &mut self,
-        session: &Session,
-        place: Place,
-        carrier: Carrier,
-        reporter: u32,
-        block: &ReportBlock,
-    ) -> io::Result<()> {
-        // The block speaks of what the other side sends.
-        let rate = session.clock_rate_of(place.direction.reverse(), carrier, block.source_ssrc);
-        self.sink.row(&Row::ReportBlock(ReportBlockRow {
-            capture: &self.options.capture,
-            frame_number: place.frame_number,
-            time_utc: Utc(place.at),
-            time_s: self.time_s(place.at),
-            session: place.session,
-            track: session.setup(carrier).and_then(|setup| setup.track),
-            channel: carrier.number(),
-            direction: place.direction.as_str(),
-            reporter_ssrc: Ssrc(reporter),
-            source_ssrc: Ssrc(block.source_ssrc),
-            fraction_lost: block.fraction_lost,
-            cumulative_lost: block.cumulative_lost,
-            ext_highest_seq: block.ext_highest_seq,
-            jitter_ticks: block.jitter,
-            jitter_ms: rate.map(|rate| Fixed(f64::from(block.jitter) * 1e3 / f64::from(rate))),
-            lsr: block.lsr,
-            dlsr_s: Fixed(delay_s(block)),
-            rtt_ms: session.recent.round_trip_ms(place.direction, block, place.at).map(Fixed),
-        }))
-    }
-}
-
 impl<S: Sink> Tap for Analyzer<S> {
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
         let begin = match event.payload {
@@ -397,14 +117,4 @@ impl<S: Sink> Tap for Analyzer<S> {
         let finding = Finding::new(remark.code, None, remark.detail);
         self.out.found(remark.at, Some(remark.frame_number), None, None, None, &finding)
     }
-}
-
-/// The name that a source has in the same compound packet.
-fn cname_of(compound: &[u8], ssrc: u32) -> Option<String> {
-    Compound::new(compound).flatten().find_map(|packet| match packet {
-        RtcpPacket::SourceDescription(description) => {
-            description.cname_of(ssrc).map(|cname| String::from_utf8_lossy(cname).into_owned())
-        }
-        _ => None,
-    })
 }

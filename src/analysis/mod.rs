@@ -5,6 +5,7 @@ pub mod cell;
 pub mod findings;
 mod jitter;
 mod messages;
+mod out;
 mod quantiles;
 mod report_blocks;
 pub mod rows;

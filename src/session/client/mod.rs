@@ -3,6 +3,8 @@
 
 mod authorization;
 mod config;
+mod connecting;
+mod ending;
 mod media;
 mod request;
 
@@ -10,7 +12,6 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use crate::rtsp::control::join_control;
 use crate::rtsp::demux::PduKind;
 use crate::rtsp::mask::masked_urls;
 use crate::rtsp::message::{Message, MessageBuilder, StartLine};
@@ -18,7 +19,7 @@ use crate::rtsp::url::RtspUrl;
 use crate::session::keep_alive::KeepAlive;
 use crate::session::{Dialog, Input, Machine, Output};
 use crate::time::Timestamp;
-use crate::trace::{Close, Direction};
+use crate::trace::Direction;
 
 pub use config::{ClientConfig, Ending, Limits, SessionError, Timeouts};
 
@@ -26,8 +27,6 @@ use authorization::{Authorization, Verdict};
 use media::{MediaWatch, Verdict as MediaVerdict};
 use request::{Method, Pending};
 
-/// Redirects that are followed.
-const MAX_REDIRECTS: u8 = 5;
 /// Two channels for each of so many tracks.
 const MAX_TRACKS: usize = 128;
 
@@ -117,37 +116,6 @@ impl Client {
     /// Whether media is awaited or comes.
     pub fn is_playing(&self) -> bool {
         self.phase == Phase::Playing
-    }
-
-    fn resolve(&mut self, now: Timestamp) {
-        self.phase = Phase::Resolving;
-        self.connect_deadline = Some(now + self.config.timeouts.connect);
-        self.outputs.push_back(Output::Resolve { host: self.url.host().to_owned(), port: self.url.port() });
-    }
-
-    fn connect_next(&mut self, now: Timestamp, why: &str) {
-        if let Some(address) = self.addresses.pop_front() {
-            return self.connect(now, address);
-        }
-        let address = self.address.map_or_else(|| self.url.host().to_owned(), |address| address.to_string());
-        self.fail(now, SessionError::Connect { address, why: why.to_owned() });
-    }
-
-    fn connect(&mut self, now: Timestamp, address: SocketAddr) {
-        self.phase = Phase::Connecting;
-        self.address = Some(address);
-        self.connect_deadline = Some(now + self.config.timeouts.connect);
-        self.outputs.push_back(Output::Connect(address));
-    }
-
-    /// The dialogue begins, or goes on where a close after a 401 interrupted it.
-    fn connected(&mut self, now: Timestamp) {
-        self.phase = Phase::SettingUp;
-        self.connect_deadline = None;
-        match self.pending.take() {
-            Some(pending) => self.send_again(now, pending),
-            None => self.send(now, Method::Options),
-        }
     }
 
     fn message(&mut self, now: Timestamp, message: &Message<'_>) {
@@ -256,28 +224,6 @@ impl Client {
         }
     }
 
-    /// Goes to another server, or another path. The credentials go along to the same host only.
-    fn redirected(&mut self, now: Timestamp, response: &Message<'_>) {
-        let location = response.header("Location").unwrap_or_default().into_owned();
-        let error = |why: String| SessionError::Redirect { location: masked_urls(&location), why };
-        self.redirects += 1;
-        if self.redirects > MAX_REDIRECTS {
-            return self.fail(now, error("too many redirects".to_owned()));
-        }
-        match RtspUrl::parse(&join_control(self.url.as_str(), Some(&location))) {
-            Ok(url) => {
-                let credentials = (url.host() == self.url.host()).then(|| self.config.credentials.clone()).flatten();
-                self.authorization = Authorization::new(url.credentials().cloned().or(credentials));
-                self.shown = masked_urls(url.as_str());
-                self.url = url;
-                self.dialog = Dialog::new();
-                self.outputs.push_back(Output::Disconnect);
-                self.resolve(now);
-            }
-            Err(why) => self.fail(now, error(why.to_string())),
-        }
-    }
-
     fn keep_alive_answered(&mut self, now: Timestamp, response: &Message<'_>) {
         self.keep_alive.waiting = None;
         match response.status() {
@@ -308,34 +254,6 @@ impl Client {
         }
     }
 
-    fn closed(&mut self, now: Timestamp, close: Close) {
-        let how = if close == Close::Reset { " (reset)" } else { "" };
-        match self.phase {
-            Phase::TearingDown | Phase::Done => return self.done(),
-            // Some servers close after a 401; the answer to it goes out on a new connection.
-            Phase::SettingUp if self.pending.as_ref().is_some_and(|pending| pending.challenged) => {
-                if let (Some(pending), Some(address)) = (&mut self.pending, self.address) {
-                    pending.challenged = false;
-                    return self.connect(now, address);
-                }
-            }
-            Phase::Playing if self.media.is_over(now, &self.dialog) => {
-                self.outcome.get_or_insert(Ok(Ending::EndOfStream));
-            }
-            Phase::Playing => {
-                let seconds = self.media.playing_for(now).as_secs_f64();
-                let during = format!("{seconds:.1} s into the stream, without BYE{how}");
-                self.outcome.get_or_insert(Err(SessionError::Closed { during }));
-            }
-            _ => {
-                let method = self.pending.as_ref().map_or("a request", |pending| pending.method.name());
-                let during = format!("instead of answering {method}{how}");
-                self.outcome.get_or_insert(Err(SessionError::Closed { during }));
-            }
-        }
-        self.done();
-    }
-
     fn wake(&mut self, now: Timestamp) {
         if self.connect_deadline.is_some_and(|deadline| deadline <= now) {
             self.connect_deadline = None;
@@ -350,51 +268,6 @@ impl Client {
         }
         if self.phase == Phase::Playing && self.keep_alive.due().is_some_and(|due| due <= now) {
             self.send_keep_alive(now);
-        }
-    }
-
-    fn unanswered(&mut self, now: Timestamp, pending: &Pending) {
-        if pending.method == Method::Teardown {
-            return self.done();
-        }
-        let after = self.config.timeouts.response;
-        self.fail(now, SessionError::NoAnswer { method: pending.method.name().to_owned(), after });
-    }
-
-    fn stop(&mut self, now: Timestamp) {
-        if self.phase == Phase::TearingDown {
-            return self.done();
-        }
-        self.end(now, Ending::Stopped);
-    }
-
-    fn end(&mut self, now: Timestamp, ending: Ending) {
-        self.outcome.get_or_insert(Ok(ending));
-        self.tear_down(now);
-    }
-
-    fn fail(&mut self, now: Timestamp, error: SessionError) {
-        self.outcome.get_or_insert(Err(error));
-        self.tear_down(now);
-    }
-
-    /// Leaves no session behind on the server, if there is one.
-    fn tear_down(&mut self, now: Timestamp) {
-        let connected = matches!(self.phase, Phase::SettingUp | Phase::Playing);
-        if connected && self.dialog.session_id().is_some() {
-            self.phase = Phase::TearingDown;
-            self.send(now, Method::Teardown);
-        } else if self.phase != Phase::TearingDown {
-            self.done();
-        }
-    }
-
-    fn done(&mut self) {
-        if self.phase != Phase::Done {
-            self.phase = Phase::Done;
-            self.pending = None;
-            self.connect_deadline = None;
-            self.outputs.extend([Output::Disconnect, Output::Done]);
         }
     }
 }
