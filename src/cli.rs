@@ -30,7 +30,7 @@ pub struct Cli {
 pub enum Command {
     /// Perform a session and write every RTSP message and RTP/RTCP frame as pcapng
     Record(RecordArgs),
-    /// RTP timing, jitter, loss and RTCP contents of captures as CSV
+    /// RTP timing, jitter, loss and RTCP contents of captures as CSV, JSON or a table
     Analyze(AnalyzeArgs),
     /// Serve a built-in capture on loopback, record it, analyze it: no camera needed
     Demo(DemoArgs),
@@ -119,8 +119,13 @@ pub struct RecordArgs {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   rtsp-rec analyze out.pcapng
+  rtsp-rec analyze out.pcapng --format table
   rtsp-rec analyze out.pcapng --table sender_reports > reports.csv
-  rtsp-rec analyze *.pcapng -o tables/")]
+  rtsp-rec analyze *.pcapng -o tables/
+  rtsp-rec analyze out.pcapng --fail-if 'lost>0' --fail-if 'jitter_max_ms >= 20'
+
+Several captures are read at once; their rows come in the order given.
+Exit code: 0 done, 1 a capture could not be read, 2 wrong usage, 3 a --fail-if condition holds.")]
 pub struct AnalyzeArgs {
     /// pcap or pcapng of any tool, also compressed with gzip or zstd; - is standard input
     #[arg(required = true, value_name = "CAPTURE")]
@@ -130,9 +135,17 @@ pub struct AnalyzeArgs {
     #[arg(long, value_enum, default_value_t = TableName::Streams)]
     pub table: TableName,
 
-    /// Write every table as DIR/TABLE.csv instead
+    /// Write every table as DIR/TABLE.csv instead (.json or .txt with these formats)
     #[arg(short, long, value_name = "DIR", conflicts_with = "table")]
     pub output: Option<PathBuf>,
+
+    /// How tables are written
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    pub format: Format,
+
+    /// Exit with code 3 if this holds for any row of `streams`: COLUMN OPERATOR NUMBER, e.g. 'lost>0'
+    #[arg(long, value_name = "EXPR")]
+    pub fail_if: Vec<String>,
 }
 
 /// The tables of an analysis.
@@ -145,7 +158,7 @@ pub enum TableName {
     Packets,
     /// A row for each RTCP sender report
     SenderReports,
-    /// A row for each block of an RTCP report
+    /// A row for each block of an RTCP sender or receiver report
     ReportBlocks,
     /// A row for each RTSP request and response
     Messages,
@@ -164,6 +177,17 @@ impl From<TableName> for Table {
             TableName::Findings => Self::Findings,
         }
     }
+}
+
+/// How tables are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Comma-separated values below a header
+    Csv,
+    /// An object a line
+    Json,
+    /// Aligned columns for people
+    Table,
 }
 
 /// Options of `demo`.

@@ -61,6 +61,9 @@ pub enum Error {
         /// URL and reason of the first that failed.
         first: String,
     },
+    /// It worked, but a condition of `--fail-if` holds: which, and for which stream.
+    #[error("{0}")]
+    Condition(String),
     /// The system refused something that the event loop needs.
     #[error("the event loop failed: {0}")]
     EventLoop(#[source] io::Error),
@@ -70,10 +73,11 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code that tells this failure from others: 2 for wrong usage, else 1.
+    /// The exit code that tells this failure from others: 2 for wrong usage, 3 for a condition that holds, else 1.
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
+            Self::Condition(_) => 3,
             _ => 1,
         }
     }

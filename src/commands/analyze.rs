@@ -1,42 +1,155 @@
 //! `rtsp-rec analyze`: captures to tables.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
 
-use crate::analysis::{Analyzer, AnalyzerOptions, Table};
+use crate::analysis::rows::{Row, Sink, Table};
+use crate::analysis::{Analyzer, AnalyzerOptions};
 use crate::capture::Source;
-use crate::capture::reader::CaptureError;
-use crate::cli::AnalyzeArgs;
+use crate::capture::reader::{CaptureError, FileEnd};
+use crate::cli::{self, AnalyzeArgs};
+use crate::commands::lanes::{Lane, Lanes, Output, Part, waiting_room};
 use crate::error::Error;
-use crate::report::csv::CsvTables;
+use crate::report::{Condition, Conditions, Document, Format, Tables};
 
-/// Analyzes the captures one after the other.
+/// Analyzes the captures, several at a time, and puts their rows into the order given.
 pub(super) fn run(args: &AnalyzeArgs) -> Result<(), Error> {
-    let mut tables = match &args.output {
-        Some(folder) => in_folder(folder)?,
-        None => on_stdout(args.table.into()).map_err(Error::Stdout)?,
-    };
-    for capture in &args.captures {
-        tables = analyze(args, capture, tables)?;
-    }
-    tables.flush().map_err(|error| output_error(args, error))
+    let conditions = conditions(&args.fail_if)?;
+    let groups = groups(&args.captures);
+    let lanes = Lanes::new(outputs(args)?);
+    let results = analyze_all(&groups, &lanes, format(args.format), &conditions);
+    let anything = results.iter().any(|result| result.anything);
+    lanes.finish(anything).map_err(|error| output_error(args, error))?;
+    conclude(results, conditions)
 }
 
-/// Adds a capture to the tables.
-fn analyze(args: &AnalyzeArgs, path: &Path, tables: CsvTables) -> Result<CsvTables, Error> {
-    let options = AnalyzerOptions { capture: path.display().to_string(), quantiles: true };
-    let mut analyzer = Analyzer::new(options, tables);
-    let end = Source::read(open(path)?, &mut analyzer).map_err(|source| match source {
-        CaptureError::Tap(error) => output_error(args, error),
-        source => Error::Capture { path: path.to_owned(), source },
-    })?;
-    if end.cut {
-        let note = "the file ends in the middle of a packet; what stands before it is analyzed";
-        // A note that can't be written is no reason to stop.
-        let _ = writeln!(io::stderr(), "rtsp-rec: {}: {note}", path.display());
+/// Captures that belong together. For now each stands alone.
+fn groups(captures: &[PathBuf]) -> Vec<&[PathBuf]> {
+    captures.chunks(1).collect()
+}
+
+/// What became of a group, besides its rows.
+#[derive(Default)]
+struct GroupResult {
+    /// Something could be read.
+    anything: bool,
+    /// What the user should know all the same.
+    notes: Vec<String>,
+    /// Why captures could not be read to their end.
+    errors: Vec<Error>,
+    conditions: Conditions,
+}
+
+/// Analyzes the groups on all cores. The results stand in the order of the groups; if the output failed, some lack.
+fn analyze_all(groups: &[&[PathBuf]], lanes: &Lanes, format: Format, conditions: &Conditions) -> Vec<GroupResult> {
+    let todo = Mutex::new(groups.iter().enumerate());
+    let next = || todo.lock().ok()?.next();
+    let work = || {
+        let mut results = Vec::new();
+        while let Some((number, captures)) = next() {
+            let Some(lane) = lanes.open(number) else { break };
+            results.push((number, in_lane(lane, captures, format, conditions.clone())));
+        }
+        results
+    };
+    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(groups.len());
+    let mut results: Vec<(usize, GroupResult)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    results.sort_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Analyzes a group; its rows go into its lane.
+fn in_lane(lane: Lane<'_>, captures: &[PathBuf], format: Format, conditions: Conditions) -> GroupResult {
+    let mut rows = Rows { tables: Tables::new(format, |table| lane.part(table)), conditions, any: false };
+    let mut result = GroupResult::default();
+    let done = analyze_group(captures, &mut rows, &mut result);
+    lane.finish(done.and_then(|()| rows.tables.finish()));
+    result.anything |= rows.any;
+    result.conditions = rows.conditions;
+    result
+}
+
+/// Analyzes the captures of a group as one. What can't be read stops nothing: the rows of what stands before a damage
+/// come all the same.
+fn analyze_group(captures: &[PathBuf], rows: &mut impl Sink, result: &mut GroupResult) -> io::Result<()> {
+    let options = AnalyzerOptions { quantiles: rows.wants(Table::Streams), ..AnalyzerOptions::default() };
+    let (mut source, mut analyzer) = (Source::new(), Analyzer::new(options, rows));
+    for path in captures {
+        analyzer.next_capture(path.display().to_string());
+        match read(path, &mut source, &mut analyzer) {
+            Ok(end) => result.read(path, end),
+            Err(Error::Capture { source: CaptureError::Tap(failure), .. }) => return Err(failure),
+            Err(error) => result.errors.push(error),
+        }
     }
-    analyzer.finish().map_err(|error| output_error(args, error))
+    source.finish(&mut analyzer)?;
+    analyzer.finish().map(|_| ())
+}
+
+fn read<S: Sink>(path: &Path, source: &mut Source, analyzer: &mut Analyzer<S>) -> Result<FileEnd, Error> {
+    let failed = |source| Error::Capture { path: path.to_owned(), source };
+    source.read_part(open(path)?, analyzer).map_err(failed)
+}
+
+impl GroupResult {
+    fn read(&mut self, path: &Path, end: FileEnd) {
+        self.anything = true;
+        if end.cut {
+            let note = "the file ends in the middle of a packet; what stands before it is analyzed";
+            self.notes.push(format!("{}: {note}", path.display()));
+        }
+    }
+}
+
+/// Where the rows of a group go.
+struct Rows<'l> {
+    tables: Tables<Part<'l>>,
+    conditions: Conditions,
+    any: bool,
+}
+
+impl Sink for Rows<'_> {
+    fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        self.any = true;
+        self.conditions.row(row)?;
+        self.tables.row(row)
+    }
+
+    fn wants(&self, table: Table) -> bool {
+        self.conditions.wants(table) || self.tables.wants(table)
+    }
+}
+
+/// Says which conditions hold and what went wrong; the last of that decides on the exit code.
+fn conclude(results: Vec<GroupResult>, mut conditions: Conditions) -> Result<(), Error> {
+    let mut failures = Vec::new();
+    for result in results {
+        for note in result.notes {
+            say(&note);
+        }
+        conditions.append(result.conditions);
+        failures.extend(result.errors);
+    }
+    let mut errors: Vec<Error> = conditions.held().map(Error::Condition).chain(failures).collect();
+    let last = errors.pop();
+    for error in errors {
+        say(&error.to_string());
+    }
+    last.map_or(Ok(()), Err)
+}
+
+/// A line on standard error. One that can't be written is no reason to stop.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "rtsp-rec: {line}");
 }
 
 fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
@@ -49,27 +162,44 @@ fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
     }
 }
 
-fn on_stdout(table: Table) -> io::Result<CsvTables> {
-    let mut tables = CsvTables::default();
-    tables.add(table, Box::new(io::stdout()))?;
-    Ok(tables)
+fn conditions(expressions: &[String]) -> Result<Conditions, Error> {
+    let parse =
+        |text: &String| text.parse::<Condition>().map_err(|error| Error::Usage(format!("--fail-if '{text}': {error}")));
+    expressions.iter().map(parse).collect::<Result<Vec<_>, _>>().map(Conditions::new)
 }
 
-/// Every table as a file of its own.
-fn in_folder(folder: &Path) -> Result<CsvTables, Error> {
-    let failed = |action| move |source| Error::File { action, path: folder.to_owned(), source };
+/// The tables that are asked for, each with the place where it goes.
+fn outputs(args: &AnalyzeArgs) -> Result<BTreeMap<Table, Output>, Error> {
+    let format = format(args.format);
+    let Some(folder) = &args.output else {
+        let table = args.table.into();
+        let output = output(table, format, Box::new(io::stdout())).map_err(Error::Stdout)?;
+        return Ok(BTreeMap::from([(table, output)]));
+    };
+    let failed = |action| move |source| Error::File { action, path: folder.clone(), source };
     std::fs::create_dir_all(folder).map_err(failed("create"))?;
-    let mut tables = CsvTables::default();
-    for table in Table::ALL {
-        let file = File::create(folder.join(table.name()).with_extension("csv")).map_err(failed("write to"))?;
-        tables.add(table, Box::new(file)).map_err(failed("write to"))?;
-    }
-    Ok(tables)
+    let file = |table: Table| -> io::Result<(Table, Output)> {
+        let file = File::create(folder.join(table.name()).with_extension(format.extension()))?;
+        Ok((table, output(table, format, Box::new(file))?))
+    };
+    Table::ALL.into_iter().map(file).collect::<io::Result<_>>().map_err(failed("write to"))
+}
+
+fn output(table: Table, format: Format, out: Box<dyn Write + Send>) -> io::Result<Output> {
+    Document::new(table, format, out, waiting_room())
 }
 
 fn output_error(args: &AnalyzeArgs, source: io::Error) -> Error {
     match &args.output {
         Some(folder) => Error::Write { path: folder.clone(), source },
         None => Error::Stdout(source),
+    }
+}
+
+const fn format(format: cli::Format) -> Format {
+    match format {
+        cli::Format::Csv => Format::Csv,
+        cli::Format::Json => Format::Json,
+        cli::Format::Table => Format::Table,
     }
 }

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Sender, channel};
 use clap::Parser;
 
 use crate::capture::Source;
-use crate::cli::{AnalyzeArgs, Cli, Command, DemoArgs, RecordArgs, TableName};
+use crate::cli::{AnalyzeArgs, Cli, Command, DemoArgs, Format, RecordArgs, TableName};
 use crate::commands::{analyze, record};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
@@ -43,6 +43,8 @@ pub(super) fn run(args: &DemoArgs) -> Result<(), Error> {
         captures: vec![capture.clone()],
         table: TableName::Streams,
         output: Some(folder.clone()),
+        format: Format::Csv,
+        fail_if: Vec::new(),
     })?;
     for (name, what) in [
         ("demo.pcapng", "every RTSP message and RTP/RTCP packet; open it in Wireshark"),

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod demo;
+mod lanes;
 mod monitor;
 mod output;
 mod record;

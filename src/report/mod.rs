@@ -1,4 +1,16 @@
-//! Rows to the formats that people and programs read.
+//! Rows to the formats that people and programs read: one file a format.
 
+mod cells;
+pub mod condition;
 pub mod csv;
+mod digits;
+pub mod document;
+pub mod json;
+pub mod packets;
 pub mod summary;
+pub mod table;
+mod tables;
+
+pub use condition::{Condition, Conditions};
+pub use document::{Document, Format};
+pub use tables::Tables;

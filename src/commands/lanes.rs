@@ -1,0 +1,295 @@
+//! Many at work, one voice: what several workers write comes out in the order of the captures.
+//!
+//! Each capture has a lane. Rows of the lane whose turn it is go straight out; those of lanes behind it wait in memory,
+//! and beyond a limit in temporary files.
+
+use std::collections::BTreeMap;
+use std::io::{self, Seek, Write};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use tempfile::SpooledTempFile;
+
+use crate::analysis::rows::Table;
+use crate::report::Document;
+
+/// Bytes that wait in memory, for each table of a lane; more go to a temporary file.
+const MAX_IN_MEMORY: usize = 256 << 10;
+/// So many lanes may be open or wait for their turn.
+const MAX_AHEAD: usize = 16;
+
+/// Where a table goes in the end.
+pub(super) type Output = Document<Box<dyn Write + Send>, SpooledTempFile>;
+
+/// A place where rows may wait.
+pub(super) fn waiting_room() -> SpooledTempFile {
+    SpooledTempFile::new(MAX_IN_MEMORY)
+}
+
+/// All lanes and what they lead to.
+pub(super) struct Lanes {
+    turn: Mutex<Turn>,
+    moved: Condvar,
+    /// The tables that somebody wants.
+    wanted: Vec<Table>,
+    outputs: Mutex<BTreeMap<Table, Output>>,
+}
+
+#[derive(Default)]
+struct Turn {
+    /// The lane that may write.
+    current: usize,
+    /// Lanes that were finished before their turn came.
+    waiting: BTreeMap<usize, Vec<(Table, SpooledTempFile)>>,
+    /// The run is over before its end; and why, if somebody knows.
+    stopped: bool,
+    failure: Option<io::Error>,
+}
+
+impl Lanes {
+    pub(super) fn new(outputs: BTreeMap<Table, Output>) -> Self {
+        let wanted = outputs.keys().copied().collect();
+        Self { turn: Mutex::default(), moved: Condvar::new(), wanted, outputs: Mutex::new(outputs) }
+    }
+
+    /// Opens a lane; each number is opened once. Waits while too many are ahead. `None` if the run has to stop.
+    pub(super) fn open(&self, number: usize) -> Option<Lane<'_>> {
+        let far = |turn: &mut Turn| !turn.stopped && number >= turn.current.saturating_add(MAX_AHEAD);
+        let turn = self.moved.wait_while(lock(&self.turn), far).unwrap_or_else(PoisonError::into_inner);
+        if turn.stopped { None } else { Some(Lane { lanes: self, number, finished: false }) }
+    }
+
+    /// Writes the ends of the tables, if there is anything that has an end.
+    pub(super) fn finish(self, anything: bool) -> io::Result<()> {
+        if let Some(failure) = lock(&self.turn).failure.take() {
+            return Err(failure);
+        }
+        let mut outputs = lock(&self.outputs);
+        if anything { outputs.values_mut().try_for_each(Output::finish) } else { Ok(()) }
+    }
+
+    fn is_turn_of(&self, number: usize) -> io::Result<bool> {
+        let turn = lock(&self.turn);
+        if turn.stopped { Err(io::Error::other("stopped")) } else { Ok(turn.current == number) }
+    }
+
+    fn with_output(&self, table: Table, write: impl FnOnce(&mut Output) -> io::Result<()>) -> io::Result<()> {
+        lock(&self.outputs).get_mut(&table).map_or(Ok(()), write)
+    }
+
+    /// A lane is finished: writes what waits in it if its turn has come, and then the lanes that waited for it.
+    fn advance(&self, number: usize, parts: Vec<(Table, SpooledTempFile)>) -> io::Result<()> {
+        let mut turn = lock(&self.turn);
+        turn.waiting.insert(number, parts);
+        if turn.current != number {
+            return Ok(());
+        }
+        loop {
+            let current = turn.current;
+            let Some(parts) = turn.waiting.remove(&current) else { return Ok(()) };
+            // Writing may take its time, and others only have to look whose turn it is.
+            drop(turn);
+            for (table, mut rows) in parts {
+                self.with_output(table, |output| drain(&mut rows, output))?;
+            }
+            turn = lock(&self.turn);
+            turn.current += 1;
+            self.moved.notify_all();
+        }
+    }
+
+    fn stop(&self, failure: Option<io::Error>) {
+        let mut turn = lock(&self.turn);
+        turn.stopped = true;
+        turn.failure = turn.failure.take().or(failure);
+        self.moved.notify_all();
+    }
+}
+
+/// The lane of one capture. One that is dropped unfinished stops the run.
+pub(super) struct Lane<'l> {
+    lanes: &'l Lanes,
+    number: usize,
+    finished: bool,
+}
+
+impl<'l> Lane<'l> {
+    /// Where the rows of a table go, if anybody wants them.
+    pub(super) fn part(&self, table: Table) -> Option<Part<'l>> {
+        let (lanes, number) = (self.lanes, self.number);
+        let part = || Part { lanes, number, table, rows: waiting_room(), waits: false };
+        lanes.wanted.contains(&table).then(part)
+    }
+
+    /// Its work is done: these are its rows, or why they could not be written, which stops the run.
+    pub(super) fn finish(mut self, parts: io::Result<Vec<Part<'_>>>) {
+        let waiting = |part: Part<'_>| part.waits.then_some((part.table, part.rows));
+        let parts = parts.map(|parts| parts.into_iter().filter_map(waiting).collect());
+        if let Err(failure) = parts.and_then(|parts| self.lanes.advance(self.number, parts)) {
+            self.lanes.stop(Some(failure));
+        }
+        self.finished = true;
+    }
+}
+
+impl Drop for Lane<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.lanes.stop(None);
+        }
+    }
+}
+
+/// The rows of one table in one lane.
+pub(super) struct Part<'l> {
+    lanes: &'l Lanes,
+    number: usize,
+    table: Table,
+    /// Rows that wait.
+    rows: SpooledTempFile,
+    waits: bool,
+}
+
+impl Write for Part<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.lanes.is_turn_of(self.number)? {
+            self.waits = true;
+            return self.rows.write(bytes).map_err(temporary);
+        }
+        if std::mem::take(&mut self.waits) {
+            let mut rows = std::mem::replace(&mut self.rows, waiting_room());
+            self.lanes.with_output(self.table, |output| drain(&mut rows, output))?;
+        }
+        self.lanes.with_output(self.table, |output| output.write_all(bytes))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn drain(rows: &mut SpooledTempFile, output: &mut Output) -> io::Result<()> {
+    rows.rewind().map_err(temporary)?;
+    io::copy(rows, output).map(|_| ())
+}
+
+/// The output is not to blame.
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err wants")]
+fn temporary(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("its temporary file: {error}"))
+}
+
+/// A thread that panicked left the data as they were.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+    use crate::report::Format;
+
+    /// What was written, for all to see.
+    #[derive(Clone, Default)]
+    struct Seen(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Seen {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            lock(&self.0).write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// An output that is gone.
+    struct Gone;
+
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn lanes(out: impl Write + Send + 'static) -> Lanes {
+        let output = Document::new(Table::Packets, Format::Json, Box::new(out) as Box<_>, waiting_room()).unwrap();
+        Lanes::new(BTreeMap::from([(Table::Packets, output)]))
+    }
+
+    fn part<'l>(lane: &Lane<'l>) -> Part<'l> {
+        lane.part(Table::Packets).unwrap()
+    }
+
+    #[test]
+    fn rows_wait_for_their_turn() {
+        let seen = Seen::default();
+        let lanes = lanes(seen.clone());
+        let [first, second, third] = [0, 1, 2].map(|number| lanes.open(number).unwrap());
+        let [mut a, mut b, mut c] = [part(&first), part(&second), part(&third)];
+        let long = vec![b'c'; 2 * MAX_IN_MEMORY];
+        c.write_all(&long).unwrap();
+        third.finish(Ok(vec![c]));
+        b.write_all(b"b1 ").unwrap();
+        a.write_all(b"a1 ").unwrap();
+        assert_eq!(*lock(&seen.0), b"a1 ");
+        a.write_all(b"a2 ").unwrap();
+        first.finish(Ok(vec![a]));
+        b.write_all(b"b2 ").unwrap();
+        assert_eq!(*lock(&seen.0), b"a1 a2 b1 b2 ");
+        second.finish(Ok(vec![b]));
+        lanes.finish(true).unwrap();
+        assert_eq!(*lock(&seen.0), [b"a1 a2 b1 b2 ".as_slice(), &long].concat());
+    }
+
+    #[test]
+    fn only_wanted_tables_have_a_place() {
+        let lanes = lanes(io::sink());
+        assert!(lanes.open(0).unwrap().part(Table::Streams).is_none());
+    }
+
+    #[test]
+    fn nobody_runs_too_far_ahead() {
+        let lanes = lanes(io::sink());
+        let open: Vec<_> = (0..MAX_AHEAD).map(|number| lanes.open(number).unwrap()).collect();
+        thread::scope(|scope| {
+            let late = scope.spawn(|| lanes.open(MAX_AHEAD).unwrap().finish(Ok(Vec::new())));
+            for lane in open {
+                assert!(!late.is_finished());
+                lane.finish(Ok(Vec::new()));
+            }
+        });
+    }
+
+    #[test]
+    fn an_output_that_fails_stops_all() {
+        let lanes = lanes(Gone);
+        let [first, second] = [0, 1].map(|number| lanes.open(number).unwrap());
+        let (mut a, mut b) = (part(&first), part(&second));
+        b.write_all(b"b").unwrap();
+        let failure = a.write_all(b"a").unwrap_err();
+        first.finish(Err(failure));
+        assert!(b.write_all(b"b").is_err());
+        second.finish(Ok(vec![b]));
+        assert!(lanes.open(2).is_none());
+        assert_eq!(lanes.finish(true).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn a_worker_that_gives_up_wakes_those_that_wait() {
+        let lanes = lanes(io::sink());
+        let first = lanes.open(0).unwrap();
+        thread::scope(|scope| {
+            let late = scope.spawn(|| lanes.open(MAX_AHEAD).is_none());
+            drop(first);
+            assert!(late.join().unwrap());
+        });
+    }
+}

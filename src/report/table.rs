@@ -1,0 +1,168 @@
+//! Tables for people: aligned columns.
+//!
+//! The width of a column is known once the last row is, so rows are read twice.
+
+use std::borrow::Cow;
+use std::io::{self, Read, Seek, Write};
+
+use csv::{Reader, StringRecord};
+use unicode_width::UnicodeWidthStr;
+
+use crate::analysis::rows::Table;
+use crate::report::cells::is_number;
+use crate::report::csv::into_io;
+
+/// A table with more columns is turned over: a line for each column.
+const MAX_COLUMNS: usize = 24;
+/// As many rows stand side by side in a table that is turned over.
+const SIDE_BY_SIDE: usize = 4;
+/// What stands where a value is not known.
+const UNKNOWN: &str = "-";
+/// What stands between columns.
+const SPACE: &str = "  ";
+
+/// Writes the aligned form of a table that comes as CSV, header and rows.
+///
+/// # Errors
+/// If it is no CSV; and those of the output.
+pub fn render(table: Table, mut csv: impl Read + Seek, out: &mut impl Write) -> io::Result<()> {
+    let header = rows(&mut csv)?.headers().map_err(into_io)?.clone();
+    if rows(&mut csv)?.records().next().is_none() {
+        return writeln!(out, "no {}", table.name().replace('_', " "));
+    }
+    if header.len() > MAX_COLUMNS { turned(&header, csv, out) } else { upright(&header, csv, out) }
+}
+
+fn rows<R: Read + Seek>(mut csv: R) -> io::Result<Reader<R>> {
+    csv.rewind()?;
+    Ok(Reader::from_reader(csv))
+}
+
+/// A line for each row.
+fn upright(header: &StringRecord, mut csv: impl Read + Seek, out: &mut impl Write) -> io::Result<()> {
+    let mut columns: Vec<Column> = header.iter().map(Column::named).collect();
+    for row in rows(&mut csv)?.records() {
+        columns.iter_mut().zip(&row.map_err(into_io)?).for_each(|(column, value)| column.fit(value));
+    }
+    line(&columns, header, out)?;
+    rows(csv)?.records().try_for_each(|row| line(&columns, &row.map_err(into_io)?, out))
+}
+
+/// A line for each column, with a few rows side by side; an empty line, then the next few.
+fn turned(header: &StringRecord, csv: impl Read + Seek, out: &mut impl Write) -> io::Result<()> {
+    let mut reader = rows(csv)?;
+    let mut records = reader.records();
+    for block in 0.. {
+        let rows: Vec<_> = records.by_ref().take(SIDE_BY_SIDE).collect::<Result<_, _>>().map_err(into_io)?;
+        if rows.is_empty() {
+            break;
+        }
+        if block > 0 {
+            writeln!(out)?;
+        }
+        side_by_side(header, &rows, out)?;
+    }
+    Ok(())
+}
+
+fn side_by_side(header: &StringRecord, rows: &[StringRecord], out: &mut impl Write) -> io::Result<()> {
+    let columns: Vec<Column> = std::iter::once(header).chain(rows).map(Column::of_texts).collect();
+    (0..header.len()).try_for_each(|index| {
+        let cells = std::iter::once(header).chain(rows).map(|row| row.get(index).unwrap_or_default());
+        line(&columns, cells, out)
+    })
+}
+
+/// How the cells below each other stand.
+struct Column {
+    width: usize,
+    /// `None` until a value is known.
+    numbers: Option<bool>,
+}
+
+impl Column {
+    fn named(name: &str) -> Self {
+        Self { width: name.width(), numbers: None }
+    }
+
+    fn of_texts(texts: &StringRecord) -> Self {
+        let width = texts.iter().map(|text| shown(text).width()).max().unwrap_or(0);
+        Self { width, numbers: None }
+    }
+
+    fn fit(&mut self, value: &str) {
+        self.width = self.width.max(shown(value).width());
+        if !value.is_empty() {
+            self.numbers = Some(self.numbers != Some(false) && is_number(value));
+        }
+    }
+
+    /// Spaces before and after a text.
+    fn padding(&self, text: &str) -> (usize, usize) {
+        let space = self.width.saturating_sub(text.width());
+        if self.numbers == Some(true) { (space, 0) } else { (0, space) }
+    }
+}
+
+fn line<'a>(columns: &[Column], cells: impl IntoIterator<Item = &'a str>, out: &mut impl Write) -> io::Result<()> {
+    let mut line = String::new();
+    for (column, cell) in columns.iter().zip(cells) {
+        let text = shown(cell);
+        let (before, after) = column.padding(&text);
+        line.extend(std::iter::repeat_n(' ', before));
+        line += &text;
+        line.extend(std::iter::repeat_n(' ', after));
+        line += SPACE;
+    }
+    writeln!(out, "{}", line.trim_end())
+}
+
+/// A value as a terminal may see it: a camera's name for itself must not move the cursor.
+fn shown(value: &str) -> Cow<'_, str> {
+    match value {
+        "" => Cow::Borrowed(UNKNOWN),
+        _ if value.contains(char::is_control) => {
+            let safe =
+                |char: char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() };
+            Cow::Owned(value.chars().map(safe).collect())
+        }
+        _ => Cow::Borrowed(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn rendered(table: Table, csv: &str) -> String {
+        let mut out = Vec::new();
+        render(table, Cursor::new(csv), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn numbers_stand_to_the_right() {
+        let csv = "name,count,mixed,empty\nvideo,5,1,\n\"a\x1b[2J\nb\",1000,x,\n音声,,2,\n";
+        insta::assert_snapshot!(rendered(Table::Messages, csv));
+    }
+
+    #[test]
+    fn wide_tables_are_turned_over() {
+        let line = |cell: &dyn Fn(usize) -> String| (0..25).map(cell).collect::<Vec<_>>().join(",") + "\n";
+        let header = line(&|column| format!("column_{column}"));
+        let rows: String = (0..5).map(|row| line(&|column| format!("{}", row * column))).collect();
+        let text = rendered(Table::Streams, &(header + &rows));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 25 + 1 + 25);
+        assert_eq!(lines[24], "column_24  0  24  48  72");
+        assert_eq!(lines[25], "");
+        assert_eq!(lines[50], "column_24  96");
+    }
+
+    #[test]
+    fn no_rows() {
+        assert_eq!(rendered(Table::SenderReports, "capture,cname\n"), "no sender reports\n");
+    }
+}
