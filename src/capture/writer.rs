@@ -228,7 +228,7 @@ impl<W: Write> Writer<W> {
         if self.blocks.get_ref().len() >= FLUSH_SIZE {
             self.flush()?;
         }
-        let masked = (!self.options.keep_credentials).then(|| masked(pdu)).flatten();
+        let masked = (!self.options.keep_credentials).then(|| masked(pdu, event.direction)).flatten();
         let raw = masked.as_deref().unwrap_or(pdu.raw);
         let out = self.blocks.get_mut();
         if let Some(connection) = self.connections.get_mut(event.flow.id).and_then(Option::as_mut) {
@@ -334,10 +334,15 @@ impl Connection {
 }
 
 /// The bytes of a message without its credentials, at the same length; `None` where there is nothing to mask.
-fn masked(pdu: &Pdu<'_>) -> Option<Vec<u8>> {
-    let PduKind::Message { head, .. } = pdu.kind else { return None };
+fn masked(pdu: &Pdu<'_>, direction: Direction) -> Option<Vec<u8>> {
+    let head = match pdu.kind {
+        PduKind::Message { head, .. } => head.len(),
+        // A request that was sent in part only.
+        PduKind::Junk if direction == Direction::ClientToServer => pdu.raw.len(),
+        _ => return None,
+    };
     let mut bytes = pdu.raw.to_vec();
-    mask_authorization(bytes.get_mut(..head.len())?);
+    mask_authorization(bytes.get_mut(..head)?);
     mask_urls(&mut bytes);
     Some(bytes)
 }

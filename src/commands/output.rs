@@ -4,7 +4,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::capture::reader::{FileEnd, read_packets};
 use crate::error::Error;
 
 /// The output of a recording.
@@ -27,15 +26,10 @@ impl Output {
         } else {
             options.create_new(true)
         };
-        match options.open(path) {
-            Ok(file) => Ok(Self::File(file)),
-            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
-                Err(Error::File { action: "create", path: path.to_owned(), source })
-            }
-            // What a failed attempt left is in nobody's way.
-            Err(_) if holds_no_packet(path) => Self::create(path, true),
-            Err(_) => Err(Error::Exists(path.to_owned())),
-        }
+        options.open(path).map(Self::File).map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => Error::Exists(path.to_owned()),
+            _ => Error::File { action: "create", path: path.to_owned(), source },
+        })
     }
 
     /// Cuts a file off behind its last whole block, so that no tool stumbles over the rest.
@@ -64,15 +58,6 @@ impl Write for Output {
     }
 }
 
-/// Whether a file is a capture without a packet.
-fn holds_no_packet(path: &Path) -> bool {
-    /// Longer files are not looked into.
-    const MAX_LEN: u64 = 64 << 10;
-    let Ok(file) = File::open(path) else { return false };
-    let short = file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_LEN);
-    short && read_packets(file, |_| Ok(())).is_ok_and(|end| end == FileEnd::default())
-}
-
 /// Whether the name stands for standard output.
 pub(super) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
@@ -87,7 +72,6 @@ pub(super) fn default_name(host: &str, start: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::{Writer, WriterOptions};
 
     #[test]
     fn names_that_every_file_system_takes() {
@@ -104,17 +88,5 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"precious");
         Output::create(&path, true).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"");
-    }
-
-    #[test]
-    fn a_capture_without_a_packet_is_no_loss() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.pcapng");
-        let empty = Writer::new(Vec::new(), WriterOptions::default()).unwrap().into_inner().unwrap();
-        std::fs::write(&path, &empty).unwrap();
-        Output::create(&path, false).unwrap();
-        std::fs::write(&path, include_bytes!("../../samples/gstreamer_h264_aac.pcapng").get(..60_000).unwrap())
-            .unwrap();
-        assert!(matches!(Output::create(&path, false), Err(Error::Exists(_))));
     }
 }

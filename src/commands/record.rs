@@ -41,11 +41,11 @@ pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     let (writer, monitor) = tap;
     monitor.clear();
     let size = finish(writer, recorded).map_err(write_error)?;
-    if !args.quiet {
-        let text = report(&path, size, &monitor, event_loop.machines());
-        print(&path, &text).map_err(Error::Stdout)?;
-    }
-    outcome(event_loop.machines())
+    let text = report(&path, size, &monitor, event_loop.machines());
+    let printed = if args.quiet { Ok(()) } else { print(&path, &text).map_err(Error::Stdout) };
+    // A reader that is gone does not make a failed recording a good one.
+    outcome(event_loop.machines())?;
+    printed
 }
 
 /// Completes the file, also where recording failed. Its size.
@@ -160,8 +160,9 @@ fn ending(client: &Client, several: bool) -> String {
     format!("{}{}: {why}\n", refusals.concat(), client.url())
 }
 
-/// To standard output, unless that is where the capture went.
+/// To standard output, unless that is where the capture went. What a server says must not steer the terminal.
 fn print(path: &Path, text: &str) -> io::Result<()> {
+    let text: String = text.chars().filter(|char| !char.is_control() || *char == '\n').collect();
     if is_stdout(path) { io::stderr().write_all(text.as_bytes()) } else { io::stdout().write_all(text.as_bytes()) }
 }
 

@@ -118,12 +118,17 @@ impl Connection {
     pub(super) fn close(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) {
         if !self.is_connecting() {
             pass_on(now, self.inbound.close(), &self.flow, self.own.reverse(), tap, |_| ());
+            pass_on(now, self.outbound.close(), &self.flow, self.own, tap, |_| ());
             tell(tap, now, &self.flow, self.own, Payload::Closed(Close::Fin));
         }
     }
 
     /// Puts bytes in line to be sent.
     pub(super) fn queue(&mut self, bytes: &[u8]) {
+        if self.sent > OUTBOX_LIMIT {
+            self.outbox.drain(..self.sent);
+            self.sent = 0;
+        }
         self.outbox.extend_from_slice(bytes);
     }
 

@@ -150,7 +150,7 @@ impl<M: Machine> Peer<M> {
     /// Does what the machine wants until it wants nothing more, or too much waits to be sent: then `false`.
     fn obey(&mut self, turn: &mut Turn<'_, '_>) -> bool {
         let now = turn.clock.now();
-        while self.connection.as_ref().is_none_or(Connection::has_room) {
+        while self.machine.is_over() || self.connection.as_ref().is_none_or(Connection::has_room) {
             match self.machine.poll_output(now) {
                 None => return true,
                 Some(Output::Send(bytes)) => {

@@ -340,6 +340,9 @@ mod tests {
     fn heads_and_bodies_have_limits() {
         let endless = [b"OPTIONS * RTSP/1.0\r\n".as_slice(), &b"X: y\r\n".repeat(MAX_HEAD)].concat();
         assert!(demux(&[&endless]).iter().all(|pdu| pdu.2 == "junk"));
+        let start_lines = b"OPTIONS * RTSP/1.0\r\n".repeat(100_000);
+        let pdus = demux(&[&start_lines]);
+        assert!(pdus.len() < 100 && pdus.iter().all(|pdu| pdu.2 == "junk"), "no line is looked at twice");
 
         let mut demuxer = Demuxer::new();
         let mut pdus = Vec::new();

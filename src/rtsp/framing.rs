@@ -134,12 +134,15 @@ impl Framer {
             Recognition::No => return Verdict::No,
             Recognition::NeedLine => return Verdict::Undecided(Need::Line),
         }
-        let Some(head) = head_end(bytes, &mut self.scanned) else {
-            return if bytes.len() >= MAX_HEAD { Verdict::No } else { Verdict::Undecided(Need::Line) };
+        let head = match head_end(bytes, &mut self.scanned) {
+            Some(head) if head <= MAX_HEAD => head,
+            None if bytes.len() < MAX_HEAD => return Verdict::Undecided(Need::Line),
+            // Junk as a whole: looking for a message in it, line by line, would cost the square of its length.
+            _ => {
+                self.state = State::Lost;
+                return Verdict::Yes((MAX_HEAD, Kind::Junk));
+            }
         };
-        if head > MAX_HEAD {
-            return Verdict::No;
-        }
         let length = Message::new(bytes.get(..head).unwrap_or_default(), &[]).content_length();
         Verdict::Yes(match usize::try_from(length) {
             Ok(body) if body <= MAX_BODY => (head + body, Kind::Message { head, oversize: 0 }),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// A session without a timeout parameter lives for 60 s without a sign of its client (RFC 2326, section 12.37).
-pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(60);
+pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// One transport specification of a Transport header (RFC 2326, section 12.39).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -20,6 +20,9 @@ const MAX_OUTSTANDING: usize = 64;
 /// Transports that are remembered: more than there are channel pairs.
 const MAX_SETUPS: usize = 128;
 
+/// Longer URLs are not asked for.
+const MAX_URL: usize = 4096;
+
 /// What has been learned of a session by listening to it.
 #[derive(Debug)]
 pub struct Dialog {
@@ -249,15 +252,15 @@ impl Dialog {
             .flat_map(|(side, requests)| requests.iter().map(move |request| (side, request)))
     }
 
-    /// The URL that a SETUP of this `m=` line names; `None` before a description came.
+    /// The URL that a SETUP of this `m=` line names; `None` before a description came, and where it can't be sent.
     pub fn control_url(&self, media: &Media) -> Option<String> {
-        Some(join_control(self.base.as_deref()?, media.control.as_deref()))
+        usable(join_control(self.base.as_deref()?, media.control.as_deref()))
     }
 
     /// The URL that controls all tracks at once; `None` before a description came.
     pub fn aggregate_url(&self) -> Option<String> {
         let control = self.description.as_ref().and_then(|description| description.control.as_deref());
-        Some(join_control(self.base.as_deref()?, control))
+        usable(join_control(self.base.as_deref()?, control))
     }
 
     /// The URL that the client asked for, without user part, other credentials in it masked.
@@ -321,4 +324,9 @@ impl Dialog {
         let described = self.description.as_ref().and_then(|description| description.range.as_deref());
         self.play_range.as_deref().and_then(npt_end).or_else(|| described.and_then(npt_end))
     }
+}
+
+/// A URL that fits into a request line: a description may hold anything.
+fn usable(url: String) -> Option<String> {
+    (url.len() <= MAX_URL && !url.chars().any(char::is_control)).then_some(url)
 }

@@ -73,6 +73,9 @@ pub trait Machine {
     /// When [`Input::Wake`] is due at the latest.
     fn next_deadline(&self) -> Option<Timestamp>;
 
+    /// Whether it has nothing more to send: what waits to be sent need not be waited for.
+    fn is_over(&self) -> bool;
+
     /// The URL of the session as far as it is known, without credentials.
     fn url(&self) -> &str;
 }

@@ -159,6 +159,7 @@ impl Machine for Server {
             }
             Input::Closed(_) | Input::Stop if !self.done => {
                 self.done = true;
+                self.outputs.clear();
                 self.playing_since = None;
                 self.outputs.extend([Output::Disconnect, Output::Done]);
             }
@@ -175,6 +176,10 @@ impl Machine for Server {
 
     fn next_deadline(&self) -> Option<Timestamp> {
         Some(self.playing_since? + self.script.frame(self.next_frame)?.after)
+    }
+
+    fn is_over(&self) -> bool {
+        self.done
     }
 
     fn url(&self) -> &str {

@@ -9,7 +9,7 @@ use crate::process::run;
 use crate::recorder::{Place, number, rtsp_rec, table};
 
 const SESSIONS: usize = 200;
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 #[test]
 #[ignore = "needs real peers: tests/run turns it on"]

@@ -12,7 +12,7 @@ use crate::process::{Outcome, Running, await_that, run};
 /// Longer than any recording here should take to start, run its seconds and end.
 pub(crate) const RECORD_LIMIT: Duration = Duration::from_secs(30);
 /// For what takes a moment.
-pub(crate) const TOOL_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const TOOL_LIMIT: Duration = Duration::from_mins(1);
 
 /// A place for a capture, gone with the test.
 pub(crate) struct Place {

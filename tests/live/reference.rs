@@ -18,7 +18,7 @@ use crate::wire::{Wire, packets};
 /// Of media in each capture.
 const SECONDS: &str = "4";
 /// Python takes its time.
-const JUDGE_LIMIT: Duration = Duration::from_secs(600);
+const JUDGE_LIMIT: Duration = Duration::from_mins(10);
 /// Perturbations of each kind for a capture.
 const SEEDS: &str = "3";
 /// Where tshark goes other ways than RFC 3550: it has no restarts, and takes late packets at a wrap and jumps for loss.

@@ -346,6 +346,10 @@ impl rtsp_rec::session::Machine for Mute {
         self.inner.next_deadline()
     }
 
+    fn is_over(&self) -> bool {
+        self.inner.is_over()
+    }
+
     fn url(&self) -> &str {
         self.inner.url()
     }

@@ -56,8 +56,11 @@ impl Client {
             return self.fail(now, error("too many redirects".to_owned()));
         }
         match RtspUrl::parse(&join_control(self.url.as_str(), Some(&location))) {
+            Ok(url) if url.scheme() != "rtsp" => self.fail(now, error(format!("{}:// is not supported", url.scheme()))),
             Ok(url) => {
-                let credentials = (url.host() == self.url.host()).then(|| self.config.credentials.clone()).flatten();
+                // Those of the original server, however many hops led here.
+                let credentials =
+                    (url.host() == self.config.url.host()).then(|| self.config.credentials.clone()).flatten();
                 self.authorization = Authorization::new(url.credentials().cloned().or(credentials));
                 self.shown = masked_urls(url.as_str());
                 self.url = url;

@@ -76,6 +76,7 @@ impl Client {
             self.phase = Phase::Done;
             self.pending = None;
             self.connect_deadline = None;
+            self.outputs.clear();
             self.outputs.extend([Output::Disconnect, Output::Done]);
         }
     }

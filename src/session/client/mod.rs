@@ -27,6 +27,8 @@ use authorization::{Authorization, Verdict};
 use media::{MediaWatch, Verdict as MediaVerdict};
 use request::{Method, Pending};
 
+/// Answers to the server's own requests that wait to be sent.
+const MAX_ANSWERS: usize = 64;
 /// Two channels for each of so many tracks.
 const MAX_TRACKS: usize = 128;
 
@@ -135,6 +137,10 @@ impl Client {
 
     /// A request of the server's: it must not be left waiting.
     fn answer(&mut self, method: &str, request: &Message<'_>) {
+        // Who asks without reading the answers gets no more of them.
+        if self.outputs.len() >= MAX_ANSWERS {
+            return;
+        }
         let cseq = request.header("CSeq");
         let response = match method {
             "OPTIONS" => MessageBuilder::response(200, "OK").header_opt("CSeq", cseq).header("Public", "OPTIONS"),
@@ -311,6 +317,10 @@ impl Machine for Client {
         let keep_alive = self.keep_alive.due().filter(|_| playing);
         let pending = self.pending.as_ref().map(|pending| pending.deadline);
         [self.connect_deadline, pending, keep_alive, media].into_iter().flatten().min()
+    }
+
+    fn is_over(&self) -> bool {
+        self.phase == Phase::Done
     }
 
     fn url(&self) -> &str {
