@@ -91,6 +91,20 @@ pub enum Row<'a> {
     Finding(FindingRow<'a>),
 }
 
+impl Row<'_> {
+    /// The table that it belongs to.
+    pub const fn table(&self) -> Table {
+        match self {
+            Self::Stream(_) => Table::Streams,
+            Self::Packet(_) => Table::Packets,
+            Self::SenderReport(_) => Table::SenderReports,
+            Self::ReportBlock(_) => Table::ReportBlocks,
+            Self::Message(_) => Table::Messages,
+            Self::Finding(_) => Table::Findings,
+        }
+    }
+}
+
 /// One RTP stream: a session, track, direction and SSRC. docs/metrics.md defines each column.
 #[derive(Clone, Debug, Default, Serialize)]
 #[expect(missing_docs, reason = "the columns are defined in docs/metrics.md")]

@@ -17,6 +17,8 @@ use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
 
 /// A connection that has shown so many bytes and no RTSP does not speak it.
 const MAX_PROBE: u64 = 256 << 10;
+/// RTSP connections of one capture; further ones are passed over.
+const MAX_SESSIONS: usize = 10_000;
 
 /// A TCP connection.
 #[derive(Debug)]
@@ -68,11 +70,11 @@ struct Framed {
 }
 
 /// Where events of a connection go, and what numbers it.
-struct Outlet<'a, T> {
-    sessions: &'a mut usize,
-    max_sessions: usize,
-    ports: &'a mut MediaPorts,
-    tap: &'a mut T,
+pub(super) struct Outlet<'a, T> {
+    /// RTSP connections so far.
+    pub(super) sessions: &'a mut usize,
+    pub(super) ports: &'a mut MediaPorts,
+    pub(super) tap: &'a mut T,
 }
 
 impl Connection {
@@ -113,31 +115,26 @@ impl Connection {
     }
 
     /// Takes a segment.
-    #[expect(clippy::too_many_arguments, reason = "the counters and tables of the source, lent for one packet")]
     pub(super) fn segment<T: Tap>(
         &mut self,
         direction: Direction,
         segment: &TcpSegment<'_>,
         arrival: Arrival,
-        sessions: &mut usize,
-        max_sessions: usize,
-        ports: &mut MediaPorts,
-        tap: &mut T,
+        outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
         if matches!(self.rest.state, State::Other) {
             return Ok(());
         }
-        let mut outlet = Outlet { sessions, max_sessions, ports, tap };
         let Self { streams, rest } = self;
         let Some(stream) = streams.get_mut(direction.index()) else { return Ok(()) };
         if segment.is_opening() {
             stream.assembler.begin(segment.seq);
         } else if rest.described.is_some() && matches!(rest.state, State::Undecided(_)) {
-            rest.decide(arrival, &mut outlet)?;
+            rest.decide(arrival, outlet)?;
         }
         let first = segment.seq.wrapping_add(u32::from(segment.is_opening()));
         let Stream { assembler, framed, .. } = stream;
-        let mut each = |piece: Piece<'_>, arrival: Arrival| rest.piece(framed, direction, piece, arrival, &mut outlet);
+        let mut each = |piece: Piece<'_>, arrival: Arrival| rest.piece(framed, direction, piece, arrival, outlet);
         assembler.segment(first, segment.payload, segment.missing, arrival, &mut each)?;
         let length = u32::try_from(segment.payload.len()).unwrap_or(0).wrapping_add(segment.missing);
         if segment.is_final() {
@@ -145,25 +142,17 @@ impl Connection {
         }
         let close = if segment.is_reset() { Some(Close::Reset) } else { assembler.is_over().then_some(Close::Fin) };
         match close {
-            Some(close) => stream.close(direction, close, arrival, rest, &mut outlet),
+            Some(close) => stream.close(direction, close, arrival, rest, outlet),
             None => Ok(()),
         }
     }
 
     /// The capture ends: hands over what waits.
-    pub(super) fn drain<T: Tap>(
-        &mut self,
-        latest: Arrival,
-        sessions: &mut usize,
-        max_sessions: usize,
-        ports: &mut MediaPorts,
-        tap: &mut T,
-    ) -> io::Result<()> {
-        let mut outlet = Outlet { sessions, max_sessions, ports, tap };
+    pub(super) fn drain<T: Tap>(&mut self, latest: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
         let Self { streams, rest } = self;
         for (stream, direction) in streams.iter_mut().zip([Direction::ClientToServer, Direction::ServerToClient]) {
-            stream.finish(direction, rest, &mut outlet)?;
-            rest.pass(&mut stream.framed, Step::Close, direction, latest, &mut outlet)?;
+            stream.finish(direction, rest, outlet)?;
+            rest.pass(&mut stream.framed, Step::Close, direction, latest, outlet)?;
         }
         Ok(())
     }
@@ -244,7 +233,7 @@ impl Shared {
 
     /// It speaks RTSP: it gets its number.
     fn decide<T: Tap>(&mut self, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        if *outlet.sessions >= outlet.max_sessions {
+        if *outlet.sessions >= MAX_SESSIONS {
             self.state = State::Other;
             return Ok(());
         }

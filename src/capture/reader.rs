@@ -12,6 +12,7 @@ mod pcapng;
 
 use std::io::{self, Read};
 
+use byteorder::{BigEndian, ByteOrder, LittleEndian};
 use thiserror::Error;
 
 use self::compressed::Members;
@@ -131,17 +132,17 @@ enum Order {
 }
 
 impl Order {
-    const fn u32(self, bytes: [u8; 4]) -> u32 {
+    fn u32(self, bytes: [u8; 4]) -> u32 {
         match self {
-            Self::Little => u32::from_le_bytes(bytes),
-            Self::Big => u32::from_be_bytes(bytes),
+            Self::Little => LittleEndian::read_u32(&bytes),
+            Self::Big => BigEndian::read_u32(&bytes),
         }
     }
 
-    const fn u16(self, bytes: [u8; 2]) -> u16 {
+    fn u16(self, bytes: [u8; 2]) -> u16 {
         match self {
-            Self::Little => u16::from_le_bytes(bytes),
-            Self::Big => u16::from_be_bytes(bytes),
+            Self::Little => LittleEndian::read_u16(&bytes),
+            Self::Big => BigEndian::read_u16(&bytes),
         }
     }
 }

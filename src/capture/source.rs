@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 use std::net::SocketAddr;
 
-use crate::capture::connection::Connection;
+use crate::capture::connection::{Connection, Outlet};
 use crate::capture::interface;
 use crate::capture::ip::{Decoded, IpLayer, TcpSegment, UdpDatagram};
 use crate::capture::ports::MediaPorts;
@@ -16,8 +16,6 @@ use crate::trace::{Direction, Payload, Remark, Tap, TraceEvent};
 
 /// TCP connections that are looked into at once; of those that have shown no RTSP the oldest is forgotten.
 const MAX_UNDECIDED: usize = 8192;
-/// RTSP connections of one capture; further ones are passed over.
-const MAX_SESSIONS: usize = 10_000;
 
 /// Sender and receiver.
 type Ends = (SocketAddr, SocketAddr);
@@ -120,7 +118,7 @@ impl Source {
         let Self { connections, sessions, ports, .. } = self;
         let Some(connection) = connections.get_mut(&number) else { return Ok(()) };
         let undecided = connection.is_undecided();
-        connection.segment(direction, segment, arrival, sessions, MAX_SESSIONS, ports, tap)?;
+        connection.segment(direction, segment, arrival, &mut Outlet { sessions, ports, tap })?;
         if undecided && !connection.is_undecided() {
             self.undecided = self.undecided.saturating_sub(1);
         }
@@ -192,7 +190,8 @@ impl Source {
             self.undecided = self.undecided.saturating_sub(1);
         }
         self.forget_ends(number, &connection);
-        connection.drain(latest, &mut self.sessions, MAX_SESSIONS, &mut self.ports, tap)
+        let Self { sessions, ports, .. } = self;
+        connection.drain(latest, &mut Outlet { sessions, ports, tap })
     }
 
     fn datagram(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {

@@ -35,18 +35,6 @@ impl Serialize for AnyRow<'_> {
     }
 }
 
-/// The table that a row belongs to.
-pub(super) const fn table_of(row: &Row<'_>) -> Table {
-    match row {
-        Row::Stream(_) => Table::Streams,
-        Row::Packet(_) => Table::Packets,
-        Row::SenderReport(_) => Table::SenderReports,
-        Row::ReportBlock(_) => Table::ReportBlocks,
-        Row::Message(_) => Table::Messages,
-        Row::Finding(_) => Table::Findings,
-    }
-}
-
 /// The names of a table's columns.
 ///
 /// # Errors

@@ -7,9 +7,7 @@ use serde::Serialize;
 
 use crate::analysis::rows::Table;
 use crate::report::cells;
-
-/// Bytes that are collected before they are written.
-const CHUNK: usize = 64 << 10;
+use crate::report::lines::CHUNK;
 
 /// One table. The header stands there even if no row follows, but not before something could be read.
 pub struct CsvTable<W: Write> {

@@ -8,20 +8,17 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::report::cells::{Cell, each_cell};
-
-/// Bytes that are collected before they are written.
-const CHUNK: usize = 64 << 10;
+use crate::report::lines::Lines;
 
 /// One table.
 pub struct JsonTable<W: Write> {
-    out: W,
-    lines: Vec<u8>,
+    lines: Lines<W>,
 }
 
 impl<W: Write> JsonTable<W> {
     /// A table without rows.
     pub const fn new(out: W) -> Self {
-        Self { out, lines: Vec::new() }
+        Self { lines: Lines::new(out) }
     }
 
     /// Adds a row.
@@ -29,7 +26,7 @@ impl<W: Write> JsonTable<W> {
     /// # Errors
     /// Those of the output.
     pub fn row(&mut self, row: &impl Serialize) -> io::Result<()> {
-        let lines = &mut self.lines;
+        let lines = &mut self.lines.bytes;
         let mut before = b'{';
         each_cell(row, |name, cell| {
             lines.push(before);
@@ -37,25 +34,15 @@ impl<W: Write> JsonTable<W> {
             member(lines, name, cell)
         })?;
         lines.extend_from_slice(b"}\n");
-        if lines.len() < CHUNK {
-            return Ok(());
-        }
-        self.write_lines()
+        self.lines.end_row()
     }
 
     /// Writes what has been collected and gives back the output.
     ///
     /// # Errors
     /// Those of the output.
-    pub fn finish(mut self) -> io::Result<W> {
-        self.write_lines()?;
-        Ok(self.out)
-    }
-
-    fn write_lines(&mut self) -> io::Result<()> {
-        self.out.write_all(&self.lines)?;
-        self.lines.clear();
-        Ok(())
+    pub fn finish(self) -> io::Result<W> {
+        self.lines.finish()
     }
 }
 

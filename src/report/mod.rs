@@ -6,6 +6,7 @@ pub mod csv;
 mod digits;
 pub mod document;
 pub mod json;
+mod lines;
 pub mod packets;
 pub mod summary;
 pub mod table;

@@ -8,14 +8,11 @@ use crate::analysis::cell::Fixed;
 use crate::analysis::rows::PacketRow;
 use crate::report::csv::into_io;
 use crate::report::digits::{Clock, fixed, integer, ssrc};
-
-/// Bytes that are collected before they are written.
-const CHUNK: usize = 64 << 10;
+use crate::report::lines::Lines;
 
 /// Rows of packets as CSV, byte for byte what [`CsvTable`](crate::report::csv::CsvTable) makes of them.
 pub struct PacketTable<W: Write> {
-    out: W,
-    lines: Vec<u8>,
+    lines: Lines<W>,
     clock: Clock,
     /// The name of a capture and how it stands in a cell.
     capture: (String, Vec<u8>),
@@ -24,8 +21,7 @@ pub struct PacketTable<W: Write> {
 impl<W: Write> PacketTable<W> {
     /// A table without its header.
     pub fn new(out: W) -> Self {
-        let lines = Vec::with_capacity(CHUNK + CHUNK / 8);
-        Self { out, lines, clock: Clock::default(), capture: <_>::default() }
+        Self { lines: Lines::new(out), clock: Clock::default(), capture: <_>::default() }
     }
 
     /// Adds a row.
@@ -35,25 +31,15 @@ impl<W: Write> PacketTable<W> {
     pub fn row(&mut self, row: &PacketRow<'_>) -> io::Result<()> {
         self.capture(row.capture)?;
         self.values(row);
-        if self.lines.len() < CHUNK {
-            return Ok(());
-        }
-        self.write_lines()
+        self.lines.end_row()
     }
 
     /// Writes what has been collected and gives back the output.
     ///
     /// # Errors
     /// Those of the output.
-    pub fn finish(mut self) -> io::Result<W> {
-        self.write_lines()?;
-        Ok(self.out)
-    }
-
-    fn write_lines(&mut self) -> io::Result<()> {
-        self.out.write_all(&self.lines)?;
-        self.lines.clear();
-        Ok(())
+    pub fn finish(self) -> io::Result<W> {
+        self.lines.finish()
     }
 
     /// The cell of the capture's name, the only text that may have to be quoted.
@@ -63,13 +49,13 @@ impl<W: Write> PacketTable<W> {
             name.clone_into(known);
             *cell = quoted(name)?;
         }
-        self.lines.extend_from_slice(cell);
+        self.lines.bytes.extend_from_slice(cell);
         Ok(())
     }
 
     /// The other cells; a test tells when a column is missing.
     fn values(&mut self, row: &PacketRow<'_>) {
-        let out = &mut self.lines;
+        let out = &mut self.lines.bytes;
         optional(out, row.frame_number);
         out.push(b',');
         self.clock.utc(out, row.time_utc.0);
@@ -139,6 +125,7 @@ mod tests {
     use super::*;
     use crate::analysis::cell::{Ssrc, Utc};
     use crate::report::csv::CsvTable;
+    use crate::report::lines::CHUNK;
     use crate::time::Timestamp;
 
     fn by_hand(rows: &[PacketRow<'_>]) -> String {
@@ -193,13 +180,13 @@ mod tests {
     fn a_chunk_is_written_as_soon_as_it_is_full() {
         let mut out = Vec::new();
         let mut table = PacketTable::new(&mut out);
-        while table.lines.len() < CHUNK - 200 {
+        while table.lines.bytes.len() < CHUNK - 200 {
             table.row(&PacketRow::default()).unwrap();
         }
         for _ in 0..2 {
             table.row(&PacketRow { capture: &"x".repeat(100), ..<_>::default() }).unwrap();
         }
-        assert!(table.lines.len() < CHUNK / 2);
+        assert!(table.lines.bytes.len() < CHUNK / 2);
         table.finish().unwrap();
         assert!(out.len() > CHUNK - 200 && out.ends_with(b"\n"));
     }

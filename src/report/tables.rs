@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::analysis::rows::{Row, Sink, Table};
 use crate::report::Format;
-use crate::report::cells::{AnyRow, table_of};
+use crate::report::cells::AnyRow;
 use crate::report::csv::CsvTable;
 use crate::report::json::JsonTable;
 use crate::report::packets::PacketTable;
@@ -44,7 +44,7 @@ impl<W: Write> Tables<W> {
 
 impl<W: Write> Sink for Tables<W> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
-        match self.writers.get_mut(table_of(row) as usize) {
+        match self.writers.get_mut(row.table() as usize) {
             Some(Some(writer)) => writer.row(row),
             _ => Ok(()),
         }

@@ -1,5 +1,7 @@
 //! Interfaces of a pcapng section: what their packets are, and how they count time (pcapng, section 4.2).
 
+use byteorder::{BigEndian, ByteOrder, LittleEndian};
+
 use crate::capture::link::LinkType;
 use crate::capture::reader::Order;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
@@ -50,8 +52,8 @@ impl Order {
     fn i64(self, bytes: &[u8]) -> Option<i64> {
         let bytes = *bytes.first_chunk::<8>()?;
         Some(match self {
-            Self::Little => i64::from_le_bytes(bytes),
-            Self::Big => i64::from_be_bytes(bytes),
+            Self::Little => LittleEndian::read_i64(&bytes),
+            Self::Big => BigEndian::read_i64(&bytes),
         })
     }
 }
