@@ -1,5 +1,7 @@
 //! A recorded session, ready to be served again: what the server said, and its frames with their times.
 
+pub mod frame;
+
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
