@@ -30,6 +30,12 @@ impl Timestamp {
         self.0
     }
 
+    /// The instant so many nanoseconds later; earlier where it is negative.
+    #[must_use]
+    pub const fn plus_nanos(self, nanos: i64) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+
     /// Nanoseconds from `earlier` to `self`; negative when `self` is the earlier one.
     pub const fn nanos_since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
@@ -39,6 +45,11 @@ impl Timestamp {
     #[expect(clippy::cast_precision_loss, reason = "a difference over 104 days loses nanoseconds that nobody prints")]
     pub fn seconds_since(self, earlier: Self) -> f64 {
         self.nanos_since(earlier) as f64 / NANOS_PER_SECOND as f64
+    }
+
+    /// The date as RTSP's Date header has it (RFC 2326, section 12.18): `Wed, 25 Nov 2026 03:29:08 GMT`.
+    pub fn http_date(self) -> String {
+        DateTime::from_timestamp_nanos(self.0).format("%a, %d %b %Y %H:%M:%S GMT").to_string()
     }
 
     /// Time from `earlier` to `self`, zero when `self` is the earlier one.
@@ -111,6 +122,12 @@ impl NtpTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prints_the_date_of_a_header() {
+        let at = Timestamp::from_nanos(1_795_332_904_000_000_001);
+        assert_eq!(at.http_date(), "Sun, 22 Nov 2026 07:35:04 GMT");
+    }
 
     #[test]
     fn prints_nine_decimals() {

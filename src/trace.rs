@@ -84,6 +84,10 @@ pub enum Payload<'a> {
     Datagram {
         /// The server's RTP port, by which the track is known; the client's where the server named none.
         port: u16,
+        /// Who sent it.
+        from: SocketAddr,
+        /// Where it goes.
+        to: SocketAddr,
         /// The packet.
         payload: &'a [u8],
     },

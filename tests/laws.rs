@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use rtsp_rec::analysis::{Analyzer, AnalyzerOptions};
 use rtsp_rec::capture::{Source, Writer, WriterOptions};
 use rtsp_rec::rtsp::demux::{Demuxer, Pdu, PduKind, Pdus};
-use rtsp_rec::session::script::ScriptBuilder;
+use rtsp_rec::session::script::{ScriptBuilder, ScriptOptions};
 use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
 
@@ -294,7 +294,7 @@ proptest! {
             let at = place.index(file.len());
             file[at] = value;
         }
-        let mut tap = (Analyzer::new(AnalyzerOptions::default(), ()), ScriptBuilder::new());
+        let mut tap = (Analyzer::new(AnalyzerOptions::default(), ()), ScriptBuilder::new(ScriptOptions::default()));
         let _ = Source::read(file.as_slice(), &mut tap);
         let _ = tap.0.finish();
         let _ = tap.1.finish();

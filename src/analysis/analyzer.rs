@@ -104,7 +104,7 @@ impl<S: Sink> Tap for Analyzer<S> {
         }
         match event.payload {
             Payload::Pdu(pdu) => self.pdu(event, &pdu),
-            Payload::Datagram { port, payload } => {
+            Payload::Datagram { port, payload, .. } => {
                 let Self { sessions, out } = self;
                 let Some(Some(session)) = sessions.get_mut(event.flow.id) else { return Ok(()) };
                 out.frame(session, Place::of(event, None), Carrier::Port(port), payload)

@@ -197,7 +197,8 @@ impl Source {
     fn datagram(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
         let Some(media) = self.ports.find(datagram.from, datagram.to) else { return Ok(()) };
         let Arrival { at, number } = arrival;
-        let payload = Payload::Datagram { port: media.port, payload: datagram.payload };
+        let payload =
+            Payload::Datagram { port: media.port, from: datagram.from, to: datagram.to, payload: datagram.payload };
         let (flow, direction) = (&*media.flow, media.direction);
         tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })
     }

@@ -13,9 +13,9 @@ use crate::capture::Source;
 use crate::cli::{AnalyzeArgs, Cli, Command, DemoArgs, Format, RecordArgs, TableName};
 use crate::commands::{analyze, record};
 use crate::error::Error;
-use crate::net::{Clock, EventLoop};
-use crate::session::script::ScriptBuilder;
-use crate::session::{Script, Server};
+use crate::net::{Accepted, Clock, EventLoop};
+use crate::session::script::{ScriptBuilder, ScriptOptions};
+use crate::session::{Offer, Script, Server};
 
 /// A recording of GStreamer's server; samples/README.md tells how it was made.
 const SAMPLE: &[u8] = include_bytes!("../../samples/gstreamer_h264_aac.pcapng");
@@ -62,7 +62,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<(), Error> {
 
 fn script() -> Result<Script, Error> {
     let path = || PathBuf::from(SAMPLE_NAME);
-    let mut builder = ScriptBuilder::new();
+    let mut builder = ScriptBuilder::new(ScriptOptions::default());
     Source::read(SAMPLE, &mut builder).map_err(|source| Error::Capture { path: path(), source })?;
     builder.finish().map_err(|source| Error::Script { path: path(), source })
 }
@@ -72,7 +72,7 @@ fn serve(script: Script) -> Result<String, Error> {
     let (sender, receiver) = channel();
     // The thread ends with its client, or with the process.
     std::thread::spawn(move || {
-        if let Err(error) = serve_one(&Arc::new(script), &sender) {
+        if let Err(error) = serve_one(Offer::new(script), &sender) {
             // Whoever waits for the URL hears of it; later the recording shows it.
             let _ = sender.send(Err(error));
         }
@@ -80,12 +80,15 @@ fn serve(script: Script) -> Result<String, Error> {
     receiver.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into())).map_err(Error::EventLoop)
 }
 
-fn serve_one(script: &Arc<Script>, started: &Sender<io::Result<String>>) -> io::Result<()> {
+fn serve_one(offer: Offer, started: &Sender<io::Result<String>>) -> io::Result<()> {
     let mut event_loop = EventLoop::new(Clock::start())?;
-    let machine = Arc::clone(script);
+    event_loop.be_precise();
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let address = event_loop.listen(anywhere, 1, move || Server::new(Arc::clone(&machine)))?;
-    let _ = started.send(Ok(script.url_at(address)));
+    let offer = Arc::new(offer);
+    let served = Arc::clone(&offer);
+    let machine = move |Accepted { client, number, now }| Server::new(Arc::clone(&served), client, number, now);
+    let address = event_loop.listen(anywhere, Some(1), machine)?;
+    let _ = started.send(Ok(offer.url_at(address)));
     event_loop.run(&mut ())
 }
 

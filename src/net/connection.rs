@@ -1,6 +1,8 @@
 //! One TCP connection: its stream, a demuxer for each direction, and the bytes that the socket has not taken yet.
 
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
@@ -118,13 +120,56 @@ impl Connection {
     pub(super) fn close(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) {
         if !self.is_connecting() {
             pass_on(now, self.inbound.close(), &self.flow, self.own.reverse(), tap, |_| ());
-            pass_on(now, self.outbound.close(), &self.flow, self.own, tap, |_| ());
-            tell(tap, now, &self.flow, self.own, Payload::Closed(Close::Fin));
+            self.end_own(now, Close::Fin, tap);
         }
     }
 
+    /// This side has nothing more to send, and says so; the other side may still be heard.
+    pub(super) fn shut_down(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) {
+        // Where that fails the connection is gone, which shows when it is read.
+        let _ = self.stream.shutdown(Shutdown::Write);
+        self.end_own(now, Close::Fin, tap);
+    }
+
+    /// This side resets the connection when it is dropped: what waits to be sent is lost.
+    pub(super) fn abort(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) {
+        let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        pass_on(now, self.inbound.close(), &self.flow, self.own.reverse(), tap, |_| ());
+        self.end_own(now, Close::Reset, tap);
+    }
+
+    fn end_own(&mut self, now: Timestamp, close: Close, tap: &mut FusedTap<'_>) {
+        pass_on(now, self.outbound.close(), &self.flow, self.own, tap, |_| ());
+        tell(tap, now, &self.flow, self.own, Payload::Closed(close));
+    }
+
+    /// The connection's addresses and numbers.
+    pub(super) fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
+    /// Whether this side is the client.
+    pub(super) fn is_client(&self) -> bool {
+        self.own == Direction::ClientToServer
+    }
+
+    /// Sends bytes; what the socket does not take now waits in line.
+    pub(super) fn submit(&mut self, now: Timestamp, bytes: &[u8], tap: &mut FusedTap<'_>) {
+        let mut rest = bytes;
+        while self.is_drained() && !self.is_connecting() && !rest.is_empty() {
+            let Some(len) = self.write(now, rest, tap) else { break };
+            rest = rest.get(len..).unwrap_or_default();
+        }
+        self.queue(rest);
+    }
+
+    /// Whether nothing waits to be sent.
+    pub(super) fn is_drained(&self) -> bool {
+        self.sent >= self.outbox.len()
+    }
+
     /// Puts bytes in line to be sent.
-    pub(super) fn queue(&mut self, bytes: &[u8]) {
+    fn queue(&mut self, bytes: &[u8]) {
         if self.sent > OUTBOX_LIMIT {
             self.outbox.drain(..self.sent);
             self.sent = 0;
@@ -137,22 +182,35 @@ impl Connection {
         self.outbox.len().saturating_sub(self.sent) < OUTBOX_LIMIT
     }
 
-    /// Sends what the socket takes, and records what it took. An error of the socket shows up when it is read.
+    /// Sends what waits, as far as the socket takes it.
     pub(super) fn send(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) {
-        while let Some(rest) = self.outbox.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match self.stream.write(rest) {
+        let outbox = std::mem::take(&mut self.outbox);
+        while let Some(rest) = outbox.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            let Some(len) = self.write(now, rest, tap) else { break };
+            self.sent += len;
+        }
+        self.outbox = outbox;
+        if self.is_drained() {
+            self.outbox.clear();
+            self.sent = 0;
+        }
+    }
+
+    /// One write, recorded as far as the socket took it; `None` where it takes nothing. Its errors show when it is
+    /// read.
+    fn write(&mut self, now: Timestamp, bytes: &[u8], tap: &mut FusedTap<'_>) -> Option<usize> {
+        loop {
+            match self.stream.write(bytes) {
                 Ok(len) => {
-                    let taken = rest.get(..len).unwrap_or_default();
-                    self.sent += len;
+                    let taken = bytes.get(..len).unwrap_or_default();
                     pass_on(now, self.outbound.feed(taken), &self.flow, self.own, tap, |_| ());
                     tell(tap, now, &self.flow, self.own, Payload::ReadEnd);
+                    return Some(len);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
+                Err(_) => return None,
             }
         }
-        self.outbox.clear();
-        self.sent = 0;
     }
 }
 

@@ -5,32 +5,40 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use mio::event::Event;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::net::clock::Clock;
+use crate::net::deadlines::Deadlines;
 use crate::net::fused::FusedTap;
-use crate::net::peer::{Peer, Turn};
+use crate::net::media::MediaSockets;
+use crate::net::peer::{Peer, Turn, is_out_of_files};
 use crate::net::resolver::Resolver;
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
-use crate::trace::Tap;
+use crate::trace::{Direction, Payload, Tap, TraceEvent};
 
 const RESOLVER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const LISTENER: Token = Token(2);
+/// The tokens of UDP sockets, and how many there can be.
+const FIRST_MEDIA: usize = 3;
+const MAX_MEDIA: usize = 128;
 /// The token of a peer is its place behind this.
-const FIRST_PEER: usize = 3;
+const FIRST_PEER: usize = FIRST_MEDIA + MAX_MEDIA;
 
 /// One read takes at most so much.
 const READ_SIZE: usize = 256 << 10;
 /// The tap hears of the time at least this often.
 const TICK: Duration = Duration::from_millis(200);
+/// Clients that are served at once; further ones are turned away.
+const MAX_CLIENTS: usize = 4096;
 
 /// Runs machines until all of them are done.
 pub struct EventLoop<M> {
@@ -39,20 +47,43 @@ pub struct EventLoop<M> {
     resolver: Resolver,
     signals: Option<Signals>,
     listener: Option<Listener<M>>,
-    peers: Vec<Peer<M>>,
+    media: MediaSockets,
+    /// Those that were accepted leave their place when they are done.
+    peers: Vec<Option<Peer<M>>>,
+    free: Vec<usize>,
+    /// Peers that are not done.
+    active: usize,
+    next_session: usize,
     next_flow: usize,
+    deadlines: Deadlines,
     /// Peers that may have something to do, each at most once.
     ready: VecDeque<usize>,
     buffer: Vec<u8>,
     last_tick: Timestamp,
+    /// Wake to a fraction of a millisecond.
+    precise: bool,
+}
+
+/// A client that has just connected.
+#[derive(Clone, Copy, Debug)]
+pub struct Accepted {
+    /// Its address.
+    pub client: SocketAddr,
+    /// How many came before it.
+    pub number: u64,
+    /// The time.
+    pub now: Timestamp,
 }
 
 struct Listener<M> {
     socket: TcpListener,
     /// Makes the machine for a connection that was accepted.
-    factory: Box<dyn FnMut() -> M>,
-    /// How many more connections are taken.
-    remaining: usize,
+    factory: Box<dyn FnMut(Accepted) -> M>,
+    accepted: u64,
+    /// How many connections are taken in all.
+    limit: u64,
+    /// There was no file descriptor left for the next one.
+    starved: bool,
 }
 
 impl<M: Machine> EventLoop<M> {
@@ -69,11 +100,17 @@ impl<M: Machine> EventLoop<M> {
             resolver,
             signals: None,
             listener: None,
+            media: MediaSockets::default(),
             peers: Vec::new(),
+            free: Vec::new(),
+            active: 0,
+            next_session: 0,
             next_flow: 0,
+            deadlines: Deadlines::default(),
             ready: VecDeque::new(),
             buffer: vec![0; READ_SIZE],
             last_tick: clock.now(),
+            precise: false,
         })
     }
 
@@ -88,33 +125,61 @@ impl<M: Machine> EventLoop<M> {
         Ok(())
     }
 
-    /// Adds a machine that connects by itself.
-    pub fn add(&mut self, machine: M) {
-        let index = self.peers.len();
-        self.peers.push(Peer::new(index, Token(FIRST_PEER + index), machine));
-        self.make_ready(index);
+    /// Wakes machines to a fraction of a millisecond, where the system's poll counts whole ones. Reading may wait for
+    /// up to a millisecond then, when a deadline is near: not for those who record arrival times.
+    pub fn be_precise(&mut self) {
+        self.precise = true;
     }
 
-    /// Accepts `count` connections and runs a machine for each. Gives the address listened on.
+    /// Adds a machine that connects by itself.
+    pub fn add(&mut self, machine: M) {
+        self.insert(machine);
+    }
+
+    fn insert(&mut self, machine: M) -> usize {
+        let index = self.free.pop().unwrap_or(self.peers.len());
+        let peer = Peer::new(index, Token(FIRST_PEER + index), self.next_session, machine);
+        self.next_session += 1;
+        self.active += 1;
+        match self.peers.get_mut(index) {
+            Some(place) => *place = Some(peer),
+            None => self.peers.push(Some(peer)),
+        }
+        self.make_ready(index);
+        index
+    }
+
+    /// Accepts connections, at most `limit`, and runs a machine for each. Gives the address listened on.
     ///
     /// # Errors
     /// If the address can't be listened on.
     pub fn listen(
         &mut self,
         address: SocketAddr,
-        count: usize,
-        factory: impl FnMut() -> M + 'static,
+        limit: Option<u64>,
+        factory: impl FnMut(Accepted) -> M + 'static,
     ) -> io::Result<SocketAddr> {
         let mut socket = TcpListener::bind(address)?;
         self.poll.registry().register(&mut socket, LISTENER, Interest::READABLE)?;
         let address = socket.local_addr()?;
-        self.listener = Some(Listener { socket, factory: Box::new(factory), remaining: count });
+        let (factory, limit) = (Box::new(factory), limit.unwrap_or(u64::MAX));
+        self.listener = Some(Listener { socket, factory, accepted: 0, limit, starved: false });
         Ok(address)
     }
 
-    /// The machines, in the order in which they came.
+    /// Binds a pair of UDP ports for each track, from which machines may send. Gives the ports.
+    ///
+    /// # Errors
+    /// If there are none.
+    pub fn bind_media(&mut self, address: IpAddr, tracks: usize) -> io::Result<Vec<(u16, u16)>> {
+        let tracks = tracks.min(MAX_MEDIA / 2);
+        self.media = MediaSockets::bind(self.poll.registry(), address, tracks, FIRST_MEDIA)?;
+        Ok(self.media.ports().to_vec())
+    }
+
+    /// The machines, in the order in which they were added.
     pub fn machines(&self) -> impl Iterator<Item = &M> {
-        self.peers.iter().map(|peer| &peer.machine)
+        self.peers.iter().flatten().map(|peer| &peer.machine)
     }
 
     /// Runs until every machine is done and every connection to accept was accepted.
@@ -127,18 +192,18 @@ impl<M: Machine> EventLoop<M> {
         let mut stopping = false;
         loop {
             self.work(&mut tap);
-            if self.listener.is_none() && self.peers.iter().all(Peer::is_done) {
+            if self.listener.is_none() && self.active == 0 {
                 return tap.into_result();
             }
             if tap.has_failed() && !std::mem::replace(&mut stopping, true) {
                 self.stop_all(&mut tap);
             }
-            match self.poll.poll(&mut events, Some(self.patience())) {
+            match self.wait(&mut events) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 result => result?,
             }
             for event in &events {
-                self.dispatch(event.token(), &mut tap)?;
+                self.dispatch(event, &mut tap)?;
             }
         }
     }
@@ -146,11 +211,10 @@ impl<M: Machine> EventLoop<M> {
     /// What is due, and a turn for each peer that may have something to do.
     fn work(&mut self, tap: &mut FusedTap<'_>) {
         let now = self.clock.now();
-        for index in 0..self.peers.len() {
-            let due = |peer: &Peer<M>| !peer.is_done() && peer.machine.next_deadline().is_some_and(|at| at <= now);
-            if self.peers.get(index).is_some_and(due) {
-                self.handle(index, Input::Wake, tap);
-            }
+        // All of them first: one that is due again at once has to stand in line.
+        let due: Vec<usize> = std::iter::from_fn(|| self.deadlines.take_due(now)).collect();
+        for index in due {
+            self.handle(index, Input::Wake, tap);
         }
         for _ in 0..self.ready.len() {
             let Some(index) = self.ready.pop_front() else { break };
@@ -158,13 +222,12 @@ impl<M: Machine> EventLoop<M> {
                 peer.queued = false;
                 peer.service(turn)
             };
-            if self.with_peer(index, tap, serve) == Some(true) {
-                self.make_ready(index);
-            }
+            self.turn(index, tap, serve);
         }
         if now.duration_since(self.last_tick) >= TICK {
             self.last_tick = now;
             tap.tick(now);
+            self.accept_starved(tap);
         }
     }
 
@@ -173,28 +236,68 @@ impl<M: Machine> EventLoop<M> {
         if !self.ready.is_empty() {
             return Duration::ZERO;
         }
-        let active = self.peers.iter().filter(|peer| !peer.is_done());
-        let deadline = active.filter_map(|peer| peer.machine.next_deadline()).min();
         let tick = self.last_tick + TICK;
-        deadline.map_or(tick, |deadline| deadline.min(tick)).duration_since(self.clock.now())
+        self.deadlines.next().map_or(tick, |deadline| deadline.min(tick)).duration_since(self.clock.now())
     }
 
-    fn dispatch(&mut self, token: Token, tap: &mut FusedTap<'_>) -> io::Result<()> {
-        match token {
+    /// Sleeps until something happens or is due.
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let patience = self.patience();
+        if !self.precise {
+            return self.poll.poll(events, Some(patience));
+        }
+        // Poll rounds up to milliseconds: it gets the whole ones, the rest is slept.
+        let millis = Duration::from_millis(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX));
+        if millis.is_zero() && !patience.is_zero() {
+            std::thread::sleep(patience);
+        }
+        self.poll.poll(events, Some(millis))
+    }
+
+    fn dispatch(&mut self, event: &Event, tap: &mut FusedTap<'_>) -> io::Result<()> {
+        match event.token() {
             RESOLVER => self.resolved(tap),
             SIGNALS => {
                 let count = self.signals.as_mut().map_or(0, |signals| signals.pending().count());
                 (0..count).for_each(|_| self.stop_all(tap));
             }
             LISTENER => self.accept(tap)?,
-            Token(number) => self.make_ready(number.saturating_sub(FIRST_PEER)),
+            Token(number) if number < FIRST_PEER => self.media_event(number - FIRST_MEDIA, event, tap),
+            Token(number) => {
+                let index = number - FIRST_PEER;
+                if let Some(Some(peer)) = self.peers.get_mut(index) {
+                    peer.hung_up |= event.is_error() || event.is_write_closed();
+                }
+                self.make_ready(index);
+            }
         }
         Ok(())
     }
 
+    /// A UDP socket has room again, or something came: reports of receivers.
+    fn media_event(&mut self, socket: usize, event: &Event, tap: &mut FusedTap<'_>) {
+        if event.is_writable() {
+            let parked = |peer: &Option<Peer<M>>| peer.as_ref().is_some_and(Peer::is_parked);
+            let waiting: Vec<usize> =
+                (0..self.peers.len()).filter(|at| self.peers.get(*at).is_some_and(parked)).collect();
+            waiting.into_iter().for_each(|index| self.make_ready(index));
+        }
+        let Some(((port, _), own)) = self.media.ports_of(socket) else { return };
+        while let Some((len, from)) = self.media.receive(socket, &mut self.buffer) {
+            let at = self.clock.now();
+            let Some(flow) = self.peers.iter().flatten().find_map(|peer| peer.flow_of(from)) else { continue };
+            let payload = self.buffer.get(..len).unwrap_or_default();
+            let to = SocketAddr::new(flow.server.ip(), own);
+            let payload = Payload::Datagram { port, from, to, payload };
+            let direction = Direction::ClientToServer;
+            tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload });
+        }
+    }
+
     fn make_ready(&mut self, index: usize) {
-        if let Some(peer) = self.peers.get_mut(index).filter(|peer| !peer.queued) {
-            peer.queued = true;
+        if let Some(Some(peer)) = self.peers.get_mut(index)
+            && !std::mem::replace(&mut peer.queued, true)
+        {
             self.ready.push_back(index);
         }
     }
@@ -220,33 +323,73 @@ impl<M: Machine> EventLoop<M> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // A client that was gone before it was accepted is no reason to stop.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+                Err(error) if is_out_of_files(&error) => {
+                    listener.starved = true;
+                    break;
+                }
                 Err(error) => return Err(error),
             };
-            let machine = (listener.factory)();
-            listener.remaining = listener.remaining.saturating_sub(1);
-            if listener.remaining == 0 {
+            if self.active >= MAX_CLIENTS {
+                continue;
+            }
+            let machine = (listener.factory)(Accepted { client, number: listener.accepted, now: self.clock.now() });
+            listener.accepted += 1;
+            if listener.accepted >= listener.limit {
                 self.listener = None;
             }
-            let index = self.peers.len();
-            self.add(machine);
-            self.with_peer(index, tap, |peer, turn| peer.accepted(stream, client, turn)).transpose()?;
+            let index = self.insert(machine);
+            // A connection that is gone again shows when it is read.
+            self.turn(index, tap, |peer, turn| peer.accepted(stream, client, turn).is_err());
         }
         Ok(())
     }
 
-    fn handle(&mut self, index: usize, input: Input<'_>, tap: &mut FusedTap<'_>) {
-        self.with_peer(index, tap, |peer, turn| peer.handle(input, turn));
+    /// Those who had to wait for a file descriptor: no event tells of them again.
+    fn accept_starved(&mut self, tap: &mut FusedTap<'_>) {
+        if let Some(listener) = self.listener.as_mut().filter(|listener| listener.starved) {
+            listener.starved = false;
+            // It worked before.
+            let _ = self.accept(tap);
+        }
     }
 
-    /// Lends a peer what it needs for its turn.
-    fn with_peer<T>(
+    fn handle(&mut self, index: usize, input: Input<'_>, tap: &mut FusedTap<'_>) {
+        self.turn(index, tap, |peer, turn| peer.handle(input, turn));
+    }
+
+    /// Lends a peer what it needs for its turn; `act` tells whether it may have more to do at once.
+    fn turn(
         &mut self,
         index: usize,
         tap: &mut FusedTap<'_>,
-        act: impl FnOnce(&mut Peer<M>, &mut Turn<'_, '_>) -> T,
-    ) -> Option<T> {
-        let Self { poll, clock, resolver, peers, next_flow, buffer, .. } = self;
-        let mut turn = Turn { registry: poll.registry(), clock, resolver, next_flow, buffer, tap };
-        Some(act(peers.get_mut(index)?, &mut turn))
+        act: impl FnOnce(&mut Peer<M>, &mut Turn<'_, '_>) -> bool,
+    ) {
+        let Self { poll, clock, resolver, media, peers, next_flow, buffer, .. } = self;
+        let Some(Some(peer)) = peers.get_mut(index) else { return };
+        let was_done = peer.is_done();
+        let mut turn = Turn { registry: poll.registry(), clock, resolver, media, next_flow, buffer, tap };
+        let more = act(peer, &mut turn);
+        if !peer.is_done() {
+            self.deadlines.set(index, peer.deadline(self.clock.now()));
+            if more {
+                self.make_ready(index);
+            }
+            return;
+        }
+        self.deadlines.set(index, None);
+        if !was_done {
+            self.active -= 1;
+            if peer.was_accepted() {
+                peers_leave(&mut self.peers, &mut self.free, index);
+            }
+        }
+    }
+}
+
+/// The place of a client that is gone is another's.
+fn peers_leave<M>(peers: &mut [Option<Peer<M>>], free: &mut Vec<usize>, index: usize) {
+    if let Some(place) = peers.get_mut(index) {
+        *place = None;
+        free.push(index);
     }
 }

@@ -2,10 +2,12 @@
 
 pub mod clock;
 mod connection;
+mod deadlines;
 pub mod event_loop;
 mod fused;
+mod media;
 mod peer;
 mod resolver;
 
 pub use clock::Clock;
-pub use event_loop::EventLoop;
+pub use event_loop::{Accepted, EventLoop};

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Registry, Token};
@@ -9,24 +10,57 @@ use mio::{Registry, Token};
 use crate::net::clock::Clock;
 use crate::net::connection::Connection;
 use crate::net::fused::FusedTap;
+use crate::net::media::MediaSockets;
 use crate::net::resolver::Resolver;
 use crate::session::{Input, Machine, Output};
-use crate::trace::{Close, Direction, Flow};
+use crate::time::Timestamp;
+use crate::trace::{Close, Direction, Flow, Payload, TraceEvent};
 
-/// After so many bytes read the others have their turn.
+/// After so many bytes read, or sent, the others have their turn.
 const READ_BUDGET: usize = 1 << 20;
+const WRITE_BUDGET: usize = 1 << 20;
+/// How long a client may take to fetch what waits for it when its connection is to end, and to end it too.
+const LINGER: Duration = Duration::from_secs(5);
+/// A machine whose connection is full is woken so often.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// A machine with its connection.
 #[derive(Debug)]
 pub(super) struct Peer<M> {
-    /// Its place among all, which is also the number of its session.
+    /// Its place among all.
     index: usize,
     token: Token,
+    /// The number of its session.
+    session: usize,
     pub(super) machine: M,
     connection: Option<Connection>,
+    accepted: bool,
     done: bool,
+    /// The connection ends when everything is sent, at this time at the latest.
+    leaving: Option<Leaving>,
+    /// A datagram that the socket had no room for.
+    parked: Option<Datagram>,
+    /// Where datagrams went: what comes from there is this client's.
+    client_ports: Vec<u16>,
     /// It stands in line for a turn.
     pub(super) queued: bool,
+    /// The other side can't be written to any more: only reading tells how that came.
+    pub(super) hung_up: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Leaving {
+    until: Timestamp,
+    /// Everything was sent.
+    shut_down: bool,
+}
+
+#[derive(Debug)]
+struct Datagram {
+    track: usize,
+    rtcp: bool,
+    port: u16,
+    payload: Vec<u8>,
 }
 
 /// What the loop lends to a peer while it has its turn.
@@ -34,6 +68,7 @@ pub(super) struct Turn<'a, 't> {
     pub(super) registry: &'a Registry,
     pub(super) clock: &'a Clock,
     pub(super) resolver: &'a Resolver,
+    pub(super) media: &'a MediaSockets,
     /// Number of the next connection.
     pub(super) next_flow: &'a mut usize,
     /// Where reads go.
@@ -41,15 +76,59 @@ pub(super) struct Turn<'a, 't> {
     pub(super) tap: &'a mut FusedTap<'t>,
 }
 
+/// Why a machine is not asked further.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pause {
+    /// It wants nothing more.
+    Satisfied,
+    /// Too much waits to be sent.
+    Full,
+    /// Others have their turn.
+    Spent,
+}
+
 impl<M: Machine> Peer<M> {
     /// A machine that has not said yet what it wants.
-    pub(super) fn new(index: usize, token: Token, machine: M) -> Self {
-        Self { index, token, machine, connection: None, done: false, queued: false }
+    pub(super) fn new(index: usize, token: Token, session: usize, machine: M) -> Self {
+        Self {
+            index,
+            token,
+            session,
+            machine,
+            connection: None,
+            accepted: false,
+            done: false,
+            leaving: None,
+            parked: None,
+            client_ports: Vec::new(),
+            queued: false,
+            hung_up: false,
+        }
     }
 
     /// Nothing is left to do.
     pub(super) fn is_done(&self) -> bool {
-        self.done
+        self.done && self.leaving.is_none()
+    }
+
+    /// Whether the connection was the other side's wish. It gives its place away when it is done.
+    pub(super) fn was_accepted(&self) -> bool {
+        self.accepted
+    }
+
+    /// Whether a datagram waits for room in a socket.
+    pub(super) fn is_parked(&self) -> bool {
+        self.parked.is_some()
+    }
+
+    /// When it has to be woken.
+    pub(super) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        let full = self.connection.as_ref().is_some_and(|connection| !connection.has_room());
+        match self.leaving {
+            Some(leaving) => Some(leaving.until),
+            None if full || self.is_parked() => Some(now + RETRY),
+            None => self.machine.next_deadline(),
+        }
     }
 
     /// Takes over a connection that was accepted.
@@ -59,6 +138,7 @@ impl<M: Machine> Peer<M> {
         client: SocketAddr,
         turn: &mut Turn<'_, '_>,
     ) -> io::Result<()> {
+        self.accepted = true;
         let now = turn.clock.now();
         let flow = self.flow(client, stream.local_addr()?);
         let own = Direction::ServerToClient;
@@ -70,22 +150,41 @@ impl<M: Machine> Peer<M> {
 
     /// A connection of this session; it gets its number when it stands.
     fn flow(&self, client: SocketAddr, server: SocketAddr) -> Flow {
-        Flow { id: 0, session: self.index, url: self.machine.url().to_owned(), client, server }
+        Flow { id: 0, session: self.session, url: self.machine.url().to_owned(), client, server }
     }
 
-    /// Goes on with connecting, reading and writing as far as the socket lets it. Whether there may be more to read.
+    /// Whether a datagram from there is this client's; then its connection.
+    pub(super) fn flow_of(&self, from: SocketAddr) -> Option<&Flow> {
+        let flow = self.connection.as_ref()?.flow();
+        (flow.client.ip() == from.ip() && self.client_ports.contains(&from.port())).then_some(flow)
+    }
+
+    /// Goes on with connecting, reading and writing as far as the socket lets it. Whether there may be more to do.
     pub(super) fn service(&mut self, turn: &mut Turn<'_, '_>) -> bool {
         self.finish_connecting(turn);
+        // What the socket takes now makes room for answers to what is read.
+        let spent = self.pump(turn);
         let more = self.receive(turn);
-        self.pump(turn);
-        more
+        let spent = self.pump(turn) || spent;
+        more || spent
     }
 
-    /// Tells the machine what happened, and does what it wants then.
-    pub(super) fn handle(&mut self, input: Input<'_>, turn: &mut Turn<'_, '_>) {
-        if !self.done {
-            self.machine.handle(turn.clock.now(), input);
-            self.pump(turn);
+    /// Tells the machine what happened, and does what it wants then. Whether there may be more to do.
+    pub(super) fn handle(&mut self, input: Input<'_>, turn: &mut Turn<'_, '_>) -> bool {
+        let now = turn.clock.now();
+        match self.leaving {
+            Some(leaving) => {
+                // The user is impatient, or the client takes too long.
+                if matches!(input, Input::Stop) || leaving.until <= now {
+                    self.leave(turn);
+                }
+                false
+            }
+            None if self.done => false,
+            None => {
+                self.machine.handle(now, input);
+                self.pump(turn)
+            }
         }
     }
 
@@ -102,10 +201,13 @@ impl<M: Machine> Peer<M> {
         }
     }
 
-    /// Reads until nothing is left or others should have their turn. One look at the clock for each read.
+    /// Reads until nothing is left or others should have their turn. One look at the clock for each read. Who does not
+    /// fetch its answers is not asked for more requests.
     fn receive(&mut self, turn: &mut Turn<'_, '_>) -> bool {
         let mut budget = READ_BUDGET;
-        while let Some(connection) = self.connection.as_mut().filter(|connection| !connection.is_connecting()) {
+        let hung_up = self.hung_up;
+        let can_read = |connection: &&mut Connection| !connection.is_connecting() && (connection.has_room() || hung_up);
+        while let Some(connection) = self.connection.as_mut().filter(can_read) {
             match connection.read(turn.buffer) {
                 None => return false,
                 Some(Ok(len)) => {
@@ -127,44 +229,91 @@ impl<M: Machine> Peer<M> {
         let Some(mut connection) = self.connection.take() else { return };
         let now = turn.clock.now();
         connection.ended(now, close, turn.tap, &mut self.machine);
-        if close == Close::Fin {
+        let said = self.leaving.take().is_some_and(|leaving| leaving.shut_down);
+        if close == Close::Fin && !said {
             connection.close(now, turn.tap);
         }
         self.machine.handle(now, Input::Closed(close));
     }
 
-    /// Does what the machine wants, as long as the socket keeps up.
-    fn pump(&mut self, turn: &mut Turn<'_, '_>) {
+    /// Does what the machine wants, as long as the socket keeps up. Whether others should have their turn first.
+    fn pump(&mut self, turn: &mut Turn<'_, '_>) -> bool {
+        let mut budget = WRITE_BUDGET;
         loop {
-            let satisfied = self.obey(turn);
-            let full = self.connection.as_mut().is_some_and(|connection| {
+            if self.leaving.is_some() {
+                self.drain(turn);
+                return false;
+            }
+            let pause = self.obey(&mut budget, turn);
+            if let Some(connection) = &mut self.connection {
                 connection.send(turn.clock.now(), turn.tap);
-                !connection.has_room()
-            });
-            if satisfied || full {
-                return;
+            }
+            let full =
+                self.parked.is_some() || self.connection.as_ref().is_some_and(|connection| !connection.has_room());
+            match pause {
+                Pause::Spent => return true,
+                Pause::Satisfied if self.leaving.is_none() => return false,
+                Pause::Full if full => return false,
+                Pause::Satisfied | Pause::Full => {}
             }
         }
     }
 
-    /// Does what the machine wants until it wants nothing more, or too much waits to be sent: then `false`.
-    fn obey(&mut self, turn: &mut Turn<'_, '_>) -> bool {
-        let now = turn.clock.now();
+    /// Does what the machine wants until it wants nothing more, or too much waits to be sent.
+    fn obey(&mut self, budget: &mut usize, turn: &mut Turn<'_, '_>) -> Pause {
+        if let Some(Datagram { track, rtcp, port, payload }) = self.parked.take() {
+            self.send_datagram(track, rtcp, port, &payload, turn);
+        }
         while self.machine.is_over() || self.connection.as_ref().is_none_or(Connection::has_room) {
+            if self.parked.is_some() {
+                return Pause::Full;
+            }
+            if *budget == 0 {
+                return Pause::Spent;
+            }
+            let now = turn.clock.now();
             match self.machine.poll_output(now) {
-                None => return true,
+                None => return Pause::Satisfied,
                 Some(Output::Send(bytes)) => {
+                    *budget = budget.saturating_sub(bytes.len());
                     if let Some(connection) = &mut self.connection {
-                        connection.queue(&bytes);
+                        connection.submit(now, &bytes, turn.tap);
                     }
+                }
+                Some(Output::Datagram { track, rtcp, port, payload }) => {
+                    *budget = budget.saturating_sub(payload.len());
+                    let payload = payload.into_owned();
+                    self.send_datagram(track, rtcp, port, &payload, turn);
                 }
                 Some(Output::Resolve { host, port }) => turn.resolver.resolve(self.index, &host, port),
                 Some(Output::Connect(address)) => self.connect(address, turn),
                 Some(Output::Disconnect) => self.disconnect(turn),
+                Some(Output::Abort) => self.abort(turn),
                 Some(Output::Done) => self.done = true,
             }
         }
-        false
+        Pause::Full
+    }
+
+    /// Sends a packet over UDP, and records it once the system took it.
+    fn send_datagram(&mut self, track: usize, rtcp: bool, port: u16, payload: &[u8], turn: &mut Turn<'_, '_>) {
+        let Some(flow) = self.connection.as_ref().map(Connection::flow) else { return };
+        let Some((own_rtp, own_rtcp)) = turn.media.ports().get(track).copied() else { return };
+        if !self.client_ports.contains(&port) {
+            self.client_ports.extend([port, port ^ 1]);
+        }
+        let to = SocketAddr::new(flow.client.ip(), port);
+        match turn.media.send(track, rtcp, to, payload) {
+            None => self.parked = Some(Datagram { track, rtcp, port, payload: payload.to_vec() }),
+            Some(false) => {}
+            Some(true) => {
+                let from = SocketAddr::new(flow.server.ip(), if rtcp { own_rtcp } else { own_rtp });
+                let payload = Payload::Datagram { port: own_rtp, from, to, payload };
+                let at = turn.clock.now();
+                let direction = Direction::ServerToClient;
+                turn.tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload });
+            }
+        }
     }
 
     fn connect(&mut self, address: SocketAddr, turn: &mut Turn<'_, '_>) {
@@ -181,25 +330,62 @@ impl<M: Machine> Peer<M> {
         }
     }
 
+    /// Ends the connection. A server's client first gets all that waits for it.
     fn disconnect(&mut self, turn: &mut Turn<'_, '_>) {
-        let Some(mut connection) = self.connection.take() else { return };
         let now = turn.clock.now();
+        let Some(connection) = &mut self.connection else { return };
         connection.send(now, turn.tap);
-        connection.close(now, turn.tap);
+        if connection.is_client() {
+            connection.close(now, turn.tap);
+            self.connection = None;
+        } else {
+            self.leaving = Some(Leaving { until: now + LINGER, shut_down: false });
+        }
+    }
+
+    fn abort(&mut self, turn: &mut Turn<'_, '_>) {
+        if let Some(mut connection) = self.connection.take() {
+            connection.abort(turn.clock.now(), turn.tap);
+        }
+    }
+
+    /// Goes on with ending the connection.
+    fn drain(&mut self, turn: &mut Turn<'_, '_>) {
+        let now = turn.clock.now();
+        let (Some(connection), Some(leaving)) = (&mut self.connection, &mut self.leaving) else {
+            self.leaving = None;
+            return;
+        };
+        connection.send(now, turn.tap);
+        if connection.is_drained() && !leaving.shut_down {
+            connection.shut_down(now, turn.tap);
+            *leaving = Leaving { until: now + LINGER, shut_down: true };
+        }
+    }
+
+    /// The connection ends now, whatever waits.
+    fn leave(&mut self, turn: &mut Turn<'_, '_>) {
+        let said = self.leaving.take().is_some_and(|leaving| leaving.shut_down);
+        if let Some(mut connection) = self.connection.take()
+            && !said
+        {
+            connection.abort(turn.clock.now(), turn.tap);
+        }
     }
 }
 
 /// The system's words for a failed connection, with what to try.
 fn explain(error: &io::Error) -> String {
-    /// EMFILE and ENFILE: the process, or the system, has no file descriptor left.
-    const TOO_MANY_FILES: [i32; 2] = [24, 23];
-    match (error.kind(), error.raw_os_error()) {
-        (io::ErrorKind::ConnectionRefused, _) => {
-            "connection refused; is the server running, and the port right?".into()
-        }
-        (_, Some(code)) if TOO_MANY_FILES.contains(&code) => {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused; is the server running, and the port right?".into(),
+        _ if is_out_of_files(error) => {
             "no file descriptor left; raise the limit with ulimit -n, or record fewer sessions at once".into()
         }
         _ => error.to_string(),
     }
+}
+
+/// EMFILE and ENFILE: the process, or the system, has no file descriptor left.
+pub(super) fn is_out_of_files(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(24 | 23))
 }

@@ -9,6 +9,7 @@ mod framing;
 pub mod headers;
 pub mod mask;
 pub mod message;
+pub mod relocate;
 pub mod sdp;
 pub mod start_line;
 pub mod url;

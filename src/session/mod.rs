@@ -19,7 +19,7 @@ use crate::trace::Close;
 pub use client::{Client, ClientConfig, Ending, SessionError};
 pub use dialog::Dialog;
 pub use script::Script;
-pub use server::Server;
+pub use server::{Offer, Server};
 
 /// What happened to a machine.
 #[derive(Clone, Copy, Debug)]
@@ -56,8 +56,21 @@ pub enum Output<'a> {
     Connect(SocketAddr),
     /// Send these bytes.
     Send(Cow<'a, [u8]>),
+    /// Send this packet over UDP, from the socket of a track that the server offered.
+    Datagram {
+        /// Place of the track in the description.
+        track: usize,
+        /// From the RTCP port.
+        rtcp: bool,
+        /// The port of the client, whose address is that of the connection.
+        port: u16,
+        /// The packet.
+        payload: Cow<'a, [u8]>,
+    },
     /// Close the connection once everything is sent.
     Disconnect,
+    /// Reset the connection.
+    Abort,
     /// Nothing more will come.
     Done,
 }

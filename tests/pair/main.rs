@@ -17,8 +17,8 @@ use rtsp_rec::report::csv::CsvTable;
 use rtsp_rec::rtsp::demux::{Demuxer, PduKind};
 use rtsp_rec::rtsp::message::{Message, StartLine};
 use rtsp_rec::session::client::{Limits, Timeouts};
-use rtsp_rec::session::script::ScriptBuilder;
-use rtsp_rec::session::{Client, ClientConfig, Ending, Script, Server, SessionError};
+use rtsp_rec::session::script::{ScriptBuilder, ScriptOptions};
+use rtsp_rec::session::{Client, ClientConfig, Ending, Offer, Script, Server, SessionError};
 use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::{Direction, Flow, Payload, Tap, TraceEvent};
 
@@ -27,7 +27,7 @@ use world::{LATENCY, SERVER, START, World};
 const SAMPLE: &[u8] = include_bytes!("../../samples/gstreamer_h264_aac.pcapng");
 
 fn sample() -> Script {
-    let mut builder = ScriptBuilder::new();
+    let mut builder = ScriptBuilder::new(ScriptOptions::default());
     Source::read(SAMPLE, &mut builder).unwrap();
     builder.finish().unwrap()
 }
@@ -35,7 +35,12 @@ fn sample() -> Script {
 /// A recorded session of one PCMU track, with a frame every 20 ms for so many seconds. The server lists `public` and
 /// answers SETUP with `session`.
 fn scripted(public: &str, session: &str, seconds: u32) -> Script {
-    let mut builder = ScriptBuilder::new();
+    scripted_frames(public, session, 0..seconds * 50)
+}
+
+/// The same with the frames of these numbers.
+fn scripted_frames(public: &str, session: &str, frames: impl Iterator<Item = u32>) -> Script {
+    let mut builder = ScriptBuilder::new(ScriptOptions::default());
     let sdp = "v=0\r\nm=audio 0 RTP/AVP 0\r\na=control:track1\r\n";
     let description = format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len());
     let url = "rtsp://camera:8600/live";
@@ -53,11 +58,22 @@ fn scripted(public: &str, session: &str, seconds: u32) -> Script {
         let reply = format!("RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\n{reply}");
         say(&mut builder, START, Direction::ServerToClient, reply.as_bytes());
     }
-    for frame in 0..seconds * 50 {
+    for frame in frames {
         let at = START + Duration::from_millis(20) * frame;
         say(&mut builder, at, Direction::ServerToClient, &rtp(frame));
     }
     builder.finish().unwrap()
+}
+
+/// The server of a script, for its first client.
+fn server(script: Script) -> Server {
+    Server::new(Arc::new(Offer::new(script)), flow().client, 0, START)
+}
+
+/// Where that server has it: the recorded path.
+fn url_of(script: &Script) -> String {
+    let (_, rest) = script.url().split_once("://").unwrap();
+    format!("rtsp://{SERVER}/{}", rest.split_once('/').unwrap().1)
 }
 
 /// An interleaved RTP frame of PCMU.
@@ -128,7 +144,7 @@ impl Log {
 
 /// Runs a session; gives how it ended, when, and what was said.
 fn run(config: ClientConfig, script: Script, world: World) -> (Result<Ending, SessionError>, Duration, Log) {
-    let (mut client, mut server, mut log) = (Client::new(config, START), Server::new(Arc::new(script)), Log::default());
+    let (mut client, mut server, mut log) = (Client::new(config, START), server(script), Log::default());
     let end = world.run(&mut client, &mut server, &mut log);
     (client.outcome().unwrap().clone(), end.duration_since(START), log)
 }
@@ -137,7 +153,7 @@ fn run(config: ClientConfig, script: Script, world: World) -> (Result<Ending, Se
 fn a_whole_session() {
     let script = sample();
     let frames = u32::try_from(script.frame_count()).unwrap();
-    let url = script.url_at(SERVER.parse().unwrap());
+    let url = url_of(&script);
     let (outcome, took, log) = run(config(&url), script, World::default());
     assert_eq!(outcome, Ok(Ending::EndOfStream));
     assert_eq!(log.frames, frames);
@@ -156,9 +172,9 @@ fn a_whole_session() {
 #[test]
 fn what_is_recorded_is_what_was_served() {
     let script = sample();
-    let mut config = config(&script.url_at(SERVER.parse().unwrap()));
+    let mut config = config(&url_of(&script));
     config.timeouts.idle = Duration::from_secs(5);
-    let (mut client, mut server) = (Client::new(config, START), Server::new(Arc::new(script)));
+    let (mut client, mut server) = (Client::new(config, START), server(script));
     let mut writer = Writer::new(Vec::new(), WriterOptions::default()).unwrap();
     World::default().run(&mut client, &mut server, &mut writer);
     let capture = writer.into_inner().unwrap();
@@ -258,7 +274,7 @@ fn a_teardown_that_is_never_answered_costs_its_timeout() {
     let stop = START + Duration::from_secs(3);
     let world = World { stop_at: Some(stop), ..World::default() };
     let mut client = Client::new(config("rtsp://camera:8600/live"), START);
-    let mut server = Mute { inner: Server::new(Arc::new(scripted("", "1", 10))), deaf_to: "TEARDOWN" };
+    let mut server = Mute { inner: server(scripted("", "1", 10)), deaf_to: "TEARDOWN" };
     let end = world.run(&mut client, &mut server, &mut ());
     assert_eq!(client.outcome(), Some(&Ok(Ending::Stopped)));
     assert_eq!(end.duration_since(stop), Timeouts::default().teardown);
@@ -267,7 +283,7 @@ fn a_teardown_that_is_never_answered_costs_its_timeout() {
 #[test]
 fn a_request_that_is_never_answered_is_an_error() {
     let mut client = Client::new(config("rtsp://camera:8600/live"), START);
-    let mut server = Mute { inner: Server::new(Arc::new(scripted("", "1", 10))), deaf_to: "DESCRIBE" };
+    let mut server = Mute { inner: server(scripted("", "1", 10)), deaf_to: "DESCRIBE" };
     let end = World::default().run(&mut client, &mut server, &mut ());
     let error = SessionError::NoAnswer { method: "DESCRIBE".to_owned(), after: Duration::from_secs(10) };
     assert_eq!(client.outcome(), Some(&Err(error)));
@@ -276,7 +292,8 @@ fn a_request_that_is_never_answered_is_an_error() {
 
 #[test]
 fn silence_is_an_error_after_the_idle_timeout() {
-    let (outcome, took, log) = run(config("rtsp://camera:8600/live"), scripted("", "1", 10), World::default());
+    let script = scripted_frames("", "1", (0..500).chain([5000]));
+    let (outcome, took, log) = run(config("rtsp://camera:8600/live"), script, World::default());
     assert_eq!(outcome, Err(SessionError::Idle { after: Duration::from_secs(30) }));
     assert_eq!((took.as_secs(), log.frames), (40, 500));
     assert_eq!(log.said().last(), Some(&"TEARDOWN rtsp://camera:8600/live"));
@@ -309,7 +326,7 @@ fn every_address_is_tried() {
 #[test]
 fn only_the_wanted_media_is_set_up() {
     let script = sample();
-    let mut config = config(&script.url_at(SERVER.parse().unwrap()));
+    let mut config = config(&url_of(&script));
     config.media = vec!["audio".to_owned()];
     let (outcome, _, log) = run(config.clone(), script, World::default());
     assert_eq!(outcome, Ok(Ending::EndOfStream));

@@ -110,7 +110,8 @@ impl World {
                     let answer = if reachable { Packet::Connected } else { Packet::Refused };
                     side.inbox.push_back((now + LATENCY, answer));
                 }
-                Output::Disconnect => other.push_back((now + LATENCY, Packet::Fin)),
+                Output::Datagram { .. } => panic!("no UDP in this world"),
+                Output::Disconnect | Output::Abort => other.push_back((now + LATENCY, Packet::Fin)),
                 Output::Done => side.done = true,
             }
         }

@@ -1,202 +1,248 @@
-//! A recorded session, ready to be served again: what the server said, and its frames with their times.
+//! A recorded session, ready to be played again: what the client asked, what the server said, and its media with their
+//! times.
 
-pub mod frame;
+mod assembly;
+mod builder;
+mod draft;
+mod frame;
+mod track;
 
-use std::io;
-use std::net::SocketAddr;
-use std::ops::Range;
 use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::rtsp::demux::PduKind;
+use crate::rtsp::headers::Session;
 use crate::rtsp::message::Message;
-use crate::session::Dialog;
 use crate::time::Timestamp;
-use crate::trace::{Direction, Payload, Tap, TraceEvent};
+use crate::trace::Close;
 
-/// What a capture lacks to be served.
+pub use builder::{ScriptBuilder, ScriptOptions};
+pub use frame::{Frame, Lane};
+pub use track::ScriptTrack;
+
+use frame::{Bytes, Entry};
+
+/// What a capture lacks to be played again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ScriptError {
+    /// No RTSP connection at all, or not so many.
+    #[error("the capture holds {sessions} RTSP sessions; there is no session {wanted}")]
+    NoSession {
+        /// RTSP connections in the capture.
+        sessions: usize,
+        /// The one asked for, from 1.
+        wanted: usize,
+    },
+    /// No RTSP.
+    #[error("the capture holds no RTSP session")]
+    NoRtsp,
     /// No answer to DESCRIBE.
-    #[error("the capture holds no session description (an answer to DESCRIBE)")]
+    #[error("the capture holds no session description (an answer to DESCRIBE); give one with --sdp FILE")]
     NoDescription,
-    /// No track was set up.
-    #[error("the capture holds no SETUP exchange")]
+    /// A description without media.
+    #[error("the session description names no media (m= lines)")]
     NoTracks,
-    /// It never began to play.
-    #[error("the capture holds no answer to PLAY")]
-    NoPlay,
+    /// No media.
+    #[error("the capture holds no media of a session; has it a PLAY?")]
+    NoMedia,
+    /// No request of a client.
+    #[error("the capture holds no request of a client")]
+    NoRequests,
+    /// More than is held in memory.
+    #[error("the capture holds more than {} GiB of media; cut it, for example with editcap -A and -B", .0 >> 30)]
+    TooLarge(u64),
 }
 
-/// What a server said and sent in one recorded session.
-#[derive(Debug, Default)]
+/// What client and server of one recorded session said and sent.
+#[derive(Debug)]
 pub struct Script {
     /// The URL that the recorded client asked for.
-    pub(super) url: String,
-    responses: Vec<Recorded>,
-    /// URL and channels of each track set up.
-    pub(super) tracks: Vec<ScriptTrack>,
-    frames: Vec<ScriptFrame>,
-    data: Vec<u8>,
+    url: String,
+    exchanges: Vec<Exchange>,
+    /// The session description.
+    description: Vec<u8>,
+    tracks: Vec<ScriptTrack>,
+    /// What the server sent besides its answers, in its order.
+    frames: Vec<Entry>,
+    /// What the client sent besides its requests.
+    client_frames: Vec<Entry>,
+    bytes: Bytes,
+    /// When PLAY was answered.
+    played_at: Timestamp,
+    end: End,
+    closes_after_teardown: bool,
 }
 
-/// A response to serve again.
-#[derive(Debug)]
-pub(super) struct Recorded {
-    pub(super) method: String,
-    /// The request's URL, which tells the SETUPs apart.
-    pub(super) url: String,
+/// A request of the recorded client, and what became of it.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The method as written.
+    pub method: String,
+    /// The Request-URI as written.
+    pub url: String,
+    /// Nanoseconds since the connection opened.
+    pub at: i64,
+    request: Recorded,
+    answer: Option<Answer>,
+}
+
+#[derive(Clone, Debug)]
+struct Answer {
+    message: Recorded,
+    /// Nanoseconds since the request.
+    latency: i64,
+}
+
+/// A message as it was recorded.
+#[derive(Clone, Debug)]
+struct Recorded {
     head: Vec<u8>,
     body: Vec<u8>,
 }
 
-/// A track of the recorded session.
-#[derive(Debug)]
-pub(super) struct ScriptTrack {
-    pub(super) url: String,
-    channels: (u8, u8),
-}
-
-#[derive(Debug)]
-struct ScriptFrame {
-    after: Duration,
-    track: usize,
-    rtcp: bool,
-    payload: Range<usize>,
-}
-
-/// A frame to send.
+/// How the recorded server ended the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Frame<'a> {
-    /// When: time since PLAY was answered.
-    pub(super) after: Duration,
-    /// Place in [`Script::tracks`].
-    pub(super) track: usize,
-    pub(super) rtcp: bool,
-    pub(super) payload: &'a [u8],
+pub enum End {
+    /// It said BYE and left the connection open.
+    Open,
+    /// It closed the connection of itself.
+    Closed {
+        /// Nanoseconds since PLAY was answered.
+        after: i64,
+        /// How.
+        close: Close,
+    },
+    /// The capture does not tell: the client ended the session, or the capture ended before it.
+    Unknown,
 }
 
 impl Recorded {
-    pub(super) fn message(&self) -> Message<'_> {
+    fn new(message: &Message<'_>) -> Self {
+        Self { head: message.head().to_vec(), body: message.body().to_vec() }
+    }
+
+    fn message(&self) -> Message<'_> {
         Message::new(&self.head, &self.body)
     }
 }
 
-impl Script {
-    /// The successful response to a request of this method; the latest one, as servers say 401 first.
-    pub(super) fn response(&self, method: &str) -> Option<&Recorded> {
-        self.responses.iter().rev().find(|recorded| recorded.method == method)
+impl Exchange {
+    /// The request.
+    pub fn request(&self) -> Message<'_> {
+        self.request.message()
     }
 
-    /// The response to the SETUP of a track.
-    pub(super) fn setup_response(&self, track: &ScriptTrack) -> Option<&Recorded> {
-        self.responses.iter().rev().find(|recorded| recorded.method == "SETUP" && recorded.url == track.url)
+    /// The answer, if one came.
+    pub fn answer(&self) -> Option<Message<'_>> {
+        self.answer.as_ref().map(|answer| answer.message.message())
+    }
+
+    /// Nanoseconds from the request to its answer.
+    pub fn latency(&self) -> Option<i64> {
+        self.answer.as_ref().map(|answer| answer.latency)
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> Option<u16> {
+        self.answer()?.status()
+    }
+
+    fn succeeded(&self) -> bool {
+        self.status().is_some_and(|status| (200..300).contains(&status))
+    }
+}
+
+impl Script {
+    /// How a server that is like the recorded one answers a request of this method: as it did last, successes before
+    /// refusals. What concerned that client alone is left out: logins, redirects, lost sessions.
+    pub(super) fn answer(&self, method: &str) -> Option<Message<'_>> {
+        let of_method = || self.exchanges.iter().rev().filter(|exchange| exchange.method == method);
+        let own = |status: u16| matches!(status, 300..=399 | 401 | 407 | 454..=457 | 461);
+        of_method()
+            .find(|exchange| exchange.succeeded())
+            .or_else(|| of_method().find(|exchange| exchange.status().is_some_and(|status| !own(status))))
+            .and_then(Exchange::answer)
+    }
+
+    /// The answer to the SETUP of a track, where the recorded client set it up.
+    pub(super) fn setup_answer(&self, track: usize) -> Option<Message<'_>> {
+        let url = self.tracks.get(track)?.url.as_deref()?;
+        let mut exchanges = self.exchanges.iter().rev();
+        exchanges.find(|exchange| exchange.method == "SETUP" && exchange.url == url && exchange.succeeded())?.answer()
+    }
+
+    /// The session description: the recorded one, or the one given instead.
+    pub fn description(&self) -> &[u8] {
+        &self.description
+    }
+
+    /// A track for each `m=` line of the description.
+    pub fn tracks(&self) -> &[ScriptTrack] {
+        &self.tracks
+    }
+
+    /// The track that a SETUP of this URL means.
+    pub(super) fn track_at(&self, url: &str) -> Option<usize> {
+        track::at(&self.tracks, url)
+    }
+
+    /// The requests of the recorded client, in their order.
+    pub fn exchanges(&self) -> &[Exchange] {
+        &self.exchanges
     }
 
     /// The frame at this place of the order of sending.
-    pub(super) fn frame(&self, index: usize) -> Option<Frame<'_>> {
-        let frame = self.frames.get(index)?;
-        let payload = self.data.get(frame.payload.clone())?;
-        Some(Frame { after: frame.after, track: frame.track, rtcp: frame.rtcp, payload })
+    #[inline]
+    pub fn frame(&self, index: usize) -> Option<Frame<'_>> {
+        self.bytes.frame(self.frames.get(index)?)
+    }
+
+    /// What the recorded client sent besides its requests: receiver reports. `after` counts from the opening of the
+    /// connection.
+    pub fn client_frame(&self, index: usize) -> Option<Frame<'_>> {
+        self.bytes.frame(self.client_frames.get(index)?)
+    }
+
+    /// How many frames the server sent.
+    pub fn frame_count(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Nanoseconds from the answer to PLAY to the last frame.
+    pub(super) fn last_after(&self) -> i64 {
+        self.frames.last().map_or(0, |frame| frame.after)
+    }
+
+    /// Time from the answer to PLAY to the last frame.
+    pub fn duration(&self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.last_after()).unwrap_or(0))
+    }
+
+    /// When the recorded server answered PLAY, by the capture's clock.
+    pub fn played_at(&self) -> Timestamp {
+        self.played_at
+    }
+
+    /// The identifier of the recorded session.
+    pub(super) fn session_id(&self) -> Option<String> {
+        let answers = self.exchanges.iter().filter(|exchange| exchange.method == "SETUP").filter_map(Exchange::answer);
+        let mut values = answers.filter_map(|answer| answer.header("Session"));
+        values.find_map(|value| Session::parse(&value)).map(|session| session.id)
+    }
+
+    /// Whether the recorded server closed the connection once it had answered TEARDOWN.
+    pub(super) fn closes_after_teardown(&self) -> bool {
+        self.closes_after_teardown
+    }
+
+    /// How it ended.
+    pub fn end(&self) -> End {
+        self.end
     }
 
     /// The recorded URL, which tells the path to ask for.
     pub fn url(&self) -> &str {
         &self.url
-    }
-
-    /// The URL under which a server at this address serves it.
-    pub fn url_at(&self, server: SocketAddr) -> String {
-        format!("rtsp://{server}{}", path(&self.url))
-    }
-
-    /// How many frames it holds.
-    pub fn frame_count(&self) -> usize {
-        self.frames.len()
-    }
-
-    /// Time from PLAY to the last frame.
-    pub fn duration(&self) -> Duration {
-        self.frames.last().map_or(Duration::ZERO, |frame| frame.after)
-    }
-}
-
-/// Listens to a capture and makes a [`Script`] of the first session in it. Frames are held in memory.
-#[derive(Debug, Default)]
-pub struct ScriptBuilder {
-    script: Script,
-    dialog: Dialog,
-    /// The flow listened to.
-    flow: Option<usize>,
-    play: Option<Timestamp>,
-}
-
-impl ScriptBuilder {
-    /// One that has heard nothing yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The script.
-    ///
-    /// # Errors
-    /// If the capture lacks what a server has to answer.
-    pub fn finish(mut self) -> Result<Script, ScriptError> {
-        self.script.response("DESCRIBE").ok_or(ScriptError::NoDescription)?;
-        self.play.ok_or(ScriptError::NoPlay)?;
-        if self.script.tracks.is_empty() {
-            return Err(ScriptError::NoTracks);
-        }
-        self.script.url = self.dialog.url().unwrap_or_default().to_owned();
-        Ok(self.script)
-    }
-
-    fn message(&mut self, at: Timestamp, direction: Direction, message: &Message<'_>) {
-        let set_up = self.dialog.setups().len();
-        let Some(request) = self.dialog.observe(at, direction, message) else { return };
-        if !message.status().is_some_and(|status| (200..300).contains(&status)) {
-            return;
-        }
-        if let Some((url, channels)) =
-            self.dialog.setups().get(set_up).and_then(|setup| Some((setup.url.clone(), setup.channels?)))
-        {
-            self.script.tracks.push(ScriptTrack { url, channels });
-        }
-        if request.method == "PLAY" {
-            self.play.get_or_insert(at);
-        }
-        let (head, body) = (message.head().to_vec(), message.body().to_vec());
-        self.script.responses.push(Recorded { method: request.method, url: request.url, head, body });
-    }
-
-    fn frame(&mut self, at: Timestamp, channel: u8, payload: &[u8]) {
-        let of = |track: &ScriptTrack| track.channels.0 == channel || track.channels.1 == channel;
-        let Some(index) = self.script.tracks.iter().position(of) else { return };
-        let rtcp = self.script.tracks.get(index).is_some_and(|track| track.channels.1 == channel);
-        let start = self.script.data.len();
-        self.script.data.extend_from_slice(payload);
-        let payload = start..self.script.data.len();
-        // Some servers send before they answer PLAY: those frames leave at once.
-        let after = self.play.map_or(Duration::ZERO, |play| at.duration_since(play));
-        self.script.frames.push(ScriptFrame { after, track: index, rtcp, payload });
-    }
-}
-
-impl Tap for ScriptBuilder {
-    fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
-        let Payload::Pdu(pdu) = event.payload else { return Ok(()) };
-        if *self.flow.get_or_insert(event.flow.id) != event.flow.id {
-            return Ok(());
-        }
-        match pdu.kind {
-            PduKind::Message { head, body } => self.message(event.at, event.direction, &Message::new(head, body)),
-            PduKind::Interleaved { channel, payload } if event.direction == Direction::ServerToClient => {
-                self.frame(event.at, channel, payload);
-            }
-            _ => {}
-        }
-        Ok(())
     }
 }
 
@@ -204,7 +250,7 @@ impl Tap for ScriptBuilder {
 pub(super) fn authority(url: &str) -> &str {
     let Some(scheme) = url.find("://") else { return "" };
     let host = scheme + 3;
-    let end = url.get(host..).and_then(|rest| rest.find('/')).map_or(url.len(), |slash| host + slash);
+    let end = url.get(host..).and_then(|rest| rest.find(['/', '?'])).map_or(url.len(), |end| host + end);
     url.get(..end).unwrap_or_default()
 }
 

@@ -1,0 +1,185 @@
+//! One connection of a capture, as it is heard.
+
+use crate::rtp::packet::is_rtcp;
+use crate::rtsp::demux::{Pdu, PduKind};
+use crate::rtsp::message::{Message, StartLine};
+use crate::session::Dialog;
+use crate::session::script::frame::{Bytes, Place};
+use crate::session::script::{Answer, Exchange, Recorded, ScriptError};
+use crate::time::Timestamp;
+use crate::trace::{Close, Direction, Payload, TraceEvent};
+
+/// Requests that are kept: keep-alives of weeks.
+const MAX_EXCHANGES: usize = 100_000;
+
+/// What was heard of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub(super) dialog: Dialog,
+    pub(super) opened: Option<Timestamp>,
+    pub(super) exchanges: Vec<Exchange>,
+    /// When PLAY (or RECORD) was first answered with success.
+    pub(super) play: Option<Timestamp>,
+    /// The client publishes: the media are its own (RFC 2326, section 10.11).
+    pub(super) publishes: bool,
+    /// What each side sent besides messages.
+    pub(super) sides: [Side; 2],
+    pub(super) bytes: Bytes,
+}
+
+/// What one side sent besides messages.
+#[derive(Debug, Default)]
+pub(super) struct Side {
+    pub(super) frames: Vec<Heard>,
+    pub(super) closed: Option<(Timestamp, Close)>,
+    /// A whole message or frame was the last thing that came, so that junk behind it is the sender's and not the
+    /// remains of what the capture lacks.
+    in_sync: bool,
+    /// Junk that may turn out to be such remains.
+    junk: Option<(Timestamp, Place)>,
+}
+
+/// A frame that was heard.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heard {
+    pub(super) at: Timestamp,
+    pub(super) carrier: Carrier,
+    pub(super) place: Place,
+}
+
+/// How it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carrier {
+    Channel(u8),
+    /// Over UDP: the number by which the track is known, and whether it is RTCP.
+    Port(u16, bool),
+    /// As bytes that are no frame.
+    Raw,
+}
+
+impl Draft {
+    pub(super) fn has_description(&self) -> bool {
+        self.dialog.description().is_some_and(|description| !description.media.is_empty())
+    }
+
+    pub(super) fn has_media(&self) -> bool {
+        self.sides.iter().any(|side| side.frames.iter().any(|frame| frame.carrier != Carrier::Raw))
+    }
+
+    pub(super) fn has_requests(&self) -> bool {
+        !self.exchanges.is_empty()
+    }
+
+    pub(super) fn event(&mut self, event: &TraceEvent<'_>) -> Result<(), ScriptError> {
+        let direction = event.direction;
+        match event.payload {
+            Payload::Opened { .. } => {
+                self.opened.get_or_insert(event.at);
+            }
+            Payload::Pdu(pdu) => {
+                self.opened.get_or_insert(event.at);
+                self.pdu(event.at, direction, &pdu)?;
+            }
+            Payload::Datagram { port, payload, .. } => {
+                self.frame(event.at, direction, Carrier::Port(port, is_rtcp(payload)), payload)?;
+            }
+            Payload::ReadEnd => {}
+            Payload::Closed(close) => {
+                self.settle_junk(direction, true);
+                self.side(direction).closed.get_or_insert((event.at, close));
+            }
+        }
+        Ok(())
+    }
+
+    fn pdu(&mut self, at: Timestamp, direction: Direction, pdu: &Pdu<'_>) -> Result<(), ScriptError> {
+        self.settle_junk(direction, !matches!(pdu.kind, PduKind::Gap { .. }));
+        match pdu.kind {
+            PduKind::Message { head, body } => {
+                self.side(direction).in_sync = true;
+                self.message(at, direction, &Message::new(head, body), pdu.raw)?;
+            }
+            PduKind::Interleaved { channel, payload } => {
+                self.side(direction).in_sync = true;
+                self.frame(at, direction, Carrier::Channel(channel), payload)?;
+            }
+            PduKind::Junk => {
+                let blank = pdu.raw.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+                if self.side(direction).in_sync && !blank {
+                    let place = self.bytes.push(pdu.raw)?;
+                    self.side(direction).junk = Some((at, place));
+                }
+            }
+            PduKind::Gap { .. } => self.side(direction).in_sync = false,
+        }
+        Ok(())
+    }
+
+    /// What came behind junk tells whether it was the sender's.
+    fn settle_junk(&mut self, direction: Direction, genuine: bool) {
+        let side = self.side(direction);
+        if let Some((at, place)) = side.junk.take().filter(|_| genuine) {
+            side.frames.push(Heard { at, carrier: Carrier::Raw, place });
+        }
+    }
+
+    fn message(
+        &mut self,
+        at: Timestamp,
+        direction: Direction,
+        message: &Message<'_>,
+        raw: &[u8],
+    ) -> Result<(), ScriptError> {
+        let answered = self.dialog.observe(at, direction, message);
+        match message.start_line() {
+            StartLine::Request { method, url } if direction == Direction::ClientToServer => {
+                if self.exchanges.len() < MAX_EXCHANGES {
+                    let at = self.opened.map_or(0, |opened| at.nanos_since(opened));
+                    let (method, url) = (method.into_owned(), url.into_owned());
+                    self.exchanges.push(Exchange { method, url, at, request: Recorded::new(message), answer: None });
+                }
+            }
+            // The server asks: it does so again.
+            StartLine::Request { .. } => self.frame(at, direction, Carrier::Raw, raw)?,
+            StartLine::Response { .. } => {
+                if let Some(request) = answered.filter(|_| direction == Direction::ServerToClient) {
+                    self.answered(at, &request.method, request.at, message);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, at: Timestamp, method: &str, asked: Timestamp, message: &Message<'_>) {
+        let since_opened = self.opened.map_or(0, |opened| asked.nanos_since(opened));
+        let open = |exchange: &&mut Exchange| {
+            exchange.answer.is_none() && exchange.method == method && exchange.at == since_opened
+        };
+        let Some(exchange) = self.exchanges.iter_mut().rev().find(open) else { return };
+        exchange.answer = Some(Answer { message: Recorded::new(message), latency: at.nanos_since(asked) });
+        if exchange.succeeded() && matches!(method, "PLAY" | "RECORD") {
+            self.play.get_or_insert(at);
+            self.publishes |= method == "RECORD";
+        }
+    }
+
+    fn frame(
+        &mut self,
+        at: Timestamp,
+        direction: Direction,
+        carrier: Carrier,
+        payload: &[u8],
+    ) -> Result<(), ScriptError> {
+        let place = self.bytes.push(payload)?;
+        self.side(direction).frames.push(Heard { at, carrier, place });
+        Ok(())
+    }
+
+    fn side(&mut self, direction: Direction) -> &mut Side {
+        let [client, server] = &mut self.sides;
+        match direction {
+            Direction::ClientToServer => client,
+            Direction::ServerToClient => server,
+        }
+    }
+}

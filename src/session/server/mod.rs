@@ -1,0 +1,278 @@
+//! The server's side: plays a [`Script`](crate::session::Script) to one client, with the recorded answers and at the
+//! recorded times.
+
+mod answer;
+mod offer;
+mod player;
+mod rounds;
+mod transport;
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::rtsp::demux::PduKind;
+use crate::rtsp::headers::Session;
+use crate::rtsp::message::{Message, StartLine};
+use crate::session::script::End;
+use crate::session::{Input, Machine, Output};
+use crate::time::Timestamp;
+use crate::trace::Close;
+
+pub use offer::{Offer, ReportClock, SlowClient, Speed};
+
+use answer::Answer;
+use player::{Player, Step};
+use transport::{Delivery, Offered};
+
+/// A client that asks for nothing and gets nothing for so long is let go.
+const IDLE: Duration = Duration::from_mins(1);
+/// A client that is so far behind is slow.
+const SLOW: Duration = Duration::from_secs(1);
+/// Frames that leave in one go.
+const BATCH: usize = 64 << 10;
+
+/// The server machine, one for each connection.
+#[derive(Debug)]
+pub struct Server {
+    offer: Arc<Offer>,
+    client: SocketAddr,
+    /// The identifier of the session, once a track is set up.
+    session: Option<String>,
+    /// What the identifier is made of.
+    number: u64,
+    outputs: VecDeque<Output<'static>>,
+    /// How each track of the script gets to the client.
+    deliveries: Vec<Option<Delivery>>,
+    player: Player,
+    /// The answer to PLAY: what was recorded before it leaves before it.
+    answer_to_play: Option<Vec<u8>>,
+    /// Frames being sent, with their headers.
+    batch: Vec<u8>,
+    idle_since: Timestamp,
+    done: bool,
+}
+
+/// A request taken apart.
+#[derive(Clone, Copy)]
+struct Request<'a> {
+    message: &'a Message<'a>,
+    method: &'a str,
+    url: &'a str,
+}
+
+impl Server {
+    /// A server for a client that has just connected. `number` tells its sessions from those of others.
+    pub fn new(offer: Arc<Offer>, client: SocketAddr, number: u64, now: Timestamp) -> Self {
+        Self {
+            client,
+            session: None,
+            number,
+            outputs: VecDeque::new(),
+            deliveries: vec![None; offer.script.tracks().len()],
+            player: Player::new(Arc::clone(&offer)),
+            answer_to_play: None,
+            batch: Vec::new(),
+            idle_since: now,
+            done: false,
+            offer,
+        }
+    }
+
+    fn request(&mut self, now: Timestamp, message: &Message<'_>) {
+        let StartLine::Request { method, url } = message.start_line() else { return };
+        self.idle_since = now;
+        let request = Request { message, method: &method, url: &url };
+        let response = match request.method {
+            _ if !self.knows_session(&request) => self.refuse(now, &request, 454),
+            "DESCRIBE" if !self.offer.serves(request.url) => self.refuse(now, &request, 404),
+            "DESCRIBE" => self.describe(now, &request),
+            "OPTIONS" | "GET_PARAMETER" | "SET_PARAMETER" => self.recorded(now, &request).finish(),
+            "SETUP" => self.set_up(now, &request),
+            "PLAY" => return self.play(now, &request),
+            "PAUSE" => {
+                self.player.pause(now);
+                self.recorded(now, &request).finish()
+            }
+            "TEARDOWN" => return self.tear_down(now, &request),
+            _ => self.refuse(now, &request, 501),
+        };
+        self.send(response);
+    }
+
+    fn send(&mut self, bytes: Vec<u8>) {
+        self.outputs.push_back(Output::Send(Cow::Owned(bytes)));
+    }
+
+    /// A request may lack the session, but not name another one (RFC 2326, section 12.37).
+    fn knows_session(&self, request: &Request<'_>) -> bool {
+        let named = request.message.header("Session").and_then(|value| Session::parse(&value));
+        named.is_none_or(|named| self.session.as_ref() == Some(&named.id))
+    }
+
+    /// The recorded answer to this method, or a plain one.
+    fn recorded(&self, now: Timestamp, request: &Request<'_>) -> Answer<'_> {
+        let answer =
+            Answer::new(self.offer.script.answer(request.method), now, request).of_session(self.session.as_deref());
+        if request.method == "OPTIONS" { answer.or_header("Public", transport::METHODS) } else { answer }
+    }
+
+    fn refuse(&self, now: Timestamp, request: &Request<'_>, status: u16) -> Vec<u8> {
+        Answer::plain(status, now, request).finish()
+    }
+
+    fn describe(&self, now: Timestamp, request: &Request<'_>) -> Vec<u8> {
+        self.recorded(now, request).with_description(self.offer.script.description())
+    }
+
+    fn set_up(&mut self, now: Timestamp, request: &Request<'_>) -> Vec<u8> {
+        let script = &self.offer.script;
+        let Some(index) = script.track_at(request.url) else { return self.refuse(now, request, 404) };
+        let asked = request.message.header("Transport").unwrap_or_default();
+        let recorded = script.setup_answer(index);
+        let offered = Offered { track: index, udp: self.offer.udp_ports.get(index).copied() };
+        let Some(delivery) = offered.accept(&asked, &self.deliveries) else { return self.refuse(now, request, 461) };
+        let transport = delivery.transport(recorded.as_ref().and_then(|answer| answer.header("Transport")).as_deref());
+        let session = self.session.get_or_insert_with(|| answer::session_id(script, self.number)).clone();
+        if let Some(entry) = self.deliveries.get_mut(index) {
+            *entry = Some(delivery);
+        }
+        let template = recorded.or_else(|| script.answer("SETUP"));
+        let answer = Answer::new(template, now, request).of_session(Some(&session)).with_transport(&transport);
+        // What no answer to SETUP was recorded of still has to name its session.
+        if template.is_none() { answer.or_header("Session", &session).finish() } else { answer.finish() }
+    }
+
+    fn play(&mut self, now: Timestamp, request: &Request<'_>) {
+        if self.deliveries.iter().all(Option::is_none) {
+            let refusal = self.refuse(now, request, 455);
+            return self.send(refusal);
+        }
+        let answer = self.recorded(now, request).finish();
+        self.player.play(now);
+        self.answer_to_play = Some(answer);
+    }
+
+    fn tear_down(&mut self, now: Timestamp, request: &Request<'_>) {
+        let answer = self.recorded(now, request).finish();
+        self.send(answer);
+        let named = self.offer.script.track_at(request.url);
+        let set_up = self.deliveries.iter().flatten().count();
+        if let Some(delivery) = named.filter(|_| set_up > 1).and_then(|index| self.deliveries.get_mut(index)) {
+            *delivery = None;
+            return;
+        }
+        self.player.stop();
+        self.deliveries.fill(None);
+        self.session = None;
+        if self.offer.script.closes_after_teardown() {
+            self.end(Output::Disconnect);
+        }
+    }
+
+    /// The connection ends, after what is in line.
+    fn end(&mut self, how: Output<'static>) {
+        if !self.done {
+            self.done = true;
+            self.player.stop();
+            self.outputs.extend([how, Output::Done]);
+        }
+    }
+
+    /// What a client that does not keep up has coming.
+    fn judge_pace(&mut self, now: Timestamp) {
+        let late = self.player.due().is_some_and(|due| due + SLOW < now);
+        if !late || self.offer.speed == Speed::Max {
+            return;
+        }
+        match self.offer.slow_client {
+            SlowClient::Wait => {}
+            SlowClient::Drop => self.player.skip_to(now),
+            SlowClient::Close => {
+                self.outputs.clear();
+                self.end(Output::Disconnect);
+            }
+        }
+    }
+
+    /// Gathers what is due. A datagram leaves alone.
+    fn next_media(&mut self, now: Timestamp) -> Option<Output<'_>> {
+        self.batch.clear();
+        while self.batch.len() < BATCH {
+            let deliveries = &self.deliveries;
+            match self.player.next(now, self.answer_to_play.is_some(), deliveries, &mut self.batch) {
+                Step::Composed => {}
+                Step::Nothing => break,
+                Step::Datagram { track, rtcp, port } => {
+                    let payload = Cow::Borrowed(self.player.payload());
+                    return Some(Output::Datagram { track, rtcp, port, payload });
+                }
+                Step::End(end) => {
+                    match end {
+                        End::Open => self.player.stop(),
+                        End::Closed { close: Close::Reset, .. } => self.end(Output::Abort),
+                        End::Closed { .. } | End::Unknown => self.end(Output::Disconnect),
+                    }
+                    break;
+                }
+            }
+        }
+        if self.batch.is_empty() { self.outputs.pop_front() } else { Some(Output::Send(Cow::Borrowed(&self.batch))) }
+    }
+
+    /// The address of the client.
+    pub fn client(&self) -> SocketAddr {
+        self.client
+    }
+}
+
+impl Machine for Server {
+    fn handle(&mut self, now: Timestamp, input: Input<'_>) {
+        match input {
+            Input::Pdu(pdu) if !self.done => {
+                if let PduKind::Message { head, body } = pdu.kind {
+                    self.request(now, &Message::new(head, body));
+                }
+            }
+            Input::Closed(_) | Input::Stop => {
+                self.outputs.clear();
+                self.end(Output::Disconnect);
+            }
+            Input::Wake => {
+                self.judge_pace(now);
+                if !self.player.is_playing() && self.idle_since + IDLE <= now {
+                    self.end(Output::Disconnect);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn poll_output(&mut self, now: Timestamp) -> Option<Output<'_>> {
+        if let Some(output) = self.outputs.pop_front() {
+            return Some(output);
+        }
+        self.judge_pace(now);
+        if self.answer_to_play.is_some() && !self.player.has_early() {
+            return self.answer_to_play.take().map(|answer| Output::Send(Cow::Owned(answer)));
+        }
+        self.next_media(now)
+    }
+
+    fn next_deadline(&self) -> Option<Timestamp> {
+        if self.done {
+            return None;
+        }
+        self.player.due().or((!self.player.is_playing()).then_some(self.idle_since + IDLE))
+    }
+
+    fn is_over(&self) -> bool {
+        self.done
+    }
+
+    fn url(&self) -> &str {
+        self.offer.script.url()
+    }
+}
