@@ -1,5 +1,6 @@
 //! The command line. The argument structs are the options that the commands take; there is no second copy.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::Table;
+use crate::session::server::{ReportClock, SlowClient, Speed};
 
 /// Name and version as captures and User-Agent headers carry them.
 pub const APPLICATION: &str = concat!("rtsp-rec ", env!("CARGO_PKG_VERSION"));
@@ -32,6 +34,8 @@ pub enum Command {
     Record(RecordArgs),
     /// RTP timing, jitter, loss and RTCP contents of captures as CSV, JSON or a table
     Analyze(AnalyzeArgs),
+    /// Serve a capture as an RTSP server: same SDP, headers, timing and faults
+    Replay(ReplayArgs),
     /// Serve a built-in capture on loopback, record it, analyze it: no camera needed
     Demo(DemoArgs),
 }
@@ -190,6 +194,107 @@ pub enum Format {
     Table,
 }
 
+/// Options of `replay`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  rtsp-rec replay camera.pcapng
+  rtsp-rec replay camera.pcapng --listen 0.0.0.0:8554 --loop
+  rtsp-rec replay camera.pcapng --speed 2 --record sent.pcapng
+
+Any number of clients may connect, over TCP or UDP; each gets the capture from its start. Ctrl-C ends it.")]
+pub struct ReplayArgs {
+    /// pcap or pcapng of any tool that holds an RTSP session
+    #[arg(value_name = "CAPTURE")]
+    pub capture: PathBuf,
+
+    /// Address and port to serve it on
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8554")]
+    pub listen: SocketAddr,
+
+    /// Serve it under this path as well as the recorded one
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<String>,
+
+    /// Play so many times as fast; max is as fast as the client reads
+    #[arg(long, value_name = "X|max", value_parser = speed, default_value = "1")]
+    pub speed: Speed,
+
+    /// Go on at the end without a jump in sequence numbers, timestamps and reports
+    #[arg(long = "loop")]
+    pub looped: bool,
+
+    /// What happens to a client that reads too slowly
+    #[arg(long, value_enum, default_value_t = SlowClientName::Wait)]
+    pub slow_client: SlowClientName,
+
+    /// NTP times of sender reports: as recorded, or as if the recording began now
+    #[arg(long, value_enum, default_value_t = ReportClockName::Recorded)]
+    pub sr: ReportClockName,
+
+    /// A session description to serve instead of the recorded one
+    #[arg(long, value_name = "FILE")]
+    pub sdp: Option<PathBuf>,
+
+    /// The session of the capture, as analyze numbers them [default: the first with media]
+    #[arg(long, value_name = "N")]
+    pub session: Option<usize>,
+
+    /// Record what is really sent and received
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+
+    /// Overwrite an existing file
+    #[arg(short, long)]
+    pub force: bool,
+
+    /// Print nothing but errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Show each RTSP message as it passes, without credentials
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// What happens to a client that reads too slowly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SlowClientName {
+    /// It gets everything, later
+    Wait,
+    /// What is more than a second late is left out
+    Drop,
+    /// Its connection is closed when it is a second behind
+    Close,
+}
+
+/// The NTP times of sender reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportClockName {
+    /// As they were
+    Recorded,
+    /// As if the recording began now
+    Now,
+}
+
+impl From<SlowClientName> for SlowClient {
+    fn from(name: SlowClientName) -> Self {
+        match name {
+            SlowClientName::Wait => Self::Wait,
+            SlowClientName::Drop => Self::Drop,
+            SlowClientName::Close => Self::Close,
+        }
+    }
+}
+
+impl From<ReportClockName> for ReportClock {
+    fn from(name: ReportClockName) -> Self {
+        match name {
+            ReportClockName::Recorded => Self::Recorded,
+            ReportClockName::Now => Self::Now,
+        }
+    }
+}
+
 /// Options of `demo`.
 #[derive(Clone, Debug, Args)]
 pub struct DemoArgs {
@@ -204,6 +309,15 @@ fn time(text: &str) -> Result<Duration, String> {
         return Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string());
     }
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 30s, 5m or 1h30m"))
+}
+
+/// `0.5`, `2`, `max`.
+fn speed(text: &str) -> Result<Speed, String> {
+    if text == "max" {
+        return Ok(Speed::Max);
+    }
+    let times = text.parse::<f64>().ok().filter(|times| times.is_finite() && *times > 0.0);
+    times.map(Speed::Times).ok_or_else(|| "write a number above 0, such as 0.5 or 2, or max".to_owned())
 }
 
 #[cfg(test)]
@@ -221,6 +335,8 @@ mod tests {
         assert_eq!(time("90"), Ok(Duration::from_secs(90)));
         assert_eq!(time("1m30s"), Ok(Duration::from_secs(90)));
         assert_eq!(time("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!((speed("0.5"), speed("max")), (Ok(Speed::Times(0.5)), Ok(Speed::Max)));
+        assert!(speed("0").is_err() && speed("-1").is_err() && speed("NaN").is_err() && speed("fast").is_err());
         assert!(time("-1").is_err() && time("soon").is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! What stops a command. Each message says what, where, and what to try.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -50,6 +51,14 @@ pub enum Error {
         path: PathBuf,
         /// What it lacks.
         source: ScriptError,
+    },
+    /// An address can't be served on.
+    #[error("can't listen on {address}: {source}; is another program using the port? --listen takes another address")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's words.
+        source: io::Error,
     },
     /// Sessions failed. The report names each; this is the first of them.
     #[error("{}{first}", if *.failed > 1 { format!("{failed} of {sessions} sessions failed; the first: ") } else { String::new() })]

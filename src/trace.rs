@@ -159,6 +159,21 @@ impl Tap for () {
     }
 }
 
+/// With nobody there, nothing is done.
+impl<T: Tap> Tap for Option<T> {
+    fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        self.as_mut().map_or(Ok(()), |tap| tap.event(event))
+    }
+
+    fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
+        self.as_mut().map_or(Ok(()), |tap| tap.remark(remark))
+    }
+
+    fn tick(&mut self, now: Timestamp) -> io::Result<()> {
+        self.as_mut().map_or(Ok(()), |tap| tap.tick(now))
+    }
+}
+
 /// First the one, then the other; the second does not see what the first failed on.
 impl<A: Tap, B: Tap> Tap for (A, B) {
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {

@@ -18,7 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("capture", &["time", "rtsp", "trace"]),
     ("net", &["time", "rtsp", "trace", "session"]),
     ("error", &["capture", "session"]),
-    ("cli", &["analysis"]),
+    ("cli", &["analysis", "session"]),
     ("commands", &["analysis", "capture", "cli", "error", "net", "report", "rtp", "rtsp", "session", "time", "trace"]),
 ];
 

@@ -3,7 +3,6 @@
 
 use crate::capture::packet::{Headers, Segment};
 use crate::time::Timestamp;
-use crate::trace::Direction;
 
 /// Block type of an enhanced packet block.
 pub(super) const ENHANCED_PACKET: u32 = 6;
@@ -14,23 +13,35 @@ const OPTIONS: usize = 12;
 /// The total length is repeated at the end.
 const TRAILER: usize = 4;
 
+/// What a packet block says besides the packet.
+#[derive(Clone, Copy)]
+pub(super) struct Stamp {
+    pub(super) interface: u32,
+    pub(super) at: Timestamp,
+    /// Whether the capture was taken at the sender.
+    pub(super) outbound: bool,
+}
+
 /// Appends an enhanced packet block with one segment. Gives the place where the packet begins.
-pub(super) fn append_packet(
-    out: &mut Vec<u8>,
-    interface: u32,
-    at: Timestamp,
-    direction: Direction,
-    headers: &Headers,
-    segment: &Segment<'_>,
-) -> usize {
+pub(super) fn append_packet(out: &mut Vec<u8>, stamp: Stamp, headers: &Headers, segment: &Segment<'_>) -> usize {
     let packet = headers.packet_len(segment.options.len(), segment.payload.len());
+    append_block(out, stamp, packet, |out| headers.append(out, segment))
+}
+
+/// Appends an enhanced packet block around the `packet` bytes that `compose` appends.
+pub(super) fn append_block(
+    out: &mut Vec<u8>,
+    stamp: Stamp,
+    packet: usize,
+    compose: impl FnOnce(&mut Vec<u8>),
+) -> usize {
     let padding = packet.next_multiple_of(4) - packet;
     let total = length(PACKET_AT + packet + padding + OPTIONS + TRAILER);
-    let [t0, t1, t2, t3, t4, t5, t6, t7] = at.as_nanos().to_le_bytes();
+    let [t0, t1, t2, t3, t4, t5, t6, t7] = stamp.at.as_nanos().to_le_bytes();
     let head = [
         ENHANCED_PACKET.to_le_bytes(),
         total,
-        interface.to_le_bytes(),
+        stamp.interface.to_le_bytes(),
         [t4, t5, t6, t7],
         [t0, t1, t2, t3],
         length(packet),
@@ -38,13 +49,10 @@ pub(super) fn append_packet(
     ];
     out.extend_from_slice(head.as_flattened());
     let start = out.len();
-    headers.append(out, segment);
+    compose(out);
     out.extend_from_slice([0; 3].get(..padding).unwrap_or_default());
-    // epb_flags: inbound 1, outbound 2; this side is the client.
-    let flags = match direction {
-        Direction::ServerToClient => 1,
-        Direction::ClientToServer => 2,
-    };
+    // epb_flags: inbound 1, outbound 2.
+    let flags = if stamp.outbound { 2 } else { 1 };
     out.extend_from_slice([[2, 0, 4, 0], [flags, 0, 0, 0], [0; 4], total].as_flattened());
     start
 }
@@ -76,7 +84,8 @@ mod tests {
         let mut out = Vec::new();
         for payload in [b"abc".as_slice(), b"", b"defgh"] {
             let segment = Segment { payload, ..Segment::default() };
-            append_packet(&mut out, 0, Timestamp::default(), Direction::ClientToServer, &headers, &segment);
+            let stamp = Stamp { interface: 0, at: Timestamp::default(), outbound: true };
+            append_packet(&mut out, stamp, &headers, &segment);
         }
         assert_eq!(whole_blocks(&out, out.len()), out.len());
         let two = whole_blocks(&out, out.len() - 1);

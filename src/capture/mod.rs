@@ -12,6 +12,8 @@ mod ports;
 pub mod reader;
 mod reassembly;
 pub mod source;
+mod tcp;
+mod udp;
 pub mod writer;
 
 pub use link::LinkType;

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use crate::capture::checksum::{checksum, sum};
 
 /// Ethernet header.
-const ETHERNET: usize = 14;
-const IPV4: usize = 20;
+pub(super) const ETHERNET: usize = 14;
+pub(super) const IPV4: usize = 20;
 const IPV6: usize = 40;
 const TCP: usize = 20;
 /// The longest of our headers.
@@ -57,10 +57,7 @@ impl Headers {
     /// Headers from one end of a connection to the other. `from_client` picks the made-up MAC addresses.
     pub(super) fn new(from: SocketAddr, to: SocketAddr, from_client: bool) -> Self {
         let mut bytes = Vec::with_capacity(MAX_HEADERS);
-        let mac = |client: bool| [0x02, 0, 0, 0, 0, if client { 1 } else { 2 }];
-        bytes.extend_from_slice(&mac(!from_client));
-        bytes.extend_from_slice(&mac(from_client));
-        let addresses = ip_header(&mut bytes, from.ip(), to.ip());
+        let addresses = link_header(&mut bytes, from.ip(), to.ip(), from_client, PROTOCOL_TCP);
         let tcp = bytes.len();
         bytes.extend_from_slice(&from.port().to_be_bytes());
         bytes.extend_from_slice(&to.port().to_be_bytes());
@@ -100,12 +97,9 @@ impl Headers {
 
     fn put_ip_fields(&self, headers: &mut [u8], tcp_len: usize, ip_id: u16) {
         if self.tcp != ETHERNET + IPV4 {
-            return put(headers, ETHERNET + 4, be_bytes(tcp_len));
+            return put_ipv6_length(headers, tcp_len);
         }
-        let (total, id) = (be_bytes(IPV4 + tcp_len), ip_id.to_be_bytes());
-        put(headers, ETHERNET + 2, total);
-        put(headers, ETHERNET + 4, id);
-        put(headers, ETHERNET + 10, checksum(self.ip_sum + sum(&total) + sum(&id)));
+        put_ipv4_fields(headers, tcp_len, ip_id, self.ip_sum);
     }
 
     fn put_tcp_fields(&self, headers: &mut [u8], tcp_len: usize, segment: &Segment<'_>) {
@@ -123,8 +117,20 @@ impl Headers {
     }
 }
 
+/// Identification, length and checksum of an IPv4 header; `rest` is the sum of its other fields.
+pub(super) fn put_ipv4_fields(headers: &mut [u8], payload: usize, ip_id: u16, rest: u64) {
+    let (total, id) = (be_bytes(IPV4 + payload), ip_id.to_be_bytes());
+    put(headers, ETHERNET + 2, total);
+    put(headers, ETHERNET + 4, id);
+    put(headers, ETHERNET + 10, checksum(rest + sum(&total) + sum(&id)));
+}
+
+pub(super) fn put_ipv6_length(headers: &mut [u8], payload: usize) {
+    put(headers, ETHERNET + 4, be_bytes(payload));
+}
+
 /// A length as IP writes it; longer ones never get here.
-fn be_bytes(length: usize) -> [u8; 2] {
+pub(super) fn be_bytes(length: usize) -> [u8; 2] {
     u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes()
 }
 
@@ -139,15 +145,18 @@ pub(super) fn set_push(packet: &mut [u8], flags: usize) {
     }
 }
 
-/// Ethernet type and IP header; gives the bytes of the addresses.
-fn ip_header(bytes: &mut Vec<u8>, from: IpAddr, to: IpAddr) -> Vec<u8> {
+/// Ethernet and IP header; gives the bytes of the addresses.
+pub(super) fn link_header(bytes: &mut Vec<u8>, from: IpAddr, to: IpAddr, from_client: bool, protocol: u8) -> Vec<u8> {
+    let mac = |client: bool| [0x02, 0, 0, 0, 0, if client { 1 } else { 2 }];
+    bytes.extend_from_slice(&mac(!from_client));
+    bytes.extend_from_slice(&mac(from_client));
     if let (IpAddr::V4(from), IpAddr::V4(to)) = (from, to) {
-        bytes.extend_from_slice(&[0x08, 0x00, 0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, PROTOCOL_TCP, 0, 0]);
+        bytes.extend_from_slice(&[0x08, 0x00, 0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, protocol, 0, 0]);
         let addresses = [from.octets(), to.octets()].concat();
         bytes.extend_from_slice(&addresses);
         return addresses;
     }
-    bytes.extend_from_slice(&[0x86, 0xdd, 0x60, 0, 0, 0, 0, 0, PROTOCOL_TCP, 64]);
+    bytes.extend_from_slice(&[0x86, 0xdd, 0x60, 0, 0, 0, 0, 0, protocol, 64]);
     let addresses = [as_ipv6(from).octets(), as_ipv6(to).octets()].concat();
     bytes.extend_from_slice(&addresses);
     addresses

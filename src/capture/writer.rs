@@ -15,13 +15,15 @@ use pcap_file::pcapng::blocks::opt_common::CommonOption;
 use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
 use pcap_file::{DataLink, Endianness};
 
-use crate::capture::block::{append_packet, whole_blocks};
+use crate::capture::block::{Stamp, append_block, whole_blocks};
 use crate::capture::interface;
-use crate::capture::packet::{Headers, MAX_SEGMENT, SYN_OPTIONS, Segment, flags, set_push};
+use crate::capture::packet::MAX_SEGMENT;
+use crate::capture::tcp::Connection;
+use crate::capture::udp;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::mask::{mask_authorization, mask_urls};
 use crate::time::Timestamp;
-use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
+use crate::trace::{Direction, Flow, Payload, Tap, TraceEvent};
 
 /// Ports on which Wireshark looks for RTSP without being told.
 const RTSP_PORTS: [u16; 3] = [554, 8554, 7236];
@@ -31,11 +33,9 @@ const WRITTEN_PORT: u16 = 554;
 const FLUSH_SIZE: usize = 256 << 10;
 /// What was gathered is written after this time at the latest, to the next tick.
 const FLUSH_AFTER: Duration = Duration::from_millis(400);
-/// The other side acknowledges at least every so many packets: Wireshark's analysis walks over all that is not.
-const ACK_EVERY: u32 = 64;
 
 /// What goes into the file besides the packets.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct WriterOptions {
     /// Name and version of the program.
     pub application: String,
@@ -47,6 +47,21 @@ pub struct WriterOptions {
     pub keep_ports: bool,
     /// Leave Authorization values and the user part of URLs as they are.
     pub keep_credentials: bool,
+    /// Whose packets are outbound: those in the direction in which this side sends.
+    pub taken_at: Direction,
+}
+
+impl Default for WriterOptions {
+    fn default() -> Self {
+        Self {
+            application: String::new(),
+            os: String::new(),
+            comment: String::new(),
+            keep_ports: false,
+            keep_credentials: false,
+            taken_at: Direction::ClientToServer,
+        }
+    }
 }
 
 /// Writes trace events as pcapng.
@@ -65,31 +80,11 @@ pub struct Writer<W> {
     interfaces: HashMap<(usize, SocketAddr), u32>,
     /// Address pairs written so far: Wireshark takes a second connection between the same two for the first.
     used: HashSet<(SocketAddr, SocketAddr)>,
+    /// Counts datagrams: their IP ID.
+    datagrams: u16,
 }
 
 type Blocks = PcapNgWriter<Vec<u8>>;
-
-/// One TCP connection in the making.
-#[derive(Debug)]
-struct Connection {
-    interface: u32,
-    /// By [`Direction::index`].
-    sides: [Side; 2],
-}
-
-/// One sender.
-#[derive(Debug)]
-struct Side {
-    headers: Headers,
-    /// Sequence number of the next byte.
-    next: u32,
-    /// Counts reads.
-    ip_id: u16,
-    /// Packets that the other side has not acknowledged.
-    unacknowledged: u32,
-    /// Where in the buffer the last data packet of this read begins.
-    last_packet: Option<usize>,
-}
 
 impl<W: Write> Writer<W> {
     /// Begins a section; nothing is written before the first flush.
@@ -117,6 +112,7 @@ impl<W: Write> Writer<W> {
             connections: Vec::new(),
             interfaces: HashMap::new(),
             used: HashSet::new(),
+            datagrams: 0,
         })
     }
 
@@ -134,9 +130,7 @@ impl<W: Write> Writer<W> {
         self.whole += written as u64;
         buffer.clear();
         self.waiting_since = None;
-        for side in self.connections.iter_mut().flatten().flat_map(|connection| &mut connection.sides) {
-            side.last_packet = None;
-        }
+        self.connections.iter_mut().flatten().for_each(Connection::forget_packets);
         result.map_err(|(_, error)| error)?;
         self.out.flush()
     }
@@ -163,18 +157,8 @@ impl<W: Write> Writer<W> {
     fn open(&mut self, flow: &Flow, started: Timestamp, at: Timestamp) -> io::Result<()> {
         let (client, server) = self.written_addresses(flow);
         let interface = self.interface(flow)?;
-        let side = |headers| Side { headers, next: 0, ip_id: 0, unacknowledged: 0, last_packet: None };
-        let mut connection = Connection {
-            interface,
-            sides: [side(Headers::new(client, server, true)), side(Headers::new(server, client, false))],
-        };
-        let out = self.blocks.get_mut();
-        let options = &SYN_OPTIONS;
-        let syn = Segment { flags: flags::SYN, options, ..Segment::default() };
-        connection.append(out, started, Direction::ClientToServer, syn);
-        let syn_ack = Segment { flags: flags::SYN | flags::ACK, options, ..Segment::default() };
-        connection.append(out, at, Direction::ServerToClient, syn_ack);
-        connection.acknowledge(out, at, Direction::ClientToServer);
+        let (out, taken_at) = (self.blocks.get_mut(), self.options.taken_at);
+        let connection = Connection::open(out, interface, taken_at, (client, server), (started, at));
         if self.connections.len() <= flow.id {
             self.connections.resize_with(flow.id + 1, || None);
         }
@@ -221,6 +205,20 @@ impl<W: Write> Writer<W> {
         Ok(interface)
     }
 
+    fn datagram(&mut self, event: &TraceEvent<'_>, from: SocketAddr, to: SocketAddr, payload: &[u8]) -> io::Result<()> {
+        let interface = self.interface(event.flow)?;
+        if self.blocks.get_ref().len() >= FLUSH_SIZE {
+            self.flush()?;
+        }
+        let from_client = event.direction == Direction::ClientToServer;
+        let payload = payload.get(..udp::MAX_DATAGRAM).unwrap_or(payload);
+        let packet = udp::packet(from, to, from_client, self.datagrams, payload);
+        self.datagrams = self.datagrams.wrapping_add(1);
+        let stamp = Stamp { interface, at: event.at, outbound: event.direction == self.options.taken_at };
+        append_block(self.blocks.get_mut(), stamp, packet.len(), |out| out.extend_from_slice(&packet));
+        Ok(())
+    }
+
     fn pdu(&mut self, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
         if !self.connections.get(event.flow.id).is_some_and(Option::is_some) {
             self.open(event.flow, event.at, event.at)?;
@@ -249,8 +247,7 @@ impl<W: Write> Tap for Writer<W> {
         match event.payload {
             Payload::Opened { started } => return self.open(event.flow, started, event.at),
             Payload::Pdu(pdu) => return self.pdu(event, &pdu),
-            // This writer's sessions have interleaved media only.
-            Payload::Datagram { .. } => return Ok(()),
+            Payload::Datagram { from, to, payload, .. } => return self.datagram(event, from, to, payload),
             Payload::ReadEnd | Payload::Closed(_) => {}
         }
         let out = self.blocks.get_mut();
@@ -267,69 +264,6 @@ impl<W: Write> Tap for Writer<W> {
     fn tick(&mut self, now: Timestamp) -> io::Result<()> {
         let due = self.waiting_since.is_none_or(|since| now.duration_since(since) >= FLUSH_AFTER);
         if due && !self.blocks.get_ref().is_empty() { self.flush() } else { Ok(()) }
-    }
-}
-
-impl Connection {
-    /// Writes a segment of this direction at its place in the stream.
-    fn append(&mut self, out: &mut Vec<u8>, at: Timestamp, direction: Direction, segment: Segment<'_>) -> usize {
-        let [client, server] = &mut self.sides;
-        let (from, to) = match direction {
-            Direction::ClientToServer => (client, server),
-            Direction::ServerToClient => (server, client),
-        };
-        let ack = if segment.flags & flags::ACK == 0 { 0 } else { to.next };
-        let segment = Segment { seq: from.next, ack, ip_id: from.ip_id, ..segment };
-        to.unacknowledged = 0;
-        // SYN and FIN take a number each (RFC 9293, section 3.4).
-        let controls = u32::from(segment.flags & (flags::SYN | flags::FIN) != 0);
-        let length = u32::try_from(segment.payload.len()).unwrap_or(0);
-        from.next = from.next.wrapping_add(length).wrapping_add(controls);
-        append_packet(out, self.interface, at, direction, &from.headers, &segment)
-    }
-
-    fn data(&mut self, out: &mut Vec<u8>, at: Timestamp, direction: Direction, payload: &[u8]) {
-        let start = self.append(out, at, direction, Segment { flags: flags::ACK, payload, ..Segment::default() });
-        let Some(side) = self.sides.get_mut(direction.index()) else { return };
-        side.last_packet = Some(start);
-        side.unacknowledged += 1;
-        if side.unacknowledged >= ACK_EVERY {
-            self.acknowledge(out, at, direction.reverse());
-        }
-    }
-
-    fn acknowledge(&mut self, out: &mut Vec<u8>, at: Timestamp, direction: Direction) {
-        self.append(out, at, direction, Segment { flags: flags::ACK, ..Segment::default() });
-    }
-
-    /// Bytes that nobody saw.
-    fn skip(&mut self, direction: Direction, len: u64) {
-        if let Some(side) = self.sides.get_mut(direction.index()) {
-            // Sequence numbers count modulo 2^32.
-            side.next = side.next.wrapping_add(u32::try_from(len & 0xffff_ffff).unwrap_or(0));
-        }
-    }
-
-    /// PSH marks the last packet of a read; the next read has another IP ID.
-    fn read_end(&mut self, out: &mut [u8], direction: Direction) {
-        let Some(side) = self.sides.get_mut(direction.index()) else { return };
-        side.ip_id = side.ip_id.wrapping_add(1);
-        if let Some(packet) = side.last_packet.take().and_then(|start| out.get_mut(start..)) {
-            set_push(packet, side.headers.flags_at());
-        }
-    }
-
-    fn close(&mut self, out: &mut Vec<u8>, at: Timestamp, direction: Direction, close: Close) {
-        match close {
-            Close::Fin => {
-                let fin = Segment { flags: flags::FIN | flags::ACK, ..Segment::default() };
-                self.append(out, at, direction, fin);
-                self.acknowledge(out, at, direction.reverse());
-            }
-            Close::Reset => {
-                self.append(out, at, direction, Segment { flags: flags::RST | flags::ACK, ..Segment::default() });
-            }
-        }
     }
 }
 

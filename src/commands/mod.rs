@@ -6,6 +6,7 @@ mod lanes;
 mod monitor;
 mod output;
 mod record;
+mod replay;
 
 use crate::cli::{Cli, Command};
 use crate::error::Error;
@@ -18,6 +19,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Record(args) => record::run(&args),
         Command::Analyze(args) => analyze::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Demo(args) => demo::run(&args),
     }
 }

@@ -145,7 +145,7 @@ impl Line {
 }
 
 /// Prints a message to standard error, without credentials. What can't be shown is no reason to stop.
-fn show(event: &TraceEvent<'_>) {
+pub(super) fn show(event: &TraceEvent<'_>) {
     let Payload::Pdu(pdu) = event.payload else { return };
     let PduKind::Message { head, .. } = pdu.kind else { return };
     let mut bytes = pdu.raw.to_vec();

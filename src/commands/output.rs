@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::capture::Writer;
 use crate::error::Error;
 
 /// The output of a recording.
@@ -56,6 +57,21 @@ impl Write for Output {
             Self::Stdout(stdout) => stdout.flush(),
         }
     }
+}
+
+/// Completes a capture, also where recording failed. Its size.
+pub(super) fn complete(mut writer: Writer<Output>, recorded: io::Result<()>) -> io::Result<u64> {
+    let result = recorded.and_then(|()| writer.flush());
+    let size = writer.whole_len();
+    if result.is_err() {
+        writer.get_ref().cut_to(size)?;
+    }
+    result.map(|()| size)
+}
+
+/// The operating system, as captures name it.
+pub(super) fn system() -> String {
+    format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)
 }
 
 /// Whether the name stands for standard output.

@@ -8,7 +8,7 @@ use bytesize::ByteSize;
 use crate::capture::{Writer, WriterOptions};
 use crate::cli::{APPLICATION, RecordArgs};
 use crate::commands::monitor::Monitor;
-use crate::commands::output::{Output, default_name, is_stdout};
+use crate::commands::output::{Output, complete, default_name, is_stdout, system};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
 use crate::report::summary;
@@ -16,6 +16,7 @@ use crate::rtsp::mask::masked_urls;
 use crate::rtsp::url::{Credentials, RtspUrl};
 use crate::session::client::{Limits, Timeouts};
 use crate::session::{Client, ClientConfig, Ending, Machine};
+use crate::trace::Direction;
 
 /// Where the password is looked for when no file is named.
 const PASSWORD_VARIABLE: &str = "RTSP_REC_PASSWORD";
@@ -40,22 +41,12 @@ pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     let recorded = event_loop.run(&mut tap);
     let (writer, monitor) = tap;
     monitor.clear();
-    let size = finish(writer, recorded).map_err(write_error)?;
+    let size = complete(writer, recorded).map_err(write_error)?;
     let text = report(&path, size, &monitor, event_loop.machines());
     let printed = if args.quiet { Ok(()) } else { print(&path, &text).map_err(Error::Stdout) };
     // A reader that is gone does not make a failed recording a good one.
     outcome(event_loop.machines())?;
     printed
-}
-
-/// Completes the file, also where recording failed. Its size.
-fn finish(mut writer: Writer<Output>, recorded: io::Result<()>) -> io::Result<u64> {
-    let result = recorded.and_then(|()| writer.flush());
-    let size = writer.whole_len();
-    if result.is_err() {
-        writer.get_ref().cut_to(size)?;
-    }
-    result.map(|()| size)
 }
 
 fn path(args: &RecordArgs, configs: &[ClientConfig], clock: Clock) -> PathBuf {
@@ -123,10 +114,11 @@ fn writer_options(args: &RecordArgs, urls: &[String]) -> WriterOptions {
     );
     WriterOptions {
         application: APPLICATION.to_owned(),
-        os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        os: system(),
         comment,
         keep_ports: args.keep_ports,
         keep_credentials: args.keep_credentials,
+        taken_at: Direction::ClientToServer,
     }
 }
 
