@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `transcript`, `media`, `gate`, `server` | the scripted server |
 //! | `recorder`, `scene`, `checks` | running `rtsp-rec`; what must hold of every recording |
+//! | `replayed` | what must hold of a replay of it |
 //! | `vendors` `cases` `endings` `keep_alive` | the tests |
 
 #![allow(
@@ -21,6 +22,7 @@ mod checks;
 mod gate;
 mod media;
 mod recorder;
+mod replayed;
 mod scene;
 mod server;
 mod transcript;

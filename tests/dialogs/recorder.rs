@@ -54,7 +54,7 @@ fn finish(mut child: Child, started: Instant) -> Output {
     child.wait_with_output().expect("what it said")
 }
 
-fn rtsp_rec() -> Command {
+pub(crate) fn rtsp_rec() -> Command {
     Command::new(env!("CARGO_BIN_EXE_rtsp-rec"))
 }
 

@@ -19,6 +19,7 @@ fn plays(scene: Scene) -> Played {
     played.check();
     let frames = played.transcript.rtp.iter().map(|line| played.frames(Rtp::parse(line).channel));
     assert!(frames.min() >= Some(20), "some dozen frames of each track");
+    played.check_replay();
     played
 }
 
