@@ -190,9 +190,10 @@ impl Server {
         match self.offer.slow_client {
             SlowClient::Wait => {}
             SlowClient::Drop => self.player.skip_to(now),
+            // What waits for it is lost: it would not fetch that either.
             SlowClient::Close => {
                 self.outputs.clear();
-                self.end(Output::Disconnect);
+                self.end(Output::Abort);
             }
         }
     }
