@@ -15,6 +15,21 @@ pub struct SourceDescription<'a> {
 const CNAME: u8 = 1;
 
 impl<'a> SourceDescription<'a> {
+    /// What follows the first four bytes of a packet, with the count in them.
+    pub(in crate::rtp) const fn of(count: u8, body: &'a [u8]) -> Self {
+        Self { count, body }
+    }
+
+    /// Where in the body each chunk begins, as [`chunks`](Self::chunks) reads them.
+    pub(in crate::rtp) fn offsets(&self) -> impl Iterator<Item = usize> + use<'a> {
+        let (body, mut rest) = (self.body, self.body);
+        let next = move || {
+            let offset = body.len() - rest.len();
+            SdesChunk::take(&mut rest).map(|_| offset)
+        };
+        iter::from_fn(next).take(usize::from(self.count))
+    }
+
     /// One chunk for each source. A chunk without its END item reaches to the end of the packet; the zeros that align
     /// the next one may be missing.
     pub fn chunks(&self) -> impl Iterator<Item = SdesChunk<'a>> + use<'a> {
