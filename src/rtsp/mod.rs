@@ -1,7 +1,7 @@
 //! Bytes to RTSP/1.0 (RFC 2326) and back, without a socket or a clock.
 
 pub mod auth;
-mod challenge;
+pub(crate) mod challenge;
 pub mod channels;
 pub mod control;
 pub mod demux;

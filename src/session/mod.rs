@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod dialog;
+pub mod faults;
 mod keep_alive;
 pub mod script;
 pub mod server;
