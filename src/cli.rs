@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::Table;
+use crate::session::faults::Fault;
 use crate::session::server::{ReportClock, SlowClient, Speed};
 
 /// Name and version as captures and User-Agent headers carry them.
@@ -222,6 +223,14 @@ pub struct ReplayArgs {
     /// Go on at the end without a jump in sequence numbers, timestamps and reports
     #[arg(long = "loop")]
     pub looped: bool,
+
+    /// Add a fault, such as drop=1%, video:delay=50ms±20ms or cut@20s; docs/faults.md lists them
+    #[arg(long = "fault", value_name = "SPEC")]
+    pub faults: Vec<Fault>,
+
+    /// What chance does to faults is drawn from this number
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
 
     /// What happens to a client that reads too slowly
     #[arg(long, value_enum, default_value_t = SlowClientName::Wait)]

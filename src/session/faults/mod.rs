@@ -57,6 +57,24 @@ pub struct Faults {
     seed: u64,
 }
 
+/// None at all.
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            plans: Arc::new([]),
+            stalls: Stalls::default(),
+            cut: None,
+            refusals: Arc::default(),
+            digest: None,
+            basic: None,
+            stale_nonce: false,
+            split_writes: false,
+            media: false,
+            seed: 0,
+        }
+    }
+}
+
 impl Faults {
     /// Makes faults fit the tracks of a description. A fault that names a track alone replaces the same fault of its
     /// media type, and that one the same fault of all tracks; stalls and changes at a time add up. `credentials` are
@@ -72,18 +90,7 @@ impl Faults {
     ) -> Result<Self, FaultError> {
         plan::check(faults, tracks)?;
         let plan_of = |(index, track)| TrackPlan::new(faults, index, track);
-        let mut all = Self {
-            plans: tracks.iter().enumerate().map(plan_of).collect(),
-            stalls: Stalls::default(),
-            cut: None,
-            refusals: Arc::default(),
-            digest: None,
-            basic: None,
-            stale_nonce: false,
-            split_writes: false,
-            media: false,
-            seed,
-        };
+        let mut all = Self { plans: tracks.iter().enumerate().map(plan_of).collect(), seed, ..Self::default() };
         let mut refusals = Vec::new();
         for Fault { track, kind } in faults {
             let login = |own: &Option<Credentials>| {

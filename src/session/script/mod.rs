@@ -4,7 +4,7 @@
 mod assembly;
 mod builder;
 mod draft;
-mod frame;
+pub(super) mod frame;
 mod track;
 
 use std::time::Duration;
