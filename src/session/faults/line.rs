@@ -96,7 +96,7 @@ impl FaultLine {
         if self.is_cut {
             return;
         }
-        let now = self.queue.advance(i64::MIN);
+        let now = self.queue.now();
         self.tracks.iter_mut().for_each(|track| track.finish(now, &mut self.queue));
     }
 
@@ -121,7 +121,7 @@ impl FaultLine {
             *copies_left = 0;
             self.is_cut = true;
             self.queue.clear();
-            return Some(Step::Cut { lane: entry.lane, payload, sent: (FRAME_HEADER + payload.len()) / 2 });
+            return Some(Step::Cut { lane: entry.lane, payload, sent: FRAME_HEADER.midpoint(payload.len()) });
         }
         if std::mem::take(garbage_left) {
             return Some(Step::Raw(garbage));

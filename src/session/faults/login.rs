@@ -112,7 +112,8 @@ fn same_basic(value: &str, expected: &str) -> bool {
 fn is_right(answer: &Challenge<'_>, login: &Credentials, method: &str, url: &str) -> bool {
     let param = |name| answer.param(name).unwrap_or_default();
     let uri = param("uri");
-    let is_here = !uri.is_empty() && (uri == url || url.starts_with(uri.trim_end_matches('/')));
+    let behind = url.strip_prefix(uri.trim_end_matches('/'));
+    let is_here = uri == url || behind.is_some_and(|path| uri.len() > 1 && (path.is_empty() || path.starts_with('/')));
     let is_md5 = answer.param("algorithm").is_none_or(|algorithm| algorithm.eq_ignore_ascii_case("MD5"));
     let counts = match answer.param("qop") {
         None | Some("") => String::new(),
@@ -257,6 +258,8 @@ mod tests {
             ("rtsp://h/x/", true),
             ("rtsp://h/x", true),
             ("rtsp://h/y/", false),
+            ("rtsp://h/x/tra", false),
+            ("/", false),
             ("rtsp://h/x/track1/a", false),
         ] {
             let answer = client.authorization(&user, "SETUP", uri).unwrap();

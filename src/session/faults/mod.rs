@@ -8,6 +8,7 @@
 //! [`Faults`] is what was asked for, made to fit a description; it serves any number of clients. From it come a
 //! [`FaultLine`] for the media of each PLAY, and for each connection a [`Login`] and [`SplitWrites`].
 
+mod error;
 mod line;
 mod login;
 mod plan;
@@ -19,17 +20,16 @@ mod spec;
 mod track;
 mod units;
 
-use std::sync::Arc;
-
 use crate::rtsp::url::Credentials;
 use crate::session::script::frame::Lane;
 use plan::{Stalls, TrackPlan};
 
+pub use error::FaultError;
 pub use line::{FaultLine, Step};
 pub use login::Login;
 pub use query::{from_query, without_faults};
 pub use reason::reason;
-pub use spec::{Fault, FaultError, FaultKind, MAX_DISTANCE, NAMES, TrackName};
+pub use spec::{Fault, FaultKind, MAX_DISTANCE, NAMES, TrackName};
 pub use units::{Nanos, Ppm, Share};
 
 /// A track of the description, in the order of its `m=` lines.
@@ -41,14 +41,14 @@ pub struct TrackInfo {
     pub clock_rates: Vec<(u8, u32)>,
 }
 
-/// A set of faults, made to fit a description. Cloning it is cheap.
+/// A set of faults, made to fit a description.
 #[derive(Clone, Debug)]
 pub struct Faults {
-    plans: Arc<[TrackPlan]>,
+    plans: Vec<TrackPlan>,
     /// Those that concern frames of no track as well.
     stalls: Stalls,
     cut: Option<i64>,
-    refusals: Arc<[(u16, String)]>,
+    refusals: Vec<(u16, String)>,
     digest: Option<Credentials>,
     basic: Option<Credentials>,
     stale_nonce: bool,
@@ -64,7 +64,7 @@ impl Default for Faults {
             plans: Arc::new([]),
             stalls: Stalls::default(),
             cut: None,
-            refusals: Arc::default(),
+            refusals: Vec::new(),
             digest: None,
             basic: None,
             stale_nonce: false,
@@ -91,25 +91,28 @@ impl Faults {
         plan::check(faults, tracks)?;
         let plan_of = |(index, track)| TrackPlan::new(faults, index, track);
         let mut all = Self { plans: tracks.iter().enumerate().map(plan_of).collect(), seed, ..Self::default() };
-        let mut refusals = Vec::new();
-        for Fault { track, kind } in faults {
-            let login = |own: &Option<Credentials>| {
-                own.clone().or_else(|| credentials.cloned()).ok_or(FaultError::NoCredentials(kind.name())).map(Some)
-            };
-            all.media |= is_of_media(kind);
-            match kind {
-                FaultKind::Stall { lasts, at } if track.is_none() => all.stalls.add(*at, *lasts),
-                FaultKind::Cut { at } => all.cut = Some(at.0),
-                FaultKind::Status { code, method } => refusals.push((*code, method.clone())),
-                FaultKind::Digest(own) => all.digest = login(own)?,
-                FaultKind::Basic(own) => all.basic = login(own)?,
-                FaultKind::StaleNonce => all.stale_nonce = true,
-                FaultKind::SplitWrites => all.split_writes = true,
-                _ => {}
-            }
-        }
-        all.refusals = refusals.into();
+        faults.iter().try_for_each(|fault| all.add(fault, credentials))?;
         if all.stale_nonce && all.digest.is_none() { Err(FaultError::NoDigest) } else { Ok(all) }
+    }
+
+    /// Adds what concerns the connection.
+    fn add(&mut self, fault: &Fault, credentials: Option<&Credentials>) -> Result<(), FaultError> {
+        let Fault { track, kind } = fault;
+        let login = |own: &Option<Credentials>| {
+            own.clone().or_else(|| credentials.cloned()).ok_or(FaultError::NoCredentials(kind.name())).map(Some)
+        };
+        self.media |= is_of_media(kind);
+        match kind {
+            FaultKind::Stall { lasts, at } if track.is_none() => self.stalls.add(*at, *lasts),
+            FaultKind::Cut { at } => self.cut = Some(at.0),
+            FaultKind::Status { code, method } => self.refusals.push((*code, method.clone())),
+            FaultKind::Digest(own) => self.digest = login(own)?,
+            FaultKind::Basic(own) => self.basic = login(own)?,
+            FaultKind::StaleNonce => self.stale_nonce = true,
+            FaultKind::SplitWrites => self.split_writes = true,
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Whether any fault changes frames or their times: if not, a [`FaultLine`] lets everything pass as it is.

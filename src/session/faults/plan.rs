@@ -1,7 +1,8 @@
 //! What the faults mean for each track of a description.
 
 use super::TrackInfo;
-use super::spec::{Fault, FaultError, FaultKind, TrackName};
+use super::error::FaultError;
+use super::spec::{Fault, FaultKind, TrackName};
 use super::units::{Nanos, Ppm, Share};
 
 /// The faults of one track.
@@ -34,7 +35,9 @@ impl TrackPlan {
         let mut plan = Self { clock_rates: track.clock_rates.clone(), ..Self::default() };
         let mut concerned: Vec<&Fault> = faults.iter().filter(|fault| fault.concerns(index, track)).collect();
         concerned.sort_by_key(|fault| fault.rank());
-        concerned.into_iter().for_each(|fault| plan.add(&fault.kind));
+        for fault in concerned {
+            plan.add(&fault.kind);
+        }
         plan.ssrc_changes.sort_unstable();
         plan.jumps.sort_unstable();
         plan

@@ -7,7 +7,8 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::spec::{Fault, FaultError};
+use super::error::FaultError;
+use super::spec::Fault;
 
 /// Faults that one URL may ask for.
 const MAX_FAULTS: usize = 64;

@@ -54,7 +54,12 @@ impl Queue {
         }
     }
 
-    /// The script has come to this time, which it gives; never back.
+    /// The time that the script has come to.
+    pub(super) const fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// The script has come to this time; never back. Gives the time that it is.
     pub(super) fn advance(&mut self, to: i64) -> i64 {
         self.now = self.now.max(to);
         while let Some((&(due, _), _)) = self.waiting.first_key_value()
@@ -119,7 +124,9 @@ mod tests {
     fn comes_out_in_order_of_time() {
         let mut queue = Queue::new(MAX_WAITING);
         queue.advance(0);
-        [(7, 1), (0, 2), (5, 3), (7, 4)].into_iter().for_each(|(due, number)| queue.insert(due, entry(number)));
+        for (due, number) in [(7, 1), (0, 2), (5, 3), (7, 4)] {
+            queue.insert(due, entry(number));
+        }
         assert_eq!(queue.due(), Some(0));
         queue.advance(6);
         queue.insert(6, entry(5));
@@ -131,7 +138,9 @@ mod tests {
     fn beyond_the_limit_the_earliest_leave_early() {
         let mut queue = Queue::new(3000);
         queue.advance(10);
-        [(100, 1), (200, 2), (300, 3)].into_iter().for_each(|(due, number)| queue.insert(due, entry(number)));
+        for (due, number) in [(100, 1), (200, 2), (300, 3)] {
+            queue.insert(due, entry(number));
+        }
         assert_eq!((queue.due(), queue.waiting_bytes), (Some(100), 3000));
         queue.insert(150, entry(4));
         assert_eq!((queue.due(), queue.waiting_bytes), (Some(10), 3000));

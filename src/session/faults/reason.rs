@@ -1,8 +1,18 @@
 //! The reason phrases of RFC 2326, section 7.1.1.
 
-/// The usual words for a status code.
-pub const fn reason(status: u16) -> &'static str {
-    match status {
+/// The usual words for a status code; those for its class where it is not in the list.
+pub fn reason(status: u16) -> &'static str {
+    known(status).unwrap_or(match status {
+        100..=199 => "Informational",
+        200..=299 => "Success",
+        300..=399 => "Redirection",
+        400..=499 => "Client Error",
+        _ => "Server Error",
+    })
+}
+
+const fn known(status: u16) -> Option<&'static str> {
+    Some(match status {
         100 => "Continue",
         200 => "OK",
         201 => "Created",
@@ -47,11 +57,6 @@ pub const fn reason(status: u16) -> &'static str {
         504 => "Gateway Time-out",
         505 => "RTSP Version not supported",
         551 => "Option not supported",
-        // The classes of section 7.1.1.
-        100..=199 => "Informational",
-        200..=299 => "Success",
-        300..=399 => "Redirection",
-        400..=499 => "Client Error",
-        _ => "Server Error",
-    }
+        _ => return None,
+    })
 }

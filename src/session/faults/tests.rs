@@ -43,7 +43,9 @@ fn report(index: usize, second: u32) -> Owned {
     let ticks = second * [90_000, 8000][index];
     let mut bytes = vec![0x80, 200, 0, 6];
     let words = [ssrc, 0xee00_0000 + second, 0, ticks, second * 50, second * 1000];
-    words.iter().for_each(|word| bytes.extend(word.to_be_bytes()));
+    for word in words {
+        bytes.extend(word.to_be_bytes());
+    }
     bytes.extend([0x81, 203, 0, 1]);
     bytes.extend(ssrc.to_be_bytes());
     (i64::from(second) * SECOND, Lane::Track { index, rtcp: true }, bytes)
@@ -84,7 +86,9 @@ fn send(faults: &Faults, frames: &[Owned], batch: usize) -> Vec<(i64, Left)> {
         }
     };
     for frames in frames.chunks(batch) {
-        frames.iter().for_each(|(after, lane, payload)| line.push(&Frame { after: *after, lane: *lane, payload }));
+        for (after, lane, payload) in frames {
+            line.push(&Frame { after: *after, lane: *lane, payload });
+        }
         take(&mut line, frames.last().unwrap().0);
     }
     line.finish();
@@ -246,7 +250,7 @@ fn cut_ends_in_the_middle_of_a_frame() {
     let frames = script(1000);
     let mut expected: Vec<_> = plain(&frames).into_iter().take_while(|(due, _)| *due < 2 * SECOND).collect();
     let Some((due, Left::Frame(lane, bytes))) = plain(&frames).into_iter().nth(expected.len()) else { panic!() };
-    let sent_bytes = (4 + bytes.len()) / 2;
+    let sent_bytes = 4_usize.midpoint(bytes.len());
     assert!(sent_bytes > 4 && sent_bytes < bytes.len());
     expected.push((due, Left::Cut(lane, bytes, sent_bytes)));
     assert_eq!(sent(&["cut@2s"], &frames), expected);
@@ -305,11 +309,11 @@ fn ssrc_change_renames_packets_and_reports() {
     }
     assert_eq!((names.len(), names[0]), (3, 1));
     assert!(names[1] != names[2] && names[1] != 1 && names[2] != 1);
-    let goodbyes = steps.iter().filter_map(|(_, left)| match left {
+    let mut goodbyes = steps.iter().filter_map(|(_, left)| match left {
         Left::Frame(Lane::Track { index: 0, rtcp: true }, bytes) => Compound::new(bytes).flatten().nth(1),
         _ => None,
     });
-    let last = goodbyes.last().unwrap();
+    let last = goodbyes.next_back().unwrap();
     assert!(matches!(last, RtcpPacket::Goodbye(bye) if bye.ssrcs().collect::<Vec<_>>() == [names[2]]));
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::spec::FaultError;
+use super::error::FaultError;
 
 /// A share of the packets, in millionths of a percent: all of them are 10^8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
