@@ -269,6 +269,18 @@ def midstream(packets, _chance):
     return made
 
 
+def sent_again(packets, rows, at):
+    """Whether any of its bytes stand in another segment: a busy loopback retransmits now and then."""
+    own = packets[at]
+    for row in rows:
+        other = packets[row]
+        if row != at and other.flow == own.flow:
+            ahead = (other.sequence - own.sequence) % SEQ
+            if ahead < len(own.data) or (own.sequence - other.sequence) % SEQ < len(other.data):
+                return True
+    return False
+
+
 def drop(packets, chance):
     """Leaves out one segment of media: not the first, none of the last; what it carried was never sent again."""
     shape = chance.choice((split, merge, None))
@@ -276,9 +288,10 @@ def drop(packets, chance):
     rows = [index for index, packet in enumerate(packets) if isinstance(packet, Segment)]
     quarter = len(rows) // 4
     media = [at for at in rows[quarter : len(rows) - quarter] if b"RTSP/1." not in packets[at].data]
-    if not media:
+    chance.shuffle(media)
+    at = next((at for at in media if not sent_again(packets, rows, at)), None)
+    if at is None:
         raise SystemExit("no segment of media to drop")
-    at = chance.choice(media)
     lost = packets[at]
     what = {"ports": [lost.flow[1], lost.flow[3]], "sequence": lost.sequence, "bytes": len(lost.data)}
     return packets[:at] + packets[at + 1 :], what
