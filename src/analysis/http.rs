@@ -39,7 +39,11 @@ impl Http {
         }
         match message.start_line() {
             StartLine::Request { method, url } => {
-                self.request(connection, Request::new(at, &method, &url), tunnel::half_of(message).map(|(half, _)| half));
+                self.request(
+                    connection,
+                    Request::new(at, &method, &url),
+                    tunnel::half_of(message).map(|(half, _)| half),
+                );
                 Some(None)
             }
             StartLine::Response { status, .. } => {
@@ -79,7 +83,8 @@ impl Http {
             })
             .collect();
         let mut lacks = |half, whose| {
-            let detail = format!("the {half} of this tunnel is not in the capture, and so nothing that the {whose} said");
+            let detail =
+                format!("the {half} of this tunnel is not in the capture, and so nothing that the {whose} said");
             found.push(Finding::new("tunnel-incomplete", None, detail));
         };
         if self.open && !self.has_post {

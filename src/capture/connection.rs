@@ -310,12 +310,7 @@ impl Shared {
     }
 
     /// It speaks RTSP: it gets its number, or that of the `known` session that it is the other half of.
-    fn decide<T: Tap>(
-        &mut self,
-        known: Option<usize>,
-        arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<()> {
+    fn decide<T: Tap>(&mut self, known: Option<usize>, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
         let flow = self.flow(known, outlet);
         self.state = flow.clone().map_or(State::Other, State::Rtsp);
         flow.map_or(Ok(()), |flow| self.tell_opened(&flow, arrival, outlet))

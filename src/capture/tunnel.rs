@@ -150,13 +150,7 @@ impl PostBody {
 }
 
 /// Hands over what a step completes.
-fn pass(
-    framed: &mut Framed,
-    step: Step<'_>,
-    flow: &Flow,
-    arrival: Arrival,
-    tap: &mut impl Tap,
-) -> io::Result<()> {
+fn pass(framed: &mut Framed, step: Step<'_>, flow: &Flow, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
     let mut completed = framed.step(step, arrival);
     while let Some((pdu, arrival)) = completed.next_pdu() {
         tell(flow, arrival, Payload::Pdu(pdu), tap)?;

@@ -19,8 +19,10 @@ whatever IN is; TCP checksums are left as they were. Prints JSON: with `drop`, w
 """
 
 import argparse
+import base64
 import json
 import random
+import re
 import struct
 
 import dpkt
@@ -275,13 +277,24 @@ def drop(packets, chance):
     packets = shape(packets, chance) if shape else packets
     rows = [index for index, packet in enumerate(packets) if isinstance(packet, Segment)]
     quarter = len(rows) // 4
-    media = [at for at in rows[quarter : len(rows) - quarter] if b"RTSP/1." not in packets[at].data]
+    media = [at for at in rows[quarter : len(rows) - quarter] if not holds_message(packets[at].data)]
     if not media:
         raise SystemExit("no segment of media to drop")
     at = chance.choice(media)
     lost = packets[at]
     what = {"ports": [lost.flow[1], lost.flow[3]], "sequence": lost.sequence, "bytes": len(lost.data)}
     return packets[:at] + packets[at + 1 :], what
+
+
+def holds_message(data):
+    """Whether a start line is in it, as it is or in base64, at any place of its four characters."""
+    if b"RTSP/1." in data:
+        return True
+    letters = re.sub(rb"[\s=]", b"", data)
+    if not re.fullmatch(rb"[A-Za-z0-9+/]+", letters):
+        return False
+    parts = [letters[at : len(letters) - (len(letters) - at) % 4] for at in range(4)]
+    return any(b"RTSP/1." in base64.b64decode(part) for part in parts)
 
 
 def perturb(packets, how, seed):
