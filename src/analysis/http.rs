@@ -1,6 +1,6 @@
 //! The HTTP messages of a tunnel: which answer belongs to which request, and which half of the tunnel lacks.
 //!
-//! They are no part of the RTSP dialogue: they have no CSeq, and a POST may never be answered.
+//! They are no part of the RTSP dialogue: they have no `CSeq`, and a POST may never be answered.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -14,6 +14,15 @@ use crate::time::Timestamp;
 /// Requests without an answer that are remembered.
 const MAX_OUTSTANDING: usize = 64;
 
+/// To what a message belongs.
+#[derive(Debug)]
+pub(super) enum Part {
+    /// To the RTSP dialogue: some servers answer that with HTTP.
+    Dialogue,
+    /// To a tunnel; with the request that it answers.
+    Tunnel(Option<Request>),
+}
+
 /// What was seen of a session's tunnel.
 #[derive(Debug, Default)]
 pub(super) struct Http {
@@ -26,16 +35,10 @@ pub(super) struct Http {
 }
 
 impl Http {
-    /// Takes a message of HTTP; gives the request that it answers. `None` where it belongs to the RTSP dialogue: some
-    /// servers answer that with HTTP.
-    pub(super) fn message(
-        &mut self,
-        at: Timestamp,
-        connection: SocketAddr,
-        message: &Message<'_>,
-    ) -> Option<Option<Request>> {
+    /// Takes a message of HTTP.
+    pub(super) fn message(&mut self, at: Timestamp, connection: SocketAddr, message: &Message<'_>) -> Part {
         if !tunnel::is_http(message) {
-            return None;
+            return Part::Dialogue;
         }
         match message.start_line() {
             StartLine::Request { method, url } => {
@@ -44,16 +47,17 @@ impl Http {
                     Request::new(at, &method, &url),
                     tunnel::half_of(message).map(|(half, _)| half),
                 );
-                Some(None)
+                Part::Tunnel(None)
             }
             StartLine::Response { status, .. } => {
                 self.open |= tunnel::is_answer(message);
                 let asked = self.outstanding.iter().position(|(from, _)| *from == connection);
                 match asked {
                     // A provisional answer: the final one is still to come.
-                    Some(_) if status.is_some_and(|status| status < 200) => Some(None),
-                    Some(place) => Some(self.outstanding.remove(place).map(|(_, request)| request)),
-                    None => tunnel::is_answer(message).then_some(None),
+                    Some(_) if status.is_some_and(|status| status < 200) => Part::Tunnel(None),
+                    Some(place) => Part::Tunnel(self.outstanding.remove(place).map(|(_, request)| request)),
+                    None if tunnel::is_answer(message) => Part::Tunnel(None),
+                    None => Part::Dialogue,
                 }
             }
         }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use crate::analysis::AnalyzerOptions;
 use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, millis};
 use crate::analysis::findings::{Finding, Watch, severity};
+use crate::analysis::http::Part;
 use crate::analysis::messages::MessageParts;
 use crate::analysis::report_blocks::delay_s;
 use crate::analysis::rows::{FindingRow, MessageRow, PacketRow, ReportBlockRow, Row, SenderReportRow, Sink, Table};
@@ -96,11 +97,11 @@ impl<S: Sink> Out<S> {
         message: &Message<'_>,
     ) -> io::Result<()> {
         let (request, found) = match session.http.message(place.at, connection, message) {
-            Some(request) => {
+            Part::Tunnel(request) => {
                 let found = Watch::http_response(place.at, message, request.as_ref());
                 (request, found)
             }
-            None => {
+            Part::Dialogue => {
                 let request = session.message(place.at, place.direction, message);
                 let found = session.watch.response(place.at, message, request.as_ref(), &session.dialog);
                 (request, found)

@@ -34,7 +34,7 @@ pub(super) struct TunnelKey {
 pub(super) struct Tunnels {
     /// For each cookie the place of its latest tunnel.
     places: HashMap<TunnelKey, usize>,
-    tunnels: Vec<Tunnel>,
+    all: Vec<Tunnel>,
     /// POST connections so far.
     posts: usize,
 }
@@ -59,13 +59,13 @@ impl TunnelKey {
 impl Tunnels {
     /// The session that a new half belongs to, if its other half has been seen. A second GET opens another tunnel.
     pub(super) fn session(&self, key: &TunnelKey, half: Half) -> Option<usize> {
-        let tunnel = self.tunnels.get(*self.places.get(key)?)?;
+        let tunnel = self.all.get(*self.places.get(key)?)?;
         (half == Half::Post || !tunnel.has_get).then_some(tunnel.session)
     }
 
     /// Takes the connection of a GET in.
     pub(super) fn get(&mut self, key: TunnelKey, session: usize) {
-        if let Some(tunnel) = self.place(key, session).and_then(|place| self.tunnels.get_mut(place)) {
+        if let Some(tunnel) = self.place(key, session).and_then(|place| self.all.get_mut(place)) {
             tunnel.has_get = true;
         }
     }
@@ -74,28 +74,28 @@ impl Tunnels {
     pub(super) fn post(&mut self, key: TunnelKey, flow: &Arc<Flow>) -> Option<PostBody> {
         self.posts = self.posts.checked_add(1).filter(|posts| *posts <= MAX_POSTS)?;
         let place = self.place(key, flow.session)?;
-        self.tunnels.get_mut(place)?.flow = Some(Arc::clone(flow));
+        self.all.get_mut(place)?.flow = Some(Arc::clone(flow));
         Some(PostBody { flow: Arc::clone(flow), tunnel: place, decoder: Decoder::default() })
     }
 
     /// The place of a session's tunnel, which is made if it is new.
     fn place(&mut self, key: TunnelKey, session: usize) -> Option<usize> {
         let known = self.places.get(&key).copied();
-        let same = |place: &usize| self.tunnels.get(*place).is_some_and(|tunnel| tunnel.session == session);
+        let same = |place: &usize| self.all.get(*place).is_some_and(|tunnel| tunnel.session == session);
         if let Some(place) = known.filter(same) {
             return Some(place);
         }
-        if self.tunnels.len() >= MAX_TUNNELS {
+        if self.all.len() >= MAX_TUNNELS {
             return None;
         }
-        self.places.insert(key, self.tunnels.len());
-        self.tunnels.push(Tunnel { session, has_get: false, flow: None, framed: Framed::new(Demuxer::new()) });
-        Some(self.tunnels.len() - 1)
+        self.places.insert(key, self.all.len());
+        self.all.push(Tunnel { session, has_get: false, flow: None, framed: Framed::new(Demuxer::new()) });
+        Some(self.all.len() - 1)
     }
 
     /// The capture ends: hands over what no POST completed.
     pub(super) fn finish(&mut self, latest: Arrival, tap: &mut impl Tap) -> io::Result<()> {
-        for Tunnel { flow, framed, .. } in &mut self.tunnels {
+        for Tunnel { flow, framed, .. } in &mut self.all {
             if let Some(flow) = flow {
                 pass(framed, Step::Close, flow, latest, tap)?;
             }
@@ -124,7 +124,7 @@ impl PostBody {
         arrival: Arrival,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
-        let Some(Tunnel { framed, .. }) = outlet.tunnels.tunnels.get_mut(self.tunnel) else { return Ok(()) };
+        let Some(Tunnel { framed, .. }) = outlet.tunnels.all.get_mut(self.tunnel) else { return Ok(()) };
         let Self { flow, decoder, .. } = self;
         let text = match piece {
             Piece::Gap(len) => return pass(framed, Step::Skip(decoder.skip(len)), flow, arrival, outlet.tap),
@@ -144,7 +144,7 @@ impl PostBody {
     /// Its connection ends. The stream may go on in another one.
     pub(super) fn finish<T: Tap>(&mut self, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
         let gap = self.decoder.finish();
-        let Some(Tunnel { framed, .. }) = outlet.tunnels.tunnels.get_mut(self.tunnel) else { return Ok(()) };
+        let Some(Tunnel { framed, .. }) = outlet.tunnels.all.get_mut(self.tunnel) else { return Ok(()) };
         pass(framed, Step::Skip(gap), &self.flow, arrival, outlet.tap)
     }
 }

@@ -35,6 +35,7 @@ WINDOW = 128 << 10
 METHODS = ("split", "merge", "reorder", "duplicate", "overlap", "midstream")
 HANDSHAKE, FIN = dpkt.tcp.TH_SYN, dpkt.tcp.TH_FIN | dpkt.tcp.TH_RST
 SEQ = 1 << 32
+COOKIE = re.compile(rb"(?s)(?:GET|POST) .*?\nx-sessioncookie: *([^\r\n]+)")
 
 
 class Segment:
@@ -122,17 +123,25 @@ def take(packet, talked):
 
 
 def stretches(packets):
-    """Index ranges of segments that only pure ACKs and strangers stand between: no side answers the other in them."""
-    ranges, current = {}, []
+    """Index ranges of segments that only pure ACKs and strangers stand between: no side answers the other in them.
+
+    The connections of an HTTP tunnel are one conversation.
+    """
+    ranges, current, tunnels = {}, [], {}
     for index, packet in enumerate(packets):
+        pair = packet.flow and frozenset((packet.flow[:2], packet.flow[2:]))
         if isinstance(packet, Other) and packet.handshake:
-            ranges.pop(frozenset((packet.flow[:2], packet.flow[2:])), None)
+            ranges.pop(pair, None)
+            tunnels.pop(pair, None)
         if not isinstance(packet, Segment):
             continue
-        pair = frozenset((packet.flow[:2], packet.flow[2:]))
-        at = ranges.get(pair)
+        cookie = COOKIE.match(packet.data)
+        if cookie:
+            tunnels[pair] = cookie[1]
+        talk = tunnels.get(pair, pair)
+        at = ranges.get(talk)
         if at is None or packets[at[0]].flow != packet.flow:
-            at = ranges[pair] = []
+            at = ranges[talk] = []
             current.append(at)
         at.append(index)
     return current

@@ -36,7 +36,7 @@ impl Tcp {
     /// Opens one.
     pub(crate) fn open(wire: &mut Wire, client: u16) -> Self {
         let mut tcp = Self { client, next: [u32::MAX - 100, 7] };
-        wire.packet(&mut tcp, ClientToServer, b"", |tcp| tcp.syn());
+        wire.packet(&mut tcp, ClientToServer, b"", Step::syn);
         wire.packet(&mut tcp, ServerToClient, b"", |tcp| tcp.syn().ack(0));
         tcp.next = tcp.next.map(|next| next.wrapping_add(1));
         tcp
