@@ -121,7 +121,7 @@ impl<S: Sink> Tap for Analyzer<S> {
             }
             Payload::NotBase64 { byte, offset } => {
                 let detail = format!("{:?} in the tunnel is no base64; it is passed over", char::from(byte));
-                self.out.finding(Place::of(event, Some(offset)), &Finding::new("base64-invalid", None, detail))
+                self.out.finding(Place::of(event, Some(offset)), &Finding::new("tunnel-garbage", None, detail))
             }
             Payload::Opened { .. } | Payload::ReadEnd | Payload::Closed(_) => Ok(()),
         }

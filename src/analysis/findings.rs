@@ -32,7 +32,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("capture-cut", "error"),
     ("capture-gap", "error"),
     ("junk", "error"),
-    ("base64-invalid", "warning"),
+    ("tunnel-garbage", "warning"),
     ("tunnel-incomplete", "warning"),
     ("rtp-malformed", "error"),
     ("rtcp-malformed", "error"),

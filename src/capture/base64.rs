@@ -14,10 +14,18 @@ pub(super) struct Decoder {
     padded: bool,
     /// White space has been seen.
     wrapped: bool,
-    /// How many characters have passed since a hole, as long as it is not known which of its four comes next.
-    lost: Option<u64>,
+    /// As long as it is not known which of its four a character is.
+    lost: Option<Lost>,
     /// A character that is no base64 has been seen.
     spoilt: bool,
+}
+
+/// Characters from the four in which a hole begins to where the place is known again.
+#[derive(Debug, Default)]
+struct Lost {
+    letters: u64,
+    /// So many of their bytes came out before the hole.
+    known: u64,
 }
 
 /// What came out of a piece, besides its bytes.
@@ -63,14 +71,14 @@ impl Decoder {
     /// They are taken to be letters: then their number tells which of its four comes next. In a body with white space
     /// it does not; what follows is passed over up to the next white space or the end of a padding.
     pub(super) fn skip(&mut self, len: u64) -> u64 {
-        if self.wrapped || self.lost.is_some() {
-            self.lost = Some(self.lost.unwrap_or(0).saturating_add(len));
-            (self.before, self.padded) = (None, false);
-            return 0;
-        }
         let place = u64::from(self.place);
         // A byte needs the two characters that it lies in.
         let known = if self.before.is_some() { place.saturating_sub(1) } else { place };
+        if self.wrapped || self.lost.is_some() {
+            self.lost.get_or_insert(Lost { letters: place, known }).pass(len);
+            (self.before, self.padded) = (None, false);
+            return 0;
+        }
         let end = place.saturating_add(len);
         self.place = u8::try_from(end % 4).unwrap_or(0);
         (self.before, self.padded) = (None, false);
@@ -84,8 +92,7 @@ impl Decoder {
 
     fn letter(&mut self, value: u8, out: &mut Vec<u8>) {
         if let Some(lost) = &mut self.lost {
-            *lost = lost.saturating_add(1);
-            return;
+            return lost.pass(1);
         }
         if let Some(before) = self.before {
             // Bits that belong to the byte before fall off at the top.
@@ -97,7 +104,7 @@ impl Decoder {
 
     fn padding(&mut self) {
         if let Some(lost) = &mut self.lost {
-            *lost = lost.saturating_add(1);
+            lost.pass(1);
         } else if self.place > 0 {
             self.place = (self.place + 1) % 4;
         }
@@ -107,7 +114,13 @@ impl Decoder {
     /// The next letter is the first of four. How many bytes were lost before it.
     fn begin_four(&mut self) -> u64 {
         (self.place, self.before) = (0, None);
-        self.lost.take().map_or(0, |lost| (lost / 4 * 3).max(1))
+        self.lost.take().map_or(0, |lost| (lost.letters / 4 * 3).saturating_sub(lost.known).max(1))
+    }
+}
+
+impl Lost {
+    fn pass(&mut self, letters: u64) {
+        self.letters = self.letters.saturating_add(letters);
     }
 }
 
@@ -178,9 +191,9 @@ mod tests {
     #[test]
     fn a_hole_in_lines_ends_at_the_next_line() {
         let text = b"Zm9v\nYmFyZm9v\nYmFy\nZm9v\n";
-        assert_eq!(with_hole(text, 7, 12), (b"foob".to_vec(), 3, b"barfoo".to_vec()));
+        assert_eq!(with_hole(text, 7, 12), (b"foob".to_vec(), 5, b"barfoo".to_vec()));
         assert_eq!(with_hole(text, 7, 9).2, b"barfoo");
-        assert_eq!(with_hole(text, 21, 25), (b"foobarfoobar".to_vec(), 3, vec![]));
+        assert_eq!(with_hole(text, 20, 22), (b"foobarfoobar".to_vec(), 3, vec![]));
     }
 
     proptest! {

@@ -366,7 +366,7 @@ fn what_is_no_base64_is_told_once_for_each_post() {
     let rows = Rows::of(&wire);
     assert_eq!(rows.lines(Table::Messages, &["method", "cseq"]), ["POST -", "OPTIONS 1", "POST -"]);
     let found = rows.lines(Table::Findings, &["code", "stream_offset"]);
-    assert_eq!(found[..2], ["base64-invalid 3", "base64-invalid 31"]);
+    assert_eq!(found[..2], ["tunnel-garbage 3", "tunnel-garbage 31"]);
 }
 
 #[test]
