@@ -19,7 +19,7 @@ use crate::trace::{Direction, Flow, Payload, Tap, TraceEvent};
 /// Tunnels of one capture; further ones are passed over.
 const MAX_TUNNELS: usize = 10_000;
 /// POST connections of one capture; further ones are passed over.
-const MAX_POSTS: usize = 65_536;
+const MAX_POSTS: usize = 32_768;
 
 /// Whose tunnel it is: the client's address and its cookie. The server's may differ, as it may ask for the POST to go to
 /// another one of its machines.

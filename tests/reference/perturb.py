@@ -283,16 +283,23 @@ def midstream(packets, _chance):
 def drop(packets, chance):
     """Leaves out one segment of media: not the first, none of the last; what it carried was never sent again."""
     shape = chance.choice((split, merge, None))
-    packets = shape(packets, chance) if shape else packets
-    rows = [index for index, packet in enumerate(packets) if isinstance(packet, Segment)]
-    quarter = len(rows) // 4
-    media = [at for at in rows[quarter : len(rows) - quarter] if not holds_message(packets[at].data)]
+    shaped = shape(packets, chance) if shape else packets
+    # Joined, all media may be in one segment with a message.
+    packets = shaped if media_in(shaped) else packets
+    media = media_in(packets)
     if not media:
         raise SystemExit("no segment of media to drop")
     at = chance.choice(media)
     lost = packets[at]
     what = {"ports": [lost.flow[1], lost.flow[3]], "sequence": lost.sequence, "bytes": len(lost.data)}
     return packets[:at] + packets[at + 1 :], what
+
+
+def media_in(packets):
+    """The places of segments that hold media alone, in the middle of a capture."""
+    rows = [index for index, packet in enumerate(packets) if isinstance(packet, Segment)]
+    quarter = len(rows) // 4
+    return [at for at in rows[quarter : len(rows) - quarter] if not holds_message(packets[at].data)]
 
 
 def holds_message(data):
