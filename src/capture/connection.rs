@@ -293,13 +293,10 @@ impl Shared {
         match (half, &self.state) {
             (Half::Get, State::Undecided(_)) => self.decide(known, arrival, outlet)?,
             (Half::Post, State::Undecided(_)) => {
-                let flow = self.flow(known, outlet);
-                if let (Some(flow), None) = (&flow, known) {
-                    self.tell_opened(flow, arrival, outlet)?;
-                }
-                let body = flow.and_then(|flow| outlet.tunnels.post(key, &flow));
-                self.state = body.map_or(State::Other, State::Post);
-                return Ok(());
+                let Some(flow) = self.flow(known, outlet) else { return Ok(()) };
+                let Some(body) = outlet.tunnels.post(key, &flow) else { return Ok(()) };
+                self.state = State::Post(body);
+                return if known.is_none() { self.tell_opened(&flow, arrival, outlet) } else { Ok(()) };
             }
             _ => {}
         }
@@ -309,11 +306,12 @@ impl Shared {
         Ok(())
     }
 
-    /// It speaks RTSP: it gets its number, or that of the `known` session that it is the other half of.
+    /// It speaks RTSP: it gets its number, or that of the `known` session that it is the other half of. Where there are too
+    /// many it stays undecided, and so can be forgotten.
     fn decide<T: Tap>(&mut self, known: Option<usize>, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        let flow = self.flow(known, outlet);
-        self.state = flow.clone().map_or(State::Other, State::Rtsp);
-        flow.map_or(Ok(()), |flow| self.tell_opened(&flow, arrival, outlet))
+        let Some(flow) = self.flow(known, outlet) else { return Ok(()) };
+        self.state = State::Rtsp(Arc::clone(&flow));
+        self.tell_opened(&flow, arrival, outlet)
     }
 
     /// What names the connection from now on. `None` where there are too many sessions.

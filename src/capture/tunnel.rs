@@ -163,3 +163,40 @@ fn tell(flow: &Flow, arrival: Arrival, payload: Payload<'_>, tap: &mut impl Tap)
     let direction = Direction::ClientToServer;
     tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: usize) -> TunnelKey {
+        TunnelKey::new(IpAddr::from([10, 0, 0, 1]), &number.to_string())
+    }
+
+    fn flow(session: usize) -> Arc<Flow> {
+        let (client, server) = ("10.0.0.1:1024".parse().unwrap(), "10.0.0.2:80".parse().unwrap());
+        Arc::new(Flow { id: session, session, url: String::new(), client, server })
+    }
+
+    #[test]
+    fn tunnels_and_posts_have_limits() {
+        let mut tunnels = Tunnels::default();
+        (0..2 * MAX_TUNNELS).for_each(|number| tunnels.get(key(number), number));
+        assert_eq!((tunnels.all.len(), tunnels.places.len()), (MAX_TUNNELS, MAX_TUNNELS));
+        assert!(tunnels.post(key(MAX_TUNNELS), &flow(MAX_TUNNELS)).is_none());
+        let bodies = (0..2 * MAX_POSTS).filter(|_| tunnels.post(key(0), &flow(0)).is_some()).count();
+        // The one above was counted too.
+        assert_eq!(bodies, MAX_POSTS - 1);
+    }
+
+    #[test]
+    fn a_second_get_opens_another_tunnel() {
+        let mut tunnels = Tunnels::default();
+        assert!(tunnels.post(key(1), &flow(0)).is_some());
+        assert_eq!(tunnels.session(&key(1), Half::Get), Some(0));
+        tunnels.get(key(1), 0);
+        assert_eq!((tunnels.session(&key(1), Half::Get), tunnels.session(&key(1), Half::Post)), (None, Some(0)));
+        tunnels.get(key(1), 5);
+        assert_eq!(tunnels.session(&key(1), Half::Post), Some(5));
+        assert_eq!(tunnels.session(&key(2), Half::Post), None);
+    }
+}
