@@ -9,7 +9,7 @@ use crate::analysis::session::{Carrier, Session};
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::Message;
 use crate::time::Timestamp;
-use crate::trace::{Payload, Remark, Tap, TraceEvent};
+use crate::trace::{Direction, Payload, Remark, Tap, TraceEvent};
 
 /// What to compute.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +58,11 @@ impl<S: Sink> Analyzer<S> {
                 let detail = format!("{} sent at {} was never answered", request.method, request.at);
                 out.finding(place, &Finding::new("response-missing", None, detail))?;
             }
+            let direction = Direction::ClientToServer;
+            let place = Place { at, frame_number, session: session.flow.id + 1, direction, offset: None };
+            for finding in session.http.unfinished() {
+                out.finding(place, &finding)?;
+            }
         }
         for session in sessions.iter().flatten() {
             for row in session.rows(&out.options.capture) {
@@ -72,7 +77,9 @@ impl<S: Sink> Analyzer<S> {
         let Some(Some(session)) = sessions.get_mut(event.flow.id) else { return Ok(()) };
         let place = Place::of(event, Some(pdu.offset));
         match pdu.kind {
-            PduKind::Message { head, body } => out.message(session, place, &Message::new(head, body)),
+            PduKind::Message { head, body } => {
+                out.message(session, place, event.flow.client, &Message::new(head, body))
+            }
             PduKind::Interleaved { channel, payload } => out.frame(session, place, Carrier::Channel(channel), payload),
             // Empty lines between messages are allowed (RFC 2326, section 4.1).
             PduKind::Junk if pdu.raw.iter().all(|byte| matches!(byte, b'\r' | b'\n')) => Ok(()),
@@ -99,8 +106,11 @@ impl<S: Sink> Tap for Analyzer<S> {
         if self.sessions.len() <= event.flow.id {
             self.sessions.resize_with(event.flow.id + 1, || None);
         }
-        if let Some(session @ None) = self.sessions.get_mut(event.flow.id) {
-            *session = Some(Session::new(event.flow, self.out.options.quantiles));
+        match (self.sessions.get_mut(event.flow.id), event.payload) {
+            (Some(session @ None), _) => *session = Some(Session::new(event.flow, self.out.options.quantiles)),
+            // The GET of an HTTP tunnel, behind its POST.
+            (Some(Some(session)), Payload::Opened { .. }) => session.flow.clone_from(event.flow),
+            _ => {}
         }
         match event.payload {
             Payload::Pdu(pdu) => self.pdu(event, &pdu),
@@ -108,6 +118,10 @@ impl<S: Sink> Tap for Analyzer<S> {
                 let Self { sessions, out } = self;
                 let Some(Some(session)) = sessions.get_mut(event.flow.id) else { return Ok(()) };
                 out.frame(session, Place::of(event, None), Carrier::Port(port), payload)
+            }
+            Payload::NotBase64 { byte, offset } => {
+                let detail = format!("{:?} in the tunnel is no base64; it is passed over", char::from(byte));
+                self.out.finding(Place::of(event, Some(offset)), &Finding::new("tunnel-garbage", None, detail))
             }
             Payload::Opened { .. } | Payload::ReadEnd | Payload::Closed(_) => Ok(()),
         }

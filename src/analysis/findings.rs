@@ -32,6 +32,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("capture-cut", "error"),
     ("capture-gap", "error"),
     ("junk", "error"),
+    ("tunnel-garbage", "warning"),
+    ("tunnel-incomplete", "warning"),
     ("rtp-malformed", "error"),
     ("rtcp-malformed", "error"),
     ("sequence-gap", "error"),
@@ -112,6 +114,9 @@ impl Watch {
         dialog: &Dialog,
     ) -> Vec<Finding> {
         let mut found = Vec::new();
+        if !is_response(message) {
+            return found;
+        }
         let mut add = |code, detail: String| found.push(Finding::new(code, None, detail));
         let status = message.status();
         if message.head().starts_with(b"HTTP/") {
@@ -131,14 +136,23 @@ impl Watch {
         {
             add("cseq-wrong", format!("CSeq {answered} answers {} {asked}", request.method));
         }
-        let latency = at.nanos_since(request.at);
-        if latency > LATE_NS {
-            add("response-late", format!("{} was answered after {:.3} s", request.method, millis(latency) / 1e3));
+        answer(at, status, request, &mut found);
+        if let Some(200..=299) = status {
+            self.success(message, request, dialog, &mut found);
         }
-        match status {
-            Some(status) if status >= 400 => add("error-response", format!("{} was answered {status}", request.method)),
-            Some(200..=299) => self.success(message, request, dialog, &mut found),
-            _ => {}
+        found
+    }
+
+    /// A response of HTTP that opens a tunnel or refuses to, and the request that it answers.
+    pub(super) fn http_response(at: Timestamp, message: &Message<'_>, request: Option<&Request>) -> Vec<Finding> {
+        let (mut found, status) = (Vec::new(), message.status());
+        match request {
+            Some(request) => answer(at, status, request, &mut found),
+            None if is_response(message) && status.is_none_or(|status| status >= 200) => {
+                let detail = "no request is known that this could answer";
+                found.push(Finding::new("response-without-request", None, detail));
+            }
+            None => {}
         }
         found
     }
@@ -256,6 +270,22 @@ impl Watch {
             }
         }
         found
+    }
+}
+
+fn is_response(message: &Message<'_>) -> bool {
+    message.head().starts_with(b"RTSP/") || message.head().starts_with(b"HTTP/")
+}
+
+/// What any answer can be: late, or a refusal.
+fn answer(at: Timestamp, status: Option<u16>, request: &Request, found: &mut Vec<Finding>) {
+    let mut add = |code, detail: String| found.push(Finding::new(code, None, detail));
+    let latency = at.nanos_since(request.at);
+    if latency > LATE_NS {
+        add("response-late", format!("{} was answered after {:.3} s", request.method, millis(latency) / 1e3));
+    }
+    if let Some(status @ 400..) = status {
+        add("error-response", format!("{} was answered {status}", request.method));
     }
 }
 

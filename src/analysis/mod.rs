@@ -3,6 +3,7 @@
 pub mod analyzer;
 pub mod cell;
 pub mod findings;
+mod http;
 mod jitter;
 mod messages;
 mod out;

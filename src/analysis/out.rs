@@ -1,10 +1,12 @@
 //! From what passes to rows: what each message, packet and report adds to the tables.
 
 use std::io;
+use std::net::SocketAddr;
 
 use crate::analysis::AnalyzerOptions;
 use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, millis};
-use crate::analysis::findings::{Finding, severity};
+use crate::analysis::findings::{Finding, Watch, severity};
+use crate::analysis::http::Part;
 use crate::analysis::messages::MessageParts;
 use crate::analysis::report_blocks::delay_s;
 use crate::analysis::rows::{FindingRow, MessageRow, PacketRow, ReportBlockRow, Row, SenderReportRow, Sink, Table};
@@ -14,6 +16,7 @@ use crate::analysis::stream::{PacketFigures, Stream};
 use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderReport};
 use crate::rtsp::message::Message;
+use crate::session::dialog::Request;
 use crate::time::Timestamp;
 use crate::trace::{Direction, TraceEvent};
 
@@ -85,17 +88,32 @@ impl<S: Sink> Out<S> {
         }))
     }
 
-    pub(super) fn message(&mut self, session: &mut Session, place: Place, message: &Message<'_>) -> io::Result<()> {
-        let request = session.message(place.at, place.direction, message);
-        let response = message.head().starts_with(b"RTSP/") || message.head().starts_with(b"HTTP/");
-        if self.findings && response {
-            for finding in session.watch.response(place.at, message, request.as_ref(), &session.dialog) {
-                self.finding(place, &finding)?;
+    /// Takes a message that came on `connection`, which is the address of its client.
+    pub(super) fn message(
+        &mut self,
+        session: &mut Session,
+        place: Place,
+        connection: SocketAddr,
+        message: &Message<'_>,
+    ) -> io::Result<()> {
+        let (request, found) = match session.http.message(place.at, connection, message) {
+            Part::Tunnel(request) => {
+                let found = Watch::http_response(place.at, message, request.as_ref());
+                (request, found)
             }
+            Part::Dialogue => {
+                let request = session.message(place.at, place.direction, message);
+                let found = session.watch.response(place.at, message, request.as_ref(), &session.dialog);
+                (request, found)
+            }
+        };
+        for finding in found {
+            self.finding(place, &finding)?;
         }
-        if !self.sink.wants(Table::Messages) {
-            return Ok(());
-        }
+        if self.sink.wants(Table::Messages) { self.message_row(place, message, request) } else { Ok(()) }
+    }
+
+    fn message_row(&mut self, place: Place, message: &Message<'_>, request: Option<Request>) -> io::Result<()> {
         let parts = MessageParts::new(place.at, message, request);
         let rtsp_session = message.header("Session");
         self.sink.row(&Row::Message(MessageRow {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::analysis::findings::{Finding, Watch};
+use crate::analysis::http::Http;
 use crate::analysis::report_blocks::RecentReports;
 use crate::analysis::rows::StreamRow;
 use crate::analysis::stream::{PacketFigures, Stream, StreamKey};
@@ -54,6 +55,7 @@ impl Carrier {
 pub(super) struct Session {
     pub(super) flow: Flow,
     pub(super) dialog: Dialog,
+    pub(super) http: Http,
     pub(super) streams: Vec<Stream>,
     by_key: HashMap<StreamKey, usize>,
     /// For each channel the stream of its latest packet.
@@ -68,6 +70,7 @@ impl Session {
         Self {
             flow: flow.clone(),
             dialog: Dialog::new(),
+            http: Http::default(),
             streams: Vec::new(),
             by_key: HashMap::new(),
             latest: Box::new([None; 256]),
@@ -247,11 +250,7 @@ impl Session {
             None if self.streams.len() >= MAX_STREAMS => return None,
             None => {
                 let mut stream = Stream::new(key, self.quantiles);
-                stream.transport = match (self.setup(carrier), carrier) {
-                    (Some(setup), _) => setup.transport_name(),
-                    (None, Carrier::Channel(_)) => "tcp",
-                    (None, Carrier::Port(_)) => "udp",
-                };
+                stream.transport = self.transport_name(carrier);
                 self.streams.push(stream);
                 self.by_key.insert(key, self.streams.len() - 1);
                 self.streams.len() - 1
@@ -261,6 +260,16 @@ impl Session {
             *latest = Some(index);
         }
         Some(index)
+    }
+
+    /// What the column `transport` says.
+    fn transport_name(&self, carrier: Carrier) -> &'static str {
+        match (self.setup(carrier), carrier) {
+            (_, Carrier::Channel(_)) if self.http.is_tunnel() => "http",
+            (Some(setup), _) => setup.transport_name(),
+            (None, Carrier::Channel(_)) => "tcp",
+            (None, Carrier::Port(_)) => "udp",
+        }
     }
 
     /// The rows of the `streams` table.

@@ -1,9 +1,11 @@
 //! Trace events to pcapng and back. No socket and no file: whatever reads and writes bytes is handed in.
 
+mod base64;
 mod block;
 mod checksum;
 mod connection;
 mod fragments;
+mod framed;
 mod interface;
 mod ip;
 mod link;
@@ -12,6 +14,7 @@ mod ports;
 pub mod reader;
 mod reassembly;
 pub mod source;
+mod tunnel;
 pub mod writer;
 
 pub use link::LinkType;

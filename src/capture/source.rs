@@ -11,6 +11,7 @@ use crate::capture::ip::{Decoded, IpLayer, TcpSegment, UdpDatagram};
 use crate::capture::ports::MediaPorts;
 use crate::capture::reader::{CaptureError, FileEnd, Packet, read_packets};
 use crate::capture::reassembly::Arrival;
+use crate::capture::tunnel::Tunnels;
 use crate::time::Timestamp;
 use crate::trace::{Direction, Payload, Remark, Tap, TraceEvent};
 
@@ -37,6 +38,7 @@ pub struct Source {
     /// RTSP connections so far.
     sessions: usize,
     ports: MediaPorts,
+    tunnels: Tunnels,
     latest: Option<Arrival>,
 }
 
@@ -79,7 +81,8 @@ impl Source {
     /// Those of the tap.
     pub fn finish(mut self, tap: &mut impl Tap) -> io::Result<()> {
         let numbers: Vec<u64> = self.connections.keys().copied().collect();
-        numbers.into_iter().try_for_each(|number| self.drain(number, tap))
+        numbers.into_iter().try_for_each(|number| self.drain(number, tap))?;
+        self.tunnels.finish(self.latest(), tap)
     }
 
     fn latest(&self) -> Arrival {
@@ -115,10 +118,10 @@ impl Source {
             }
             None => self.connect(packet, segment, arrival),
         };
-        let Self { connections, sessions, ports, .. } = self;
+        let Self { connections, sessions, ports, tunnels, .. } = self;
         let Some(connection) = connections.get_mut(&number) else { return Ok(()) };
         let undecided = connection.is_undecided();
-        connection.segment(direction, segment, arrival, &mut Outlet { sessions, ports, tap })?;
+        connection.segment(direction, segment, arrival, &mut Outlet { sessions, ports, tunnels, tap })?;
         if undecided && !connection.is_undecided() {
             self.undecided = self.undecided.saturating_sub(1);
         }
@@ -190,8 +193,8 @@ impl Source {
             self.undecided = self.undecided.saturating_sub(1);
         }
         self.forget_ends(number, &connection);
-        let Self { sessions, ports, .. } = self;
-        connection.drain(latest, &mut Outlet { sessions, ports, tap })
+        let Self { sessions, ports, tunnels, .. } = self;
+        connection.drain(latest, &mut Outlet { sessions, ports, tunnels, tap })
     }
 
     fn datagram(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
@@ -207,7 +210,7 @@ impl Source {
 fn direction_of(segment: &TcpSegment<'_>) -> Direction {
     let from_server = match segment.payload {
         _ if segment.is_opening() => segment.is_answer(),
-        [b'R', b'T', b'S', b'P', b'/', ..] | [b'$', ..] => true,
+        [b'R', b'T', b'S', b'P', b'/', ..] | [b'H', b'T', b'T', b'P', b'/', ..] | [b'$', ..] => true,
         [first, ..] if first.is_ascii_uppercase() => false,
         _ => segment.from.port() < segment.to.port(),
     };

@@ -249,8 +249,8 @@ impl<W: Write> Tap for Writer<W> {
         match event.payload {
             Payload::Opened { started } => return self.open(event.flow, started, event.at),
             Payload::Pdu(pdu) => return self.pdu(event, &pdu),
-            // This writer's sessions have interleaved media only.
-            Payload::Datagram { .. } => return Ok(()),
+            // This writer's sessions have interleaved media only, and no tunnel.
+            Payload::Datagram { .. } | Payload::NotBase64 { .. } => return Ok(()),
             Payload::ReadEnd | Payload::Closed(_) => {}
         }
         let out = self.blocks.get_mut();

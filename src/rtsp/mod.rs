@@ -11,4 +11,5 @@ pub mod mask;
 pub mod message;
 pub mod sdp;
 pub mod start_line;
+pub mod tunnel;
 pub mod url;

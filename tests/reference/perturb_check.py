@@ -66,11 +66,12 @@ def gaps(tool, capture):
 def untouched(dropped):
     """Whether a frame holds none of the bytes that were dropped."""
 
-    def keep(end, half, frame):
-        if end[1] != dropped["ports"][0]:
-            return True
+    def touched(half, first, last):
         begin = (dropped["sequence"] - half.origin) % perturb.SEQ
-        return frame.end <= begin or begin + dropped["bytes"] <= frame.start
+        return half.sender[1] == dropped["ports"][0] and first < begin + dropped["bytes"] and begin < last
+
+    def keep(half, frame):
+        return not any(touched(*span) for span in half.spans(frame.start, frame.end))
 
     return keep
 
