@@ -1,8 +1,8 @@
 //! From what passes to rows: what each message, packet and report adds to the tables.
 
 use std::io;
+use std::sync::Arc;
 
-use crate::analysis::AnalyzerOptions;
 use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, millis};
 use crate::analysis::findings::{Finding, severity};
 use crate::analysis::messages::MessageParts;
@@ -20,7 +20,8 @@ use crate::trace::{Direction, TraceEvent};
 /// Where rows go, and what they have in common.
 #[derive(Debug)]
 pub(super) struct Out<S> {
-    pub(super) options: AnalyzerOptions,
+    /// The capture that is being read.
+    pub(super) capture: Arc<str>,
     pub(super) sink: S,
     /// Time of the first packet.
     pub(super) first: Option<Timestamp>,
@@ -71,7 +72,7 @@ impl<S: Sink> Out<S> {
             return Ok(());
         }
         self.sink.row(&Row::Finding(FindingRow {
-            capture: &self.options.capture,
+            capture: &self.capture,
             frame_number,
             time_utc: Utc(at),
             time_s: self.time_s(at),
@@ -99,7 +100,7 @@ impl<S: Sink> Out<S> {
         let parts = MessageParts::new(place.at, message, request);
         let rtsp_session = message.header("Session");
         self.sink.row(&Row::Message(MessageRow {
-            capture: &self.options.capture,
+            capture: &self.capture,
             frame_number: place.frame_number,
             time_utc: Utc(place.at),
             time_s: self.time_s(place.at),
@@ -165,7 +166,7 @@ impl<S: Sink> Out<S> {
             Status::Jump => ("restart", 0),
         };
         self.sink.row(&Row::Packet(PacketRow {
-            capture: &self.options.capture,
+            capture: &self.capture,
             frame_number: place.frame_number,
             time_utc: Utc(place.at),
             time_s: self.time_s(place.at),
@@ -232,7 +233,7 @@ impl<S: Sink> Out<S> {
         };
         let cname = cname_of(compound, report.ssrc()).or_else(|| stream.cname.clone());
         let row = SenderReportRow {
-            capture: &self.options.capture,
+            capture: &self.capture,
             frame_number: place.frame_number,
             time_utc: Utc(place.at),
             time_s: self.time_s(place.at),
@@ -273,7 +274,7 @@ impl<S: Sink> Out<S> {
         // The block speaks of what the other side sends.
         let rate = session.clock_rate_of(place.direction.reverse(), carrier, block.source_ssrc);
         self.sink.row(&Row::ReportBlock(ReportBlockRow {
-            capture: &self.options.capture,
+            capture: &self.capture,
             frame_number: place.frame_number,
             time_utc: Utc(place.at),
             time_s: self.time_s(place.at),

@@ -1,6 +1,7 @@
 //! One RTSP connection: its dialogue, and the streams that it carries.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::analysis::findings::{Finding, Watch};
 use crate::analysis::report_blocks::RecentReports;
@@ -52,6 +53,8 @@ impl Carrier {
 /// A connection under analysis.
 #[derive(Debug)]
 pub(super) struct Session {
+    /// The capture that is being read.
+    pub(super) capture: Arc<str>,
     pub(super) flow: Flow,
     pub(super) dialog: Dialog,
     pub(super) streams: Vec<Stream>,
@@ -64,8 +67,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(flow: &Flow, quantiles: bool) -> Self {
+    pub(super) fn new(capture: Arc<str>, flow: &Flow, quantiles: bool) -> Self {
         Self {
+            capture,
             flow: flow.clone(),
             dialog: Dialog::new(),
             streams: Vec::new(),
@@ -246,7 +250,7 @@ impl Session {
             Some(index) => *index,
             None if self.streams.len() >= MAX_STREAMS => return None,
             None => {
-                let mut stream = Stream::new(key, self.quantiles);
+                let mut stream = Stream::new(Arc::clone(&self.capture), key, self.quantiles);
                 stream.transport = match (self.setup(carrier), carrier) {
                     (Some(setup), _) => setup.transport_name(),
                     (None, Carrier::Channel(_)) => "tcp",
@@ -264,10 +268,10 @@ impl Session {
     }
 
     /// The rows of the `streams` table.
-    pub(super) fn rows<'a>(&'a self, capture: &'a str) -> impl Iterator<Item = StreamRow<'a>> {
-        self.streams.iter().map(move |stream| {
+    pub(super) fn rows(&self) -> impl Iterator<Item = StreamRow<'_>> {
+        self.streams.iter().map(|stream| {
             let media = self.dialog.media(stream.key.track).map(|media| media.kind.as_str());
-            stream.row(capture, &self.flow, self.url(), media)
+            stream.row(&self.flow, self.url(), media)
         })
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::capture::beginning::{First, is_near, reach};
 use crate::capture::ip::TcpSegment;
 use crate::capture::packet::flags;
 use crate::capture::ports::MediaPorts;
@@ -13,7 +14,7 @@ use crate::rtsp::demux::{Demuxer, Pdu, PduKind, Pdus};
 use crate::rtsp::headers::Transport;
 use crate::rtsp::message::{Message, StartLine};
 use crate::time::Timestamp;
-use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
+use crate::trace::{Close, Direction, Flow, Payload, Remark, Tap, TraceEvent};
 
 /// A connection that has shown so many bytes and no RTSP does not speak it.
 const MAX_PROBE: u64 = 256 << 10;
@@ -71,7 +72,7 @@ struct Framed {
 
 /// Where events of a connection go, and what numbers it.
 pub(super) struct Outlet<'a, T> {
-    /// RTSP connections so far.
+    /// RTSP connections so far; one more once some were passed over.
     pub(super) sessions: &'a mut usize,
     pub(super) ports: &'a mut MediaPorts,
     pub(super) tap: &'a mut T,
@@ -112,6 +113,28 @@ impl Connection {
     /// Whether a SYN in this direction is a repetition of the connection's own.
     pub(super) fn is_repeated(&self, direction: Direction, syn: u32) -> bool {
         self.streams.get(direction.index()).is_some_and(|stream| stream.assembler.is_repeated(syn))
+    }
+
+    /// Another file begins.
+    pub(super) fn next_part(&mut self) {
+        for Stream { assembler, framed, .. } in &mut self.streams {
+            assembler.forget_numbers();
+            framed.chunks.iter_mut().for_each(|(_, arrival)| arrival.number = 0);
+        }
+    }
+
+    /// Whether a segment can be one of this connection, `pause` nanoseconds after the `latest` packet: its sequence
+    /// number and what it acknowledges go on.
+    pub(super) fn goes_on(&self, direction: Direction, first: &First, pause: i64, latest: Timestamp) -> bool {
+        let elapsed = latest.nanos_since(self.rest.started);
+        let fits = |direction: Direction, number: u32| {
+            let (front, received) = self.streams.get(direction.index())?.assembler.front()?;
+            Some(is_near(number, front, reach(received, pause, elapsed)))
+        };
+        let sent = fits(direction, first.seq);
+        let acknowledged = first.ack.and_then(|ack| fits(direction.reverse(), ack));
+        let known = sent.is_some() || acknowledged.is_some();
+        known && sent != Some(false) && acknowledged != Some(false) && !matches!(self.rest.state, State::Other)
     }
 
     /// Takes a segment.
@@ -235,7 +258,7 @@ impl Shared {
     fn decide<T: Tap>(&mut self, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
         if *outlet.sessions >= MAX_SESSIONS {
             self.state = State::Other;
-            return Ok(());
+            return too_many(arrival, outlet);
         }
         let id = *outlet.sessions;
         *outlet.sessions += 1;
@@ -281,8 +304,19 @@ impl Shared {
     ) -> io::Result<()> {
         let State::Rtsp(flow) = &self.state else { return Ok(()) };
         let Arrival { at, number } = arrival;
-        outlet.tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })
+        let frame_number = (number > 0).then_some(number);
+        outlet.tap.event(&TraceEvent { at, flow, direction, frame_number, payload })
     }
+}
+
+/// The first connection that is passed over is told of.
+fn too_many<T: Tap>(arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+    if *outlet.sessions > MAX_SESSIONS {
+        return Ok(());
+    }
+    *outlet.sessions += 1;
+    let detail = &format!("RTSP connections from the {}th on are passed over", *outlet.sessions);
+    outlet.tap.remark(&Remark { at: arrival.at, frame_number: arrival.number, code: "too-many-sessions", detail })
 }
 
 /// What happens to a demuxer.

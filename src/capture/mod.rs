@@ -1,5 +1,6 @@
 //! Trace events to pcapng and back. No socket and no file: whatever reads and writes bytes is handed in.
 
+pub mod beginning;
 mod block;
 mod checksum;
 mod connection;
@@ -14,6 +15,7 @@ mod reassembly;
 pub mod source;
 pub mod writer;
 
+pub use beginning::Beginning;
 pub use link::LinkType;
 pub use source::Source;
 pub use writer::{Writer, WriterOptions};
