@@ -68,6 +68,8 @@ struct Framed {
     chunks: VecDeque<(u64, Arrival)>,
     /// How much of the stream the demuxer was given.
     fed: u64,
+    /// Its start is not in the capture: every frame has had to look like one.
+    mid_stream: bool,
 }
 
 /// Where events of a connection go, and what numbers it.
@@ -93,6 +95,7 @@ impl Connection {
                 demuxer: if opening { Demuxer::new() } else { Demuxer::mid_stream() },
                 chunks: VecDeque::new(),
                 fed: 0,
+                mid_stream: !opening,
             },
             closed: None,
         };
@@ -239,11 +242,11 @@ impl Shared {
         arrival: Arrival,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
-        let Framed { demuxer, chunks, fed } = framed;
+        let Framed { demuxer, chunks, fed, mid_stream } = framed;
         let mut pdus = step.take(demuxer, chunks, fed, arrival);
         while let Some(pdu) = pdus.next_pdu() {
             let arrival = completed_by(chunks, &pdu).unwrap_or(arrival);
-            if matches!(self.state, State::Undecided(_)) && shows_rtsp(&pdu) {
+            if matches!(self.state, State::Undecided(_)) && shows_rtsp(&pdu, *mid_stream) {
                 self.decide(arrival, outlet)?;
             }
             if let PduKind::Message { head, body } = pdu.kind {
@@ -365,15 +368,17 @@ fn completed_by(chunks: &mut VecDeque<(u64, Arrival)>, pdu: &Pdu<'_>) -> Option<
     chunks.front().map(|(_, arrival)| *arrival)
 }
 
-/// What no other protocol has: a start line of RTSP, or a frame that was found behind garbage, with all that is
-/// required of those.
-fn shows_rtsp(pdu: &Pdu<'_>) -> bool {
+/// What no other protocol has: a start line of RTSP, or a frame that was found behind garbage or in the middle of a
+/// stream, with all that is required of those.
+fn shows_rtsp(pdu: &Pdu<'_>, mid_stream: bool) -> bool {
     match pdu.kind {
         PduKind::Message { head, .. } => {
             let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
             memchr::memmem::find(line, b"RTSP/").is_some()
         }
-        PduKind::Interleaved { payload, .. } => pdu.offset > 0 && payload.first().is_some_and(|first| first >> 6 == 2),
+        PduKind::Interleaved { payload, .. } => {
+            (mid_stream || pdu.offset > 0) && payload.first().is_some_and(|first| first >> 6 == 2)
+        }
         PduKind::Junk | PduKind::Gap { .. } => false,
     }
 }
