@@ -68,6 +68,12 @@ impl<S: Sink> Analyzer<S> {
             }
         }
         for session in sessions.iter().flatten() {
+            for (direction, finding) in session.ending(at) {
+                let place = Place { at, frame_number, session: session.flow.id + 1, direction, offset: None };
+                out.finding(place, &finding)?;
+            }
+        }
+        for session in sessions.iter().flatten() {
             for row in session.rows() {
                 out.sink.row(&Row::Stream(Box::new(row)))?;
             }
@@ -117,7 +123,13 @@ impl<S: Sink> Tap for Analyzer<S> {
                 let Some(Some(session)) = sessions.get_mut(event.flow.id) else { return Ok(()) };
                 out.frame(session, Place::of(event, None), Carrier::Port(port), payload)
             }
-            Payload::Opened { .. } | Payload::ReadEnd | Payload::Closed(_) => Ok(()),
+            Payload::Closed(_) => {
+                if let Some(Some(session)) = self.sessions.get_mut(event.flow.id) {
+                    session.close(event.direction);
+                }
+                Ok(())
+            }
+            Payload::Opened { .. } | Payload::ReadEnd => Ok(()),
         }
     }
 

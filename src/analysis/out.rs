@@ -88,9 +88,9 @@ impl<S: Sink> Out<S> {
 
     pub(super) fn message(&mut self, session: &mut Session, place: Place, message: &Message<'_>) -> io::Result<()> {
         let request = session.message(place.at, place.direction, message);
-        let response = message.head().starts_with(b"RTSP/") || message.head().starts_with(b"HTTP/");
-        if self.findings && response {
-            for finding in session.watch.response(place.at, message, request.as_ref(), &session.dialog) {
+        if self.findings {
+            for finding in session.watch.message(place.at, place.direction, message, request.as_ref(), &session.dialog)
+            {
                 self.finding(place, &finding)?;
             }
         }
@@ -126,6 +126,10 @@ impl<S: Sink> Out<S> {
         carrier: Carrier,
         payload: &[u8],
     ) -> io::Result<()> {
+        if is_nat_punch(place.direction, carrier, payload) {
+            let track = session.setup(carrier).and_then(|setup| setup.track);
+            return session.watch.punch(track).map_or(Ok(()), |finding| self.finding(place, &finding));
+        }
         if is_rtcp(payload) {
             return self.rtcp(session, place, carrier, payload);
         }
@@ -207,6 +211,13 @@ impl<S: Sink> Out<S> {
                         self.report_block(session, place, carrier, report.ssrc(), &block)?;
                     }
                 }
+                Ok(RtcpPacket::SourceDescription(description)) => {
+                    let track = session.setup(carrier).and_then(|setup| setup.track);
+                    if let Some(finding) = session.watch.description(&description, track) {
+                        self.finding(place, &finding)?;
+                    }
+                }
+                Ok(RtcpPacket::Goodbye(_)) => session.watch.bye = true,
                 Ok(_) => {}
                 Err(error) => {
                     let track = session.setup(carrier).and_then(|setup| setup.track);
@@ -294,6 +305,14 @@ impl<S: Sink> Out<S> {
             rtt_ms: session.recent.round_trip_ms(place.direction, block, place.at).map(Fixed),
         }))
     }
+}
+
+/// What clients send over UDP so that a NAT lets the media in: an RTP packet of zeros without payload (ffmpeg), or four
+/// bytes that are no RTP (live555, GStreamer).
+fn is_nat_punch(direction: Direction, carrier: Carrier, payload: &[u8]) -> bool {
+    const EMPTY: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    matches!((direction, carrier), (Direction::ClientToServer, Carrier::Port(_)))
+        && (payload == EMPTY || payload.len() <= 4 && payload.first().is_none_or(|first| first >> 6 != 2))
 }
 
 /// The name that a source has in the same compound packet.

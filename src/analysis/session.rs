@@ -62,6 +62,8 @@ pub(super) struct Session {
     /// For each channel the stream of its latest packet.
     latest: Box<[Option<usize>; 256]>,
     quantiles: bool,
+    /// Who ended the connection.
+    pub(super) closed: [bool; 2],
     pub(super) watch: Watch,
     pub(super) recent: RecentReports,
 }
@@ -76,6 +78,7 @@ impl Session {
             by_key: HashMap::new(),
             latest: Box::new([None; 256]),
             quantiles,
+            closed: [false; 2],
             watch: Watch::default(),
             recent: RecentReports::default(),
         }
@@ -146,6 +149,7 @@ impl Session {
     ) -> Vec<Finding> {
         let Some(index) = self.stream(direction, carrier, packet.ssrc()) else { return Vec::new() };
         let key = self.streams.get(index).map(|stream| stream.key);
+        let rate = self.streams.get(index).and_then(Stream::clock_rate_hz);
         let setup = if new { self.setup(carrier).cloned() } else { None };
         let Self { watch, streams, .. } = self;
         let mut found = Vec::new();
@@ -155,6 +159,7 @@ impl Session {
             };
             let shares = streams.iter().find(same).and_then(|other| other.key.track);
             found = watch.new_stream(&key, carrier, setup.as_ref(), shares);
+            found.extend(watch.heard.first_packet(packet, key.track, rate));
         }
         if let Some(stream) = streams.get(index) {
             found.extend(watch.packet(packet, figures, stream, direction));

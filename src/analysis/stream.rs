@@ -170,8 +170,18 @@ impl Stream {
         figures.skew_ms = self.skew.packet(at, figures.ext_rtp_timestamp, rate);
     }
 
+    /// When its latest packet came.
+    pub(super) fn last(&self) -> Option<Timestamp> {
+        self.last
+    }
+
+    /// Packets with the marker bit.
+    pub(super) fn marker_packets(&self) -> u64 {
+        self.marker_packets
+    }
+
     /// Nanoseconds from the first to the last packet, once there are two.
-    fn duration(&self) -> Option<i64> {
+    pub(super) fn duration(&self) -> Option<i64> {
         (self.sequence.packets > 1).then(|| self.last.zip(self.first).map(|(last, first)| last.nanos_since(first)))?
     }
 
