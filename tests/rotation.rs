@@ -63,7 +63,7 @@ impl Place {
         edges.extend(cuts);
         edges.push(packets.len());
         let part = |(number, edge): (usize, &[usize])| {
-            self.write(&format!("{}.pcap", (number * 7 + 5) % 11), &pcap(&packets[edge[0]..edge[1]]))
+            self.write(&format!("{}.pcap", (number * 7 + 5) % 41), &pcap(&packets[edge[0]..edge[1]]))
         };
         edges.windows(2).enumerate().map(part).collect()
     }
@@ -145,6 +145,14 @@ fn where_many_packets_have_the_same_time_too() {
     for cuts in [[1, 2], [2, 3], [3, 4], [1, 5], [6, 7], [829, 830]] {
         assert_joins(&sample(), &cuts, &[2, 1, 0]);
     }
+}
+
+/// More files than wait for their turn, and the one to begin with comes last.
+#[test]
+fn many_files_in_the_wrong_order() {
+    let cuts: Vec<usize> = (1..40).map(|part| part * 20).collect();
+    let order: Vec<usize> = (0..40).rev().collect();
+    assert_joins(&sample(), &cuts, &order);
 }
 
 const CLIENT: [u8; 4] = [10, 0, 0, 1];
