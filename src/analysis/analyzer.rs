@@ -125,7 +125,7 @@ impl<S: Sink> Tap for Analyzer<S> {
             }
             Payload::Closed(_) => {
                 if let Some(Some(session)) = self.sessions.get_mut(event.flow.id) {
-                    session.close(event.direction);
+                    session.closed.get_or_insert(event.direction);
                 }
                 Ok(())
             }

@@ -18,6 +18,8 @@ const LATE_NS: i64 = 1_000_000_000;
 const SHORT_TIMEOUT_S: u64 = 30;
 /// Session identifiers and streams of RTP-Info that are remembered.
 const MAX_REMEMBERED: usize = 64;
+/// RTP-Info speaks of packets that come so soon after it.
+const SOON_NS: i64 = 5_000_000_000;
 /// A first packet so far from what RTP-Info says is another one (RFC 3550, appendix A.1).
 const SEQ_BEFORE: u16 = 100;
 const SEQ_BEHIND: u16 = 3000;
@@ -35,20 +37,25 @@ pub(super) struct Heard {
     cseq: [Option<u32>; 2],
     /// Every identifier that the server gave.
     ids: Vec<String>,
-    /// What the answer to PLAY said of streams that have not begun.
+    /// What the first answer to PLAY said, when, of streams that have not begun.
     rtp_info: Vec<(Option<usize>, RtpInfo)>,
+    played_at: Timestamp,
 }
 
 impl Heard {
     /// The first packet of a stream, against what the answer to PLAY said of it.
     pub(super) fn first_packet(
         &mut self,
+        at: Timestamp,
         packet: &RtpPacket<'_>,
         track: Option<usize>,
         clock_rate_hz: Option<u32>,
     ) -> Option<Finding> {
         let place = self.rtp_info.iter().position(|(of, _)| *of == track)?;
         let (_, info) = self.rtp_info.swap_remove(place);
+        if at.nanos_since(self.played_at) > SOON_NS {
+            return None;
+        }
         let (seq, timestamp) = (packet.sequence(), packet.timestamp());
         let other_seq = info.seq.filter(|said| {
             let ahead = seq.wrapping_sub(*said);
@@ -98,7 +105,7 @@ impl Watch {
                 if reason.is_empty() && self.once("reason-missing", direction) {
                     found.push(Finding::new("reason-missing", None, "a status line without reason phrase"));
                 }
-                self.response(at, message, request, dialog, &mut found);
+                self.response(at, direction, message, request, dialog, &mut found);
             }
         }
         found
@@ -141,6 +148,7 @@ impl Watch {
     fn response(
         &mut self,
         at: Timestamp,
+        direction: Direction,
         message: &Message<'_>,
         request: Option<&Request>,
         dialog: &Dialog,
@@ -171,12 +179,22 @@ impl Watch {
         }
         match status {
             Some(status) if status >= 400 => add("error-response", format!("{} was answered {status}", request.method)),
-            Some(200..=299) => self.success(message, request, dialog, found),
+            Some(200..=299) if direction == Direction::ServerToClient => {
+                self.success(at, message, request, dialog, found);
+            }
             _ => {}
         }
     }
 
-    fn success(&mut self, message: &Message<'_>, request: &Request, dialog: &Dialog, found: &mut Vec<Finding>) {
+    /// The server did what it was asked for.
+    fn success(
+        &mut self,
+        at: Timestamp,
+        message: &Message<'_>,
+        request: &Request,
+        dialog: &Dialog,
+        found: &mut Vec<Finding>,
+    ) {
         let direction = Direction::ServerToClient;
         let session = self.heard.check_session(&request.method, message);
         found.extend(session.filter(|finding| self.once(finding.code, direction)));
@@ -190,13 +208,14 @@ impl Watch {
                     self.set_up(message, request, setup, dialog, found);
                 }
             }
-            "PLAY" => self.play(message, dialog, found),
+            "PLAY" => self.play(at, message, dialog, found),
             "TEARDOWN" => self.heard.torn_down = true,
             _ => {}
         }
     }
 
-    fn play(&mut self, message: &Message<'_>, dialog: &Dialog, found: &mut Vec<Finding>) {
+    fn play(&mut self, at: Timestamp, message: &Message<'_>, dialog: &Dialog, found: &mut Vec<Finding>) {
+        let first = !self.heard.playing;
         (self.heard.playing, self.heard.torn_down) = (true, false);
         let Some(value) = message.header("RTP-Info") else {
             if self.first("rtp-info-missing", 0) {
@@ -207,7 +226,9 @@ impl Watch {
         let infos = RtpInfo::parse_all(&value).into_iter().take(MAX_REMEMBERED);
         let named =
             infos.enumerate().filter_map(|(place, info)| Some((setup_of(&info.url, place, dialog)?.track, info)));
-        self.heard.rtp_info = named.collect();
+        if first {
+            (self.heard.rtp_info, self.heard.played_at) = (named.collect(), at);
+        }
     }
 
     fn set_up(

@@ -12,22 +12,17 @@ const SILENCE_NS: i64 = 5 * NANOS_PER_SECOND;
 const REPORTS_NS: i64 = 30 * NANOS_PER_SECOND;
 /// And no report may be missing for so many times their distance.
 const REPORTS_MISSED: f64 = 5.0;
-/// Packets of video that can't all lack the marker.
+/// Packets that can't all lack the marker.
 const MANY_PACKETS: u64 = 50;
+/// Video whose frames end with the marker. It is not so in transport streams (RFC 2250, section 2.1).
+const MARKED: [&str; 9] = ["H264", "H265", "JPEG", "MP4V-ES", "VP8", "VP9", "AV1", "H263-1998", "MPV"];
 
 impl Session {
-    /// The sender of this direction ends the connection.
-    pub(super) fn close(&mut self, direction: Direction) {
-        if let Some(closed) = self.closed.get_mut(direction.index()) {
-            *closed = true;
-        }
-    }
-
     /// What is odd about the session, at the end of the capture.
     pub(super) fn ending(&self, end: Timestamp) -> Vec<(Direction, Finding)> {
         let own = self.abandoned(end).map(|finding| (Direction::ServerToClient, finding));
         let of = |stream: &Stream| {
-            let found = [self.marker(stream), reports(stream), self.stray_reports(stream)];
+            let found = [marker(stream), reports(stream), self.stray_reports(stream)];
             found.into_iter().flatten().map(|finding| (stream.key.direction, finding)).collect::<Vec<_>>()
         };
         own.into_iter().chain(self.streams.iter().flat_map(of)).collect()
@@ -41,8 +36,7 @@ impl Session {
         if !heard.playing || heard.teardown_asked || self.watch.bye {
             return None;
         }
-        let [by_client, by_server] = self.closed;
-        if by_server {
+        if self.closed == Some(Direction::ServerToClient) {
             return Some(Finding::new(
                 "end-without-bye",
                 None,
@@ -50,18 +44,11 @@ impl Session {
             ));
         }
         let silence = end.nanos_since(last);
-        (!by_client && silence > SILENCE_NS).then(|| {
+        (self.closed.is_none() && silence > SILENCE_NS).then(|| {
             let detail =
                 format!("no media in the last {} s, without BYE, TEARDOWN or close", silence / NANOS_PER_SECOND);
             Finding::new("media-stopped", None, detail)
         })
-    }
-
-    fn marker(&self, stream: &Stream) -> Option<Finding> {
-        let video = self.dialog.media(stream.key.track).is_some_and(|media| media.kind == "video");
-        let none = video && stream.sequence.packets >= MANY_PACKETS && stream.marker_packets() == 0;
-        let detail = || format!("none of {} packets of video has the marker", stream.sequence.packets);
-        none.then(|| Finding::new("marker-missing", stream.key.track, detail()))
     }
 
     /// Reports on a source that sends nothing, where another one sends.
@@ -74,6 +61,15 @@ impl Session {
         let detail = || format!("{:#010x} reports and sends no RTP", key.ssrc);
         stray.then(|| Finding::new("sr-wrong-ssrc", key.track, detail()))
     }
+}
+
+/// Frames of video that nothing ends.
+fn marker(stream: &Stream) -> Option<Finding> {
+    let is_marked = |name: &str| MARKED.iter().any(|marked| marked.eq_ignore_ascii_case(name));
+    let video = stream.encoding().is_some_and(|encoding| is_marked(&encoding.name));
+    let none = video && stream.sequence.packets >= MANY_PACKETS && stream.marker_packets() == 0;
+    let detail = || format!("none of {} packets of video has the marker", stream.sequence.packets);
+    none.then(|| Finding::new("marker-missing", stream.key.track, detail()))
 }
 
 /// Sender reports that never came or came no more.

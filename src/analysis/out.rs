@@ -147,7 +147,7 @@ impl<S: Sink> Out<S> {
             self.packet(place, stream, &packet, &figures)?;
         }
         if self.findings {
-            for finding in session.packet_findings(place.direction, carrier, &packet, &figures, new) {
+            for finding in session.packet_findings(place.at, place.direction, carrier, &packet, &figures, new) {
                 self.finding(place, &finding)?;
             }
         }

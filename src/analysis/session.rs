@@ -62,8 +62,8 @@ pub(super) struct Session {
     /// For each channel the stream of its latest packet.
     latest: Box<[Option<usize>; 256]>,
     quantiles: bool,
-    /// Who ended the connection.
-    pub(super) closed: [bool; 2],
+    /// Who ended the connection first.
+    pub(super) closed: Option<Direction>,
     pub(super) watch: Watch,
     pub(super) recent: RecentReports,
 }
@@ -78,7 +78,7 @@ impl Session {
             by_key: HashMap::new(),
             latest: Box::new([None; 256]),
             quantiles,
-            closed: [false; 2],
+            closed: None,
             watch: Watch::default(),
             recent: RecentReports::default(),
         }
@@ -141,6 +141,7 @@ impl Session {
     /// What is odd about the packet just taken.
     pub(super) fn packet_findings(
         &mut self,
+        at: Timestamp,
         direction: Direction,
         carrier: Carrier,
         packet: &RtpPacket<'_>,
@@ -159,7 +160,7 @@ impl Session {
             };
             let shares = streams.iter().find(same).and_then(|other| other.key.track);
             found = watch.new_stream(&key, carrier, setup.as_ref(), shares);
-            found.extend(watch.heard.first_packet(packet, key.track, rate));
+            found.extend(watch.heard.first_packet(at, packet, key.track, rate));
         }
         if let Some(stream) = streams.get(index) {
             found.extend(watch.packet(packet, figures, stream, direction));

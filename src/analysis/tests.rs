@@ -200,7 +200,7 @@ const BYE: [u8; 8] = [0x81, 203, 0, 1, 1, 2, 3, 4];
 fn a_good_session() {
     Talk::playing().media(100..200).teardown().assert_found(&[]);
     Talk::playing().media(100..200).frame(1, &BYE).close(S).assert_found(&[]);
-    Talk::playing().media(100..200).close(C).assert_found(&[]);
+    Talk::playing().media(100..200).close(C).close(S).assert_found(&[]);
 }
 
 #[test]
@@ -231,6 +231,7 @@ fn requests_and_answers_that_do_not_go_together() {
     Talk::new().say(C, options).wait(2000).say(S, answer).assert_found(&["response-late"]);
     Talk::new().ask(options, answer).ask(options, answer).assert_found(&["cseq-repeated"]);
     Talk::new().options().say(S, options).assert_found(&["response-missing"]);
+    Talk::new().options().say(S, options).say(C, "RTSP/1.0 200 OK|CSeq: 1").assert_found(&[]);
     Talk::playing().say(C, "TEARDOWN rtsp://h/x RTSP/1.0|CSeq: 9|Session: 7").assert_found(&["response-missing"]);
 }
 
