@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use crate::capture::beginning::{First, is_near, reach};
 use crate::capture::ip::TcpSegment;
-use crate::capture::packet::flags;
 use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::{Arrival, Assembler, Piece};
 use crate::rtsp::demux::{Demuxer, Pdu, PduKind, Pdus};
@@ -380,27 +379,5 @@ fn shows_rtsp(pdu: &Pdu<'_>, mid_stream: bool) -> bool {
             (mid_stream || pdu.offset > 0) && payload.first().is_some_and(|first| first >> 6 == 2)
         }
         PduKind::Junk | PduKind::Gap { .. } => false,
-    }
-}
-
-impl TcpSegment<'_> {
-    /// With SYN.
-    pub(super) fn is_opening(&self) -> bool {
-        self.flags & flags::SYN != 0
-    }
-
-    /// With ACK.
-    pub(super) fn is_answer(&self) -> bool {
-        self.flags & flags::ACK != 0
-    }
-
-    /// With FIN.
-    pub(super) fn is_final(&self) -> bool {
-        self.flags & flags::FIN != 0
-    }
-
-    /// With RST.
-    pub(super) fn is_reset(&self) -> bool {
-        self.flags & flags::RST != 0
     }
 }
