@@ -2,6 +2,8 @@
 
 pub mod analyzer;
 pub mod cell;
+mod dialogue;
+mod ending;
 pub mod findings;
 mod http;
 mod jitter;
@@ -15,6 +17,8 @@ mod sequence;
 mod session;
 mod skew;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use analyzer::{Analyzer, AnalyzerOptions};
 pub use rows::{FindingRow, MessageRow, PacketRow, ReportBlockRow, Row, SenderReportRow, Sink, StreamRow, Table};

@@ -4,17 +4,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::capture::beginning::{First, is_near, reach};
 use crate::capture::framed::{Framed, Step, shows_rtsp};
 use crate::capture::ip::TcpSegment;
 use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::{Arrival, Assembler, Piece};
 use crate::capture::tunnel::{PostBody, TunnelKey, Tunnels};
-use crate::rtsp::demux::{Demuxer, PduKind};
+use crate::rtsp::demux::PduKind;
 use crate::rtsp::headers::Transport;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::tunnel::{self, Half};
 use crate::time::Timestamp;
-use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
+use crate::trace::{Close, Direction, Flow, Payload, Remark, Tap, TraceEvent};
 
 /// A connection that has shown so many bytes and no RTSP does not speak it.
 const MAX_PROBE: u64 = 256 << 10;
@@ -64,7 +65,7 @@ struct Stream {
 
 /// Where events of a connection go, and what numbers it.
 pub(super) struct Outlet<'a, T> {
-    /// RTSP connections so far.
+    /// RTSP connections so far; one more once some were passed over.
     pub(super) sessions: &'a mut usize,
     pub(super) ports: &'a mut MediaPorts,
     pub(super) tunnels: &'a mut Tunnels,
@@ -82,7 +83,7 @@ impl Connection {
     ) -> Self {
         let stream = || Stream {
             assembler: Assembler::default(),
-            framed: Framed::new(if opening { Demuxer::new() } else { Demuxer::mid_stream() }),
+            framed: if opening { Framed::new() } else { Framed::mid_stream() },
             closed: None,
         };
         let described = described.map(|(url, server)| (url.to_owned(), server));
@@ -102,6 +103,28 @@ impl Connection {
     /// Whether a SYN in this direction is a repetition of the connection's own.
     pub(super) fn is_repeated(&self, direction: Direction, syn: u32) -> bool {
         self.streams.get(direction.index()).is_some_and(|stream| stream.assembler.is_repeated(syn))
+    }
+
+    /// Another file begins.
+    pub(super) fn next_part(&mut self) {
+        for Stream { assembler, framed, .. } in &mut self.streams {
+            assembler.forget_numbers();
+            framed.forget_numbers();
+        }
+    }
+
+    /// Whether a segment can be one of this connection, `pause` nanoseconds after the `latest` packet: its sequence
+    /// number and what it acknowledges go on.
+    pub(super) fn goes_on(&self, direction: Direction, first: &First, pause: i64, latest: Timestamp) -> bool {
+        let elapsed = latest.nanos_since(self.rest.started);
+        let fits = |direction: Direction, number: u32| {
+            let (front, received) = self.streams.get(direction.index())?.assembler.front()?;
+            Some(is_near(number, front, reach(received, pause, elapsed)))
+        };
+        let sent = fits(direction, first.seq);
+        let acknowledged = first.ack.and_then(|ack| fits(direction.reverse(), ack));
+        let known = sent.is_some() || acknowledged.is_some();
+        known && sent != Some(false) && acknowledged != Some(false) && !matches!(self.rest.state, State::Other)
     }
 
     /// Takes a segment.
@@ -227,12 +250,13 @@ impl Shared {
         arrival: Arrival,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
+        let mid_stream = framed.is_mid_stream();
         let mut completed = framed.step(step, arrival);
         while let Some((pdu, arrival)) = completed.next_pdu() {
             if let PduKind::Message { head, body } = pdu.kind {
                 self.message(direction, &Message::new(head, body), arrival, outlet)?;
             }
-            if matches!(self.state, State::Undecided(_)) && shows_rtsp(&pdu) {
+            if matches!(self.state, State::Undecided(_)) && shows_rtsp(&pdu, mid_stream) {
                 self.decide(None, arrival, outlet)?;
             }
             self.tell(direction, arrival, Payload::Pdu(pdu), outlet)?;
@@ -255,7 +279,7 @@ impl Shared {
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
         let behind = usize::try_from(framed.fed().saturating_sub(head_end)).unwrap_or(usize::MAX);
-        *framed = Framed::new(Demuxer::new());
+        *framed = Framed::new();
         let (Step::Feed(bytes), State::Post(body)) = (step, &mut self.state) else { return Ok(()) };
         let text = bytes.get(bytes.len().saturating_sub(behind)..).unwrap_or_default();
         body.piece(Piece::Data(text), arrival, outlet)
@@ -293,7 +317,7 @@ impl Shared {
         match (half, &self.state) {
             (Half::Get, State::Undecided(_)) => self.decide(known, arrival, outlet)?,
             (Half::Post, State::Undecided(_)) => {
-                let Some(flow) = self.flow(known, outlet) else { return Ok(()) };
+                let Some(flow) = self.flow(known, arrival, outlet)? else { return Ok(()) };
                 let Some(body) = outlet.tunnels.post(key, &flow) else { return Ok(()) };
                 self.state = State::Post(body);
                 return if known.is_none() { self.tell_opened(&flow, arrival, outlet) } else { Ok(()) };
@@ -309,23 +333,28 @@ impl Shared {
     /// It speaks RTSP: it gets its number, or that of the `known` session that it is the other half of. Where there are too
     /// many it stays undecided, and so can be forgotten.
     fn decide<T: Tap>(&mut self, known: Option<usize>, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        let Some(flow) = self.flow(known, outlet) else { return Ok(()) };
+        let Some(flow) = self.flow(known, arrival, outlet)? else { return Ok(()) };
         self.state = State::Rtsp(Arc::clone(&flow));
         self.tell_opened(&flow, arrival, outlet)
     }
 
     /// What names the connection from now on. `None` where there are too many sessions.
-    fn flow<T: Tap>(&self, known: Option<usize>, outlet: &mut Outlet<'_, T>) -> Option<Arc<Flow>> {
+    fn flow<T: Tap>(
+        &self,
+        known: Option<usize>,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<Option<Arc<Flow>>> {
         let id = match known {
             Some(session) => session,
-            None if *outlet.sessions >= MAX_SESSIONS => return None,
+            None if *outlet.sessions >= MAX_SESSIONS => return too_many(arrival, outlet).map(|()| None),
             None => {
                 *outlet.sessions += 1;
                 *outlet.sessions - 1
             }
         };
         let (url, server) = self.described.clone().unwrap_or((String::new(), self.server));
-        Some(Arc::new(Flow { id, session: id, url, client: self.client, server }))
+        Ok(Some(Arc::new(Flow { id, session: id, url, client: self.client, server })))
     }
 
     /// So many bytes more have shown nothing.
@@ -375,6 +404,16 @@ impl Shared {
     }
 }
 
+/// The first connection that is passed over is told of.
+fn too_many<T: Tap>(arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+    if *outlet.sessions > MAX_SESSIONS {
+        return Ok(());
+    }
+    *outlet.sessions += 1;
+    let detail = &format!("RTSP connections from the {}th on are passed over", *outlet.sessions);
+    outlet.tap.remark(&Remark { at: arrival.at, frame_number: arrival.number, code: "too-many-sessions", detail })
+}
+
 fn tell<T: Tap>(
     flow: &Flow,
     direction: Direction,
@@ -383,5 +422,6 @@ fn tell<T: Tap>(
     outlet: &mut Outlet<'_, T>,
 ) -> io::Result<()> {
     let Arrival { at, number } = arrival;
-    outlet.tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })
+    let frame_number = (number > 0).then_some(number);
+    outlet.tap.event(&TraceEvent { at, flow, direction, frame_number, payload })
 }

@@ -13,6 +13,8 @@ pub(super) struct Framed {
     chunks: VecDeque<(u64, Arrival)>,
     /// How much of the stream the demuxer was given.
     fed: u64,
+    /// Its start is not in the capture: every frame has had to look like one.
+    mid_stream: bool,
 }
 
 /// What happens to a demuxer.
@@ -31,8 +33,23 @@ pub(super) struct Completed<'a> {
 }
 
 impl Framed {
-    pub(super) fn new(demuxer: Demuxer) -> Self {
-        Self { demuxer, chunks: VecDeque::new(), fed: 0 }
+    /// A dialogue from its start.
+    pub(super) fn new() -> Self {
+        Self { demuxer: Demuxer::new(), chunks: VecDeque::new(), fed: 0, mid_stream: false }
+    }
+
+    /// A dialogue that has begun before.
+    pub(super) fn mid_stream() -> Self {
+        Self { demuxer: Demuxer::mid_stream(), mid_stream: true, ..Self::new() }
+    }
+
+    pub(super) fn is_mid_stream(&self) -> bool {
+        self.mid_stream
+    }
+
+    /// Another file begins, with numbers of its own.
+    pub(super) fn forget_numbers(&mut self) {
+        self.chunks.iter_mut().for_each(|(_, arrival)| arrival.number = 0);
     }
 
     /// Length of the stream so far.
@@ -42,7 +59,7 @@ impl Framed {
 
     /// Does a step that a packet brings about.
     pub(super) fn step<'a>(&'a mut self, step: Step<'a>, arrival: Arrival) -> Completed<'a> {
-        let Self { demuxer, chunks, fed } = self;
+        let Self { demuxer, chunks, fed, .. } = self;
         let len = match step {
             Step::Feed(bytes) => bytes.len() as u64,
             Step::Skip(len) => len,
@@ -83,15 +100,17 @@ fn completed_by(chunks: &mut VecDeque<(u64, Arrival)>, pdu: &Pdu<'_>) -> Option<
     chunks.front().map(|(_, arrival)| *arrival)
 }
 
-/// What no other protocol has: a start line of RTSP, or a frame that was found behind garbage, with all that is
-/// required of those.
-pub(super) fn shows_rtsp(pdu: &Pdu<'_>) -> bool {
+/// What no other protocol has: a start line of RTSP, or a frame that was found behind garbage or in the middle of a
+/// stream, with all that is required of those.
+pub(super) fn shows_rtsp(pdu: &Pdu<'_>, mid_stream: bool) -> bool {
     match pdu.kind {
         PduKind::Message { head, .. } => {
             let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
             memchr::memmem::find(line, b"RTSP/").is_some()
         }
-        PduKind::Interleaved { payload, .. } => pdu.offset > 0 && payload.first().is_some_and(|first| first >> 6 == 2),
+        PduKind::Interleaved { payload, .. } => {
+            (mid_stream || pdu.offset > 0) && payload.first().is_some_and(|first| first >> 6 == 2)
+        }
         PduKind::Junk | PduKind::Gap { .. } => false,
     }
 }

@@ -1,6 +1,7 @@
 //! Trace events to pcapng and back. No socket and no file: whatever reads and writes bytes is handed in.
 
 mod base64;
+pub mod beginning;
 mod block;
 mod checksum;
 mod connection;
@@ -17,6 +18,7 @@ pub mod source;
 mod tunnel;
 pub mod writer;
 
+pub use beginning::Beginning;
 pub use link::LinkType;
 pub use source::Source;
 pub use writer::{Writer, WriterOptions};

@@ -12,7 +12,6 @@ use crate::capture::base64::Decoder;
 use crate::capture::connection::Outlet;
 use crate::capture::framed::{Framed, Step};
 use crate::capture::reassembly::{Arrival, Piece};
-use crate::rtsp::demux::Demuxer;
 use crate::rtsp::tunnel::Half;
 use crate::trace::{Direction, Flow, Payload, Tap, TraceEvent};
 
@@ -57,6 +56,11 @@ impl TunnelKey {
 }
 
 impl Tunnels {
+    /// Another file begins, with numbers of its own.
+    pub(super) fn next_part(&mut self) {
+        self.all.iter_mut().for_each(|tunnel| tunnel.framed.forget_numbers());
+    }
+
     /// The session that a new half belongs to, if its other half has been seen. A second GET opens another tunnel.
     pub(super) fn session(&self, key: &TunnelKey, half: Half) -> Option<usize> {
         let tunnel = self.all.get(*self.places.get(key)?)?;
@@ -89,7 +93,7 @@ impl Tunnels {
             return None;
         }
         self.places.insert(key, self.all.len());
-        self.all.push(Tunnel { session, has_get: false, flow: None, framed: Framed::new(Demuxer::new()) });
+        self.all.push(Tunnel { session, has_get: false, flow: None, framed: Framed::new() });
         Some(self.all.len() - 1)
     }
 
@@ -161,7 +165,7 @@ fn pass(framed: &mut Framed, step: Step<'_>, flow: &Flow, arrival: Arrival, tap:
 fn tell(flow: &Flow, arrival: Arrival, payload: Payload<'_>, tap: &mut impl Tap) -> io::Result<()> {
     let Arrival { at, number } = arrival;
     let direction = Direction::ClientToServer;
-    tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })
+    tap.event(&TraceEvent { at, flow, direction, frame_number: (number > 0).then_some(number), payload })
 }
 
 #[cfg(test)]

@@ -61,9 +61,14 @@ impl Request {
         Self { method: method.to_owned(), url: url.to_owned(), cseq: None, at, transport: None }
     }
 
+    /// The transports that a SETUP asked for.
+    pub fn asked_transports(&self) -> Vec<Transport> {
+        self.transport.as_deref().map(Transport::parse_all).unwrap_or_default()
+    }
+
     /// The interleaved channels that a SETUP asked for.
     pub fn asked_channels(&self) -> Option<(u8, u8)> {
-        Transport::parse_all(self.transport.as_deref()?).iter().find_map(|transport| transport.interleaved)
+        self.asked_transports().iter().find_map(|transport| transport.interleaved)
     }
 }
 

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `process`, `peers`, `wire`, `flood` | starting, watching and ending what a test runs |
 //! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
-//! | `servers` `auth` `addresses` `endings` `killed` `many` `demo` `reference` | the tests |
+//! | `servers` `auth` `addresses` `endings` `killed` `many` `demo` `reference` `rotation` | the tests |
 
 #![allow(
     clippy::expect_used,
@@ -34,4 +34,5 @@ mod endings;
 mod killed;
 mod many;
 mod reference;
+mod rotation;
 mod servers;

@@ -56,10 +56,8 @@ fn judge_tunnelled(capture: PathBuf) {
 
 /// The files of `folder` whose name ends so.
 fn files(folder: &Path, end: &str) -> Vec<PathBuf> {
-    let entries = folder.read_dir().unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let paths = entries.map(|entry| entry.expect("readable").path());
-    let mut found: Vec<_> = paths.filter(|path| path.to_string_lossy().ends_with(end)).collect();
-    found.sort();
+    let mut found = crate::wire::files(folder);
+    found.retain(|path| path.to_string_lossy().ends_with(end));
     assert!(!found.is_empty(), "nothing ends with {end} in {}", folder.display());
     found
 }

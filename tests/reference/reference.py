@@ -272,6 +272,10 @@ class SenderReport:
             at = end
 
 
+# ffmpeg sends it from each of its ports, to be let in through a NAT. Nobody means it as media.
+NAT_PUNCH = bytes([0x80]) + bytes(11)
+
+
 def is_rtcp(data):
     """RTCP is told by its packet type (RFC 5761, section 4), not by channel or port."""
     return len(data) >= 4 and data[0] >> 6 == 2 and 200 <= data[1] <= 207
@@ -652,6 +656,8 @@ class Reference:
             channel = (setup.server_ports or setup.client_ports or setup.ports)[0]
             transport = "multicast" if setup.multicast else "udp"
             direction = setup.direction_of(source, target)
+            if direction == "c2s" and data == NAT_PUNCH:
+                continue
             self.take(session, self.connections[session - 1], setup.track, channel, transport, direction, time, data)
 
     def take(self, session, connection, track, channel, transport, direction, arrival, data):
