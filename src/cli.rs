@@ -129,7 +129,8 @@ pub struct RecordArgs {
   rtsp-rec analyze *.pcapng -o tables/
   rtsp-rec analyze out.pcapng --fail-if 'lost>0' --fail-if 'jitter_max_ms >= 20'
 
-Several captures are read at once; their rows come in the order given.
+Several captures are read at once; their rows come in the order given. Files that rotation made of one
+capture (tcpdump -C or -G, ring buffers, editcap) are joined, whatever they are called.
 Exit code: 0 done, 1 a capture could not be read, 2 wrong usage, 3 a --fail-if condition holds.")]
 pub struct AnalyzeArgs {
     /// pcap or pcapng of any tool, also compressed with gzip or zstd; - is standard input
@@ -197,6 +198,7 @@ pub enum Format {
 
 /// Options of `replay`.
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(after_help = "Examples:
   rtsp-rec replay camera.pcapng
   rtsp-rec replay camera.pcapng --listen 0.0.0.0:8554 --loop

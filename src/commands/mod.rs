@@ -5,6 +5,7 @@ mod demo;
 mod lanes;
 mod monitor;
 mod output;
+mod queue;
 mod record;
 mod replay;
 

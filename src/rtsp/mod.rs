@@ -12,4 +12,5 @@ pub mod message;
 pub mod relocate;
 pub mod sdp;
 pub mod start_line;
+pub mod tunnel;
 pub mod url;

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `process`, `peers`, `wire`, `flood` | starting, watching and ending what a test runs |
 //! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
-//! | `servers` `auth` `addresses` `endings` `killed` `many` `demo` `reference` `replay` | the tests |
+//! | `servers` `auth` `addresses` `endings` `killed` `many` `demo` `reference` `replay` `rotation` | the tests |
 
 #![allow(
     clippy::expect_used,
@@ -35,4 +35,5 @@ mod killed;
 mod many;
 mod reference;
 mod replay;
+mod rotation;
 mod servers;

@@ -61,7 +61,7 @@ pub struct Faults {
 impl Default for Faults {
     fn default() -> Self {
         Self {
-            plans: Arc::new([]),
+            plans: Vec::new(),
             stalls: Stalls::default(),
             cut: None,
             refusals: Vec::new(),

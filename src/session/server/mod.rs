@@ -110,10 +110,10 @@ impl Server {
         }
         let response = match request.method {
             method if self.faults.refusal(method).is_some() => {
-                self.refuse(now, &request, self.faults.refusal(method).unwrap_or(500))
+                refusal(now, &request, self.faults.refusal(method).unwrap_or(500))
             }
-            _ if !self.knows_session(&request) => self.refuse(now, &request, 454),
-            "DESCRIBE" if !self.offer.serves(request.url) => self.refuse(now, &request, 404),
+            _ if !self.knows_session(&request) => refusal(now, &request, 454),
+            "DESCRIBE" if !self.offer.serves(request.url) => refusal(now, &request, 404),
             "DESCRIBE" => self.describe(now, &request),
             "OPTIONS" | "GET_PARAMETER" | "SET_PARAMETER" => self.recorded(now, &request).finish(),
             "SETUP" => self.set_up(now, &request),
@@ -123,7 +123,7 @@ impl Server {
                 self.recorded(now, &request).finish()
             }
             "TEARDOWN" => return self.tear_down(now, &request),
-            _ => self.refuse(now, &request, 501),
+            _ => refusal(now, &request, 501),
         };
         self.send(response);
     }
@@ -162,21 +162,17 @@ impl Server {
         if request.method == "OPTIONS" { answer.or_header("Public", transport::METHODS) } else { answer }
     }
 
-    fn refuse(&self, now: Timestamp, request: &Request<'_>, status: u16) -> Vec<u8> {
-        Answer::plain(status, now, request).finish()
-    }
-
     fn describe(&self, now: Timestamp, request: &Request<'_>) -> Vec<u8> {
         self.recorded(now, request).with_description(self.offer.script.description())
     }
 
     fn set_up(&mut self, now: Timestamp, request: &Request<'_>) -> Vec<u8> {
         let script = &self.offer.script;
-        let Some(index) = script.track_at(&without_faults(request.url)) else { return self.refuse(now, request, 404) };
+        let Some(index) = script.track_at(&without_faults(request.url)) else { return refusal(now, request, 404) };
         let asked = request.message.header("Transport").unwrap_or_default();
         let recorded = script.setup_answer(index);
         let offered = Offered { track: index, udp: self.offer.udp_ports.get(index).copied() };
-        let Some(delivery) = offered.accept(&asked, &self.deliveries) else { return self.refuse(now, request, 461) };
+        let Some(delivery) = offered.accept(&asked, &self.deliveries) else { return refusal(now, request, 461) };
         let template = recorded.as_ref().and_then(|answer| answer.header("Transport"));
         let transport = delivery.transport(template.as_deref(), self.faults.hides_channels(index));
         let session = self.session.get_or_insert_with(|| answer::session_id(script, self.number)).clone();
@@ -191,7 +187,7 @@ impl Server {
 
     fn play(&mut self, now: Timestamp, request: &Request<'_>) {
         if self.deliveries.iter().all(Option::is_none) {
-            let refusal = self.refuse(now, request, 455);
+            let refusal = refusal(now, request, 455);
             return self.send(refusal);
         }
         let answer = self.recorded(now, request).finish();
@@ -357,4 +353,8 @@ impl Machine for Server {
     fn url(&self) -> &str {
         self.offer.script.url()
     }
+}
+
+fn refusal(now: Timestamp, request: &Request<'_>, status: u16) -> Vec<u8> {
+    Answer::plain(status, now, request).finish()
 }
