@@ -19,7 +19,7 @@ use rtsp_rec::rtsp::demux::{Demuxer, Pdus};
 use rtsp_rec::rtsp::message::{Message, MessageBuilder};
 use rtsp_rec::rtsp::url::Credentials;
 use rtsp_rec::session::faults::{Fault, Faults, Login, NAMES, Step, TrackInfo, reason};
-use rtsp_rec::session::script::frame::{Frame, Lane};
+use rtsp_rec::session::script::{Frame, Lane};
 use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::{Direction, Flow, Payload, Tap, TraceEvent};
 use serde_json::Value;
@@ -290,7 +290,9 @@ fn differences(specs: &[&str], plain: &Shown) -> String {
     }
     let gone = plain.streams.iter().filter(|plain| shown.streams.iter().all(|row| row["ssrc"] != plain["ssrc"]));
     gone.for_each(|row| writeln!(text_of, "  {} is gone", text(&row["media"])).unwrap());
-    let findings: Vec<String> = shown.findings.iter().map(|(code, count)| format!("{code} {count}")).collect();
+    // What the terse dialogue of this test shows by itself is no fault's.
+    let added = shown.findings.iter().filter(|(code, count)| plain.findings.get(*code) != Some(count));
+    let findings: Vec<String> = added.map(|(code, count)| format!("{code} {count}")).collect();
     writeln!(text_of, "  findings: {}", findings.join(", ")).unwrap();
     text_of
 }
@@ -325,7 +327,9 @@ const EXAMPLES: [&[&str]; 23] = [
 #[test]
 fn what_analyze_shows_of_each_fault() {
     let plain = shown(&[]);
-    assert_eq!((plain.streams.len(), plain.findings.len()), (2, 0), "{:?}", plain.findings);
+    let of_media = ["sequence-gap", "timestamp-jump", "junk", "duplicate", "reordered", "sr-count-mismatch"];
+    assert_eq!(plain.streams.len(), 2);
+    assert!(of_media.iter().all(|code| !plain.findings.contains_key(*code)), "{:?}", plain.findings);
     let all: Vec<String> = EXAMPLES.iter().map(|specs| differences(specs, &plain)).collect();
     insta::assert_snapshot!(all.join("\n"));
     for name in NAMES {

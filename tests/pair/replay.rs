@@ -309,7 +309,7 @@ fn a_loop_goes_on_without_a_jump() {
         hand.ask("SETUP", &format!("/short/stream={track}"), &transport);
     }
     hand.ask("PLAY", "/short/", "");
-    hand.wait(Duration::from_secs(60));
+    hand.wait(Duration::from_mins(1));
     assert_eq!(hand.ended, None);
     let rows = analyzed(&hand);
     assert_eq!(rows.streams.len(), 2, "each source goes on as itself");

@@ -6,7 +6,7 @@ use super::queue::{Entry, MAX_WAITING, Queue};
 use super::track::Track;
 use crate::rtp::packet::is_rtcp;
 use crate::rtsp::demux::FRAME_HEADER;
-use crate::session::script::frame::{Frame, Lane};
+use crate::session::script::{Frame, Lane};
 
 /// What leaves next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

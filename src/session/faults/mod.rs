@@ -21,7 +21,7 @@ mod track;
 mod units;
 
 use crate::rtsp::url::Credentials;
-use crate::session::script::frame::Lane;
+use crate::session::script::Lane;
 use plan::{Stalls, TrackPlan};
 
 pub use error::FaultError;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::session::script::frame::Lane;
+use crate::session::script::Lane;
 
 /// Bytes that may wait. What is beyond makes the earliest of the waiting frames leave early.
 pub(super) const MAX_WAITING: usize = 64 << 20;

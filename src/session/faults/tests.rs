@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{Compound, RtcpPacket};
-use crate::session::script::frame::Frame;
+use crate::session::script::Frame;
 
 const MS: i64 = 1_000_000;
 const SECOND: i64 = 1000 * MS;

@@ -8,7 +8,7 @@ use super::rewrite::Rewriter;
 use super::stream_of;
 use super::units::Share;
 use crate::rtp::edit::payload_mut;
-use crate::session::script::frame::Lane;
+use crate::session::script::Lane;
 
 /// Fewest and most bytes of garbage.
 const GARBAGE: std::ops::RangeInclusive<usize> = 16..=64;

@@ -4,7 +4,7 @@
 mod assembly;
 mod builder;
 mod draft;
-pub(super) mod frame;
+mod frame;
 mod track;
 
 use std::time::Duration;
