@@ -2,6 +2,7 @@
 
 pub mod analyzer;
 pub mod cell;
+pub mod comparison;
 pub mod findings;
 mod jitter;
 mod messages;

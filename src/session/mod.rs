@@ -3,9 +3,13 @@
 //! Input goes in through [`Machine::handle`], what is to be done comes out of [`Machine::poll_output`], and
 //! [`Machine::next_deadline`] says when to come back at the latest. Time is passed in.
 
+mod authorization;
 pub mod client;
+mod courtesy;
+mod dialer;
 pub mod dialog;
 mod keep_alive;
+pub mod rerun;
 pub mod script;
 pub mod server;
 
@@ -18,6 +22,7 @@ use crate::trace::Close;
 
 pub use client::{Client, ClientConfig, Ending, SessionError};
 pub use dialog::Dialog;
+pub use rerun::{Rerun, RerunConfig};
 pub use script::Script;
 pub use server::{Offer, Server};
 

@@ -6,7 +6,7 @@ use crate::rtsp::control::join_control;
 use crate::rtsp::mask::masked_urls;
 use crate::rtsp::message::Message;
 use crate::rtsp::url::RtspUrl;
-use crate::session::client::authorization::Authorization;
+use crate::session::authorization::Authorization;
 use crate::session::client::request::Method;
 use crate::session::client::{Phase, SessionError};
 use crate::session::{Client, Dialog, Output};

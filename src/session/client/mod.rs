@@ -1,7 +1,6 @@
 //! The client's side of a recording session (RFC 2326): OPTIONS, DESCRIBE, a SETUP for each track, PLAY, signs of
 //! life, TEARDOWN. It asks for interleaved transport and follows the server in everything else.
 
-mod authorization;
 mod config;
 mod connecting;
 mod ending;
@@ -14,8 +13,10 @@ use std::net::SocketAddr;
 
 use crate::rtsp::demux::PduKind;
 use crate::rtsp::mask::masked_urls;
-use crate::rtsp::message::{Message, MessageBuilder, StartLine};
+use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::url::RtspUrl;
+use crate::session::authorization::{Authorization, Verdict};
+use crate::session::courtesy::{self, MAX_ANSWERS};
 use crate::session::keep_alive::KeepAlive;
 use crate::session::{Dialog, Input, Machine, Output};
 use crate::time::Timestamp;
@@ -23,12 +24,9 @@ use crate::trace::Direction;
 
 pub use config::{ClientConfig, Ending, Limits, SessionError, Timeouts};
 
-use authorization::{Authorization, Verdict};
 use media::{MediaWatch, Verdict as MediaVerdict};
 use request::{Method, Pending};
 
-/// Answers to the server's own requests that wait to be sent.
-const MAX_ANSWERS: usize = 64;
 /// Two channels for each of so many tracks.
 const MAX_TRACKS: usize = 128;
 
@@ -141,12 +139,7 @@ impl Client {
         if self.outputs.len() >= MAX_ANSWERS {
             return;
         }
-        let cseq = request.header("CSeq");
-        let response = match method {
-            "OPTIONS" => MessageBuilder::response(200, "OK").header_opt("CSeq", cseq).header("Public", "OPTIONS"),
-            _ => MessageBuilder::response(501, "Not Implemented").header_opt("CSeq", cseq),
-        };
-        self.outputs.push_back(Output::Send(Cow::Owned(response.finish())));
+        self.outputs.push_back(Output::Send(Cow::Owned(courtesy::answer(method, request))));
     }
 
     fn answered(&mut self, now: Timestamp, response: &Message<'_>) {
@@ -155,7 +148,7 @@ impl Client {
             Some(401 | 407) => self.unauthorized(now, pending, response),
             Some(301 | 302 | 303 | 305 | 307) if self.phase == Phase::SettingUp => self.redirected(now, response),
             Some(200..=299) => {
-                self.authorization.succeeded(&pending);
+                self.authorization.succeeded(pending.attempts);
                 self.succeeded(now, pending.method);
             }
             _ => self.refused(now, &pending, response),
@@ -223,7 +216,7 @@ impl Client {
     }
 
     fn unauthorized(&mut self, now: Timestamp, pending: Pending, response: &Message<'_>) {
-        match self.authorization.challenged(&pending, response) {
+        match self.authorization.challenged(pending.attempts, response) {
             Verdict::Try => self.send_again(now, Pending { challenged: true, ..pending }),
             Verdict::GiveUp(_) if pending.method == Method::Teardown => self.done(),
             Verdict::GiveUp(error) => self.fail(now, error),

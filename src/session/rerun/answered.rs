@@ -1,0 +1,114 @@
+//! What the live server says, and what is learned of it.
+
+use std::borrow::Cow;
+
+use crate::rtsp::headers::{Session, Transport};
+use crate::rtsp::message::{Message, StartLine};
+use crate::session::Output;
+use crate::session::authorization::Verdict;
+use crate::session::courtesy::{self, MAX_ANSWERS};
+use crate::session::rerun::log::{Fate, Performed};
+use crate::session::rerun::{Delivery, Pending, Rerun};
+use crate::time::Timestamp;
+use crate::trace::Direction;
+
+impl Rerun {
+    pub(super) fn message(&mut self, now: Timestamp, message: &Message<'_>) {
+        let request = self.dialog.observe(now, Direction::ServerToClient, message);
+        match message.start_line() {
+            StartLine::Request { method, .. } => {
+                if self.outputs.len() < MAX_ANSWERS {
+                    self.outputs.push_back(Output::Send(Cow::Owned(courtesy::answer(&method, message))));
+                }
+            }
+            StartLine::Response { .. } => {
+                let cseq = request.and_then(|request| request.cseq);
+                let place = self.pending.iter().position(|pending| Some(pending.cseq) == cseq);
+                if let Some(place) = place {
+                    let pending = self.pending.remove(place);
+                    self.answered(now, pending, message);
+                }
+            }
+        }
+    }
+
+    fn answered(&mut self, now: Timestamp, pending: Pending, response: &Message<'_>) {
+        self.log.answered(pending.place, now.nanos_since(pending.sent), response);
+        match response.status() {
+            Some(401 | 407) => return self.unauthorized(now, pending, response),
+            Some(200..=299) => {
+                self.authorization.succeeded(pending.attempts);
+                self.learn(now, &pending, response);
+            }
+            Some(300..=399) => {
+                self.note("a redirect is not followed: the recorded client's requests go on here".into())
+            }
+            _ => {}
+        }
+        self.settled(&pending);
+    }
+
+    fn settled(&mut self, pending: &Pending) {
+        self.settle(pending);
+        if pending.exchange.is_none() {
+            self.end("the session was torn down");
+        }
+    }
+
+    /// A 401 that the recorded client did not see, or not to this request, is answered with credentials.
+    fn unauthorized(&mut self, now: Timestamp, pending: Pending, response: &Message<'_>) {
+        let expected = pending.exchange.is_some_and(|index| {
+            let then = self.script.exchanges().get(index).and_then(crate::session::script::Exchange::status);
+            matches!(then, Some(401 | 407)) && self.plan.is_tried_again(index)
+        });
+        if expected {
+            self.authorization.renew(response);
+            return self.settled(&pending);
+        }
+        match self.authorization.challenged(pending.attempts, response) {
+            Verdict::Try => self.repeat(now, pending),
+            Verdict::GiveUp(error) => {
+                self.note(error.to_string());
+                self.settled(&pending);
+            }
+        }
+    }
+
+    fn repeat(&mut self, now: Timestamp, mut pending: Pending) {
+        let at = self.since_opened(now);
+        let Some(first) = self.log.get_mut(pending.place) else { return };
+        first.challenged = true;
+        let again = Performed { at, fate: Fate::NoAnswer, challenged: false, repeated: true, ..first.clone() };
+        pending.place = self.log.push(again);
+        self.transmit(now, pending);
+    }
+
+    fn learn(&mut self, now: Timestamp, pending: &Pending, response: &Message<'_>) {
+        let Some(exchange) = pending.exchange.and_then(|index| self.script.exchanges().get(index)) else { return };
+        match exchange.method.as_str() {
+            "PLAY" => {
+                self.played.get_or_insert(now);
+            }
+            "SETUP" => {
+                let recorded = exchange.answer().and_then(|answer| answer.header("Session").map(Cow::into_owned));
+                let recorded = recorded.and_then(|value| Session::parse(&value));
+                let live = response.header("Session").and_then(|value| Session::parse(&value));
+                let track = self.script.track_at(&exchange.url);
+                if let Some(live) = live {
+                    if let Some(recorded) = recorded {
+                        self.sessions.entry(recorded.id).or_insert_with(|| live.id.clone());
+                    }
+                    self.session.get_or_insert(live.id);
+                }
+                let answered = response.header("Transport").unwrap_or_default();
+                let channels = Transport::agreed(&answered, pending.transport.as_deref()).interleaved;
+                let moved = self.log.entries().get(pending.place).is_some_and(|entry| entry.moved);
+                if let Some(delivery) = track.and_then(|track| self.channels.get_mut(track)) {
+                    *delivery = channels.map(|(rtp, rtcp)| Delivery { rtp, rtcp, moved });
+                }
+            }
+            "TEARDOWN" => self.session = None,
+            _ => {}
+        }
+    }
+}
