@@ -11,14 +11,16 @@ use crate::report::summary::bitrate;
 const WIDTH: usize = 100;
 /// Wider paths are shown with their beginning and their end.
 const MAX_PATH: usize = 30;
-/// Wider remarks are cut.
-const MAX_REMARK: usize = 24;
 /// Wider names of methods and encodings are cut.
 const MAX_NAME: usize = 13;
 /// Requests that are listed one by one: the first ones; of the rest those that differ.
 const MAX_REQUESTS: usize = 200;
 /// Lines of a description that are listed.
 const MAX_LINES: usize = 60;
+/// Before each changed line.
+const INDENT: usize = 4;
+/// A changed line takes at most so many.
+const MAX_WRAPPED: usize = 6;
 const UNKNOWN: &str = "-";
 
 /// The comparison as text.
@@ -51,7 +53,7 @@ fn requests(rows: &[RequestRow]) -> String {
             now.clone(),
             then_ms,
             now_ms,
-            cut(row.remark.as_deref().unwrap_or_default(), MAX_REMARK),
+            clean(row.remark.as_deref().unwrap_or_default()),
         ]
     };
     let rows_listed: Vec<[String; 9]> = listed.map(|(_, row)| cells(row)).collect();
@@ -68,7 +70,7 @@ fn details(row: &RequestRow) -> Option<String> {
     let number = row.number.map(|number| format!(" #{number}")).unwrap_or_default();
     let mut lines = vec![cut(&format!("Answer{number} to {} differs (- then, + now)", row.method), WIDTH)];
     for change in &row.headers {
-        let line = |sign: char, value: &String| cut(&format!("  {sign} {}: {value}", change.name), WIDTH);
+        let line = |sign: char, value: &String| wrapped(sign, &format!("{}: {value}", change.name));
         lines.extend(change.then.iter().map(|value| line('-', value)));
         lines.extend(change.now.iter().map(|value| line('+', value)));
     }
@@ -77,7 +79,7 @@ fn details(row: &RequestRow) -> Option<String> {
             LineChange::Then(text) => ('-', text),
             LineChange::Now(text) => ('+', text),
         };
-        cut(&format!("  {sign}   {text}"), WIDTH)
+        wrapped(sign, &format!("  {text}"))
     }));
     if row.body.len() > MAX_LINES {
         lines.push(format!("      and {} more lines", row.body.len() - MAX_LINES));
@@ -86,32 +88,25 @@ fn details(row: &RequestRow) -> Option<String> {
 }
 
 fn streams(pairs: &[StreamPair]) -> String {
-    let header =
-        ["track", "", "media", "encoding", "packets", "bitrate", "lost", "missing", "jitter", "max delta", "first ms"];
+    let header = ["track", "", "encoding", "packets", "bitrate", "lost", "missing", "jitter", "delta", "first"];
     let rows = pairs.iter().flat_map(|pair| {
         [cells(pair.track.to_string(), "then", pair.then.as_ref()), cells(String::new(), "now", pair.now.as_ref())]
     });
-    table(
-        "Streams (jitter: the largest of frames, in ms; first ms: from PLAY's answer)",
-        &header,
-        rows.collect(),
-        &[4, 5, 6, 7, 8, 9, 10],
-    )
+    let title = "Streams (in ms: largest jitter of frames, largest delta of packets, first packet after PLAY's answer)";
+    table(title, &header, rows.collect(), &[3, 4, 5, 6, 7, 8, 9])
 }
 
-fn cells(track: String, when: &str, figures: Option<&Figures>) -> [String; 11] {
+fn cells(track: String, when: &str, figures: Option<&Figures>) -> [String; 10] {
     let Some(figures) = figures else {
-        let mut cells = [(); 11].map(|()| UNKNOWN.to_owned());
+        let mut cells = [(); 10].map(|()| UNKNOWN.to_owned());
         let [first, second, ..] = &mut cells;
         (*first, *second) = (track, when.to_owned());
         return cells;
     };
-    let name = |name: &Option<String>| name.as_deref().map_or_else(|| UNKNOWN.to_owned(), |name| cut(name, MAX_NAME));
     [
         track,
         when.to_owned(),
-        name(&figures.media),
-        name(&figures.encoding),
+        figures.encoding.as_deref().map_or_else(|| UNKNOWN.to_owned(), |name| cut(name, MAX_NAME)),
         figures.packets.to_string(),
         figures.bitrate_bps.map_or_else(|| UNKNOWN.to_owned(), bitrate),
         figures.lost.to_string(),
@@ -162,6 +157,26 @@ fn shortened(path: &str) -> String {
     format!("{begin}…{}", end.into_iter().rev().collect::<String>())
 }
 
+/// A changed line, on as many lines as it takes, up to a limit.
+fn wrapped(sign: char, text: &str) -> String {
+    let mut lines = vec![String::new()];
+    let mut width = 0;
+    for char in clean(text).chars() {
+        width += char.width().unwrap_or(0);
+        if width > WIDTH - INDENT {
+            if lines.len() == MAX_WRAPPED {
+                break;
+            }
+            lines.push(String::new());
+            width = char.width().unwrap_or(0);
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push(char);
+        }
+    }
+    format!("  {sign} {}", lines.join("\n    "))
+}
+
 /// A text of one line, at most so wide. What a server says must not steer the terminal.
 fn cut(text: &str, width: usize) -> String {
     let clean = clean(text);
@@ -203,7 +218,6 @@ mod tests {
     fn comparison() -> Comparison {
         let hostile = "\x1b[2J".to_owned() + &"音".repeat(80);
         let figures = Figures {
-            media: Some("video".to_owned()),
             encoding: Some("MPEG4-GENERIC-AND-MORE".to_owned()),
             packets: 12_345_678,
             bitrate_bps: Some(123_456_789),

@@ -6,6 +6,7 @@
     reason = "a test that panics has failed, as it should"
 )]
 
+mod rerun;
 mod world;
 
 use std::sync::Arc;

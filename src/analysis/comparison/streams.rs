@@ -17,8 +17,6 @@ pub struct StreamPair {
 /// Figures of a track. Where it changed its SSRC, counts are those of all its streams, and rates those of the longest.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
-    /// Media type.
-    pub media: Option<String>,
     /// Encoding name.
     pub encoding: Option<String>,
     /// RTP packets.
@@ -53,7 +51,6 @@ pub fn figures<'a>(rows: impl Iterator<Item = StreamRow<'a>>, played: Option<Tim
     let most = |figure: fn(&StreamRow<'_>) -> Option<f64>| rows.iter().filter_map(figure).reduce(f64::max);
     let first = rows.iter().filter_map(|row| row.first_packet_utc).map(|first| first.0).min();
     Some(Figures {
-        media: longest.media.map(str::to_owned),
         encoding: longest.encoding.map(str::to_owned),
         packets: rows.iter().map(|row| row.packets).sum(),
         bitrate_bps: longest.bitrate_bps,
