@@ -92,7 +92,7 @@ fn streams(pairs: &[StreamPair]) -> String {
     let rows = pairs.iter().flat_map(|pair| {
         [cells(pair.track.to_string(), "then", pair.then.as_ref()), cells(String::new(), "now", pair.now.as_ref())]
     });
-    let title = "Streams (in ms: largest jitter of frames, largest delta of packets, first packet after PLAY's answer)";
+    let title = "Streams (ms: largest jitter of frames, largest delta, first packet after PLAY's answer)";
     table(title, &header, rows.collect(), &[3, 4, 5, 6, 7, 8, 9])
 }
 
