@@ -4,7 +4,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::analysis::comparison::{Comparison, Figures, LineChange, RequestRow, StreamPair};
+use crate::analysis::comparison::{Comparison, Figures, HeaderChange, LineChange, RequestRow, StreamPair};
 use crate::report::summary::bitrate;
 
 /// No line is wider.
@@ -15,6 +15,8 @@ const MAX_PATH: usize = 30;
 const MAX_NAME: usize = 13;
 /// Requests that are listed one by one: the first ones; of the rest those that differ.
 const MAX_REQUESTS: usize = 200;
+/// Changed fields that are remembered.
+const MAX_SHOWN: usize = 200;
 /// Lines of a description that are listed.
 const MAX_LINES: usize = 60;
 /// Before each changed line.
@@ -26,7 +28,8 @@ const UNKNOWN: &str = "-";
 /// The comparison as text.
 pub fn text(comparison: &Comparison) -> String {
     let mut parts = vec![requests(&comparison.requests)];
-    parts.extend(comparison.requests.iter().filter_map(details));
+    let mut shown = Vec::new();
+    parts.extend(comparison.requests.iter().filter_map(|row| details(row, &mut shown)));
     parts.extend((!comparison.streams.is_empty()).then(|| streams(&comparison.streams)));
     let notes: String = comparison.notes.iter().map(|note| cut(&format!("note: {note}"), WIDTH) + "\n").collect();
     parts.extend((!notes.is_empty()).then_some(notes));
@@ -62,18 +65,22 @@ fn requests(rows: &[RequestRow]) -> String {
     table("Requests", &header, rows_listed, &[0, 1, 6, 7]) + &more
 }
 
-/// What differs in the answers to a request.
-fn details(row: &RequestRow) -> Option<String> {
+/// What differs in the answers to a request. What was shown of an answer before is only named.
+fn details<'a>(row: &'a RequestRow, shown: &mut Vec<&'a HeaderChange>) -> Option<String> {
     if row.headers.is_empty() && row.body.is_empty() {
         return None;
     }
     let number = row.number.map(|number| format!(" #{number}")).unwrap_or_default();
     let mut lines = vec![cut(&format!("Answer{number} to {} differs (- then, + now)", row.method), WIDTH)];
-    for change in &row.headers {
+    let (old, new): (Vec<_>, Vec<_>) = row.headers.iter().partition(|change| shown.contains(change));
+    for change in &new {
         let line = |sign: char, value: &String| wrapped(sign, &format!("{}: {value}", change.name));
         lines.extend(change.then.iter().map(|value| line('-', value)));
         lines.extend(change.now.iter().map(|value| line('+', value)));
     }
+    let names: Vec<&str> = old.iter().map(|change| change.name.as_str()).collect();
+    lines.extend((!names.is_empty()).then(|| wrapped('=', &format!("as above: {}", names.join(", ")))));
+    shown.extend(new.into_iter().take(MAX_SHOWN.saturating_sub(shown.len())));
     lines.extend(row.body.iter().take(MAX_LINES).map(|change| {
         let (sign, text) = match change {
             LineChange::Then(text) => ('-', text),
@@ -198,7 +205,6 @@ fn clean(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::comparison::HeaderChange;
 
     fn row(number: Option<usize>, method: &str, status: [&str; 2]) -> RequestRow {
         RequestRow {

@@ -121,7 +121,8 @@ fn a_session_moves_to_another_server() {
     let outcome = replay(&capture, &aio.url("h264_aac.mp4"), &place, &["--fail-if-different"]);
     outcome.expect_code(3);
     assert!(outcome.stderr.lines().count() <= 2 && outcome.stderr.contains("#1 OPTIONS: "), "{}", outcome.stderr);
-    assert_eq!(Capture::ours(rerun(&place)).statuses(), ["200"; 6]);
+    // ffmpeg does not wait for the answer to its TEARDOWN.
+    assert_eq!(Capture::ours(rerun(&place)).statuses(), ["200"; 5]);
     assert_eq!(table(&rerun(&place), "streams").len(), 2);
 }
 

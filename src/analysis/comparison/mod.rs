@@ -115,7 +115,7 @@ pub struct Comparison {
 impl Comparison {
     /// Adds a request. `presentations` are the URLs of the presentation then and now.
     pub fn request(&mut self, request: &Request<'_>, presentations: [&str; 2]) {
-        let row = RequestRow::new(request, presentations.map(Presentation::new));
+        let row = RequestRow::new(request, &presentations.map(Presentation::new));
         if let ("DESCRIBE", Some([then, now])) = (request.method, bodies(request)) {
             self.tracks = description::track_difference(then, now).or(self.tracks.take());
         }
@@ -132,7 +132,7 @@ impl Comparison {
 }
 
 impl RequestRow {
-    fn new(request: &Request<'_>, presentations: [Presentation; 2]) -> Self {
+    fn new(request: &Request<'_>, presentations: &[Presentation; 2]) -> Self {
         let (then, now) = (request.then, request.now);
         let mut row = Self {
             number: request.number,
@@ -148,9 +148,9 @@ impl RequestRow {
         };
         if let (Some([then, now]), false) = (messages(request), matches!(request.login, Login::Asked { .. })) {
             let bodies_differ = then.body() != now.body();
-            row.headers = headers::changes([then, now], &presentations, bodies_differ, request.moved);
+            row.headers = headers::changes([then, now], presentations, bodies_differ, request.moved);
             row.body = match request.method {
-                "DESCRIBE" => description::changes([then.body(), now.body()], &presentations),
+                "DESCRIBE" => description::changes([then.body(), now.body()], presentations),
                 _ if bodies_differ => LineChange::whole([then.body().len(), now.body().len()]),
                 _ => Vec::new(),
             };

@@ -103,8 +103,8 @@ fn descriptions_differ_by_lines_and_by_tracks() {
 #[test]
 fn media_that_does_not_come_any_more() {
     let figures = |packets| Some(Figures { packets, ..Figures::default() });
-    let mut comparison = Comparison::default();
-    comparison.streams = vec![StreamPair { track: 1, then: figures(5), now: figures(7) }];
+    let streams = vec![StreamPair { track: 1, then: figures(5), now: figures(7) }];
+    let mut comparison = Comparison { streams, ..Comparison::default() };
     assert_eq!(comparison.first_difference(), None);
     comparison.streams.push(StreamPair { track: 2, then: figures(5), now: None });
     assert_eq!(comparison.first_difference().unwrap(), "track 2: 5 packets then, none now");

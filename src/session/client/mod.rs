@@ -9,7 +9,6 @@ mod request;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use crate::rtsp::demux::PduKind;
 use crate::rtsp::mask::masked_urls;
@@ -17,6 +16,7 @@ use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::url::RtspUrl;
 use crate::session::authorization::{Authorization, Verdict};
 use crate::session::courtesy::{self, MAX_ANSWERS};
+use crate::session::dialer::Dialer;
 use crate::session::keep_alive::KeepAlive;
 use crate::session::{Dialog, Input, Machine, Output};
 use crate::time::Timestamp;
@@ -40,11 +40,7 @@ pub struct Client {
     shown: String,
     phase: Phase,
     outputs: VecDeque<Output<'static>>,
-    /// Addresses that have not been tried yet.
-    addresses: VecDeque<SocketAddr>,
-    address: Option<SocketAddr>,
-    /// While resolving and connecting.
-    connect_deadline: Option<Timestamp>,
+    dialer: Dialer,
     dialog: Dialog,
     cseq: u32,
     pending: Option<Pending>,
@@ -78,9 +74,7 @@ impl Client {
             shown: masked_urls(config.url.as_str()),
             phase: Phase::Resolving,
             outputs: VecDeque::new(),
-            addresses: VecDeque::new(),
-            address: None,
-            connect_deadline: None,
+            dialer: Dialer::new(&config.url, config.timeouts.connect),
             dialog: Dialog::new(),
             cseq: 0,
             pending: None,
@@ -254,13 +248,8 @@ impl Client {
     }
 
     fn wake(&mut self, now: Timestamp) {
-        if self.connect_deadline.is_some_and(|deadline| deadline <= now) {
-            self.connect_deadline = None;
-            let why = format!("no answer within {}", humantime::format_duration(self.config.timeouts.connect));
-            if self.phase == Phase::Resolving {
-                return self.fail(now, SessionError::Resolve { host: self.url.host().to_owned(), why });
-            }
-            return self.connect_next(now, &why);
+        if let Some(dial) = self.dialer.wake(now) {
+            return self.dial(now, dial);
         }
         if let Some(pending) = self.pending.take_if(|pending| pending.deadline <= now) {
             return self.unanswered(now, &pending);
@@ -275,15 +264,18 @@ impl Machine for Client {
     fn handle(&mut self, now: Timestamp, input: Input<'_>) {
         match input {
             Input::Resolved(addresses) if self.phase == Phase::Resolving => {
-                self.addresses = addresses.iter().copied().collect();
-                self.connect_next(now, "it has no address");
+                let dial = self.dialer.resolved(now, addresses);
+                self.dial(now, dial);
             }
             Input::ResolveFailed(why) if self.phase == Phase::Resolving => {
-                let (host, why) = (self.url.host().to_owned(), why.to_owned());
-                self.fail(now, SessionError::Resolve { host, why });
+                let dial = self.dialer.unresolved(why);
+                self.dial(now, dial);
             }
             Input::Connected if self.phase == Phase::Connecting => self.connected(now),
-            Input::ConnectFailed(why) if self.phase == Phase::Connecting => self.connect_next(now, why),
+            Input::ConnectFailed(why) if self.phase == Phase::Connecting => {
+                let dial = self.dialer.next(now, why);
+                self.dial(now, dial);
+            }
             Input::Pdu(pdu) => {
                 self.media.received(pdu.raw.len());
                 match pdu.kind {
@@ -309,7 +301,7 @@ impl Machine for Client {
         let media = self.media.next_deadline().filter(|_| playing);
         let keep_alive = self.keep_alive.due().filter(|_| playing);
         let pending = self.pending.as_ref().map(|pending| pending.deadline);
-        [self.connect_deadline, pending, keep_alive, media].into_iter().flatten().min()
+        [self.dialer.deadline(), pending, keep_alive, media].into_iter().flatten().min()
     }
 
     fn is_over(&self) -> bool {

@@ -2,13 +2,12 @@
 
 use std::borrow::Cow;
 
-use crate::rtsp::headers::{Session, Transport};
 use crate::rtsp::message::{Message, StartLine};
 use crate::session::Output;
 use crate::session::authorization::Verdict;
 use crate::session::courtesy::{self, MAX_ANSWERS};
 use crate::session::rerun::log::{Fate, Performed};
-use crate::session::rerun::{Delivery, Pending, Rerun};
+use crate::session::rerun::{Pending, Rerun};
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
@@ -40,9 +39,7 @@ impl Rerun {
                 self.authorization.succeeded(pending.attempts);
                 self.learn(now, &pending, response);
             }
-            Some(300..=399) => {
-                self.note("a redirect is not followed: the recorded client's requests go on here".into())
-            }
+            Some(300..=399) => self.note("a redirect is not followed: the recorded requests go on here"),
             _ => {}
         }
         self.settled(&pending);
@@ -68,7 +65,7 @@ impl Rerun {
         match self.authorization.challenged(pending.attempts, response) {
             Verdict::Try => self.repeat(now, pending),
             Verdict::GiveUp(error) => {
-                self.note(error.to_string());
+                self.note(&error.to_string());
                 self.settled(&pending);
             }
         }
@@ -90,24 +87,13 @@ impl Rerun {
                 self.played.get_or_insert(now);
             }
             "SETUP" => {
-                let recorded = exchange.answer().and_then(|answer| answer.header("Session").map(Cow::into_owned));
-                let recorded = recorded.and_then(|value| Session::parse(&value));
-                let live = response.header("Session").and_then(|value| Session::parse(&value));
-                let track = self.script.track_at(&exchange.url);
-                if let Some(live) = live {
-                    if let Some(recorded) = recorded {
-                        self.sessions.entry(recorded.id).or_insert_with(|| live.id.clone());
-                    }
-                    self.session.get_or_insert(live.id);
-                }
-                let answered = response.header("Transport").unwrap_or_default();
-                let channels = Transport::agreed(&answered, pending.transport.as_deref()).interleaved;
+                self.live.set_up(exchange.answer(), response);
                 let moved = self.log.entries().get(pending.place).is_some_and(|entry| entry.moved);
-                if let Some(delivery) = track.and_then(|track| self.channels.get_mut(track)) {
-                    *delivery = channels.map(|(rtp, rtcp)| Delivery { rtp, rtcp, moved });
+                if let Some(track) = self.script.track_at(&exchange.url) {
+                    self.live.deliver(track, response, pending.transport.as_deref(), moved);
                 }
             }
-            "TEARDOWN" => self.session = None,
+            "TEARDOWN" => self.live.torn_down(),
             _ => {}
         }
     }

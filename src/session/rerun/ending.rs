@@ -11,7 +11,7 @@ impl Rerun {
     pub(super) fn leave(&mut self, now: Timestamp) {
         match self.script.left().close {
             // The capture ended before the session did: no session is left behind.
-            None if self.session.is_some() => self.tear_down(now),
+            None if self.live.session().is_some() => self.tear_down(now),
             Some(Close::Reset) => self.finish(Output::Abort, ""),
             Some(Close::Fin) | None => self.end(""),
         }
@@ -27,7 +27,7 @@ impl Rerun {
     pub(super) fn stop(&mut self, now: Timestamp) {
         self.outcome.get_or_insert(Ok(Ending::Stopped));
         self.give_up("stopped");
-        if self.phase == Phase::Running && self.session.is_some() {
+        if self.phase == Phase::Running && self.live.session().is_some() {
             self.tear_down(now);
         } else {
             self.end("stopped");
@@ -49,7 +49,7 @@ impl Rerun {
         }
         if self.phase == Phase::Running && self.next < self.script.exchanges().len() {
             let seconds = self.opened.map_or(0.0, |opened| now.seconds_since(opened));
-            self.note(format!("the server closed the connection after {seconds:.1} s"));
+            self.note(&format!("the server closed the connection after {seconds:.1} s"));
         }
         self.end("the server had closed the connection");
     }

@@ -1,8 +1,58 @@
 //! A recorded request as another server has to see it: every byte stays but those that must change.
 
+use std::borrow::Cow;
+
+use crate::rtsp::message::Message;
+use crate::rtsp::relocate::relocated;
+
+/// What must be another in a request.
+#[derive(Debug)]
+pub(super) struct Changes<'a> {
+    /// What it asks for.
+    pub(super) url: &'a str,
+    /// `rtsp://host:port` of the live server.
+    pub(super) root: &'a str,
+    pub(super) cseq: u32,
+    /// The session, where the recorded request named one.
+    pub(super) session: Option<String>,
+    /// Another transport than the recorded one.
+    pub(super) transport: Option<String>,
+    pub(super) authorization: Option<String>,
+}
+
+impl Changes<'_> {
+    /// The bytes of the recorded request with these changes.
+    pub(super) fn apply(&self, request: &Message<'_>) -> Vec<u8> {
+        let lacks = |name: &str| request.header(name).is_none();
+        let cseq = lacks("CSeq").then(|| ("CSeq", self.cseq.to_string()));
+        let login = self.authorization.clone().filter(|_| lacks("Authorization")).map(|value| ("Authorization", value));
+        let more: Vec<(&str, String)> = cseq.into_iter().chain(login).collect();
+        let mut bytes = fitted(request.head(), self.url, |name| self.field(request, name), &more);
+        bytes.extend_from_slice(request.body());
+        bytes
+    }
+
+    fn field(&self, request: &Message<'_>, name: &str) -> Field {
+        let set = |value: &Option<String>| value.clone().map_or(Field::Drop, Field::Set);
+        match name.to_ascii_lowercase().as_str() {
+            "cseq" if request.cseq() == Some(self.cseq) => Field::Keep,
+            "cseq" => Field::Set(self.cseq.to_string()),
+            "session" => set(&self.session),
+            "transport" => self.transport.clone().map_or(Field::Keep, Field::Set),
+            "authorization" => set(&self.authorization),
+            // What was recorded of it is another server's, or masked.
+            "proxy-authorization" => Field::Drop,
+            _ => match relocated(&request.header(name).unwrap_or_default(), self.root) {
+                Cow::Borrowed(_) => Field::Keep,
+                Cow::Owned(value) => Field::Set(value),
+            },
+        }
+    }
+}
+
 /// What becomes of a header field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Field {
+enum Field {
     /// It stays byte for byte.
     Keep,
     /// It gets this value.
@@ -13,12 +63,7 @@ pub(super) enum Field {
 
 /// The head of a request with another URL; `decide` is asked about each field, by its name. Fields of `more` follow
 /// behind the last.
-pub(super) fn fitted(
-    head: &[u8],
-    url: &str,
-    mut decide: impl FnMut(&str) -> Field,
-    more: &[(&str, String)],
-) -> Vec<u8> {
+fn fitted(head: &[u8], url: &str, mut decide: impl FnMut(&str) -> Field, more: &[(&str, String)]) -> Vec<u8> {
     let mut lines = head.split_inclusive(|byte| *byte == b'\n');
     let (start, line_end) = split_end(lines.next().unwrap_or_default());
     let mut fitted = start_line(start, url);

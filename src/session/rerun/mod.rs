@@ -4,13 +4,14 @@
 mod answered;
 mod ending;
 mod fit;
+mod live;
 mod log;
 mod names;
 mod perform;
 mod plan;
 mod transport;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -27,6 +28,7 @@ use crate::time::Timestamp;
 
 pub use log::{Fate, Performed, Reply};
 
+use live::Live;
 use log::Log;
 use names::Names;
 use plan::Plan;
@@ -77,12 +79,7 @@ pub struct Rerun {
     /// One that goes out again on a new connection, and whether there may still be one.
     resumed: Option<Pending>,
     resumable: bool,
-    /// Live session identifiers by the recorded ones.
-    sessions: BTreeMap<String, String>,
-    /// The latest live one.
-    session: Option<String>,
-    /// For each recorded track its live channels.
-    channels: Vec<Option<Delivery>>,
+    live: Live,
     log: Log,
     notes: Vec<String>,
     played: Option<Timestamp>,
@@ -116,25 +113,13 @@ struct Pending {
     awaited: bool,
 }
 
-/// How a recorded track comes now.
-#[derive(Clone, Copy, Debug)]
-struct Delivery {
-    rtp: u8,
-    rtcp: u8,
-    /// It came in another way then.
-    moved: bool,
-}
-
 impl Rerun {
     /// A client that starts at `now` by looking up its server.
     ///
     /// # Errors
     /// If the recorded client did what this one can't.
     pub fn new(script: Script, config: RerunConfig, now: Timestamp) -> Result<Self, RerunError> {
-        let publishes = |name: &&str| script.exchanges().iter().any(|exchange| exchange.method == *name);
-        if let Some(method) = ["ANNOUNCE", "RECORD"].into_iter().find(publishes) {
-            return Err(RerunError::Publishes(method));
-        }
+        refuse_publishers(&script)?;
         let mut rerun = Self {
             shown: masked_urls(config.url.as_str()),
             phase: Phase::Dialing,
@@ -152,9 +137,7 @@ impl Rerun {
             pending: Vec::new(),
             resumed: None,
             resumable: true,
-            sessions: BTreeMap::new(),
-            session: None,
-            channels: vec![None; script.tracks().len()],
+            live: Live::default(),
             log: Log::default(),
             notes: Vec::new(),
             played: None,
@@ -264,7 +247,9 @@ impl Rerun {
         }
         let late = |pending: &mut Pending| pending.deadline <= now;
         let late: Vec<Pending> = self.pending.extract_if(.., late).collect();
-        late.iter().for_each(|pending| self.settle(pending));
+        for pending in &late {
+            self.settle(pending);
+        }
     }
 
     /// Nothing more is awaited of a request.
@@ -274,11 +259,17 @@ impl Rerun {
         }
     }
 
-    fn note(&mut self, note: String) {
-        if !self.notes.contains(&note) {
-            self.notes.push(note);
+    fn note(&mut self, note: &str) {
+        if !self.notes.iter().any(|other| other == note) {
+            self.notes.push(note.to_owned());
         }
     }
+}
+
+fn refuse_publishers(script: &Script) -> Result<(), RerunError> {
+    let publishes = |name: &&str| script.exchanges().iter().any(|exchange| exchange.method == *name);
+    let found = ["ANNOUNCE", "RECORD"].into_iter().find(publishes);
+    found.map_or(Ok(()), |method| Err(RerunError::Publishes(method)))
 }
 
 impl Machine for Rerun {

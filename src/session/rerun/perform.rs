@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 
 use crate::rtp::packet::is_rtcp;
-use crate::rtsp::headers::Session;
 use crate::rtsp::mask::masked_urls;
 use crate::rtsp::message::{Message, MessageBuilder};
-use crate::rtsp::relocate::relocated;
 use crate::session::Output;
-use crate::session::rerun::fit::{Field, fitted};
+use crate::session::rerun::fit::Changes;
+use crate::session::rerun::live::Delivery;
 use crate::session::rerun::log::{Fate, Performed};
-use crate::session::rerun::{Delivery, Pending, Phase, Rerun, transport};
+use crate::session::rerun::{Pending, Phase, Rerun, transport};
 use crate::session::script::{Frame, Lane, authority};
 use crate::time::Timestamp;
 use crate::trace::Direction;
@@ -105,44 +104,22 @@ impl Rerun {
     /// The recorded request as this server has to see it.
     fn fitted(&mut self, pending: &mut Pending, index: usize, url: &str, authorization: Option<String>) -> Vec<u8> {
         let transport = self.transport(index);
-        let Some(exchange) = self.script.exchanges().get(index) else { return Vec::new() };
-        let request = exchange.request();
         if let (Some(_), Some(entry)) = (&transport, self.log.get_mut(pending.place)) {
             entry.moved = true;
-            let note = "UDP then, TCP now: the recorded client asked for another transport than this one has";
-            self.notes.extend((!self.notes.iter().any(|other| other == note)).then(|| note.to_owned()));
+            self.note("UDP then, TCP now: the recorded client asked for another transport than this one has");
         }
+        let Some(exchange) = self.script.exchanges().get(index) else { return Vec::new() };
+        let request = exchange.request();
         pending.transport = transport.clone().or_else(|| request.header("Transport").map(Cow::into_owned));
-        let cseq = pending.cseq;
-        let session = self.live_session(request.header("Session").as_deref());
-        let root = authority(self.config.url.as_str());
-        let mut authorization = authorization;
-        let decide = |name: &str| {
-            let value = request.header(name).unwrap_or_default();
-            match name.to_ascii_lowercase().as_str() {
-                "cseq" if request.cseq() == Some(cseq) => Field::Keep,
-                "cseq" => Field::Set(cseq.to_string()),
-                "session" => session.clone().map_or(Field::Drop, Field::Set),
-                "transport" => transport.clone().map_or(Field::Keep, Field::Set),
-                "authorization" => authorization.take().map_or(Field::Drop, Field::Set),
-                "proxy-authorization" => Field::Drop,
-                _ => match relocated(&value, root) {
-                    Cow::Borrowed(_) => Field::Keep,
-                    Cow::Owned(value) => Field::Set(value),
-                },
-            }
-        };
-        let mut bytes = fitted(request.head(), url, decide, &[]);
-        let mut more = Vec::new();
-        if request.header("CSeq").is_none() {
-            more.push(("CSeq", cseq.to_string()));
+        Changes {
+            url,
+            root: authority(self.config.url.as_str()),
+            cseq: pending.cseq,
+            session: self.live.session_for(request.header("Session").as_deref()),
+            transport,
+            authorization,
         }
-        more.extend(authorization.map(|value| ("Authorization", value)));
-        if !more.is_empty() {
-            bytes = fitted(&bytes, url, |_| Field::Keep, &more);
-        }
-        bytes.extend_from_slice(request.body());
-        bytes
+        .apply(&request)
     }
 
     /// A request that was not recorded.
@@ -153,31 +130,17 @@ impl Rerun {
             .header("CSeq", cseq)
             .header_opt("User-Agent", agent)
             .header_opt("Authorization", authorization)
-            .header_opt("Session", self.session.as_deref())
+            .header_opt("Session", self.live.session())
             .finish()
-    }
-
-    /// The live session that stands for the recorded one; the latest where that is not known.
-    fn live_session(&self, recorded: Option<&str>) -> Option<String> {
-        let recorded = recorded.and_then(Session::parse);
-        let known = recorded.and_then(|recorded| self.sessions.get(&recorded.id));
-        known.or(self.session.as_ref()).cloned()
     }
 
     /// What a SETUP asks for in the place of UDP.
     fn transport(&self, index: usize) -> Option<String> {
         let exchange = self.script.exchanges().get(index).filter(|exchange| exchange.method == "SETUP")?;
-        transport::over_tcp(&exchange.request().header("Transport")?, self.free_channels(&exchange.url))
-    }
-
-    /// The first of a pair of channels that no track has; by custom that of the track itself.
-    fn free_channels(&self, url: &str) -> u8 {
-        let track = self.script.track_at(url);
-        let own = track.and_then(|track| u8::try_from(2 * track).ok());
-        let others = self.channels.iter().enumerate().filter(|(index, _)| Some(*index) != track);
-        let taken: Vec<u8> = others.filter_map(|(_, delivery)| *delivery).flat_map(|own| [own.rtp, own.rtcp]).collect();
-        let free = |first: &u8| !taken.contains(first) && !taken.contains(&first.saturating_add(1));
-        own.into_iter().chain((0..=254).step_by(2)).find(free).unwrap_or(0)
+        transport::over_tcp(
+            &exchange.request().header("Transport")?,
+            self.live.free_channels(self.script.track_at(&exchange.url)),
+        )
     }
 
     /// Nanoseconds since the connection opened.
@@ -206,7 +169,7 @@ impl Rerun {
             Lane::Raw => return Some(frame.payload.to_vec()),
             Lane::Stray { channel } => channel,
             Lane::Track { index, rtcp } => {
-                let Delivery { rtp, rtcp: own, moved } = (*self.channels.get(index)?)?;
+                let Delivery { rtp, rtcp: own, moved } = self.live.delivery(index)?;
                 // Over UDP a client opens the way for the media with packets that mean nothing.
                 if moved && !is_rtcp(frame.payload) {
                     return None;

@@ -25,8 +25,9 @@ fn moved(offer: &str, free: u8) -> String {
         let here = ["", "unicast", "multicast", "client_port", "server_port", "port", "destination", "source", "ttl"];
         !here.contains(&name(parameter).as_str())
     };
-    let rest: String = parameters.split(';').map(str::trim).filter(own).map(|other| format!(";{other}")).collect();
-    format!("{profile}/TCP;unicast;interleaved={free}-{}{rest}", free.saturating_add(1))
+    let channels = format!("interleaved={free}-{}", free.saturating_add(1));
+    let rest = parameters.split(';').map(str::trim).filter(own);
+    ["unicast", &channels].into_iter().chain(rest).fold(format!("{profile}/TCP"), |all, next| all + ";" + next)
 }
 
 fn name(parameter: &str) -> String {
