@@ -107,7 +107,7 @@ impl Sent {
     fn words(&self) -> Vec<(u128, String)> {
         let word =
             |bytes: &[u8]| String::from_utf8_lossy(bytes.split(|byte| *byte == b' ').next().unwrap()).into_owned();
-        let since = |at: &Duration| (*at - LATENCY).as_millis();
+        let since = |at: &Duration| at.saturating_sub(LATENCY).as_millis();
         let messages = self.0.iter().filter(|(_, bytes)| bytes.first() != Some(&b'$'));
         messages.map(|(at, bytes)| (since(at), word(bytes))).collect()
     }
@@ -329,7 +329,9 @@ fn a_login_that_was_not_recorded_is_answered() {
 /// The usual session with a login at its begin.
 fn with_login() -> Vec<Said<'static>> {
     let mut said = usual();
-    said.iter_mut().for_each(|(at, ..)| *at += 10);
+    for (at, ..) in &mut said {
+        *at += 10;
+    }
     let refused = "RTSP/1.0 401 Unauthorized\r\nCSeq: 4\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"1\"\r\n\r\n";
     said.splice(0..0, [ask(0, "DESCRIBE rtsp://old:9/live", "Cseq: 4\r\n"), text(1, S2C, refused.to_owned())]);
     for (_, direction, bytes) in said.iter_mut().skip(2).filter(|(_, direction, _)| *direction == C2S) {
@@ -367,6 +369,16 @@ fn a_wrong_password_is_not_tried_for_ever() {
 }
 
 #[test]
+fn a_server_that_closes_after_a_401_is_connected_to_again() {
+    let mut gate = Gate { closes: true, ..Gate::new(server(script(&usual(), None)), true) };
+    let (rerun, sent, _) = perform(machine(script(&usual(), Some(900)), "/live"), &mut gate, World::default());
+    let words: Vec<String> = sent.words().into_iter().map(|(_, word)| word).collect();
+    assert_eq!(words, ["DESCRIBE", "DESCRIBE", "SETUP", "PLAY", "TEARDOWN"]);
+    assert_eq!(rerun.notes(), [""; 0]);
+    assert_eq!(difference(&rerun).unwrap(), "#1 DESCRIBE: 200 then, 401 now");
+}
+
+#[test]
 fn who_publishes_is_refused() {
     let said = [ask(0, "ANNOUNCE rtsp://old:9/live", "CSeq: 1\r\n"), ask(0, "RECORD rtsp://old:9/live", "CSeq: 2\r\n")];
     let url = "rtsp://h/".parse().unwrap();
@@ -378,12 +390,14 @@ fn who_publishes_is_refused() {
 struct Gate {
     inner: Server,
     lenient: bool,
-    refusals: VecDeque<Vec<u8>>,
+    /// It closes the connection when it has refused.
+    closes: bool,
+    refusals: VecDeque<Output<'static>>,
 }
 
 impl Gate {
     fn new(inner: Server, lenient: bool) -> Self {
-        Self { inner, lenient, refusals: VecDeque::new() }
+        Self { inner, lenient, closes: false, refusals: VecDeque::new() }
     }
 }
 
@@ -398,7 +412,9 @@ impl Machine for Gate {
                 let cseq = message.header("CSeq").unwrap();
                 let challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"2\"";
                 let refusal = format!("RTSP/1.0 401 Unauthorized\r\nCSeq: {cseq}\r\n{challenge}\r\n\r\n");
-                return self.refusals.push_back(refusal.into_bytes());
+                self.refusals.push_back(Output::Send(Cow::Owned(refusal.into_bytes())));
+                self.refusals.extend(self.closes.then_some(Output::Disconnect));
+                return;
             }
         }
         self.inner.handle(now, input);
@@ -406,7 +422,7 @@ impl Machine for Gate {
 
     fn poll_output(&mut self, now: Timestamp) -> Option<Output<'_>> {
         match self.refusals.pop_front() {
-            Some(refusal) => Some(Output::Send(Cow::Owned(refusal))),
+            Some(refusal) => Some(refusal),
             None => self.inner.poll_output(now),
         }
     }

@@ -45,6 +45,8 @@ impl Rerun {
             self.resumable = false;
             self.resumed = Some(pending);
             self.phase = Phase::Dialing;
+            // What the closed connection did not take any more.
+            self.outputs.clear();
             return self.outputs.push_back(connect);
         }
         if self.phase == Phase::Running && self.next < self.script.exchanges().len() {
