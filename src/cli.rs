@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::Table;
+use crate::session::faults::Fault;
 use crate::session::server::{ReportClock, SlowClient, Speed};
 
 /// Name and version as captures and User-Agent headers carry them.
@@ -130,7 +131,8 @@ pub struct RecordArgs {
   rtsp-rec analyze *.pcapng -o tables/
   rtsp-rec analyze out.pcapng --fail-if 'lost>0' --fail-if 'jitter_max_ms >= 20'
 
-Several captures are read at once; their rows come in the order given.
+Several captures are read at once; their rows come in the order given. Files that rotation made of one
+capture (tcpdump -C or -G, ring buffers, editcap) are joined, whatever they are called.
 Exit code: 0 done, 1 a capture could not be read, 2 wrong usage, 3 a --fail-if condition holds.")]
 pub struct AnalyzeArgs {
     /// pcap or pcapng of any tool, also compressed with gzip or zstd; - is standard input
@@ -198,6 +200,7 @@ pub enum Format {
 
 /// Options of `replay`.
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(after_help = "Examples:
   rtsp-rec replay camera.pcapng
   rtsp-rec replay camera.pcapng --listen 0.0.0.0:8554 --loop
@@ -228,6 +231,14 @@ pub struct ReplayArgs {
     /// Go on at the end without a jump in sequence numbers, timestamps and reports
     #[arg(long = "loop")]
     pub looped: bool,
+
+    /// Add a fault, such as drop=1%, video:delay=50ms±20ms or cut@20s; docs/faults.md lists them
+    #[arg(long = "fault", value_name = "SPEC")]
+    pub faults: Vec<Fault>,
+
+    /// What chance does to faults is drawn from this number
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
 
     /// What happens to a client that reads too slowly
     #[arg(long, value_enum, default_value_t = SlowClientName::Wait)]

@@ -9,10 +9,10 @@ use std::net::SocketAddr;
 use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
 
-/// One transport connection between an RTSP client and its server.
+/// One transport connection between an RTSP client and its server, or one of the two of an HTTP tunnel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flow {
-    /// Number of the connection, from 0, in order of first appearance.
+    /// Number of the connection, from 0, in order of first appearance. Those of an HTTP tunnel share it.
     pub id: usize,
     /// Number of the session that the connection belongs to, from 0. A session that had to connect again
     /// (redirect, close after a 401) has several flows.
@@ -73,7 +73,8 @@ pub enum Close {
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload<'a> {
-    /// The connection stands. `started` is when the client began to connect.
+    /// The connection stands. `started` is when the client began to connect. Of an HTTP tunnel's connections the one
+    /// that shows first is told, and that of the GET: its flow names the addresses that count.
     Opened {
         /// When the SYN left.
         started: Timestamp,
@@ -90,6 +91,14 @@ pub enum Payload<'a> {
         to: SocketAddr,
         /// The packet.
         payload: &'a [u8],
+    },
+    /// The client's side of an HTTP tunnel holds a character that is no base64, `offset` bytes into the decoded stream. Told
+    /// once for each POST.
+    NotBase64 {
+        /// The character.
+        byte: u8,
+        /// Behind how many decoded bytes.
+        offset: u64,
     },
     /// The last PDU that one `read` (or one captured segment) completed has been handed over.
     ReadEnd,

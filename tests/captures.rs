@@ -14,7 +14,7 @@ use pcap_file::pcapng::{Block, PcapNgReader};
 use proptest::prelude::*;
 use rtsp_rec::capture::Source;
 use rtsp_rec::capture::reader::{FileEnd, LinkType, read_packets};
-use rtsp_rec::trace::{Direction, Payload, Tap, TraceEvent};
+use rtsp_rec::trace::{Direction, Payload, Remark, Tap, TraceEvent};
 
 const SAMPLE: &[u8] = include_bytes!("../samples/gstreamer_h264_aac.pcapng");
 
@@ -390,4 +390,37 @@ proptest! {
         let bytes: usize = events.0.iter().map(|event| event.4.len()).sum();
         prop_assert!(bytes <= file.len() + 64 * events.0.len());
     }
+}
+
+/// Codes of what is odd about a capture, and the number of its connections.
+#[derive(Default)]
+struct Remarks(Vec<(&'static str, u64)>, usize);
+
+impl Tap for Remarks {
+    fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        self.1 = self.1.max(event.flow.id + 1);
+        Ok(())
+    }
+
+    fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
+        self.0.push((remark.code, remark.frame_number));
+        Ok(())
+    }
+}
+
+#[test]
+fn connections_that_are_passed_over_are_told_of_once() {
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let mut file = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 262_144, 101]);
+    for number in 0_u16..10_003 {
+        let mut packet = Vec::new();
+        let builder = etherparse::PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
+        builder.tcp(20_000 + number, 554, 1, 9).ack(1).write(&mut packet, b"OPTIONS * RTSP/1.0\r\n\r\n").unwrap();
+        let len = u32::try_from(packet.len()).unwrap();
+        file.extend(words(&[1, u32::from(number), len, len]));
+        file.extend(packet);
+    }
+    let mut remarks = Remarks::default();
+    Source::read(file.as_slice(), &mut remarks).unwrap();
+    assert_eq!((remarks.0, remarks.1), (vec![("too-many-sessions", 10_001)], 10_000));
 }

@@ -1,6 +1,7 @@
 //! The analyzer: a tap that turns what passes into rows.
 
 use std::io;
+use std::sync::Arc;
 
 use crate::analysis::findings::Finding;
 use crate::analysis::out::{Out, Place};
@@ -9,7 +10,7 @@ use crate::analysis::session::{Carrier, Session};
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::Message;
 use crate::time::Timestamp;
-use crate::trace::{Payload, Remark, Tap, TraceEvent};
+use crate::trace::{Direction, Payload, Remark, Tap, TraceEvent};
 
 /// What to compute.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,7 @@ pub struct AnalyzerOptions {
 #[derive(Debug)]
 pub struct Analyzer<S> {
     sessions: Vec<Option<Session>>,
+    quantiles: bool,
     out: Out<S>,
 }
 
@@ -32,17 +34,23 @@ impl<S: Sink> Analyzer<S> {
     pub fn new(options: AnalyzerOptions, sink: S) -> Self {
         let (findings, packets) = (sink.wants(Table::Findings), sink.wants(Table::Packets));
         let latest = (Timestamp::default(), None);
-        Self { sessions: Vec::new(), out: Out { options, sink, first: None, latest, findings, packets } }
+        let AnalyzerOptions { capture, quantiles } = options;
+        let out = Out { capture: capture.into(), sink, first: None, latest, findings, packets };
+        Self { sessions: Vec::new(), quantiles, out }
     }
 
     /// The rows of the streams as they stand now, in the order in which sessions and streams appeared.
     pub fn streams(&self) -> impl Iterator<Item = StreamRow<'_>> {
-        self.sessions.iter().flatten().flat_map(|session| session.rows(&self.out.options.capture))
+        self.sessions.iter().flatten().flat_map(Session::rows)
     }
 
-    /// Another capture that goes on where this one ended: its rows name it.
-    pub fn next_capture(&mut self, capture: String) {
-        self.out.options.capture = capture;
+    /// Another capture that goes on where this one ended: its rows name it. The rows of streams name the capture in
+    /// which the stream begins.
+    pub fn next_capture(&mut self, capture: &str) {
+        self.out.capture = capture.into();
+        for session in self.sessions.iter_mut().flatten() {
+            session.capture = Arc::clone(&self.out.capture);
+        }
     }
 
     /// The capture is over: hands over what was left unanswered and the streams, and gives the sink back.
@@ -50,7 +58,7 @@ impl<S: Sink> Analyzer<S> {
     /// # Errors
     /// Those of the sink.
     pub fn finish(mut self) -> io::Result<S> {
-        let Self { sessions, out } = &mut self;
+        let Self { sessions, out, .. } = &mut self;
         let (at, frame_number) = out.latest;
         for session in sessions.iter().flatten() {
             for (direction, request) in session.dialog.unanswered() {
@@ -58,9 +66,20 @@ impl<S: Sink> Analyzer<S> {
                 let detail = format!("{} sent at {} was never answered", request.method, request.at);
                 out.finding(place, &Finding::new("response-missing", None, detail))?;
             }
+            let direction = Direction::ClientToServer;
+            let place = Place { at, frame_number, session: session.flow.id + 1, direction, offset: None };
+            for finding in session.http.unfinished() {
+                out.finding(place, &finding)?;
+            }
         }
         for session in sessions.iter().flatten() {
-            for row in session.rows(&out.options.capture) {
+            for (direction, finding) in session.ending(at) {
+                let place = Place { at, frame_number, session: session.flow.id + 1, direction, offset: None };
+                out.finding(place, &finding)?;
+            }
+        }
+        for session in sessions.iter().flatten() {
+            for row in session.rows() {
                 out.sink.row(&Row::Stream(Box::new(row)))?;
             }
         }
@@ -68,11 +87,13 @@ impl<S: Sink> Analyzer<S> {
     }
 
     fn pdu(&mut self, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
-        let Self { sessions, out } = self;
+        let Self { sessions, out, .. } = self;
         let Some(Some(session)) = sessions.get_mut(event.flow.id) else { return Ok(()) };
         let place = Place::of(event, Some(pdu.offset));
         match pdu.kind {
-            PduKind::Message { head, body } => out.message(session, place, &Message::new(head, body)),
+            PduKind::Message { head, body } => {
+                out.message(session, place, event.flow.client, &Message::new(head, body))
+            }
             PduKind::Interleaved { channel, payload } => out.frame(session, place, Carrier::Channel(channel), payload),
             // Empty lines between messages are allowed (RFC 2326, section 4.1).
             PduKind::Junk if pdu.raw.iter().all(|byte| matches!(byte, b'\r' | b'\n')) => Ok(()),
@@ -99,22 +120,37 @@ impl<S: Sink> Tap for Analyzer<S> {
         if self.sessions.len() <= event.flow.id {
             self.sessions.resize_with(event.flow.id + 1, || None);
         }
-        if let Some(session @ None) = self.sessions.get_mut(event.flow.id) {
-            *session = Some(Session::new(event.flow, self.out.options.quantiles));
+        match (self.sessions.get_mut(event.flow.id), event.payload) {
+            (Some(session @ None), _) => {
+                *session = Some(Session::new(Arc::clone(&self.out.capture), event.flow, self.quantiles));
+            }
+            // The GET of an HTTP tunnel, behind its POST.
+            (Some(Some(session)), Payload::Opened { .. }) => session.flow.clone_from(event.flow),
+            _ => {}
         }
         match event.payload {
             Payload::Pdu(pdu) => self.pdu(event, &pdu),
             Payload::Datagram { port, payload, .. } => {
-                let Self { sessions, out } = self;
+                let Self { sessions, out, .. } = self;
                 let Some(Some(session)) = sessions.get_mut(event.flow.id) else { return Ok(()) };
                 out.frame(session, Place::of(event, None), Carrier::Port(port), payload)
             }
-            Payload::Opened { .. } | Payload::ReadEnd | Payload::Closed(_) => Ok(()),
+            Payload::NotBase64 { byte, offset } => {
+                let detail = format!("{:?} in the tunnel is no base64; it is passed over", char::from(byte));
+                self.out.finding(Place::of(event, Some(offset)), &Finding::new("tunnel-garbage", None, detail))
+            }
+            Payload::Closed(_) => {
+                if let Some(Some(session)) = self.sessions.get_mut(event.flow.id) {
+                    session.closed.get_or_insert(event.direction);
+                }
+                Ok(())
+            }
+            Payload::Opened { .. } | Payload::ReadEnd => Ok(()),
         }
     }
 
     fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
         let finding = Finding::new(remark.code, None, remark.detail);
-        self.out.found(remark.at, Some(remark.frame_number), None, None, None, &finding)
+        self.out.found(remark.at, (remark.frame_number > 0).then_some(remark.frame_number), None, None, None, &finding)
     }
 }

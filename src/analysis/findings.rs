@@ -3,20 +3,16 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::analysis::cell::millis;
+use crate::analysis::dialogue::Heard;
 use crate::analysis::sequence::Status;
 use crate::analysis::session::Carrier;
 use crate::analysis::stream::{PacketFigures, Stream, StreamKey};
 use crate::rtp::packet::RtpPacket;
-use crate::rtp::rtcp::SenderReport;
-use crate::rtsp::headers::Session as SessionHeader;
-use crate::rtsp::message::Message;
-use crate::session::Dialog;
-use crate::session::dialog::{Request, Setup};
+use crate::rtp::rtcp::{SenderReport, SourceDescription};
+use crate::session::dialog::Setup;
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
-/// An answer that takes longer is late.
-const LATE_NS: i64 = 1_000_000_000;
 /// A packet farther from where its timestamp puts it has jumped.
 const JUMP_MS: f64 = 1000.0;
 /// A report's clock farther from the capture's is wrong.
@@ -32,6 +28,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("capture-cut", "error"),
     ("capture-gap", "error"),
     ("junk", "error"),
+    ("tunnel-garbage", "warning"),
+    ("tunnel-incomplete", "warning"),
     ("rtp-malformed", "error"),
     ("rtcp-malformed", "error"),
     ("sequence-gap", "error"),
@@ -65,6 +63,36 @@ pub const CODES: &[(&str, &str)] = &[
     ("content-type-missing", "note"),
     ("content-base-missing", "note"),
     ("too-many-streams", "error"),
+    ("too-many-sessions", "error"),
+    ("nat-punch", "note"),
+    ("payload-empty", "note"),
+    ("marker-missing", "warning"),
+    ("media-after-teardown", "warning"),
+    ("media-stopped", "warning"),
+    ("end-without-bye", "note"),
+    ("sr-missing", "note"),
+    ("sr-stopped", "warning"),
+    ("sr-wrong-ssrc", "warning"),
+    ("sdes-without-end", "warning"),
+    ("line-end-bare", "warning"),
+    ("status-invalid", "warning"),
+    ("reason-missing", "note"),
+    ("cseq-repeated", "warning"),
+    ("session-unknown", "warning"),
+    ("session-timeout-short", "note"),
+    ("public-missing", "note"),
+    ("transport-changed", "warning"),
+    ("transport-protocol", "warning"),
+    ("transport-several", "warning"),
+    ("server-port-missing", "note"),
+    ("rtp-info-missing", "note"),
+    ("rtp-info-wrong", "warning"),
+    ("content-length-missing", "warning"),
+    ("content-base-odd", "warning"),
+    ("description-empty", "warning"),
+    ("sdp-malformed", "warning"),
+    ("rtpmap-missing", "warning"),
+    ("control-missing", "note"),
 ];
 
 /// The severity of a code.
@@ -94,66 +122,16 @@ pub(super) struct Watch {
     sources: HashMap<(u16, Direction), u32>,
     /// Sender's minus received packets at the first report of a stream.
     baselines: HashMap<StreamKey, i64>,
-    playing: bool,
+    /// What the messages said so far.
+    pub(super) heard: Heard,
+    /// A source has said BYE.
+    pub(super) bye: bool,
 }
 
 impl Watch {
     /// Whether it is the first time.
-    fn first(&mut self, code: &'static str, of: u64) -> bool {
+    pub(super) fn first(&mut self, code: &'static str, of: u64) -> bool {
         self.told.len() < MAX_REMEMBERED && self.told.insert((code, of))
-    }
-
-    /// A response, and the request that it answers.
-    pub(super) fn response(
-        &mut self,
-        at: Timestamp,
-        message: &Message<'_>,
-        request: Option<&Request>,
-        dialog: &Dialog,
-    ) -> Vec<Finding> {
-        let mut found = Vec::new();
-        let mut add = |code, detail: String| found.push(Finding::new(code, None, detail));
-        let status = message.status();
-        if message.head().starts_with(b"HTTP/") {
-            add("http-response", "the answer speaks HTTP, not RTSP".to_owned());
-        }
-        if message.cseq().is_none() {
-            add("cseq-missing", "the answer has no CSeq".to_owned());
-        }
-        let Some(request) = request else {
-            if status.is_none_or(|status| status >= 200) {
-                add("response-without-request", "no request is known that this could answer".to_owned());
-            }
-            return found;
-        };
-        if let (Some(asked), Some(answered)) = (request.cseq, message.cseq())
-            && asked != answered
-        {
-            add("cseq-wrong", format!("CSeq {answered} answers {} {asked}", request.method));
-        }
-        let latency = at.nanos_since(request.at);
-        if latency > LATE_NS {
-            add("response-late", format!("{} was answered after {:.3} s", request.method, millis(latency) / 1e3));
-        }
-        match status {
-            Some(status) if status >= 400 => add("error-response", format!("{} was answered {status}", request.method)),
-            Some(200..=299) => self.success(message, request, dialog, &mut found),
-            _ => {}
-        }
-        found
-    }
-
-    fn success(&mut self, message: &Message<'_>, request: &Request, dialog: &Dialog, found: &mut Vec<Finding>) {
-        match request.method.as_str() {
-            "PLAY" => self.playing = true,
-            "DESCRIBE" => describe(message, found),
-            "SETUP" => {
-                if let Some(setup) = dialog.setups().last() {
-                    set_up(message, request, setup, dialog, found);
-                }
-            }
-            _ => {}
-        }
     }
 
     /// An RTP packet.
@@ -184,8 +162,14 @@ impl Watch {
         if stream.encoding().is_none() && self.first("payload-type-unknown", u64::from(packet.ssrc())) {
             found.push(Finding::new("payload-type-unknown", key.track, format!("type {}", packet.payload_type())));
         }
-        if !self.playing && direction == Direction::ServerToClient && self.first("media-before-play", 0) {
+        if !self.heard.playing && direction == Direction::ServerToClient && self.first("media-before-play", 0) {
             found.push(Finding::new("media-before-play", key.track, "media came before the answer to PLAY"));
+        }
+        if self.heard.torn_down && self.first("media-after-teardown", 0) {
+            found.push(Finding::new("media-after-teardown", key.track, "media came after the answer to TEARDOWN"));
+        }
+        if packet.payload().is_empty() && self.first("payload-empty", u64::from(packet.ssrc())) {
+            found.push(Finding::new("payload-empty", key.track, format!("{} carries nothing", packet.sequence())));
         }
         found
     }
@@ -230,6 +214,19 @@ impl Watch {
         })
     }
 
+    /// What a client opens the way for UDP with.
+    pub(super) fn punch(&mut self, track: Option<usize>) -> Option<Finding> {
+        let detail = "packets without content that open the way through a NAT; they are no stream";
+        self.first("nat-punch", 0).then(|| Finding::new("nat-punch", track, detail))
+    }
+
+    /// A source description.
+    pub(super) fn description(&mut self, description: &SourceDescription<'_>, track: Option<usize>) -> Option<Finding> {
+        let ends = description.chunks().all(|chunk| chunk.is_terminated());
+        let detail = "a list of items that no null octet ends";
+        (!ends && self.first("sdes-without-end", 0)).then(|| Finding::new("sdes-without-end", track, detail))
+    }
+
     /// A sender report.
     pub(super) fn report(&mut self, at: Timestamp, report: &SenderReport<'_>, stream: &Stream) -> Vec<Finding> {
         let mut found = Vec::new();
@@ -256,35 +253,6 @@ impl Watch {
             }
         }
         found
-    }
-}
-
-fn describe(message: &Message<'_>, found: &mut Vec<Finding>) {
-    if message.header("Content-Type").is_none() {
-        found.push(Finding::new("content-type-missing", None, "the description has no Content-Type"));
-    }
-    if message.header("Content-Base").is_none() && message.header("Content-Location").is_none() {
-        found.push(Finding::new("content-base-missing", None, "control URLs are taken relative to the request's"));
-    }
-}
-
-fn set_up(message: &Message<'_>, request: &Request, setup: &Setup, dialog: &Dialog, found: &mut Vec<Finding>) {
-    let mut add = |code, detail: String| found.push(Finding::new(code, setup.track, detail));
-    match message.header("Session").and_then(|value| SessionHeader::parse(&value)) {
-        None => add("session-missing", "the answer to SETUP has no Session".to_owned()),
-        Some(session) if dialog.session_id().is_some_and(|first| first != session.id) => {
-            add("session-changed", format!("to {}", session.id));
-        }
-        Some(_) => {}
-    }
-    let asked = request.asked_channels();
-    let answered = message.header("Transport").unwrap_or_default();
-    if asked.is_some() && !answered.to_ascii_lowercase().contains("interleaved") {
-        add("transport-incomplete", "interleaved channels were asked for, the answer names none".to_owned());
-    } else if let (Some(asked), Some(used)) = (asked, setup.channels)
-        && asked != used
-    {
-        add("channels-changed", format!("{}-{} asked for, {}-{} given", asked.0, asked.1, used.0, used.1));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::rtsp::mask::masked_urls;
+use crate::rtsp::mask::{masked_target, masked_urls};
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::url::RtspUrl;
 use crate::session::dialog::Request;
@@ -48,6 +48,6 @@ impl<'a> MessageParts<'a> {
 pub(super) fn without_credentials(url: &str) -> String {
     match RtspUrl::parse(url) {
         Ok(url) => masked_urls(url.as_str()),
-        Err(_) => masked_urls(url),
+        Err(_) => masked_target(&masked_urls(url)),
     }
 }

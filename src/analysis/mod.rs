@@ -3,7 +3,10 @@
 pub mod analyzer;
 pub mod cell;
 pub mod comparison;
+mod dialogue;
+mod ending;
 pub mod findings;
+mod http;
 mod jitter;
 mod messages;
 mod out;
@@ -15,6 +18,8 @@ mod sequence;
 mod session;
 mod skew;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use analyzer::{Analyzer, AnalyzerOptions};
 pub use rows::{FindingRow, MessageRow, PacketRow, ReportBlockRow, Row, SenderReportRow, Sink, StreamRow, Table};

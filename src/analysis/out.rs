@@ -1,10 +1,12 @@
 //! From what passes to rows: what each message, packet and report adds to the tables.
 
 use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
-use crate::analysis::AnalyzerOptions;
 use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, millis};
-use crate::analysis::findings::{Finding, severity};
+use crate::analysis::findings::{Finding, Watch, severity};
+use crate::analysis::http::Part;
 use crate::analysis::messages::MessageParts;
 use crate::analysis::report_blocks::delay_s;
 use crate::analysis::rows::{FindingRow, MessageRow, PacketRow, ReportBlockRow, Row, SenderReportRow, Sink, Table};
@@ -14,13 +16,15 @@ use crate::analysis::stream::{PacketFigures, Stream};
 use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderReport};
 use crate::rtsp::message::Message;
+use crate::session::dialog::Request;
 use crate::time::Timestamp;
 use crate::trace::{Direction, TraceEvent};
 
 /// Where rows go, and what they have in common.
 #[derive(Debug)]
 pub(super) struct Out<S> {
-    pub(super) options: AnalyzerOptions,
+    /// The capture that is being read.
+    pub(super) capture: Arc<str>,
     pub(super) sink: S,
     /// Time of the first packet.
     pub(super) first: Option<Timestamp>,
@@ -71,7 +75,7 @@ impl<S: Sink> Out<S> {
             return Ok(());
         }
         self.sink.row(&Row::Finding(FindingRow {
-            capture: &self.options.capture,
+            capture: &self.capture,
             frame_number,
             time_utc: Utc(at),
             time_s: self.time_s(at),
@@ -85,21 +89,41 @@ impl<S: Sink> Out<S> {
         }))
     }
 
-    pub(super) fn message(&mut self, session: &mut Session, place: Place, message: &Message<'_>) -> io::Result<()> {
-        let request = session.message(place.at, place.direction, message);
-        let response = message.head().starts_with(b"RTSP/") || message.head().starts_with(b"HTTP/");
-        if self.findings && response {
-            for finding in session.watch.response(place.at, message, request.as_ref(), &session.dialog) {
-                self.finding(place, &finding)?;
+    /// Takes a message that came on `connection`, which is the address of its client.
+    pub(super) fn message(
+        &mut self,
+        session: &mut Session,
+        place: Place,
+        connection: SocketAddr,
+        message: &Message<'_>,
+    ) -> io::Result<()> {
+        let (request, found) = match session.http.message(place.at, connection, message) {
+            Part::Tunnel(request) => {
+                let found = Watch::http_message(place.at, message, request.as_ref());
+                (request, found)
             }
+            Part::Dialogue => {
+                let request = session.message(place.at, place.direction, message);
+                let Session { watch, dialog, .. } = session;
+                let found = if self.findings {
+                    watch.message(place.at, place.direction, message, request.as_ref(), dialog)
+                } else {
+                    Vec::new()
+                };
+                (request, found)
+            }
+        };
+        for finding in found {
+            self.finding(place, &finding)?;
         }
-        if !self.sink.wants(Table::Messages) {
-            return Ok(());
-        }
+        if self.sink.wants(Table::Messages) { self.message_row(place, message, request) } else { Ok(()) }
+    }
+
+    fn message_row(&mut self, place: Place, message: &Message<'_>, request: Option<Request>) -> io::Result<()> {
         let parts = MessageParts::new(place.at, message, request);
         let rtsp_session = message.header("Session");
         self.sink.row(&Row::Message(MessageRow {
-            capture: &self.options.capture,
+            capture: &self.capture,
             frame_number: place.frame_number,
             time_utc: Utc(place.at),
             time_s: self.time_s(place.at),
@@ -125,6 +149,10 @@ impl<S: Sink> Out<S> {
         carrier: Carrier,
         payload: &[u8],
     ) -> io::Result<()> {
+        if is_nat_punch(place.direction, carrier, payload) {
+            let track = session.setup(carrier).and_then(|setup| setup.track);
+            return session.watch.punch(track).map_or(Ok(()), |finding| self.finding(place, &finding));
+        }
         if is_rtcp(payload) {
             return self.rtcp(session, place, carrier, payload);
         }
@@ -142,7 +170,7 @@ impl<S: Sink> Out<S> {
             self.packet(place, stream, &packet, &figures)?;
         }
         if self.findings {
-            for finding in session.packet_findings(place.direction, carrier, &packet, &figures, new) {
+            for finding in session.packet_findings(place.at, place.direction, carrier, &packet, &figures, new) {
                 self.finding(place, &finding)?;
             }
         }
@@ -165,7 +193,7 @@ impl<S: Sink> Out<S> {
             Status::Jump => ("restart", 0),
         };
         self.sink.row(&Row::Packet(PacketRow {
-            capture: &self.options.capture,
+            capture: &self.capture,
             frame_number: place.frame_number,
             time_utc: Utc(place.at),
             time_s: self.time_s(place.at),
@@ -206,6 +234,13 @@ impl<S: Sink> Out<S> {
                         self.report_block(session, place, carrier, report.ssrc(), &block)?;
                     }
                 }
+                Ok(RtcpPacket::SourceDescription(description)) => {
+                    let track = session.setup(carrier).and_then(|setup| setup.track);
+                    if let Some(finding) = session.watch.description(&description, track) {
+                        self.finding(place, &finding)?;
+                    }
+                }
+                Ok(RtcpPacket::Goodbye(_)) => session.watch.bye = true,
                 Ok(_) => {}
                 Err(error) => {
                     let track = session.setup(carrier).and_then(|setup| setup.track);
@@ -232,7 +267,7 @@ impl<S: Sink> Out<S> {
         };
         let cname = cname_of(compound, report.ssrc()).or_else(|| stream.cname.clone());
         let row = SenderReportRow {
-            capture: &self.options.capture,
+            capture: &self.capture,
             frame_number: place.frame_number,
             time_utc: Utc(place.at),
             time_s: self.time_s(place.at),
@@ -273,7 +308,7 @@ impl<S: Sink> Out<S> {
         // The block speaks of what the other side sends.
         let rate = session.clock_rate_of(place.direction.reverse(), carrier, block.source_ssrc);
         self.sink.row(&Row::ReportBlock(ReportBlockRow {
-            capture: &self.options.capture,
+            capture: &self.capture,
             frame_number: place.frame_number,
             time_utc: Utc(place.at),
             time_s: self.time_s(place.at),
@@ -293,6 +328,14 @@ impl<S: Sink> Out<S> {
             rtt_ms: session.recent.round_trip_ms(place.direction, block, place.at).map(Fixed),
         }))
     }
+}
+
+/// What clients send over UDP so that a NAT lets the media in: an RTP packet of zeros without payload (ffmpeg), or four
+/// bytes that are no RTP (live555, GStreamer).
+fn is_nat_punch(direction: Direction, carrier: Carrier, payload: &[u8]) -> bool {
+    const EMPTY: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    matches!((direction, carrier), (Direction::ClientToServer, Carrier::Port(_)))
+        && (payload == EMPTY || payload.len() <= 4 && payload.first().is_none_or(|first| first >> 6 != 2))
 }
 
 /// The name that a source has in the same compound packet.

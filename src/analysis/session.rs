@@ -1,8 +1,10 @@
 //! One RTSP connection: its dialogue, and the streams that it carries.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::analysis::findings::{Finding, Watch};
+use crate::analysis::http::Http;
 use crate::analysis::report_blocks::RecentReports;
 use crate::analysis::rows::StreamRow;
 use crate::analysis::stream::{PacketFigures, Stream, StreamKey};
@@ -52,26 +54,34 @@ impl Carrier {
 /// A connection under analysis.
 #[derive(Debug)]
 pub(super) struct Session {
+    /// The capture that is being read.
+    pub(super) capture: Arc<str>,
     pub(super) flow: Flow,
     pub(super) dialog: Dialog,
+    pub(super) http: Http,
     pub(super) streams: Vec<Stream>,
     by_key: HashMap<StreamKey, usize>,
     /// For each channel the stream of its latest packet.
     latest: Box<[Option<usize>; 256]>,
     quantiles: bool,
+    /// Who ended the connection first.
+    pub(super) closed: Option<Direction>,
     pub(super) watch: Watch,
     pub(super) recent: RecentReports,
 }
 
 impl Session {
-    pub(super) fn new(flow: &Flow, quantiles: bool) -> Self {
+    pub(super) fn new(capture: Arc<str>, flow: &Flow, quantiles: bool) -> Self {
         Self {
+            capture,
             flow: flow.clone(),
             dialog: Dialog::new(),
+            http: Http::default(),
             streams: Vec::new(),
             by_key: HashMap::new(),
             latest: Box::new([None; 256]),
             quantiles,
+            closed: None,
             watch: Watch::default(),
             recent: RecentReports::default(),
         }
@@ -134,6 +144,7 @@ impl Session {
     /// What is odd about the packet just taken.
     pub(super) fn packet_findings(
         &mut self,
+        at: Timestamp,
         direction: Direction,
         carrier: Carrier,
         packet: &RtpPacket<'_>,
@@ -142,6 +153,7 @@ impl Session {
     ) -> Vec<Finding> {
         let Some(index) = self.stream(direction, carrier, packet.ssrc()) else { return Vec::new() };
         let key = self.streams.get(index).map(|stream| stream.key);
+        let rate = self.streams.get(index).and_then(Stream::clock_rate_hz);
         let setup = if new { self.setup(carrier).cloned() } else { None };
         let Self { watch, streams, .. } = self;
         let mut found = Vec::new();
@@ -151,6 +163,7 @@ impl Session {
             };
             let shares = streams.iter().find(same).and_then(|other| other.key.track);
             found = watch.new_stream(&key, carrier, setup.as_ref(), shares);
+            found.extend(watch.heard.first_packet(at, packet, key.track, rate));
         }
         if let Some(stream) = streams.get(index) {
             found.extend(watch.packet(packet, figures, stream, direction));
@@ -246,12 +259,8 @@ impl Session {
             Some(index) => *index,
             None if self.streams.len() >= MAX_STREAMS => return None,
             None => {
-                let mut stream = Stream::new(key, self.quantiles);
-                stream.transport = match (self.setup(carrier), carrier) {
-                    (Some(setup), _) => setup.transport_name(),
-                    (None, Carrier::Channel(_)) => "tcp",
-                    (None, Carrier::Port(_)) => "udp",
-                };
+                let mut stream = Stream::new(Arc::clone(&self.capture), key, self.quantiles);
+                stream.transport = self.transport_name(carrier);
                 self.streams.push(stream);
                 self.by_key.insert(key, self.streams.len() - 1);
                 self.streams.len() - 1
@@ -263,11 +272,21 @@ impl Session {
         Some(index)
     }
 
+    /// What the column `transport` says.
+    fn transport_name(&self, carrier: Carrier) -> &'static str {
+        match (self.setup(carrier), carrier) {
+            (_, Carrier::Channel(_)) if self.http.is_tunnel() => "http",
+            (Some(setup), _) => setup.transport_name(),
+            (None, Carrier::Channel(_)) => "tcp",
+            (None, Carrier::Port(_)) => "udp",
+        }
+    }
+
     /// The rows of the `streams` table.
-    pub(super) fn rows<'a>(&'a self, capture: &'a str) -> impl Iterator<Item = StreamRow<'a>> {
-        self.streams.iter().map(move |stream| {
+    pub(super) fn rows(&self) -> impl Iterator<Item = StreamRow<'_>> {
+        self.streams.iter().map(|stream| {
             let media = self.dialog.media(stream.key.track).map(|media| media.kind.as_str());
-            stream.row(capture, &self.flow, self.url(), media)
+            stream.row(&self.flow, self.url(), media)
         })
     }
 }

@@ -1,5 +1,7 @@
 //! One RTP stream: everything about it that one pass can tell in bounded memory.
 
+use std::sync::Arc;
+
 use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, float, millis};
 use crate::analysis::jitter::Jitter;
 use crate::analysis::quantiles::Quantiles;
@@ -40,6 +42,8 @@ pub(super) struct PacketFigures {
 /// A stream and its statistics.
 #[derive(Clone, Debug)]
 pub(super) struct Stream {
+    /// The capture in which it begins.
+    capture: Arc<str>,
     pub(super) key: StreamKey,
     /// Payload type and encoding of the first packet.
     payload_type: Option<u8>,
@@ -66,8 +70,9 @@ pub(super) struct Stream {
 
 impl Stream {
     /// A stream of which nothing has come yet. Without `quantiles` it is small, for thousands of live ones.
-    pub(super) fn new(key: StreamKey, quantiles: bool) -> Self {
+    pub(super) fn new(capture: Arc<str>, key: StreamKey, quantiles: bool) -> Self {
         Self {
+            capture,
             key,
             payload_type: None,
             encoding: None,
@@ -165,13 +170,23 @@ impl Stream {
         figures.skew_ms = self.skew.packet(at, figures.ext_rtp_timestamp, rate);
     }
 
+    /// When its latest packet came.
+    pub(super) fn last(&self) -> Option<Timestamp> {
+        self.last
+    }
+
+    /// Packets with the marker bit.
+    pub(super) fn marker_packets(&self) -> u64 {
+        self.marker_packets
+    }
+
     /// Nanoseconds from the first to the last packet, once there are two.
-    fn duration(&self) -> Option<i64> {
+    pub(super) fn duration(&self) -> Option<i64> {
         (self.sequence.packets > 1).then(|| self.last.zip(self.first).map(|(last, first)| last.nanos_since(first)))?
     }
 
     /// The row of the `streams` table.
-    pub(super) fn row<'a>(&'a self, capture: &'a str, flow: &Flow, url: &str, media: Option<&'a str>) -> StreamRow<'a> {
+    pub(super) fn row<'a>(&'a self, flow: &Flow, url: &str, media: Option<&'a str>) -> StreamRow<'a> {
         let duration = self.duration();
         let expected = self.sequence.expected();
         let steps = self.sequence.packets.saturating_sub(1);
@@ -179,7 +194,7 @@ impl Stream {
         let percentile = |percent| self.deltas.as_ref().and_then(|deltas| deltas.percentile(percent)).map(ms);
         let report = self.reports.last;
         StreamRow {
-            capture,
+            capture: &self.capture,
             session: flow.id + 1,
             url: url.to_owned(),
             client: flow.client.to_string(),

@@ -1,19 +1,21 @@
 //! One TCP connection of a capture: two directions put together, and the decision whether it speaks RTSP at all.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::capture::beginning::{First, is_near, reach};
+use crate::capture::framed::{Framed, Step, shows_rtsp};
 use crate::capture::ip::TcpSegment;
-use crate::capture::packet::flags;
 use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::{Arrival, Assembler, Piece};
-use crate::rtsp::demux::{Demuxer, Pdu, PduKind, Pdus};
+use crate::capture::tunnel::{PostBody, TunnelKey, Tunnels};
+use crate::rtsp::demux::PduKind;
 use crate::rtsp::headers::Transport;
 use crate::rtsp::message::{Message, StartLine};
+use crate::rtsp::tunnel::{self, Half};
 use crate::time::Timestamp;
-use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
+use crate::trace::{Close, Direction, Flow, Payload, Remark, Tap, TraceEvent};
 
 /// A connection that has shown so many bytes and no RTSP does not speak it.
 const MAX_PROBE: u64 = 256 << 10;
@@ -45,8 +47,10 @@ struct Shared {
 enum State {
     /// Nothing has shown what it speaks; so many bytes have passed.
     Undecided(u64),
-    /// RTSP, under this number.
+    /// RTSP, under this number; the GET of an HTTP tunnel among it.
     Rtsp(Arc<Flow>),
+    /// The POST of an HTTP tunnel, whose body has begun.
+    Post(PostBody),
     /// Something else.
     Other,
 }
@@ -59,21 +63,12 @@ struct Stream {
     closed: Option<Close>,
 }
 
-/// A demuxer that knows when the bytes came which it holds back.
-#[derive(Debug)]
-struct Framed {
-    demuxer: Demuxer,
-    /// Where in the stream the latest chunks end, and with which packet they came.
-    chunks: VecDeque<(u64, Arrival)>,
-    /// How much of the stream the demuxer was given.
-    fed: u64,
-}
-
 /// Where events of a connection go, and what numbers it.
 pub(super) struct Outlet<'a, T> {
-    /// RTSP connections so far.
+    /// RTSP connections so far; one more once some were passed over.
     pub(super) sessions: &'a mut usize,
     pub(super) ports: &'a mut MediaPorts,
+    pub(super) tunnels: &'a mut Tunnels,
     pub(super) tap: &'a mut T,
 }
 
@@ -88,11 +83,7 @@ impl Connection {
     ) -> Self {
         let stream = || Stream {
             assembler: Assembler::default(),
-            framed: Framed {
-                demuxer: if opening { Demuxer::new() } else { Demuxer::mid_stream() },
-                chunks: VecDeque::new(),
-                fed: 0,
-            },
+            framed: if opening { Framed::new() } else { Framed::mid_stream() },
             closed: None,
         };
         let described = described.map(|(url, server)| (url.to_owned(), server));
@@ -114,6 +105,28 @@ impl Connection {
         self.streams.get(direction.index()).is_some_and(|stream| stream.assembler.is_repeated(syn))
     }
 
+    /// Another file begins.
+    pub(super) fn next_part(&mut self) {
+        for Stream { assembler, framed, .. } in &mut self.streams {
+            assembler.forget_numbers();
+            framed.forget_numbers();
+        }
+    }
+
+    /// Whether a segment can be one of this connection, `pause` nanoseconds after the `latest` packet: its sequence
+    /// number and what it acknowledges go on.
+    pub(super) fn goes_on(&self, direction: Direction, first: &First, pause: i64, latest: Timestamp) -> bool {
+        let elapsed = latest.nanos_since(self.rest.started);
+        let fits = |direction: Direction, number: u32| {
+            let (front, received) = self.streams.get(direction.index())?.assembler.front()?;
+            Some(is_near(number, front, reach(received, pause, elapsed)))
+        };
+        let sent = fits(direction, first.seq);
+        let acknowledged = first.ack.and_then(|ack| fits(direction.reverse(), ack));
+        let known = sent.is_some() || acknowledged.is_some();
+        known && sent != Some(false) && acknowledged != Some(false) && !matches!(self.rest.state, State::Other)
+    }
+
     /// Takes a segment.
     pub(super) fn segment<T: Tap>(
         &mut self,
@@ -130,7 +143,7 @@ impl Connection {
         if segment.is_opening() {
             stream.assembler.begin(segment.seq);
         } else if rest.described.is_some() && matches!(rest.state, State::Undecided(_)) {
-            rest.decide(arrival, outlet)?;
+            rest.decide(None, arrival, outlet)?;
         }
         let first = segment.seq.wrapping_add(u32::from(segment.is_opening()));
         let Stream { assembler, framed, .. } = stream;
@@ -152,7 +165,7 @@ impl Connection {
         let Self { streams, rest } = self;
         for (stream, direction) in streams.iter_mut().zip([Direction::ClientToServer, Direction::ServerToClient]) {
             stream.finish(direction, rest, outlet)?;
-            rest.pass(&mut stream.framed, Step::Close, direction, latest, outlet)?;
+            rest.end(&mut stream.framed, direction, latest, outlet)?;
         }
         Ok(())
     }
@@ -183,7 +196,11 @@ impl Stream {
         }
         self.closed = Some(close);
         self.finish(direction, rest, outlet)?;
-        rest.pass(&mut self.framed, Step::Close, direction, arrival, outlet)?;
+        rest.end(&mut self.framed, direction, arrival, outlet)?;
+        // A tunnel outlives its POSTs.
+        if matches!(rest.state, State::Post(_)) {
+            return Ok(());
+        }
         rest.tell(direction, arrival, Payload::Closed(close), outlet)
     }
 }
@@ -198,6 +215,9 @@ impl Shared {
         arrival: Arrival,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
+        if let (State::Post(body), Direction::ClientToServer) = (&mut self.state, direction) {
+            return body.piece(piece, arrival, outlet);
+        }
         match piece {
             Piece::Data(bytes) => {
                 self.pass(framed, Step::Feed(bytes), direction, arrival, outlet)?;
@@ -205,6 +225,20 @@ impl Shared {
                 self.tell(direction, arrival, Payload::ReadEnd, outlet)
             }
             Piece::Gap(len) => self.pass(framed, Step::Skip(len), direction, arrival, outlet),
+        }
+    }
+
+    /// A stream ends.
+    fn end<T: Tap>(
+        &mut self,
+        framed: &mut Framed,
+        direction: Direction,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        match (&mut self.state, direction) {
+            (State::Post(body), Direction::ClientToServer) => body.finish(arrival, outlet),
+            _ => self.pass(framed, Step::Close, direction, arrival, outlet),
         }
     }
 
@@ -216,33 +250,111 @@ impl Shared {
         arrival: Arrival,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
-        let Framed { demuxer, chunks, fed } = framed;
-        let mut pdus = step.take(demuxer, chunks, fed, arrival);
-        while let Some(pdu) = pdus.next_pdu() {
-            let arrival = completed_by(chunks, &pdu).unwrap_or(arrival);
-            if matches!(self.state, State::Undecided(_)) && shows_rtsp(&pdu) {
-                self.decide(arrival, outlet)?;
-            }
+        let mid_stream = framed.is_mid_stream();
+        let mut completed = framed.step(step, arrival);
+        while let Some((pdu, arrival)) = completed.next_pdu() {
             if let PduKind::Message { head, body } = pdu.kind {
-                self.follow_setup(&Message::new(head, body), outlet);
+                self.message(direction, &Message::new(head, body), arrival, outlet)?;
+            }
+            if matches!(self.state, State::Undecided(_)) && shows_rtsp(&pdu, mid_stream) {
+                self.decide(None, arrival, outlet)?;
             }
             self.tell(direction, arrival, Payload::Pdu(pdu), outlet)?;
+            if let (State::Post(_), Direction::ClientToServer) = (&self.state, direction) {
+                let head_end = pdu.offset + pdu.raw.len() as u64;
+                drop(completed);
+                return self.begin_body(framed, step, head_end, arrival, outlet);
+            }
         }
         Ok(())
     }
 
-    /// It speaks RTSP: it gets its number.
-    fn decide<T: Tap>(&mut self, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        if *outlet.sessions >= MAX_SESSIONS {
-            self.state = State::Other;
-            return Ok(());
+    /// What stands behind the head of a POST is no stream of PDUs.
+    fn begin_body<T: Tap>(
+        &mut self,
+        framed: &mut Framed,
+        step: Step<'_>,
+        head_end: u64,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        let behind = usize::try_from(framed.fed().saturating_sub(head_end)).unwrap_or(usize::MAX);
+        *framed = Framed::new();
+        let (Step::Feed(bytes), State::Post(body)) = (step, &mut self.state) else { return Ok(()) };
+        let text = bytes.get(bytes.len().saturating_sub(behind)..).unwrap_or_default();
+        body.piece(Piece::Data(text), arrival, outlet)
+    }
+
+    /// What a message tells about connections and ports.
+    fn message<T: Tap>(
+        &mut self,
+        direction: Direction,
+        message: &Message<'_>,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        if direction == Direction::ClientToServer
+            && let Some((half, cookie)) = tunnel::half_of(message)
+        {
+            return self.tunnel_half(half, TunnelKey::new(self.client.ip(), &cookie), arrival, outlet);
         }
-        let id = *outlet.sessions;
-        *outlet.sessions += 1;
+        if matches!(self.state, State::Undecided(_)) && tunnel::is_answer(message) {
+            return self.decide(None, arrival, outlet);
+        }
+        self.follow_setup(message, outlet);
+        Ok(())
+    }
+
+    /// It is one of the two connections of an HTTP tunnel.
+    fn tunnel_half<T: Tap>(
+        &mut self,
+        half: Half,
+        key: TunnelKey,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        let known = outlet.tunnels.session(&key, half);
+        match (half, &self.state) {
+            (Half::Get, State::Undecided(_)) => self.decide(known, arrival, outlet)?,
+            (Half::Post, State::Undecided(_)) => {
+                let Some(flow) = self.flow(known, arrival, outlet)? else { return Ok(()) };
+                let Some(body) = outlet.tunnels.post(key, &flow) else { return Ok(()) };
+                self.state = State::Post(body);
+                return if known.is_none() { self.tell_opened(&flow, arrival, outlet) } else { Ok(()) };
+            }
+            _ => {}
+        }
+        if let (Half::Get, State::Rtsp(flow)) = (half, &self.state) {
+            outlet.tunnels.get(key, flow.session);
+        }
+        Ok(())
+    }
+
+    /// It speaks RTSP: it gets its number, or that of the `known` session that it is the other half of. Where there are too
+    /// many it stays undecided, and so can be forgotten.
+    fn decide<T: Tap>(&mut self, known: Option<usize>, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+        let Some(flow) = self.flow(known, arrival, outlet)? else { return Ok(()) };
+        self.state = State::Rtsp(Arc::clone(&flow));
+        self.tell_opened(&flow, arrival, outlet)
+    }
+
+    /// What names the connection from now on. `None` where there are too many sessions.
+    fn flow<T: Tap>(
+        &self,
+        known: Option<usize>,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<Option<Arc<Flow>>> {
+        let id = match known {
+            Some(session) => session,
+            None if *outlet.sessions >= MAX_SESSIONS => return too_many(arrival, outlet).map(|()| None),
+            None => {
+                *outlet.sessions += 1;
+                *outlet.sessions - 1
+            }
+        };
         let (url, server) = self.described.clone().unwrap_or((String::new(), self.server));
-        self.state = State::Rtsp(Arc::new(Flow { id, session: id, url, client: self.client, server }));
-        let opened = Payload::Opened { started: self.started };
-        self.tell(Direction::ClientToServer, arrival, opened, outlet)
+        Ok(Some(Arc::new(Flow { id, session: id, url, client: self.client, server })))
     }
 
     /// So many bytes more have shown nothing.
@@ -271,6 +383,11 @@ impl Shared {
         }
     }
 
+    fn tell_opened<T: Tap>(&self, flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+        let opened = Payload::Opened { started: self.started };
+        tell(flow, Direction::ClientToServer, arrival, opened, outlet)
+    }
+
     /// Hands an event over, once it is known that this is RTSP.
     fn tell<T: Tap>(
         &self,
@@ -279,89 +396,32 @@ impl Shared {
         payload: Payload<'_>,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
-        let State::Rtsp(flow) = &self.state else { return Ok(()) };
-        let Arrival { at, number } = arrival;
-        outlet.tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })
-    }
-}
-
-/// What happens to a demuxer.
-#[derive(Clone, Copy)]
-enum Step<'a> {
-    Feed(&'a [u8]),
-    Skip(u64),
-    Close,
-}
-
-impl<'a> Step<'a> {
-    fn take(
-        self,
-        demuxer: &'a mut Demuxer,
-        chunks: &mut VecDeque<(u64, Arrival)>,
-        fed: &mut u64,
-        arrival: Arrival,
-    ) -> Pdus<'a> {
-        let len = match self {
-            Self::Feed(bytes) => bytes.len() as u64,
-            Self::Skip(len) => len,
-            Self::Close => 0,
-        };
-        *fed += len;
-        if len > 0 {
-            chunks.push_back((*fed, arrival));
-        }
-        match self {
-            Self::Feed(bytes) => demuxer.feed(bytes),
-            Self::Skip(len) => demuxer.skip(len),
-            Self::Close => demuxer.close(),
+        match &self.state {
+            State::Rtsp(flow) => tell(flow, direction, arrival, payload, outlet),
+            State::Post(body) => tell(body.flow(), direction, arrival, payload, outlet),
+            State::Undecided(_) | State::Other => Ok(()),
         }
     }
 }
 
-/// The arrival of a PDU's last byte. A demuxer that looks for its place decides by what comes later.
-fn completed_by(chunks: &mut VecDeque<(u64, Arrival)>, pdu: &Pdu<'_>) -> Option<Arrival> {
-    let len = match pdu.kind {
-        PduKind::Gap { len } => len,
-        _ => pdu.raw.len() as u64,
-    };
-    let end = pdu.offset + len;
-    while chunks.front().is_some_and(|(chunk_end, _)| *chunk_end < end) {
-        chunks.pop_front();
+/// The first connection that is passed over is told of.
+fn too_many<T: Tap>(arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+    if *outlet.sessions > MAX_SESSIONS {
+        return Ok(());
     }
-    chunks.front().map(|(_, arrival)| *arrival)
+    *outlet.sessions += 1;
+    let detail = &format!("RTSP connections from the {}th on are passed over", *outlet.sessions);
+    outlet.tap.remark(&Remark { at: arrival.at, frame_number: arrival.number, code: "too-many-sessions", detail })
 }
 
-/// What no other protocol has: a start line of RTSP, or a frame that was found behind garbage, with all that is
-/// required of those.
-fn shows_rtsp(pdu: &Pdu<'_>) -> bool {
-    match pdu.kind {
-        PduKind::Message { head, .. } => {
-            let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-            memchr::memmem::find(line, b"RTSP/").is_some()
-        }
-        PduKind::Interleaved { payload, .. } => pdu.offset > 0 && payload.first().is_some_and(|first| first >> 6 == 2),
-        PduKind::Junk | PduKind::Gap { .. } => false,
-    }
-}
-
-impl TcpSegment<'_> {
-    /// With SYN.
-    pub(super) fn is_opening(&self) -> bool {
-        self.flags & flags::SYN != 0
-    }
-
-    /// With ACK.
-    pub(super) fn is_answer(&self) -> bool {
-        self.flags & flags::ACK != 0
-    }
-
-    /// With FIN.
-    pub(super) fn is_final(&self) -> bool {
-        self.flags & flags::FIN != 0
-    }
-
-    /// With RST.
-    pub(super) fn is_reset(&self) -> bool {
-        self.flags & flags::RST != 0
-    }
+fn tell<T: Tap>(
+    flow: &Flow,
+    direction: Direction,
+    arrival: Arrival,
+    payload: Payload<'_>,
+    outlet: &mut Outlet<'_, T>,
+) -> io::Result<()> {
+    let Arrival { at, number } = arrival;
+    let frame_number = (number > 0).then_some(number);
+    outlet.tap.event(&TraceEvent { at, flow, direction, frame_number, payload })
 }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::capture::fragments::{Fragment, Fragments, Key};
 use crate::capture::link;
+use crate::capture::packet::flags;
 use crate::capture::reader::Packet;
 
 const TCP: u8 = 6;
@@ -40,6 +41,28 @@ pub(super) struct TcpSegment<'a> {
     pub(super) payload: &'a [u8],
     /// Bytes of payload behind `payload` that were on the wire and not captured.
     pub(super) missing: u32,
+}
+
+impl TcpSegment<'_> {
+    /// With SYN.
+    pub(super) fn is_opening(&self) -> bool {
+        self.flags & flags::SYN != 0
+    }
+
+    /// With ACK.
+    pub(super) fn is_answer(&self) -> bool {
+        self.flags & flags::ACK != 0
+    }
+
+    /// With FIN.
+    pub(super) fn is_final(&self) -> bool {
+        self.flags & flags::FIN != 0
+    }
+
+    /// With RST.
+    pub(super) fn is_reset(&self) -> bool {
+        self.flags & flags::RST != 0
+    }
 }
 
 /// A UDP datagram.

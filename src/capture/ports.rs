@@ -1,5 +1,6 @@
 //! Which UDP ports carry the media of which session, from the answers to SETUP.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -24,6 +25,31 @@ pub(super) struct Media {
     pub(super) direction: Direction,
     /// The number by which the tables know the track.
     pub(super) port: u16,
+    /// Source and sequence number of the latest RTP packet.
+    latest: Cell<Option<(u32, u16)>>,
+}
+
+impl Media {
+    /// A datagram has come.
+    pub(super) fn note(&self, payload: &[u8]) {
+        if let Some(source) = rtp_source(payload) {
+            self.latest.set(Some(source));
+        }
+    }
+
+    /// Whether an RTP packet can be the next: of the same source, and in sequence as RFC 3550, appendix A.1, sees it.
+    pub(super) fn goes_on(&self, (ssrc, seq): (u32, u16)) -> bool {
+        self.latest
+            .get()
+            .is_some_and(|(known, latest)| known == ssrc && !(3000..=65_436).contains(&seq.wrapping_sub(latest)))
+    }
+}
+
+/// Source and sequence number of an RTP packet (RFC 3550, section 5.1). RTCP has none.
+pub(super) fn rtp_source(payload: &[u8]) -> Option<(u32, u16)> {
+    let [first, second, s0, s1, _, _, _, _, a, b, c, d, ..] = *payload else { return None };
+    let rtp = first >> 6 == 2 && !(192..=223).contains(&second);
+    rtp.then(|| (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([s0, s1])))
 }
 
 impl MediaPorts {
@@ -57,7 +83,7 @@ impl MediaPorts {
     }
 
     fn add(&mut self, flow: &Arc<Flow>, ends: (SocketAddr, SocketAddr), direction: Direction, port: u16) {
-        self.pairs.insert(ends, Media { flow: Arc::clone(flow), direction, port });
+        self.pairs.insert(ends, Media { flow: Arc::clone(flow), direction, port, latest: Cell::default() });
     }
 
     /// Whose datagram this is.

@@ -17,6 +17,7 @@ const MAX_SEGMENTS: usize = 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Arrival {
     pub(super) at: Timestamp,
+    /// 0 if it was in an earlier file.
     pub(super) number: u64,
 }
 
@@ -99,6 +100,18 @@ impl Assembler {
         }
         self.pass(fresh, cut, arrival, &mut each)?;
         self.drain(Some(arrival), &mut each)
+    }
+
+    /// The sequence number behind all that came, and how many bytes lie before it.
+    pub(super) fn front(&self) -> Option<(u32, u64)> {
+        let front = self.waiting.last_key_value().map_or(self.offset, |(at, segment)| at + segment.len());
+        let ahead = u32::try_from((front - self.offset) & 0xffff_ffff).unwrap_or(0);
+        Some((self.next?.wrapping_add(ahead), front))
+    }
+
+    /// Numbers of packets are those of another file from now on: what waits has none any more.
+    pub(super) fn forget_numbers(&mut self) {
+        self.waiting.values_mut().for_each(|segment| segment.arrival.number = 0);
     }
 
     /// The sender ends the stream behind this number.

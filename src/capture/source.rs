@@ -5,17 +5,22 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 use std::net::SocketAddr;
 
+use crate::capture::beginning::Beginning;
 use crate::capture::connection::{Connection, Outlet};
 use crate::capture::interface;
 use crate::capture::ip::{Decoded, IpLayer, TcpSegment, UdpDatagram};
 use crate::capture::ports::MediaPorts;
 use crate::capture::reader::{CaptureError, FileEnd, Packet, read_packets};
 use crate::capture::reassembly::Arrival;
+use crate::capture::tunnel::Tunnels;
 use crate::time::Timestamp;
 use crate::trace::{Direction, Payload, Remark, Tap, TraceEvent};
 
 /// TCP connections that are looked into at once; of those that have shown no RTSP the oldest is forgotten.
 const MAX_UNDECIDED: usize = 8192;
+
+/// Packets of several interfaces need not be in order: a file may begin so long before the one before it ends.
+const MAX_DISORDER_NS: i64 = 100_000_000;
 
 /// Sender and receiver.
 type Ends = (SocketAddr, SocketAddr);
@@ -37,6 +42,7 @@ pub struct Source {
     /// RTSP connections so far.
     sessions: usize,
     ports: MediaPorts,
+    tunnels: Tunnels,
     latest: Option<Arrival>,
 }
 
@@ -58,11 +64,14 @@ impl Source {
     }
 
     /// Reads one of several captures that follow each other, as rotation leaves them. [`Source::finish`] comes after
-    /// the last.
+    /// the last. Events have the numbers that packets have in their own file; what was completed by a packet of an
+    /// earlier one has none.
     ///
     /// # Errors
     /// As [`Source::read`].
     pub fn read_part<R: Read>(&mut self, input: R, tap: &mut impl Tap) -> Result<FileEnd, CaptureError> {
+        self.connections.values_mut().for_each(Connection::next_part);
+        self.tunnels.next_part();
         let end = read_packets(input, |packet| self.packet(packet, tap))?;
         if end.cut {
             let Arrival { at, number } = self.latest();
@@ -73,13 +82,30 @@ impl Source {
         Ok(end)
     }
 
+    /// Whether a capture goes on where what was read ends: it begins no earlier, and with a connection that may speak
+    /// RTSP, or the media of one, whose sequence numbers go on. A file between them may be lost.
+    pub fn is_continued_by(&self, next: &Beginning) -> bool {
+        let Some(Arrival { at: latest, .. }) = self.latest else { return false };
+        let pause = next.first().nanos_since(latest);
+        let mut segments = next.segments().filter_map(|(ends, first)| Some((self.ends.get(ends)?, first)));
+        let goes_on = |(number, direction): (u64, Direction), first| {
+            let connection = self.connections.get(&number);
+            connection.is_some_and(|connection| connection.goes_on(direction, first, pause, latest))
+        };
+        let media = |(from, to), source| self.ports.find(from, to).is_some_and(|media| media.goes_on(source));
+        pause >= -MAX_DISORDER_NS
+            && (segments.any(|(known, first)| goes_on(*known, first))
+                || next.datagrams().any(|(ends, source)| media(*ends, source)))
+    }
+
     /// The capture ends here: hands over what no packet completed.
     ///
     /// # Errors
     /// Those of the tap.
     pub fn finish(mut self, tap: &mut impl Tap) -> io::Result<()> {
         let numbers: Vec<u64> = self.connections.keys().copied().collect();
-        numbers.into_iter().try_for_each(|number| self.drain(number, tap))
+        numbers.into_iter().try_for_each(|number| self.drain(number, tap))?;
+        self.tunnels.finish(self.latest(), tap)
     }
 
     fn latest(&self) -> Arrival {
@@ -115,10 +141,10 @@ impl Source {
             }
             None => self.connect(packet, segment, arrival),
         };
-        let Self { connections, sessions, ports, .. } = self;
+        let Self { connections, sessions, ports, tunnels, .. } = self;
         let Some(connection) = connections.get_mut(&number) else { return Ok(()) };
         let undecided = connection.is_undecided();
-        connection.segment(direction, segment, arrival, &mut Outlet { sessions, ports, tap })?;
+        connection.segment(direction, segment, arrival, &mut Outlet { sessions, ports, tunnels, tap })?;
         if undecided && !connection.is_undecided() {
             self.undecided = self.undecided.saturating_sub(1);
         }
@@ -190,12 +216,13 @@ impl Source {
             self.undecided = self.undecided.saturating_sub(1);
         }
         self.forget_ends(number, &connection);
-        let Self { sessions, ports, .. } = self;
-        connection.drain(latest, &mut Outlet { sessions, ports, tap })
+        let Self { sessions, ports, tunnels, .. } = self;
+        connection.drain(latest, &mut Outlet { sessions, ports, tunnels, tap })
     }
 
     fn datagram(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
         let Some(media) = self.ports.find(datagram.from, datagram.to) else { return Ok(()) };
+        media.note(datagram.payload);
         let Arrival { at, number } = arrival;
         let payload =
             Payload::Datagram { port: media.port, from: datagram.from, to: datagram.to, payload: datagram.payload };
@@ -208,7 +235,7 @@ impl Source {
 fn direction_of(segment: &TcpSegment<'_>) -> Direction {
     let from_server = match segment.payload {
         _ if segment.is_opening() => segment.is_answer(),
-        [b'R', b'T', b'S', b'P', b'/', ..] | [b'$', ..] => true,
+        [b'R', b'T', b'S', b'P', b'/', ..] | [b'H', b'T', b'T', b'P', b'/', ..] | [b'$', ..] => true,
         [first, ..] if first.is_ascii_uppercase() => false,
         _ => segment.from.port() < segment.to.port(),
     };

@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn datagrams_are_valid() {
         for (from, to) in [("127.0.0.1:6970", "10.1.2.3:5000"), ("[::1]:6970", "[fe80::1]:5000")] {
-            for payload in [b"".as_slice(), b"x", &[0xff; 1401], &[7; MAX_DATAGRAM]] {
+            for payload in [b"".as_slice(), b"x", &[0xff; 1401], &vec![7; MAX_DATAGRAM]] {
                 let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
                 let packet = packet(from, to, false, 7, payload);
                 let sliced = SlicedPacket::from_ethernet(&packet).unwrap();

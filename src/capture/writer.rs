@@ -248,6 +248,8 @@ impl<W: Write> Tap for Writer<W> {
             Payload::Opened { started } => return self.open(event.flow, started, event.at),
             Payload::Pdu(pdu) => return self.pdu(event, &pdu),
             Payload::Datagram { from, to, payload, .. } => return self.datagram(event, from, to, payload),
+            // What is recorded here is no tunnel.
+            Payload::NotBase64 { .. } => return Ok(()),
             Payload::ReadEnd | Payload::Closed(_) => {}
         }
         let out = self.blocks.get_mut();

@@ -5,8 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::num::NonZero;
 use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::Path;
 use std::thread;
 
 use crate::analysis::rows::{Row, Sink, Table};
@@ -15,26 +14,21 @@ use crate::capture::Source;
 use crate::capture::reader::{CaptureError, FileEnd};
 use crate::cli::{self, AnalyzeArgs};
 use crate::commands::lanes::{Lane, Lanes, Output, Part, waiting_room};
+use crate::commands::queue::Queue;
 use crate::error::Error;
 use crate::report::{Condition, Conditions, Document, Format, Tables};
 
 /// Analyzes the captures, several at a time, and puts their rows into the order given.
 pub(super) fn run(args: &AnalyzeArgs) -> Result<(), Error> {
     let conditions = conditions(&args.fail_if)?;
-    let groups = groups(&args.captures);
     let lanes = Lanes::new(outputs(args)?);
-    let results = analyze_all(&groups, &lanes, format(args.format), &conditions);
+    let results = analyze_all(&Queue::new(&args.captures), &lanes, format(args.format), &conditions);
     let anything = results.iter().any(|result| result.anything);
     lanes.finish(anything).map_err(|error| output_error(args, error))?;
     conclude(results, conditions)
 }
 
-/// Captures that belong together. For now each stands alone.
-fn groups(captures: &[PathBuf]) -> Vec<&[PathBuf]> {
-    captures.chunks(1).collect()
-}
-
-/// What became of a group, besides its rows.
+/// What became of a capture and those that follow it, besides its rows.
 #[derive(Default)]
 struct GroupResult {
     /// Something could be read.
@@ -46,19 +40,16 @@ struct GroupResult {
     conditions: Conditions,
 }
 
-/// Analyzes the groups on all cores. The results stand in the order of the groups; if the output failed, some lack.
-fn analyze_all(groups: &[&[PathBuf]], lanes: &Lanes, format: Format, conditions: &Conditions) -> Vec<GroupResult> {
-    let todo = Mutex::new(groups.iter().enumerate());
-    let next = || todo.lock().ok()?.next();
+/// Analyzes the captures on all cores. The results stand in their order; if the output failed, some lack.
+fn analyze_all(queue: &Queue, lanes: &Lanes, format: Format, conditions: &Conditions) -> Vec<GroupResult> {
     let work = || {
         let mut results = Vec::new();
-        while let Some((number, captures)) = next() {
-            let Some(lane) = lanes.open(number) else { break };
-            results.push((number, in_lane(lane, captures, format, conditions.clone())));
+        while let Some(lane) = lanes.open_next(|limit| queue.take(limit)) {
+            results.push((lane.number(), in_lane(lane, queue, lanes, format, conditions.clone())));
         }
         results
     };
-    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(groups.len());
+    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(queue.len());
     let mut results: Vec<(usize, GroupResult)> = thread::scope(|scope| {
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
@@ -67,28 +58,41 @@ fn analyze_all(groups: &[&[PathBuf]], lanes: &Lanes, format: Format, conditions:
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Analyzes a group; its rows go into its lane.
-fn in_lane(lane: Lane<'_>, captures: &[PathBuf], format: Format, conditions: Conditions) -> GroupResult {
+/// Analyzes a capture and those that follow it; their rows go into its lane.
+fn in_lane(lane: Lane<'_>, queue: &Queue, lanes: &Lanes, format: Format, conditions: Conditions) -> GroupResult {
     let mut rows = Rows { tables: Tables::new(format, |table| lane.part(table)), conditions, any: false };
     let mut result = GroupResult::default();
-    let done = analyze_group(captures, &mut rows, &mut result);
+    let done = analyze_group(lane.number(), queue, lanes, &mut rows, &mut result);
     lane.finish(done.and_then(|()| rows.tables.finish()));
     result.anything |= rows.any;
     result.conditions = rows.conditions;
     result
 }
 
-/// Analyzes the captures of a group as one. What can't be read stops nothing: the rows of what stands before a damage
-/// come all the same.
-fn analyze_group(captures: &[PathBuf], rows: &mut impl Sink, result: &mut GroupResult) -> io::Result<()> {
+/// Analyzes a capture and those that follow it as one. What can't be read stops nothing: the rows of what stands before a
+/// damage come all the same.
+fn analyze_group(
+    first: usize,
+    queue: &Queue,
+    lanes: &Lanes,
+    rows: &mut impl Sink,
+    result: &mut GroupResult,
+) -> io::Result<()> {
     let options = AnalyzerOptions { quantiles: rows.wants(Table::Streams), ..AnalyzerOptions::default() };
     let (mut source, mut analyzer) = (Source::new(), Analyzer::new(options, rows));
-    for path in captures {
-        analyzer.next_capture(path.display().to_string());
+    let mut next = Some(first);
+    while let Some(number) = next {
+        let path = queue.path(number);
+        analyzer.next_capture(&path.display().to_string());
         match read(path, &mut source, &mut analyzer) {
             Ok(end) => result.read(path, end),
             Err(Error::Capture { source: CaptureError::Tap(failure), .. }) => return Err(failure),
             Err(error) => result.errors.push(error),
+        }
+        next = queue.follow(number, &source);
+        lanes.changed();
+        if let Some(follower) = next {
+            lanes.open(follower).finish(Ok(Vec::new()));
         }
     }
     source.finish(&mut analyzer)?;

@@ -1,7 +1,7 @@
 //! Many at work, one voice: what several workers write comes out in the order of the captures.
 //!
-//! Each capture has a lane. Rows of the lane whose turn it is go straight out; those of lanes behind it wait in memory,
-//! and beyond a limit in temporary files.
+//! Each capture has a lane; that of one which follows another stays empty. Rows of the lane whose turn it is go straight
+//! out; those of lanes behind it wait in memory, and beyond a limit in temporary files.
 
 use std::collections::BTreeMap;
 use std::io::{self, Seek, Write};
@@ -23,6 +23,17 @@ pub(super) type Output = Document<Box<dyn Write + Send>, SpooledTempFile>;
 /// A place where rows may wait.
 pub(super) fn waiting_room() -> SpooledTempFile {
     SpooledTempFile::new(MAX_IN_MEMORY)
+}
+
+/// What may be done next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// This number is taken.
+    Take(usize),
+    /// Nothing yet.
+    Wait,
+    /// All is taken.
+    Nothing,
 }
 
 /// All lanes and what they lead to.
@@ -51,11 +62,29 @@ impl Lanes {
         Self { turn: Mutex::default(), moved: Condvar::new(), wanted, outputs: Mutex::new(outputs) }
     }
 
-    /// Opens a lane; each number is opened once. Waits while too many are ahead. `None` if the run has to stop.
-    pub(super) fn open(&self, number: usize) -> Option<Lane<'_>> {
-        let far = |turn: &mut Turn| !turn.stopped && number >= turn.current.saturating_add(MAX_AHEAD);
-        let turn = self.moved.wait_while(lock(&self.turn), far).unwrap_or_else(PoisonError::into_inner);
-        if turn.stopped { None } else { Some(Lane { lanes: self, number, finished: false }) }
+    /// Opens the lane that `choose` takes, which is told the first number that is too far ahead and asked again when
+    /// something has changed. `None` if there is nothing left, or the run has to stop.
+    pub(super) fn open_next(&self, mut choose: impl FnMut(usize) -> Choice) -> Option<Lane<'_>> {
+        let mut turn = lock(&self.turn);
+        while !turn.stopped {
+            match choose(turn.current.saturating_add(MAX_AHEAD)) {
+                Choice::Take(number) => return Some(self.open(number)),
+                Choice::Nothing => return None,
+                Choice::Wait => turn = self.moved.wait(turn).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+        None
+    }
+
+    /// Opens a lane; each number is opened once.
+    pub(super) fn open(&self, number: usize) -> Lane<'_> {
+        Lane { lanes: self, number, finished: false }
+    }
+
+    /// What those who wait to open a lane choose from has changed.
+    pub(super) fn changed(&self) {
+        let _turn = lock(&self.turn);
+        self.moved.notify_all();
     }
 
     /// Writes the ends of the tables, if there is anything that has an end.
@@ -105,7 +134,7 @@ impl Lanes {
     }
 }
 
-/// The lane of one capture. One that is dropped unfinished stops the run.
+/// The lane of one capture and of those that follow it. One that is dropped unfinished stops the run.
 pub(super) struct Lane<'l> {
     lanes: &'l Lanes,
     number: usize,
@@ -113,6 +142,10 @@ pub(super) struct Lane<'l> {
 }
 
 impl<'l> Lane<'l> {
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
     /// Where the rows of a table go, if anybody wants them.
     pub(super) fn part(&self, table: Table) -> Option<Part<'l>> {
         let (lanes, number) = (self.lanes, self.number);
@@ -228,11 +261,16 @@ mod tests {
         lane.part(Table::Packets).unwrap()
     }
 
+    /// The lane that has to wait for the first.
+    fn late(lanes: &Lanes) -> Option<Lane<'_>> {
+        lanes.open_next(|limit| if MAX_AHEAD < limit { Choice::Take(MAX_AHEAD) } else { Choice::Wait })
+    }
+
     #[test]
     fn rows_wait_for_their_turn() {
         let seen = Seen::default();
         let lanes = lanes(seen.clone());
-        let [first, second, third] = [0, 1, 2].map(|number| lanes.open(number).unwrap());
+        let [first, second, third] = [0, 1, 2].map(|number| lanes.open(number));
         let [mut a, mut b, mut c] = [part(&first), part(&second), part(&third)];
         let long = vec![b'c'; 2 * MAX_IN_MEMORY];
         c.write_all(&long).unwrap();
@@ -252,17 +290,17 @@ mod tests {
     #[test]
     fn only_wanted_tables_have_a_place() {
         let lanes = lanes(io::sink());
-        assert!(lanes.open(0).unwrap().part(Table::Streams).is_none());
+        assert!(lanes.open(0).part(Table::Streams).is_none());
     }
 
     #[test]
     fn nobody_runs_too_far_ahead() {
         let lanes = lanes(io::sink());
-        let open: Vec<_> = (0..MAX_AHEAD).map(|number| lanes.open(number).unwrap()).collect();
+        let open: Vec<_> = (0..MAX_AHEAD).map(|number| lanes.open(number)).collect();
         thread::scope(|scope| {
-            let late = scope.spawn(|| lanes.open(MAX_AHEAD).unwrap().finish(Ok(Vec::new())));
+            let waits = scope.spawn(|| late(&lanes).unwrap().finish(Ok(Vec::new())));
+            assert!(!waits.is_finished());
             for lane in open {
-                assert!(!late.is_finished());
                 lane.finish(Ok(Vec::new()));
             }
         });
@@ -271,25 +309,25 @@ mod tests {
     #[test]
     fn an_output_that_fails_stops_all() {
         let lanes = lanes(Gone);
-        let [first, second] = [0, 1].map(|number| lanes.open(number).unwrap());
+        let [first, second] = [0, 1].map(|number| lanes.open(number));
         let (mut a, mut b) = (part(&first), part(&second));
         b.write_all(b"b").unwrap();
         let failure = a.write_all(b"a").unwrap_err();
         first.finish(Err(failure));
         assert!(b.write_all(b"b").is_err());
         second.finish(Ok(vec![b]));
-        assert!(lanes.open(2).is_none());
+        assert!(late(&lanes).is_none());
         assert_eq!(lanes.finish(true).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 
     #[test]
     fn a_worker_that_gives_up_wakes_those_that_wait() {
         let lanes = lanes(io::sink());
-        let first = lanes.open(0).unwrap();
+        let first = lanes.open(0);
         thread::scope(|scope| {
-            let late = scope.spawn(|| lanes.open(MAX_AHEAD).is_none());
+            let waits = scope.spawn(|| late(&lanes).is_none());
             drop(first);
-            assert!(late.join().unwrap());
+            assert!(waits.join().unwrap());
         });
     }
 }

@@ -6,6 +6,7 @@ mod lanes;
 mod login;
 mod monitor;
 mod output;
+mod queue;
 mod record;
 mod replay;
 

@@ -280,7 +280,9 @@ impl<M: Machine> EventLoop<M> {
             let parked = |peer: &Option<Peer<M>>| peer.as_ref().is_some_and(Peer::is_parked);
             let waiting: Vec<usize> =
                 (0..self.peers.len()).filter(|at| self.peers.get(*at).is_some_and(parked)).collect();
-            waiting.into_iter().for_each(|index| self.make_ready(index));
+            for index in waiting {
+                self.make_ready(index);
+            }
         }
         let Some(((port, _), own)) = self.media.ports_of(socket) else { return };
         while let Some((len, from)) = self.media.receive(socket, &mut self.buffer) {

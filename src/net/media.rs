@@ -41,7 +41,7 @@ impl MediaSockets {
     /// The ports of the track that a socket belongs to, and its own.
     pub(super) fn ports_of(&self, socket: usize) -> Option<((u16, u16), u16)> {
         let pair = *self.ports.get(socket / 2)?;
-        Some((pair, if socket % 2 == 0 { pair.0 } else { pair.1 }))
+        Some((pair, if socket.is_multiple_of(2) { pair.0 } else { pair.1 }))
     }
 
     /// Sends a packet. Gives whether the system took it; `None` where it has no room now.
@@ -72,7 +72,7 @@ fn bind_pair(address: IpAddr) -> io::Result<(UdpSocket, UdpSocket)> {
     for _ in 0..ATTEMPTS {
         let rtp = UdpSocket::bind(SocketAddr::new(address, 0))?;
         let port = rtp.local_addr()?.port();
-        let next = port.checked_add(1).filter(|_| port % 2 == 0);
+        let next = port.checked_add(1).filter(|_| port.is_multiple_of(2));
         if let Some(Ok(rtcp)) = next.map(|next| UdpSocket::bind(SocketAddr::new(address, next))) {
             // Less than this works too.
             let _ = socket2::SockRef::from(&rtp).set_send_buffer_size(SEND_BUFFER);

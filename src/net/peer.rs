@@ -34,7 +34,7 @@ pub(super) struct Peer<M> {
     session: usize,
     pub(super) machine: M,
     connection: Option<Connection>,
-    accepted: bool,
+    origin: Origin,
     done: bool,
     /// The connection ends when everything is sent, at this time at the latest.
     leaving: Option<Leaving>,
@@ -46,6 +46,15 @@ pub(super) struct Peer<M> {
     pub(super) queued: bool,
     /// The other side can't be written to any more: only reading tells how that came.
     pub(super) hung_up: bool,
+}
+
+/// How a machine came here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// By the program.
+    Added,
+    /// For a connection that was accepted.
+    Accepted,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +105,7 @@ impl<M: Machine> Peer<M> {
             session,
             machine,
             connection: None,
-            accepted: false,
+            origin: Origin::Added,
             done: false,
             leaving: None,
             parked: None,
@@ -113,7 +122,7 @@ impl<M: Machine> Peer<M> {
 
     /// Whether the connection was the other side's wish. It gives its place away when it is done.
     pub(super) fn was_accepted(&self) -> bool {
-        self.accepted
+        self.origin == Origin::Accepted
     }
 
     /// Whether a datagram waits for room in a socket.
@@ -138,7 +147,7 @@ impl<M: Machine> Peer<M> {
         client: SocketAddr,
         turn: &mut Turn<'_, '_>,
     ) -> io::Result<()> {
-        self.accepted = true;
+        self.origin = Origin::Accepted;
         let now = turn.clock.now();
         let flow = self.flow(client, stream.local_addr()?);
         let own = Direction::ServerToClient;

@@ -123,7 +123,9 @@ pub fn map_ssrcs(compound: &mut [u8], mut map: impl FnMut(u32) -> u32) {
                 let body = packet.get(4..).unwrap_or_default();
                 // At most 31, as the count has five bits.
                 let offsets: Vec<usize> = SourceDescription::of(count, body).offsets().collect();
-                offsets.into_iter().for_each(|offset| rename(packet, 4 + offset));
+                for offset in offsets {
+                    rename(packet, 4 + offset);
+                }
             }
             GOODBYE_TYPE => (1..=usize::from(count)).for_each(|word| rename(packet, 4 * word)),
             _ => rename(packet, 4),

@@ -1,4 +1,5 @@
-//! The challenges of `WWW-Authenticate` headers (RFC 7235), read leniently, as cameras write them.
+//! The challenges of `WWW-Authenticate` headers (RFC 7235), read leniently, as cameras write them; and the values of
+//! `Authorization`, which have the same form.
 
 use std::borrow::Cow;
 
@@ -12,7 +13,7 @@ const MAX_PARAMS: usize = 32;
 
 /// Takes a header value apart: `SCHEME NAME=VALUE, NAME="VALUE", SCHEME ...`. A word that no `=` follows is a scheme.
 /// Commas may be missing or too many, values with spaces unquoted.
-pub(super) fn read_challenges(value: &str) -> Vec<Challenge<'_>> {
+pub(crate) fn read_challenges(value: &str) -> Vec<Challenge<'_>> {
     let mut challenges: Vec<Challenge<'_>> = Vec::new();
     let mut rest = value;
     loop {
@@ -38,13 +39,13 @@ pub(super) fn read_challenges(value: &str) -> Vec<Challenge<'_>> {
 }
 
 /// A scheme and its parameters; the values without quotes, `"` and `\` in them escaped.
-pub(super) struct Challenge<'a> {
-    pub(super) scheme: &'a str,
+pub(crate) struct Challenge<'a> {
+    pub(crate) scheme: &'a str,
     params: Vec<(&'a str, Cow<'a, str>)>,
 }
 
 impl<'a> Challenge<'a> {
-    pub(super) fn param(&self, name: &str) -> Option<&str> {
+    pub(crate) fn param(&self, name: &str) -> Option<&str> {
         self.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_ref())
     }
 

@@ -7,6 +7,7 @@ use crate::rtsp::channels::ChannelSet;
 use crate::rtsp::demux::{FRAME_HEADER, MAX_BODY, MAX_HEAD};
 use crate::rtsp::message::Message;
 use crate::rtsp::start_line::{Recognition, recognise, recognise_token};
+use crate::rtsp::tunnel::body_length;
 
 /// Shortest payload believed when the place of the next frame was lost: an RTCP header and an SSRC.
 const MIN_PLAUSIBLE_PAYLOAD: usize = 8;
@@ -143,7 +144,7 @@ impl Framer {
                 return Verdict::Yes((MAX_HEAD, Kind::Junk));
             }
         };
-        let length = Message::new(bytes.get(..head).unwrap_or_default(), &[]).content_length();
+        let length = body_length(&Message::new(bytes.get(..head).unwrap_or_default(), &[]));
         Verdict::Yes(match usize::try_from(length) {
             Ok(body) if body <= MAX_BODY => (head + body, Kind::Message { head, oversize: 0 }),
             _ => (head, Kind::Message { head, oversize: length }),
@@ -260,6 +261,6 @@ fn extent(bytes: &[u8]) -> Option<u64> {
         return Some(len as u64);
     }
     let head = head_end(bytes, &mut 0)?;
-    let length = Message::new(bytes.get(..head)?, &[]).content_length();
+    let length = body_length(&Message::new(bytes.get(..head)?, &[]));
     (head as u64).checked_add(length)
 }

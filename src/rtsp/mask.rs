@@ -53,6 +53,18 @@ pub fn masked_urls(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// What an HTTP request asks for, a path or a URL, with its credentials overwritten.
+pub fn masked_target(target: &str) -> String {
+    let mut bytes = target.as_bytes().to_vec();
+    let authority = memmem::find(&bytes, b"://").map_or(bytes.len(), |at| at + 3);
+    let rest = bytes.get_mut(authority..).unwrap_or_default();
+    if let Some(userinfo) = userinfo_len(rest).and_then(|len| rest.get_mut(..len)) {
+        userinfo.fill(b'*');
+    }
+    mask_parameters(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Overwrites the values of parameters that log in, in the query or, as some cameras have it, in the path.
 fn mask_parameters(url: &mut [u8]) {
     for parameter in url.split_mut(|byte| b"?&;/,".contains(byte)) {

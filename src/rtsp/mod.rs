@@ -1,7 +1,7 @@
 //! Bytes to RTSP/1.0 (RFC 2326) and back, without a socket or a clock.
 
 pub mod auth;
-mod challenge;
+pub(crate) mod challenge;
 pub mod channels;
 pub mod control;
 pub mod demux;
@@ -12,4 +12,5 @@ pub mod message;
 pub mod relocate;
 pub mod sdp;
 pub mod start_line;
+pub mod tunnel;
 pub mod url;

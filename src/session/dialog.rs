@@ -56,9 +56,19 @@ pub struct Request {
 }
 
 impl Request {
+    /// A request that a dialogue does not hold: one of HTTP.
+    pub fn new(at: Timestamp, method: &str, url: &str) -> Self {
+        Self { method: method.to_owned(), url: url.to_owned(), cseq: None, at, transport: None }
+    }
+
+    /// The transports that a SETUP asked for.
+    pub fn asked_transports(&self) -> Vec<Transport> {
+        self.transport.as_deref().map(Transport::parse_all).unwrap_or_default()
+    }
+
     /// The interleaved channels that a SETUP asked for.
     pub fn asked_channels(&self) -> Option<(u8, u8)> {
-        Transport::parse_all(self.transport.as_deref()?).iter().find_map(|transport| transport.interleaved)
+        self.asked_transports().iter().find_map(|transport| transport.interleaved)
     }
 }
 

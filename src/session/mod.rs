@@ -8,6 +8,7 @@ pub mod client;
 mod courtesy;
 mod dialer;
 pub mod dialog;
+pub mod faults;
 mod keep_alive;
 pub mod rerun;
 pub mod script;

@@ -38,12 +38,12 @@ fn redirect_to_another_port() {
 
 #[test]
 fn options_not_allowed() {
-    plays("case_options_405");
+    plays("case_options_405").check_replay();
 }
 
 #[test]
 fn options_not_implemented() {
-    plays("case_options_501");
+    plays("case_options_501").check_replay();
 }
 
 #[test]
@@ -66,16 +66,17 @@ fn requests_of_the_server() {
     assert_eq!(of("s2c", "request").len(), answers.len());
     let answered: Vec<&str> = of("c2s", "response").iter().map(|row| row["method"].as_str()).collect();
     assert_eq!(answered, ["OPTIONS", "TELEPORT", "OPTIONS"]);
+    played.check_replay();
 }
 
 #[test]
 fn replies_without_cseq() {
-    plays("case_no_cseq");
+    plays("case_no_cseq").check_replay();
 }
 
 #[test]
 fn replies_with_a_cseq_of_their_own() {
-    plays("case_wrong_cseq");
+    plays("case_wrong_cseq").check_replay();
 }
 
 /// The request may be on its way again when the client sees that nobody reads any more; so it has another number then.
@@ -98,42 +99,42 @@ fn close_after_401() {
 
 #[test]
 fn stale_nonce() {
-    plays("case_stale_nonce");
+    plays("case_stale_nonce").check_replay();
 }
 
 #[test]
 fn first_401_at_setup_and_a_new_nonce_at_play() {
-    plays("case_401_at_setup");
+    plays("case_401_at_setup").check_replay();
 }
 
 #[test]
 fn second_track_refused() {
-    plays("case_track_refused");
+    plays("case_track_refused").check_replay();
 }
 
 #[test]
 fn first_track_refused() {
-    plays("case_first_track_refused");
+    plays("case_first_track_refused").check_replay();
 }
 
 #[test]
 fn answers_to_setup_that_say_little() {
-    plays("case_transports");
+    plays("case_transports").check_replay();
 }
 
 #[test]
 fn media_before_it_is_due() {
-    plays("case_early_media");
+    plays("case_early_media").check_replay();
 }
 
 #[test]
 fn one_ssrc_for_two_tracks() {
-    plays("case_same_ssrc");
+    plays("case_same_ssrc").check_replay();
 }
 
 #[test]
 fn replies_of_bad_form() {
-    plays("case_sloppy_replies");
+    plays("case_sloppy_replies").check_replay();
 }
 
 /// What came later than the SETUP is the track's, with its encoding.
@@ -149,6 +150,7 @@ fn media_before_setup() {
         assert_eq!((row["clock_rate_hz"].as_str(), row["lost"].as_str()), (clock_rate, "0"), "{row:#?}");
         assert!(row["packets"].parse::<usize>().expect("a number") + 1 >= played.frames(channel), "{row:#?}");
     }
+    played.check_replay();
 }
 
 #[test]
@@ -156,4 +158,5 @@ fn garbage_between_frames() {
     let played = plays("case_garbage");
     let garbage = played.logs[0].sent.iter().filter(|sent| sent.kind == Kind::Other);
     assert!(garbage.count() > 2);
+    played.check_replay();
 }

@@ -10,7 +10,7 @@
 //! | `process`, `peers`, `wire`, `flood` | starting, watching and ending what a test runs |
 //! | `article` | a capture made of a transcript |
 //! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
-//! | `servers` `auth` `addresses` `endings` `killed` `many` `demo` `reference` `reruns` | the tests |
+//! | `servers` `auth` `addresses` `endings` `killed` `many` `demo` `reference` `replay` `reruns` `rotation` | the tests |
 
 #![allow(
     clippy::expect_used,
@@ -36,5 +36,7 @@ mod endings;
 mod killed;
 mod many;
 mod reference;
+mod replay;
 mod reruns;
+mod rotation;
 mod servers;

@@ -67,6 +67,21 @@ impl Running {
         line.unwrap_or_else(|| panic!("{} printed nothing; stderr: {}", self.what, self.stderr.text())).to_owned()
     }
 
+    /// The first line of standard output that begins with `start`.
+    pub(crate) fn line_with(&self, start: &str, limit: Duration) -> String {
+        let found = |text: &str| text.lines().find(|line| line.starts_with(start)).map(String::from);
+        self.stdout.await_that(limit, |text, closed| closed || found(text).is_some_and(|_| text.ends_with('\n')));
+        let text = self.stdout.text();
+        found(&text).unwrap_or_else(|| panic!("{} printed {text:?}; stderr: {}", self.what, self.stderr.text()))
+    }
+
+    /// The most memory that it had in RAM so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+    }
+
     /// Waits until `text` stands on standard error.
     pub(crate) fn await_stderr(&self, text: &str, limit: Duration) {
         self.stderr.await_that(limit, |said, closed| closed || said.contains(text));

@@ -52,14 +52,56 @@ impl Wire {
     /// Stops once the end of the client's connection has been seen.
     pub(crate) fn stop(self) -> Capture {
         let capture = Capture { file: self.file, port: self.port };
-        // FIN or RST, in IPv4 or IPv6. tshark would need a minute for a long capture.
-        let client_is_done = format!("tcp dst port {} and (tcp[13] & 5 != 0 or ip6[53] & 5 != 0)", self.port);
+        // tshark would need a minute for a long capture.
+        let client_is_done = client_is_done(self.port);
         await_that("tcpdump sees the client close", TCPDUMP_LIMIT, || packets(&capture.file, &client_is_done) > 0);
         self.tcpdump.signal("INT");
         let outcome = self.tcpdump.finish(TCPDUMP_LIMIT);
         assert!(outcome.expect_code(0).stderr.contains("\n0 packets dropped by kernel"), "{}", outcome.stderr);
         capture
     }
+}
+
+/// A running tcpdump that begins another file now and then.
+pub(crate) struct Rotated {
+    tcpdump: Running,
+    folder: PathBuf,
+    port: u16,
+}
+
+impl Rotated {
+    /// Starts to listen to a server's port; a file lasts `seconds`.
+    pub(crate) fn tap(folder: &Path, port: u16, seconds: &str) -> Self {
+        let mut command = Command::new("tcpdump");
+        command.args(["-i", "lo", "-n", "-s0", "--immediate-mode", "-U", "-Z", "root"]);
+        command.args(["-B", &BUFFER.to_string(), "-G", seconds, "-w"]);
+        let tcpdump = Running::start(command.arg(folder.join("wire-%s.pcap")).arg(format!("tcp port {port}")));
+        tcpdump.await_stderr("listening on lo", TCPDUMP_LIMIT);
+        Self { tcpdump, folder: folder.to_owned(), port }
+    }
+
+    /// Stops once the end of the client's connection has been seen; gives the files in the order of time.
+    pub(crate) fn stop(self) -> Vec<PathBuf> {
+        let client_is_done = client_is_done(self.port);
+        let seen = || files(&self.folder).iter().any(|file| packets(file, &client_is_done) > 0);
+        await_that("tcpdump sees the client close", TCPDUMP_LIMIT, seen);
+        self.tcpdump.signal("INT");
+        self.tcpdump.finish(TCPDUMP_LIMIT).expect_code(0);
+        files(&self.folder)
+    }
+}
+
+/// The files in a folder, in the order of their names.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = folder.read_dir().unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
+    files.sort();
+    files
+}
+
+/// FIN or RST of the client, in IPv4 or IPv6.
+fn client_is_done(port: u16) -> String {
+    format!("tcp dst port {port} and (tcp[13] & 5 != 0 or ip6[53] & 5 != 0)")
 }
 
 /// The number of packets in `file` that tcpdump's `filter` lets through.

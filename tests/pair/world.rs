@@ -110,7 +110,8 @@ impl World {
                     let answer = if reachable { Packet::Connected } else { Packet::Refused };
                     side.inbox.push_back((now + LATENCY, answer));
                 }
-                Output::Datagram { .. } => panic!("no UDP in this world"),
+                // There is no UDP in this world: nobody sets it up.
+                Output::Datagram { .. } => unreachable!("UDP"),
                 Output::Disconnect | Output::Abort => other.push_back((now + LATENCY, Packet::Fin)),
                 Output::Done => side.done = true,
             }

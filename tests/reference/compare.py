@@ -40,9 +40,9 @@ def text(value):
     return "" if value is None else str(value)
 
 
-def tool_rows(tool, capture):
+def tool_rows(tool, *captures):
     """The `streams` table of the tool."""
-    done = subprocess.run([tool, "analyze", capture], capture_output=True, text=True, check=False)
+    done = subprocess.run([tool, "analyze", *captures], capture_output=True, text=True, check=False)
     if done.returncode:
         differ_by(f"analyze ended with {done.returncode}: {done.stderr.strip()}")
         return None

@@ -19,8 +19,10 @@ whatever IN is; TCP checksums are left as they were. Prints JSON: with `drop`, w
 """
 
 import argparse
+import base64
 import json
 import random
+import re
 import struct
 
 import dpkt
@@ -33,6 +35,7 @@ WINDOW = 128 << 10
 METHODS = ("split", "merge", "reorder", "duplicate", "overlap", "midstream")
 HANDSHAKE, FIN = dpkt.tcp.TH_SYN, dpkt.tcp.TH_FIN | dpkt.tcp.TH_RST
 SEQ = 1 << 32
+COOKIE = re.compile(rb"(?s)(?:GET|POST) .*?\nx-sessioncookie: *([^\r\n]+)")
 
 
 class Segment:
@@ -120,17 +123,25 @@ def take(packet, talked):
 
 
 def stretches(packets):
-    """Index ranges of segments that only pure ACKs and strangers stand between: no side answers the other in them."""
-    ranges, current = {}, []
+    """Index ranges of segments that only pure ACKs and strangers stand between: no side answers the other in them.
+
+    The connections of an HTTP tunnel are one conversation.
+    """
+    ranges, current, tunnels = {}, [], {}
     for index, packet in enumerate(packets):
+        pair = packet.flow and frozenset((packet.flow[:2], packet.flow[2:]))
         if isinstance(packet, Other) and packet.handshake:
-            ranges.pop(frozenset((packet.flow[:2], packet.flow[2:])), None)
+            ranges.pop(pair, None)
+            tunnels.pop(pair, None)
         if not isinstance(packet, Segment):
             continue
-        pair = frozenset((packet.flow[:2], packet.flow[2:]))
-        at = ranges.get(pair)
+        cookie = COOKIE.match(packet.data)
+        if cookie:
+            tunnels[pair] = cookie[1]
+        talk = tunnels.get(pair, pair)
+        at = ranges.get(talk)
         if at is None or packets[at[0]].flow != packet.flow:
-            at = ranges[pair] = []
+            at = ranges[talk] = []
             current.append(at)
         at.append(index)
     return current
@@ -269,19 +280,51 @@ def midstream(packets, _chance):
     return made
 
 
+def sent_again(packets, rows, at):
+    """Whether any of its bytes stand in another segment: a busy loopback retransmits now and then."""
+    own = packets[at]
+    for row in rows:
+        other = packets[row]
+        if row != at and other.flow == own.flow:
+            ahead = (other.sequence - own.sequence) % SEQ
+            if ahead < len(own.data) or (own.sequence - other.sequence) % SEQ < len(other.data):
+                return True
+    return False
+
+
 def drop(packets, chance):
     """Leaves out one segment of media: not the first, none of the last; what it carried was never sent again."""
     shape = chance.choice((split, merge, None))
-    packets = shape(packets, chance) if shape else packets
+    shaped = shape(packets, chance) if shape else packets
+    # Joined, all media may be in one segment with a message.
+    packets = shaped if media_in(shaped) else packets
+    media = media_in(packets)
+    chance.shuffle(media)
     rows = [index for index, packet in enumerate(packets) if isinstance(packet, Segment)]
-    quarter = len(rows) // 4
-    media = [at for at in rows[quarter : len(rows) - quarter] if b"RTSP/1." not in packets[at].data]
-    if not media:
+    at = next((at for at in media if not sent_again(packets, rows, at)), None)
+    if at is None:
         raise SystemExit("no segment of media to drop")
-    at = chance.choice(media)
     lost = packets[at]
     what = {"ports": [lost.flow[1], lost.flow[3]], "sequence": lost.sequence, "bytes": len(lost.data)}
     return packets[:at] + packets[at + 1 :], what
+
+
+def media_in(packets):
+    """The places of segments that hold media alone, in the middle of a capture."""
+    rows = [index for index, packet in enumerate(packets) if isinstance(packet, Segment)]
+    quarter = len(rows) // 4
+    return [at for at in rows[quarter : len(rows) - quarter] if not holds_message(packets[at].data)]
+
+
+def holds_message(data):
+    """Whether a start line is in it, as it is or in base64, at any place of its four characters."""
+    if b"RTSP/1." in data:
+        return True
+    letters = re.sub(rb"[\s=]", b"", data)
+    if not re.fullmatch(rb"[A-Za-z0-9+/]+", letters):
+        return False
+    parts = [letters[at : len(letters) - (len(letters) - at) % 4] for at in range(4)]
+    return any(b"RTSP/1." in base64.b64decode(part) for part in parts)
 
 
 def perturb(packets, how, seed):

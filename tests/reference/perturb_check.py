@@ -5,12 +5,14 @@
 
 However the segments lie, `streams` has the same rows but for what depends on times. With `drop` there is a finding
 `capture-gap`, and every frame counts that the missing bytes don't touch, with the right times. The reference is held to
-the same, so that without `--tool` this checks the reference. Prints each difference; ends with 1 if there is any.
+the same, so that without `--tool` this checks the reference. `rotate` cuts the capture into files, which the tool is
+given in any order: the same rows. Prints each difference; ends with 1 if there is any.
 """
 
 import argparse
 import csv
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -19,7 +21,7 @@ import compare
 import perturb
 import reference
 
-HOWS = ("split", "merge", "reorder", "duplicate", "overlap", "midstream", "conflict", "any", "drop")
+HOWS = ("split", "merge", "reorder", "duplicate", "overlap", "midstream", "conflict", "any", "drop", "rotate")
 # Says nothing about arrivals, though it is in milliseconds.
 TIMELESS = ("sr_offset_spread_ms",)
 
@@ -66,11 +68,12 @@ def gaps(tool, capture):
 def untouched(dropped):
     """Whether a frame holds none of the bytes that were dropped."""
 
-    def keep(end, half, frame):
-        if end[1] != dropped["ports"][0]:
-            return True
+    def touched(half, first, last):
         begin = (dropped["sequence"] - half.origin) % perturb.SEQ
-        return frame.end <= begin or begin + dropped["bytes"] <= frame.start
+        return half.sender[1] == dropped["ports"][0] and first < begin + dropped["bytes"] and begin < last
+
+    def keep(half, frame):
+        return not any(touched(*span) for span in half.spans(frame.start, frame.end))
 
     return keep
 
@@ -99,7 +102,26 @@ class Check:
             for packet in self.packets
         ]
 
+    def rotate(self, seed):
+        """Cuts the capture into files, but not between two connections: nothing would tell that they belong together."""
+        chance, packets = random.Random(seed), self.again()
+        places = [at for at in range(1, len(packets)) if not getattr(packets[at], "handshake", False)]
+        cuts = sorted(chance.sample(places, chance.randint(1, 5)))
+        edges = [0, *cuts, len(packets)]
+        names = chance.sample(range(len(edges)), len(edges) - 1)
+        paths = [
+            self.write(f"part{name}", packets[begin:end]) for name, begin, end in zip(names, edges, edges[1:], strict=False)
+        ]
+        chance.shuffle(paths)
+        rows = compare.tool_rows(self.tool, *paths)
+        if rows is not None and self.rows is not None:
+            hold(self.rows, timeless(rows), f"the tool, cut at {cuts}")
+
     def run(self, how, seed):
+        if how == "rotate":
+            if self.tool:
+                self.rotate(seed)
+            return
         packets, dropped = perturb.perturb(self.again(), how, seed)
         path = self.write("perturbed", packets)
         if dropped:

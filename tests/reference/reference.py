@@ -9,7 +9,6 @@ and keeps every sequence number. So there is no window, no cap and no sketch in 
 """
 
 import argparse
-import bisect
 import ipaddress
 import json
 import re
@@ -19,6 +18,8 @@ import sys
 import dpkt
 
 import captures
+import tunnels
+from tcp import Half, signed32
 
 # --------------------------------------------------------------------------------------------------------------------
 # RTP: one stream
@@ -87,10 +88,6 @@ class Sequence:
             run.seen.add(extended)
             self.reordered += 1
         return True
-
-
-def signed32(difference):
-    return (difference + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
 class Jitter:
@@ -275,86 +272,18 @@ class SenderReport:
             at = end
 
 
+# ffmpeg sends it from each of its ports, to be let in through a NAT. Nobody means it as media.
+NAT_PUNCH = bytes([0x80]) + bytes(11)
+
+
 def is_rtcp(data):
     """RTCP is told by its packet type (RFC 5761, section 4), not by channel or port."""
     return len(data) >= 4 and data[0] >> 6 == 2 and 200 <= data[1] <= 207
 
 
 # --------------------------------------------------------------------------------------------------------------------
-# TCP: byte streams
+# RTSP: messages, frames, connections
 # --------------------------------------------------------------------------------------------------------------------
-
-
-class Piece:
-    """Bytes of a stream that one packet brought first."""
-
-    __slots__ = ("start", "end", "data", "time")
-
-    def __init__(self, start, data, time):
-        self.start, self.end, self.data, self.time = start, start + len(data), data, time
-
-
-class Stretch:
-    """Bytes of a stream without a hole."""
-
-    def __init__(self, pieces, latest):
-        self.start = pieces[0].start
-        self.data = b"".join(piece.data for piece in pieces)
-        self.ends, self.times = [], []
-        for piece in pieces:
-            latest = max(latest, piece.time)
-            self.ends.append(piece.end - self.start)
-            self.times.append(latest)
-        self.latest = latest
-
-    def arrival(self, end):
-        """When all bytes before `end` were there."""
-        return self.times[bisect.bisect_left(self.ends, end)]
-
-
-class Half:
-    """One direction of a connection. Positions count from `origin`, the first byte's sequence number."""
-
-    def __init__(self):
-        self.origin = None
-        self.initial = None
-        self.top = 0
-        self.pieces = []
-
-    def syn(self, sequence):
-        self.initial = (sequence + 1) % (1 << 32)
-
-    def add(self, sequence, data, time):
-        if self.origin is None:
-            self.origin = sequence if self.initial is None else self.initial
-        start = self.top + signed32(sequence - self.origin - self.top)
-        end = start + len(data)
-        self.top = max(self.top, end)
-        at = bisect.bisect_right(self.pieces, start, key=lambda piece: piece.end)
-        while start < end:
-            if at == len(self.pieces) or end <= self.pieces[at].start:
-                self.pieces.insert(at, Piece(start, data[len(data) - (end - start) :], time))
-                return
-            there = self.pieces[at]
-            if start < there.start:
-                offset = len(data) - (end - start)
-                self.pieces.insert(at, Piece(start, data[offset : offset + there.start - start], time))
-                at += 1
-            start = there.end
-            at += 1
-
-    def runs(self):
-        """The byte runs between holes that no later packet filled."""
-        pieces = self.pieces
-        if self.initial is not None and self.origin is not None:
-            begin = signed32(self.initial - self.origin)
-            pieces = [piece for piece in pieces if piece.start >= begin]
-        runs, begin, latest = [], 0, 0
-        for index, piece in enumerate(pieces):
-            if index + 1 == len(pieces) or pieces[index + 1].start != piece.end:
-                runs.append(Stretch(pieces[begin : index + 1], latest))
-                latest, begin = runs[-1].latest, index + 1
-        return runs
 
 
 METHODS = (
@@ -479,13 +408,12 @@ class Demux:
 class Connection:
     """A TCP connection; `ends` are (address, port)."""
 
-    def __init__(self):
-        self.halves = {}
-        self.opener = None
+    def __init__(self, halves=(), opener=None, transport="tcp"):
+        self.halves, self.opener, self.transport = dict(halves), opener, transport
 
     def add(self, source, target, tcp, time):
         for end in (source, target):
-            self.halves.setdefault(end, Half())
+            self.halves.setdefault(end, Half(end))
         half = self.halves[source]
         if tcp.flags & dpkt.tcp.TH_SYN:
             half.syn(tcp.seq)
@@ -656,14 +584,15 @@ def address_of(text):
 class Reference:
     """Everything that a capture holds.
 
-    `keep` is asked of each frame, with the sender's end of the connection and its half; without it all frames count.
+    `keep` is asked of each frame, with its half of the connection; without it all frames count.
     """
 
-    def __init__(self, path, keep=lambda end, half, frame: True):
+    def __init__(self, path, keep=lambda half, frame: True):
         self.keep = keep
         self.connections, self.datagrams = [], []
         self.streams = {}
         self.load(path)
+        self.connections = tunnels.join(self.connections, Connection)
         self.connections = [connection for connection in self.connections if connection.read()]
         for session, connection in enumerate(self.connections, 1):
             self.add_interleaved(session, connection)
@@ -691,7 +620,7 @@ class Reference:
         for end, demux in connection.demuxed.items():
             direction, by_channel = connection.direction(end), {}
             for frame in demux.frames:
-                if not self.keep(end, connection.halves[end], frame):
+                if not self.keep(connection.halves[end], frame):
                     continue
                 setups = by_channel.get(frame.channel)
                 if setups is None:
@@ -703,7 +632,7 @@ class Reference:
                 setup = before[-1] if before else next(iter(setups), None)
                 track = setup.track if setup else None
                 channel = setup.channels[0] if setup else frame.channel - frame.channel % 2
-                self.take(session, connection, track, channel, "tcp", direction, frame.arrival, frame.data)
+                self.take(session, connection, track, channel, connection.transport, direction, frame.arrival, frame.data)
 
     def add_datagrams(self):
         sessions = [
@@ -727,6 +656,8 @@ class Reference:
             channel = (setup.server_ports or setup.client_ports or setup.ports)[0]
             transport = "multicast" if setup.multicast else "udp"
             direction = setup.direction_of(source, target)
+            if direction == "c2s" and data == NAT_PUNCH:
+                continue
             self.take(session, self.connections[session - 1], setup.track, channel, transport, direction, time, data)
 
     def take(self, session, connection, track, channel, transport, direction, arrival, data):

@@ -4,11 +4,12 @@
     synth.py OUTDIR
 
 OUTDIR/NAME_tcp.pcap carries the RTP interleaved, each frame in a segment of its own; OUTDIR/NAME_udp.pcap carries the
-same over UDP. The truth, NAME_tcp.truth.json, is known from how a capture was made and not computed from its packets: a
+same over UDP, OUTDIR/NAME_STYLE_http.pcap through an HTTP tunnel. The truth, NAME_tcp.truth.json, is known from how a capture was made and not computed from its packets: a
 stream of 500 numbers of which seven were left out lacks seven.
 """
 
 import argparse
+import base64
 import json
 import os
 import random
@@ -440,6 +441,8 @@ BOTH = (
     drift, payloads, timestamp_reset, before_play, single, percentiles, published,
 )  # fmt: skip
 TCP_ONLY = (unnamed_channel, early)
+# Through HTTP, in each style of `Tunnel`.
+TUNNELLED = (clean, loss, reports, published)
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -485,6 +488,72 @@ class Tcp:
         self.segment(at, "c2s", 0x11)
         self.segment(at + 100, "s2c", 0x11)
         self.segment(at + 200, "c2s", 0x10)
+
+
+class Tunnel:
+    """A GET and its POSTs. How the client's messages become base64:
+
+    padded  each for itself
+    lines   each for itself, in lines of 76 characters
+    stream  without padding: each is made as long as three bytes want it
+    posts   each in a POST of its own
+    early   as padded, and the POST comes before the GET
+    """
+
+    STYLES = ("padded", "lines", "stream", "posts", "early")
+
+    def __init__(self, style, sent, offset):
+        self.style, self.sent, self.offset = style, sent, offset
+        self.get = Tcp(CLIENT, SERVER, sent, offset)
+        self.posts = []
+
+    def open(self, at):
+        if self.style == "early":
+            self.open_post(at)
+        self.get.open(at + 300)
+        head = "GET /synthetic HTTP/1.0\r\nx-sessioncookie: {}\r\nAccept: application/x-rtsp-tunnelled\r\n\r\n"
+        self.get.segment(at + 600, "c2s", data=head.format(self.cookie()).encode())
+        answer = b"HTTP/1.0 200 OK\r\nContent-Type: application/x-rtsp-tunnelled\r\n\r\n"
+        self.get.segment(at + 700, "s2c", data=answer)
+        if self.style not in ("early", "posts"):
+            self.open_post(at + 800)
+
+    def cookie(self):
+        return f"cookie{self.offset}"
+
+    def open_post(self, at):
+        self.posts.append(Tcp((CLIENT[0], CLIENT[1] + 1 + len(self.posts)), SERVER, self.sent, self.offset))
+        self.posts[-1].open(at)
+        kind = "Content-Type: application/x-rtsp-tunnelled\r\nContent-Length: 32767"
+        head = f"POST /synthetic HTTP/1.0\r\nx-sessioncookie: {self.cookie()}\r\n{kind}\r\n\r\n"
+        self.posts[-1].segment(at + 300, "c2s", data=head.encode())
+
+    def segment(self, at, direction, flags=0x18, data=b""):
+        if direction == "s2c" or not data:
+            return self.get.segment(at, direction, flags, data)
+        if self.style == "stream":
+            data = filled(data)
+        text = base64.encodebytes(data) if self.style == "lines" else base64.b64encode(data)
+        if self.style == "posts":
+            # Its handshake and head are over when the message is sent.
+            self.open_post(at - 400)
+        self.posts[-1].segment(at, direction, flags, text)
+        if self.style == "posts":
+            self.posts[-1].close(at + 1)
+        return None
+
+    def close(self, at):
+        self.get.close(at)
+        for post in self.posts if self.style != "posts" else ():
+            post.close(at)
+
+
+def filled(data):
+    """A message whose length is a multiple of three."""
+    if data[:1] != b"$":
+        return data.replace(b"\r\n", b"\r\nX: " + b"x" * (-(len(data) + 5) % 3) + b"\r\n", 1)
+    assert len(data) % 3 == 0, "choose another size"
+    return data
 
 
 def description(tracks):
@@ -541,8 +610,8 @@ def teardown(at):
     return [(at, "c2s", ask), (at + 2_000, "s2c", b"RTSP/1.0 200 OK\r\nCSeq: 99\r\nSession: 12345678\r\n\r\n")]
 
 
-def session(tracks, media, over_tcp, sent, offset=0):
-    """Adds a whole session's packets to `sent`."""
+def session(tracks, media, over_tcp, sent, offset=0, style=None):
+    """Adds a whole session's packets to `sent`; `style`: through a tunnel."""
     noise = random.Random(1)
     by_client = any(one.from_client for one in media)
     end = max(one.at for one in media) + 50_000
@@ -558,7 +627,7 @@ def session(tracks, media, over_tcp, sent, offset=0):
             source, target = (client, server) if one.from_client else (server, client)
             head = struct.pack(">HHHH", source[1], target[1], 8 + len(data), 0)
             sent.append((offset + one.at, datagram(source, target, 17, head + data)))
-    connection = Tcp(CLIENT, SERVER, sent, offset)
+    connection = Tunnel(style, sent, offset) if style else Tcp(CLIENT, SERVER, sent, offset)
     connection.open(offset)
     for count, (at, direction, data) in enumerate(sorted(said, key=lambda one: one[0])):
         connection.segment(offset + at, direction, data=data)
@@ -592,6 +661,18 @@ def main():
             for row in rows:
                 row["equal"].setdefault("transport", transport)
             write(os.path.join(outdir, f"{scenario.__name__}_{transport}.pcap"), sent, rows)
+    for scenario in TUNNELLED:
+        for style in Tunnel.STYLES:
+            tracks, media, rows = scenario()
+            for one in media:
+                # 4 bytes of frame, 12 of header: a multiple of three in all.
+                if style == "stream" and one.from_client and isinstance(one, Rtp):
+                    one.size = 101
+            sent = []
+            session(tracks, media, True, sent, style=style)
+            for row in rows:
+                row["equal"].setdefault("transport", "http")
+            write(os.path.join(outdir, f"{scenario.__name__}_{style}_http.pcap"), sent, rows)
     # The same addresses and ports twice.
     for transport in ("tcp", "udp"):
         sent, rows, offset = [], [], 0

@@ -11,6 +11,7 @@ use crate::commands::replay::recording;
 use crate::error::Error;
 use crate::net::{Accepted, Clock, EventLoop};
 use crate::rtsp::mask::masked_urls;
+use crate::session::faults::FaultError;
 use crate::session::script::{ScriptBuilder, ScriptOptions};
 use crate::session::{Offer, Script, Server};
 use crate::trace::Direction;
@@ -45,7 +46,11 @@ fn offer(args: &ReplayArgs) -> Result<Offer, Error> {
     if let Some(path) = &args.path {
         offer = offer.at_path(path);
     }
-    Ok(if args.looped { offer.looped() } else { offer })
+    if args.looped {
+        offer = offer.looped();
+    }
+    let wrong = |error: FaultError| Error::Usage(format!("--fault: {error}"));
+    offer.with_faults(args.faults.clone(), args.seed, None).map_err(wrong)
 }
 
 fn script(args: &ReplayArgs) -> Result<Script, Error> {

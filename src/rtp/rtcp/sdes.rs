@@ -53,6 +53,7 @@ impl<'a> SourceDescription<'a> {
 pub struct SdesChunk<'a> {
     ssrc: u32,
     items: &'a [u8],
+    terminated: bool,
 }
 
 impl<'a> SdesChunk<'a> {
@@ -62,13 +63,19 @@ impl<'a> SdesChunk<'a> {
         while take_item(rest).is_some() {}
         let items = whole.get(..whole.len() - rest.len()).unwrap_or_default();
         // What stopped the reading is an END, or an item cut short: nothing can follow that.
-        if rest.first() != Some(&0) {
+        let terminated = rest.first() == Some(&0);
+        if !terminated {
             *rest = &[];
         }
         let to_boundary = 4 - items.len() % 4;
         let zeros = rest.iter().take(to_boundary).take_while(|&&byte| byte == 0).count();
         *rest = rest.get(zeros..).unwrap_or_default();
-        Some(Self { ssrc, items })
+        Some(Self { ssrc, items, terminated })
+    }
+
+    /// Whether an END stands behind the items, as it must (RFC 3550, section 6.5).
+    pub const fn is_terminated(&self) -> bool {
+        self.terminated
     }
 
     /// The source described.

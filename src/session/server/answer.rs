@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::rtsp::message::Message;
 use crate::rtsp::relocate::relocated;
 use crate::session::Script;
+use crate::session::faults::reason;
 use crate::session::script::authority;
 use crate::session::server::Request;
 use crate::time::Timestamp;
@@ -80,6 +81,19 @@ impl<'a> Answer<'a> {
         self
     }
 
+    /// Adds a field.
+    pub(super) fn header(mut self, name: &'static str, value: String) -> Self {
+        self.fields.push((name.into(), value));
+        self
+    }
+
+    /// The bytes, with a text that says what is wrong with the request.
+    pub(super) fn with_text(self, text: &str) -> Vec<u8> {
+        self.or_header("Content-Type", "text/plain; charset=utf-8")
+            .or_header("Content-Length", "")
+            .bytes(text.as_bytes())
+    }
+
     /// The bytes, without a body.
     pub(super) fn finish(self) -> Vec<u8> {
         self.bytes(&[])
@@ -127,31 +141,6 @@ fn without_userinfo(root: &str) -> String {
             format!("{}{}", scheme.unwrap_or_default(), host.unwrap_or_default())
         }
         _ => root.to_owned(),
-    }
-}
-
-/// The reason phrases of RFC 2326, section 7.1.1.
-pub(super) const fn reason(status: u16) -> &'static str {
-    match status {
-        200 => "OK",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        406 => "Not Acceptable",
-        415 => "Unsupported Media Type",
-        453 => "Not Enough Bandwidth",
-        454 => "Session Not Found",
-        455 => "Method Not Valid in This State",
-        459 => "Aggregate Operation Not Allowed",
-        461 => "Unsupported Transport",
-        500 => "Internal Server Error",
-        501 => "Not Implemented",
-        503 => "Service Unavailable",
-        505 => "RTSP Version Not Supported",
-        551 => "Option Not Supported",
-        _ => "Refused",
     }
 }
 

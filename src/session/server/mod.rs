@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::rtsp::demux::PduKind;
 use crate::rtsp::headers::Session;
 use crate::rtsp::message::{Message, StartLine};
+use crate::session::faults::{FaultError, Faults, Login, SplitWrites, without_faults};
 use crate::session::script::End;
 use crate::session::{Input, Machine, Output};
 use crate::time::Timestamp;
@@ -47,6 +48,13 @@ pub struct Server {
     /// How each track of the script gets to the client.
     deliveries: Vec<Option<Delivery>>,
     player: Player,
+    faults: Faults,
+    /// The URL whose query named them.
+    faults_from: Option<String>,
+    login: Login,
+    split_writes: Option<SplitWrites>,
+    /// What is left of an answer or frame that leaves in parts.
+    parts: VecDeque<Vec<u8>>,
     /// The answer to PLAY: what was recorded before it leaves before it.
     answer_to_play: Option<Vec<u8>>,
     /// Frames being sent, with their headers.
@@ -66,13 +74,19 @@ struct Request<'a> {
 impl Server {
     /// A server for a client that has just connected. `number` tells its sessions from those of others.
     pub fn new(offer: Arc<Offer>, client: SocketAddr, number: u64, now: Timestamp) -> Self {
+        let faults = offer.faults.clone();
         Self {
             client,
             session: None,
             number,
             outputs: VecDeque::new(),
             deliveries: vec![None; offer.script.tracks().len()],
-            player: Player::new(Arc::clone(&offer)),
+            player: Player::new(Arc::clone(&offer), faults.clone()),
+            login: faults.login(),
+            split_writes: faults.split_writes(),
+            faults,
+            faults_from: None,
+            parts: VecDeque::new(),
             answer_to_play: None,
             batch: Vec::new(),
             idle_since: now,
@@ -85,9 +99,21 @@ impl Server {
         let StartLine::Request { method, url } = message.start_line() else { return };
         self.idle_since = now;
         let request = Request { message, method: &method, url: &url };
+        if let Err(error) = self.adopt_faults(request.url) {
+            return self.send(Answer::plain(400, now, &request).with_text(&format!("{error}\r\n")));
+        }
+        if let Some(challenges) = self.login.check(request.method, message) {
+            let answer = Answer::plain(401, now, &request);
+            return self.send(
+                challenges.into_iter().fold(answer, |answer, (name, value)| answer.header(name, value)).finish(),
+            );
+        }
         let response = match request.method {
-            _ if !self.knows_session(&request) => self.refuse(now, &request, 454),
-            "DESCRIBE" if !self.offer.serves(request.url) => self.refuse(now, &request, 404),
+            method if self.faults.refusal(method).is_some() => {
+                refusal(now, &request, self.faults.refusal(method).unwrap_or(500))
+            }
+            _ if !self.knows_session(&request) => refusal(now, &request, 454),
+            "DESCRIBE" if !self.offer.serves(request.url) => refusal(now, &request, 404),
             "DESCRIBE" => self.describe(now, &request),
             "OPTIONS" | "GET_PARAMETER" | "SET_PARAMETER" => self.recorded(now, &request).finish(),
             "SETUP" => self.set_up(now, &request),
@@ -97,9 +123,26 @@ impl Server {
                 self.recorded(now, &request).finish()
             }
             "TEARDOWN" => return self.tear_down(now, &request),
-            _ => self.refuse(now, &request, 501),
+            _ => refusal(now, &request, 501),
         };
         self.send(response);
+    }
+
+    /// A URL may name faults of its own, as long as nothing is played. Those of the first such URL count.
+    fn adopt_faults(&mut self, url: &str) -> Result<(), FaultError> {
+        if self.player.is_playing() || self.session.is_some() || matches!(without_faults(url), Cow::Borrowed(_)) {
+            return Ok(());
+        }
+        self.faults = self.offer.faults_at(url)?;
+        self.player = Player::new(Arc::clone(&self.offer), self.faults.clone());
+        self.split_writes = self.faults.split_writes();
+        let asked = url.to_owned();
+        if self.faults_from.as_ref() != Some(&asked) {
+            // Who logs in goes through several requests to the same URL.
+            self.login = self.faults.login();
+            self.faults_from = Some(asked);
+        }
+        Ok(())
     }
 
     fn send(&mut self, bytes: Vec<u8>) {
@@ -119,22 +162,19 @@ impl Server {
         if request.method == "OPTIONS" { answer.or_header("Public", transport::METHODS) } else { answer }
     }
 
-    fn refuse(&self, now: Timestamp, request: &Request<'_>, status: u16) -> Vec<u8> {
-        Answer::plain(status, now, request).finish()
-    }
-
     fn describe(&self, now: Timestamp, request: &Request<'_>) -> Vec<u8> {
         self.recorded(now, request).with_description(self.offer.script.description())
     }
 
     fn set_up(&mut self, now: Timestamp, request: &Request<'_>) -> Vec<u8> {
         let script = &self.offer.script;
-        let Some(index) = script.track_at(request.url) else { return self.refuse(now, request, 404) };
+        let Some(index) = script.track_at(&without_faults(request.url)) else { return refusal(now, request, 404) };
         let asked = request.message.header("Transport").unwrap_or_default();
         let recorded = script.setup_answer(index);
         let offered = Offered { track: index, udp: self.offer.udp_ports.get(index).copied() };
-        let Some(delivery) = offered.accept(&asked, &self.deliveries) else { return self.refuse(now, request, 461) };
-        let transport = delivery.transport(recorded.as_ref().and_then(|answer| answer.header("Transport")).as_deref());
+        let Some(delivery) = offered.accept(&asked, &self.deliveries) else { return refusal(now, request, 461) };
+        let template = recorded.as_ref().and_then(|answer| answer.header("Transport"));
+        let transport = delivery.transport(template.as_deref(), self.faults.hides_channels(index));
         let session = self.session.get_or_insert_with(|| answer::session_id(script, self.number)).clone();
         if let Some(entry) = self.deliveries.get_mut(index) {
             *entry = Some(delivery);
@@ -147,7 +187,7 @@ impl Server {
 
     fn play(&mut self, now: Timestamp, request: &Request<'_>) {
         if self.deliveries.iter().all(Option::is_none) {
-            let refusal = self.refuse(now, request, 455);
+            let refusal = refusal(now, request, 455);
             return self.send(refusal);
         }
         let answer = self.recorded(now, request).finish();
@@ -158,7 +198,7 @@ impl Server {
     fn tear_down(&mut self, now: Timestamp, request: &Request<'_>) {
         let answer = self.recorded(now, request).finish();
         self.send(answer);
-        let named = self.offer.script.track_at(request.url);
+        let named = self.offer.script.track_at(&without_faults(request.url));
         let set_up = self.deliveries.iter().flatten().count();
         if let Some(delivery) = named.filter(|_| set_up > 1).and_then(|index| self.deliveries.get_mut(index)) {
             *delivery = None;
@@ -190,9 +230,10 @@ impl Server {
         match self.offer.slow_client {
             SlowClient::Wait => {}
             SlowClient::Drop => self.player.skip_to(now),
+            // What waits for it is lost: it would not fetch that either.
             SlowClient::Close => {
                 self.outputs.clear();
-                self.end(Output::Disconnect);
+                self.end(Output::Abort);
             }
         }
     }
@@ -200,7 +241,8 @@ impl Server {
     /// Gathers what is due. A datagram leaves alone.
     fn next_media(&mut self, now: Timestamp) -> Option<Output<'_>> {
         self.batch.clear();
-        while self.batch.len() < BATCH {
+        let batch = if self.split_writes.is_some() { 1 } else { BATCH };
+        while self.batch.len() < batch {
             let deliveries = &self.deliveries;
             match self.player.next(now, self.answer_to_play.is_some(), deliveries, &mut self.batch) {
                 Step::Composed => {}
@@ -208,6 +250,10 @@ impl Server {
                 Step::Datagram { track, rtcp, port } => {
                     let payload = Cow::Borrowed(self.player.payload());
                     return Some(Output::Datagram { track, rtcp, port, payload });
+                }
+                Step::Cut => {
+                    self.end(Output::Disconnect);
+                    break;
                 }
                 Step::End(end) => {
                     match end {
@@ -220,6 +266,18 @@ impl Server {
             }
         }
         if self.batch.is_empty() { self.outputs.pop_front() } else { Some(Output::Send(Cow::Borrowed(&self.batch))) }
+    }
+
+    /// What leaves next, as a whole.
+    fn next_output(&mut self, now: Timestamp) -> Option<Output<'_>> {
+        if let Some(output) = self.outputs.pop_front() {
+            return Some(output);
+        }
+        self.judge_pace(now);
+        if self.answer_to_play.is_some() && !self.player.has_early() {
+            return self.answer_to_play.take().map(|answer| Output::Send(Cow::Owned(answer)));
+        }
+        self.next_media(now)
     }
 
     /// The address of the client.
@@ -251,14 +309,34 @@ impl Machine for Server {
     }
 
     fn poll_output(&mut self, now: Timestamp) -> Option<Output<'_>> {
-        if let Some(output) = self.outputs.pop_front() {
-            return Some(output);
+        if let Some(part) = self.parts.pop_front() {
+            return Some(Output::Send(Cow::Owned(part)));
         }
-        self.judge_pace(now);
-        if self.answer_to_play.is_some() && !self.player.has_early() {
-            return self.answer_to_play.take().map(|answer| Output::Send(Cow::Owned(answer)));
-        }
-        self.next_media(now)
+        let Some(mut split_writes) = self.split_writes.take() else { return self.next_output(now) };
+        let whole = match self.next_output(now) {
+            Some(Output::Send(bytes)) => Ok(bytes.into_owned()),
+            Some(Output::Datagram { track, rtcp, port, payload }) => {
+                Err(Some(Output::Datagram { track, rtcp, port, payload: Cow::Owned(payload.into_owned()) }))
+            }
+            Some(Output::Disconnect) => Err(Some(Output::Disconnect)),
+            Some(Output::Abort) => Err(Some(Output::Abort)),
+            Some(_) => Err(Some(Output::Done)),
+            None => Err(None),
+        };
+        let output = match whole {
+            Ok(bytes) => {
+                let mut rest = bytes.as_slice();
+                for size in split_writes.sizes(bytes.len()) {
+                    let (part, behind) = rest.split_at_checked(size).unwrap_or((rest, &[]));
+                    self.parts.push_back(part.to_vec());
+                    rest = behind;
+                }
+                self.parts.pop_front().map(|part| Output::Send(Cow::Owned(part)))
+            }
+            Err(other) => other,
+        };
+        self.split_writes = Some(split_writes);
+        output
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
@@ -275,4 +353,8 @@ impl Machine for Server {
     fn url(&self) -> &str {
         self.offer.script.url()
     }
+}
+
+fn refusal(now: Timestamp, request: &Request<'_>, status: u16) -> Vec<u8> {
+    Answer::plain(status, now, request).finish()
 }

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
+use crate::rtsp::url::Credentials;
 use crate::session::Script;
-use crate::session::script::path;
+use crate::session::faults::{self, Fault, FaultError, Faults, TrackInfo};
+use crate::session::script::{ScriptTrack, path};
 use crate::session::server::rounds::Rounds;
 
 /// How fast the script is played.
@@ -50,6 +52,11 @@ pub struct Offer {
     pub(super) rounds: Option<Rounds>,
     /// The server's RTP and RTCP ports of each track; empty if there is no UDP.
     pub(super) udp_ports: Vec<(u16, u16)>,
+    /// What is added to it, as it was asked for and as it fits.
+    asked_faults: Vec<Fault>,
+    seed: u64,
+    credentials: Option<Credentials>,
+    pub(super) faults: Faults,
 }
 
 impl Offer {
@@ -63,6 +70,10 @@ impl Offer {
             reports: ReportClock::default(),
             rounds: None,
             udp_ports: Vec::new(),
+            asked_faults: Vec::new(),
+            seed: 0,
+            credentials: None,
+            faults: Faults::default(),
         }
     }
 
@@ -108,6 +119,33 @@ impl Offer {
         self
     }
 
+    /// Adds faults. What is left to chance is drawn from `seed`; `credentials` are those of `digest` and `basic` where
+    /// these bring none.
+    ///
+    /// # Errors
+    /// If a fault does not fit the script, or another fault.
+    pub fn with_faults(
+        mut self,
+        faults: Vec<Fault>,
+        seed: u64,
+        credentials: Option<Credentials>,
+    ) -> Result<Self, FaultError> {
+        (self.asked_faults, self.seed, self.credentials) = (faults, seed, credentials);
+        self.faults = self.faults_at("")?;
+        Ok(self)
+    }
+
+    /// The faults for who asks for this URL: those of all clients, and those that its query names.
+    ///
+    /// # Errors
+    /// As [`Offer::with_faults`].
+    pub(super) fn faults_at(&self, url: &str) -> Result<Faults, FaultError> {
+        let (own, seed) = faults::from_query(url)?;
+        let all: Vec<Fault> = self.asked_faults.iter().cloned().chain(own).collect();
+        let tracks: Vec<TrackInfo> = self.script.tracks().iter().map(info).collect();
+        Faults::new(&all, &tracks, seed.unwrap_or(self.seed), self.credentials.as_ref())
+    }
+
     /// What is played.
     pub fn script(&self) -> &Script {
         &self.script
@@ -125,7 +163,13 @@ impl Offer {
 
     /// Whether a description of this URL can be had.
     pub(super) fn serves(&self, url: &str) -> bool {
-        let asked = path(url);
+        let url = faults::without_faults(url);
+        let asked = path(&url);
         asked == path(self.script.url()) || self.path.as_deref().is_some_and(|own| path(own) == asked)
     }
+}
+
+fn info(track: &ScriptTrack) -> TrackInfo {
+    let rated = track.formats.iter().filter_map(|(payload_type, rate)| Some((*payload_type, (*rate)?)));
+    TrackInfo { kind: track.kind.clone(), clock_rates: rated.collect() }
 }

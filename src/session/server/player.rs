@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::rtp::edit;
 use crate::rtp::packet::is_rtcp;
 use crate::rtsp::demux::FRAME_HEADER;
+use crate::session::faults::{self, FaultLine, Faults};
 use crate::session::script::{End, Frame, Lane};
 use crate::session::server::offer::{Offer, ReportClock, Speed};
 use crate::session::server::rounds::Shift;
@@ -15,6 +16,9 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub(super) struct Player {
     offer: Arc<Offer>,
+    faults: Faults,
+    /// Where frames pass through faults, from PLAY on.
+    line: Option<FaultLine>,
     /// The next frame, and how often the script has been played through.
     next: usize,
     round: u64,
@@ -24,7 +28,7 @@ pub(super) struct Player {
     paused_at: i64,
     /// What `--sr now` adds to NTP times, from the first PLAY on.
     ntp_shift: Option<i64>,
-    /// The packet of a datagram.
+    /// The packet of a datagram; in between, one that is made to fit.
     payload: Vec<u8>,
 }
 
@@ -42,20 +46,50 @@ pub(super) enum Step {
     Composed,
     /// A packet for a port of the client: [`Player::payload`].
     Datagram { track: usize, rtcp: bool, port: u16 },
+    /// The connection is cut, behind the part of a frame that is at the end of the batch.
+    Cut,
     /// The script is over.
     End(End),
     /// Nothing is due.
     Nothing,
 }
 
+/// Where a frame goes.
+#[derive(Clone, Copy)]
+enum Way {
+    Nowhere,
+    /// Interleaved, on this channel.
+    Channel(u8),
+    /// As it is, between frames.
+    Raw,
+    Port {
+        track: usize,
+        rtcp: bool,
+        port: u16,
+    },
+}
+
 impl Player {
-    pub(super) fn new(offer: Arc<Offer>) -> Self {
-        Self { offer, next: 0, round: 0, clock: None, paused_at: 0, ntp_shift: None, payload: Vec::new() }
+    pub(super) fn new(offer: Arc<Offer>, faults: Faults) -> Self {
+        Self {
+            offer,
+            faults,
+            line: None,
+            next: 0,
+            round: 0,
+            clock: None,
+            paused_at: 0,
+            ntp_shift: None,
+            payload: Vec::new(),
+        }
     }
 
     /// Begins, or goes on after a pause.
     pub(super) fn play(&mut self, now: Timestamp) {
         self.ntp_shift.get_or_insert_with(|| now.nanos_since(self.offer.script.played_at()));
+        if self.faults.touch_media() && self.line.is_none() {
+            self.line = Some(self.faults.line());
+        }
         if self.clock.is_none() {
             self.clock = Some(Clock { base: now, from: self.paused_at });
         }
@@ -71,7 +105,8 @@ impl Player {
 
     /// Back to the start.
     pub(super) fn stop(&mut self) {
-        (self.clock, self.next, self.round, self.paused_at) = (None, 0, 0, 0);
+        (self.clock, self.line) = (None, None);
+        (self.next, self.round, self.paused_at) = (0, 0, 0);
     }
 
     pub(super) fn is_playing(&self) -> bool {
@@ -80,7 +115,8 @@ impl Player {
 
     /// Whether frames are left that were recorded before the answer to PLAY.
     pub(super) fn has_early(&self) -> bool {
-        self.is_playing() && self.round == 0 && self.offer.script.frame(self.next).is_some_and(|frame| frame.after < 0)
+        let more = self.peek().is_some() || self.line.as_ref().is_some_and(|line| line.due().is_some());
+        more && self.round == 0 && self.next_after().is_some_and(|after| after < 0)
     }
 
     /// When something is due next.
@@ -96,8 +132,11 @@ impl Player {
     /// Leaves out what was due before `now`.
     pub(super) fn skip_to(&mut self, now: Timestamp) {
         let Some(time) = self.script_time(now) else { return };
-        while self.next_after().is_some_and(|after| after < time) && self.peek().is_some() {
+        while self.source_after().is_some_and(|after| after < time) {
             self.advance();
+        }
+        if let Some(line) = &mut self.line {
+            while line.due().is_some_and(|due| due < time) && line.pop().is_some() {}
         }
     }
 
@@ -118,52 +157,143 @@ impl Player {
         if self.next_after().is_none_or(|after| after > time) || (early && !self.has_early()) {
             return Step::Nothing;
         }
+        if self.line.is_some() {
+            return self.next_of_line(time, deliveries, batch);
+        }
         let offer = Arc::clone(&self.offer);
         let Some(frame) = offer.script.frame(self.next) else { return Step::End(offer.script.end()) };
-        let tcp = || deliveries.iter().flatten().any(|delivery| matches!(delivery, Delivery::Tcp { .. }));
-        let delivery = match frame.lane {
-            Lane::Track { index, rtcp } => {
-                deliveries.get(index).copied().flatten().map(|delivery| (delivery, index, rtcp))
+        let step = match self.way(frame.lane, deliveries) {
+            Way::Nowhere => Step::Composed,
+            Way::Raw => {
+                batch.extend_from_slice(frame.payload);
+                Step::Composed
             }
-            Lane::Stray { .. } | Lane::Raw if !tcp() => None,
-            Lane::Stray { channel } => Some((Delivery::Tcp { rtp: channel, rtcp: channel }, 0, false)),
-            Lane::Raw => {
-                if batch.is_empty() || batch.len() + frame.payload.len() < super::BATCH {
-                    batch.extend_from_slice(frame.payload);
-                }
-                None
-            }
-        };
-        let step = match delivery {
-            None => Step::Composed,
-            Some((Delivery::Tcp { rtp, rtcp: channel }, _, rtcp)) => {
-                self.compose(&frame, if rtcp { channel } else { rtp }, batch);
+            Way::Channel(channel) => {
+                self.compose(&frame, channel, batch);
                 Step::Composed
             }
             // What has been gathered leaves first.
-            Some((Delivery::Udp { .. }, ..)) if !batch.is_empty() => return Step::Nothing,
-            Some((Delivery::Udp { client, .. }, track, rtcp)) => {
-                let mut payload = std::mem::take(&mut self.payload);
-                payload.clear();
-                payload.extend_from_slice(frame.payload);
-                let len = self.rewrite(&frame, &mut payload);
-                payload.truncate(len);
-                self.payload = payload;
-                let port = if rtcp { client.1 } else { client.0 };
-                if len == 0 { Step::Composed } else { Step::Datagram { track, rtcp, port } }
+            Way::Port { .. } if !batch.is_empty() => return Step::Nothing,
+            Way::Port { track, rtcp, port } => {
+                self.fit(&frame);
+                if self.payload.is_empty() { Step::Composed } else { Step::Datagram { track, rtcp, port } }
             }
         };
         self.advance();
         step
     }
 
+    /// The same where frames pass through faults.
+    fn next_of_line(&mut self, time: i64, deliveries: &[Option<Delivery>], batch: &mut Vec<u8>) -> Step {
+        self.feed_line(time);
+        let Some(due) = self.line.as_ref().and_then(FaultLine::due) else {
+            return Step::End(self.offer.script.end());
+        };
+        if due > time {
+            return Step::Nothing;
+        }
+        // What has been gathered leaves first, where the next may be a datagram.
+        if !batch.is_empty() && deliveries.iter().flatten().any(|delivery| matches!(delivery, Delivery::Udp { .. })) {
+            return Step::Nothing;
+        }
+        let Some(mut line) = self.line.take() else { return Step::Nothing };
+        let step = line.pop().map_or(Step::Nothing, |step| self.deliver(step, deliveries, batch));
+        self.line = Some(line);
+        step
+    }
+
+    /// Puts a step into the form in which it leaves.
+    fn deliver(&mut self, step: faults::Step<'_>, deliveries: &[Option<Delivery>], batch: &mut Vec<u8>) -> Step {
+        match step {
+            faults::Step::Raw(bytes) => {
+                if matches!(self.way(Lane::Raw, deliveries), Way::Raw) {
+                    batch.extend_from_slice(bytes);
+                }
+                Step::Composed
+            }
+            faults::Step::Cut { lane, payload, sent } => {
+                if let Way::Channel(channel) = self.way(lane, deliveries) {
+                    let start = batch.len();
+                    append_frame(batch, channel, payload);
+                    batch.truncate(start + sent);
+                }
+                Step::Cut
+            }
+            faults::Step::Send { lane, payload } => match self.way(lane, deliveries) {
+                Way::Nowhere | Way::Raw => Step::Composed,
+                Way::Channel(channel) => {
+                    append_frame(batch, channel, payload);
+                    Step::Composed
+                }
+                Way::Port { track, rtcp, port } => {
+                    payload.clone_into(&mut self.payload);
+                    Step::Datagram { track, rtcp, port }
+                }
+            },
+        }
+    }
+
+    /// Gives the faults what is due of the script, as far as it may leave before what they hold already.
+    fn feed_line(&mut self, time: i64) {
+        let offer = Arc::clone(&self.offer);
+        let Some(mut line) = self.line.take() else { return };
+        loop {
+            let Some(after) = self.source_after() else {
+                line.finish();
+                break;
+            };
+            if after > time || line.due().is_some_and(|due| due < after) {
+                break;
+            }
+            let Some(frame) = offer.script.frame(self.next) else { break };
+            if self.rewrites() && frame.lane != Lane::Raw {
+                self.fit(&frame);
+                if !self.payload.is_empty() {
+                    line.push(&Frame { after, lane: frame.lane, payload: &self.payload });
+                }
+            } else {
+                line.push(&Frame { after, ..frame });
+            }
+            self.advance();
+        }
+        self.line = Some(line);
+    }
+
+    /// Where frames of this lane go.
+    fn way(&self, lane: Lane, deliveries: &[Option<Delivery>]) -> Way {
+        let tcp = || deliveries.iter().flatten().any(|delivery| matches!(delivery, Delivery::Tcp { .. }));
+        match lane {
+            Lane::Track { index, rtcp } => match deliveries.get(index).copied().flatten() {
+                None => Way::Nowhere,
+                Some(Delivery::Tcp { rtp, rtcp: control }) => {
+                    Way::Channel(self.faults.channel(lane, if rtcp { control } else { rtp }))
+                }
+                Some(Delivery::Udp { client, .. }) => {
+                    Way::Port { track: index, rtcp, port: if rtcp { client.1 } else { client.0 } }
+                }
+            },
+            Lane::Stray { .. } | Lane::Raw if !tcp() => Way::Nowhere,
+            Lane::Stray { channel } => Way::Channel(channel),
+            Lane::Raw => Way::Raw,
+        }
+    }
+
+    /// Puts a recorded packet, made to fit this round, into [`Self::payload`]; empty where nothing is left of it.
+    fn fit(&mut self, frame: &Frame<'_>) {
+        let mut payload = std::mem::take(&mut self.payload);
+        payload.clear();
+        payload.extend_from_slice(frame.payload);
+        if self.rewrites() {
+            let len = self.rewrite(frame, &mut payload);
+            payload.truncate(len);
+        }
+        self.payload = payload;
+    }
+
     /// Appends a frame with its header.
     fn compose(&self, frame: &Frame<'_>, channel: u8, batch: &mut Vec<u8>) {
         let start = batch.len();
-        let length = u16::try_from(frame.payload.len()).unwrap_or(u16::MAX);
-        let [high, low] = length.to_be_bytes();
-        batch.extend_from_slice(&[b'$', channel, high, low]);
-        batch.extend_from_slice(frame.payload.get(..usize::from(length)).unwrap_or_default());
+        append_frame(batch, channel, frame.payload);
         if !self.rewrites() {
             return;
         }
@@ -206,18 +336,21 @@ impl Player {
         self.offer.script.frame(self.next)
     }
 
-    /// Script time of the next frame, or of the end.
+    /// Script time of the next frame of the script.
+    fn source_after(&self) -> Option<i64> {
+        let rounds = self.offer.rounds.as_ref().map_or(0, |rounds| rounds.start(self.round));
+        Some(self.peek()?.after.saturating_add(rounds))
+    }
+
+    /// Script time of what comes next: a frame, or the end.
     fn next_after(&self) -> Option<i64> {
         self.clock?;
-        let script = &self.offer.script;
-        let Some(frame) = script.frame(self.next) else {
-            return Some(match script.end() {
-                End::Closed { after, .. } => after,
-                End::Open | End::Unknown => script.last_after(),
-            });
-        };
-        let rounds = self.offer.rounds.as_ref().map_or(0, |rounds| rounds.start(self.round));
-        Some(frame.after.saturating_add(rounds))
+        let held = self.line.as_ref().and_then(FaultLine::due);
+        let next = held.into_iter().chain(self.source_after()).min();
+        Some(next.unwrap_or_else(|| match self.offer.script.end() {
+            End::Closed { after, .. } => after,
+            End::Open | End::Unknown => self.offer.script.last_after(),
+        }))
     }
 
     fn advance(&mut self) {
@@ -235,6 +368,14 @@ impl Player {
             Speed::Times(speed) => from.saturating_add(multiplied(now.nanos_since(base), speed)),
         })
     }
+}
+
+/// Appends an interleaved frame (RFC 2326, section 10.12).
+fn append_frame(batch: &mut Vec<u8>, channel: u8, payload: &[u8]) {
+    let length = u16::try_from(payload.len()).unwrap_or(u16::MAX);
+    let [high, low] = length.to_be_bytes();
+    batch.extend_from_slice(&[b'$', channel, high, low]);
+    batch.extend_from_slice(payload.get(..usize::from(length)).unwrap_or_default());
 }
 
 /// Exact at the recorded speed.

@@ -49,7 +49,7 @@ fn free_channels(track: usize, taken: &[Option<Delivery>]) -> Option<(u8, u8)> {
 impl Delivery {
     /// The Transport header of the answer: the recorded one with this client's channels or ports in the place of the
     /// recorded client's. Addresses are left out: they were those of another network.
-    pub(super) fn transport(self, recorded: Option<&str>) -> String {
+    pub(super) fn transport(self, recorded: Option<&str>, hide_channels: bool) -> String {
         let first = recorded.and_then(|value| value.split(',').next()).unwrap_or_default();
         let parsed = Transport::parse_all(first);
         let tcp = |transport: &Transport| transport.interleaved.is_some() || transport.protocol.ends_with("/TCP");
@@ -78,6 +78,9 @@ impl Delivery {
             parts.push(self.protocol().to_owned());
             parts.push("unicast".to_owned());
             parts.extend(own);
+        }
+        if hide_channels {
+            parts.retain(|part| !part.starts_with("interleaved="));
         }
         parts.extend(others.iter().filter(|other| !ports(other) && !address(other)).map(|other| (*other).to_owned()));
         parts.join(";")

@@ -1,0 +1,337 @@
+//! What is odd about RTSP messages: answers that lack or come late, and what RFC 2326 wants otherwise.
+
+use crate::analysis::cell::{float, millis};
+use crate::analysis::findings::{Finding, Watch};
+use crate::rtp::packet::RtpPacket;
+use crate::rtsp::headers::{RtpInfo, Session as SessionHeader, Transport};
+use crate::rtsp::message::{Message, StartLine};
+use crate::session::Dialog;
+use crate::session::dialog::{Request, Setup};
+use crate::time::Timestamp;
+use crate::trace::Direction;
+
+mod description;
+
+/// An answer that takes longer is late.
+const LATE_NS: i64 = 1_000_000_000;
+/// A session that lives no longer without a sign of its client.
+const SHORT_TIMEOUT_S: u64 = 30;
+/// Session identifiers and streams of RTP-Info that are remembered.
+const MAX_REMEMBERED: usize = 64;
+/// RTP-Info speaks of packets that come so soon after it.
+const SOON_NS: i64 = 5_000_000_000;
+/// A first packet so far from what RTP-Info says is another one (RFC 3550, appendix A.1).
+const SEQ_BEFORE: u16 = 100;
+const SEQ_BEHIND: u16 = 3000;
+const RTPTIME_S: f64 = 10.0;
+
+/// What the messages of a session said so far.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// PLAY was answered.
+    pub(super) playing: bool,
+    /// And then TEARDOWN.
+    pub(super) torn_down: bool,
+    pub(super) teardown_asked: bool,
+    /// The latest sequence number of each side's requests.
+    cseq: [Option<u32>; 2],
+    /// Every identifier that the server gave.
+    ids: Vec<String>,
+    /// What the first answer to PLAY said, when, of streams that have not begun.
+    rtp_info: Vec<(Option<usize>, RtpInfo)>,
+    played_at: Timestamp,
+}
+
+impl Heard {
+    /// The first packet of a stream, against what the answer to PLAY said of it.
+    pub(super) fn first_packet(
+        &mut self,
+        at: Timestamp,
+        packet: &RtpPacket<'_>,
+        track: Option<usize>,
+        clock_rate_hz: Option<u32>,
+    ) -> Option<Finding> {
+        let place = self.rtp_info.iter().position(|(of, _)| *of == track)?;
+        let (_, info) = self.rtp_info.swap_remove(place);
+        if at.nanos_since(self.played_at) > SOON_NS {
+            return None;
+        }
+        let (seq, timestamp) = (packet.sequence(), packet.timestamp());
+        let other_seq = info.seq.filter(|said| {
+            let ahead = seq.wrapping_sub(*said);
+            ahead >= SEQ_BEHIND && ahead.wrapping_neg() > SEQ_BEFORE
+        });
+        let other_time = info.rtptime.zip(clock_rate_hz).filter(|(said, rate)| {
+            let ticks = timestamp.wrapping_sub(*said).cast_signed();
+            float(i64::from(ticks)).abs() > RTPTIME_S * f64::from(*rate)
+        });
+        let detail = match (other_seq, other_time) {
+            (Some(said), _) => format!("it says seq {said}, the first packet has {seq}"),
+            (None, Some((said, _))) => format!("it says rtptime {said}, the first packet has {timestamp}"),
+            (None, None) => return None,
+        };
+        Some(Finding::new("rtp-info-wrong", track, detail))
+    }
+
+    /// An identifier in a request or answer after SETUP.
+    fn check_session(&self, method: &str, message: &Message<'_>) -> Option<Finding> {
+        if !matches!(method, "PLAY" | "PAUSE" | "RECORD" | "TEARDOWN") || self.ids.is_empty() {
+            return None;
+        }
+        match message.header("Session").and_then(|value| SessionHeader::parse(&value)) {
+            None => Some(Finding::new("session-missing", None, format!("{method} without Session"))),
+            Some(session) if !self.ids.contains(&session.id) => {
+                Some(Finding::new("session-unknown", None, format!("{method} for a session that SETUP did not give")))
+            }
+            Some(_) => None,
+        }
+    }
+}
+
+/// What any answer can be.
+fn late_or_refused(at: Timestamp, status: Option<u16>, request: &Request, found: &mut Vec<Finding>) {
+    let mut add = |code, detail: String| found.push(Finding::new(code, None, detail));
+    let latency = at.nanos_since(request.at);
+    if latency > LATE_NS {
+        add("response-late", format!("{} was answered after {:.3} s", request.method, millis(latency) / 1e3));
+    }
+    if let Some(status @ 400..) = status {
+        add("error-response", format!("{} was answered {status}", request.method));
+    }
+}
+
+impl Watch {
+    /// A message; for an answer with the request that it answers.
+    pub(super) fn message(
+        &mut self,
+        at: Timestamp,
+        direction: Direction,
+        message: &Message<'_>,
+        request: Option<&Request>,
+        dialog: &Dialog,
+    ) -> Vec<Finding> {
+        let mut found = self.form(direction, message);
+        match message.start_line() {
+            StartLine::Request { method, .. } => self.request(direction, &method, message, &mut found),
+            StartLine::Response { reason, .. } => {
+                if reason.is_empty() && self.once("reason-missing", direction) {
+                    found.push(Finding::new("reason-missing", None, "a status line without reason phrase"));
+                }
+                self.response(at, direction, message, request, dialog, &mut found);
+            }
+        }
+        found
+    }
+
+    /// Whether it is the first time in this direction.
+    fn once(&mut self, code: &'static str, direction: Direction) -> bool {
+        self.first(code, u64::from(direction == Direction::ServerToClient))
+    }
+
+    /// How a message is written, whatever it says.
+    fn form(&mut self, direction: Direction, message: &Message<'_>) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let bare = memchr::memchr_iter(b'\n', message.head())
+            .any(|at| at.checked_sub(1).and_then(|before| message.head().get(before)) != Some(&b'\r'));
+        if bare && self.once("line-end-bare", direction) {
+            found.push(Finding::new("line-end-bare", None, "a line ends with a line feed alone"));
+        }
+        if message.cseq().is_none() && self.once("cseq-missing", direction) {
+            found.push(Finding::new("cseq-missing", None, "a message without CSeq, or one that is no number"));
+        }
+        found
+    }
+
+    fn request(&mut self, direction: Direction, method: &str, message: &Message<'_>, found: &mut Vec<Finding>) {
+        if let (Some(latest), Some(cseq)) = (self.heard.cseq.get_mut(direction.index()), message.cseq()) {
+            let before = latest.replace(cseq).filter(|before| cseq <= *before);
+            if let Some(before) = before.filter(|_| self.once("cseq-repeated", direction)) {
+                found.push(Finding::new("cseq-repeated", None, format!("{method} with CSeq {cseq} after {before}")));
+            }
+        }
+        if direction == Direction::ClientToServer {
+            found
+                .extend(self.heard.check_session(method, message).filter(|finding| self.once(finding.code, direction)));
+            self.heard.teardown_asked |= method == "TEARDOWN";
+        }
+    }
+
+    /// A response, and the request that it answers.
+    fn response(
+        &mut self,
+        at: Timestamp,
+        direction: Direction,
+        message: &Message<'_>,
+        request: Option<&Request>,
+        dialog: &Dialog,
+        found: &mut Vec<Finding>,
+    ) {
+        let mut add = |code, detail: String| found.push(Finding::new(code, None, detail));
+        let status = message.status();
+        if message.head().starts_with(b"HTTP/") {
+            add("http-response", "the answer speaks HTTP, not RTSP".to_owned());
+        }
+        if status.is_none_or(|status| !(100..600).contains(&status)) {
+            add("status-invalid", "the status line has no status of three digits".to_owned());
+        }
+        let Some(request) = request else {
+            if status.is_none_or(|status| status >= 200) {
+                add("response-without-request", "no request is known that this could answer".to_owned());
+            }
+            return;
+        };
+        if let (Some(asked), Some(answered)) = (request.cseq, message.cseq())
+            && asked != answered
+        {
+            add("cseq-wrong", format!("CSeq {answered} answers {} {asked}", request.method));
+        }
+        late_or_refused(at, status, request, found);
+        if matches!(status, Some(200..=299)) && direction == Direction::ServerToClient {
+            self.success(at, message, request, dialog, found);
+        }
+    }
+
+    /// A message of HTTP that opens a tunnel or refuses to; for an answer with the request that it answers.
+    pub(super) fn http_message(at: Timestamp, message: &Message<'_>, request: Option<&Request>) -> Vec<Finding> {
+        let (mut found, StartLine::Response { status, .. }) = (Vec::new(), message.start_line()) else {
+            return Vec::new();
+        };
+        match request {
+            Some(request) => late_or_refused(at, status, request, &mut found),
+            None if status.is_none_or(|status| status >= 200) => {
+                let detail = "no request is known that this could answer";
+                found.push(Finding::new("response-without-request", None, detail));
+            }
+            None => {}
+        }
+        found
+    }
+
+    /// The server did what it was asked for.
+    fn success(
+        &mut self,
+        at: Timestamp,
+        message: &Message<'_>,
+        request: &Request,
+        dialog: &Dialog,
+        found: &mut Vec<Finding>,
+    ) {
+        let direction = Direction::ServerToClient;
+        let session = self.heard.check_session(&request.method, message);
+        found.extend(session.filter(|finding| self.once(finding.code, direction)));
+        match request.method.as_str() {
+            "OPTIONS" if message.header("Public").is_none() && self.first("public-missing", 0) => {
+                found.push(Finding::new("public-missing", None, "the answer to OPTIONS does not list the methods"));
+            }
+            "DESCRIBE" => description::check(message, dialog, found),
+            "SETUP" => {
+                if let Some(setup) = dialog.setups().last() {
+                    self.set_up(message, request, setup, dialog, found);
+                }
+            }
+            "PLAY" => self.play(at, message, dialog, found),
+            "TEARDOWN" => self.heard.torn_down = true,
+            _ => {}
+        }
+    }
+
+    fn play(&mut self, at: Timestamp, message: &Message<'_>, dialog: &Dialog, found: &mut Vec<Finding>) {
+        let first = !self.heard.playing;
+        (self.heard.playing, self.heard.torn_down) = (true, false);
+        let Some(value) = message.header("RTP-Info") else {
+            if self.first("rtp-info-missing", 0) {
+                found.push(Finding::new("rtp-info-missing", None, "the answer to PLAY has no RTP-Info"));
+            }
+            return;
+        };
+        let infos = RtpInfo::parse_all(&value).into_iter().take(MAX_REMEMBERED);
+        let named =
+            infos.enumerate().filter_map(|(place, info)| Some((setup_of(&info.url, place, dialog)?.track, info)));
+        if first {
+            (self.heard.rtp_info, self.heard.played_at) = (named.collect(), at);
+        }
+    }
+
+    fn set_up(
+        &mut self,
+        message: &Message<'_>,
+        request: &Request,
+        setup: &Setup,
+        dialog: &Dialog,
+        found: &mut Vec<Finding>,
+    ) {
+        let value = message.header("Session");
+        match value.as_deref().and_then(SessionHeader::parse) {
+            None => found.push(Finding::new("session-missing", setup.track, "the answer to SETUP has no Session")),
+            Some(session) => {
+                if dialog.session_id().is_some_and(|first| first != session.id) {
+                    found.push(Finding::new("session-changed", setup.track, format!("to {}", session.id)));
+                }
+                if self.heard.ids.len() < MAX_REMEMBERED && !self.heard.ids.contains(&session.id) {
+                    self.heard.ids.push(session.id);
+                }
+            }
+        }
+        let timeout = value.as_deref().and_then(timeout_s).filter(|timeout| *timeout < SHORT_TIMEOUT_S);
+        if let Some(timeout) = timeout.filter(|_| self.first("session-timeout-short", 0)) {
+            found.push(Finding::new(
+                "session-timeout-short",
+                None,
+                format!("{timeout} s without a sign of the client"),
+            ));
+        }
+        transport(message, request, setup, found);
+    }
+}
+
+/// The timeout as it stands in a Session header.
+fn timeout_s(value: &str) -> Option<u64> {
+    let mut parameters = value.split(';').skip(1).filter_map(|part| part.split_once('='));
+    parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"))?.1.trim().parse().ok()
+}
+
+/// The SETUP that an entry of RTP-Info speaks of: by its URL, else by its place. Only tracks that were set up.
+fn setup_of<'d>(url: &str, place: usize, dialog: &'d Dialog) -> Option<&'d Setup> {
+    let setups = dialog.setups();
+    let name = url.trim_end_matches('/').rsplit('/').next().filter(|name| !name.is_empty());
+    let same = setups.iter().find(|setup| setup.url == url);
+    let ends = || setups.iter().find(|setup| name.is_some_and(|name| setup.url.trim_end_matches('/').ends_with(name)));
+    same.or_else(ends).or_else(|| setups.get(place))
+}
+
+/// What SETUP agreed upon.
+fn transport(message: &Message<'_>, request: &Request, setup: &Setup, found: &mut Vec<Finding>) {
+    let mut add = |code, detail: String| found.push(Finding::new(code, setup.track, detail));
+    let is_tcp = |transport: &Transport| transport.interleaved.is_some() || over_tcp(transport);
+    let has_ports = |given: &Transport| given.server_port.is_some() || given.client_port.is_some() || given.multicast;
+    let answers = Transport::parse_all(&message.header("Transport").unwrap_or_default());
+    if answers.len() > 1 {
+        add("transport-several", format!("{} transports in one answer, which has to choose", answers.len()));
+    }
+    let asked = request.asked_transports();
+    let Some(given) = answers.iter().find(|answer| answer.interleaved.is_some()).or(answers.first()) else {
+        return add("transport-incomplete", "the answer has no Transport".to_owned());
+    };
+    let name = |tcp| if tcp { "TCP" } else { "UDP" };
+    let used_tcp = given.interleaved.is_some() || !has_ports(given) && over_tcp(given);
+    let channels = request.asked_channels();
+    if !asked.is_empty() && asked.iter().all(|asked| is_tcp(asked) != used_tcp) && (used_tcp || has_ports(given)) {
+        add("transport-changed", format!("{} was asked for, {} is answered", name(!used_tcp), name(used_tcp)));
+    } else if channels.is_some() && given.interleaved.is_none() && !has_ports(given) {
+        add("transport-incomplete", "interleaved channels were asked for, the answer names none".to_owned());
+    } else if let (Some(asked), Some(used)) = (channels, given.interleaved)
+        && asked != used
+    {
+        add("channels-changed", format!("{}-{} asked for, {}-{} given", asked.0, asked.1, used.0, used.1));
+    }
+    if given.interleaved.is_some() && !over_tcp(given) {
+        add("transport-protocol", format!("{} with interleaved channels, not RTP/AVP/TCP", given.protocol));
+    }
+    if given.interleaved.is_none() && has_ports(given) && !given.multicast && given.server_port.is_none() {
+        add("server-port-missing", "the answer does not say from which ports the server sends".to_owned());
+    }
+}
+
+fn over_tcp(transport: &Transport) -> bool {
+    transport.protocol.to_ascii_uppercase().ends_with("/TCP")
+}

@@ -1,0 +1,87 @@
+//! What is odd about a session as a whole, which shows when its capture ends.
+
+use crate::analysis::findings::Finding;
+use crate::analysis::session::Session;
+use crate::analysis::stream::Stream;
+use crate::time::{NANOS_PER_SECOND, Timestamp};
+use crate::trace::Direction;
+
+/// Media that is silent for longer has stopped.
+const SILENCE_NS: i64 = 5 * NANOS_PER_SECOND;
+/// In this time a sender has to report (RFC 3550, section 6.2, wants one each 5 s or so).
+const REPORTS_NS: i64 = 30 * NANOS_PER_SECOND;
+/// And no report may be missing for so many times their distance.
+const REPORTS_MISSED: f64 = 5.0;
+/// Packets that can't all lack the marker.
+const MANY_PACKETS: u64 = 50;
+/// Video whose frames end with the marker. It is not so in transport streams (RFC 2250, section 2.1).
+const MARKED: [&str; 9] = ["H264", "H265", "JPEG", "MP4V-ES", "VP8", "VP9", "AV1", "H263-1998", "MPV"];
+
+impl Session {
+    /// What is odd about the session, at the end of the capture.
+    pub(super) fn ending(&self, end: Timestamp) -> Vec<(Direction, Finding)> {
+        let own = self.abandoned(end).map(|finding| (Direction::ServerToClient, finding));
+        let of = |stream: &Stream| {
+            let found = [marker(stream), reports(stream), self.stray_reports(stream)];
+            found.into_iter().flatten().map(|finding| (stream.key.direction, finding)).collect::<Vec<_>>()
+        };
+        own.into_iter().chain(self.streams.iter().flat_map(of)).collect()
+    }
+
+    /// Media that ended without a word.
+    fn abandoned(&self, end: Timestamp) -> Option<Finding> {
+        let heard = &self.watch.heard;
+        let media = self.streams.iter().filter(|stream| stream.key.direction == Direction::ServerToClient);
+        let last = media.filter_map(Stream::last).max()?;
+        if !heard.playing || heard.teardown_asked || self.watch.bye {
+            return None;
+        }
+        if self.closed == Some(Direction::ServerToClient) {
+            return Some(Finding::new(
+                "end-without-bye",
+                None,
+                "the server closed without RTCP BYE and without TEARDOWN",
+            ));
+        }
+        let silence = end.nanos_since(last);
+        (self.closed.is_none() && silence > SILENCE_NS).then(|| {
+            let detail =
+                format!("no media in the last {} s, without BYE, TEARDOWN or close", silence / NANOS_PER_SECOND);
+            Finding::new("media-stopped", None, detail)
+        })
+    }
+
+    /// Reports on a source that sends nothing, where another one sends.
+    fn stray_reports(&self, stream: &Stream) -> Option<Finding> {
+        let key = stream.key;
+        let sends = |other: &Stream| {
+            other.key.track == key.track && other.key.direction == key.direction && other.sequence.packets > 0
+        };
+        let stray = stream.sequence.packets == 0 && stream.reports.count > 0 && self.streams.iter().any(sends);
+        let detail = || format!("{:#010x} reports and sends no RTP", key.ssrc);
+        stray.then(|| Finding::new("sr-wrong-ssrc", key.track, detail()))
+    }
+}
+
+/// Frames of video that nothing ends.
+fn marker(stream: &Stream) -> Option<Finding> {
+    let is_marked = |name: &str| MARKED.iter().any(|marked| marked.eq_ignore_ascii_case(name));
+    let video = stream.encoding().is_some_and(|encoding| is_marked(&encoding.name));
+    let none = video && stream.sequence.packets >= MANY_PACKETS && stream.marker_packets() == 0;
+    let detail = || format!("none of {} packets of video has the marker", stream.sequence.packets);
+    none.then(|| Finding::new("marker-missing", stream.key.track, detail()))
+}
+
+/// Sender reports that never came or came no more.
+fn reports(stream: &Stream) -> Option<Finding> {
+    let (track, duration) = (stream.key.track, stream.duration()?);
+    let Some(report) = stream.reports.last else {
+        let detail = || format!("no sender report in {} s", duration / NANOS_PER_SECOND);
+        return (duration >= REPORTS_NS).then(|| Finding::new("sr-missing", track, detail()));
+    };
+    let silence = stream.last()?.nanos_since(report.at);
+    let usual = stream.reports.interval_mean_s().unwrap_or(0.0) * REPORTS_MISSED;
+    let stopped = silence >= REPORTS_NS && stream.last()?.seconds_since(report.at) > usual;
+    let detail = || format!("no sender report in the last {} s", silence / NANOS_PER_SECOND);
+    stopped.then(|| Finding::new("sr-stopped", track, detail()))
+}

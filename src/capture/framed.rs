@@ -1,0 +1,116 @@
+//! A demuxer that knows with which packets the bytes came that it holds back.
+
+use std::collections::VecDeque;
+
+use crate::capture::reassembly::Arrival;
+use crate::rtsp::demux::{Demuxer, Pdu, PduKind, Pdus};
+
+/// One direction of a dialogue.
+#[derive(Debug)]
+pub(super) struct Framed {
+    demuxer: Demuxer,
+    /// Where in the stream the latest chunks end, and with which packet they came.
+    chunks: VecDeque<(u64, Arrival)>,
+    /// How much of the stream the demuxer was given.
+    fed: u64,
+    /// Its start is not in the capture: every frame has had to look like one.
+    mid_stream: bool,
+}
+
+/// What happens to a demuxer.
+#[derive(Clone, Copy)]
+pub(super) enum Step<'a> {
+    Feed(&'a [u8]),
+    Skip(u64),
+    Close,
+}
+
+/// The PDUs that a step completes, each with the packet that did.
+pub(super) struct Completed<'a> {
+    pdus: Pdus<'a>,
+    chunks: &'a mut VecDeque<(u64, Arrival)>,
+    arrival: Arrival,
+}
+
+impl Framed {
+    /// A dialogue from its start.
+    pub(super) fn new() -> Self {
+        Self { demuxer: Demuxer::new(), chunks: VecDeque::new(), fed: 0, mid_stream: false }
+    }
+
+    /// A dialogue that has begun before.
+    pub(super) fn mid_stream() -> Self {
+        Self { demuxer: Demuxer::mid_stream(), mid_stream: true, ..Self::new() }
+    }
+
+    pub(super) fn is_mid_stream(&self) -> bool {
+        self.mid_stream
+    }
+
+    /// Another file begins, with numbers of its own.
+    pub(super) fn forget_numbers(&mut self) {
+        self.chunks.iter_mut().for_each(|(_, arrival)| arrival.number = 0);
+    }
+
+    /// Length of the stream so far.
+    pub(super) fn fed(&self) -> u64 {
+        self.fed
+    }
+
+    /// Does a step that a packet brings about.
+    pub(super) fn step<'a>(&'a mut self, step: Step<'a>, arrival: Arrival) -> Completed<'a> {
+        let Self { demuxer, chunks, fed, .. } = self;
+        let len = match step {
+            Step::Feed(bytes) => bytes.len() as u64,
+            Step::Skip(len) => len,
+            Step::Close => 0,
+        };
+        *fed += len;
+        if len > 0 {
+            chunks.push_back((*fed, arrival));
+        }
+        let pdus = match step {
+            Step::Feed(bytes) => demuxer.feed(bytes),
+            Step::Skip(len) => demuxer.skip(len),
+            Step::Close => demuxer.close(),
+        };
+        Completed { pdus, chunks, arrival }
+    }
+}
+
+impl Completed<'_> {
+    /// The next PDU and its arrival.
+    pub(super) fn next_pdu(&mut self) -> Option<(Pdu<'_>, Arrival)> {
+        let pdu = self.pdus.next_pdu()?;
+        let arrival = completed_by(self.chunks, &pdu).unwrap_or(self.arrival);
+        Some((pdu, arrival))
+    }
+}
+
+/// The arrival of a PDU's last byte. A demuxer that looks for its place decides by what comes later.
+fn completed_by(chunks: &mut VecDeque<(u64, Arrival)>, pdu: &Pdu<'_>) -> Option<Arrival> {
+    let len = match pdu.kind {
+        PduKind::Gap { len } => len,
+        _ => pdu.raw.len() as u64,
+    };
+    let end = pdu.offset + len;
+    while chunks.front().is_some_and(|(chunk_end, _)| *chunk_end < end) {
+        chunks.pop_front();
+    }
+    chunks.front().map(|(_, arrival)| *arrival)
+}
+
+/// What no other protocol has: a start line of RTSP, or a frame that was found behind garbage or in the middle of a
+/// stream, with all that is required of those.
+pub(super) fn shows_rtsp(pdu: &Pdu<'_>, mid_stream: bool) -> bool {
+    match pdu.kind {
+        PduKind::Message { head, .. } => {
+            let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            memchr::memmem::find(line, b"RTSP/").is_some()
+        }
+        PduKind::Interleaved { payload, .. } => {
+            (mid_stream || pdu.offset > 0) && payload.first().is_some_and(|first| first >> 6 == 2)
+        }
+        PduKind::Junk | PduKind::Gap { .. } => false,
+    }
+}
