@@ -18,7 +18,7 @@ const USER_AGENT: &str = concat!("rtsp-rec/", env!("CARGO_PKG_VERSION"));
 /// What rustdoc would take for links.
 const URL_HELP: &str = "rtsp://[user:password@]host[:port]/path; several are recorded at once into one file";
 /// What `replay` takes only where it serves.
-const SERVER_OPTIONS: [&str; 7] = ["listen", "path", "speed", "looped", "slow_client", "sr", "sdp"];
+const SERVER_OPTIONS: [&str; 9] = ["listen", "path", "speed", "looped", "slow_client", "sr", "sdp", "faults", "seed"];
 const PASSWORD_HELP: &str = "File whose first line is the password [default: $RTSP_REC_PASSWORD]";
 
 /// Record RTSP sessions as pcapng, study the captures offline.
@@ -37,7 +37,7 @@ pub enum Command {
     Record(RecordArgs),
     /// RTP timing, jitter, loss and RTCP contents of captures as CSV, JSON or a table
     Analyze(AnalyzeArgs),
-    /// Serve a capture as an RTSP server: same SDP, headers, timing and faults
+    /// Serve a capture as an RTSP server: same SDP, headers, timing and faults; or be its client (--to)
     Replay(ReplayArgs),
     /// Serve a built-in capture on loopback, record it, analyze it: no camera needed
     Demo(DemoArgs),

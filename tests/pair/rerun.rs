@@ -365,6 +365,8 @@ fn a_wrong_password_is_not_tried_for_ever() {
     let mut gate = Gate::new(server(script(&usual(), None)), false);
     let (rerun, sent, _) = perform(machine(script(&usual(), Some(900)), "/live"), &mut gate, World::default());
     assert_eq!(sent.words().len(), 5, "one repetition, of the first request");
+    let logins = sent.texts().iter().filter(|text| text.contains("Authorization")).count();
+    assert_eq!(logins, 1, "cameras lock an account after a few tries");
     assert_eq!(rerun.notes(), ["the server does not accept the user name or password (Digest MD5)"]);
 }
 

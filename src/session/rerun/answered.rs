@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::rtsp::message::{Message, StartLine};
 use crate::session::Output;
-use crate::session::authorization::Verdict;
+use crate::session::authorization::{Authorization, Verdict};
 use crate::session::courtesy::{self, MAX_ANSWERS};
 use crate::session::rerun::log::{Fate, Performed};
 use crate::session::rerun::{Pending, Rerun};
@@ -54,6 +54,9 @@ impl Rerun {
 
     /// A 401 that the recorded client did not see, or not to this request, is answered with credentials.
     fn unauthorized(&mut self, now: Timestamp, pending: Pending, response: &Message<'_>) {
+        if self.locked_out {
+            return self.settled(&pending);
+        }
         let expected = pending.exchange.is_some_and(|index| {
             let then = self.script.exchanges().get(index).and_then(crate::session::script::Exchange::status);
             matches!(then, Some(401 | 407)) && self.plan.is_tried_again(index)
@@ -66,6 +69,8 @@ impl Rerun {
             Verdict::Try => self.repeat(now, pending),
             Verdict::GiveUp(error) => {
                 self.note(&error.to_string());
+                self.locked_out = true;
+                self.authorization = Authorization::default();
                 self.settled(&pending);
             }
         }

@@ -75,6 +75,8 @@ pub struct Rerun {
     /// The highest sequence number so far.
     cseq: Option<u32>,
     authorization: Authorization,
+    /// The credentials were refused, or lack: cameras lock an account after a few tries.
+    locked_out: bool,
     pending: Vec<Pending>,
     /// One that goes out again on a new connection, and whether there may still be one.
     resumed: Option<Pending>,
@@ -134,6 +136,7 @@ impl Rerun {
             settled: vec![false; script.exchanges().len()],
             cseq: None,
             authorization: Authorization::new(config.credentials.clone()),
+            locked_out: false,
             pending: Vec::new(),
             resumed: None,
             resumable: true,
