@@ -151,7 +151,7 @@ fn a_server_that_asks_for_a_login_now() {
     }
 }
 
-/// OPTIONS, DESCRIBE, SETUP, SETUP with the session of the first, PLAY, TEARDOWN, all as LibVLC.
+/// OPTIONS, DESCRIBE, SETUP, SETUP with the session of the first, PLAY, TEARDOWN, all as `LibVLC`.
 fn the_article(server: &Peer, path: &str) {
     let place = Place::new();
     let capture = article::capture(&place);

@@ -10,7 +10,7 @@ use rtsp_rec::analysis::{Analyzer, AnalyzerOptions};
 use rtsp_rec::capture::Source;
 use rtsp_rec::report::comparison;
 use rtsp_rec::rtsp::demux::PduKind;
-use rtsp_rec::rtsp::message::{Message, StartLine};
+use rtsp_rec::rtsp::message::Message;
 use rtsp_rec::rtsp::url::Credentials;
 use rtsp_rec::session::client::Timeouts;
 use rtsp_rec::session::rerun::{Fate, RerunError};
@@ -280,15 +280,7 @@ fn reports_go_out_on_the_live_channels() {
     let mut said = usual();
     said.insert(20, (300, C2S, frame(5, &REPORT)));
     said.insert(1, (1, C2S, frame(5, &REPORT)));
-    let renumbered: Vec<Said<'_>> = usual()
-        .into_iter()
-        .map(|(at, direction, bytes)| {
-            let text = String::from_utf8_lossy(&bytes).replace("interleaved=4-5", "interleaved=8-9");
-            let bytes = if bytes.starts_with(b"$") { bytes } else { Cow::Owned(text.into_bytes()) };
-            (at, direction, bytes)
-        })
-        .collect();
-    let mut other = Renumbering { inner: server(script(&renumbered, None)) };
+    let mut other = Altered { says: ("interleaved=4-5", "interleaved=8-9"), ..Altered::new(|_| Vec::new()) };
     let (rerun, sent, _) = perform(machine(script(&said, Some(900)), "/live"), &mut other, World::default());
     assert_eq!(difference(&rerun), None);
     assert_eq!(sent.frames(), [&*frame(9, &REPORT)], "the first one had no channel yet");
@@ -315,7 +307,7 @@ fn udp_becomes_tcp() {
 
 #[test]
 fn a_login_that_was_not_recorded_is_answered() {
-    let mut gate = Gate::new(server(script(&usual(), None)), true);
+    let mut gate = Altered::new(without_login);
     let (rerun, sent, _) = perform(machine(script(&usual(), Some(900)), "/live"), &mut gate, World::default());
     assert_eq!(difference(&rerun).unwrap(), "#1 DESCRIBE: 200 then, 401 now");
     let texts = sent.texts();
@@ -344,7 +336,7 @@ fn with_login() -> Vec<Said<'static>> {
 
 #[test]
 fn a_recorded_login_is_performed_again() {
-    let mut gate = Gate::new(server(script(&usual(), None)), true);
+    let mut gate = Altered::new(without_login);
     let (rerun, sent, _) = perform(machine(script(&with_login(), Some(900)), "/live"), &mut gate, World::default());
     assert_eq!(difference(&rerun), None);
     assert!(!sent.texts()[0].contains("Authorization"));
@@ -362,7 +354,7 @@ fn a_recorded_login_is_left_out_where_none_is_asked_for() {
 
 #[test]
 fn a_wrong_password_is_not_tried_for_ever() {
-    let mut gate = Gate::new(server(script(&usual(), None)), false);
+    let mut gate = Altered::new(refusal);
     let (rerun, sent, _) = perform(machine(script(&usual(), Some(900)), "/live"), &mut gate, World::default());
     assert_eq!(sent.words().len(), 5, "one repetition, of the first request");
     let logins = sent.texts().iter().filter(|text| text.contains("Authorization")).count();
@@ -372,12 +364,32 @@ fn a_wrong_password_is_not_tried_for_ever() {
 
 #[test]
 fn a_server_that_closes_after_a_401_is_connected_to_again() {
-    let mut gate = Gate { closes: true, ..Gate::new(server(script(&usual(), None)), true) };
+    let mut gate = Altered::new(|request| {
+        let mut outputs = without_login(request);
+        outputs.extend((!outputs.is_empty()).then_some(Output::Disconnect));
+        outputs
+    });
     let (rerun, sent, _) = perform(machine(script(&usual(), Some(900)), "/live"), &mut gate, World::default());
     let words: Vec<String> = sent.words().into_iter().map(|(_, word)| word).collect();
     assert_eq!(words, ["DESCRIBE", "DESCRIBE", "SETUP", "PLAY", "TEARDOWN"]);
     assert_eq!(rerun.notes(), [""; 0]);
     assert_eq!(difference(&rerun).unwrap(), "#1 DESCRIBE: 200 then, 401 now");
+}
+
+#[test]
+fn what_opened_a_tunnel_is_left_out() {
+    let mut said = usual();
+    for (at, ..) in &mut said {
+        *at += 10;
+    }
+    let opened = "HTTP/1.0 200 OK\r\nContent-Type: application/x-rtsp-tunnelled\r\n\r\n";
+    let get = "GET /live HTTP/1.0\r\nx-sessioncookie: 1\r\n\r\n";
+    said.splice(0..0, [text(0, C2S, get.to_owned()), text(1, S2C, opened.to_owned())]);
+    let mut other = server(script(&usual(), None));
+    let (rerun, sent, _) = perform(machine(script(&said, Some(900)), "/live"), &mut other, World::default());
+    assert!(matches!(rerun.performed()[0].fate, Fate::LeftOut(_)));
+    assert_eq!(sent.words()[0].1, "DESCRIBE");
+    assert_eq!(difference(&rerun), None);
 }
 
 #[test]
@@ -388,78 +400,59 @@ fn who_publishes_is_refused() {
     assert_eq!(Rerun::new(script(&said, None), config, START).unwrap_err(), RerunError::Publishes("ANNOUNCE"));
 }
 
-/// A server that wants Digest for every request, and takes any or none.
-struct Gate {
+/// A server of which some is heard or said otherwise.
+struct Altered {
     inner: Server,
-    lenient: bool,
-    /// It closes the connection when it has refused.
-    closes: bool,
+    /// What is answered instead of passing a request on.
+    refuses: fn(&Message<'_>) -> Vec<Output<'static>>,
+    /// What is put in the place of another text in answers.
+    says: (&'static str, &'static str),
     refusals: VecDeque<Output<'static>>,
 }
 
-impl Gate {
-    fn new(inner: Server, lenient: bool) -> Self {
-        Self { inner, lenient, closes: false, refusals: VecDeque::new() }
+impl Altered {
+    fn new(refuses: fn(&Message<'_>) -> Vec<Output<'static>>) -> Self {
+        Self { inner: server(script(&usual(), None)), refuses, says: ("", ""), refusals: VecDeque::new() }
     }
 }
 
-impl Machine for Gate {
+/// Digest is wanted for every request.
+fn refusal(request: &Message<'_>) -> Vec<Output<'static>> {
+    let cseq = request.header("CSeq").unwrap();
+    let challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"2\"";
+    let refusal = format!("RTSP/1.0 401 Unauthorized\r\nCSeq: {cseq}\r\n{challenge}\r\n\r\n");
+    vec![Output::Send(Cow::Owned(refusal.into_bytes()))]
+}
+
+/// Any login opens.
+fn without_login(request: &Message<'_>) -> Vec<Output<'static>> {
+    if request.header("Authorization").is_some() { Vec::new() } else { refusal(request) }
+}
+
+impl Machine for Altered {
     fn handle(&mut self, now: Timestamp, input: Input<'_>) {
         if let Input::Pdu(pdu) = input
             && let PduKind::Message { head, body } = pdu.kind
         {
-            let message = Message::new(head, body);
-            let opens = self.lenient && message.header("Authorization").is_some();
-            if matches!(message.start_line(), StartLine::Request { .. }) && !opens {
-                let cseq = message.header("CSeq").unwrap();
-                let challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"2\"";
-                let refusal = format!("RTSP/1.0 401 Unauthorized\r\nCSeq: {cseq}\r\n{challenge}\r\n\r\n");
-                self.refusals.push_back(Output::Send(Cow::Owned(refusal.into_bytes())));
-                self.refusals.extend(self.closes.then_some(Output::Disconnect));
-                return;
+            let instead = (self.refuses)(&Message::new(head, body));
+            if !instead.is_empty() {
+                return self.refusals.extend(instead);
             }
         }
         self.inner.handle(now, input);
     }
 
     fn poll_output(&mut self, now: Timestamp) -> Option<Output<'_>> {
-        match self.refusals.pop_front() {
-            Some(refusal) => Some(refusal),
-            None => self.inner.poll_output(now),
+        if let Some(refusal) = self.refusals.pop_front() {
+            return Some(refusal);
         }
-    }
-
-    fn next_deadline(&self) -> Option<Timestamp> {
-        self.inner.next_deadline()
-    }
-
-    fn is_over(&self) -> bool {
-        self.inner.is_over()
-    }
-
-    fn url(&self) -> &str {
-        self.inner.url()
-    }
-}
-
-/// A server that answers other channels than those asked for.
-struct Renumbering {
-    inner: Server,
-}
-
-impl Machine for Renumbering {
-    fn handle(&mut self, now: Timestamp, input: Input<'_>) {
-        self.inner.handle(now, input);
-    }
-
-    fn poll_output(&mut self, now: Timestamp) -> Option<Output<'_>> {
-        let output = self.inner.poll_output(now)?;
-        let Output::Send(bytes) = &output else { return Some(output) };
-        if bytes.starts_with(b"$") {
-            return Some(output);
+        let ((from, to), output) = (self.says, self.inner.poll_output(now)?);
+        match output {
+            Output::Send(bytes) if bytes.starts_with(b"RTSP/") => {
+                Some(Output::Send(Cow::Owned(String::from_utf8_lossy(&bytes).replace(from, to).into_bytes())))
+            }
+            other => Some(other),
         }
-        let text = String::from_utf8_lossy(bytes).replace("interleaved=4-5", "interleaved=8-9");
-        Some(Output::Send(Cow::Owned(text.into_bytes())))
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {

@@ -32,7 +32,9 @@ impl Rerun {
     }
 
     fn answered(&mut self, now: Timestamp, pending: Pending, response: &Message<'_>) {
-        self.log.answered(pending.place, now.nanos_since(pending.sent), response);
+        if !self.log.answered(pending.place, now.nanos_since(pending.sent), response) {
+            self.note("the answers are too large to keep: of later ones only the status is compared");
+        }
         match response.status() {
             Some(401 | 407) => return self.unauthorized(now, pending, response),
             Some(200..=299) => {

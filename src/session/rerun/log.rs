@@ -79,8 +79,8 @@ impl Log {
         self.entries.get_mut(place)
     }
 
-    /// An answer came.
-    pub(super) fn answered(&mut self, place: usize, latency: i64, message: &Message<'_>) {
+    /// An answer came. Whether there was room to keep it.
+    pub(super) fn answered(&mut self, place: usize, latency: i64, message: &Message<'_>) -> bool {
         let size = message.head().len().saturating_add(message.body().len());
         let fits = self.kept.saturating_add(size) <= MAX_KEPT;
         let keep = |bytes: &[u8]| if fits { bytes.to_vec() } else { Vec::new() };
@@ -91,5 +91,6 @@ impl Log {
         if let Some(entry) = self.entries.get_mut(place) {
             entry.fate = Fate::Answered(Reply { status: message.status(), latency, head, body });
         }
+        fits
     }
 }

@@ -14,8 +14,11 @@ use crate::session::script::{Frame, Lane, authority};
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
+/// Stands in the first line of a request that opens a tunnel through HTTP.
+const TUNNEL: &[u8] = b" HTTP/1.";
+
 impl Rerun {
-    /// Sends a recorded request, unless it tries again what has worked at once now.
+    /// Sends a recorded request, unless there is no need to.
     pub(super) fn perform(&mut self, now: Timestamp, index: usize) {
         let Some(exchange) = self.script.exchanges().get(index) else { return };
         let (method, recorded) = (exchange.method.clone(), exchange.url.clone());
@@ -42,8 +45,13 @@ impl Rerun {
         self.transmit(now, Pending { awaited, ..Pending::new(Some(index), place, now) });
     }
 
-    /// Why a second try is not needed: the first one worked.
+    /// Why a request is not needed: it opened a tunnel, or tries again what worked.
     fn needless(&self, index: usize) -> Option<&'static str> {
+        let request = self.script.exchanges().get(index)?.request();
+        let start = request.head().split(|byte| *byte == b'\n').next().unwrap_or_default();
+        if start.windows(TUNNEL.len()).any(|window| window == TUNNEL) {
+            return Some("no tunnel is needed");
+        }
         let first = self.plan.tries_again(index)?;
         let first = self.log.entries().iter().rev().find(|entry| entry.exchange == Some(first))?;
         let Fate::Answered(reply) = &first.fate else { return None };

@@ -1,7 +1,5 @@
 //! What waits for what: the order that the recorded client's requests had, and what it knew when it sent them.
 
-use std::collections::BTreeMap;
-
 use crate::session::script::Exchange;
 
 /// Answers that may be outstanding at once.
@@ -27,13 +25,13 @@ impl Plan {
     pub(super) fn new(exchanges: &[Exchange]) -> Self {
         let mut steps: Vec<Step> = Vec::with_capacity(exchanges.len());
         let mut open: Vec<usize> = Vec::new();
-        let mut refused: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for (index, exchange) in exchanges.iter().enumerate() {
             let needed = |before: &usize| exchanges.get(*before).is_some_and(|before| needs(exchange, before));
             let (waits_for, rest) = open.into_iter().partition(needed);
             open = rest;
-            let name = (exchange.method.as_str(), exchange.url.as_str());
-            let tries_again = refused.remove(&name);
+            let tries_again = index.checked_sub(1).filter(|before| {
+                exchanges.get(*before).is_some_and(|before| is_refused(before) && is_like(before, exchange))
+            });
             if let Some(first) = tries_again.and_then(|first| steps.get_mut(first)) {
                 first.tried_again = true;
             }
@@ -42,9 +40,6 @@ impl Plan {
             if exchange.status().is_some() {
                 open.push(index);
                 open.drain(..open.len().saturating_sub(MAX_OPEN));
-            }
-            if matches!(exchange.status(), Some(401 | 407 | 461)) {
-                refused.insert(name, index);
             }
         }
         Self { steps }
@@ -64,6 +59,15 @@ impl Plan {
     pub(super) fn is_tried_again(&self, index: usize) -> bool {
         self.steps.get(index).is_some_and(|step| step.tried_again)
     }
+}
+
+/// A client tries again at once, with credentials or another transport.
+fn is_refused(exchange: &Exchange) -> bool {
+    matches!(exchange.status(), Some(401 | 407 | 461))
+}
+
+fn is_like(one: &Exchange, other: &Exchange) -> bool {
+    (&one.method, &one.url) == (&other.method, &other.url)
 }
 
 /// Whether a request waits for the answer to one before it: because it did then, or because it can't be made without.
