@@ -58,7 +58,7 @@
 //!                 client.handle(now, Input::Pdu(&pdu));
 //!             }
 //!         }
-//!         Some(Output::Disconnect | Output::Done) => {}
+//!         Some(_) => {}
 //!         None => client.handle(client.next_deadline().unwrap_or(now), Input::Wake),
 //!     }
 //! }
