@@ -17,6 +17,8 @@ const USER_AGENT: &str = concat!("rtsp-rec/", env!("CARGO_PKG_VERSION"));
 
 /// What rustdoc would take for links.
 const URL_HELP: &str = "rtsp://[user:password@]host[:port]/path; several are recorded at once into one file";
+/// What `replay` takes only where it serves.
+const SERVER_OPTIONS: [&str; 9] = ["listen", "path", "speed", "looped", "slow_client", "sr", "sdp", "faults", "seed"];
 const PASSWORD_HELP: &str = "File whose first line is the password [default: $RTSP_REC_PASSWORD]";
 
 /// Record RTSP sessions as pcapng, study the captures offline.
@@ -35,7 +37,7 @@ pub enum Command {
     Record(RecordArgs),
     /// RTP timing, jitter, loss and RTCP contents of captures as CSV, JSON or a table
     Analyze(AnalyzeArgs),
-    /// Serve a capture as an RTSP server: same SDP, headers, timing and faults
+    /// Serve a capture as an RTSP server: same SDP, headers, timing and faults; or be its client (--to)
     Replay(ReplayArgs),
     /// Serve a built-in capture on loopback, record it, analyze it: no camera needed
     Demo(DemoArgs),
@@ -203,8 +205,12 @@ pub enum Format {
   rtsp-rec replay camera.pcapng
   rtsp-rec replay camera.pcapng --listen 0.0.0.0:8554 --loop
   rtsp-rec replay camera.pcapng --speed 2 --record sent.pcapng
+  rtsp-rec replay camera.pcapng --to rtsp://192.168.1.20/live --fail-if-different
 
-Any number of clients may connect, over TCP or UDP; each gets the capture from its start. Ctrl-C ends it.")]
+Any number of clients may connect, over TCP or UDP; each gets the capture from its start. Ctrl-C ends it.
+
+With --to the answers are compared with the recorded ones. Times, counts, and what is another in each session (CSeq,
+session, Date, Expires, ports, channels, SSRC, seq and rtptime, nonces, hosts) are no differences.")]
 pub struct ReplayArgs {
     /// pcap or pcapng of any tool that holds an RTSP session
     #[arg(value_name = "CAPTURE")]
@@ -250,6 +256,10 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "N")]
     pub session: Option<usize>,
 
+    /// What concerns the client's side.
+    #[command(flatten)]
+    pub client: ReplayClientArgs,
+
     /// Record what is really sent and received
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
@@ -265,6 +275,34 @@ pub struct ReplayArgs {
     /// Show each RTSP message as it passes, without credentials
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+/// Options of `replay --to`.
+#[derive(Clone, Debug, Args)]
+pub struct ReplayClientArgs {
+    /// Be the recorded client instead: its requests, in their order and at their times, to this server
+    #[arg(long, value_name = "URL", conflicts_with_all = SERVER_OPTIONS)]
+    pub to: Option<String>,
+
+    /// Exit with code 3 if a status or another header field differs, or tracks or encodings, or media no longer comes
+    #[arg(long, requires = "to")]
+    pub fail_if_different: bool,
+
+    /// User name, for --to; one in the URL works too
+    #[arg(long, value_name = "NAME", requires = "to")]
+    pub user: Option<String>,
+
+    /// Its password
+    #[arg(long, value_name = "FILE", requires = "to", help = PASSWORD_HELP)]
+    pub password_file: Option<PathBuf>,
+
+    /// How long each address may take to accept the connection
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "10s", requires = "to")]
+    pub connect_timeout: Duration,
+
+    /// How long the answer to a request may take
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "10s", requires = "to")]
+    pub response_timeout: Duration,
 }
 
 /// What happens to a client that reads too slowly.

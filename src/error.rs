@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::capture::reader::CaptureError;
+use crate::session::rerun::RerunError;
 use crate::session::script::ScriptError;
 
 /// Why a command failed. It is shown as one line.
@@ -51,6 +52,14 @@ pub enum Error {
         path: PathBuf,
         /// What it lacks.
         source: ScriptError,
+    },
+    /// A recorded client's session can't be performed again.
+    #[error("{}: {source}", .path.display())]
+    Rerun {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        source: RerunError,
     },
     /// An address can't be served on.
     #[error("can't listen on {address}: {source}; is another program using the port? --listen takes another address")]

@@ -8,6 +8,7 @@
 //!                                    +-> Machine (session::Client)            2. understood
 //!          Machine -> bytes to send -> socket, and through a Demuxer of their own to the same Tap
 //! analyze  capture -> packets -> Source (TCP in order, UDP) -> Demuxer -> Pdu -> Analyzer -> rows -> tables
+//! replay   capture -> Source -> Script -> Machine (session::Server, or session::Rerun) -> socket
 //! demo     pcapng -> the same -> Script -> Machine (session::Server) -> socket   same event loop as record
 //! ```
 //!
@@ -16,7 +17,7 @@
 //! | [`time`] | instants, live and offline alike | |
 //! | [`rtsp`], [`rtp`] | bytes to fields, as tolerantly as devices need it | `time` |
 //! | [`trace`] | what passes over a connection: the one model that all commands share | `rtsp` |
-//! | [`session`] | who says what next: [`Client`](session::Client), [`Server`](session::Server) | `trace` and below |
+//! | [`session`] | who says what next: [`Client`](session::Client), [`Server`](session::Server), [`Rerun`](session::Rerun) | `trace` and below |
 //! | [`capture`] | trace events to pcapng, any capture to trace events | `trace`, `rtsp`, `time` |
 //! | [`analysis`] | trace events to rows | `trace` and below, [`session::dialog`] |
 //! | [`report`] | rows to CSV and to the table for people | `analysis` |
@@ -57,7 +58,7 @@
 //!                 client.handle(now, Input::Pdu(&pdu));
 //!             }
 //!         }
-//!         Some(Output::Disconnect | Output::Done) => {}
+//!         Some(_) => {}
 //!         None => client.handle(client.next_deadline().unwrap_or(now), Input::Wake),
 //!     }
 //! }

@@ -13,7 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("rtp", &["time"]),
     ("trace", &["time", "rtsp", "rtp"]),
     ("session", &["time", "rtsp", "rtp", "trace"]),
-    ("analysis", &["time", "rtsp", "rtp", "trace", "session::dialog"]),
+    ("analysis", &["time", "rtsp", "rtp", "trace", "session::dialog", "session::rerun"]),
     ("report", &["time", "analysis"]),
     ("capture", &["time", "rtsp", "trace"]),
     ("net", &["time", "rtsp", "trace", "session"]),

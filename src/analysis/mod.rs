@@ -2,6 +2,7 @@
 
 pub mod analyzer;
 pub mod cell;
+pub mod comparison;
 mod dialogue;
 mod ending;
 pub mod findings;

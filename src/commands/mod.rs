@@ -3,6 +3,7 @@
 mod analyze;
 mod demo;
 mod lanes;
+mod login;
 mod monitor;
 mod output;
 mod queue;

@@ -23,7 +23,8 @@ pub(super) struct Monitor {
     lines: Vec<Line>,
     /// The line of each connection, by flow number.
     line_of: Vec<usize>,
-    quiet: bool,
+    /// Somebody will ask for the figures.
+    analyzes: bool,
     verbose: bool,
 }
 
@@ -55,7 +56,12 @@ impl Monitor {
         let progress = MultiProgress::new();
         let lines = names.into_iter().filter(|_| live).map(|name| Line::new(&progress, name, now)).collect();
         let analyzer = Analyzer::new(AnalyzerOptions::default(), ());
-        Self { analyzer, lines, line_of: Vec::new(), quiet, verbose }
+        Self { analyzer, lines, line_of: Vec::new(), analyzes: !quiet, verbose }
+    }
+
+    /// The figures are wanted whether they are shown or not.
+    pub(super) fn analyzing(self) -> Self {
+        Self { analyzes: true, ..self }
     }
 
     /// The streams as they stand now.
@@ -80,8 +86,7 @@ impl Tap for Monitor {
                 *line = event.flow.session.min(self.lines.len().saturating_sub(1));
             }
         }
-        // Nobody will ask for figures that are not shown.
-        if self.quiet { Ok(()) } else { self.analyzer.event(event) }
+        if self.analyzes { self.analyzer.event(event) } else { Ok(()) }
     }
 
     fn tick(&mut self, now: Timestamp) -> io::Result<()> {

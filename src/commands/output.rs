@@ -74,6 +74,13 @@ pub(super) fn system() -> String {
     format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)
 }
 
+/// Prints to standard output, unless that is where the capture goes. What a server says must not steer the terminal.
+pub(super) fn print(capture: Option<&Path>, text: &str) -> io::Result<()> {
+    let text: String = text.chars().filter(|char| !char.is_control() || *char == '\n').collect();
+    let bytes = text.as_bytes();
+    if capture.is_some_and(is_stdout) { io::stderr().write_all(bytes) } else { io::stdout().write_all(bytes) }
+}
+
 /// Whether the name stands for standard output.
 pub(super) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"

@@ -1,6 +1,7 @@
 //! Rows to the formats that people and programs read: one file a format.
 
 mod cells;
+pub mod comparison;
 pub mod condition;
 pub mod csv;
 mod digits;

@@ -3,10 +3,14 @@
 //! Input goes in through [`Machine::handle`], what is to be done comes out of [`Machine::poll_output`], and
 //! [`Machine::next_deadline`] says when to come back at the latest. Time is passed in.
 
+mod authorization;
 pub mod client;
+mod courtesy;
+mod dialer;
 pub mod dialog;
 pub mod faults;
 mod keep_alive;
+pub mod rerun;
 pub mod script;
 pub mod server;
 
@@ -19,6 +23,7 @@ use crate::trace::Close;
 
 pub use client::{Client, ClientConfig, Ending, SessionError};
 pub use dialog::Dialog;
+pub use rerun::{Rerun, RerunConfig};
 pub use script::Script;
 pub use server::{Offer, Server};
 

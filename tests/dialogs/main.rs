@@ -8,7 +8,7 @@
 //! | `transcript`, `media`, `gate`, `server` | the scripted server |
 //! | `recorder`, `scene`, `checks` | running `rtsp-rec`; what must hold of every recording |
 //! | `replayed` | what must hold of a replay of it |
-//! | `vendors` `cases` `endings` `keep_alive` | the tests |
+//! | `vendors` `cases` `endings` `keep_alive` `reruns` | the tests |
 
 #![allow(
     clippy::expect_used,
@@ -30,4 +30,5 @@ mod transcript;
 mod cases;
 mod endings;
 mod keep_alive;
+mod reruns;
 mod vendors;

@@ -8,8 +8,9 @@
 //! | module | what for |
 //! |---|---|
 //! | `process`, `peers`, `wire`, `flood` | starting, watching and ending what a test runs |
+//! | `article` | a capture made of a transcript |
 //! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
-//! | `servers` `auth` `addresses` `endings` `killed` `many` `demo` `reference` `replay` `rotation` | the tests |
+//! | `servers` `auth` `addresses` `endings` `killed` `many` `demo` `reference` `replay` `reruns` `rotation` | the tests |
 
 #![allow(
     clippy::expect_used,
@@ -28,6 +29,7 @@ mod streams;
 mod wire;
 
 mod addresses;
+mod article;
 mod auth;
 mod demo;
 mod endings;
@@ -35,5 +37,6 @@ mod killed;
 mod many;
 mod reference;
 mod replay;
+mod reruns;
 mod rotation;
 mod servers;

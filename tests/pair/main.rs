@@ -7,6 +7,7 @@
 )]
 
 mod replay;
+mod rerun;
 mod world;
 
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rtsp_rec::rtsp::demux::Demuxer;
-use rtsp_rec::session::{Client, Input, Machine, Output};
+use rtsp_rec::session::{Input, Machine, Output};
 use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
 
@@ -53,7 +53,7 @@ impl Default for World {
 impl World {
     /// Runs both machines until the client is done; gives the time when it was. What the client saw and sent goes to
     /// the tap.
-    pub(crate) fn run(mut self, client: &mut Client, server: &mut dyn Machine, tap: &mut dyn Tap) -> Timestamp {
+    pub(crate) fn run(mut self, client: &mut dyn Machine, server: &mut dyn Machine, tap: &mut dyn Tap) -> Timestamp {
         let mut now = START;
         let flow = Self::flow();
         let mut client = Side::new(client);

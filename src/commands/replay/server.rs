@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::capture::{Source, Writer, WriterOptions};
-use crate::cli::{APPLICATION, ReplayArgs};
-use crate::commands::output::{Output, complete, system};
+use crate::capture::Source;
+use crate::cli::ReplayArgs;
 use crate::commands::replay::log::ClientLog;
+use crate::commands::replay::recording;
 use crate::error::Error;
 use crate::net::{Accepted, Clock, EventLoop};
 use crate::rtsp::mask::masked_urls;
@@ -30,25 +30,13 @@ pub(super) fn run(args: &ReplayArgs) -> Result<(), Error> {
     let served = Arc::clone(&offer);
     let machine = move |Accepted { client, number, now }| Server::new(Arc::clone(&served), client, number, now);
     let address = event_loop.listen(args.listen, None, machine).map_err(listen_error)?;
-    let writer = args.record.as_deref().map(|path| writer(args, path)).transpose()?;
+    let writer = recording::begin(args, Direction::ServerToClient)?;
     if !args.quiet {
         say(&args.capture, &offer, &offer.url_at(address)).map_err(Error::Stdout)?;
     }
     let mut tap = (writer, (!args.quiet).then(|| ClientLog::new(args.verbose)));
     let served = event_loop.run(&mut tap);
-    finish(args, tap.0, served)
-}
-
-/// Completes what was recorded.
-fn finish(args: &ReplayArgs, writer: Option<Writer<Output>>, served: io::Result<()>) -> Result<(), Error> {
-    let (Some(writer), Some(path)) = (writer, &args.record) else { return served.map_err(Error::EventLoop) };
-    let write_error = |source| Error::Write { path: path.clone(), source };
-    let size = complete(writer, served).map_err(write_error)?;
-    if args.quiet {
-        return Ok(());
-    }
-    let size = bytesize::ByteSize(size).display().si();
-    writeln!(io::stderr(), "{size} written to {}", path.display()).map_err(Error::Stdout)
+    recording::finish(args, tap.0, served)
 }
 
 fn offer(args: &ReplayArgs) -> Result<Offer, Error> {
@@ -76,22 +64,6 @@ fn script(args: &ReplayArgs) -> Result<Script, Error> {
     let mut builder = ScriptBuilder::new(ScriptOptions { session: args.session, description });
     Source::read(file, &mut builder).map_err(|source| Error::Capture { path: path(), source })?;
     builder.finish().map_err(|source| Error::Script { path: path(), source })
-}
-
-fn writer(args: &ReplayArgs, path: &Path) -> Result<Writer<Output>, Error> {
-    let output = Output::create(path, args.force)?;
-    let comment = format!("What {APPLICATION} sent and received while it replayed {}.", args.capture.display());
-    let options = WriterOptions {
-        application: APPLICATION.to_owned(),
-        os: system(),
-        comment,
-        taken_at: Direction::ServerToClient,
-        ..WriterOptions::default()
-    };
-    let write_error = |source| Error::Write { path: path.to_owned(), source };
-    let mut writer = Writer::new(output, options).map_err(write_error)?;
-    writer.flush().map_err(write_error)?;
-    Ok(writer)
 }
 
 /// Where it is to be had.

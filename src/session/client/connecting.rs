@@ -1,14 +1,13 @@
 //! How a client gets to its server: looks the name up, tries each address, follows redirects.
 
-use std::net::SocketAddr;
-
 use crate::rtsp::control::join_control;
 use crate::rtsp::mask::masked_urls;
 use crate::rtsp::message::Message;
 use crate::rtsp::url::RtspUrl;
-use crate::session::client::authorization::Authorization;
+use crate::session::authorization::Authorization;
 use crate::session::client::request::Method;
 use crate::session::client::{Phase, SessionError};
+use crate::session::dialer::{Dial, Dialer};
 use crate::session::{Client, Dialog, Output};
 use crate::time::Timestamp;
 
@@ -18,29 +17,25 @@ const MAX_REDIRECTS: u8 = 5;
 impl Client {
     pub(super) fn resolve(&mut self, now: Timestamp) {
         self.phase = Phase::Resolving;
-        self.connect_deadline = Some(now + self.config.timeouts.connect);
-        self.outputs.push_back(Output::Resolve { host: self.url.host().to_owned(), port: self.url.port() });
+        self.dialer = Dialer::new(&self.url, self.config.timeouts.connect);
+        let resolve = self.dialer.resolve(now);
+        self.outputs.push_back(resolve);
     }
 
-    pub(super) fn connect_next(&mut self, now: Timestamp, why: &str) {
-        if let Some(address) = self.addresses.pop_front() {
-            return self.connect(now, address);
+    pub(super) fn dial(&mut self, now: Timestamp, dial: Dial) {
+        match dial {
+            Dial::Do(output) => {
+                self.phase = Phase::Connecting;
+                self.outputs.push_back(output);
+            }
+            Dial::Fail(error) => self.fail(now, error),
         }
-        let address = self.address.map_or_else(|| self.url.host().to_owned(), |address| address.to_string());
-        self.fail(now, SessionError::Connect { address, why: why.to_owned() });
-    }
-
-    pub(super) fn connect(&mut self, now: Timestamp, address: SocketAddr) {
-        self.phase = Phase::Connecting;
-        self.address = Some(address);
-        self.connect_deadline = Some(now + self.config.timeouts.connect);
-        self.outputs.push_back(Output::Connect(address));
     }
 
     /// The dialogue begins, or goes on where a close after a 401 interrupted it.
     pub(super) fn connected(&mut self, now: Timestamp) {
         self.phase = Phase::SettingUp;
-        self.connect_deadline = None;
+        self.dialer.connected();
         match self.pending.take() {
             Some(pending) => self.send_again(now, pending),
             None => self.send(now, Method::Options),

@@ -13,9 +13,11 @@ impl Client {
             Phase::TearingDown | Phase::Done => return self.done(),
             // Some servers close after a 401; the answer to it goes out on a new connection.
             Phase::SettingUp if self.pending.as_ref().is_some_and(|pending| pending.challenged) => {
-                if let (Some(pending), Some(address)) = (&mut self.pending, self.address) {
+                if let (Some(pending), Some(connect)) = (&mut self.pending, self.dialer.again(now)) {
                     pending.challenged = false;
-                    return self.connect(now, address);
+                    self.phase = Phase::Connecting;
+                    self.outputs.push_back(connect);
+                    return;
                 }
             }
             Phase::Playing if self.media.is_over(now, &self.dialog) => {
@@ -75,7 +77,7 @@ impl Client {
         if self.phase != Phase::Done {
             self.phase = Phase::Done;
             self.pending = None;
-            self.connect_deadline = None;
+            self.dialer.connected();
             self.outputs.clear();
             self.outputs.extend([Output::Disconnect, Output::Done]);
         }

@@ -1,7 +1,6 @@
 //! The client's side of a recording session (RFC 2326): OPTIONS, DESCRIBE, a SETUP for each track, PLAY, signs of
 //! life, TEARDOWN. It asks for interleaved transport and follows the server in everything else.
 
-mod authorization;
 mod config;
 mod connecting;
 mod ending;
@@ -10,12 +9,14 @@ mod request;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use crate::rtsp::demux::PduKind;
 use crate::rtsp::mask::masked_urls;
-use crate::rtsp::message::{Message, MessageBuilder, StartLine};
+use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::url::RtspUrl;
+use crate::session::authorization::{Authorization, Verdict};
+use crate::session::courtesy::{self, MAX_ANSWERS};
+use crate::session::dialer::Dialer;
 use crate::session::keep_alive::KeepAlive;
 use crate::session::{Dialog, Input, Machine, Output};
 use crate::time::Timestamp;
@@ -23,12 +24,9 @@ use crate::trace::Direction;
 
 pub use config::{ClientConfig, Ending, Limits, SessionError, Timeouts};
 
-use authorization::{Authorization, Verdict};
 use media::{MediaWatch, Verdict as MediaVerdict};
 use request::{Method, Pending};
 
-/// Answers to the server's own requests that wait to be sent.
-const MAX_ANSWERS: usize = 64;
 /// Two channels for each of so many tracks.
 const MAX_TRACKS: usize = 128;
 
@@ -42,11 +40,7 @@ pub struct Client {
     shown: String,
     phase: Phase,
     outputs: VecDeque<Output<'static>>,
-    /// Addresses that have not been tried yet.
-    addresses: VecDeque<SocketAddr>,
-    address: Option<SocketAddr>,
-    /// While resolving and connecting.
-    connect_deadline: Option<Timestamp>,
+    dialer: Dialer,
     dialog: Dialog,
     cseq: u32,
     pending: Option<Pending>,
@@ -80,9 +74,7 @@ impl Client {
             shown: masked_urls(config.url.as_str()),
             phase: Phase::Resolving,
             outputs: VecDeque::new(),
-            addresses: VecDeque::new(),
-            address: None,
-            connect_deadline: None,
+            dialer: Dialer::new(&config.url, config.timeouts.connect),
             dialog: Dialog::new(),
             cseq: 0,
             pending: None,
@@ -141,12 +133,7 @@ impl Client {
         if self.outputs.len() >= MAX_ANSWERS {
             return;
         }
-        let cseq = request.header("CSeq");
-        let response = match method {
-            "OPTIONS" => MessageBuilder::response(200, "OK").header_opt("CSeq", cseq).header("Public", "OPTIONS"),
-            _ => MessageBuilder::response(501, "Not Implemented").header_opt("CSeq", cseq),
-        };
-        self.outputs.push_back(Output::Send(Cow::Owned(response.finish())));
+        self.outputs.push_back(Output::Send(Cow::Owned(courtesy::answer(method, request))));
     }
 
     fn answered(&mut self, now: Timestamp, response: &Message<'_>) {
@@ -155,7 +142,7 @@ impl Client {
             Some(401 | 407) => self.unauthorized(now, pending, response),
             Some(301 | 302 | 303 | 305 | 307) if self.phase == Phase::SettingUp => self.redirected(now, response),
             Some(200..=299) => {
-                self.authorization.succeeded(&pending);
+                self.authorization.succeeded(pending.attempts);
                 self.succeeded(now, pending.method);
             }
             _ => self.refused(now, &pending, response),
@@ -223,7 +210,7 @@ impl Client {
     }
 
     fn unauthorized(&mut self, now: Timestamp, pending: Pending, response: &Message<'_>) {
-        match self.authorization.challenged(&pending, response) {
+        match self.authorization.challenged(pending.attempts, response) {
             Verdict::Try => self.send_again(now, Pending { challenged: true, ..pending }),
             Verdict::GiveUp(_) if pending.method == Method::Teardown => self.done(),
             Verdict::GiveUp(error) => self.fail(now, error),
@@ -261,13 +248,8 @@ impl Client {
     }
 
     fn wake(&mut self, now: Timestamp) {
-        if self.connect_deadline.is_some_and(|deadline| deadline <= now) {
-            self.connect_deadline = None;
-            let why = format!("no answer within {}", humantime::format_duration(self.config.timeouts.connect));
-            if self.phase == Phase::Resolving {
-                return self.fail(now, SessionError::Resolve { host: self.url.host().to_owned(), why });
-            }
-            return self.connect_next(now, &why);
+        if let Some(dial) = self.dialer.wake(now) {
+            return self.dial(now, dial);
         }
         if let Some(pending) = self.pending.take_if(|pending| pending.deadline <= now) {
             return self.unanswered(now, &pending);
@@ -282,15 +264,18 @@ impl Machine for Client {
     fn handle(&mut self, now: Timestamp, input: Input<'_>) {
         match input {
             Input::Resolved(addresses) if self.phase == Phase::Resolving => {
-                self.addresses = addresses.iter().copied().collect();
-                self.connect_next(now, "it has no address");
+                let dial = self.dialer.resolved(now, addresses);
+                self.dial(now, dial);
             }
             Input::ResolveFailed(why) if self.phase == Phase::Resolving => {
-                let (host, why) = (self.url.host().to_owned(), why.to_owned());
-                self.fail(now, SessionError::Resolve { host, why });
+                let dial = self.dialer.unresolved(why);
+                self.dial(now, dial);
             }
             Input::Connected if self.phase == Phase::Connecting => self.connected(now),
-            Input::ConnectFailed(why) if self.phase == Phase::Connecting => self.connect_next(now, why),
+            Input::ConnectFailed(why) if self.phase == Phase::Connecting => {
+                let dial = self.dialer.next(now, why);
+                self.dial(now, dial);
+            }
             Input::Pdu(pdu) => {
                 self.media.received(pdu.raw.len());
                 match pdu.kind {
@@ -316,7 +301,7 @@ impl Machine for Client {
         let media = self.media.next_deadline().filter(|_| playing);
         let keep_alive = self.keep_alive.due().filter(|_| playing);
         let pending = self.pending.as_ref().map(|pending| pending.deadline);
-        [self.connect_deadline, pending, keep_alive, media].into_iter().flatten().min()
+        [self.dialer.deadline(), pending, keep_alive, media].into_iter().flatten().min()
     }
 
     fn is_over(&self) -> bool {

@@ -9,7 +9,7 @@ use crate::session::Dialog;
 use crate::session::dialog::Setup;
 use crate::session::script::draft::{Carrier, Draft, Heard, Side};
 use crate::session::script::frame::{Bytes, Entry};
-use crate::session::script::{End, Exchange, Lane, Script, ScriptTrack, track};
+use crate::session::script::{End, Exchange, Lane, Left, Script, ScriptTrack, track};
 use crate::time::Timestamp;
 
 /// Where it is served if the capture holds no URL.
@@ -17,7 +17,7 @@ const NAMELESS: &str = "rtsp://camera/replay";
 
 impl Draft {
     /// The script, with this description instead of the recorded one.
-    pub(super) fn into_script(self, given: Option<Vec<u8>>) -> Script {
+    pub(super) fn into_script(self, session: usize, given: Option<Vec<u8>>) -> Script {
         let description = given.unwrap_or_else(|| self.recorded_description());
         let (tracks, setups) = tracks(&self.dialog, &SessionDescription::parse(&description));
         let guessed = if setups.is_empty() { guess(&self, &tracks) } else { BTreeMap::new() };
@@ -31,6 +31,7 @@ impl Draft {
         let end = self.end(&frames, play);
         let closes_after_teardown = self.closes_after_teardown();
         let url = self.url();
+        let left = self.left(self.opened.unwrap_or(play));
         let Self { exchanges, bytes, .. } = self;
         Script {
             url,
@@ -43,6 +44,8 @@ impl Draft {
             played_at: play,
             end,
             closes_after_teardown,
+            session,
+            left,
         }
     }
 
@@ -77,6 +80,17 @@ impl Draft {
             (Some(_), None) => false,
         };
         torn_down && first
+    }
+
+    fn left(&self, opened: Timestamp) -> Left {
+        let [client, _] = &self.sides;
+        if let Some((at, close)) = client.closed {
+            return Left { at: at.nanos_since(opened), close: Some(close) };
+        }
+        let frames = self.sides.iter().filter_map(|side| side.frames.last()).map(|heard| heard.at.nanos_since(opened));
+        let messages =
+            self.exchanges.iter().map(|exchange| exchange.at.saturating_add(exchange.latency().unwrap_or(0)));
+        Left { at: frames.chain(messages).max().unwrap_or(0), close: None }
     }
 
     fn end(&self, frames: &[Entry], play: Timestamp) -> End {

@@ -52,7 +52,7 @@ impl ScriptBuilder {
     /// # Errors
     /// If the capture holds no request.
     pub fn finish_for_client(self) -> Result<Script, ScriptError> {
-        let script = self.choose(Draft::has_requests)?;
+        let script = self.choose(Draft::asks_to_play)?;
         if script.exchanges.is_empty() { Err(ScriptError::NoRequests) } else { Ok(script) }
     }
 
@@ -69,7 +69,7 @@ impl ScriptBuilder {
         };
         let draft = chosen.and_then(|flow| self.drafts.remove(&flow));
         match (draft, self.options.session) {
-            (Some(draft), _) => Ok(draft.into_script(self.options.description)),
+            (Some(draft), _) => Ok(draft.into_script(chosen.map_or(0, |flow| flow + 1), self.options.description)),
             (None, Some(wanted)) => Err(ScriptError::NoSession { sessions, wanted }),
             (None, None) => Err(ScriptError::NoRtsp),
         }

@@ -66,8 +66,8 @@ impl Draft {
         self.sides.iter().any(|side| side.frames.iter().any(|frame| frame.carrier != Carrier::Raw))
     }
 
-    pub(super) fn has_requests(&self) -> bool {
-        !self.exchanges.is_empty()
+    pub(super) fn asks_to_play(&self) -> bool {
+        self.exchanges.iter().any(|exchange| exchange.method == "PLAY")
     }
 
     pub(super) fn event(&mut self, event: &TraceEvent<'_>) -> Result<(), ScriptError> {

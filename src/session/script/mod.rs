@@ -71,6 +71,8 @@ pub struct Script {
     played_at: Timestamp,
     end: End,
     closes_after_teardown: bool,
+    session: usize,
+    left: Left,
 }
 
 /// A request of the recorded client, and what became of it.
@@ -114,6 +116,15 @@ pub enum End {
     },
     /// The capture does not tell: the client ended the session, or the capture ended before it.
     Unknown,
+}
+
+/// How the recorded client left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Nanoseconds since the connection opened; the last that was heard where the capture ended before the connection.
+    pub at: i64,
+    /// How the client closed the connection; `None` if it was not seen to.
+    pub close: Option<Close>,
 }
 
 impl Recorded {
@@ -233,6 +244,16 @@ impl Script {
     /// Whether the recorded server closed the connection once it had answered TEARDOWN.
     pub(super) fn closes_after_teardown(&self) -> bool {
         self.closes_after_teardown
+    }
+
+    /// The number of the session in its capture, from 1.
+    pub fn session(&self) -> usize {
+        self.session
+    }
+
+    /// How the recorded client left.
+    pub fn left(&self) -> Left {
+        self.left
     }
 
     /// How it ended.

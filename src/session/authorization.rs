@@ -4,7 +4,6 @@ use crate::rtsp::auth::{Authenticator, is_stale};
 use crate::rtsp::message::Message;
 use crate::rtsp::url::Credentials;
 use crate::session::SessionError;
-use crate::session::client::request::Pending;
 
 /// How often one request is sent with credentials.
 const MAX_ATTEMPTS: u8 = 2;
@@ -39,14 +38,14 @@ impl Authorization {
         self.authenticator.as_mut()?.authorization(self.credentials.as_ref()?, method, url).ok()
     }
 
-    /// A request was taken.
-    pub(super) fn succeeded(&mut self, pending: &Pending) {
-        self.proven |= pending.attempts > 0;
+    /// A request was taken that had been sent so often with credentials.
+    pub(super) fn succeeded(&mut self, attempts: u8) {
+        self.proven |= attempts > 0;
     }
 
-    /// A 401. The request is tried again if it had no credentials, or if its nonce was too old; a server that has
+    /// A 401 to a request that was sent so often with credentials. It is tried again if it had none, or if its nonce was too old; a server that has
     /// taken the credentials before may have changed its nonce without saying so.
-    pub(super) fn challenged(&mut self, pending: &Pending, response: &Message<'_>) -> Verdict {
+    pub(super) fn challenged(&mut self, attempts: u8, response: &Message<'_>) -> Verdict {
         let authenticator = match authenticator(response) {
             Ok(authenticator) => authenticator,
             Err(error) => return Verdict::GiveUp(error),
@@ -56,7 +55,7 @@ impl Authorization {
             return Verdict::GiveUp(SessionError::CredentialsNeeded { scheme });
         }
         let outdated = self.proven || stale(response);
-        if pending.attempts > 0 && !(outdated && pending.attempts < MAX_ATTEMPTS) {
+        if attempts > 0 && !(outdated && attempts < MAX_ATTEMPTS) {
             return Verdict::GiveUp(SessionError::CredentialsRefused { scheme });
         }
         self.authenticator = Some(authenticator);
