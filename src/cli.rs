@@ -288,12 +288,12 @@ pub struct ReplayClientArgs {
     #[arg(long, requires = "to")]
     pub fail_if_different: bool,
 
-    /// User name, for --to; one in the URL works too
-    #[arg(long, value_name = "NAME", requires = "to")]
+    /// User name: for --to, where one in the URL works too; or the one that the faults digest and basic let in
+    #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
 
     /// Its password
-    #[arg(long, value_name = "FILE", requires = "to", help = PASSWORD_HELP)]
+    #[arg(long, value_name = "FILE", help = PASSWORD_HELP)]
     pub password_file: Option<PathBuf>,
 
     /// How long each address may take to accept the connection

@@ -198,6 +198,34 @@ fn players_see_the_pictures_of_the_original() {
     replay.stop();
 }
 
+/// ffmpeg and GStreamer log in where a fault asks them to, also with a nonce that is used up each time.
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn players_log_in() {
+    let (replay, place) = (Replay::start(&sample(), &["--speed", "4"]), Place::new());
+    for (name, query) in [
+        ("digest", "fault=digest=viewer:s3cret"),
+        ("basic", "fault=basic=viewer:s3cret"),
+        ("stale", "fault=digest=viewer:s3cret&fault=stale-nonce"),
+    ] {
+        let url = format!("{}?{query}", replay.url).replace("rtsp://", "rtsp://viewer:s3cret@");
+        let files = [place.dir().join(name), place.dir().join(format!("{name}-gst"))];
+        let players = [start_framemd5(&url, "tcp", &files[0]), gst_pictures(&url, "tcp", &files[1])];
+        for player in players {
+            player.finish(PLAYER_LIMIT).expect_code(0);
+        }
+        let pictures = pictures(&files[0]).len();
+        assert!(pictures > 140, "{pictures} pictures with {name}");
+        // Pictures of 320 by 240 as I420.
+        assert!(size(&files[1]) / (320 * 240 * 3 / 2) > 140, "GStreamer with {name}");
+    }
+    replay.stop();
+}
+
+fn sample() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/gstreamer_h264_aac.pcapng")
+}
+
 /// GStreamer as the player: decoded pictures, one behind the other.
 fn gst_pictures(url: &str, transport: &str, file: &Path) -> Running {
     let mut command = Command::new("gst-launch-1.0");
@@ -213,7 +241,7 @@ const ASK: &str = "OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n";
 #[test]
 #[ignore = "needs real peers: tests/run turns it on"]
 fn hostile_clients_harm_nobody() {
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/gstreamer_h264_aac.pcapng");
+    let sample = sample();
     let replay = Replay::start(&sample, &["--loop", "--speed", "4"]);
     let idle: Vec<TcpStream> = (0..1000).map(|_| replay.connect()).collect();
 
@@ -279,7 +307,7 @@ fn hostile_clients_harm_nobody() {
 #[test]
 #[ignore = "needs real peers: tests/run turns it on"]
 fn a_hundred_clients_at_once() {
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/gstreamer_h264_aac.pcapng");
+    let sample = sample();
     let replay = Replay::start(&sample, &[]);
     let place = Place::new();
     let urls: Vec<&str> = vec![&replay.url; 100];

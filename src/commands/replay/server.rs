@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use crate::capture::Source;
 use crate::cli::ReplayArgs;
+use crate::commands::login;
 use crate::commands::replay::log::ClientLog;
 use crate::commands::replay::recording;
 use crate::error::Error;
 use crate::net::{Accepted, Clock, EventLoop};
 use crate::rtsp::mask::masked_urls;
+use crate::rtsp::url::Credentials;
 use crate::session::faults::FaultError;
 use crate::session::script::{ScriptBuilder, ScriptOptions};
 use crate::session::{Offer, Script, Server};
@@ -50,7 +52,14 @@ fn offer(args: &ReplayArgs) -> Result<Offer, Error> {
         offer = offer.looped();
     }
     let wrong = |error: FaultError| Error::Usage(format!("--fault: {error}"));
-    offer.with_faults(args.faults.clone(), args.seed, None).map_err(wrong)
+    offer.with_faults(args.faults.clone(), args.seed, credentials(args)?).map_err(wrong)
+}
+
+/// Who is let in by logins that name nobody.
+fn credentials(args: &ReplayArgs) -> Result<Option<Credentials>, Error> {
+    let Some(user) = args.client.user.clone() else { return Ok(None) };
+    let password = login::password(args.client.password_file.as_deref())?.unwrap_or_default();
+    Ok(Some(Credentials { user, password }))
 }
 
 fn script(args: &ReplayArgs) -> Result<Script, Error> {

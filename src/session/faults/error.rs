@@ -67,7 +67,7 @@ pub enum FaultError {
     #[error("{0} is given twice for the same: give it once")]
     Twice(String),
     /// Nobody to log in.
-    #[error("{0} needs a user and a password: try {0}=USER:PASSWORD")]
+    #[error("{0} needs a user and a password: try {0}=USER:PASSWORD, or --user NAME")]
     NoCredentials(&'static str),
     /// Needs another fault.
     #[error("stale-nonce needs digest: add digest=USER:PASSWORD")]
