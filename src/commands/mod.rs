@@ -25,3 +25,8 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Demo(args) => demo::run(&args),
     }
 }
+
+/// Each connection costs a file descriptor. What can't be raised is lived with.
+fn raise_file_limit() {
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+}

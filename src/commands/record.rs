@@ -9,6 +9,7 @@ use crate::cli::{APPLICATION, RecordArgs};
 use crate::commands::login;
 use crate::commands::monitor::Monitor;
 use crate::commands::output::{Output, complete, default_name, is_stdout, print, system};
+use crate::commands::raise_file_limit;
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
 use crate::report::summary;
@@ -24,6 +25,7 @@ pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     let urls: Vec<String> = configs.iter().map(|config| masked_urls(config.url.as_str())).collect();
     let path = path(args, &configs, clock);
     let output = Output::create(&path, args.force)?;
+    raise_file_limit();
     let mut event_loop = EventLoop::new(clock).map_err(Error::EventLoop)?;
     event_loop.stop_on_signals().map_err(Error::EventLoop)?;
     for config in configs {

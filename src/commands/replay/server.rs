@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::capture::Source;
 use crate::cli::ReplayArgs;
 use crate::commands::login;
+use crate::commands::raise_file_limit;
 use crate::commands::replay::log::ClientLog;
 use crate::commands::replay::recording;
 use crate::error::Error;
@@ -21,8 +22,7 @@ use crate::trace::Direction;
 /// Serves until Ctrl-C.
 pub(super) fn run(args: &ReplayArgs) -> Result<(), Error> {
     let offer = offer(args)?;
-    // A client costs a descriptor. What can't be raised is lived with.
-    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    raise_file_limit();
     let mut event_loop = EventLoop::new(Clock::start()).map_err(Error::EventLoop)?;
     event_loop.be_precise();
     event_loop.stop_on_signals().map_err(Error::EventLoop)?;
