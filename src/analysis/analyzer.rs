@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::analysis::budget::Budget;
 use crate::analysis::findings::Finding;
 use crate::analysis::out::{Out, Place};
 use crate::analysis::rows::{Row, Sink, StreamRow, Table};
@@ -32,7 +33,8 @@ impl<S: Sink> Analyzer<S> {
     pub fn new(options: AnalyzerOptions, sink: S) -> Self {
         let (findings, packets) = (sink.wants(Table::Findings), sink.wants(Table::Packets));
         let latest = (Timestamp::default(), None);
-        Self { sessions: Vec::new(), out: Out { options, sink, first: None, latest, findings, packets } }
+        let budget = Budget::default();
+        Self { sessions: Vec::new(), out: Out { options, sink, first: None, latest, findings, packets, budget } }
     }
 
     /// The rows of the streams as they stand now, in the order in which sessions and streams appeared.
@@ -67,13 +69,14 @@ impl<S: Sink> Analyzer<S> {
         Ok(self.out.sink)
     }
 
+    #[inline]
     fn pdu(&mut self, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
         let Self { sessions, out } = self;
         let Some(Some(session)) = sessions.get_mut(event.flow.id) else { return Ok(()) };
         let place = Place::of(event, Some(pdu.offset));
         match pdu.kind {
-            PduKind::Message { head, body } => out.message(session, place, &Message::new(head, body)),
             PduKind::Interleaved { channel, payload } => out.frame(session, place, Carrier::Channel(channel), payload),
+            PduKind::Message { head, body } => out.message(session, place, &Message::new(head, body)),
             // Empty lines between messages are allowed (RFC 2326, section 4.1).
             PduKind::Junk if pdu.raw.iter().all(|byte| matches!(byte, b'\r' | b'\n')) => Ok(()),
             PduKind::Junk => {
@@ -89,7 +92,11 @@ impl<S: Sink> Analyzer<S> {
 }
 
 impl<S: Sink> Tap for Analyzer<S> {
+    #[inline]
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        if matches!(event.payload, Payload::ReadEnd) {
+            return Ok(());
+        }
         let begin = match event.payload {
             Payload::Opened { started } => started,
             _ => event.at,

@@ -65,6 +65,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("content-type-missing", "note"),
     ("content-base-missing", "note"),
     ("too-many-streams", "error"),
+    ("dialogue-forgotten", "error"),
 ];
 
 /// The severity of a code.

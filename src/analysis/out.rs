@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::analysis::AnalyzerOptions;
+use crate::analysis::budget::Budget;
 use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, millis};
 use crate::analysis::findings::{Finding, severity};
 use crate::analysis::messages::MessageParts;
@@ -28,6 +29,7 @@ pub(super) struct Out<S> {
     pub(super) latest: (Timestamp, Option<u64>),
     pub(super) findings: bool,
     pub(super) packets: bool,
+    pub(super) budget: Budget,
 }
 
 /// Where and when something was seen.
@@ -86,7 +88,11 @@ impl<S: Sink> Out<S> {
     }
 
     pub(super) fn message(&mut self, session: &mut Session, place: Place, message: &Message<'_>) -> io::Result<()> {
+        let held = session.dialog.held();
         let request = session.message(place.at, place.direction, message);
+        if !self.budget.dialogue(held, session.dialog.held()) {
+            self.forget_dialogue(session, place)?;
+        }
         let response = message.head().starts_with(b"RTSP/") || message.head().starts_with(b"HTTP/");
         if self.findings && response {
             for finding in session.watch.response(place.at, message, request.as_ref(), &session.dialog) {
@@ -118,6 +124,16 @@ impl<S: Sink> Out<S> {
         }))
     }
 
+    /// What is known of all dialogues together is too much.
+    #[cold]
+    fn forget_dialogue(&mut self, session: &mut Session, place: Place) -> io::Result<()> {
+        let held = session.dialog.held();
+        session.forget_dialogue();
+        self.budget.dialogue(held, session.dialog.held());
+        self.finding(place, &Finding::new("dialogue-forgotten", None, "all dialogues together are too long to keep"))
+    }
+
+    #[inline]
     pub(super) fn frame(
         &mut self,
         session: &mut Session,
@@ -135,7 +151,8 @@ impl<S: Sink> Out<S> {
                 return self.finding(place, &Finding::new("rtp-malformed", track, error.to_string()));
             }
         };
-        let Some((stream, figures, new)) = session.rtp(place.at, place.direction, carrier, &packet) else {
+        let Some((stream, figures, new)) = session.rtp(place.at, place.direction, carrier, &packet, &mut self.budget)
+        else {
             return self.finding(place, &Finding::new("too-many-streams", None, "this source is not counted"));
         };
         if self.packets {
@@ -226,7 +243,8 @@ impl<S: Sink> Out<S> {
         report: &SenderReport<'_>,
     ) -> io::Result<()> {
         session.recent.passed(place.direction, report.ntp().middle(), place.at);
-        let Some((stream, interval_s, offset_ms)) = session.sender_report(place.at, place.direction, carrier, report)
+        let Some((stream, interval_s, offset_ms)) =
+            session.sender_report(place.at, place.direction, carrier, report, &mut self.budget)
         else {
             return Ok(());
         };

@@ -19,6 +19,10 @@ use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
 const MAX_PROBE: u64 = 256 << 10;
 /// RTSP connections of one capture; further ones are passed over.
 const MAX_SESSIONS: usize = 10_000;
+/// Chunks of an unfinished PDU whose times are kept; of more, those of every other one.
+const MAX_CHUNKS: usize = 4096;
+/// The longest Transport header that is remembered.
+const MAX_TRANSPORT: usize = 1024;
 
 /// A TCP connection.
 #[derive(Debug)]
@@ -63,7 +67,7 @@ struct Stream {
 #[derive(Debug)]
 struct Framed {
     demuxer: Demuxer,
-    /// Where in the stream the latest chunks end, and with which packet they came.
+    /// Where in the stream the chunks end that it holds back, and with which packet they came.
     chunks: VecDeque<(u64, Arrival)>,
     /// How much of the stream the demuxer was given.
     fed: u64,
@@ -86,15 +90,7 @@ impl Connection {
         opening: bool,
         arrival: Arrival,
     ) -> Self {
-        let stream = || Stream {
-            assembler: Assembler::default(),
-            framed: Framed {
-                demuxer: if opening { Demuxer::new() } else { Demuxer::mid_stream() },
-                chunks: VecDeque::new(),
-                fed: 0,
-            },
-            closed: None,
-        };
+        let stream = || Stream::new(if opening { Demuxer::new() } else { Demuxer::mid_stream() });
         let described = described.map(|(url, server)| (url.to_owned(), server));
         let state = State::Undecided(0);
         let rest = Shared { client, server, described, state, started: arrival.at, asked: None };
@@ -105,8 +101,13 @@ impl Connection {
         (self.rest.client, self.rest.server)
     }
 
-    pub(super) fn is_undecided(&self) -> bool {
-        matches!(self.rest.state, State::Undecided(_))
+    pub(super) fn is_rtsp(&self) -> bool {
+        matches!(self.rest.state, State::Rtsp(_))
+    }
+
+    /// Bytes of memory for what waits.
+    pub(super) fn held(&self) -> usize {
+        self.streams.iter().map(Stream::held).sum()
     }
 
     /// Whether a SYN in this direction is a repetition of the connection's own.
@@ -141,24 +142,38 @@ impl Connection {
             assembler.end(first.wrapping_add(length));
         }
         let close = if segment.is_reset() { Some(Close::Reset) } else { assembler.is_over().then_some(Close::Fin) };
-        match close {
-            Some(close) => stream.close(direction, close, arrival, rest, outlet),
-            None => Ok(()),
+        if let Some(close) = close {
+            stream.close(direction, close, arrival, rest, outlet)?;
         }
+        if matches!(self.rest.state, State::Other) {
+            self.streams = [(); 2].map(|()| Stream::new(Demuxer::new()));
+        }
+        Ok(())
     }
 
-    /// The capture ends: hands over what waits.
+    /// Hands over what waits, as if nothing more came: so it is at the end of the capture, or where memory ends.
     pub(super) fn drain<T: Tap>(&mut self, latest: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
         let Self { streams, rest } = self;
         for (stream, direction) in streams.iter_mut().zip([Direction::ClientToServer, Direction::ServerToClient]) {
             stream.finish(direction, rest, outlet)?;
             rest.pass(&mut stream.framed, Step::Close, direction, latest, outlet)?;
+            stream.framed.release();
         }
         Ok(())
     }
 }
 
 impl Stream {
+    fn new(demuxer: Demuxer) -> Self {
+        let framed = Framed { demuxer, chunks: VecDeque::new(), fed: 0 };
+        Self { assembler: Assembler::default(), framed, closed: None }
+    }
+
+    fn held(&self) -> usize {
+        let chunks = self.framed.chunks.capacity() * size_of::<(u64, Arrival)>();
+        self.assembler.held() + self.framed.demuxer.held() + chunks
+    }
+
     /// Gives up the holes that are left.
     fn finish<T: Tap>(
         &mut self,
@@ -184,7 +199,37 @@ impl Stream {
         self.closed = Some(close);
         self.finish(direction, rest, outlet)?;
         rest.pass(&mut self.framed, Step::Close, direction, arrival, outlet)?;
+        self.framed.release();
         rest.tell(direction, arrival, Payload::Closed(close), outlet)
+    }
+}
+
+impl Framed {
+    /// Notes when the bytes came that the demuxer holds back of a chunk. Those of a PDU may be many.
+    #[inline]
+    fn keep(&mut self, arrival: Arrival) {
+        if self.demuxer.offset() < self.fed {
+            self.keep_chunk(arrival);
+        } else if !self.chunks.is_empty() {
+            self.chunks.clear();
+        }
+    }
+
+    fn keep_chunk(&mut self, arrival: Arrival) {
+        if self.chunks.len() == MAX_CHUNKS {
+            let mut odd = false;
+            self.chunks.retain(|_| {
+                odd = !odd;
+                !odd
+            });
+        }
+        self.chunks.push_back((self.fed, arrival));
+    }
+
+    /// Gives back the memory of what was handed over.
+    fn release(&mut self) {
+        self.demuxer.release();
+        self.chunks = VecDeque::new();
     }
 }
 
@@ -217,7 +262,8 @@ impl Shared {
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
         let Framed { demuxer, chunks, fed } = framed;
-        let mut pdus = step.take(demuxer, chunks, fed, arrival);
+        *fed += step.len();
+        let mut pdus = step.take(demuxer);
         while let Some(pdu) = pdus.next_pdu() {
             let arrival = completed_by(chunks, &pdu).unwrap_or(arrival);
             if matches!(self.state, State::Undecided(_)) && shows_rtsp(&pdu) {
@@ -228,6 +274,8 @@ impl Shared {
             }
             self.tell(direction, arrival, Payload::Pdu(pdu), outlet)?;
         }
+        drop(pdus);
+        framed.keep(arrival);
         Ok(())
     }
 
@@ -239,7 +287,7 @@ impl Shared {
         }
         let id = *outlet.sessions;
         *outlet.sessions += 1;
-        let (url, server) = self.described.clone().unwrap_or((String::new(), self.server));
+        let (url, server) = self.described.take().unwrap_or((String::new(), self.server));
         self.state = State::Rtsp(Arc::new(Flow { id, session: id, url, client: self.client, server }));
         let opened = Payload::Opened { started: self.started };
         self.tell(Direction::ClientToServer, arrival, opened, outlet)
@@ -260,7 +308,8 @@ impl Shared {
         let State::Rtsp(flow) = &self.state else { return };
         match message.start_line() {
             StartLine::Request { method, .. } if method == "SETUP" => {
-                self.asked = message.header("Transport").map(String::from);
+                let asked = message.header("Transport").filter(|asked| asked.len() <= MAX_TRANSPORT);
+                self.asked = asked.map(String::from);
             }
             StartLine::Response { status: Some(200..=299), .. } => {
                 if let Some(answered) = message.header("Transport") {
@@ -294,22 +343,16 @@ enum Step<'a> {
 }
 
 impl<'a> Step<'a> {
-    fn take(
-        self,
-        demuxer: &'a mut Demuxer,
-        chunks: &mut VecDeque<(u64, Arrival)>,
-        fed: &mut u64,
-        arrival: Arrival,
-    ) -> Pdus<'a> {
-        let len = match self {
+    /// How much of the stream it is.
+    fn len(self) -> u64 {
+        match self {
             Self::Feed(bytes) => bytes.len() as u64,
             Self::Skip(len) => len,
             Self::Close => 0,
-        };
-        *fed += len;
-        if len > 0 {
-            chunks.push_back((*fed, arrival));
         }
+    }
+
+    fn take(self, demuxer: &'a mut Demuxer) -> Pdus<'a> {
         match self {
             Self::Feed(bytes) => demuxer.feed(bytes),
             Self::Skip(len) => demuxer.skip(len),
@@ -318,8 +361,10 @@ impl<'a> Step<'a> {
     }
 }
 
-/// The arrival of a PDU's last byte. A demuxer that looks for its place decides by what comes later.
+/// The arrival of a PDU's last byte, where that is one of earlier chunks: a demuxer that looks for its place decides by
+/// what comes later.
 fn completed_by(chunks: &mut VecDeque<(u64, Arrival)>, pdu: &Pdu<'_>) -> Option<Arrival> {
+    chunks.front()?;
     let len = match pdu.kind {
         PduKind::Gap { len } => len,
         _ => pdu.raw.len() as u64,

@@ -3,6 +3,7 @@
 mod block;
 mod checksum;
 mod connection;
+mod connections;
 mod fragments;
 mod interface;
 mod ip;

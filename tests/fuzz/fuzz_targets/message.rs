@@ -15,7 +15,9 @@ use rtsp_rec::trace::Direction;
 fn look(message: &Message<'_>) {
     black_box((message.start_line(), message.cseq(), message.content_length()));
     for (name, value) in message.fields() {
-        assert!(message.header(&name).is_some(), "a header that is listed is found: {name:?}");
+        // What is no UTF-8 in a name is not there by what it is shown as.
+        let found = message.header(&name).is_some();
+        assert!(found || name.contains('\u{fffd}'), "a header that is listed is found: {name:?}");
         black_box((Transport::parse_all(&value), Transport::agreed(&value, message.header("Transport").as_deref())));
         black_box((Session::parse(&value), RtpInfo::parse_all(&value), parse_public(&value)));
     }
@@ -37,8 +39,7 @@ fuzz_target!(|data: &[u8]| {
         let PduKind::Message { head, body } = pdu.kind else { continue };
         let message = Message::new(head, body);
         look(&message);
-        let direction =
-            if message.status().is_some() { Direction::ServerToClient } else { Direction::ClientToServer };
+        let direction = if message.status().is_some() { Direction::ServerToClient } else { Direction::ClientToServer };
         black_box(dialog.observe(at, direction, &message));
     }
     black_box((dialog.aggregate_url(), dialog.session_timeout(), dialog.range_end(), dialog.unanswered().count()));

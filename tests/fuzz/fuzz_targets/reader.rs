@@ -5,14 +5,15 @@ use libfuzzer_sys::fuzz_target;
 use rtsp_rec::capture::reader::read_packets;
 
 fuzz_target!(|data: &[u8]| {
-    let mut number = 0;
+    let (mut count, mut latest) = (0, 0);
     let end = read_packets(data, |packet| {
-        number += 1;
-        assert_eq!(packet.number, number);
+        // Some blocks have a number and are no packet; packets of no interface have one and are passed over.
+        assert!(packet.number > latest);
         assert!(packet.data.len() <= 262_144);
+        (count, latest) = (count + 1, packet.number);
         Ok(())
     });
     if let Ok(end) = end {
-        assert_eq!(end.packets, number);
+        assert!(end.packets >= count);
     }
 });
