@@ -1,15 +1,15 @@
 //! One TCP connection of a capture: two directions put together, and the decision whether it speaks RTSP at all.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::capture::framed::{Framed, Step, completed_by};
 use crate::capture::ip::TcpSegment;
 use crate::capture::packet::flags;
 use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::{Arrival, Assembler, Piece};
-use crate::rtsp::demux::{Demuxer, Pdu, PduKind, Pdus};
+use crate::rtsp::demux::{Demuxer, Pdu, PduKind};
 use crate::rtsp::headers::Transport;
 use crate::rtsp::message::{Message, StartLine};
 use crate::time::Timestamp;
@@ -19,8 +19,6 @@ use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
 const MAX_PROBE: u64 = 256 << 10;
 /// RTSP connections of one capture; further ones are passed over.
 const MAX_SESSIONS: usize = 10_000;
-/// Chunks of an unfinished PDU whose times are kept; of more, those of every other one.
-const MAX_CHUNKS: usize = 4096;
 /// The longest Transport header that is remembered.
 const MAX_TRANSPORT: usize = 1024;
 
@@ -61,16 +59,6 @@ struct Stream {
     assembler: Assembler,
     framed: Framed,
     closed: Option<Close>,
-}
-
-/// A demuxer that knows when the bytes came which it holds back.
-#[derive(Debug)]
-struct Framed {
-    demuxer: Demuxer,
-    /// Where in the stream the chunks end that it holds back, and with which packet they came.
-    chunks: VecDeque<(u64, Arrival)>,
-    /// How much of the stream the demuxer was given.
-    fed: u64,
 }
 
 /// Where events of a connection go, and what numbers it.
@@ -165,13 +153,11 @@ impl Connection {
 
 impl Stream {
     fn new(demuxer: Demuxer) -> Self {
-        let framed = Framed { demuxer, chunks: VecDeque::new(), fed: 0 };
-        Self { assembler: Assembler::default(), framed, closed: None }
+        Self { assembler: Assembler::default(), framed: Framed::new(demuxer), closed: None }
     }
 
     fn held(&self) -> usize {
-        let chunks = self.framed.chunks.capacity() * size_of::<(u64, Arrival)>();
-        self.assembler.held() + self.framed.demuxer.held() + chunks
+        self.assembler.held() + self.framed.held()
     }
 
     /// Gives up the holes that are left.
@@ -201,35 +187,6 @@ impl Stream {
         rest.pass(&mut self.framed, Step::Close, direction, arrival, outlet)?;
         self.framed.release();
         rest.tell(direction, arrival, Payload::Closed(close), outlet)
-    }
-}
-
-impl Framed {
-    /// Notes when the bytes came that the demuxer holds back of a chunk. Those of a PDU may be many.
-    #[inline]
-    fn keep(&mut self, arrival: Arrival) {
-        if self.demuxer.offset() < self.fed {
-            self.keep_chunk(arrival);
-        } else if !self.chunks.is_empty() {
-            self.chunks.clear();
-        }
-    }
-
-    fn keep_chunk(&mut self, arrival: Arrival) {
-        if self.chunks.len() == MAX_CHUNKS {
-            let mut odd = false;
-            self.chunks.retain(|_| {
-                odd = !odd;
-                !odd
-            });
-        }
-        self.chunks.push_back((self.fed, arrival));
-    }
-
-    /// Gives back the memory of what was handed over.
-    fn release(&mut self) {
-        self.demuxer.release();
-        self.chunks = VecDeque::new();
     }
 }
 
@@ -332,48 +289,6 @@ impl Shared {
         let Arrival { at, number } = arrival;
         outlet.tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })
     }
-}
-
-/// What happens to a demuxer.
-#[derive(Clone, Copy)]
-enum Step<'a> {
-    Feed(&'a [u8]),
-    Skip(u64),
-    Close,
-}
-
-impl<'a> Step<'a> {
-    /// How much of the stream it is.
-    fn len(self) -> u64 {
-        match self {
-            Self::Feed(bytes) => bytes.len() as u64,
-            Self::Skip(len) => len,
-            Self::Close => 0,
-        }
-    }
-
-    fn take(self, demuxer: &'a mut Demuxer) -> Pdus<'a> {
-        match self {
-            Self::Feed(bytes) => demuxer.feed(bytes),
-            Self::Skip(len) => demuxer.skip(len),
-            Self::Close => demuxer.close(),
-        }
-    }
-}
-
-/// The arrival of a PDU's last byte, where that is one of earlier chunks: a demuxer that looks for its place decides by
-/// what comes later.
-fn completed_by(chunks: &mut VecDeque<(u64, Arrival)>, pdu: &Pdu<'_>) -> Option<Arrival> {
-    chunks.front()?;
-    let len = match pdu.kind {
-        PduKind::Gap { len } => len,
-        _ => pdu.raw.len() as u64,
-    };
-    let end = pdu.offset + len;
-    while chunks.front().is_some_and(|(chunk_end, _)| *chunk_end < end) {
-        chunks.pop_front();
-    }
-    chunks.front().map(|(_, arrival)| *arrival)
 }
 
 /// What no other protocol has: a start line of RTSP, or a frame that was found behind garbage, with all that is

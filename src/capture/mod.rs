@@ -5,6 +5,7 @@ mod checksum;
 mod connection;
 mod connections;
 mod fragments;
+mod framed;
 mod interface;
 mod ip;
 mod link;
