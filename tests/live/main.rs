@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `process`, `peers`, `wire`, `flood` | starting, watching and ending what a test runs |
 //! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
-//! | `servers` `auth` `addresses` `endings` `killed` `many` `demo` `reference` `rotation` | the tests |
+//! | `servers` `auth` `addresses` `endings` `killed` `many` `memory` `demo` `reference` `rotation` `wireshark` | the tests |
 
 #![allow(
     clippy::expect_used,
@@ -33,6 +33,8 @@ mod demo;
 mod endings;
 mod killed;
 mod many;
+mod memory;
 mod reference;
 mod rotation;
 mod servers;
+mod wireshark;
