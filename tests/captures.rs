@@ -6,32 +6,18 @@
     reason = "a test that panics has failed, as it should"
 )]
 
+mod files;
+
 use std::io::{self, Read};
 
-use flate2::Compression;
-use flate2::read::GzEncoder;
-use pcap_file::pcapng::{Block, PcapNgReader};
 use proptest::prelude::*;
 use rtsp_rec::capture::Source;
 use rtsp_rec::capture::reader::{FileEnd, LinkType, read_packets};
 use rtsp_rec::trace::{Direction, Payload, Remark, Tap, TraceEvent};
 
-const SAMPLE: &[u8] = include_bytes!("../samples/gstreamer_h264_aac.pcapng");
-
-/// A packet: nanoseconds and bytes.
-type Packet = (i64, Vec<u8>);
-
-/// The packets of the sample as another reader sees them.
-fn sample() -> Vec<Packet> {
-    let mut reader = PcapNgReader::new(SAMPLE).unwrap();
-    let mut packets = Vec::new();
-    while let Some(block) = reader.next_block() {
-        if let (Block::EnhancedPacket(packet), _) = block.unwrap() {
-            packets.push((i64::try_from(packet.timestamp.as_nanos()).unwrap(), packet.data.to_vec()));
-        }
-    }
-    packets
-}
+use crate::files::{
+    ORDERS, Order, Packet, SAMPLE, change, fragments, gzip, ipv6, len, nanos, pcap, pcapng, sample, zstd,
+};
 
 /// What a capture tells: frame number, nanoseconds, connection, direction, and the bytes or a word.
 type Event = (u64, i64, usize, Direction, Vec<u8>);
@@ -69,97 +55,6 @@ fn assert_same(file: &[u8], unit: i64, what: &str) {
     if let Some(at) = (0..expected.len().max(found.len())).find(|at| expected.get(*at) != found.get(*at)) {
         panic!("{what}: event {at} is {:?}, not {:?}", found.get(at), expected.get(at));
     }
-}
-
-/// How numbers are written.
-#[derive(Clone, Copy, Debug)]
-enum Order {
-    Little,
-    Big,
-}
-
-const ORDERS: [Order; 2] = [Order::Little, Order::Big];
-
-impl Order {
-    fn u16(self, value: u16) -> [u8; 2] {
-        match self {
-            Self::Little => value.to_le_bytes(),
-            Self::Big => value.to_be_bytes(),
-        }
-    }
-
-    fn u32(self, value: u32) -> [u8; 4] {
-        match self {
-            Self::Little => value.to_le_bytes(),
-            Self::Big => value.to_be_bytes(),
-        }
-    }
-
-    fn words(self, words: &[u32]) -> Vec<u8> {
-        words.iter().flat_map(|word| self.u32(*word)).collect()
-    }
-
-    fn block(self, kind: u32, body: &[u8]) -> Vec<u8> {
-        let padding = vec![0; body.len().next_multiple_of(4) - body.len()];
-        let length = len(body) + len(&padding) + 12;
-        [&self.words(&[kind, length]), body, &padding, &self.words(&[length])].concat()
-    }
-
-    fn section(self) -> Vec<u8> {
-        let version = [self.u16(1), self.u16(0)].concat();
-        self.block(0x0a0d_0d0a, &[self.words(&[0x1a2b_3c4d]), version, vec![0xff; 8]].concat())
-    }
-
-    /// An interface description block with clock options, without an end of options.
-    fn interface(self, link: LinkType, resolution: u8, offset: i64) -> Vec<u8> {
-        let offset = match self {
-            Self::Little => offset.to_le_bytes(),
-            Self::Big => offset.to_be_bytes(),
-        };
-        let head = [self.u16(link.0), [0; 2], self.u16(0), [0; 2]].concat();
-        let clock = [&self.u16(9)[..], &self.u16(1), &[resolution, 0, 0, 0], &self.u16(14), &self.u16(8), &offset];
-        self.block(1, &[head, clock.concat()].concat())
-    }
-
-    fn enhanced(self, interface: u32, ticks: u64, packet: &[u8]) -> Vec<u8> {
-        let (high, low) = ((ticks >> 32) as u32, (ticks & 0xffff_ffff) as u32);
-        let head = self.words(&[interface, high, low, len(packet), len(packet)]);
-        self.block(6, &[&head, packet].concat())
-    }
-}
-
-fn len(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len()).unwrap()
-}
-
-fn nanos(nanos: i64) -> u64 {
-    u64::try_from(nanos).unwrap()
-}
-
-/// A pcap file; `more` bytes stand between head and packet of each record.
-fn pcap(order: Order, magic: u32, link: LinkType, more: usize, packets: &[Packet]) -> Vec<u8> {
-    let mut file = order.words(&[magic, 0x0002_0004, 0, 0, 262_144, u32::from(link.0)]);
-    let unit = if magic == 0xa1b2_3c4d { 1 } else { 1_000 };
-    for (at, packet) in packets {
-        let (seconds, fraction) = (at / 1_000_000_000, at % 1_000_000_000 / unit);
-        let times = [u32::try_from(seconds).unwrap(), u32::try_from(fraction).unwrap()];
-        file.extend(order.words(&[times[0], times[1], len(packet), len(packet)]));
-        file.extend(vec![7; more]);
-        file.extend(packet);
-    }
-    file
-}
-
-/// A pcapng file with enhanced packet blocks of nanoseconds.
-fn pcapng(order: Order, link: LinkType, packets: &[Packet]) -> Vec<u8> {
-    let head = [order.section(), order.interface(link, 9, 0)].concat();
-    let blocks = packets.iter().flat_map(|(at, packet)| order.enhanced(0, nanos(*at), packet));
-    head.into_iter().chain(blocks).collect()
-}
-
-/// Other packets at the same times.
-fn change(packets: &[Packet], change: impl Fn(&[u8]) -> Vec<u8>) -> Vec<Packet> {
-    packets.iter().map(|(at, packet)| (*at, change(packet))).collect()
 }
 
 #[test]
@@ -279,26 +174,6 @@ fn all_link_layers() {
     }
 }
 
-/// The same as IPv6, with a hop-by-hop header.
-fn ipv6(packet: &[u8]) -> Vec<u8> {
-    let [l0, l1] = u16::try_from(packet.len() - 34 + 8).unwrap().to_be_bytes();
-    let address = |bytes: &[u8]| [&[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0][..], bytes].concat();
-    let head = [&packet[..12], &[0x86, 0xdd, 0x60, 0, 0, 0, l0, l1, 0, 64]].concat();
-    let addresses = [address(&packet[26..30]), address(&packet[30..34])].concat();
-    [&head[..], &addresses, &[6, 0, 1, 4, 0, 0, 0, 0], &packet[34..]].concat()
-}
-
-/// An IPv4 packet as two fragments, the second first.
-fn fragments((packet, id): (&Packet, u16)) -> [Packet; 2] {
-    let (at, bytes) = packet;
-    let fragment = |place: u16, body: &[u8]| {
-        let total = u16::try_from(body.len() + 20).unwrap();
-        let words = [total, id, place].map(u16::to_be_bytes).concat();
-        (*at, [&bytes[..16], &words, &bytes[22..34], body].concat())
-    };
-    [fragment(2, &bytes[50..]), fragment(0x2000, &bytes[34..50])]
-}
-
 #[test]
 fn ipv6_with_extension_headers() {
     assert_same(&pcapng(Order::Little, LinkType::ETHERNET, &change(&sample(), ipv6)), 1, "IPv6");
@@ -316,12 +191,6 @@ fn ipv4_in_fragments() {
 
 #[test]
 fn compressed_in_members() {
-    let gzip = |bytes: &[u8]| {
-        let mut out = Vec::new();
-        GzEncoder::new(bytes, Compression::fast()).read_to_end(&mut out).unwrap();
-        out
-    };
-    let zstd = |bytes: &[u8]| ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest);
     let (first, second) = SAMPLE.split_at(200_001);
     for file in [gzip(SAMPLE), zstd(SAMPLE), [gzip(first), gzip(second)].concat(), [zstd(first), zstd(second)].concat()]
     {

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::analysis::budget::Budget;
 use crate::analysis::findings::Finding;
 use crate::analysis::out::{Out, Place};
 use crate::analysis::rows::{Row, Sink, StreamRow, Table};
@@ -35,7 +36,8 @@ impl<S: Sink> Analyzer<S> {
         let (findings, packets) = (sink.wants(Table::Findings), sink.wants(Table::Packets));
         let latest = (Timestamp::default(), None);
         let AnalyzerOptions { capture, quantiles } = options;
-        let out = Out { capture: capture.into(), sink, first: None, latest, findings, packets };
+        let budget = Budget::default();
+        let out = Out { capture: capture.into(), sink, first: None, latest, findings, packets, budget };
         Self { sessions: Vec::new(), quantiles, out }
     }
 
@@ -86,15 +88,16 @@ impl<S: Sink> Analyzer<S> {
         Ok(self.out.sink)
     }
 
+    #[inline]
     fn pdu(&mut self, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
         let Self { sessions, out, .. } = self;
         let Some(Some(session)) = sessions.get_mut(event.flow.id) else { return Ok(()) };
         let place = Place::of(event, Some(pdu.offset));
         match pdu.kind {
+            PduKind::Interleaved { channel, payload } => out.frame(session, place, Carrier::Channel(channel), payload),
             PduKind::Message { head, body } => {
                 out.message(session, place, event.flow.client, &Message::new(head, body))
             }
-            PduKind::Interleaved { channel, payload } => out.frame(session, place, Carrier::Channel(channel), payload),
             // Empty lines between messages are allowed (RFC 2326, section 4.1).
             PduKind::Junk if pdu.raw.iter().all(|byte| matches!(byte, b'\r' | b'\n')) => Ok(()),
             PduKind::Junk => {
@@ -110,7 +113,11 @@ impl<S: Sink> Analyzer<S> {
 }
 
 impl<S: Sink> Tap for Analyzer<S> {
+    #[inline]
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        if matches!(event.payload, Payload::ReadEnd) {
+            return Ok(());
+        }
         let begin = match event.payload {
             Payload::Opened { started } => started,
             _ => event.at,

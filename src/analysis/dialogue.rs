@@ -43,6 +43,17 @@ pub(super) struct Heard {
 }
 
 impl Heard {
+    /// About how many bytes of memory its texts take.
+    pub(super) fn held(&self) -> usize {
+        let ids = self.ids.iter().map(|id| size_of::<String>() + id.len()).sum::<usize>();
+        let infos = self.rtp_info.iter().map(|(_, info)| size_of::<RtpInfo>() + info.url.len()).sum::<usize>();
+        ids + infos
+    }
+
+    pub(super) fn forget(&mut self) {
+        (self.ids, self.rtp_info) = (Vec::new(), Vec::new());
+    }
+
     /// The first packet of a stream, against what the answer to PLAY said of it.
     pub(super) fn first_packet(
         &mut self,

@@ -93,6 +93,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("sdp-malformed", "warning"),
     ("rtpmap-missing", "warning"),
     ("control-missing", "note"),
+    ("dialogue-forgotten", "error"),
 ];
 
 /// The severity of a code.

@@ -72,6 +72,15 @@ impl Http {
         self.outstanding.push_back((connection, request));
     }
 
+    /// About how many bytes of memory the requests take.
+    pub(super) fn held(&self) -> usize {
+        self.outstanding.iter().map(|(_, request)| request.held()).sum()
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.outstanding = VecDeque::new();
+    }
+
     /// Whether the session is tunnelled.
     pub(super) fn is_tunnel(&self) -> bool {
         self.has_get || self.has_post || self.open

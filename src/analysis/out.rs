@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::analysis::budget::Budget;
 use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, millis};
 use crate::analysis::findings::{Finding, Watch, severity};
 use crate::analysis::http::Part;
@@ -32,6 +33,7 @@ pub(super) struct Out<S> {
     pub(super) latest: (Timestamp, Option<u64>),
     pub(super) findings: bool,
     pub(super) packets: bool,
+    pub(super) budget: Budget,
 }
 
 /// Where and when something was seen.
@@ -97,6 +99,7 @@ impl<S: Sink> Out<S> {
         connection: SocketAddr,
         message: &Message<'_>,
     ) -> io::Result<()> {
+        let held = session.held();
         let (request, found) = match session.http.message(place.at, connection, message) {
             Part::Tunnel(request) => {
                 let found = Watch::http_message(place.at, message, request.as_ref());
@@ -113,6 +116,9 @@ impl<S: Sink> Out<S> {
                 (request, found)
             }
         };
+        if !self.budget.dialogue(held, session.held()) {
+            self.forget_dialogue(session, place)?;
+        }
         for finding in found {
             self.finding(place, &finding)?;
         }
@@ -142,6 +148,16 @@ impl<S: Sink> Out<S> {
         }))
     }
 
+    /// What is known of all dialogues together is too much.
+    #[cold]
+    fn forget_dialogue(&mut self, session: &mut Session, place: Place) -> io::Result<()> {
+        let held = session.held();
+        session.forget_dialogue();
+        self.budget.dialogue(held, session.held());
+        self.finding(place, &Finding::new("dialogue-forgotten", None, "all dialogues together are too long to keep"))
+    }
+
+    #[inline]
     pub(super) fn frame(
         &mut self,
         session: &mut Session,
@@ -163,7 +179,8 @@ impl<S: Sink> Out<S> {
                 return self.finding(place, &Finding::new("rtp-malformed", track, error.to_string()));
             }
         };
-        let Some((stream, figures, new)) = session.rtp(place.at, place.direction, carrier, &packet) else {
+        let Some((stream, figures, new)) = session.rtp(place.at, place.direction, carrier, &packet, &mut self.budget)
+        else {
             return self.finding(place, &Finding::new("too-many-streams", None, "this source is not counted"));
         };
         if self.packets {
@@ -261,7 +278,8 @@ impl<S: Sink> Out<S> {
         report: &SenderReport<'_>,
     ) -> io::Result<()> {
         session.recent.passed(place.direction, report.ntp().middle(), place.at);
-        let Some((stream, interval_s, offset_ms)) = session.sender_report(place.at, place.direction, carrier, report)
+        let Some((stream, interval_s, offset_ms)) =
+            session.sender_report(place.at, place.direction, carrier, report, &mut self.budget)
         else {
             return Ok(());
         };

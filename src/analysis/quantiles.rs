@@ -1,7 +1,11 @@
 //! Quantiles of a stream of durations: exact as long as they are few, then from a sketch of bounded size.
 
-/// So many values are kept as they are.
+use crate::analysis::budget::Budget;
+
+/// So many values are kept as they are, if there is room.
 const EXACT: usize = 100_000;
+/// A stream with more has many.
+const FEW: usize = 1024;
 /// Steps within each power of two: half a step is less than 0.4 %.
 const STEPS_LOG2: u32 = 7;
 const STEPS: u64 = 1 << STEPS_LOG2;
@@ -13,36 +17,61 @@ pub(super) struct Quantiles {
     /// Counts by logarithm once there are more; sketches of the parts of a stream add up.
     sketch: Vec<u64>,
     count: u64,
+    /// There was no room even for a sketch.
+    gone: bool,
 }
 
 impl Quantiles {
-    pub(super) fn insert(&mut self, value: i64) {
+    pub(super) fn insert(&mut self, value: i64, budget: &mut Budget) {
         self.count += 1;
-        if self.sketch.is_empty() {
-            self.exact.push(value);
-            if self.exact.len() > EXACT {
-                let exact = std::mem::take(&mut self.exact);
-                for value in exact {
-                    self.sketch(value);
-                }
+        if self.sketch.is_empty() && !self.gone {
+            if self.exact.len() < self.exact.capacity() || self.grow(budget) {
+                self.exact.push(value);
+                return;
             }
-        } else {
-            self.sketch(value);
+            for value in std::mem::take(&mut self.exact) {
+                self.sketch(value, budget);
+            }
         }
+        self.sketch(value, budget);
     }
 
-    fn sketch(&mut self, value: i64) {
-        let bucket = bucket(value);
-        if self.sketch.len() <= bucket {
-            self.sketch.resize(bucket + 1, 0);
+    /// Makes room for more exact values.
+    #[cold]
+    fn grow(&mut self, budget: &mut Budget) -> bool {
+        let (len, bytes) = (self.exact.len(), |values: usize| values * size_of::<i64>());
+        let wanted = (len * 2).clamp(16, EXACT);
+        if wanted > len && budget.take(bytes(wanted - len), wanted > FEW) {
+            self.exact.reserve_exact(wanted - len);
+            return true;
         }
+        budget.give_back(bytes(len));
+        false
+    }
+
+    fn sketch(&mut self, value: i64, budget: &mut Budget) {
+        let bucket = bucket(value);
         if let Some(count) = self.sketch.get_mut(bucket) {
             *count += 1;
+        } else if !self.gone {
+            let more = bucket + 1 - self.sketch.len();
+            if budget.take(more * size_of::<u64>(), false) {
+                self.sketch.reserve_exact(more);
+                self.sketch.resize(bucket, 0);
+                self.sketch.push(1);
+            } else {
+                budget.give_back(self.sketch.len() * size_of::<u64>());
+                (self.sketch, self.gone) = (Vec::new(), true);
+            }
         }
     }
 
-    /// The value below or at which `percent` of all lie (nearest rank), in nanoseconds; `None` without values.
+    /// The value below or at which `percent` of all lie (nearest rank), in nanoseconds; `None` without values, or
+    /// where there was no room.
     pub(super) fn percentile(&self, percent: u64) -> Option<i64> {
+        if self.gone {
+            return None;
+        }
         let rank = (self.count * percent).div_ceil(100).max(1);
         if self.sketch.is_empty() {
             let mut sorted = self.exact.clone();
@@ -80,19 +109,19 @@ mod tests {
 
     #[test]
     fn few_values_are_exact() {
-        let mut quantiles = Quantiles::default();
+        let (mut quantiles, mut budget) = (Quantiles::default(), Budget::default());
         assert_eq!(quantiles.percentile(50), None);
         for value in [5, 1, 4, 2, 3] {
-            quantiles.insert(value);
+            quantiles.insert(value, &mut budget);
         }
         assert_eq!((quantiles.percentile(50), quantiles.percentile(99)), (Some(3), Some(5)));
     }
 
     #[test]
     fn many_values_are_near() {
-        let mut quantiles = Quantiles::default();
+        let (mut quantiles, mut budget) = (Quantiles::default(), Budget::default());
         for value in 0..300_000i64 {
-            quantiles.insert(value * 100);
+            quantiles.insert(value * 100, &mut budget);
         }
         for percent in [1, 50, 99] {
             let exact = 3000.0 * 100.0 * f64::from(u32::try_from(percent).unwrap());
@@ -100,6 +129,33 @@ mod tests {
             assert!((near - exact).abs() / exact < 0.01, "{percent}: {near} for {exact}");
         }
         assert!(quantiles.sketch.len() < 10_000);
+    }
+
+    #[test]
+    fn the_hundred_thousandth_is_exact() {
+        let (mut quantiles, mut budget) = (Quantiles::default(), Budget::default());
+        for value in 0..100_000i64 {
+            quantiles.insert(value * 1_000_003, &mut budget);
+        }
+        assert_eq!(quantiles.percentile(50), Some(49_999 * 1_000_003));
+        assert!(quantiles.sketch.is_empty());
+        quantiles.insert(0, &mut budget);
+        assert!(!quantiles.sketch.is_empty() && quantiles.exact.capacity() == 0);
+    }
+
+    /// First those with many values go to sketches; and where all are too many, some have none.
+    #[test]
+    fn thousands_of_streams_stay_small() {
+        let (mut streams, mut budget) = (vec![Quantiles::default(); 8000], Budget::default());
+        for (number, stream) in (0..).zip(&mut streams) {
+            for value in 0..3000i64 {
+                stream.insert((value + number) << (value % 40), &mut budget);
+            }
+        }
+        let bytes = |stream: &Quantiles| 8 * (stream.exact.capacity() + stream.sketch.capacity());
+        assert!(streams.iter().map(bytes).sum::<usize>() < 64 << 20);
+        assert!(!streams[0].exact.is_empty() && !streams[1400].sketch.is_empty());
+        assert_eq!(streams[7999].percentile(50), None);
     }
 
     proptest::proptest! {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::analysis::budget::Budget;
 use crate::analysis::findings::{Finding, Watch};
 use crate::analysis::http::Http;
 use crate::analysis::report_blocks::RecentReports;
@@ -62,7 +63,7 @@ pub(super) struct Session {
     pub(super) streams: Vec<Stream>,
     by_key: HashMap<StreamKey, usize>,
     /// For each channel the stream of its latest packet.
-    latest: Box<[Option<usize>; 256]>,
+    latest: Box<[Option<u16>; 256]>,
     quantiles: bool,
     /// Who ended the connection first.
     pub(super) closed: Option<Direction>,
@@ -104,6 +105,19 @@ impl Session {
         request
     }
 
+    /// About how many bytes of memory the dialogue takes.
+    pub(super) fn held(&self) -> usize {
+        self.dialog.held() + self.http.held() + self.watch.heard.held()
+    }
+
+    /// Frees the memory of the dialogue: what comes now has no track.
+    pub(super) fn forget_dialogue(&mut self) {
+        self.dialog = Dialog::new();
+        self.http.forget();
+        self.watch.heard.forget();
+        self.latest.fill(None);
+    }
+
     /// Gives an unnamed stream to the track that has its channel by now, unless that has one of this source.
     fn adopt(&mut self, index: usize) {
         let Some(old) = self.streams.get(index).map(|stream| stream.key) else { return };
@@ -121,15 +135,17 @@ impl Session {
 
     /// Takes an RTP packet; gives its stream, what it says, and whether the stream is new. `None` where the session has
     /// too many streams.
+    #[inline]
     pub(super) fn rtp(
         &mut self,
         at: Timestamp,
         direction: Direction,
         carrier: Carrier,
         packet: &RtpPacket<'_>,
+        budget: &mut Budget,
     ) -> Option<(&mut Stream, PacketFigures, bool)> {
         let known = self.streams.len();
-        let index = self.stream(direction, carrier, packet.ssrc())?;
+        let index = self.stream(direction, carrier, packet.ssrc(), budget)?;
         let new = self.streams.len() > known;
         let Self { dialog, streams, .. } = self;
         let stream = streams.get_mut(index)?;
@@ -137,7 +153,7 @@ impl Session {
             let encoding = dialog.encoding(stream.key.track, packet.payload_type());
             stream.set_encoding(packet.payload_type(), encoding);
         }
-        let figures = stream.packet(at, packet);
+        let figures = stream.packet(at, packet, budget);
         Some((stream, figures, new))
     }
 
@@ -151,7 +167,7 @@ impl Session {
         figures: &PacketFigures,
         new: bool,
     ) -> Vec<Finding> {
-        let Some(index) = self.stream(direction, carrier, packet.ssrc()) else { return Vec::new() };
+        let Some(index) = self.known(direction, carrier, packet.ssrc()) else { return Vec::new() };
         let key = self.streams.get(index).map(|stream| stream.key);
         let rate = self.streams.get(index).and_then(Stream::clock_rate_hz);
         let setup = if new { self.setup(carrier).cloned() } else { None };
@@ -179,7 +195,7 @@ impl Session {
         carrier: Carrier,
         report: &SenderReport<'_>,
     ) -> Vec<Finding> {
-        let index = self.stream(direction, carrier, report.ssrc());
+        let index = self.known(direction, carrier, report.ssrc());
         let Self { watch, streams, .. } = self;
         index.and_then(|index| streams.get(index)).map(|stream| watch.report(at, report, stream)).unwrap_or_default()
     }
@@ -205,8 +221,9 @@ impl Session {
         direction: Direction,
         carrier: Carrier,
         report: &SenderReport<'_>,
+        budget: &mut Budget,
     ) -> Option<(&mut Stream, Option<f64>, Option<f64>)> {
-        let index = self.stream(direction, carrier, report.ssrc())?;
+        let index = self.stream(direction, carrier, report.ssrc(), budget)?;
         let Self { dialog, streams, .. } = self;
         let stream = streams.get_mut(index)?;
         let rate = stream.clock_rate_hz().or_else(|| announced_rate(dialog, stream.key.track));
@@ -246,18 +263,39 @@ impl Session {
         }
     }
 
+    /// The place of a stream that is there.
+    fn known(&self, direction: Direction, carrier: Carrier, ssrc: u32) -> Option<usize> {
+        let latest = self.latest(direction, carrier, ssrc);
+        latest.or_else(|| self.by_key.get(&self.key(direction, carrier, ssrc)).copied())
+    }
+
+    /// The stream of the latest packet, if it is this one.
+    #[inline]
+    fn latest(&self, direction: Direction, carrier: Carrier, ssrc: u32) -> Option<usize> {
+        let index = usize::from((*self.latest.get(carrier.place())?)?);
+        let key = &self.streams.get(index)?.key;
+        (key.ssrc == ssrc && key.direction == direction && carrier.is_latest(key)).then_some(index)
+    }
+
     /// The place of a stream, which is made if it is new.
-    fn stream(&mut self, direction: Direction, carrier: Carrier, ssrc: u32) -> Option<usize> {
-        let latest = self.latest.get(carrier.place()).copied().flatten();
-        let same = |stream: &Stream| stream.key.ssrc == ssrc && stream.key.direction == direction;
-        let on = |stream: &Stream| same(stream) && carrier.is_latest(&stream.key);
-        if let Some(index) = latest.filter(|index| self.streams.get(*index).is_some_and(on)) {
-            return Some(index);
-        }
+    #[inline]
+    fn stream(&mut self, direction: Direction, carrier: Carrier, ssrc: u32, budget: &mut Budget) -> Option<usize> {
+        let latest = self.latest(direction, carrier, ssrc);
+        latest.or_else(|| self.other_stream(direction, carrier, ssrc, budget))
+    }
+
+    #[cold]
+    fn other_stream(
+        &mut self,
+        direction: Direction,
+        carrier: Carrier,
+        ssrc: u32,
+        budget: &mut Budget,
+    ) -> Option<usize> {
         let key = self.key(direction, carrier, ssrc);
         let index = match self.by_key.get(&key) {
             Some(index) => *index,
-            None if self.streams.len() >= MAX_STREAMS => return None,
+            None if self.streams.len() >= MAX_STREAMS || !budget.stream() => return None,
             None => {
                 let mut stream = Stream::new(Arc::clone(&self.capture), key, self.quantiles);
                 stream.transport = self.transport_name(carrier);
@@ -267,7 +305,7 @@ impl Session {
             }
         };
         if let Some(latest) = self.latest.get_mut(carrier.place()) {
-            *latest = Some(index);
+            *latest = u16::try_from(index).ok();
         }
         Some(index)
     }

@@ -22,9 +22,17 @@ pub(super) struct Skew {
 
 #[derive(Clone, Copy, Debug)]
 struct Window {
-    number: i64,
-    at_s: f64,
+    /// Where it begins.
+    start_ns: i64,
+    /// Where its lowest skew is.
+    at_ns: i64,
     skew_ms: f64,
+}
+
+impl Window {
+    fn holds(&self, elapsed_ns: i64) -> bool {
+        (0..WINDOW_NS).contains(&elapsed_ns.saturating_sub(self.start_ns))
+    }
 }
 
 /// Sums of a least-squares line through points.
@@ -46,20 +54,24 @@ impl Skew {
         let skew_ms = millis(self.elapsed_ns) - float(extended.saturating_sub(first)) * 1e3 / f64::from(rate);
         self.min = self.min.min(skew_ms);
         self.max = self.max.max(skew_ms);
-        self.lower_envelope(millis(self.elapsed_ns) / 1e3, skew_ms);
+        self.lower_envelope(skew_ms);
         Some(skew_ms)
     }
 
-    fn lower_envelope(&mut self, at_s: f64, skew_ms: f64) {
-        let number = self.elapsed_ns.div_euclid(WINDOW_NS);
-        let candidate = Window { number, at_s, skew_ms };
+    fn lower_envelope(&mut self, skew_ms: f64) {
+        let at_ns = self.elapsed_ns;
         match &mut self.window {
-            Some(window) if window.number != number => {
-                self.envelope.point(window.at_s, window.skew_ms);
-                self.window = Some(candidate);
+            Some(window) if window.holds(at_ns) => {
+                if skew_ms < window.skew_ms {
+                    (window.at_ns, window.skew_ms) = (at_ns, skew_ms);
+                }
             }
-            Some(window) if window.skew_ms <= skew_ms => {}
-            window => *window = Some(candidate),
+            window => {
+                let start_ns = at_ns.saturating_sub(at_ns.rem_euclid(WINDOW_NS));
+                if let Some(window) = window.replace(Window { start_ns, at_ns, skew_ms }) {
+                    self.envelope.point(&window);
+                }
+            }
         }
     }
 
@@ -72,14 +84,15 @@ impl Skew {
     pub(super) fn drift_ppm(&self) -> Option<f64> {
         let window = self.window.filter(|_| self.elapsed_ns >= MIN_DRIFT_NS)?;
         let mut envelope = self.envelope.clone();
-        envelope.point(window.at_s, window.skew_ms);
+        envelope.point(&window);
         // Milliseconds for each second are thousandths.
         Some(envelope.slope()? * 1e3)
     }
 }
 
 impl Line {
-    fn point(&mut self, x: f64, y: f64) {
+    fn point(&mut self, lowest: &Window) {
+        let (x, y) = (millis(lowest.at_ns) / 1e3, lowest.skew_ms);
         self.count += 1;
         self.x += x;
         self.y += y;

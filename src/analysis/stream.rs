@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::analysis::budget::Budget;
 use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, float, millis};
 use crate::analysis::jitter::Jitter;
 use crate::analysis::quantiles::Quantiles;
@@ -127,11 +128,12 @@ impl Stream {
     }
 
     /// Takes the next packet in order of arrival.
-    pub(super) fn packet(&mut self, at: Timestamp, packet: &RtpPacket<'_>) -> PacketFigures {
+    #[inline]
+    pub(super) fn packet(&mut self, at: Timestamp, packet: &RtpPacket<'_>, budget: &mut Budget) -> PacketFigures {
         let (status, ext_seq) = self.sequence.packet(packet.sequence());
         self.payload_bytes += packet.payload().len() as u64;
         self.marker_packets += u64::from(packet.marker());
-        let delta = self.delta(at);
+        let delta = self.delta(at, budget);
         let mut figures = PacketFigures {
             status,
             ext_seq,
@@ -147,13 +149,14 @@ impl Stream {
         figures
     }
 
-    fn delta(&mut self, at: Timestamp) -> Option<i64> {
+    #[inline]
+    fn delta(&mut self, at: Timestamp, budget: &mut Budget) -> Option<i64> {
         self.first.get_or_insert(at);
         let delta = at.nanos_since(self.last.replace(at)?);
         self.delta_min = self.delta_min.min(delta);
         self.delta_max = self.delta_max.max(delta);
         if let Some(deltas) = &mut self.deltas {
-            deltas.insert(delta);
+            deltas.insert(delta, budget);
         }
         Some(delta)
     }

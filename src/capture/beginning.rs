@@ -54,7 +54,7 @@ impl Beginning {
     /// # Errors
     /// If it can't be read or is damaged right there.
     pub fn read<R: Read>(input: R) -> Result<Option<Self>, CaptureError> {
-        let (mut beginning, mut ip) = (Self::default(), IpLayer::new());
+        let (mut beginning, mut ip) = (Self::default(), IpLayer::default());
         let read = read_packets(input, |packet| beginning.packet(packet, &mut ip));
         match read {
             // The end of what is to be read.

@@ -1,58 +1,21 @@
-//! One TCP connection of a capture: two directions put together, and the decision whether it speaks RTSP at all.
+//! One TCP connection of a capture: two directions, each put together and through a demuxer.
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use crate::capture::beginning::{First, is_near, reach};
-use crate::capture::framed::{Framed, Step, shows_rtsp};
+use crate::capture::content::{Content, Outlet, State};
+use crate::capture::framed::{Framed, Step};
 use crate::capture::ip::TcpSegment;
-use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::{Arrival, Assembler, Piece};
-use crate::capture::tunnel::{PostBody, TunnelKey, Tunnels};
-use crate::rtsp::demux::PduKind;
-use crate::rtsp::headers::Transport;
-use crate::rtsp::message::{Message, StartLine};
-use crate::rtsp::tunnel::{self, Half};
 use crate::time::Timestamp;
-use crate::trace::{Close, Direction, Flow, Payload, Remark, Tap, TraceEvent};
-
-/// A connection that has shown so many bytes and no RTSP does not speak it.
-const MAX_PROBE: u64 = 256 << 10;
-/// RTSP connections of one capture; further ones are passed over.
-const MAX_SESSIONS: usize = 10_000;
+use crate::trace::{Close, Direction, Payload, Tap};
 
 /// A TCP connection.
 #[derive(Debug)]
 pub(super) struct Connection {
     streams: [Stream; 2],
-    rest: Shared,
-}
-
-/// What both directions share.
-#[derive(Debug)]
-struct Shared {
-    client: SocketAddr,
-    server: SocketAddr,
-    /// URL and real server address, where the capture is one of ours.
-    described: Option<(String, SocketAddr)>,
-    state: State,
-    /// When its SYN was seen, until it is told that it opened.
-    started: Timestamp,
-    /// The Transport header of the latest SETUP.
-    asked: Option<String>,
-}
-
-#[derive(Debug)]
-enum State {
-    /// Nothing has shown what it speaks; so many bytes have passed.
-    Undecided(u64),
-    /// RTSP, under this number; the GET of an HTTP tunnel among it.
-    Rtsp(Arc<Flow>),
-    /// The POST of an HTTP tunnel, whose body has begun.
-    Post(PostBody),
-    /// Something else.
-    Other,
+    content: Content,
 }
 
 /// One direction.
@@ -61,15 +24,6 @@ struct Stream {
     assembler: Assembler,
     framed: Framed,
     closed: Option<Close>,
-}
-
-/// Where events of a connection go, and what numbers it.
-pub(super) struct Outlet<'a, T> {
-    /// RTSP connections so far; one more once some were passed over.
-    pub(super) sessions: &'a mut usize,
-    pub(super) ports: &'a mut MediaPorts,
-    pub(super) tunnels: &'a mut Tunnels,
-    pub(super) tap: &'a mut T,
 }
 
 impl Connection {
@@ -81,23 +35,24 @@ impl Connection {
         opening: bool,
         arrival: Arrival,
     ) -> Self {
-        let stream = || Stream {
-            assembler: Assembler::default(),
-            framed: if opening { Framed::new() } else { Framed::mid_stream() },
-            closed: None,
-        };
-        let described = described.map(|(url, server)| (url.to_owned(), server));
-        let state = State::Undecided(0);
-        let rest = Shared { client, server, described, state, started: arrival.at, asked: None };
-        Self { streams: [stream(), stream()], rest }
+        let stream = || Stream::new(if opening { Framed::new() } else { Framed::mid_stream() });
+        let content = Content::new(client, server, described, arrival.at);
+        Self { streams: [stream(), stream()], content }
     }
 
     pub(super) fn ends(&self) -> (SocketAddr, SocketAddr) {
-        (self.rest.client, self.rest.server)
+        (self.content.client, self.content.server)
     }
 
-    pub(super) fn is_undecided(&self) -> bool {
-        matches!(self.rest.state, State::Undecided(_))
+    /// It has shown RTSP, be it through HTTP.
+    pub(super) fn is_rtsp(&self) -> bool {
+        matches!(self.content.state, State::Rtsp(_) | State::Post(_))
+    }
+
+    /// Bytes of memory for what waits.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        self.streams.iter().map(Stream::held).sum()
     }
 
     /// Whether a SYN in this direction is a repetition of the connection's own.
@@ -116,7 +71,7 @@ impl Connection {
     /// Whether a segment can be one of this connection, `pause` nanoseconds after the `latest` packet: its sequence
     /// number and what it acknowledges go on.
     pub(super) fn goes_on(&self, direction: Direction, first: &First, pause: i64, latest: Timestamp) -> bool {
-        let elapsed = latest.nanos_since(self.rest.started);
+        let elapsed = latest.nanos_since(self.content.started);
         let fits = |direction: Direction, number: u32| {
             let (front, received) = self.streams.get(direction.index())?.assembler.front()?;
             Some(is_near(number, front, reach(received, pause, elapsed)))
@@ -124,7 +79,7 @@ impl Connection {
         let sent = fits(direction, first.seq);
         let acknowledged = first.ack.and_then(|ack| fits(direction.reverse(), ack));
         let known = sent.is_some() || acknowledged.is_some();
-        known && sent != Some(false) && acknowledged != Some(false) && !matches!(self.rest.state, State::Other)
+        known && sent != Some(false) && acknowledged != Some(false) && !matches!(self.content.state, State::Other)
     }
 
     /// Takes a segment.
@@ -135,52 +90,73 @@ impl Connection {
         arrival: Arrival,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
-        if matches!(self.rest.state, State::Other) {
+        if matches!(self.content.state, State::Other) {
             return Ok(());
         }
-        let Self { streams, rest } = self;
+        let Self { streams, content } = self;
         let Some(stream) = streams.get_mut(direction.index()) else { return Ok(()) };
         if segment.is_opening() {
             stream.assembler.begin(segment.seq);
-        } else if rest.described.is_some() && matches!(rest.state, State::Undecided(_)) {
-            rest.decide(None, arrival, outlet)?;
+        } else if content.is_only_described() {
+            content.decide(None, arrival, outlet)?;
         }
         let first = segment.seq.wrapping_add(u32::from(segment.is_opening()));
         let Stream { assembler, framed, .. } = stream;
-        let mut each = |piece: Piece<'_>, arrival: Arrival| rest.piece(framed, direction, piece, arrival, outlet);
+        let mut each = |piece: Piece<'_>, arrival: Arrival| content.piece(framed, direction, piece, arrival, outlet);
         assembler.segment(first, segment.payload, segment.missing, arrival, &mut each)?;
         let length = u32::try_from(segment.payload.len()).unwrap_or(0).wrapping_add(segment.missing);
         if segment.is_final() {
             assembler.end(first.wrapping_add(length));
         }
         let close = if segment.is_reset() { Some(Close::Reset) } else { assembler.is_over().then_some(Close::Fin) };
-        match close {
-            Some(close) => stream.close(direction, close, arrival, rest, outlet),
-            None => Ok(()),
+        if let Some(close) = close {
+            stream.close(direction, close, arrival, content, outlet)?;
         }
-    }
-
-    /// The capture ends: hands over what waits.
-    pub(super) fn drain<T: Tap>(&mut self, latest: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        let Self { streams, rest } = self;
-        for (stream, direction) in streams.iter_mut().zip([Direction::ClientToServer, Direction::ServerToClient]) {
-            stream.finish(direction, rest, outlet)?;
-            rest.end(&mut stream.framed, direction, latest, outlet)?;
+        if matches!(self.content.state, State::Other) {
+            self.streams = [(); 2].map(|()| Stream::new(Framed::new()));
         }
         Ok(())
+    }
+
+    /// Hands over what waits, as if nothing more came.
+    pub(super) fn relieve<T: Tap>(&mut self, latest: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+        let Self { streams, content } = self;
+        for (stream, direction) in streams.iter_mut().zip([Direction::ClientToServer, Direction::ServerToClient]) {
+            stream.finish(direction, content, outlet)?;
+            content.pass(&mut stream.framed, Step::Close, direction, latest, outlet)?;
+            stream.framed.release();
+        }
+        Ok(())
+    }
+
+    /// Nothing more comes.
+    pub(super) fn drain<T: Tap>(&mut self, latest: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+        self.relieve(latest, outlet)?;
+        match &mut self.content.state {
+            State::Post(body) => body.finish(latest, outlet),
+            _ => Ok(()),
+        }
     }
 }
 
 impl Stream {
+    fn new(framed: Framed) -> Self {
+        Self { assembler: Assembler::default(), framed, closed: None }
+    }
+
+    fn held(&self) -> usize {
+        self.assembler.held() + self.framed.held()
+    }
+
     /// Gives up the holes that are left.
     fn finish<T: Tap>(
         &mut self,
         direction: Direction,
-        rest: &mut Shared,
+        content: &mut Content,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
         let Self { assembler, framed, .. } = self;
-        assembler.finish(|piece, arrival| rest.piece(framed, direction, piece, arrival, outlet))
+        assembler.finish(|piece, arrival| content.piece(framed, direction, piece, arrival, outlet))
     }
 
     fn close<T: Tap>(
@@ -188,240 +164,20 @@ impl Stream {
         direction: Direction,
         close: Close,
         arrival: Arrival,
-        rest: &mut Shared,
+        content: &mut Content,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
         if self.closed.is_some() {
             return Ok(());
         }
         self.closed = Some(close);
-        self.finish(direction, rest, outlet)?;
-        rest.end(&mut self.framed, direction, arrival, outlet)?;
+        self.finish(direction, content, outlet)?;
+        content.end(&mut self.framed, direction, arrival, outlet)?;
+        self.framed.release();
         // A tunnel outlives its POSTs.
-        if matches!(rest.state, State::Post(_)) {
+        if matches!(content.state, State::Post(_)) {
             return Ok(());
         }
-        rest.tell(direction, arrival, Payload::Closed(close), outlet)
+        content.tell(direction, arrival, Payload::Closed(close), outlet)
     }
-}
-
-impl Shared {
-    /// What comes next in a stream.
-    fn piece<T: Tap>(
-        &mut self,
-        framed: &mut Framed,
-        direction: Direction,
-        piece: Piece<'_>,
-        arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<()> {
-        if let (State::Post(body), Direction::ClientToServer) = (&mut self.state, direction) {
-            return body.piece(piece, arrival, outlet);
-        }
-        match piece {
-            Piece::Data(bytes) => {
-                self.pass(framed, Step::Feed(bytes), direction, arrival, outlet)?;
-                self.give_up(bytes.len());
-                self.tell(direction, arrival, Payload::ReadEnd, outlet)
-            }
-            Piece::Gap(len) => self.pass(framed, Step::Skip(len), direction, arrival, outlet),
-        }
-    }
-
-    /// A stream ends.
-    fn end<T: Tap>(
-        &mut self,
-        framed: &mut Framed,
-        direction: Direction,
-        arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<()> {
-        match (&mut self.state, direction) {
-            (State::Post(body), Direction::ClientToServer) => body.finish(arrival, outlet),
-            _ => self.pass(framed, Step::Close, direction, arrival, outlet),
-        }
-    }
-
-    fn pass<T: Tap>(
-        &mut self,
-        framed: &mut Framed,
-        step: Step<'_>,
-        direction: Direction,
-        arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<()> {
-        let mid_stream = framed.is_mid_stream();
-        let mut completed = framed.step(step, arrival);
-        while let Some((pdu, arrival)) = completed.next_pdu() {
-            if let PduKind::Message { head, body } = pdu.kind {
-                self.message(direction, &Message::new(head, body), arrival, outlet)?;
-            }
-            if matches!(self.state, State::Undecided(_)) && shows_rtsp(&pdu, mid_stream) {
-                self.decide(None, arrival, outlet)?;
-            }
-            self.tell(direction, arrival, Payload::Pdu(pdu), outlet)?;
-            if let (State::Post(_), Direction::ClientToServer) = (&self.state, direction) {
-                let head_end = pdu.offset + pdu.raw.len() as u64;
-                drop(completed);
-                return self.begin_body(framed, step, head_end, arrival, outlet);
-            }
-        }
-        Ok(())
-    }
-
-    /// What stands behind the head of a POST is no stream of PDUs.
-    fn begin_body<T: Tap>(
-        &mut self,
-        framed: &mut Framed,
-        step: Step<'_>,
-        head_end: u64,
-        arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<()> {
-        let behind = usize::try_from(framed.fed().saturating_sub(head_end)).unwrap_or(usize::MAX);
-        *framed = Framed::new();
-        let (Step::Feed(bytes), State::Post(body)) = (step, &mut self.state) else { return Ok(()) };
-        let text = bytes.get(bytes.len().saturating_sub(behind)..).unwrap_or_default();
-        body.piece(Piece::Data(text), arrival, outlet)
-    }
-
-    /// What a message tells about connections and ports.
-    fn message<T: Tap>(
-        &mut self,
-        direction: Direction,
-        message: &Message<'_>,
-        arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<()> {
-        if direction == Direction::ClientToServer
-            && let Some((half, cookie)) = tunnel::half_of(message)
-        {
-            return self.tunnel_half(half, TunnelKey::new(self.client.ip(), &cookie), arrival, outlet);
-        }
-        if matches!(self.state, State::Undecided(_)) && tunnel::is_answer(message) {
-            return self.decide(None, arrival, outlet);
-        }
-        self.follow_setup(message, outlet);
-        Ok(())
-    }
-
-    /// It is one of the two connections of an HTTP tunnel.
-    fn tunnel_half<T: Tap>(
-        &mut self,
-        half: Half,
-        key: TunnelKey,
-        arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<()> {
-        let known = outlet.tunnels.session(&key, half);
-        match (half, &self.state) {
-            (Half::Get, State::Undecided(_)) => self.decide(known, arrival, outlet)?,
-            (Half::Post, State::Undecided(_)) => {
-                let Some(flow) = self.flow(known, arrival, outlet)? else { return Ok(()) };
-                let Some(body) = outlet.tunnels.post(key, &flow) else { return Ok(()) };
-                self.state = State::Post(body);
-                return if known.is_none() { self.tell_opened(&flow, arrival, outlet) } else { Ok(()) };
-            }
-            _ => {}
-        }
-        if let (Half::Get, State::Rtsp(flow)) = (half, &self.state) {
-            outlet.tunnels.get(key, flow.session);
-        }
-        Ok(())
-    }
-
-    /// It speaks RTSP: it gets its number, or that of the `known` session that it is the other half of. Where there are too
-    /// many it stays undecided, and so can be forgotten.
-    fn decide<T: Tap>(&mut self, known: Option<usize>, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        let Some(flow) = self.flow(known, arrival, outlet)? else { return Ok(()) };
-        self.state = State::Rtsp(Arc::clone(&flow));
-        self.tell_opened(&flow, arrival, outlet)
-    }
-
-    /// What names the connection from now on. `None` where there are too many sessions.
-    fn flow<T: Tap>(
-        &self,
-        known: Option<usize>,
-        arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<Option<Arc<Flow>>> {
-        let id = match known {
-            Some(session) => session,
-            None if *outlet.sessions >= MAX_SESSIONS => return too_many(arrival, outlet).map(|()| None),
-            None => {
-                *outlet.sessions += 1;
-                *outlet.sessions - 1
-            }
-        };
-        let (url, server) = self.described.clone().unwrap_or((String::new(), self.server));
-        Ok(Some(Arc::new(Flow { id, session: id, url, client: self.client, server })))
-    }
-
-    /// So many bytes more have shown nothing.
-    fn give_up(&mut self, len: usize) {
-        if let State::Undecided(seen) = &mut self.state {
-            *seen += len as u64;
-            if *seen > MAX_PROBE {
-                self.state = State::Other;
-            }
-        }
-    }
-
-    /// Notes the UDP ports that a SETUP exchange agrees upon.
-    fn follow_setup<T: Tap>(&mut self, message: &Message<'_>, outlet: &mut Outlet<'_, T>) {
-        let State::Rtsp(flow) = &self.state else { return };
-        match message.start_line() {
-            StartLine::Request { method, .. } if method == "SETUP" => {
-                self.asked = message.header("Transport").map(String::from);
-            }
-            StartLine::Response { status: Some(200..=299), .. } => {
-                if let Some(answered) = message.header("Transport") {
-                    outlet.ports.set_up(flow, &Transport::agreed(&answered, self.asked.as_deref()));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn tell_opened<T: Tap>(&self, flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        let opened = Payload::Opened { started: self.started };
-        tell(flow, Direction::ClientToServer, arrival, opened, outlet)
-    }
-
-    /// Hands an event over, once it is known that this is RTSP.
-    fn tell<T: Tap>(
-        &self,
-        direction: Direction,
-        arrival: Arrival,
-        payload: Payload<'_>,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<()> {
-        match &self.state {
-            State::Rtsp(flow) => tell(flow, direction, arrival, payload, outlet),
-            State::Post(body) => tell(body.flow(), direction, arrival, payload, outlet),
-            State::Undecided(_) | State::Other => Ok(()),
-        }
-    }
-}
-
-/// The first connection that is passed over is told of.
-fn too_many<T: Tap>(arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-    if *outlet.sessions > MAX_SESSIONS {
-        return Ok(());
-    }
-    *outlet.sessions += 1;
-    let detail = &format!("RTSP connections from the {}th on are passed over", *outlet.sessions);
-    outlet.tap.remark(&Remark { at: arrival.at, frame_number: arrival.number, code: "too-many-sessions", detail })
-}
-
-fn tell<T: Tap>(
-    flow: &Flow,
-    direction: Direction,
-    arrival: Arrival,
-    payload: Payload<'_>,
-    outlet: &mut Outlet<'_, T>,
-) -> io::Result<()> {
-    let Arrival { at, number } = arrival;
-    let frame_number = (number > 0).then_some(number);
-    outlet.tap.event(&TraceEvent { at, flow, direction, frame_number, payload })
 }

@@ -5,11 +5,14 @@ use std::collections::VecDeque;
 use crate::capture::reassembly::Arrival;
 use crate::rtsp::demux::{Demuxer, Pdu, PduKind, Pdus};
 
+/// Chunks of an unfinished PDU whose times are kept; of more, those of every other one.
+const MAX_CHUNKS: usize = 4096;
+
 /// One direction of a dialogue.
 #[derive(Debug)]
 pub(super) struct Framed {
     demuxer: Demuxer,
-    /// Where in the stream the latest chunks end, and with which packet they came.
+    /// Where in the stream the chunks end that it holds back, and with which packet they came.
     chunks: VecDeque<(u64, Arrival)>,
     /// How much of the stream the demuxer was given.
     fed: u64,
@@ -57,29 +60,63 @@ impl Framed {
         self.fed
     }
 
-    /// Does a step that a packet brings about.
+    /// Bytes of memory for what waits.
+    pub(super) fn held(&self) -> usize {
+        self.demuxer.held() + self.chunks.capacity() * size_of::<(u64, Arrival)>()
+    }
+
+    /// Does a step that a packet brings about. [`Framed::keep`] comes behind it.
+    #[inline]
     pub(super) fn step<'a>(&'a mut self, step: Step<'a>, arrival: Arrival) -> Completed<'a> {
         let Self { demuxer, chunks, fed, .. } = self;
-        let len = match step {
-            Step::Feed(bytes) => bytes.len() as u64,
-            Step::Skip(len) => len,
-            Step::Close => 0,
-        };
-        *fed += len;
-        if len > 0 {
-            chunks.push_back((*fed, arrival));
-        }
         let pdus = match step {
-            Step::Feed(bytes) => demuxer.feed(bytes),
-            Step::Skip(len) => demuxer.skip(len),
+            Step::Feed(bytes) => {
+                *fed += bytes.len() as u64;
+                demuxer.feed(bytes)
+            }
+            Step::Skip(len) => {
+                *fed += len;
+                demuxer.skip(len)
+            }
             Step::Close => demuxer.close(),
         };
         Completed { pdus, chunks, arrival }
+    }
+
+    /// Notes when the bytes came that the demuxer holds back of a step. Those of a PDU may be many.
+    #[inline]
+    pub(super) fn keep(&mut self, arrival: Arrival) {
+        if self.demuxer.offset() < self.fed {
+            self.keep_chunk(arrival);
+        } else if !self.chunks.is_empty() {
+            self.chunks.clear();
+        }
+    }
+
+    fn keep_chunk(&mut self, arrival: Arrival) {
+        if self.chunks.back().is_some_and(|(end, _)| *end == self.fed) {
+            return;
+        }
+        if self.chunks.len() == MAX_CHUNKS {
+            let mut odd = false;
+            self.chunks.retain(|_| {
+                odd = !odd;
+                !odd
+            });
+        }
+        self.chunks.push_back((self.fed, arrival));
+    }
+
+    /// Gives back the memory of what was handed over.
+    pub(super) fn release(&mut self) {
+        self.demuxer.release();
+        self.chunks = VecDeque::new();
     }
 }
 
 impl Completed<'_> {
     /// The next PDU and its arrival.
+    #[inline]
     pub(super) fn next_pdu(&mut self) -> Option<(Pdu<'_>, Arrival)> {
         let pdu = self.pdus.next_pdu()?;
         let arrival = completed_by(self.chunks, &pdu).unwrap_or(self.arrival);
@@ -87,8 +124,11 @@ impl Completed<'_> {
     }
 }
 
-/// The arrival of a PDU's last byte. A demuxer that looks for its place decides by what comes later.
+/// The arrival of a PDU's last byte, where that is one of earlier chunks: a demuxer that looks for its place decides by
+/// what comes later.
+#[inline]
 fn completed_by(chunks: &mut VecDeque<(u64, Arrival)>, pdu: &Pdu<'_>) -> Option<Arrival> {
+    chunks.front()?;
     let len = match pdu.kind {
         PduKind::Gap { len } => len,
         _ => pdu.raw.len() as u64,

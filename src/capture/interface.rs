@@ -13,8 +13,14 @@ pub(super) fn describe(url: &str, server: SocketAddr) -> String {
     format!("{url}{BEFORE_SERVER}{server}{AFTER_SERVER}")
 }
 
+/// The longest description that is taken for one of ours: each connection keeps its URL.
+const MAX_DESCRIPTION: usize = 4096;
+
 /// URL and server address from the text of `if_description`; `None` where it is not one of ours.
 pub(super) fn parse(description: &str) -> Option<(&str, SocketAddr)> {
+    if description.len() > MAX_DESCRIPTION {
+        return None;
+    }
     let (url, server) = description.rsplit_once(BEFORE_SERVER)?;
     Some((url, server.strip_suffix(AFTER_SERVER)?.parse().ok()?))
 }

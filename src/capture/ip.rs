@@ -98,10 +98,6 @@ struct Body<'a> {
 }
 
 impl IpLayer {
-    pub(super) fn new() -> Self {
-        Self::default()
-    }
-
     /// The TCP segment or UDP datagram of a packet, or the one that it completes. `None` if it is neither, or
     /// damaged, or a fragment that waits for others.
     #[inline]

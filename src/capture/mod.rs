@@ -5,6 +5,8 @@ pub mod beginning;
 mod block;
 mod checksum;
 mod connection;
+mod connections;
+mod content;
 mod fragments;
 mod framed;
 mod interface;

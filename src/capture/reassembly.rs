@@ -12,6 +12,8 @@ use crate::time::Timestamp;
 const MAX_WAITING: usize = 256 << 10;
 /// And so many segments, however short.
 const MAX_SEGMENTS: usize = 1024;
+/// What a segment that waits costs beside its bytes.
+const ENTRY: usize = 96;
 
 /// When and with which packet bytes came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,11 @@ impl Assembler {
     /// Whether a SYN with this number belongs to this stream, which has not moved on yet.
     pub(super) fn is_repeated(&self, syn: u32) -> bool {
         self.offset == 0 && self.next.is_none_or(|next| next == syn.wrapping_add(1))
+    }
+
+    /// Bytes of memory for what waits.
+    pub(super) fn held(&self) -> usize {
+        self.waiting_bytes + self.waiting.len() * ENTRY
     }
 
     /// Takes a segment, `missing` bytes of which the capture cut off at its end. `each` is given what is in order by

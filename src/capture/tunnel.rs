@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::capture::base64::Decoder;
-use crate::capture::connection::Outlet;
+use crate::capture::content::Outlet;
 use crate::capture::framed::{Framed, Step};
 use crate::capture::reassembly::{Arrival, Piece};
 use crate::rtsp::tunnel::Half;
@@ -36,6 +36,8 @@ pub(super) struct Tunnels {
     all: Vec<Tunnel>,
     /// POST connections so far.
     posts: usize,
+    /// Bytes of memory for what waits in all of them.
+    held: usize,
 }
 
 /// A GET and its POSTs, as far as they have been seen.
@@ -97,6 +99,28 @@ impl Tunnels {
         Some(self.all.len() - 1)
     }
 
+    /// Bytes of memory for what waits.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// And for what waits where most of it does.
+    pub(super) fn most_held(&self) -> usize {
+        self.all.iter().map(|tunnel| tunnel.framed.held()).max().unwrap_or(0)
+    }
+
+    /// Hands over what waits where most of it does, as if nothing more came. How many bytes that frees.
+    pub(super) fn relieve(&mut self, latest: Arrival, tap: &mut impl Tap) -> io::Result<usize> {
+        let most = self.all.iter_mut().max_by_key(|tunnel| tunnel.framed.held());
+        let Some(Tunnel { flow: Some(flow), framed, .. }) = most else { return Ok(0) };
+        let before = framed.held();
+        pass(framed, Step::Close, flow, latest, tap)?;
+        framed.release();
+        let freed = before.saturating_sub(framed.held());
+        self.held = self.held.saturating_sub(freed);
+        Ok(freed)
+    }
+
     /// The capture ends: hands over what no POST completed.
     pub(super) fn finish(&mut self, latest: Arrival, tap: &mut impl Tap) -> io::Result<()> {
         for Tunnel { flow, framed, .. } in &mut self.all {
@@ -128,21 +152,35 @@ impl PostBody {
         arrival: Arrival,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
-        let Some(Tunnel { framed, .. }) = outlet.tunnels.all.get_mut(self.tunnel) else { return Ok(()) };
+        let Tunnels { all, held, .. } = outlet.tunnels;
+        let Some(Tunnel { framed, .. }) = all.get_mut(self.tunnel) else { return Ok(()) };
+        let before = framed.held();
+        self.decode(piece, framed, arrival, outlet.tap)?;
+        *held = (*held + framed.held()).saturating_sub(before);
+        Ok(())
+    }
+
+    fn decode(
+        &mut self,
+        piece: Piece<'_>,
+        framed: &mut Framed,
+        arrival: Arrival,
+        tap: &mut impl Tap,
+    ) -> io::Result<()> {
         let Self { flow, decoder, .. } = self;
         let text = match piece {
-            Piece::Gap(len) => return pass(framed, Step::Skip(decoder.skip(len)), flow, arrival, outlet.tap),
+            Piece::Gap(len) => return pass(framed, Step::Skip(decoder.skip(len)), flow, arrival, tap),
             Piece::Data(text) => text,
         };
         let mut bytes = Vec::with_capacity(text.len());
         let decoded = decoder.decode(text, &mut bytes);
-        pass(framed, Step::Skip(decoded.gap), flow, arrival, outlet.tap)?;
+        pass(framed, Step::Skip(decoded.gap), flow, arrival, tap)?;
         if let Some((byte, place)) = decoded.invalid {
             let offset = framed.fed() + place as u64;
-            tell(flow, arrival, Payload::NotBase64 { byte, offset }, outlet.tap)?;
+            tell(flow, arrival, Payload::NotBase64 { byte, offset }, tap)?;
         }
-        pass(framed, Step::Feed(&bytes), flow, arrival, outlet.tap)?;
-        tell(flow, arrival, Payload::ReadEnd, outlet.tap)
+        pass(framed, Step::Feed(&bytes), flow, arrival, tap)?;
+        tell(flow, arrival, Payload::ReadEnd, tap)
     }
 
     /// Its connection ends. The stream may go on in another one.
@@ -159,6 +197,8 @@ fn pass(framed: &mut Framed, step: Step<'_>, flow: &Flow, arrival: Arrival, tap:
     while let Some((pdu, arrival)) = completed.next_pdu() {
         tell(flow, arrival, Payload::Pdu(pdu), tap)?;
     }
+    drop(completed);
+    framed.keep(arrival);
     Ok(())
 }
 

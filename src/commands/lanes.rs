@@ -219,7 +219,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, mpsc};
     use std::thread;
 
     use super::*;
@@ -295,15 +295,21 @@ mod tests {
 
     #[test]
     fn nobody_runs_too_far_ahead() {
-        let lanes = lanes(io::sink());
+        let lanes = &lanes(io::sink());
         let open: Vec<_> = (0..MAX_AHEAD).map(|number| lanes.open(number)).collect();
+        let (told, limits) = mpsc::channel();
+        let choose = move |limit| {
+            told.send(limit).unwrap();
+            if MAX_AHEAD < limit { Choice::Take(MAX_AHEAD) } else { Choice::Wait }
+        };
         thread::scope(|scope| {
-            let waits = scope.spawn(|| late(&lanes).unwrap().finish(Ok(Vec::new())));
-            assert!(!waits.is_finished());
+            scope.spawn(|| lanes.open_next(choose).unwrap().finish(Ok(Vec::new())));
+            assert_eq!(limits.recv().unwrap(), MAX_AHEAD);
             for lane in open {
                 lane.finish(Ok(Vec::new()));
             }
         });
+        assert!(limits.iter().last().unwrap() > MAX_AHEAD);
     }
 
     #[test]

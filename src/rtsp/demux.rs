@@ -103,6 +103,18 @@ impl Demuxer {
         self.offset
     }
 
+    /// Bytes of memory for the unfinished PDU.
+    pub fn held(&self) -> usize {
+        self.carry.capacity()
+    }
+
+    /// Gives back the memory that no unfinished PDU needs.
+    pub fn release(&mut self) {
+        self.carry.drain(..self.start.min(self.carry.len()));
+        self.start = 0;
+        self.carry.shrink_to_fit();
+    }
+
     fn pending(&self) -> &[u8] {
         self.carry.get(self.start..).unwrap_or_default()
     }

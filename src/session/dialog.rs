@@ -10,7 +10,7 @@ use crate::rtsp::control::{join_control, resolve_base};
 use crate::rtsp::headers::{Session, Transport, parse_public};
 use crate::rtsp::mask::masked_urls;
 use crate::rtsp::message::{Message, StartLine};
-use crate::rtsp::sdp::{Media, SessionDescription, npt_end};
+use crate::rtsp::sdp::{Format, Media, SessionDescription, npt_end};
 use crate::rtsp::url::RtspUrl;
 use crate::time::Timestamp;
 use crate::trace::Direction;
@@ -38,6 +38,8 @@ pub struct Dialog {
     session: Option<Session>,
     public: Vec<String>,
     play_range: Option<String>,
+    /// Bytes that the description takes.
+    described: usize,
 }
 
 /// A request that was seen.
@@ -66,6 +68,11 @@ impl Request {
         self.transport.as_deref().map(Transport::parse_all).unwrap_or_default()
     }
 
+    /// About how many bytes of memory it takes.
+    pub fn held(&self) -> usize {
+        size_of::<Self>() + self.method.len() + self.url.len() + self.transport.as_ref().map_or(0, String::len)
+    }
+
     /// The interleaved channels that a SETUP asked for.
     pub fn asked_channels(&self) -> Option<(u8, u8)> {
         self.asked_transports().iter().find_map(|transport| transport.interleaved)
@@ -86,6 +93,10 @@ pub struct Setup {
 }
 
 impl Setup {
+    fn held(&self) -> usize {
+        size_of::<Self>() + self.url.len() + self.transport.protocol.len()
+    }
+
     /// The number that the tables call its channel: the interleaved RTP channel, else the server's RTP port, else the
     /// client's.
     pub fn number(&self) -> Option<u16> {
@@ -125,6 +136,7 @@ impl Default for Dialog {
             session: None,
             public: Vec::new(),
             play_range: None,
+            described: 0,
         }
     }
 }
@@ -164,7 +176,7 @@ impl Dialog {
         // Who publishes describes the media himself (RFC 2326, section 10.3).
         if method == "ANNOUNCE" && !message.body().is_empty() {
             self.base = RtspUrl::parse(url).ok().map(|url| resolve_base(&url, None, None));
-            self.description = Some(SessionDescription::parse(message.body()));
+            self.describe(message.body());
         }
         let highest = self.highest_cseq.get_mut(direction.index());
         if let (Some(highest), Some(cseq)) = (highest, request.cseq) {
@@ -213,7 +225,24 @@ impl Dialog {
         let location = response.header("Content-Location");
         self.base =
             RtspUrl::parse(&request.url).ok().map(|url| resolve_base(&url, base.as_deref(), location.as_deref()));
-        self.description = Some(SessionDescription::parse(response.body()));
+        self.describe(response.body());
+    }
+
+    fn describe(&mut self, body: &[u8]) {
+        let description = SessionDescription::parse(body);
+        let formats: usize = description.media.iter().map(|media| media.formats.capacity()).sum();
+        self.described = body.len() + description.media.capacity() * size_of::<Media>() + formats * size_of::<Format>();
+        self.description = Some(description);
+    }
+
+    /// About how many bytes of memory it takes, beside a small fixed size.
+    pub fn held(&self) -> usize {
+        let texts = [&self.url, &self.base, &self.play_range].into_iter().flatten().map(String::len).sum::<usize>();
+        let session = self.session.as_ref().map_or(0, |session| session.id.len());
+        let public = self.public.iter().map(|method| method.len() + size_of::<String>()).sum::<usize>();
+        let setups = self.setups.iter().map(Setup::held).sum::<usize>();
+        let requests = self.outstanding.iter().flatten().map(Request::held).sum::<usize>();
+        texts + session + public + setups + requests + self.described
     }
 
     fn learn_setup(&mut self, request: &Request, response: &Message<'_>) {

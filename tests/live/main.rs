@@ -10,7 +10,8 @@
 //! | `process`, `peers`, `wire`, `flood` | starting, watching and ending what a test runs |
 //! | `article` | a capture made of a transcript |
 //! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
-//! | `servers` `auth` `addresses` `endings` `killed` `many` `demo` `reference` `replay` `reruns` `rotation` | the tests |
+//! | `servers` `auth` `addresses` `endings` `killed` `many` `memory` `demo` | the tests: `record`, `demo` |
+//! | `reference` `rotation` `wireshark` `replay` `reruns` | the tests: `analyze`, `replay` |
 
 #![allow(
     clippy::expect_used,
@@ -35,8 +36,10 @@ mod demo;
 mod endings;
 mod killed;
 mod many;
+mod memory;
 mod reference;
 mod replay;
 mod reruns;
 mod rotation;
 mod servers;
+mod wireshark;

@@ -51,7 +51,7 @@ fn datagram<'a>(from: &str, to: &str, payload: &'a [u8], missing: u32) -> Decode
 }
 
 fn assert_decodes(ip: &[u8], expected: Decoded<'_>) {
-    assert_eq!(IpLayer::new().decode(&packet(LinkType::RAW, ip)), Some(expected));
+    assert_eq!(IpLayer::default().decode(&packet(LinkType::RAW, ip)), Some(expected));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_total_length_of_zero_takes_what_was_captured() {
     assert_decodes(&ip, segment(FROM, TO, b"hello", 0));
     let cut = Packet { original_len: 100_000, ..packet(LinkType::RAW, &ip) };
     let missing = 100_000 - u32::try_from(ip.len()).unwrap();
-    assert_eq!(IpLayer::new().decode(&cut), Some(segment(FROM, TO, b"hello", missing)));
+    assert_eq!(IpLayer::default().decode(&cut), Some(segment(FROM, TO, b"hello", missing)));
     let mut ip = v6(UDP, &udp_bytes(b"hello"));
     ip[4..6].fill(0);
     assert_decodes(&ip, datagram(FROM6, TO6, b"hello", 0));
@@ -80,7 +80,7 @@ fn what_snaplen_cut_off_is_counted() {
         for len in 0..=ip.len() {
             let (captured, missing) = b"hello".split_at(len.saturating_sub(head));
             let expected = (len >= head - 4).then(|| (captured, u32::try_from(missing.len()).unwrap()));
-            let mut layer = IpLayer::new();
+            let mut layer = IpLayer::default();
             let decoded = layer.decode(&packet(LinkType::RAW, &ip[..len]));
             let found = decoded.map(|decoded| match decoded {
                 Decoded::Tcp(tcp) => (tcp.payload, tcp.missing),
@@ -106,15 +106,15 @@ fn extension_headers_are_passed_over() {
     let authenticated = [vec![6, 1], vec![0; 10], tcp_bytes(b"hello")].concat();
     assert_decodes(&v4(AUTHENTICATION, 0, &authenticated), segment(FROM, TO, b"hello", 0));
     let endless = [0, 0, 0, 0, 0, 0, 0, 0].repeat(20);
-    assert_eq!(IpLayer::new().decode(&packet(LinkType::RAW, &v6(0, &endless))), None);
+    assert_eq!(IpLayer::default().decode(&packet(LinkType::RAW, &v6(0, &endless))), None);
 }
 
 #[test]
 fn icmp_errors_that_quote_a_packet_are_none() {
     let quoted = [vec![3, 3, 0, 0, 0, 0, 0, 0], v4(UDP, 0, &udp_bytes(b"hello"))].concat();
-    assert_eq!(IpLayer::new().decode(&packet(LinkType::RAW, &v4(1, 0, &quoted))), None);
+    assert_eq!(IpLayer::default().decode(&packet(LinkType::RAW, &v4(1, 0, &quoted))), None);
     let quoted = [vec![1, 4, 0, 0, 0, 0, 0, 0], v6(UDP, &udp_bytes(b"hello"))].concat();
-    assert_eq!(IpLayer::new().decode(&packet(LinkType::RAW, &v6(58, &quoted))), None);
+    assert_eq!(IpLayer::default().decode(&packet(LinkType::RAW, &v6(58, &quoted))), None);
 }
 
 /// The fragments of a packet, each with 16 bytes.
@@ -142,7 +142,7 @@ fn fragments_are_joined_in_any_order() {
         ] {
             let mut parts = fragments(v6_instead, protocol, &body);
             for _ in 0..2 {
-                let mut layer = IpLayer::new();
+                let mut layer = IpLayer::default();
                 let (last, first) = parts.split_last().unwrap();
                 for part in first.iter().chain(first) {
                     assert_eq!(layer.decode(&packet(LinkType::RAW, part)), None);
@@ -165,7 +165,7 @@ proptest! {
         let heads = [vec![], [vec![0; 12], vec![8, 0]].concat(), vec![0x45], v4(TCP, 0, &[]), v6(FRAGMENT, &[])];
         let bytes = [heads[head].clone(), bytes].concat();
         let packet = Packet { original_len: captured, ..packet(LinkType(link), &bytes) };
-        let mut layer = IpLayer::new();
+        let mut layer = IpLayer::default();
         let payload = match layer.decode(&packet) {
             Some(Decoded::Tcp(tcp)) => tcp.payload.len(),
             Some(Decoded::Udp(udp)) => udp.payload.len(),

@@ -1,0 +1,223 @@
+//! The TCP connections of a capture: which one a segment belongs to, and which of them are worth their memory.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::net::SocketAddr;
+
+use crate::capture::beginning::Beginning;
+use crate::capture::connection::Connection;
+use crate::capture::content::Outlet;
+use crate::capture::interface;
+use crate::capture::ip::{TcpSegment, UdpDatagram};
+use crate::capture::ports::MediaPorts;
+use crate::capture::reassembly::Arrival;
+use crate::capture::tunnel::Tunnels;
+use crate::time::Timestamp;
+use crate::trace::{Direction, Payload, Tap, TraceEvent};
+
+/// TCP connections without RTSP that are remembered at once; the oldest is forgotten.
+const MAX_OTHERS: usize = 8192;
+/// Bytes that all connections together keep of segments and PDUs that are not complete.
+const MAX_HELD: usize = 64 << 20;
+
+/// Packets of several interfaces need not be in order: a file may begin so long before the one before it ends.
+const MAX_DISORDER_NS: i64 = 100_000_000;
+
+/// Sender and receiver.
+type Ends = (SocketAddr, SocketAddr);
+
+/// All that are known.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    /// By sender and receiver as written: number of the connection and direction.
+    ends: HashMap<Ends, (u64, Direction)>,
+    /// What was looked up last there: packets of one sender come in rows.
+    last: Option<(Ends, (u64, Direction))>,
+    /// By number, in the order of their first packet.
+    by_number: BTreeMap<u64, Connection>,
+    next_number: u64,
+    /// The lowest number that may be of one without RTSP.
+    oldest: u64,
+    /// How many of them have shown no RTSP.
+    others: usize,
+    /// What they keep of [`MAX_HELD`].
+    held: usize,
+    /// RTSP connections so far.
+    sessions: usize,
+    ports: MediaPorts,
+    tunnels: Tunnels,
+}
+
+impl Connections {
+    /// Takes a segment, from an interface with this description.
+    #[inline]
+    pub(super) fn segment(
+        &mut self,
+        description: &str,
+        segment: &TcpSegment<'_>,
+        arrival: Arrival,
+        tap: &mut impl Tap,
+    ) -> io::Result<()> {
+        let known = self.look_up((segment.from, segment.to));
+        let (number, direction) = match known {
+            Some((number, direction)) if !self.is_reopened(number, direction, segment) => (number, direction),
+            Some((number, _)) => {
+                self.drain(number, arrival, tap)?;
+                self.connect(description, segment, arrival)
+            }
+            None => self.connect(description, segment, arrival),
+        };
+        let Self { by_number, sessions, ports, tunnels, .. } = self;
+        let Some(connection) = by_number.get_mut(&number) else { return Ok(()) };
+        let (other, held) = (!connection.is_rtsp(), connection.held());
+        connection.segment(direction, segment, arrival, &mut Outlet { sessions, ports, tunnels, tap })?;
+        self.held = (self.held + connection.held()).saturating_sub(held);
+        self.others = self.others.saturating_sub(usize::from(other && connection.is_rtsp()));
+        if self.held + self.tunnels.held() > MAX_HELD { self.give_up(arrival, tap) } else { Ok(()) }
+    }
+
+    fn look_up(&mut self, ends: Ends) -> Option<(u64, Direction)> {
+        if let Some((_, known)) = self.last.filter(|(last, _)| *last == ends) {
+            return Some(known);
+        }
+        let known = self.ends.get(&ends).copied()?;
+        self.last = Some((ends, known));
+        Some(known)
+    }
+
+    /// A SYN that does not belong to the connection that these ends had before.
+    fn is_reopened(&self, number: u64, direction: Direction, segment: &TcpSegment<'_>) -> bool {
+        segment.is_opening()
+            && self.by_number.get(&number).is_some_and(|connection| !connection.is_repeated(direction, segment.seq))
+    }
+
+    /// A connection that was not seen before.
+    fn connect(&mut self, description: &str, segment: &TcpSegment<'_>, arrival: Arrival) -> (u64, Direction) {
+        self.forget_oldest();
+        let direction = direction_of(segment);
+        let (client, server) = match direction {
+            Direction::ClientToServer => (segment.from, segment.to),
+            Direction::ServerToClient => (segment.to, segment.from),
+        };
+        let number = self.next_number;
+        self.next_number += 1;
+        self.others += 1;
+        self.ends.insert((client, server), (number, Direction::ClientToServer));
+        self.ends.insert((server, client), (number, Direction::ServerToClient));
+        let described = interface::parse(description);
+        self.by_number.insert(number, Connection::new(client, server, described, segment.is_opening(), arrival));
+        (number, direction)
+    }
+
+    /// Makes room for a new connection.
+    fn forget_oldest(&mut self) {
+        while self.others >= MAX_OTHERS && self.oldest < self.next_number {
+            let number = self.oldest;
+            self.oldest += 1;
+            if self.by_number.get(&number).is_some_and(|connection| !connection.is_rtsp()) {
+                self.remove(number);
+            }
+        }
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Connection> {
+        let connection = self.by_number.remove(&number)?;
+        self.held = self.held.saturating_sub(connection.held());
+        self.others = self.others.saturating_sub(usize::from(!connection.is_rtsp()));
+        self.last = None;
+        let (client, server) = connection.ends();
+        for ends in [(client, server), (server, client)] {
+            if self.ends.get(&ends).is_some_and(|(known, _)| *known == number) {
+                self.ends.remove(&ends);
+            }
+        }
+        Some(connection)
+    }
+
+    /// All together keep too much: those that keep the most wait no longer.
+    #[cold]
+    fn give_up(&mut self, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
+        let Self { by_number, held, sessions, ports, tunnels, .. } = self;
+        while *held + tunnels.held() > MAX_HELD / 2 {
+            let most = by_number.values_mut().max_by_key(|connection| connection.held());
+            // What is kept of one that waits for nothing is next to nothing.
+            let freed = match most.filter(|connection| connection.held() > tunnels.most_held()) {
+                Some(connection) => {
+                    let before = connection.held();
+                    connection.relieve(arrival, &mut Outlet { sessions, ports, tunnels, tap })?;
+                    let freed = before.saturating_sub(connection.held());
+                    *held = held.saturating_sub(freed);
+                    freed
+                }
+                None => tunnels.relieve(arrival, tap)?,
+            };
+            if freed == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands over what is left of a connection and forgets it.
+    fn drain(&mut self, number: u64, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
+        let Some(mut connection) = self.remove(number) else { return Ok(()) };
+        let Self { sessions, ports, tunnels, .. } = self;
+        connection.drain(arrival, &mut Outlet { sessions, ports, tunnels, tap })
+    }
+
+    /// Another file begins, with numbers of its own.
+    pub(super) fn next_part(&mut self) {
+        self.by_number.values_mut().for_each(Connection::next_part);
+        self.tunnels.next_part();
+    }
+
+    /// Whether a capture goes on where what was read ends, with its `latest` packet.
+    pub(super) fn is_continued_by(&self, next: &Beginning, latest: Timestamp) -> bool {
+        let pause = next.first().nanos_since(latest);
+        let mut segments = next.segments().filter_map(|(ends, first)| Some((self.ends.get(ends)?, first)));
+        let goes_on = |(number, direction): (u64, Direction), first| {
+            let connection = self.by_number.get(&number);
+            connection.is_some_and(|connection| connection.goes_on(direction, first, pause, latest))
+        };
+        let media = |(from, to), source| self.ports.find(from, to).is_some_and(|media| media.goes_on(source));
+        pause >= -MAX_DISORDER_NS
+            && (segments.any(|(known, first)| goes_on(*known, first))
+                || next.datagrams().any(|(ends, source)| media(*ends, source)))
+    }
+
+    /// The capture ends: hands over what no packet completed.
+    pub(super) fn finish(&mut self, latest: Arrival, tap: &mut impl Tap) -> io::Result<()> {
+        let Self { by_number, sessions, ports, tunnels, .. } = self;
+        let mut connections = by_number.values_mut();
+        connections
+            .try_for_each(|connection| connection.drain(latest, &mut Outlet { sessions, ports, tunnels, tap }))?;
+        tunnels.finish(latest, tap)
+    }
+
+    /// Takes a datagram.
+    pub(super) fn datagram(
+        &mut self,
+        datagram: &UdpDatagram<'_>,
+        arrival: Arrival,
+        tap: &mut impl Tap,
+    ) -> io::Result<()> {
+        let Some(media) = self.ports.find(datagram.from, datagram.to) else { return Ok(()) };
+        media.note(datagram.payload);
+        let Arrival { at, number } = arrival;
+        let payload =
+            Payload::Datagram { port: media.port, from: datagram.from, to: datagram.to, payload: datagram.payload };
+        let (flow, direction) = (&*media.flow, media.direction);
+        tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })
+    }
+}
+
+/// Who sends: a SYN tells; else what a server says first is a response or a frame; else the higher port is the client.
+fn direction_of(segment: &TcpSegment<'_>) -> Direction {
+    let from_server = match segment.payload {
+        _ if segment.is_opening() => segment.is_answer(),
+        [b'R', b'T', b'S', b'P', b'/', ..] | [b'H', b'T', b'T', b'P', b'/', ..] | [b'$', ..] => true,
+        [first, ..] if first.is_ascii_uppercase() => false,
+        _ => segment.from.port() < segment.to.port(),
+    };
+    if from_server { Direction::ServerToClient } else { Direction::ClientToServer }
+}
