@@ -192,13 +192,15 @@ fn players_see_the_pictures_of_the_original() {
     assert_eq!(pictures(&file("tcp")), original, "over TCP");
     assert_eq!(pictures(&file("udp")), original, "over UDP");
     for name in ["gst-tcp", "gst-udp"] {
-        // Pictures of 640 by 360 as I420.
-        assert_eq!(size(&file(name)) / (640 * 360 * 3 / 2), original.len() as u64, "{name}");
+        // Pictures of 640 by 360 as I420. GStreamer may start with the second one, and give up the last.
+        let pictures = size(&file(name)) / (640 * 360 * 3 / 2);
+        assert!(pictures + 2 >= original.len() as u64, "{pictures} pictures over {name}");
     }
     replay.stop();
 }
 
-/// ffmpeg and GStreamer log in where a fault asks them to, also with a nonce that is used up each time.
+/// ffmpeg and GStreamer log in where a fault asks them to; ffmpeg also with a nonce that is used up each time, where
+/// GStreamer gives up at the second 401.
 #[test]
 #[ignore = "needs real peers: tests/run turns it on"]
 fn players_log_in() {
@@ -210,12 +212,12 @@ fn players_log_in() {
     ] {
         let url = format!("{}?{query}", replay.url).replace("rtsp://", "rtsp://viewer:s3cret@");
         let files = [place.dir().join(name), place.dir().join(format!("{name}-gst"))];
-        let players = [start_framemd5(&url, "tcp", &files[0]), gst_pictures(&url, "tcp", &files[1])];
-        for player in players {
-            player.finish(PLAYER_LIMIT).expect_code(0);
-        }
+        let gst = (name != "stale").then(|| gst_pictures(&url, "tcp", &files[1]));
+        start_framemd5(&url, "tcp", &files[0]).finish(PLAYER_LIMIT).expect_code(0);
         let pictures = pictures(&files[0]).len();
         assert!(pictures > 140, "{pictures} pictures with {name}");
+        let Some(gst) = gst else { continue };
+        gst.finish(PLAYER_LIMIT).expect_code(0);
         // Pictures of 320 by 240 as I420.
         assert!(size(&files[1]) / (320 * 240 * 3 / 2) > 140, "GStreamer with {name}");
     }

@@ -158,6 +158,13 @@ impl Exchange {
         self.answer()?.status()
     }
 
+    /// Whether the server did not want to: not because of a login, a redirect, a lost session or a transport, which concern
+    /// that client alone.
+    fn was_refused(&self) -> bool {
+        let own = |status: u16| matches!(status, 300..=399 | 401 | 407 | 454..=457 | 461);
+        self.status().is_some_and(|status| status >= 300 && !own(status))
+    }
+
     fn succeeded(&self) -> bool {
         self.status().is_some_and(|status| (200..300).contains(&status))
     }
@@ -168,11 +175,13 @@ impl Script {
     /// refusals. What concerned that client alone is left out: logins, redirects, lost sessions.
     pub(super) fn answer(&self, method: &str) -> Option<Message<'_>> {
         let of_method = || self.exchanges.iter().rev().filter(|exchange| exchange.method == method);
-        let own = |status: u16| matches!(status, 300..=399 | 401 | 407 | 454..=457 | 461);
-        of_method()
-            .find(|exchange| exchange.succeeded())
-            .or_else(|| of_method().find(|exchange| exchange.status().is_some_and(|status| !own(status))))
-            .and_then(Exchange::answer)
+        self.success(method).or_else(|| of_method().find(|exchange| exchange.was_refused())?.answer())
+    }
+
+    /// The latest answer of success to a request of this method.
+    pub(super) fn success(&self, method: &str) -> Option<Message<'_>> {
+        let mut exchanges = self.exchanges.iter().rev();
+        exchanges.find(|exchange| exchange.method == method && exchange.succeeded())?.answer()
     }
 
     /// The answer to the SETUP of a track, where the recorded client set it up.
@@ -180,6 +189,14 @@ impl Script {
         let url = self.tracks.get(track)?.url.as_deref()?;
         let mut exchanges = self.exchanges.iter().rev();
         exchanges.find(|exchange| exchange.method == "SETUP" && exchange.url == url && exchange.succeeded())?.answer()
+    }
+
+    /// The answer to the SETUP of a track that the recorded server would not set up.
+    pub(super) fn setup_refusal(&self, track: usize) -> Option<Message<'_>> {
+        let of_track = |exchange: &&Exchange| exchange.method == "SETUP" && self.track_at(&exchange.url) == Some(track);
+        let mut exchanges = self.exchanges.iter().rev().filter(of_track);
+        let refused = exchanges.next().filter(|exchange| exchange.was_refused())?;
+        exchanges.all(|exchange| !exchange.succeeded()).then(|| refused.answer())?
     }
 
     /// The session description: the recorded one, or the one given instead.

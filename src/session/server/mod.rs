@@ -55,8 +55,8 @@ pub struct Server {
     split_writes: Option<SplitWrites>,
     /// What is left of an answer or frame that leaves in parts.
     parts: VecDeque<Vec<u8>>,
-    /// The answer to PLAY: what was recorded before it leaves before it.
-    answer_to_play: Option<Vec<u8>>,
+    /// The answer to PLAY and those behind it, until what was recorded before it has left.
+    held: VecDeque<Vec<u8>>,
     /// Frames being sent, with their headers.
     batch: Vec<u8>,
     idle_since: Timestamp,
@@ -87,7 +87,7 @@ impl Server {
             faults,
             faults_from: None,
             parts: VecDeque::new(),
-            answer_to_play: None,
+            held: VecDeque::new(),
             batch: Vec::new(),
             idle_since: now,
             done: false,
@@ -145,8 +145,13 @@ impl Server {
         Ok(())
     }
 
+    /// Answers leave in the order of their requests (RFC 2326, section 10).
     fn send(&mut self, bytes: Vec<u8>) {
-        self.outputs.push_back(Output::Send(Cow::Owned(bytes)));
+        if self.held.is_empty() && !self.player.has_early() {
+            self.outputs.push_back(Output::Send(Cow::Owned(bytes)));
+        } else {
+            self.held.push_back(bytes);
+        }
     }
 
     /// A request may lack the session, but not name another one (RFC 2326, section 12.37).
@@ -163,12 +168,17 @@ impl Server {
     }
 
     fn describe(&self, now: Timestamp, request: &Request<'_>) -> Vec<u8> {
-        self.recorded(now, request).with_description(self.offer.script.description())
+        let recorded = self.offer.script.success(request.method);
+        let answer = Answer::new(recorded, now, request).of_session(self.session.as_deref());
+        answer.with_description(self.offer.script.description())
     }
 
     fn set_up(&mut self, now: Timestamp, request: &Request<'_>) -> Vec<u8> {
         let script = &self.offer.script;
         let Some(index) = script.track_at(&without_faults(request.url)) else { return refusal(now, request, 404) };
+        if let Some(refused) = script.setup_refusal(index) {
+            return Answer::new(Some(refused), now, request).of_session(self.session.as_deref()).finish();
+        }
         let asked = request.message.header("Transport").unwrap_or_default();
         let recorded = script.setup_answer(index);
         let offered = Offered { track: index, udp: self.offer.udp_ports.get(index).copied() };
@@ -179,7 +189,7 @@ impl Server {
         if let Some(entry) = self.deliveries.get_mut(index) {
             *entry = Some(delivery);
         }
-        let template = recorded.or_else(|| script.answer("SETUP"));
+        let template = recorded.or_else(|| script.success("SETUP"));
         let answer = Answer::new(template, now, request).of_session(Some(&session)).with_transport(&transport);
         // What no answer to SETUP was recorded of still has to name its session.
         if template.is_none() { answer.or_header("Session", &session).finish() } else { answer.finish() }
@@ -190,9 +200,10 @@ impl Server {
             let refusal = refusal(now, request, 455);
             return self.send(refusal);
         }
-        let answer = self.recorded(now, request).finish();
+        let recorded = self.offer.script.success(request.method);
+        let answer = Answer::new(recorded, now, request).of_session(self.session.as_deref()).finish();
         self.player.play(now);
-        self.answer_to_play = Some(answer);
+        self.send(answer);
     }
 
     fn tear_down(&mut self, now: Timestamp, request: &Request<'_>) {
@@ -244,7 +255,7 @@ impl Server {
         let batch = if self.split_writes.is_some() { 1 } else { BATCH };
         while self.batch.len() < batch {
             let deliveries = &self.deliveries;
-            match self.player.next(now, self.answer_to_play.is_some(), deliveries, &mut self.batch) {
+            match self.player.next(now, !self.held.is_empty(), deliveries, &mut self.batch) {
                 Step::Composed => {}
                 Step::Nothing => break,
                 Step::Datagram { track, rtcp, port } => {
@@ -257,7 +268,10 @@ impl Server {
                 }
                 Step::End(end) => {
                     match end {
-                        End::Open => self.player.stop(),
+                        End::Open => {
+                            self.player.stop();
+                            self.idle_since = now;
+                        }
                         End::Closed { close: Close::Reset, .. } => self.end(Output::Abort),
                         End::Closed { .. } | End::Unknown => self.end(Output::Disconnect),
                     }
@@ -274,8 +288,10 @@ impl Server {
             return Some(output);
         }
         self.judge_pace(now);
-        if self.answer_to_play.is_some() && !self.player.has_early() {
-            return self.answer_to_play.take().map(|answer| Output::Send(Cow::Owned(answer)));
+        if !self.player.has_early()
+            && let Some(answer) = self.held.pop_front()
+        {
+            return Some(Output::Send(Cow::Owned(answer)));
         }
         self.next_media(now)
     }

@@ -122,7 +122,8 @@ impl Player {
     /// When something is due next.
     pub(super) fn due(&self) -> Option<Timestamp> {
         let Clock { base, from } = self.clock?;
-        let distance = self.next_after()?.saturating_sub(from);
+        // What came before the answer to PLAY is due at once, and not late.
+        let distance = self.next_after()?.saturating_sub(from).max(0);
         Some(match self.offer.speed {
             Speed::Max => base,
             Speed::Times(speed) => base.plus_nanos(divided(distance, speed)),
