@@ -6,11 +6,17 @@ use crate::capture::reader::CaptureError;
 
 /// Bytes read at once; measured as the fastest size for captures from the page cache.
 const BUFFER: usize = 256 << 10;
+/// Room before them for what a read cut in two: reads then stay whole, from and to whole pages, which the system copies
+/// faster.
+const HEADROOM: usize = 64 << 10;
+const PAGE: usize = 4 << 10;
 
 /// A reader with a window on what comes next. The window is as long as it was ever asked to be, at least [`BUFFER`].
 pub(super) struct Input<'r> {
     reader: Box<dyn Read + 'r>,
     buffer: Vec<u8>,
+    /// Where reads go: a page begins here.
+    base: usize,
     start: usize,
     end: usize,
     /// Bytes before `start`.
@@ -22,7 +28,11 @@ pub(super) struct Input<'r> {
 
 impl<'r> Input<'r> {
     pub(super) fn new(reader: Box<dyn Read + 'r>) -> Self {
-        Self { reader, buffer: vec![0; BUFFER], start: 0, end: 0, offset: 0, ended: false, torn: false }
+        let mut buffer = vec![0; HEADROOM + PAGE + BUFFER];
+        let to_page = buffer.get(HEADROOM..).map_or(0, |room| room.as_ptr().align_offset(PAGE)).min(PAGE);
+        let base = HEADROOM + to_page;
+        buffer.truncate(base + BUFFER);
+        Self { reader, buffer, base, start: base, end: base, offset: 0, ended: false, torn: false }
     }
 
     /// Bytes consumed.
@@ -79,13 +89,16 @@ impl<'r> Input<'r> {
     /// Reads until the window holds `len` bytes or the input ends.
     #[cold]
     fn fill(&mut self, len: usize) -> io::Result<()> {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        if self.buffer.len() < len {
-            self.buffer.resize(len, 0);
+        let waiting = self.end - self.start;
+        // What waits goes right before the place of the next read; a window that is longer than usual begins in front.
+        let start = if len <= waiting + BUFFER { self.base.saturating_sub(waiting) } else { 0 };
+        let start = if start + waiting == self.base { start } else { 0 };
+        self.buffer.copy_within(self.start..self.end, start);
+        (self.start, self.end) = (start, start + waiting);
+        if self.buffer.len() < start + len {
+            self.buffer.resize(start + len, 0);
         }
-        while self.end < len && !self.ended {
+        while self.end - self.start < len && !self.ended {
             let free = self.buffer.get_mut(self.end..).unwrap_or_default();
             match self.reader.read(free) {
                 Ok(0) => self.ended = true,
