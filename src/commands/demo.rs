@@ -86,7 +86,8 @@ fn serve_one(offer: Offer, started: &Sender<io::Result<String>>) -> io::Result<(
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let offer = Arc::new(offer);
     let served = Arc::clone(&offer);
-    let machine = move |Accepted { client, number, now }| Server::new(Arc::clone(&served), client, number, now);
+    let machine =
+        move |Accepted { client, server, number, now }| Server::new(Arc::clone(&served), (client, server), number, now);
     let address = event_loop.listen(anywhere, Some(1), machine)?;
     let _ = started.send(Ok(offer.url_at(address)));
     event_loop.run(&mut ())

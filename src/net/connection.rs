@@ -16,6 +16,9 @@ use crate::trace::{Close, Direction, Flow, Payload, TraceEvent};
 /// As long as more than this waits to be sent, no more is asked for.
 const OUTBOX_LIMIT: usize = 256 << 10;
 
+/// After so long without a sign of life the system asks a client's host whether it is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
 /// A connection of the event loop.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -78,6 +81,11 @@ impl Connection {
         *next_flow += 1;
         // A request or frame must not wait for the next one to fill a segment. Where that can't be had, it works too.
         let _ = self.stream.set_nodelay(true);
+        if !self.is_client() {
+            // A client that vanished while its media go over UDP shows by nothing else.
+            let _ = socket2::SockRef::from(&self.stream)
+                .set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(KEEP_ALIVE));
+        }
         tell(tap, now, &self.flow, Direction::ClientToServer, Payload::Opened { started });
     }
 
@@ -163,9 +171,14 @@ impl Connection {
         self.queue(rest);
     }
 
+    /// Bytes that wait to be sent.
+    pub(super) fn waiting(&self) -> usize {
+        self.outbox.len().saturating_sub(self.sent)
+    }
+
     /// Whether nothing waits to be sent.
     pub(super) fn is_drained(&self) -> bool {
-        self.sent >= self.outbox.len()
+        self.waiting() == 0
     }
 
     /// Puts bytes in line to be sent.
@@ -179,7 +192,7 @@ impl Connection {
 
     /// Whether more can be put in line.
     pub(super) fn has_room(&self) -> bool {
-        self.outbox.len().saturating_sub(self.sent) < OUTBOX_LIMIT
+        self.waiting() < OUTBOX_LIMIT
     }
 
     /// Sends what waits, as far as the socket takes it.

@@ -69,6 +69,8 @@ pub struct EventLoop<M> {
 pub struct Accepted {
     /// Its address.
     pub client: SocketAddr,
+    /// The address that it connected to.
+    pub server: SocketAddr,
     /// How many came before it.
     pub number: u64,
     /// The time.
@@ -334,7 +336,10 @@ impl<M: Machine> EventLoop<M> {
             if self.active >= MAX_CLIENTS {
                 continue;
             }
-            let machine = (listener.factory)(Accepted { client, number: listener.accepted, now: self.clock.now() });
+            // A client that is gone again has none.
+            let Ok(server) = stream.local_addr() else { continue };
+            let number = listener.accepted;
+            let machine = (listener.factory)(Accepted { client, server, number, now: self.clock.now() });
             listener.accepted += 1;
             if listener.accepted >= listener.limit {
                 self.listener = None;

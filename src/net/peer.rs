@@ -19,8 +19,10 @@ use crate::trace::{Close, Direction, Flow, Payload, TraceEvent};
 /// After so many bytes read, or sent, the others have their turn.
 const READ_BUDGET: usize = 1 << 20;
 const WRITE_BUDGET: usize = 1 << 20;
-/// How long a client may take to fetch what waits for it when its connection is to end, and to end it too.
-const LINGER: Duration = Duration::from_secs(5);
+/// How long a client may do nothing to fetch what waits for it when its connection is to end, or to end it too.
+const LINGER: Duration = Duration::from_mins(1);
+/// The same when the user wants an end.
+const LINGER_AT_STOP: Duration = Duration::from_secs(1);
 /// A machine whose connection is full is woken so often.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -62,6 +64,8 @@ struct Leaving {
     until: Timestamp,
     /// Everything was sent.
     shut_down: bool,
+    /// The user waits.
+    hurried: bool,
 }
 
 #[derive(Debug)]
@@ -184,16 +188,30 @@ impl<M: Machine> Peer<M> {
         match self.leaving {
             Some(leaving) => {
                 // The user is impatient, or the client takes too long.
-                if matches!(input, Input::Stop) || leaving.until <= now {
+                if leaving.until <= now || (leaving.hurried && matches!(input, Input::Stop)) {
                     self.leave(turn);
+                } else if matches!(input, Input::Stop) {
+                    self.hurry(now);
                 }
                 false
             }
             None if self.done => false,
             None => {
                 self.machine.handle(now, input);
-                self.pump(turn)
+                let more = self.pump(turn);
+                if matches!(input, Input::Stop) {
+                    self.hurry(now);
+                }
+                more
             }
+        }
+    }
+
+    /// Ctrl-C: the client has a moment to fetch what waits for it.
+    fn hurry(&mut self, now: Timestamp) {
+        if let Some(leaving) = &mut self.leaving {
+            leaving.hurried = true;
+            leaving.until = leaving.until.min(now + LINGER_AT_STOP);
         }
     }
 
@@ -348,7 +366,7 @@ impl<M: Machine> Peer<M> {
             connection.close(now, turn.tap);
             self.connection = None;
         } else {
-            self.leaving = Some(Leaving { until: now + LINGER, shut_down: false });
+            self.leaving = Some(Leaving { until: now + LINGER, shut_down: false, hurried: false });
         }
     }
 
@@ -365,10 +383,15 @@ impl<M: Machine> Peer<M> {
             self.leaving = None;
             return;
         };
+        let waiting = connection.waiting();
         connection.send(now, turn.tap);
+        let progress = connection.waiting() < waiting;
         if connection.is_drained() && !leaving.shut_down {
             connection.shut_down(now, turn.tap);
-            *leaving = Leaving { until: now + LINGER, shut_down: true };
+            leaving.shut_down = true;
+            leaving.until = if leaving.hurried { leaving.until } else { now + LINGER };
+        } else if progress && !leaving.hurried {
+            leaving.until = now + LINGER;
         }
     }
 

@@ -69,7 +69,7 @@ fn scripted_frames(public: &str, session: &str, frames: impl Iterator<Item = u32
 
 /// The server of a script, for its first client.
 fn server(script: Script) -> Server {
-    Server::new(Arc::new(Offer::new(script)), flow().client, 0, START)
+    Server::new(Arc::new(Offer::new(script)), (flow().client, flow().server), 0, START)
 }
 
 /// Where that server has it: the recorded path.

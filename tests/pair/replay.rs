@@ -35,7 +35,7 @@ impl Hand {
 
     fn numbered(offer: &Arc<Offer>, number: u64) -> Self {
         Self {
-            server: Server::new(Arc::clone(offer), flow().client, number, START),
+            server: Server::new(Arc::clone(offer), (flow().client, flow().server), number, START),
             now: START,
             demuxer: Demuxer::new(),
             log: Vec::new(),
@@ -477,6 +477,134 @@ fn what_a_capture_lacks_is_told() {
     let second = ScriptOptions { session: Some(2), description: None };
     assert!(told(&["DESCRIBE"], true, second).contains("no session 2"));
     assert_eq!(told(&[], false, ScriptOptions::default()), "the capture holds no RTSP session");
+}
+
+/// A fault that takes all frames of a moment does not end the stream.
+#[test]
+fn faults_keep_the_recorded_pace() {
+    for (spec, least) in
+        [("drop=50%", 200), ("reorder=20%/3", 500), ("dup=10%", 520), ("delay=50ms±20ms", 500), ("stall=2s@3s", 500)]
+    {
+        let faults = vec![spec.parse().unwrap()];
+        let mut hand = playing(offer().with_faults(faults, 1, None).unwrap());
+        hand.wait(Duration::from_secs(30));
+        let frames = hand.frames();
+        let last = frames.last().unwrap().0.seconds_since(START);
+        assert!(frames.len() >= least && last > 9.5, "{spec}: {} frames, the last at {last} s", frames.len());
+        assert_eq!(hand.ended, Some(Output::Disconnect), "{spec}");
+    }
+    let mut hand = playing(offer().with_faults(vec!["drop=100%".parse().unwrap()], 1, None).unwrap());
+    hand.wait(Duration::from_secs(9));
+    assert_eq!((hand.frames().len(), &hand.ended), (0, &None));
+}
+
+/// An endless script that holds nothing for a client must not hold up the others.
+#[test]
+fn nothing_to_send_for_ever_is_bounded() {
+    let everything_dropped =
+        offer().looped().at_speed(Speed::Max).with_faults(vec!["drop=100%".parse().unwrap()], 1, None);
+    let mut hand = playing(everything_dropped.unwrap());
+    hand.collect();
+    assert!(hand.server.next_deadline().unwrap() > hand.now, "it rests");
+
+    let description = b"v=0\r\nm=audio 0 RTP/AVP 0\r\na=control:track1\r\nm=video 0 RTP/AVP 96\r\na=control:mute\r\n";
+    let mut builder = ScriptBuilder::new(ScriptOptions { session: None, description: Some(description.to_vec()) });
+    dialogue(&mut builder, &["DESCRIBE", "SETUP", "PLAY"]);
+    media(&mut builder);
+    let mut hand = Hand::of(Offer::new(builder.finish().unwrap()).looped().at_speed(Speed::Max));
+    hand.ask("SETUP", "/live/mute", TCP);
+    hand.ask("PLAY", "/live", "");
+    assert!(hand.frames().is_empty() && hand.server.next_deadline().unwrap() > hand.now);
+    assert!(hand.ask("OPTIONS", "*", "").contains("200 OK"));
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_their_order() {
+    let mut hand = Hand::of(offer());
+    hand.ask("SETUP", "/live/track1", TCP);
+    let request = |method: &str, number: u8| format!("{method} rtsp://h/live RTSP/1.0\r\nCSeq: {number}\r\n\r\n");
+    let said = hand.send(&[request("PLAY", 71), request("PLAY", 72), request("OPTIONS", 73)].concat());
+    let places: Vec<_> = ["CSeq: 71", "CSeq: 72", "CSeq: 73"].iter().map(|cseq| said.find(cseq).unwrap()).collect();
+    assert!(places.is_sorted(), "{said}");
+}
+
+/// What only the first PLAY can say is not said again.
+#[test]
+fn the_answer_to_play_fits_the_frames_behind_it() {
+    let mut builder = ScriptBuilder::new(ScriptOptions::default());
+    dialogue(&mut builder, &["DESCRIBE", "SETUP"]);
+    for (cseq, sequence, after) in [(20, 0, 0), (21, 100, 4)] {
+        let at = START + Duration::from_secs(after);
+        let request = format!("PLAY rtsp://camera/live RTSP/1.0\r\nCSeq: {cseq}\r\n\r\n");
+        say(&mut builder, at, Direction::ClientToServer, request.as_bytes());
+        let info = format!("RTP-Info: url=rtsp://camera/live/track1;seq={sequence}");
+        let answer = format!("RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\n{info}\r\n\r\n");
+        say(&mut builder, at, Direction::ServerToClient, answer.as_bytes());
+        say(&mut builder, at, Direction::ServerToClient, &rtp(sequence));
+    }
+    let mut hand = Hand::of(Offer::new(builder.finish().unwrap()));
+    hand.ask("SETUP", "/live/track1", TCP);
+    assert!(hand.ask("PLAY", "/live", "").contains("RTP-Info: url=rtsp://127.0.0.1:9/live/track1;seq=0\r\n"));
+    hand.wait(Duration::from_secs(1));
+    hand.ask("PAUSE", "/live", "");
+    assert!(!hand.ask("PLAY", "/live", "").contains("RTP-Info"));
+}
+
+/// Two SETUPs in one segment: each track has its own answer.
+#[test]
+fn answers_of_pipelined_requests_are_told_apart() {
+    let mut builder = ScriptBuilder::new(ScriptOptions::default());
+    dialogue(&mut builder, &["DESCRIBE"]);
+    let setup = |cseq: u8| format!("SETUP rtsp://camera/live/track{cseq} RTSP/1.0\r\nCSeq: {cseq}\r\n{TCP}\r\n");
+    say(&mut builder, START, Direction::ClientToServer, [setup(1), setup(2)].concat().as_bytes());
+    for cseq in [1, 2] {
+        let transport = format!("Transport: RTP/AVP/TCP;interleaved=0-1;ssrc=0000000{cseq}");
+        let answer = format!("RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\nSession: 1\r\n{transport}\r\n\r\n");
+        say(&mut builder, START, Direction::ServerToClient, answer.as_bytes());
+    }
+    media(&mut builder);
+    let mut hand = Hand::of(Offer::new(builder.finish().unwrap()));
+    assert!(hand.ask("SETUP", "/live/track1", TCP).contains("ssrc=00000001"));
+}
+
+/// BYE and an open connection: it stays open for a minute from the end on.
+#[test]
+fn an_open_end_stays_open() {
+    let mut builder = ScriptBuilder::new(ScriptOptions::default());
+    dialogue(&mut builder, &["DESCRIBE", "SETUP", "PLAY"]);
+    media(&mut builder);
+    let late = START + Duration::from_mins(5);
+    say(&mut builder, late, Direction::ServerToClient, &[b'$', 1, 0, 8, 0x81, 203, 0, 1, 0, 0, 0, 7]);
+    let mut hand = playing(Offer::new(builder.finish().unwrap()));
+    hand.wait(Duration::from_secs(350));
+    assert_eq!(hand.ended, None);
+    hand.wait(Duration::from_secs(20));
+    assert_eq!(hand.ended, Some(Output::Disconnect));
+}
+
+/// Media long before the answer to PLAY make nobody slow.
+#[test]
+fn early_media_are_not_late() {
+    for slow_client in [SlowClient::Wait, SlowClient::Drop, SlowClient::Close] {
+        let mut builder = ScriptBuilder::new(ScriptOptions::default());
+        dialogue(&mut builder, &["DESCRIBE", "SETUP"]);
+        (0..10).for_each(|number| say(&mut builder, START, Direction::ServerToClient, &rtp(number)));
+        let at = START + Duration::from_secs(2);
+        say(&mut builder, at, Direction::ClientToServer, b"PLAY rtsp://camera/live RTSP/1.0\r\nCSeq: 9\r\n\r\n");
+        say(&mut builder, at, Direction::ServerToClient, b"RTSP/1.0 200 OK\r\nCSeq: 9\r\n\r\n");
+        let mut hand = Hand::of(Offer::new(builder.finish().unwrap()).with_slow_client(slow_client));
+        hand.ask("SETUP", "/live/track1", TCP);
+        hand.ask("PLAY", "/live", "");
+        assert_eq!(hand.frames().len(), 10, "{slow_client:?}");
+    }
+}
+
+/// A request without an absolute URL gets the address that it was sent to.
+#[test]
+fn the_recorded_address_is_never_told() {
+    let mut hand = Hand::of(Offer::new(sample()));
+    let said = hand.send("DESCRIBE /short RTSP/1.0\r\nCSeq: 1\r\n\r\n");
+    assert!(said.contains(&format!("Content-Base: rtsp://{}/short/", flow().server)), "{said}");
 }
 
 /// Frames that came before the answer to PLAY leave before it.

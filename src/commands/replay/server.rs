@@ -30,7 +30,8 @@ pub(super) fn run(args: &ReplayArgs) -> Result<(), Error> {
     let ports = event_loop.bind_media(args.listen.ip(), offer.script().tracks().len()).map_err(listen_error)?;
     let offer = Arc::new(offer.with_udp(ports));
     let served = Arc::clone(&offer);
-    let machine = move |Accepted { client, number, now }| Server::new(Arc::clone(&served), client, number, now);
+    let machine =
+        move |Accepted { client, server, number, now }| Server::new(Arc::clone(&served), (client, server), number, now);
     let address = event_loop.listen(args.listen, None, machine).map_err(listen_error)?;
     let writer = recording::begin(args, Direction::ServerToClient)?;
     if !args.quiet {

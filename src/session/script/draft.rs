@@ -4,6 +4,7 @@ use crate::rtp::packet::is_rtcp;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::{Message, StartLine};
 use crate::session::Dialog;
+use crate::session::dialog::Request;
 use crate::session::script::frame::{Bytes, Place};
 use crate::session::script::{Answer, Exchange, Recorded, ScriptError};
 use crate::time::Timestamp;
@@ -143,23 +144,27 @@ impl Draft {
             StartLine::Request { .. } => self.frame(at, direction, Carrier::Raw, raw)?,
             StartLine::Response { .. } => {
                 if let Some(request) = answered.filter(|_| direction == Direction::ServerToClient) {
-                    self.answered(at, &request.method, request.at, message);
+                    self.answered(at, &request, message);
                 }
             }
         }
         Ok(())
     }
 
-    fn answered(&mut self, at: Timestamp, method: &str, asked: Timestamp, message: &Message<'_>) {
-        let since_opened = self.opened.map_or(0, |opened| asked.nanos_since(opened));
+    fn answered(&mut self, at: Timestamp, request: &Request, message: &Message<'_>) {
+        let since_opened = self.opened.map_or(0, |opened| request.at.nanos_since(opened));
+        // Several requests may have come at once.
         let open = |exchange: &&mut Exchange| {
-            exchange.answer.is_none() && exchange.method == method && exchange.at == since_opened
+            exchange.answer.is_none()
+                && exchange.method == request.method
+                && exchange.at == since_opened
+                && exchange.request().cseq() == request.cseq
         };
         let Some(exchange) = self.exchanges.iter_mut().rev().find(open) else { return };
-        exchange.answer = Some(Answer { message: Recorded::new(message), latency: at.nanos_since(asked) });
-        if exchange.succeeded() && matches!(method, "PLAY" | "RECORD") {
+        exchange.answer = Some(Answer { message: Recorded::new(message), latency: at.nanos_since(request.at) });
+        if exchange.succeeded() && matches!(exchange.method.as_str(), "PLAY" | "RECORD") {
             self.play.get_or_insert(at);
-            self.publishes |= method == "RECORD";
+            self.publishes |= request.method == "RECORD";
         }
     }
 

@@ -184,6 +184,13 @@ impl Script {
         exchanges.find(|exchange| exchange.method == method && exchange.succeeded())?.answer()
     }
 
+    /// The answer that media are counted from: the first one to PLAY.
+    pub(super) fn play_answer(&self) -> Option<Message<'_>> {
+        let plays =
+            |exchange: &&Exchange| matches!(exchange.method.as_str(), "PLAY" | "RECORD") && exchange.succeeded();
+        self.exchanges.iter().find(plays).and_then(Exchange::answer)
+    }
+
     /// The answer to the SETUP of a track, where the recorded client set it up.
     pub(super) fn setup_answer(&self, track: usize) -> Option<Message<'_>> {
         let url = self.tracks.get(track)?.url.as_deref()?;

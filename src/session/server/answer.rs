@@ -6,7 +6,6 @@ use crate::rtsp::message::Message;
 use crate::rtsp::relocate::relocated;
 use crate::session::Script;
 use crate::session::faults::reason;
-use crate::session::script::authority;
 use crate::session::server::Request;
 use crate::time::Timestamp;
 
@@ -25,7 +24,7 @@ impl<'a> Answer<'a> {
     /// The recorded answer, or a plain 200.
     pub(super) fn new(recorded: Option<Message<'a>>, now: Timestamp, request: &Request<'_>) -> Self {
         let Some(recorded) = recorded else { return Self::plain(200, now, request) };
-        let root = without_userinfo(authority(request.url));
+        let root = request.root();
         let cseq = request.message.header("CSeq").unwrap_or_default();
         let start = recorded.head().split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
         let mut answer = Self { start: String::from_utf8_lossy(start).into_owned(), fields: Vec::new(), root };
@@ -48,7 +47,7 @@ impl<'a> Answer<'a> {
         if let Some(cseq) = request.message.header("CSeq") {
             fields.insert(0, ("CSeq".into(), cseq.into_owned()));
         }
-        Self { start, fields, root: without_userinfo(authority(request.url)) }
+        Self { start, fields, root: request.root() }
     }
 
     /// Puts this client's session in the place of the recorded one; without one the field is left out.
@@ -71,6 +70,12 @@ impl<'a> Answer<'a> {
             true
         });
         self.or_header("Transport", transport)
+    }
+
+    /// Leaves fields out.
+    pub(super) fn without(mut self, names: &[&str]) -> Self {
+        self.fields.retain(|(own, _)| !names.iter().any(|name| is(own, name)));
+        self
     }
 
     /// Adds a field if there is none of this name.
@@ -134,7 +139,7 @@ fn is(name: &str, wanted: &str) -> bool {
     name.eq_ignore_ascii_case(wanted)
 }
 
-fn without_userinfo(root: &str) -> String {
+pub(super) fn without_userinfo(root: &str) -> String {
     match (root.find("://"), root.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => {
             let (scheme, host) = (root.get(..scheme + 3), root.get(at + 1..));

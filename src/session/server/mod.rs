@@ -17,7 +17,7 @@ use crate::rtsp::demux::PduKind;
 use crate::rtsp::headers::Session;
 use crate::rtsp::message::{Message, StartLine};
 use crate::session::faults::{FaultError, Faults, Login, SplitWrites, without_faults};
-use crate::session::script::End;
+use crate::session::script::{End, authority};
 use crate::session::{Input, Machine, Output};
 use crate::time::Timestamp;
 use crate::trace::Close;
@@ -40,6 +40,8 @@ const BATCH: usize = 64 << 10;
 pub struct Server {
     offer: Arc<Offer>,
     client: SocketAddr,
+    /// Where it reached this server.
+    reached_at: SocketAddr,
     /// The identifier of the session, once a track is set up.
     session: Option<String>,
     /// What the identifier is made of.
@@ -69,14 +71,28 @@ struct Request<'a> {
     message: &'a Message<'a>,
     method: &'a str,
     url: &'a str,
+    /// Where the client reached this server.
+    reached_at: SocketAddr,
+}
+
+impl Request<'_> {
+    /// `rtsp://host:port` as the client knows it.
+    fn root(&self) -> String {
+        match authority(self.url) {
+            "" => format!("rtsp://{}", self.reached_at),
+            named => answer::without_userinfo(named),
+        }
+    }
 }
 
 impl Server {
-    /// A server for a client that has just connected. `number` tells its sessions from those of others.
-    pub fn new(offer: Arc<Offer>, client: SocketAddr, number: u64, now: Timestamp) -> Self {
+    /// A server for a client that has just connected to it, from `client` to `server`. `number` tells its sessions from
+    /// those of others.
+    pub fn new(offer: Arc<Offer>, (client, server): (SocketAddr, SocketAddr), number: u64, now: Timestamp) -> Self {
         let faults = offer.faults.clone();
         Self {
             client,
+            reached_at: server,
             session: None,
             number,
             outputs: VecDeque::new(),
@@ -98,7 +114,7 @@ impl Server {
     fn request(&mut self, now: Timestamp, message: &Message<'_>) {
         let StartLine::Request { method, url } = message.start_line() else { return };
         self.idle_since = now;
-        let request = Request { message, method: &method, url: &url };
+        let request = Request { message, method: &method, url: &url, reached_at: self.reached_at };
         if let Err(error) = self.adopt_faults(request.url) {
             return self.send(Answer::plain(400, now, &request).with_text(&format!("{error}\r\n")));
         }
@@ -200,21 +216,26 @@ impl Server {
             let refusal = refusal(now, request, 455);
             return self.send(refusal);
         }
-        let recorded = self.offer.script.success(request.method);
-        let answer = Answer::new(recorded, now, request).of_session(self.session.as_deref()).finish();
+        let answer = Answer::new(self.offer.script.play_answer(), now, request).of_session(self.session.as_deref());
+        // These tell of the start.
+        let answer = if self.player.has_begun() { answer.without(&["RTP-Info", "Range"]) } else { answer };
         self.player.play(now);
-        self.send(answer);
+        self.send(answer.finish());
     }
 
     fn tear_down(&mut self, now: Timestamp, request: &Request<'_>) {
-        let answer = self.recorded(now, request).finish();
-        self.send(answer);
         let named = self.offer.script.track_at(&without_faults(request.url));
         let set_up = self.deliveries.iter().flatten().count();
-        if let Some(delivery) = named.filter(|_| set_up > 1).and_then(|index| self.deliveries.get_mut(index)) {
-            *delivery = None;
+        if let Some(index) = named.filter(|_| set_up > 1) {
+            let answer = self.recorded(now, request).without(&["Connection"]).finish();
+            self.send(answer);
+            if let Some(delivery) = self.deliveries.get_mut(index) {
+                *delivery = None;
+            }
             return;
         }
+        let answer = self.recorded(now, request).finish();
+        self.send(answer);
         self.player.stop();
         self.deliveries.fill(None);
         self.session = None;

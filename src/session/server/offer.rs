@@ -164,8 +164,12 @@ impl Offer {
     /// Whether a description of this URL can be had.
     pub(super) fn serves(&self, url: &str) -> bool {
         let url = faults::without_faults(url);
-        let asked = path(&url);
-        asked == path(self.script.url()) || self.path.as_deref().is_some_and(|own| path(own) == asked)
+        // Clients add parameters of their own.
+        let is = |own: &str| {
+            let asked = if own.contains('?') { path(&url) } else { path(url.split('?').next().unwrap_or_default()) };
+            asked == own
+        };
+        is(path(self.script.url())) || self.path.as_deref().is_some_and(|own| is(path(own)))
     }
 }
 

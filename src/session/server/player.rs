@@ -1,6 +1,7 @@
 //! What of the script is due for one client, and in which form it leaves.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::rtp::edit;
 use crate::rtp::packet::is_rtcp;
@@ -11,6 +12,11 @@ use crate::session::server::offer::{Offer, ReportClock, Speed};
 use crate::session::server::rounds::Shift;
 use crate::session::server::transport::Delivery;
 use crate::time::Timestamp;
+
+/// Frames that are looked at in one go without anything for the client in them.
+const MAX_IDLE_FRAMES: usize = 4096;
+/// How long the player rests then: an endless script may hold nothing for a client.
+const REST: Duration = Duration::from_millis(20);
 
 /// One client's place in the script.
 #[derive(Debug)]
@@ -28,6 +34,11 @@ pub(super) struct Player {
     paused_at: i64,
     /// What `--sr now` adds to NTP times, from the first PLAY on.
     ntp_shift: Option<i64>,
+    /// Frames since something was there for the client, and until when it rests after too many.
+    idle_frames: usize,
+    rests_until: Option<Timestamp>,
+    /// A cut that was due while frames were left out.
+    is_cut: bool,
     /// The packet of a datagram; in between, one that is made to fit.
     payload: Vec<u8>,
 }
@@ -80,6 +91,9 @@ impl Player {
             clock: None,
             paused_at: 0,
             ntp_shift: None,
+            idle_frames: 0,
+            rests_until: None,
+            is_cut: false,
             payload: Vec::new(),
         }
     }
@@ -105,8 +119,13 @@ impl Player {
 
     /// Back to the start.
     pub(super) fn stop(&mut self) {
-        (self.clock, self.line) = (None, None);
-        (self.next, self.round, self.paused_at) = (0, 0, 0);
+        (self.clock, self.line, self.ntp_shift, self.rests_until) = (None, None, None, None);
+        (self.next, self.round, self.paused_at, self.idle_frames, self.is_cut) = (0, 0, 0, 0, false);
+    }
+
+    /// Whether it goes on where it was, rather than from the start.
+    pub(super) fn has_begun(&self) -> bool {
+        self.clock.is_some() || self.next > 0 || self.round > 0
     }
 
     pub(super) fn is_playing(&self) -> bool {
@@ -124,10 +143,11 @@ impl Player {
         let Clock { base, from } = self.clock?;
         // What came before the answer to PLAY is due at once, and not late.
         let distance = self.next_after()?.saturating_sub(from).max(0);
-        Some(match self.offer.speed {
+        let due = match self.offer.speed {
             Speed::Max => base,
             Speed::Times(speed) => base.plus_nanos(divided(distance, speed)),
-        })
+        };
+        Some(self.rests_until.map_or(due, |rest| due.max(rest)))
     }
 
     /// Leaves out what was due before `now`.
@@ -137,7 +157,9 @@ impl Player {
             self.advance();
         }
         if let Some(line) = &mut self.line {
-            while line.due().is_some_and(|due| due < time) && line.pop().is_some() {}
+            while !self.is_cut && line.due().is_some_and(|due| due < time) {
+                self.is_cut = matches!(line.pop(), Some(faults::Step::Cut { .. }));
+            }
         }
     }
 
@@ -155,6 +177,27 @@ impl Player {
         batch: &mut Vec<u8>,
     ) -> Step {
         let Some(time) = self.script_time(now) else { return Step::Nothing };
+        if self.is_cut {
+            return Step::Cut;
+        }
+        if self.rests_until.is_some_and(|rest| rest > now) {
+            return Step::Nothing;
+        }
+        self.rests_until = None;
+        if self.idle_frames > MAX_IDLE_FRAMES {
+            self.idle_frames = 0;
+            self.rests_until = Some(now + REST);
+            return Step::Nothing;
+        }
+        let filled = batch.len();
+        let step = self.next_step(time, early, deliveries, batch);
+        let idle = matches!(step, Step::Composed) && batch.len() == filled;
+        self.idle_frames = if idle { self.idle_frames + 1 } else { 0 };
+        step
+    }
+
+    /// The next step, as far as it is due.
+    fn next_step(&mut self, time: i64, early: bool, deliveries: &[Option<Delivery>], batch: &mut Vec<u8>) -> Step {
         if self.next_after().is_none_or(|after| after > time) || (early && !self.has_early()) {
             return Step::Nothing;
         }
@@ -188,7 +231,12 @@ impl Player {
     fn next_of_line(&mut self, time: i64, deliveries: &[Option<Delivery>], batch: &mut Vec<u8>) -> Step {
         self.feed_line(time);
         let Some(due) = self.line.as_ref().and_then(FaultLine::due) else {
-            return Step::End(self.offer.script.end());
+            // Frames may have been dropped, or be held for later ones.
+            return match self.source_after() {
+                None => Step::End(self.offer.script.end()),
+                Some(after) if after <= time => Step::Composed,
+                Some(_) => Step::Nothing,
+            };
         };
         if due > time {
             return Step::Nothing;
@@ -238,11 +286,12 @@ impl Player {
     fn feed_line(&mut self, time: i64) {
         let offer = Arc::clone(&self.offer);
         let Some(mut line) = self.line.take() else { return };
-        loop {
+        for _ in 0..MAX_IDLE_FRAMES {
             let Some(after) = self.source_after() else {
                 line.finish();
                 break;
             };
+            self.idle_frames += 1;
             if after > time || line.due().is_some_and(|due| due < after) {
                 break;
             }

@@ -25,11 +25,16 @@ impl Offered {
     /// The first transport of the client's list that is to be had (RFC 2326, section 12.39).
     pub(super) fn accept(&self, asked: &str, taken: &[Option<Delivery>]) -> Option<Delivery> {
         Transport::parse_all(asked).iter().filter(|transport| !transport.multicast).find_map(|transport| {
-            if transport.interleaved.is_some() || transport.protocol.to_ascii_uppercase().ends_with("/TCP") {
+            let protocol = transport.protocol.to_ascii_uppercase();
+            if !matches!(protocol.trim_end_matches("/TCP").trim_end_matches("/UDP"), "RTP/AVP" | "RTP/AVPF") {
+                return None;
+            }
+            if transport.interleaved.is_some() || protocol.ends_with("/TCP") {
                 let (rtp, rtcp) = transport.interleaved.or_else(|| free_channels(self.track, taken))?;
                 return Some(Delivery::Tcp { rtp, rtcp });
             }
-            Some(Delivery::Udp { client: transport.client_port?, server: self.udp? })
+            let client = transport.client_port.filter(|(rtp, rtcp)| *rtp > 0 && *rtcp > 0)?;
+            Some(Delivery::Udp { client, server: self.udp? })
         })
     }
 }
