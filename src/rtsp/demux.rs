@@ -136,6 +136,7 @@ impl<'a> Pdus<'a> {
     pub fn next_pdu(&mut self) -> Option<Pdu<'_>> {
         match self.whole_frame() {
             Some(pdu) => Some(pdu),
+            None if self.chunk.is_empty() && self.demuxer.carry.is_empty() && self.gap == 0 => None,
             None => self.next_other(),
         }
     }
