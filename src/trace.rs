@@ -80,7 +80,7 @@ pub enum Payload<'a> {
         started: Timestamp,
     },
     /// One message, interleaved frame, stretch of junk, or gap.
-    Pdu(Pdu<'a>),
+    Pdu(&'a Pdu<'a>),
     /// An RTP or RTCP packet over UDP, between ports that the session set up.
     Datagram {
         /// The server's RTP port, by which the track is known; the client's where the server named none.
@@ -100,7 +100,7 @@ pub enum Payload<'a> {
         /// Behind how many decoded bytes.
         offset: u64,
     },
-    /// The last PDU that one `read` (or one captured segment) completed has been handed over.
+    /// The last PDU that one `read` completed has been handed over. A capture does not tell of reads.
     ReadEnd,
     /// The sender of this direction ended the connection.
     Closed(Close),

@@ -112,7 +112,7 @@ impl Wire {
 
 fn events(tap: &mut impl Tap, flow: &Flow, at: Timestamp, direction: Direction, mut pdus: Pdus<'_>) {
     while let Some(pdu) = pdus.next_pdu() {
-        tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload: Payload::Pdu(pdu) }).unwrap();
+        tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload: Payload::Pdu(&pdu) }).unwrap();
     }
 }
 

@@ -164,7 +164,7 @@ struct Collector(Vec<Event>);
 impl Tap for Collector {
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
         let what = match event.payload {
-            Payload::Pdu(pdu) => Ok(Owned::of(&pdu)),
+            Payload::Pdu(pdu) => Ok(Owned::of(pdu)),
             Payload::Closed(close) => Err(Some(close)),
             Payload::Opened { .. } => Err(None),
             Payload::ReadEnd | Payload::Datagram { .. } | Payload::NotBase64 { .. } => return Ok(()),
@@ -194,7 +194,7 @@ fn play(conversation: &[(Direction, Vec<u8>)], flow: &Flow, tap: &mut impl Tap) 
         at = at + std::time::Duration::from_nanos(1_000_003);
         let mut pdus = demuxers[direction.index()].feed(bytes);
         while let Some(pdu) = pdus.next_pdu() {
-            tell(tap, flow, at, *direction, Payload::Pdu(pdu));
+            tell(tap, flow, at, *direction, Payload::Pdu(&pdu));
         }
         drop(pdus);
         tell(tap, flow, at, *direction, Payload::ReadEnd);
@@ -202,7 +202,7 @@ fn play(conversation: &[(Direction, Vec<u8>)], flow: &Flow, tap: &mut impl Tap) 
     for direction in [Direction::ServerToClient, Direction::ClientToServer] {
         let mut pdus = demuxers[direction.index()].close();
         while let Some(pdu) = pdus.next_pdu() {
-            tell(tap, flow, at, direction, Payload::Pdu(pdu));
+            tell(tap, flow, at, direction, Payload::Pdu(&pdu));
         }
         drop(pdus);
         tell(tap, flow, at, direction, Payload::Closed(Close::Fin));

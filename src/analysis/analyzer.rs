@@ -88,25 +88,38 @@ impl<S: Sink> Analyzer<S> {
         Ok(self.out.sink)
     }
 
+    /// The session of an event, which begins with its first one.
     #[inline]
-    fn pdu(&mut self, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
-        let Self { sessions, out, .. } = self;
-        let Some(Some(session)) = sessions.get_mut(event.flow.id) else { return Ok(()) };
+    fn session(&mut self, event: &TraceEvent<'_>) -> Option<(&mut Session, &mut Out<S>)> {
+        let Self { sessions, quantiles, out } = self;
+        if !matches!(sessions.get(event.flow.id), Some(Some(_))) {
+            if sessions.len() <= event.flow.id {
+                sessions.resize_with(event.flow.id + 1, || None);
+            }
+            *sessions.get_mut(event.flow.id)? = Some(Session::new(Arc::clone(&out.capture), event.flow, *quantiles));
+        }
+        Some((sessions.get_mut(event.flow.id)?.as_mut()?, out))
+    }
+}
+
+impl<S: Sink> Out<S> {
+    #[inline]
+    fn pdu(&mut self, session: &mut Session, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
         let place = Place::of(event, Some(pdu.offset));
         match pdu.kind {
-            PduKind::Interleaved { channel, payload } => out.frame(session, place, Carrier::Channel(channel), payload),
+            PduKind::Interleaved { channel, payload } => self.frame(session, place, Carrier::Channel(channel), payload),
             PduKind::Message { head, body } => {
-                out.message(session, place, event.flow.client, &Message::new(head, body))
+                self.message(session, place, event.flow.client, &Message::new(head, body))
             }
             // Empty lines between messages are allowed (RFC 2326, section 4.1).
             PduKind::Junk if pdu.raw.iter().all(|byte| matches!(byte, b'\r' | b'\n')) => Ok(()),
             PduKind::Junk => {
                 let detail = format!("{} bytes that are neither a message nor a frame", pdu.raw.len());
-                out.finding(place, &Finding::new("junk", None, detail))
+                self.finding(place, &Finding::new("junk", None, detail))
             }
             PduKind::Gap { len } => {
                 let detail = format!("{len} bytes are not in the capture");
-                out.finding(place, &Finding::new("capture-gap", None, detail))
+                self.finding(place, &Finding::new("capture-gap", None, detail))
             }
         }
     }
@@ -118,41 +131,31 @@ impl<S: Sink> Tap for Analyzer<S> {
         if matches!(event.payload, Payload::ReadEnd) {
             return Ok(());
         }
-        let begin = match event.payload {
-            Payload::Opened { started } => started,
-            _ => event.at,
-        };
-        self.out.first.get_or_insert(begin);
+        if self.out.first.is_none() {
+            let begin = if let Payload::Opened { started } = event.payload { started } else { event.at };
+            self.out.first = Some(begin);
+        }
         self.out.latest = (event.at, event.frame_number);
-        if self.sessions.len() <= event.flow.id {
-            self.sessions.resize_with(event.flow.id + 1, || None);
-        }
-        match (self.sessions.get_mut(event.flow.id), event.payload) {
-            (Some(session @ None), _) => {
-                *session = Some(Session::new(Arc::clone(&self.out.capture), event.flow, self.quantiles));
-            }
-            // The GET of an HTTP tunnel, behind its POST.
-            (Some(Some(session)), Payload::Opened { .. }) => session.flow.clone_from(event.flow),
-            _ => {}
-        }
-        match event.payload {
-            Payload::Pdu(pdu) => self.pdu(event, &pdu),
+        let Some((session, out)) = self.session(event) else { return Ok(()) };
+        match &event.payload {
+            Payload::Pdu(pdu) => out.pdu(session, event, pdu),
             Payload::Datagram { port, payload, .. } => {
-                let Self { sessions, out, .. } = self;
-                let Some(Some(session)) = sessions.get_mut(event.flow.id) else { return Ok(()) };
-                out.frame(session, Place::of(event, None), Carrier::Port(port), payload)
+                out.frame(session, Place::of(event, None), Carrier::Port(*port), payload)
             }
             Payload::NotBase64 { byte, offset } => {
-                let detail = format!("{:?} in the tunnel is no base64; it is passed over", char::from(byte));
-                self.out.finding(Place::of(event, Some(offset)), &Finding::new("tunnel-garbage", None, detail))
+                let detail = format!("{:?} in the tunnel is no base64; it is passed over", char::from(*byte));
+                out.finding(Place::of(event, Some(*offset)), &Finding::new("tunnel-garbage", None, detail))
             }
-            Payload::Closed(_) => {
-                if let Some(Some(session)) = self.sessions.get_mut(event.flow.id) {
-                    session.closed.get_or_insert(event.direction);
-                }
+            // The GET of an HTTP tunnel may come behind its POST.
+            Payload::Opened { .. } => {
+                session.flow.clone_from(event.flow);
                 Ok(())
             }
-            Payload::Opened { .. } | Payload::ReadEnd => Ok(()),
+            Payload::Closed(_) => {
+                session.closed.get_or_insert(event.direction);
+                Ok(())
+            }
+            Payload::ReadEnd => Ok(()),
         }
     }
 

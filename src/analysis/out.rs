@@ -179,15 +179,18 @@ impl<S: Sink> Out<S> {
                 return self.finding(place, &Finding::new("rtp-malformed", track, error.to_string()));
             }
         };
-        let Some((stream, figures, new)) = session.rtp(place.at, place.direction, carrier, &packet, &mut self.budget)
-        else {
+        let taken = session.rtp(place.at, place.direction, carrier, &packet, &mut self.budget);
+        // By reference, as it is large.
+        let Some(taken) = &taken else {
             return self.finding(place, &Finding::new("too-many-streams", None, "this source is not counted"));
         };
-        if self.packets {
-            self.packet(place, stream, &packet, &figures)?;
+        if self.packets
+            && let Some(stream) = session.streams.get(taken.stream)
+        {
+            self.packet(place, stream, &packet, &taken.figures)?;
         }
         if self.findings {
-            for finding in session.packet_findings(place.at, place.direction, carrier, &packet, &figures, new) {
+            for finding in session.packet_findings(place.at, place.direction, carrier, &packet, taken) {
                 self.finding(place, &finding)?;
             }
         }

@@ -52,6 +52,16 @@ impl Carrier {
     }
 }
 
+/// What a packet did that was taken.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// The place of its stream.
+    pub(super) stream: usize,
+    pub(super) figures: PacketFigures,
+    /// It is the first of its stream.
+    pub(super) new: bool,
+}
+
 /// A connection under analysis.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -133,8 +143,7 @@ impl Session {
         }
     }
 
-    /// Takes an RTP packet; gives its stream, what it says, and whether the stream is new. `None` where the session has
-    /// too many streams.
+    /// Takes an RTP packet. `None` where the session has too many streams.
     #[inline]
     pub(super) fn rtp(
         &mut self,
@@ -143,7 +152,7 @@ impl Session {
         carrier: Carrier,
         packet: &RtpPacket<'_>,
         budget: &mut Budget,
-    ) -> Option<(&mut Stream, PacketFigures, bool)> {
+    ) -> Option<Taken> {
         let known = self.streams.len();
         let index = self.stream(direction, carrier, packet.ssrc(), budget)?;
         let new = self.streams.len() > known;
@@ -154,7 +163,7 @@ impl Session {
             stream.set_encoding(packet.payload_type(), encoding);
         }
         let figures = stream.packet(at, packet, budget);
-        Some((stream, figures, new))
+        Some(Taken { stream: index, figures, new })
     }
 
     /// What is odd about the packet just taken.
@@ -164,16 +173,15 @@ impl Session {
         direction: Direction,
         carrier: Carrier,
         packet: &RtpPacket<'_>,
-        figures: &PacketFigures,
-        new: bool,
+        taken: &Taken,
     ) -> Vec<Finding> {
-        let Some(index) = self.known(direction, carrier, packet.ssrc()) else { return Vec::new() };
-        let key = self.streams.get(index).map(|stream| stream.key);
-        let rate = self.streams.get(index).and_then(Stream::clock_rate_hz);
-        let setup = if new { self.setup(carrier).cloned() } else { None };
+        let Taken { stream: index, figures, new } = taken;
+        let Some(stream) = self.streams.get(*index) else { return Vec::new() };
+        let (key, rate) = (stream.key, stream.clock_rate_hz());
+        let setup = if *new { self.setup(carrier).cloned() } else { None };
         let Self { watch, streams, .. } = self;
         let mut found = Vec::new();
-        if let Some(key) = key.filter(|_| new) {
+        if *new {
             let same = |other: &&Stream| {
                 other.key.ssrc == key.ssrc && other.key.direction == key.direction && other.key.track != key.track
             };
@@ -181,7 +189,7 @@ impl Session {
             found = watch.new_stream(&key, carrier, setup.as_ref(), shares);
             found.extend(watch.heard.first_packet(at, packet, key.track, rate));
         }
-        if let Some(stream) = streams.get(index) {
+        if let Some(stream) = streams.get(*index) {
             found.extend(watch.packet(packet, figures, stream, direction));
         }
         found

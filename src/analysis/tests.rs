@@ -70,7 +70,7 @@ impl Talk {
         let demuxer = if direction == C { client } else { server };
         let mut pdus: Pdus<'_> = demuxer.feed(bytes);
         while let Some(pdu) = pdus.next_pdu() {
-            let payload = Payload::Pdu(pdu);
+            let payload = Payload::Pdu(&pdu);
             analyzer.event(&TraceEvent { at, flow: &flow, direction, frame_number: Some(1), payload }).unwrap();
         }
         drop(pdus);

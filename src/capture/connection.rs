@@ -16,6 +16,8 @@ use crate::trace::{Close, Direction, Payload, Tap};
 pub(super) struct Connection {
     streams: [Stream; 2],
     content: Content,
+    /// Bytes of memory for what waits.
+    held: usize,
 }
 
 /// One direction.
@@ -37,7 +39,7 @@ impl Connection {
     ) -> Self {
         let stream = || Stream::new(if opening { Framed::new() } else { Framed::mid_stream() });
         let content = Content::new(client, server, described, arrival.at);
-        Self { streams: [stream(), stream()], content }
+        Self { streams: [stream(), stream()], content, held: 0 }
     }
 
     pub(super) fn ends(&self) -> (SocketAddr, SocketAddr) {
@@ -52,7 +54,13 @@ impl Connection {
     /// Bytes of memory for what waits.
     #[inline]
     pub(super) fn held(&self) -> usize {
-        self.streams.iter().map(Stream::held).sum()
+        self.held
+    }
+
+    #[inline]
+    fn count(&mut self) {
+        let [one, other] = &self.streams;
+        self.held = one.held() + other.held();
     }
 
     /// Whether a SYN in this direction is a repetition of the connection's own.
@@ -93,7 +101,7 @@ impl Connection {
         if matches!(self.content.state, State::Other) {
             return Ok(());
         }
-        let Self { streams, content } = self;
+        let Self { streams, content, .. } = self;
         let Some(stream) = streams.get_mut(direction.index()) else { return Ok(()) };
         if segment.is_opening() {
             stream.assembler.begin(segment.seq);
@@ -115,17 +123,19 @@ impl Connection {
         if matches!(self.content.state, State::Other) {
             self.streams = [(); 2].map(|()| Stream::new(Framed::new()));
         }
+        self.count();
         Ok(())
     }
 
     /// Hands over what waits, as if nothing more came.
     pub(super) fn relieve<T: Tap>(&mut self, latest: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        let Self { streams, content } = self;
+        let Self { streams, content, .. } = self;
         for (stream, direction) in streams.iter_mut().zip([Direction::ClientToServer, Direction::ServerToClient]) {
             stream.finish(direction, content, outlet)?;
             content.pass(&mut stream.framed, Step::Close, direction, latest, outlet)?;
             stream.framed.release();
         }
+        self.count();
         Ok(())
     }
 
@@ -144,6 +154,7 @@ impl Stream {
         Self { assembler: Assembler::default(), framed, closed: None }
     }
 
+    #[inline]
     fn held(&self) -> usize {
         self.assembler.held() + self.framed.held()
     }

@@ -20,6 +20,8 @@ const MAX_OTHERS: usize = 8192;
 /// Bytes that all connections together keep of segments and PDUs that are not complete.
 const MAX_HELD: usize = 64 << 20;
 
+/// Places for what was looked up of late.
+const RECENT: usize = 16;
 /// Packets of several interfaces need not be in order: a file may begin so long before the one before it ends.
 const MAX_DISORDER_NS: i64 = 100_000_000;
 
@@ -31,8 +33,8 @@ type Ends = (SocketAddr, SocketAddr);
 pub(super) struct Connections {
     /// By sender and receiver as written: number of the connection and direction.
     ends: HashMap<Ends, (u64, Direction)>,
-    /// What was looked up last there: packets of one sender come in rows.
-    last: Option<(Ends, (u64, Direction))>,
+    /// What was looked up there of late, at the place of its ports: packets of one connection come in rows.
+    recent: [Option<(Ends, (u64, Direction))>; RECENT],
     /// By number, in the order of their first packet.
     by_number: BTreeMap<u64, Connection>,
     next_number: u64,
@@ -77,11 +79,13 @@ impl Connections {
     }
 
     fn look_up(&mut self, ends: Ends) -> Option<(u64, Direction)> {
-        if let Some((_, known)) = self.last.filter(|(last, _)| *last == ends) {
-            return Some(known);
+        let place = usize::from(ends.0.port() ^ ends.1.port().rotate_left(2)) % RECENT;
+        let recent = self.recent.get_mut(place)?;
+        if let Some((_, known)) = recent.as_ref().filter(|(recent, _)| *recent == ends) {
+            return Some(*known);
         }
         let known = self.ends.get(&ends).copied()?;
-        self.last = Some((ends, known));
+        *recent = Some((ends, known));
         Some(known)
     }
 
@@ -124,7 +128,7 @@ impl Connections {
         let connection = self.by_number.remove(&number)?;
         self.held = self.held.saturating_sub(connection.held());
         self.others = self.others.saturating_sub(usize::from(!connection.is_rtsp()));
-        self.last = None;
+        self.recent = [None; RECENT];
         let (client, server) = connection.ends();
         for ends in [(client, server), (server, client)] {
             if self.ends.get(&ends).is_some_and(|(known, _)| *known == number) {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::capture::framed::{Framed, Step, shows_rtsp};
@@ -92,7 +93,7 @@ impl Content {
             Piece::Data(bytes) => {
                 self.pass(framed, Step::Feed(bytes), direction, arrival, outlet)?;
                 self.give_up(bytes.len());
-                self.tell(direction, arrival, Payload::ReadEnd, outlet)
+                Ok(())
             }
             Piece::Gap(len) => self.pass(framed, Step::Skip(len), direction, arrival, outlet),
         }
@@ -122,24 +123,25 @@ impl Content {
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
         let mid_stream = framed.is_mid_stream();
-        let mut completed = framed.step(step, arrival);
-        while let Some((pdu, arrival)) = completed.next_pdu() {
+        let mut post_head = None;
+        framed.step(step, arrival, |pdu, arrival| {
             if let PduKind::Message { head, body } = pdu.kind {
                 self.message(direction, &Message::new(head, body), arrival, outlet)?;
             }
-            if matches!(self.state, State::Undecided(_)) && shows_rtsp(&pdu, mid_stream) {
+            if matches!(self.state, State::Undecided(_)) && shows_rtsp(pdu, mid_stream) {
                 self.decide(None, arrival, outlet)?;
             }
             self.tell(direction, arrival, Payload::Pdu(pdu), outlet)?;
             if let (State::Post(_), Direction::ClientToServer) = (&self.state, direction) {
-                let head_end = pdu.offset + pdu.raw.len() as u64;
-                drop(completed);
-                return self.begin_body(framed, step, head_end, arrival, outlet);
+                post_head = Some((pdu.offset + pdu.raw.len() as u64, arrival));
+                return Ok::<_, io::Error>(ControlFlow::Break(()));
             }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        match post_head {
+            Some((end, arrival)) => self.begin_body(framed, step, end, arrival, outlet),
+            None => Ok(()),
         }
-        drop(completed);
-        framed.keep(arrival);
-        Ok(())
     }
 
     /// What stands behind the head of a POST is no stream of PDUs.

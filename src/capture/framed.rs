@@ -1,9 +1,10 @@
 //! A demuxer that knows with which packets the bytes came that it holds back.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 
 use crate::capture::reassembly::Arrival;
-use crate::rtsp::demux::{Demuxer, Pdu, PduKind, Pdus};
+use crate::rtsp::demux::{Demuxer, Pdu, PduKind};
 
 /// Chunks of an unfinished PDU whose times are kept; of more, those of every other one.
 const MAX_CHUNKS: usize = 4096;
@@ -26,13 +27,6 @@ pub(super) enum Step<'a> {
     Feed(&'a [u8]),
     Skip(u64),
     Close,
-}
-
-/// The PDUs that a step completes, each with the packet that did.
-pub(super) struct Completed<'a> {
-    pdus: Pdus<'a>,
-    chunks: &'a mut VecDeque<(u64, Arrival)>,
-    arrival: Arrival,
 }
 
 impl Framed {
@@ -65,11 +59,20 @@ impl Framed {
         self.demuxer.held() + self.chunks.capacity() * size_of::<(u64, Arrival)>()
     }
 
-    /// Does a step that a packet brings about. [`Framed::keep`] comes behind it.
+    /// Does a step that a packet brings about, and hands over the PDUs that it completes, each with the packet that did.
+    /// If `each` breaks off, what follows is left.
+    ///
+    /// # Errors
+    /// Those of `each`.
     #[inline]
-    pub(super) fn step<'a>(&'a mut self, step: Step<'a>, arrival: Arrival) -> Completed<'a> {
+    pub(super) fn step<E>(
+        &mut self,
+        step: Step<'_>,
+        arrival: Arrival,
+        mut each: impl FnMut(&Pdu<'_>, Arrival) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
         let Self { demuxer, chunks, fed, .. } = self;
-        let pdus = match step {
+        let mut pdus = match step {
             Step::Feed(bytes) => {
                 *fed += bytes.len() as u64;
                 demuxer.feed(bytes)
@@ -80,12 +83,22 @@ impl Framed {
             }
             Step::Close => demuxer.close(),
         };
-        Completed { pdus, chunks, arrival }
+        loop {
+            let next = pdus.next_pdu();
+            // By reference: to move it would cost more than all else that is done here.
+            let Some(pdu) = &next else { break };
+            if each(pdu, completed_by(chunks, pdu).unwrap_or(arrival))?.is_break() {
+                break;
+            }
+        }
+        drop(pdus);
+        self.keep(arrival);
+        Ok(())
     }
 
     /// Notes when the bytes came that the demuxer holds back of a step. Those of a PDU may be many.
     #[inline]
-    pub(super) fn keep(&mut self, arrival: Arrival) {
+    fn keep(&mut self, arrival: Arrival) {
         if self.demuxer.offset() < self.fed {
             self.keep_chunk(arrival);
         } else if !self.chunks.is_empty() {
@@ -111,16 +124,6 @@ impl Framed {
     pub(super) fn release(&mut self) {
         self.demuxer.release();
         self.chunks = VecDeque::new();
-    }
-}
-
-impl Completed<'_> {
-    /// The next PDU and its arrival.
-    #[inline]
-    pub(super) fn next_pdu(&mut self) -> Option<(Pdu<'_>, Arrival)> {
-        let pdu = self.pdus.next_pdu()?;
-        let arrival = completed_by(self.chunks, &pdu).unwrap_or(self.arrival);
-        Some((pdu, arrival))
     }
 }
 

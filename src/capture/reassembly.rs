@@ -106,7 +106,7 @@ impl Assembler {
             return Ok(());
         }
         self.pass(fresh, cut, arrival, &mut each)?;
-        self.drain(Some(arrival), &mut each)
+        if self.waiting.is_empty() { Ok(()) } else { self.drain(Some(arrival), &mut each) }
     }
 
     /// The sequence number behind all that came, and how many bytes lie before it.

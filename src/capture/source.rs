@@ -76,9 +76,10 @@ impl Source {
     fn packet(&mut self, packet: &Packet<'_>, tap: &mut impl Tap) -> io::Result<()> {
         let arrival = Arrival { at: packet.at, number: packet.number };
         self.latest = Some(arrival);
-        match self.ip.decode(packet) {
-            Some(Decoded::Tcp(segment)) => self.connections.segment(packet.description, &segment, arrival, tap),
-            Some(Decoded::Udp(datagram)) => self.connections.datagram(&datagram, arrival, tap),
+        // By reference, as it is large.
+        match &self.ip.decode(packet) {
+            Some(Decoded::Tcp(segment)) => self.connections.segment(packet.description, segment, arrival, tap),
+            Some(Decoded::Udp(datagram)) => self.connections.datagram(datagram, arrival, tap),
             None => Ok(()),
         }
     }

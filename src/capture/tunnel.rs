@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::capture::base64::Decoder;
@@ -179,8 +180,7 @@ impl PostBody {
             let offset = framed.fed() + place as u64;
             tell(flow, arrival, Payload::NotBase64 { byte, offset }, tap)?;
         }
-        pass(framed, Step::Feed(&bytes), flow, arrival, tap)?;
-        tell(flow, arrival, Payload::ReadEnd, tap)
+        pass(framed, Step::Feed(&bytes), flow, arrival, tap)
     }
 
     /// Its connection ends. The stream may go on in another one.
@@ -193,13 +193,10 @@ impl PostBody {
 
 /// Hands over what a step completes.
 fn pass(framed: &mut Framed, step: Step<'_>, flow: &Flow, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
-    let mut completed = framed.step(step, arrival);
-    while let Some((pdu, arrival)) = completed.next_pdu() {
+    framed.step(step, arrival, |pdu, arrival| {
         tell(flow, arrival, Payload::Pdu(pdu), tap)?;
-    }
-    drop(completed);
-    framed.keep(arrival);
-    Ok(())
+        Ok(ControlFlow::Continue(()))
+    })
 }
 
 fn tell(flow: &Flow, arrival: Arrival, payload: Payload<'_>, tap: &mut impl Tap) -> io::Result<()> {

@@ -246,7 +246,7 @@ impl<W: Write> Tap for Writer<W> {
         self.waiting_since.get_or_insert(event.at);
         match event.payload {
             Payload::Opened { started } => return self.open(event.flow, started, event.at),
-            Payload::Pdu(pdu) => return self.pdu(event, &pdu),
+            Payload::Pdu(pdu) => return self.pdu(event, pdu),
             Payload::Datagram { from, to, payload, .. } => return self.datagram(event, from, to, payload),
             // What is recorded here is no tunnel.
             Payload::NotBase64 { .. } => return Ok(()),

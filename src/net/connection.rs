@@ -240,7 +240,7 @@ fn pass_on(
     mut then: impl FnMut(&Pdu<'_>),
 ) {
     while let Some(pdu) = pdus.next_pdu() {
-        tell(tap, now, flow, direction, Payload::Pdu(pdu));
+        tell(tap, now, flow, direction, Payload::Pdu(&pdu));
         then(&pdu);
     }
 }

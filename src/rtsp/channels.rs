@@ -6,6 +6,7 @@ pub struct ChannelSet([u64; 4]);
 
 impl ChannelSet {
     /// Adds a channel.
+    #[inline]
     pub fn insert(&mut self, channel: u8) {
         if let Some(word) = self.0.get_mut(usize::from(channel >> 6)) {
             *word |= 1 << (channel & 63);

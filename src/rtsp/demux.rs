@@ -130,9 +130,18 @@ pub struct Pdus<'a> {
     closing: bool,
 }
 
-impl Pdus<'_> {
+impl<'a> Pdus<'a> {
     /// The next PDU, `None` when more bytes are needed.
+    #[inline]
     pub fn next_pdu(&mut self) -> Option<Pdu<'_>> {
+        match self.whole_frame() {
+            Some(pdu) => Some(pdu),
+            None if self.chunk.is_empty() && self.demuxer.carry.is_empty() && self.gap == 0 => None,
+            None => self.next_other(),
+        }
+    }
+
+    fn next_other(&mut self) -> Option<Pdu<'_>> {
         self.compact();
         if self.gap > 0 {
             return Some(self.next_at_gap());
@@ -167,7 +176,21 @@ impl Pdus<'_> {
         Pdu { offset, raw: &[], kind: PduKind::Gap { len } }
     }
 
-    /// The fast path: nothing is copied.
+    /// The fast path: a frame, where one is due, that lies in the chunk as a whole.
+    #[inline]
+    fn whole_frame(&mut self) -> Option<Pdu<'a>> {
+        let Self { demuxer, chunk, gap, .. } = self;
+        if *gap > 0 || !demuxer.carry.is_empty() || !demuxer.framer.is_in_sync() {
+            return None;
+        }
+        let [b'$', channel, high, low, ..] = **chunk else { return None };
+        let len = FRAME_HEADER + usize::from(u16::from_be_bytes([high, low]));
+        let (raw, rest) = chunk.split_at_checked(len)?;
+        *chunk = rest;
+        Some(lend(demuxer, len, Kind::Interleaved { channel }).of(raw))
+    }
+
+    /// Nothing is copied.
     fn next_in_chunk(&mut self) -> Option<Pdu<'_>> {
         if self.chunk.is_empty() {
             return None;
@@ -234,6 +257,7 @@ struct Parts {
     kind: Kind,
 }
 
+#[inline]
 fn lend(demuxer: &mut Demuxer, len: usize, kind: Kind) -> Parts {
     let offset = demuxer.offset;
     demuxer.framer.advance(len, kind);
@@ -243,6 +267,7 @@ fn lend(demuxer: &mut Demuxer, len: usize, kind: Kind) -> Parts {
 }
 
 impl Parts {
+    #[inline]
     fn of(self, raw: &[u8]) -> Pdu<'_> {
         let kind = match self.kind {
             Kind::Message { head, .. } => {

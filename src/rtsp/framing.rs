@@ -97,6 +97,12 @@ impl Framer {
         };
     }
 
+    /// Whether a PDU is due.
+    #[inline]
+    pub(super) fn is_in_sync(&self) -> bool {
+        self.state == State::Sync
+    }
+
     /// What `bytes`, all that is pending, begin with. With `closing` no more will come: the answer is never `Need`.
     pub(super) fn step(&mut self, bytes: &[u8], closing: bool) -> Step {
         match self.state {
@@ -207,6 +213,7 @@ impl Framer {
     }
 
     /// Notes that `len` bytes have been handed over as `kind`.
+    #[inline]
     pub(super) fn advance(&mut self, len: usize, kind: Kind) {
         self.scanned = 0;
         match (kind, self.state) {

@@ -56,7 +56,7 @@ fn pass(stream: &[u8], tap: &mut impl Tap) {
         let at = Timestamp::from_nanos(number * 1_000_000);
         let mut pdus = demuxer.feed(chunk);
         while let Some(pdu) = pdus.next_pdu() {
-            let payload = Payload::Pdu(pdu);
+            let payload = Payload::Pdu(&pdu);
             tap.event(&TraceEvent { at, flow: &flow, direction, frame_number: None, payload }).unwrap();
         }
         drop(pdus);

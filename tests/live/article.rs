@@ -41,7 +41,7 @@ pub(crate) fn capture(place: &Place) -> PathBuf {
         let mut demuxer = Demuxer::new();
         let mut pdus = demuxer.feed(bytes);
         while let Some(pdu) = pdus.next_pdu() {
-            tell(*at, *direction, Payload::Pdu(pdu));
+            tell(*at, *direction, Payload::Pdu(&pdu));
         }
         drop(pdus);
         tell(*at, *direction, Payload::ReadEnd);

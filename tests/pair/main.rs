@@ -94,7 +94,7 @@ fn say(tap: &mut impl Tap, at: Timestamp, direction: Direction, bytes: &[u8]) {
     let mut demuxer = Demuxer::new();
     let mut pdus = demuxer.feed(bytes);
     while let Some(pdu) = pdus.next_pdu() {
-        let payload = Payload::Pdu(pdu);
+        let payload = Payload::Pdu(&pdu);
         tap.event(&TraceEvent { at, flow: &flow(), direction, frame_number: None, payload }).unwrap();
     }
 }

@@ -115,7 +115,7 @@ impl Hand {
         for (at, direction, bytes) in &self.log {
             let mut pdus = demuxers[direction.index()].feed(bytes);
             while let Some(pdu) = pdus.next_pdu() {
-                let payload = Payload::Pdu(pdu);
+                let payload = Payload::Pdu(&pdu);
                 tap.event(&TraceEvent { at: *at, flow: &flow(), direction: *direction, frame_number: None, payload })
                     .unwrap();
             }

@@ -138,7 +138,7 @@ impl<'a> Side<'a> {
                 Packet::Bytes(bytes) => {
                     let mut pdus = self.demuxer.feed(&bytes);
                     while let Some(pdu) = pdus.next_pdu() {
-                        tell(tap, now, direction, flow, Payload::Pdu(pdu));
+                        tell(tap, now, direction, flow, Payload::Pdu(&pdu));
                         self.machine.handle(now, Input::Pdu(&pdu));
                     }
                     drop(pdus);
@@ -164,7 +164,7 @@ fn record(tap: &mut dyn Tap, now: Timestamp, direction: Direction, flow: &Flow, 
     let mut demuxer = Demuxer::new();
     let mut pdus = demuxer.feed(bytes);
     while let Some(pdu) = pdus.next_pdu() {
-        tell(tap, now, direction, flow, Payload::Pdu(pdu));
+        tell(tap, now, direction, flow, Payload::Pdu(&pdu));
     }
     drop(pdus);
     tell(tap, now, direction, flow, Payload::ReadEnd);

@@ -127,8 +127,13 @@ impl State {
             let body = block.get(BLOCK_HEAD..block.len() - TRAILER).unwrap_or_default();
             if !head.is_packet() {
                 self.other(head, body).map_err(damaged)?;
-            } else if let Some(packet) = self.packet(head.kind, body).map_err(damaged)? {
-                each(&packet).map_err(CaptureError::Tap)?;
+            } else {
+                // By reference, as it is large.
+                match &self.packet(head.kind, body) {
+                    Ok(Some(packet)) => each(packet).map_err(CaptureError::Tap)?,
+                    Ok(None) => {}
+                    Err(why) => return Err(damaged(why)),
+                }
             }
             rest = behind;
         }

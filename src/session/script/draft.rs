@@ -79,7 +79,7 @@ impl Draft {
             }
             Payload::Pdu(pdu) => {
                 self.opened.get_or_insert(event.at);
-                self.pdu(event.at, direction, &pdu)?;
+                self.pdu(event.at, direction, pdu)?;
             }
             Payload::Datagram { port, payload, .. } => {
                 self.frame(event.at, direction, Carrier::Port(port, is_rtcp(payload)), payload)?;

@@ -35,7 +35,7 @@ impl<T: Tap> Play<T> {
 
     fn all(&mut self, direction: Direction, mut pdus: Pdus<'_>) {
         while let Some(pdu) = pdus.next_pdu() {
-            self.tell(direction, Payload::Pdu(pdu));
+            self.tell(direction, Payload::Pdu(&pdu));
         }
     }
 }
