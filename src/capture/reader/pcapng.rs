@@ -125,15 +125,15 @@ impl State {
             let head = self.head(head).map_err(damaged)?;
             let Some((block, behind)) = rest.split_at_checked(head.length) else { return Ok(used) };
             let body = block.get(BLOCK_HEAD..block.len() - TRAILER).unwrap_or_default();
-            if !head.is_packet() {
-                self.other(head, body).map_err(damaged)?;
-            } else {
+            if head.is_packet() {
                 // By reference, as it is large.
                 match &self.packet(head.kind, body) {
                     Ok(Some(packet)) => each(packet).map_err(CaptureError::Tap)?,
                     Ok(None) => {}
                     Err(why) => return Err(damaged(why)),
                 }
+            } else {
+                self.other(head, body).map_err(damaged)?;
             }
             rest = behind;
         }
