@@ -17,6 +17,7 @@ use signal_hook_mio::v1_0::Signals;
 use crate::net::clock::Clock;
 use crate::net::deadlines::Deadlines;
 use crate::net::fused::FusedTap;
+use crate::net::listener::{Accepted, Listener};
 use crate::net::media::MediaSockets;
 use crate::net::peer::{Peer, Turn, is_out_of_files};
 use crate::net::resolver::Resolver;
@@ -62,30 +63,6 @@ pub struct EventLoop<M> {
     last_tick: Timestamp,
     /// Wake to a fraction of a millisecond.
     precise: bool,
-}
-
-/// A client that has just connected.
-#[derive(Clone, Copy, Debug)]
-pub struct Accepted {
-    /// Its address.
-    pub client: SocketAddr,
-    /// The address that it connected to.
-    pub server: SocketAddr,
-    /// How many came before it.
-    pub number: u64,
-    /// The time.
-    pub now: Timestamp,
-}
-
-struct Listener<M> {
-    socket: TcpListener,
-    /// Makes the machine for a connection that was accepted.
-    factory: Box<dyn FnMut(Accepted) -> M>,
-    accepted: u64,
-    /// How many connections are taken in all.
-    limit: u64,
-    /// There was no file descriptor left for the next one.
-    starved: bool,
 }
 
 impl<M: Machine> EventLoop<M> {

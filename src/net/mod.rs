@@ -5,9 +5,11 @@ mod connection;
 mod deadlines;
 pub mod event_loop;
 mod fused;
+mod listener;
 mod media;
 mod peer;
 mod resolver;
 
 pub use clock::Clock;
-pub use event_loop::{Accepted, EventLoop};
+pub use event_loop::EventLoop;
+pub use listener::Accepted;

@@ -16,13 +16,13 @@ use crate::session::{Input, Machine, Output};
 use crate::time::Timestamp;
 use crate::trace::{Close, Direction, Flow, Payload, TraceEvent};
 
+mod leaving;
+
+use leaving::Leaving;
+
 /// After so many bytes read, or sent, the others have their turn.
 const READ_BUDGET: usize = 1 << 20;
 const WRITE_BUDGET: usize = 1 << 20;
-/// How long a client may do nothing to fetch what waits for it when its connection is to end, or to end it too.
-const LINGER: Duration = Duration::from_mins(1);
-/// The same when the user wants an end.
-const LINGER_AT_STOP: Duration = Duration::from_secs(1);
 /// A machine whose connection is full is woken so often.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -57,15 +57,6 @@ enum Origin {
     Added,
     /// For a connection that was accepted.
     Accepted,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Leaving {
-    until: Timestamp,
-    /// Everything was sent.
-    shut_down: bool,
-    /// The user waits.
-    hurried: bool,
 }
 
 #[derive(Debug)]
@@ -204,14 +195,6 @@ impl<M: Machine> Peer<M> {
                 }
                 more
             }
-        }
-    }
-
-    /// Ctrl-C: the client has a moment to fetch what waits for it.
-    fn hurry(&mut self, now: Timestamp) {
-        if let Some(leaving) = &mut self.leaving {
-            leaving.hurried = true;
-            leaving.until = leaving.until.min(now + LINGER_AT_STOP);
         }
     }
 
@@ -354,54 +337,6 @@ impl<M: Machine> Peer<M> {
         match connection {
             Ok(connection) => self.connection = Some(connection),
             Err(error) => self.machine.handle(now, Input::ConnectFailed(&explain(&error))),
-        }
-    }
-
-    /// Ends the connection. A server's client first gets all that waits for it.
-    fn disconnect(&mut self, turn: &mut Turn<'_, '_>) {
-        let now = turn.clock.now();
-        let Some(connection) = &mut self.connection else { return };
-        connection.send(now, turn.tap);
-        if connection.is_client() {
-            connection.close(now, turn.tap);
-            self.connection = None;
-        } else {
-            self.leaving = Some(Leaving { until: now + LINGER, shut_down: false, hurried: false });
-        }
-    }
-
-    fn abort(&mut self, turn: &mut Turn<'_, '_>) {
-        if let Some(mut connection) = self.connection.take() {
-            connection.abort(turn.clock.now(), turn.tap);
-        }
-    }
-
-    /// Goes on with ending the connection.
-    fn drain(&mut self, turn: &mut Turn<'_, '_>) {
-        let now = turn.clock.now();
-        let (Some(connection), Some(leaving)) = (&mut self.connection, &mut self.leaving) else {
-            self.leaving = None;
-            return;
-        };
-        let waiting = connection.waiting();
-        connection.send(now, turn.tap);
-        let progress = connection.waiting() < waiting;
-        if connection.is_drained() && !leaving.shut_down {
-            connection.shut_down(now, turn.tap);
-            leaving.shut_down = true;
-            leaving.until = if leaving.hurried { leaving.until } else { now + LINGER };
-        } else if progress && !leaving.hurried {
-            leaving.until = now + LINGER;
-        }
-    }
-
-    /// The connection ends now, whatever waits.
-    fn leave(&mut self, turn: &mut Turn<'_, '_>) {
-        let said = self.leaving.take().is_some_and(|leaving| leaving.shut_down);
-        if let Some(mut connection) = self.connection.take()
-            && !said
-        {
-            connection.abort(turn.clock.now(), turn.tap);
         }
     }
 }
