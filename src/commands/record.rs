@@ -116,7 +116,8 @@ fn report<'a>(path: &Path, size: u64, monitor: &Monitor, clients: impl Iterator<
     let clients: Vec<&Client> = clients.collect();
     let sessions: Vec<String> = clients.iter().map(|client| ending(client, clients.len() > 1)).collect();
     let name = if is_stdout(path) { "standard output".into() } else { path.display().to_string() };
-    format!("{table}{}{} written to {name}\n", sessions.concat(), ByteSize(size).display().si())
+    let evidence = monitor.evidence().line();
+    format!("{table}{}{evidence}{} written to {name}\n", sessions.concat(), ByteSize(size).display().si())
 }
 
 /// How a session ended, and what the server would not give.

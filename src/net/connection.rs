@@ -1,13 +1,15 @@
 //! One connection: its stream, a demuxer for each direction, and the bytes that the stream has not taken yet.
 
 use std::io;
+use std::time::Duration;
 
 use crate::net::fused::FusedTap;
+use crate::net::lateness::Lateness;
 use crate::net::stream::{Progress, Stream};
 use crate::rtsp::demux::{Demuxer, Pdu, Pdus};
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
-use crate::trace::{Carrier, Close, Direction, Flow, Payload, TraceEvent};
+use crate::trace::{Carrier, Close, Direction, Flow, Note, Payload, TraceEvent};
 
 /// As long as more than this waits to be sent, no more is asked for.
 const OUTBOX_LIMIT: usize = 256 << 10;
@@ -25,13 +27,15 @@ pub(super) struct Connection {
     outbound: Demuxer,
     outbox: Vec<u8>,
     sent: usize,
+    lateness: Lateness,
 }
 
 impl Connection {
     /// One whose stream connects, or is connected.
     pub(super) fn new(stream: Stream, flow: Flow, own: Direction, connecting_since: Option<Timestamp>) -> Self {
         let (inbound, outbound) = (Demuxer::new(), Demuxer::new());
-        Self { stream, flow, own, connecting_since, inbound, outbound, outbox: Vec::new(), sent: 0 }
+        let lateness = Lateness::new(Timestamp::default());
+        Self { stream, flow, own, connecting_since, inbound, outbound, outbox: Vec::new(), sent: 0, lateness }
     }
 
     pub(super) fn is_connecting(&self) -> bool {
@@ -59,9 +63,35 @@ impl Connection {
     pub(super) fn opened(&mut self, now: Timestamp, started: Timestamp, next_flow: &mut usize, tap: &mut FusedTap<'_>) {
         self.flow.id = *next_flow;
         *next_flow += 1;
+        self.lateness.drained(now);
         let (name, doubt) = self.stream.carrier();
         let carrier = Carrier { name: &name, doubt: doubt.as_deref() };
         tell(tap, now, &self.flow, Direction::ClientToServer, Payload::Opened { started, carrier });
+    }
+
+    /// How long what is to be read has waited, where that may be too long. Asked before the first read of a turn,
+    /// which has the oldest bytes.
+    pub(super) fn waited(&self, now: Timestamp) -> Option<Duration> {
+        (self.is_client() && self.lateness.is_possible(now)).then(|| self.stream.oldest()).flatten()
+    }
+
+    /// Tells of what was just read and had waited so long, if that was too long.
+    pub(super) fn judge_reading(
+        &mut self,
+        now: Timestamp,
+        waited: Option<Duration>,
+        overslept: Duration,
+        tap: &mut FusedTap<'_>,
+    ) {
+        if let Some(lag) = self.lateness.lag(now, waited, overslept) {
+            let note = Note::Late { lag, unread: self.stream.unread() };
+            tell(tap, now, &self.flow, self.own.reverse(), Payload::Note(&note));
+        }
+    }
+
+    /// Everything that had come by now has been read.
+    pub(super) fn drained(&mut self, now: Timestamp) {
+        self.lateness.drained(now);
     }
 
     /// Reads once. `None` where nothing is there yet.

@@ -63,6 +63,10 @@ pub struct EventLoop<M> {
     ready: VecDeque<usize>,
     buffer: Vec<u8>,
     last_tick: Timestamp,
+    /// When it sleeps: the time to which it wants to.
+    alarm: Option<Timestamp>,
+    /// And how much later it woke up.
+    overslept: Duration,
     /// Wake to a fraction of a millisecond.
     precise: bool,
 }
@@ -92,6 +96,8 @@ impl<M: Machine> EventLoop<M> {
             ready: VecDeque::new(),
             buffer: vec![0; READ_SIZE],
             last_tick: clock.now(),
+            alarm: None,
+            overslept: Duration::ZERO,
             precise: false,
         })
     }
@@ -198,6 +204,7 @@ impl<M: Machine> EventLoop<M> {
     /// What is due, and a turn for each peer that may have something to do.
     fn work(&mut self, tap: &mut FusedTap<'_>) {
         let now = self.clock.now();
+        self.overslept = self.alarm.take().map_or(Duration::ZERO, |alarm| now.duration_since(alarm));
         // All of them first: one that is due again at once has to stand in line.
         let due: Vec<usize> = std::iter::from_fn(|| self.deadlines.take_due(now)).collect();
         for index in due {
@@ -219,12 +226,14 @@ impl<M: Machine> EventLoop<M> {
     }
 
     /// How long to sleep: to the first deadline or the next tick, and not at all while there is work.
-    fn patience(&self) -> Duration {
+    fn patience(&mut self) -> Duration {
         if !self.ready.is_empty() {
             return Duration::ZERO;
         }
-        let tick = self.last_tick + TICK;
-        self.deadlines.next().map_or(tick, |deadline| deadline.min(tick)).duration_since(self.clock.now())
+        let (tick, now) = (self.last_tick + TICK, self.clock.now());
+        let alarm = self.deadlines.next().map_or(tick, |deadline| deadline.min(tick)).max(now);
+        self.alarm = Some(alarm);
+        alarm.duration_since(now)
     }
 
     /// Sleeps until something happens or is due.
@@ -356,10 +365,12 @@ impl<M: Machine> EventLoop<M> {
         tap: &mut FusedTap<'_>,
         act: impl FnOnce(&mut Peer<M>, &mut Turn<'_, '_>) -> bool,
     ) {
-        let Self { poll, clock, resolver, media, tls, peers, next_flow, buffer, .. } = self;
+        let Self { poll, clock, resolver, media, tls, peers, next_flow, buffer, overslept, .. } = self;
+        let overslept = *overslept;
         let Some(Some(peer)) = peers.get_mut(index) else { return };
         let was_done = peer.is_done();
-        let mut turn = Turn { registry: poll.registry(), clock, resolver, media, tls, next_flow, buffer, tap };
+        let registry = poll.registry();
+        let mut turn = Turn { registry, clock, resolver, media, tls, overslept, next_flow, buffer, tap };
         let more = act(peer, &mut turn);
         if !peer.is_done() {
             self.deadlines.set(index, peer.deadline(self.clock.now()));

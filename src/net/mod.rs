@@ -5,6 +5,7 @@ mod connection;
 mod deadlines;
 pub mod event_loop;
 mod fused;
+mod lateness;
 mod listener;
 mod media;
 mod peer;

@@ -4,6 +4,7 @@
 mod channel;
 mod secured;
 mod tunnel;
+mod waiting;
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -83,6 +84,16 @@ impl Stream {
             Self::Direct(channel) => channel,
             Self::Tunnel(tunnel) => tunnel.get(),
         }
+    }
+
+    /// How long what is to be read has waited, at least; `None` where there is nothing, or where nobody knows.
+    pub(super) fn oldest(&self) -> Option<Duration> {
+        waiting::oldest(self.channel().socket())
+    }
+
+    /// Bytes that lie unread in the system.
+    pub(super) fn unread(&self) -> u64 {
+        waiting::unread(self.channel().socket())
     }
 
     /// The addresses of this side and of the other.
