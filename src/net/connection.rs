@@ -28,6 +28,8 @@ pub(super) struct Connection {
     outbox: Vec<u8>,
     sent: usize,
     lateness: Lateness,
+    /// What the system knows of the connection was told: its end is near.
+    summed_up: bool,
 }
 
 impl Connection {
@@ -35,7 +37,18 @@ impl Connection {
     pub(super) fn new(stream: Stream, flow: Flow, own: Direction, connecting_since: Option<Timestamp>) -> Self {
         let (inbound, outbound) = (Demuxer::new(), Demuxer::new());
         let lateness = Lateness::new(Timestamp::default());
-        Self { stream, flow, own, connecting_since, inbound, outbound, outbox: Vec::new(), sent: 0, lateness }
+        Self {
+            stream,
+            flow,
+            own,
+            connecting_since,
+            inbound,
+            outbound,
+            outbox: Vec::new(),
+            sent: 0,
+            lateness,
+            summed_up: false,
+        }
     }
 
     pub(super) fn is_connecting(&self) -> bool {
@@ -126,7 +139,18 @@ impl Connection {
         let direction = self.own.reverse();
         let understand = |pdu: &Pdu<'_>| machine.handle(now, Input::Pdu(pdu));
         pass_on(now, self.inbound.close(), &self.flow, direction, tap, understand);
+        self.sum_up(now, tap);
         tell(tap, now, &self.flow, direction, Payload::Closed(close));
+    }
+
+    /// Tells what the system knows of a client's connection, once, while it still knows it.
+    fn sum_up(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) {
+        if self.is_client()
+            && !std::mem::replace(&mut self.summed_up, true)
+            && let Some(state) = self.stream.tcp_state()
+        {
+            tell(tap, now, &self.flow, self.own.reverse(), Payload::Note(&Note::Tcp(state)));
+        }
     }
 
     /// This side ends the connection. What had come of an unfinished PDU is kept.
@@ -153,6 +177,7 @@ impl Connection {
 
     fn end_own(&mut self, now: Timestamp, close: Close, tap: &mut FusedTap<'_>) {
         pass_on(now, self.outbound.close(), &self.flow, self.own, tap, |_| ());
+        self.sum_up(now, tap);
         tell(tap, now, &self.flow, self.own, Payload::Closed(close));
     }
 

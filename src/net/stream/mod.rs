@@ -3,6 +3,7 @@
 
 mod channel;
 mod secured;
+mod tcp_state;
 mod tunnel;
 mod waiting;
 
@@ -18,6 +19,7 @@ use tunnel::{Opener, Tunnel};
 
 use crate::net::tls::Tls;
 use crate::session::Via;
+use crate::trace::TcpState;
 
 /// After so long without a sign of life the system asks a client's host whether it is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -89,6 +91,11 @@ impl Stream {
     /// How long what is to be read has waited, at least; `None` where there is nothing, or where nobody knows.
     pub(super) fn oldest(&self) -> Option<Duration> {
         waiting::oldest(self.channel().socket())
+    }
+
+    /// What the system knows of the connection.
+    pub(super) fn tcp_state(&self) -> Option<TcpState> {
+        tcp_state::state_of(self.channel().socket())
     }
 
     /// Bytes that lie unread in the system.
