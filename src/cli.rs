@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::Table;
+use crate::session::client::MediaTransport;
 use crate::session::faults::Fault;
 use crate::session::server::{ReportClock, SlowClient, Speed};
 
@@ -16,7 +17,8 @@ pub const APPLICATION: &str = concat!("rtsp-rec ", env!("CARGO_PKG_VERSION"));
 const USER_AGENT: &str = concat!("rtsp-rec/", env!("CARGO_PKG_VERSION"));
 
 /// What rustdoc would take for links.
-const URL_HELP: &str = "rtsp://[user:password@]host[:port]/path; several are recorded at once into one file";
+const URL_HELP: &str =
+    "rtsp://[user:password@]host[:port]/path, or rtsps:// for TLS; several are recorded at once into one file";
 /// What `replay` takes only where it serves.
 const SERVER_OPTIONS: [&str; 9] = ["listen", "path", "speed", "looped", "slow_client", "sr", "sdp", "faults", "seed"];
 const PASSWORD_HELP: &str = "File whose first line is the password [default: $RTSP_REC_PASSWORD]";
@@ -81,6 +83,10 @@ pub struct RecordArgs {
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = ["video", "audio", "application"])]
     pub media: Vec<String>,
 
+    /// How media travels: tcp (interleaved), or http (interleaved, in a tunnel)
+    #[arg(short, long, value_name = "HOW", value_parser = transport, default_value = "tcp")]
+    pub transport: MediaTransport,
+
     /// User name; one in the URL works too
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
@@ -88,6 +94,10 @@ pub struct RecordArgs {
     /// File whose first line is the password
     #[arg(long, value_name = "FILE", help = PASSWORD_HELP)]
     pub password_file: Option<PathBuf>,
+
+    /// Whom to believe, where the URL is rtsps://
+    #[command(flatten)]
+    pub tls: TlsArgs,
 
     /// Leave Authorization values readable in the capture (they are masked, at the same length)
     #[arg(long)]
@@ -120,6 +130,18 @@ pub struct RecordArgs {
     /// Show each RTSP message as it passes, without credentials
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+/// Whom to believe, where the URL is rtsps://.
+#[derive(Clone, Debug, Args)]
+pub struct TlsArgs {
+    /// File with the certificates (PEM) to trust instead of the system's; the server's own will do
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+
+    /// Accept any certificate of a server, and warn
+    #[arg(long)]
+    pub insecure: bool,
 }
 
 /// Options of `analyze`.
@@ -260,6 +282,10 @@ pub struct ReplayArgs {
     #[command(flatten)]
     pub client: ReplayClientArgs,
 
+    /// Whom to believe, where the URL is rtsps://
+    #[command(flatten)]
+    pub tls: TlsArgs,
+
     /// Record what is really sent and received
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
@@ -358,6 +384,15 @@ fn time(text: &str) -> Result<Duration, String> {
         return Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string());
     }
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 30s, 5m or 1h30m"))
+}
+
+/// How media travels.
+fn transport(text: &str) -> Result<MediaTransport, String> {
+    match text {
+        "tcp" => Ok(MediaTransport::Tcp),
+        "http" => Ok(MediaTransport::Http),
+        _ => Err("tcp and http are known".to_owned()),
+    }
 }
 
 /// `0.5`, `2`, `max`.

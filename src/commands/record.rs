@@ -9,7 +9,7 @@ use crate::cli::{APPLICATION, RecordArgs};
 use crate::commands::login;
 use crate::commands::monitor::Monitor;
 use crate::commands::output::{Output, complete, default_name, is_stdout, print, system};
-use crate::commands::raise_file_limit;
+use crate::commands::{raise_file_limit, trust};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
 use crate::report::summary;
@@ -22,12 +22,14 @@ use crate::trace::Direction;
 pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     let clock = Clock::start();
     let configs = configs(args)?;
+    let trust = trust::of(&args.tls)?;
     let urls: Vec<String> = configs.iter().map(|config| masked_urls(config.url.as_str())).collect();
     let path = path(args, &configs, clock);
     let output = Output::create(&path, args.force)?;
     raise_file_limit();
     let mut event_loop = EventLoop::new(clock).map_err(Error::EventLoop)?;
     event_loop.stop_on_signals().map_err(Error::EventLoop)?;
+    event_loop.trust(trust);
     for config in configs {
         event_loop.add(Client::new(config, clock.now()));
     }
@@ -68,6 +70,7 @@ fn config(args: &RecordArgs, index: usize, url: &str, password: Option<&str>) ->
         url,
         user_agent: args.user_agent.clone(),
         media: args.media.clone(),
+        transports: vec![args.transport],
         limits: Limits {
             duration: args.duration,
             packets: args.max_packets,
@@ -83,9 +86,11 @@ fn config(args: &RecordArgs, index: usize, url: &str, password: Option<&str>) ->
 }
 
 fn writer_options(args: &RecordArgs, urls: &[String]) -> WriterOptions {
+    let trust = if args.tls.insecure { " Certificates of servers were not verified (--insecure)." } else { "" };
     let comment = format!(
         "Recorded by {APPLICATION} from {}. Each packet holds one RTSP message or one interleaved frame. A server port \
-         that Wireshark does not take for RTSP is written as 554; the interface description has the real address.",
+         that Wireshark does not take for RTSP is written as 554; the interface description has the real address, and what carried \
+         RTSP besides TCP.{trust}",
         named(urls)
     );
     WriterOptions {

@@ -21,6 +21,7 @@ use crate::net::listener::{Accepted, Listener};
 use crate::net::media::MediaSockets;
 use crate::net::peer::{Peer, Turn, is_out_of_files};
 use crate::net::resolver::Resolver;
+use crate::net::tls::{Tls, Trust};
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Payload, Tap, TraceEvent};
@@ -49,6 +50,7 @@ pub struct EventLoop<M> {
     signals: Option<Signals>,
     listener: Option<Listener<M>>,
     media: MediaSockets,
+    tls: Tls,
     /// Those that were accepted leave their place when they are done.
     peers: Vec<Option<Peer<M>>>,
     free: Vec<usize>,
@@ -80,6 +82,7 @@ impl<M: Machine> EventLoop<M> {
             signals: None,
             listener: None,
             media: MediaSockets::default(),
+            tls: Tls::default(),
             peers: Vec::new(),
             free: Vec::new(),
             active: 0,
@@ -102,6 +105,11 @@ impl<M: Machine> EventLoop<M> {
         self.poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         self.signals = Some(signals);
         Ok(())
+    }
+
+    /// Whom machines that ask for TLS may believe; without this nobody.
+    pub fn trust(&mut self, trust: Trust) {
+        self.tls = Tls::new(trust);
     }
 
     /// Wakes machines to a fraction of a millisecond, where the system's poll counts whole ones. Reading may wait for
@@ -348,10 +356,10 @@ impl<M: Machine> EventLoop<M> {
         tap: &mut FusedTap<'_>,
         act: impl FnOnce(&mut Peer<M>, &mut Turn<'_, '_>) -> bool,
     ) {
-        let Self { poll, clock, resolver, media, peers, next_flow, buffer, .. } = self;
+        let Self { poll, clock, resolver, media, tls, peers, next_flow, buffer, .. } = self;
         let Some(Some(peer)) = peers.get_mut(index) else { return };
         let was_done = peer.is_done();
-        let mut turn = Turn { registry: poll.registry(), clock, resolver, media, next_flow, buffer, tap };
+        let mut turn = Turn { registry: poll.registry(), clock, resolver, media, tls, next_flow, buffer, tap };
         let more = act(peer, &mut turn);
         if !peer.is_done() {
             self.deadlines.set(index, peer.deadline(self.clock.now()));

@@ -9,7 +9,10 @@ mod listener;
 mod media;
 mod peer;
 mod resolver;
+mod stream;
+pub mod tls;
 
 pub use clock::Clock;
 pub use event_loop::EventLoop;
 pub use listener::Accepted;
+pub use tls::{Roots, Trust};

@@ -18,6 +18,8 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use crate::rtsp::demux::Pdu;
+use crate::rtsp::message::Message;
+use crate::rtsp::tunnel::TunnelRequest;
 use crate::time::Timestamp;
 use crate::trace::Close;
 
@@ -38,6 +40,8 @@ pub enum Input<'a> {
     Connected,
     /// The address could not be reached, and why.
     ConnectFailed(&'a str),
+    /// The tunnel was not opened: what the server answered instead. The connection is gone.
+    TunnelRefused(&'a Message<'a>),
     /// The peer sent this.
     Pdu(&'a Pdu<'a>),
     /// The peer ended the connection.
@@ -58,8 +62,13 @@ pub enum Output<'a> {
         /// The port that the addresses shall carry.
         port: u16,
     },
-    /// Connect to this address, leaving any connection there was.
-    Connect(SocketAddr),
+    /// Connect, leaving any connection there was.
+    Connect {
+        /// Where to.
+        address: SocketAddr,
+        /// And how.
+        via: Via,
+    },
     /// Send these bytes.
     Send(Cow<'a, [u8]>),
     /// Send this packet over UDP, from the socket of a track that the server offered.
@@ -79,6 +88,15 @@ pub enum Output<'a> {
     Abort,
     /// Nothing more will come.
     Done,
+}
+
+/// What lies between TCP and RTSP: nothing, unless it is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Via {
+    /// TLS, to a server of this name or address.
+    pub tls: Option<String>,
+    /// A tunnel through HTTP, over TLS where there is both.
+    pub tunnel: Option<TunnelRequest>,
 }
 
 /// One side of an RTSP session.

@@ -18,7 +18,7 @@ use rtsp_rec::capture::{Source, Writer, WriterOptions};
 use rtsp_rec::report::csv::CsvTable;
 use rtsp_rec::rtsp::demux::{Demuxer, PduKind};
 use rtsp_rec::rtsp::message::{Message, StartLine};
-use rtsp_rec::session::client::{Limits, Timeouts};
+use rtsp_rec::session::client::{Limits, MediaTransport, Timeouts};
 use rtsp_rec::session::script::{ScriptBuilder, ScriptOptions};
 use rtsp_rec::session::{Client, ClientConfig, Ending, Offer, Script, Server, SessionError};
 use rtsp_rec::time::Timestamp;
@@ -105,6 +105,7 @@ fn config(url: &str) -> ClientConfig {
         credentials: None,
         user_agent: "test".to_owned(),
         media: Vec::new(),
+        transports: vec![MediaTransport::Tcp],
         limits: Limits::default(),
         timeouts: Timeouts::default(),
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rtsp_rec::rtsp::demux::Demuxer;
 use rtsp_rec::session::{Input, Machine, Output};
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
+use rtsp_rec::trace::{Carrier, Close, Direction, Flow, Payload, Tap, TraceEvent};
 
 /// When every test begins.
 pub(crate) const START: Timestamp = Timestamp::from_nanos(1_795_332_904_000_000_000);
@@ -105,7 +105,7 @@ impl World {
                     other.push_back((now + LATENCY, Packet::Bytes(bytes.into_owned())));
                 }
                 Output::Resolve { .. } => side.machine.handle(now, Input::Resolved(&self.addresses)),
-                Output::Connect(address) => {
+                Output::Connect { address, .. } => {
                     let reachable = address == SERVER.parse().unwrap();
                     let answer = if reachable { Packet::Connected } else { Packet::Refused };
                     side.inbox.push_back((now + LATENCY, answer));
@@ -145,7 +145,13 @@ impl<'a> Side<'a> {
                     tell(tap, now, direction, flow, Payload::ReadEnd);
                 }
                 Packet::Connected => {
-                    tell(tap, now, Direction::ClientToServer, flow, Payload::Opened { started: now - LATENCY });
+                    tell(
+                        tap,
+                        now,
+                        Direction::ClientToServer,
+                        flow,
+                        Payload::Opened { started: now - LATENCY, carrier: Carrier::default() },
+                    );
                     self.machine.handle(now, Input::Connected);
                 }
                 Packet::Refused => self.machine.handle(now, Input::ConnectFailed("connection refused")),

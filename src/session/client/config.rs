@@ -19,10 +19,26 @@ pub struct ClientConfig {
     pub user_agent: String,
     /// Set up only tracks of these media types (`video`, `audio`, `application`); all if empty.
     pub media: Vec<String>,
+    /// How media may travel; the first is tried first, TCP where there is none.
+    pub transports: Vec<MediaTransport>,
     /// When to stop.
     pub limits: Limits,
     /// How long to wait.
     pub timeouts: Timeouts,
+}
+
+/// How media travels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MediaTransport {
+    /// Interleaved with RTSP on its connection (RFC 2326, section 10.12).
+    #[default]
+    Tcp,
+    /// In datagrams to ports of the client's.
+    Udp,
+    /// In datagrams to a group.
+    Multicast,
+    /// Interleaved, the connection being two of HTTP.
+    Http,
 }
 
 /// The session is torn down when one of these is reached.
@@ -91,7 +107,7 @@ pub enum SessionError {
         why: String,
     },
     /// The server answered with an error status.
-    #[error("{method} {url}: the server answered {status} {reason}{}", hint(*.status))]
+    #[error("{method} {url}: the server answered {status} {reason}{}", hint(method, *.status))]
     Refused {
         /// The request's method.
         method: String,
@@ -161,8 +177,10 @@ pub enum SessionError {
 }
 
 /// What to try, for the statuses that say it.
-fn hint(status: u16) -> &'static str {
+fn hint(method: &str, status: u16) -> &'static str {
     match status {
+        // Only a tunnel begins with a GET.
+        _ if method == "GET" => "; does it tunnel RTSP through HTTP at this port?",
         404 => "; is the path right?",
         461 => "; it does not send media over TCP",
         453 | 503 => "; it has too many clients",

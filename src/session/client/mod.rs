@@ -22,7 +22,7 @@ use crate::session::{Dialog, Input, Machine, Output};
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
-pub use config::{ClientConfig, Ending, Limits, SessionError, Timeouts};
+pub use config::{ClientConfig, Ending, Limits, MediaTransport, SessionError, Timeouts};
 
 use media::{MediaWatch, Verdict as MediaVerdict};
 use request::{Method, Pending};
@@ -45,6 +45,9 @@ pub struct Client {
     cseq: u32,
     pending: Option<Pending>,
     authorization: Authorization,
+    /// The same for HTTP, which may ask by itself, and how often that has been answered.
+    tunnel_authorization: Authorization,
+    tunnel_attempts: u8,
     redirects: u8,
     /// Track and URL of each SETUP, and how far they have got.
     plan: Vec<(usize, String)>,
@@ -74,11 +77,13 @@ impl Client {
             shown: masked_urls(config.url.as_str()),
             phase: Phase::Resolving,
             outputs: VecDeque::new(),
-            dialer: Dialer::new(&config.url, config.timeouts.connect),
+            dialer: connecting::dialer(&config, &config.url),
             dialog: Dialog::new(),
             cseq: 0,
             pending: None,
             authorization: Authorization::new(config.credentials.clone()),
+            tunnel_authorization: Authorization::new(config.credentials.clone()),
+            tunnel_attempts: 0,
             redirects: 0,
             plan: Vec::new(),
             planned: 0,
@@ -197,7 +202,7 @@ impl Client {
 
     /// Some servers refuse OPTIONS, and some a track; the rest may work.
     fn refused(&mut self, now: Timestamp, pending: &Pending, response: &Message<'_>) {
-        let error = refusal(pending, response);
+        let error = refusal(pending.method.name(), &pending.url, response);
         match pending.method {
             Method::Options => self.send(now, Method::Describe),
             Method::Setup => {
@@ -276,6 +281,7 @@ impl Machine for Client {
                 let dial = self.dialer.next(now, why);
                 self.dial(now, dial);
             }
+            Input::TunnelRefused(response) if self.phase == Phase::Connecting => self.tunnel_refused(now, response),
             Input::Pdu(pdu) => {
                 self.media.received(pdu.raw.len());
                 match pdu.kind {
@@ -287,7 +293,11 @@ impl Machine for Client {
             Input::Closed(close) => self.closed(now, close),
             Input::Stop => self.stop(now),
             Input::Wake => self.wake(now),
-            Input::Resolved(_) | Input::ResolveFailed(_) | Input::Connected | Input::ConnectFailed(_) => {}
+            Input::Resolved(_)
+            | Input::ResolveFailed(_)
+            | Input::Connected
+            | Input::ConnectFailed(_)
+            | Input::TunnelRefused(_) => {}
         }
         self.judge_media(now);
     }
@@ -313,11 +323,10 @@ impl Machine for Client {
     }
 }
 
-fn refusal(pending: &Pending, response: &Message<'_>) -> SessionError {
+fn refusal(method: &str, url: &str, response: &Message<'_>) -> SessionError {
     let (status, reason) = match response.start_line() {
         StartLine::Response { status, reason } => (status.unwrap_or(0), reason.into_owned()),
         StartLine::Request { .. } => (0, String::new()),
     };
-    let url = masked_urls(&pending.url);
-    SessionError::Refused { method: pending.method.name().to_owned(), url, status, reason }
+    SessionError::Refused { method: method.to_owned(), url: masked_urls(url), status, reason }
 }

@@ -300,7 +300,12 @@ impl Machine for Rerun {
             Input::Closed(_) => self.closed(now),
             Input::Stop => self.stop(now),
             Input::Wake => self.wake(now),
-            Input::Resolved(_) | Input::ResolveFailed(_) | Input::Connected | Input::ConnectFailed(_) => {}
+            // No tunnel is asked for.
+            Input::TunnelRefused(_)
+            | Input::Resolved(_)
+            | Input::ResolveFailed(_)
+            | Input::Connected
+            | Input::ConnectFailed(_) => {}
         }
         self.advance(now);
     }
