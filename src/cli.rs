@@ -11,6 +11,10 @@ use crate::analysis::Table;
 use crate::session::faults::Fault;
 use crate::session::server::{ReportClock, SlowClient, Speed};
 
+mod transport;
+
+pub use transport::{TransportArgs, TransportName};
+
 /// Name and version as captures and User-Agent headers carry them.
 pub const APPLICATION: &str = concat!("rtsp-rec ", env!("CARGO_PKG_VERSION"));
 const USER_AGENT: &str = concat!("rtsp-rec/", env!("CARGO_PKG_VERSION"));
@@ -64,6 +68,10 @@ pub struct RecordArgs {
     /// Overwrite an existing file
     #[arg(short, long)]
     pub force: bool,
+
+    /// What concerns the way of the media.
+    #[command(flatten)]
+    pub transport: TransportArgs,
 
     /// Stop after so much media time, e.g. 30s, 5m
     #[arg(short, long, value_name = "TIME", value_parser = time)]

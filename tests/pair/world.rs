@@ -111,7 +111,8 @@ impl World {
                     side.inbox.push_back((now + LATENCY, answer));
                 }
                 // There is no UDP in this world: nobody sets it up.
-                Output::Datagram { .. } => unreachable!("UDP"),
+                Output::OpenMedia { .. } | Output::TakeMedia(_) | Output::Datagram { .. } => unreachable!("UDP"),
+                Output::CloseMedia { .. } => {}
                 Output::Disconnect | Output::Abort => other.push_back((now + LATENCY, Packet::Fin)),
                 Output::Done => side.done = true,
             }

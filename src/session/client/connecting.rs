@@ -8,7 +8,7 @@ use crate::session::authorization::Authorization;
 use crate::session::client::request::Method;
 use crate::session::client::{Phase, SessionError};
 use crate::session::dialer::{Dial, Dialer};
-use crate::session::{Client, Dialog, Output};
+use crate::session::{Client, Output};
 use crate::time::Timestamp;
 
 /// Redirects that are followed.
@@ -59,7 +59,7 @@ impl Client {
                 self.authorization = Authorization::new(url.credentials().cloned().or(credentials));
                 self.shown = masked_urls(url.as_str());
                 self.url = url;
-                self.dialog = Dialog::new();
+                self.forget_session();
                 self.outputs.push_back(Output::Disconnect);
                 self.resolve(now);
             }
