@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
@@ -82,6 +83,18 @@ fn saturating_nanos(duration: Duration) -> i64 {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&DateTime::from_timestamp_nanos(self.0).to_rfc3339_opts(SecondsFormat::Nanos, true))
+    }
+}
+
+/// As RFC 3339 has it.
+impl FromStr for Timestamp {
+    type Err = chrono::ParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // Years that nanoseconds can't count to are as far as they can.
+        let time = DateTime::parse_from_rfc3339(text)?;
+        let end = if time.timestamp() < 0 { i64::MIN } else { i64::MAX };
+        Ok(Self(time.timestamp_nanos_opt().unwrap_or(end)))
     }
 }
 

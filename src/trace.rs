@@ -3,11 +3,15 @@
 //! A live session and a capture file both turn into the same sequence of [`TraceEvent`]s; whatever consumes
 //! them ([`Tap`]) does not know which one it was.
 
+mod note;
+
 use std::io;
 use std::net::SocketAddr;
 
 use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
+
+pub use note::{NoNote, Note, PREFIX, TcpState};
 
 /// One transport connection between an RTSP client and its server, or one of the two of an HTTP tunnel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +104,9 @@ pub enum Payload<'a> {
         /// Behind how many decoded bytes.
         offset: u64,
     },
+    /// What the recorder knows of its own work, before that which it concerns. A capture has it as a comment of the
+    /// flow's next packet.
+    Note(&'a Note),
     /// The last PDU that one `read` completed has been handed over. A capture does not tell of reads.
     ReadEnd,
     /// The sender of this direction ended the connection.

@@ -11,7 +11,7 @@ use rtsp_rec::capture::{Source, Writer, WriterOptions};
 use rtsp_rec::rtsp::demux::{Demuxer, Pdu, PduKind, Pdus};
 use rtsp_rec::session::script::{ScriptBuilder, ScriptOptions};
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
+use rtsp_rec::trace::{Close, Direction, Flow, Note, Payload, Tap, TraceEvent};
 
 /// A PDU without its borrow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,7 +167,7 @@ impl Tap for Collector {
             Payload::Pdu(pdu) => Ok(Owned::of(pdu)),
             Payload::Closed(close) => Err(Some(close)),
             Payload::Opened { .. } => Err(None),
-            Payload::ReadEnd | Payload::Datagram { .. } | Payload::NotBase64 { .. } => return Ok(()),
+            Payload::ReadEnd | Payload::Datagram { .. } | Payload::NotBase64 { .. } | Payload::Note(_) => return Ok(()),
         };
         let Flow { client, server, url, .. } = event.flow.clone();
         self.0.push(Event { at: event.at, direction: event.direction, client, server, url, what });
@@ -311,5 +311,61 @@ proptest! {
         let _ = Source::read(file.as_slice(), &mut tap);
         let _ = tap.0.finish();
         let _ = tap.1.finish();
+    }
+}
+
+/// Notes and the bytes of PDUs, in their order.
+#[derive(Default)]
+struct Noted(Vec<Result<Vec<u8>, Note>>);
+
+impl Tap for Noted {
+    fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        match event.payload {
+            Payload::Pdu(pdu) => self.0.push(Ok(pdu.raw.to_vec())),
+            Payload::Note(note) => self.0.push(Err(*note)),
+            Payload::Closed(_) => self.0.push(Ok(Vec::new())),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn note() -> impl Strategy<Value = Note> {
+    prop_oneof![
+        any::<u64>().prop_map(|datagrams| Note::KernelDrops { datagrams }),
+        (0..1_000_000_000u64, any::<u64>())
+            .prop_map(|(micros, unread)| Note::Late { lag: std::time::Duration::from_micros(micros), unread }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn notes_come_back_before_what_they_concern(
+        frames in vec((vec(note(), 0..3), prop_oneof![frame(), message()]), 1..20),
+        last in vec(note(), 0..2),
+    ) {
+        let (mut written, mut writer) = (Noted::default(), Writer::new(Vec::new(), WriterOptions::default()).unwrap());
+        let mut both = (&mut written, &mut writer);
+        let (flow, at, to_client) = (flow(false), Timestamp::from_nanos(1), Direction::ServerToClient);
+        tell(&mut both, &flow, at, Direction::ClientToServer, Payload::Opened { started: at });
+        let mut demuxer = Demuxer::new();
+        for (notes, bytes) in &frames {
+            for note in notes {
+                tell(&mut both, &flow, at, to_client, Payload::Note(note));
+            }
+            let mut pdus = demuxer.feed(bytes);
+            while let Some(pdu) = pdus.next_pdu() {
+                tell(&mut both, &flow, at, to_client, Payload::Pdu(&pdu));
+            }
+        }
+        for note in &last {
+            tell(&mut both, &flow, at, to_client, Payload::Note(note));
+        }
+        tell(&mut both, &flow, at, to_client, Payload::Closed(Close::Fin));
+        let mut read = Noted::default();
+        Source::read(writer.into_inner().unwrap().as_slice(), &mut read).unwrap();
+        prop_assert_eq!(read.0, written.0);
     }
 }

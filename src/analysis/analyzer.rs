@@ -11,7 +11,7 @@ use crate::analysis::session::{Carrier, Session};
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::Message;
 use crate::time::Timestamp;
-use crate::trace::{Direction, Payload, Remark, Tap, TraceEvent};
+use crate::trace::{Direction, Note, Payload, Remark, Tap, TraceEvent};
 
 /// What to compute.
 #[derive(Clone, Debug, Default)]
@@ -103,6 +103,27 @@ impl<S: Sink> Analyzer<S> {
 }
 
 impl<S: Sink> Out<S> {
+    /// What the recorder says of its own work. That packets are repeated is no oddity.
+    fn note(&mut self, place: Place, note: &Note) -> io::Result<()> {
+        let detail = match note {
+            Note::KernelDrops { datagrams } => format!("the system dropped {datagrams} datagrams, its buffer was full"),
+            Note::RecorderDrops { datagrams } => {
+                format!("the recorder dropped {datagrams} datagrams, the disk was busy")
+            }
+            Note::Late { lag, unread } => {
+                let lag = lag.as_secs_f64() * 1000.0;
+                format!("read {lag:.3} ms after it had come, {unread} bytes left unread")
+            }
+            Note::Paused { pause } => {
+                let pause = pause.as_secs_f64() * 1000.0;
+                format!("the recorder did not read for {pause:.3} ms, the disk was busy")
+            }
+            Note::Tcp(state) => state.to_string(),
+            Note::Repeated { .. } => return Ok(()),
+        };
+        self.finding(place, &Finding::new(note.code(), None, detail))
+    }
+
     #[inline]
     fn pdu(&mut self, session: &mut Session, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
         let place = Place::of(event, Some(pdu.offset));
@@ -155,6 +176,7 @@ impl<S: Sink> Tap for Analyzer<S> {
                 session.closed.get_or_insert(event.direction);
                 Ok(())
             }
+            Payload::Note(note) => out.note(Place::of(event, None), note),
             Payload::ReadEnd => Ok(()),
         }
     }

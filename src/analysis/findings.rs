@@ -27,6 +27,11 @@ const MAX_REMEMBERED: usize = 10_000;
 pub const CODES: &[(&str, &str)] = &[
     ("capture-cut", "error"),
     ("capture-gap", "error"),
+    ("kernel-drops", "error"),
+    ("recorder-drops", "error"),
+    ("recorder-late", "warning"),
+    ("recorder-paused", "warning"),
+    ("tcp-info", "note"),
     ("junk", "error"),
     ("tunnel-garbage", "warning"),
     ("tunnel-incomplete", "warning"),

@@ -9,7 +9,7 @@ use crate::capture::framed::{Framed, Step};
 use crate::capture::ip::TcpSegment;
 use crate::capture::reassembly::{Arrival, Assembler, Piece};
 use crate::time::Timestamp;
-use crate::trace::{Close, Direction, Payload, Tap};
+use crate::trace::{Close, Direction, Flow, Payload, Tap};
 
 /// A TCP connection.
 #[derive(Debug)]
@@ -49,6 +49,14 @@ impl Connection {
     /// It has shown RTSP, be it through HTTP.
     pub(super) fn is_rtsp(&self) -> bool {
         matches!(self.content.state, State::Rtsp(_) | State::Post(_))
+    }
+
+    /// Its numbers and addresses, once it has shown RTSP.
+    pub(super) fn flow(&self) -> Option<&Flow> {
+        match &self.content.state {
+            State::Rtsp(flow) => Some(flow),
+            _ => None,
+        }
     }
 
     /// Bytes of memory for what waits.

@@ -8,12 +8,12 @@ use crate::capture::beginning::Beginning;
 use crate::capture::connection::Connection;
 use crate::capture::content::Outlet;
 use crate::capture::interface;
-use crate::capture::ip::{TcpSegment, UdpDatagram};
+use crate::capture::ip::{Decoded, TcpSegment, UdpDatagram};
 use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::Arrival;
 use crate::capture::tunnel::Tunnels;
 use crate::time::Timestamp;
-use crate::trace::{Direction, Payload, Tap, TraceEvent};
+use crate::trace::{Direction, Note, Payload, Tap, TraceEvent};
 
 /// TCP connections without RTSP that are remembered at once; the oldest is forgotten.
 const MAX_OTHERS: usize = 8192;
@@ -196,6 +196,33 @@ impl Connections {
         connections
             .try_for_each(|connection| connection.drain(latest, &mut Outlet { sessions, ports, tunnels, tap }))?;
         tunnels.finish(latest, tap)
+    }
+
+    /// Passes on what the recorder of a packet says of its own work. `false` where it is not known whose packet it is.
+    #[cold]
+    pub(super) fn notes(
+        &self,
+        packet: Option<&Decoded<'_>>,
+        notes: &str,
+        Arrival { at, number }: Arrival,
+        tap: &mut impl Tap,
+    ) -> io::Result<bool> {
+        let whose = match packet {
+            Some(Decoded::Tcp(segment)) => self
+                .ends
+                .get(&(segment.from, segment.to))
+                .and_then(|(number, direction)| Some((self.by_number.get(number)?.flow()?, *direction))),
+            Some(Decoded::Udp(datagram)) => {
+                self.ports.find(datagram.from, datagram.to).map(|media| (&*media.flow, media.direction))
+            }
+            None => None,
+        };
+        let Some((flow, direction)) = whose else { return Ok(false) };
+        for note in Note::all_in(notes) {
+            let payload = Payload::Note(&note);
+            tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })?;
+        }
+        Ok(true)
     }
 
     /// Takes a datagram.

@@ -66,6 +66,8 @@ pub struct Packet<'a> {
     pub link: LinkType,
     /// The description of its interface; empty if it has none.
     pub description: &'a str,
+    /// The comment that holds [notes](crate::trace::Note) of its recorder; empty if it has none.
+    pub notes: &'a str,
     /// The bytes captured.
     pub data: &'a [u8],
     /// How many bytes the packet had on the wire, as the file tells it.

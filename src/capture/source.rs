@@ -9,7 +9,7 @@ use crate::capture::ip::{Decoded, IpLayer};
 use crate::capture::reader::{CaptureError, FileEnd, Packet, read_packets};
 use crate::capture::reassembly::Arrival;
 use crate::time::Timestamp;
-use crate::trace::{Remark, Tap};
+use crate::trace::{Note, Remark, Tap};
 
 /// Turns packets into trace events.
 #[derive(Debug, Default)]
@@ -76,11 +76,26 @@ impl Source {
     fn packet(&mut self, packet: &Packet<'_>, tap: &mut impl Tap) -> io::Result<()> {
         let arrival = Arrival { at: packet.at, number: packet.number };
         self.latest = Some(arrival);
+        let arrival = if packet.notes.is_empty() { arrival } else { recorded(packet.notes, arrival) };
         // By reference, as it is large.
-        match &self.ip.decode(packet) {
-            Some(Decoded::Tcp(segment)) => self.connections.segment(packet.description, segment, arrival, tap),
-            Some(Decoded::Udp(datagram)) => self.connections.datagram(datagram, arrival, tap),
-            None => Ok(()),
+        let decoded = &self.ip.decode(packet);
+        let noted = packet.notes.is_empty() || self.connections.notes(decoded.as_ref(), packet.notes, arrival, tap)?;
+        match decoded {
+            Some(Decoded::Tcp(segment)) => self.connections.segment(packet.description, segment, arrival, tap)?,
+            Some(Decoded::Udp(datagram)) => self.connections.datagram(datagram, arrival, tap)?,
+            None => {}
         }
+        // Only now may it be known whose they are.
+        if noted { Ok(()) } else { self.connections.notes(decoded.as_ref(), packet.notes, arrival, tap).map(|_| ()) }
     }
+}
+
+/// When a packet was on the wire: one that repeats another has the time of that.
+#[cold]
+fn recorded(notes: &str, arrival: Arrival) -> Arrival {
+    let repeated = Note::all_in(notes).find_map(|note| match note {
+        Note::Repeated { at } => Some(at),
+        _ => None,
+    });
+    Arrival { at: repeated.unwrap_or(arrival.at), ..arrival }
 }

@@ -16,6 +16,8 @@ pub(super) struct Connection {
     interface: u32,
     /// Whose packets are outbound.
     taken_at: Direction,
+    /// The comment of the next packet.
+    comment: String,
     /// By [`Direction::index`].
     sides: [Side; 2],
 }
@@ -45,7 +47,7 @@ impl Connection {
     ) -> Self {
         let side = |headers| Side { headers, next: 0, ip_id: 0, unacknowledged: 0, last_packet: None };
         let sides = [side(Headers::new(client, server, true)), side(Headers::new(server, client, false))];
-        let mut connection = Self { interface, taken_at, sides };
+        let mut connection = Self { interface, taken_at, comment: String::new(), sides };
         let options = &SYN_OPTIONS;
         let syn = Segment { flags: flags::SYN, options, ..Segment::default() };
         connection.append(out, started, Direction::ClientToServer, syn);
@@ -53,6 +55,11 @@ impl Connection {
         connection.append(out, at, Direction::ServerToClient, syn_ack);
         connection.acknowledge(out, at, Direction::ClientToServer);
         connection
+    }
+
+    /// The next packet has this comment.
+    pub(super) fn comment(&mut self, text: String) {
+        self.comment = text;
     }
 
     /// What was gathered has been written: its packets can't be changed any more.
@@ -74,7 +81,9 @@ impl Connection {
         let controls = u32::from(segment.flags & (flags::SYN | flags::FIN) != 0);
         let length = u32::try_from(segment.payload.len()).unwrap_or(0);
         from.next = from.next.wrapping_add(length).wrapping_add(controls);
-        let stamp = Stamp { interface: self.interface, at, outbound: direction == self.taken_at };
+        let comment = std::mem::take(&mut self.comment);
+        let outbound = direction == self.taken_at;
+        let stamp = Stamp { interface: self.interface, at, outbound, comment: &comment };
         append_packet(out, stamp, &from.headers, &segment)
     }
 

@@ -23,12 +23,14 @@ use crate::capture::udp;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::mask::{mask_authorization, mask_urls};
 use crate::time::Timestamp;
-use crate::trace::{Direction, Flow, Payload, Tap, TraceEvent};
+use crate::trace::{Direction, Flow, Note, Payload, Tap, TraceEvent};
 
 /// Ports on which Wireshark looks for RTSP without being told.
 const RTSP_PORTS: [u16; 3] = [554, 8554, 7236];
 /// What the server's port is written as where it is none of those.
 const WRITTEN_PORT: u16 = 554;
+/// The comment of a packet takes no more when it has so many bytes.
+const MAX_NOTES: usize = 4096;
 /// So much is gathered before it is written; more or less was slower.
 const FLUSH_SIZE: usize = 256 << 10;
 /// What was gathered is written after this time at the latest, to the next tick.
@@ -82,6 +84,8 @@ pub struct Writer<W> {
     used: HashSet<(SocketAddr, SocketAddr)>,
     /// Counts datagrams: their IP ID.
     datagrams: u16,
+    /// By flow number: what the comment of its next packet says.
+    notes: HashMap<usize, String>,
 }
 
 type Blocks = PcapNgWriter<Vec<u8>>;
@@ -113,6 +117,7 @@ impl<W: Write> Writer<W> {
             interfaces: HashMap::new(),
             used: HashSet::new(),
             datagrams: 0,
+            notes: HashMap::new(),
         })
     }
 
@@ -214,9 +219,20 @@ impl<W: Write> Writer<W> {
         let payload = payload.get(..udp::MAX_DATAGRAM).unwrap_or(payload);
         let packet = udp::packet(from, to, from_client, self.datagrams, payload);
         self.datagrams = self.datagrams.wrapping_add(1);
-        let stamp = Stamp { interface, at: event.at, outbound: event.direction == self.options.taken_at };
+        let comment = self.notes.remove(&event.flow.id).unwrap_or_default();
+        let outbound = event.direction == self.options.taken_at;
+        let stamp = Stamp { interface, at: event.at, outbound, comment: &comment };
         append_block(self.blocks.get_mut(), stamp, packet.len(), |out| out.extend_from_slice(&packet));
         Ok(())
+    }
+
+    /// Keeps what the next packet of the flow is to say. Few of them come before one.
+    fn note(&mut self, flow: &Flow, note: &Note) {
+        let text = self.notes.entry(flow.id).or_default();
+        if text.len() < MAX_NOTES {
+            let between = if text.is_empty() { "" } else { "\n" };
+            text.extend([between, &note.to_string()]);
+        }
     }
 
     fn pdu(&mut self, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
@@ -233,6 +249,9 @@ impl<W: Write> Writer<W> {
             if let PduKind::Gap { len } = pdu.kind {
                 connection.skip(event.direction, len);
             }
+            if !self.notes.is_empty() {
+                connection.comment(self.notes.remove(&event.flow.id).unwrap_or_default());
+            }
             for payload in raw.chunks(MAX_SEGMENT) {
                 connection.data(out, event.at, event.direction, payload);
             }
@@ -248,6 +267,10 @@ impl<W: Write> Tap for Writer<W> {
             Payload::Opened { started } => return self.open(event.flow, started, event.at),
             Payload::Pdu(pdu) => return self.pdu(event, pdu),
             Payload::Datagram { from, to, payload, .. } => return self.datagram(event, from, to, payload),
+            Payload::Note(note) => {
+                self.note(event.flow, note);
+                return Ok(());
+            }
             // What is recorded here is no tunnel.
             Payload::NotBase64 { .. } => return Ok(()),
             Payload::ReadEnd | Payload::Closed(_) => {}
@@ -257,7 +280,10 @@ impl<W: Write> Tap for Writer<W> {
             return Ok(());
         };
         match event.payload {
-            Payload::Closed(close) => connection.close(out, event.at, event.direction, close),
+            Payload::Closed(close) => {
+                connection.comment(self.notes.remove(&event.flow.id).unwrap_or_default());
+                connection.close(out, event.at, event.direction, close);
+            }
             _ => connection.read_end(out, event.direction),
         }
         Ok(())

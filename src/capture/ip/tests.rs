@@ -11,7 +11,7 @@ const TO6: &str = "[2001:db8::2]:40000";
 
 fn packet(link: LinkType, data: &[u8]) -> Packet<'_> {
     let original_len = u32::try_from(data.len()).unwrap();
-    Packet { number: 1, at: Timestamp::default(), interface: 0, link, description: "", data, original_len }
+    Packet { number: 1, at: Timestamp::default(), interface: 0, link, description: "", notes: "", data, original_len }
 }
 
 fn tcp_bytes(payload: &[u8]) -> Vec<u8> {

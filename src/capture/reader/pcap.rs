@@ -89,6 +89,7 @@ impl Variant {
             interface: 0,
             link,
             description: "",
+            notes: "",
             data: record.get(self.record..).unwrap_or_default(),
             original_len,
         }

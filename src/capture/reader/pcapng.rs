@@ -7,6 +7,7 @@ use crate::capture::reader::input::Input;
 use crate::capture::reader::interface::Interface;
 use crate::capture::reader::{CaptureError, FileEnd, MAX_PACKET, Order, Packet};
 use crate::time::Timestamp;
+use crate::trace::PREFIX;
 
 /// Block types. The first reads the same in both byte orders.
 pub(super) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
@@ -14,6 +15,11 @@ const INTERFACE: u32 = 1;
 const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
+
+/// Options of a packet: the end of them, a comment; and the length of what our packets without a comment have.
+const END_OF_OPTIONS: u16 = 0;
+const COMMENT: u16 = 1;
+const FLAGS_ONLY: usize = 12;
 
 const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
 /// Type and total length before a block's body, the length again behind it.
@@ -205,9 +211,20 @@ impl State {
             interface: self.before.saturating_add(record.interface),
             link: interface.link,
             description: &interface.description,
+            notes: if kind == ENHANCED_PACKET { self.notes(&record) } else { "" },
             data,
             original_len: record.original_len,
         }))
+    }
+
+    /// What stands behind the packet, where that is more than the flags.
+    #[inline]
+    fn notes<'a>(&self, record: &Record<'a>) -> &'a str {
+        let data = (record.captured as usize).next_multiple_of(4);
+        match record.rest.get(data..) {
+            Some(options) if options.len() > FLAGS_ONLY => comment_with_notes(options, self.order),
+            _ => "",
+        }
     }
 
     #[inline]
@@ -237,6 +254,23 @@ impl State {
         let captured = original_len.min(limit).min(u32::try_from(rest.len()).unwrap_or(u32::MAX));
         Some(Record { interface: 0, ticks: None, captured, original_len, rest })
     }
+}
+
+/// The first comment among the options of a packet that holds notes.
+#[cold]
+fn comment_with_notes(mut options: &[u8], order: Order) -> &str {
+    while let Some((&[a, b, c, d], rest)) = options.split_first_chunk() {
+        let (code, length) = (order.u16([a, b]), usize::from(order.u16([c, d])));
+        let text = rest.get(..length).filter(|text| code == COMMENT && text.starts_with(PREFIX.as_bytes()));
+        if let Some(Ok(text)) = text.map(str::from_utf8) {
+            return text;
+        }
+        match rest.get(length.next_multiple_of(4)..) {
+            Some(rest) if code != END_OF_OPTIONS => options = rest,
+            _ => break,
+        }
+    }
+    ""
 }
 
 fn order_of(magic: [u8; 4]) -> Result<Order, &'static str> {
