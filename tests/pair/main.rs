@@ -8,6 +8,7 @@
 
 mod replay;
 mod rerun;
+mod udp;
 mod world;
 
 use std::sync::Arc;

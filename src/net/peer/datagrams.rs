@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::{Datagram, Peer, Turn};
 use crate::net::connection::Connection;
 use crate::session::{Input, Machine, MediaRoute};
-use crate::trace::{Direction, Payload, TraceEvent};
+use crate::trace::{Direction, Note, Payload, TraceEvent};
 
 /// After so many bytes the others have their turn.
 const BUDGET: usize = 1 << 20;
@@ -43,6 +43,11 @@ impl<M: Machine> Peer<M> {
                 let payload = turn.buffer.get(datagram.bytes.clone()).unwrap_or_default();
                 let Some((flow, port)) = self.datagrams.owner(datagram) else { continue };
                 let (at, direction) = (datagram.at, Direction::ServerToClient);
+                if datagram.dropped > 0 {
+                    let note = Note::KernelDrops { datagrams: datagram.dropped.into() };
+                    let payload = Payload::Note(&note);
+                    turn.tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload });
+                }
                 let event = Payload::Datagram { port, from: datagram.from, to: datagram.to, payload };
                 turn.tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload: event });
                 self.machine.handle(at, Input::Datagram { track: datagram.track, payload });

@@ -214,7 +214,8 @@ mod tests {
             let at = START + Duration::from_millis(20) * u32::from(number) + late;
             hear(&mut reception, at, number, u32::from(number) * 160);
         }
-        assert_eq!(reception.report(START).jitter, 80);
+        let jitter = reception.report(START).jitter;
+        assert!((79..=80).contains(&jitter), "{jitter}: integers are rounded");
     }
 
     #[test]

@@ -206,8 +206,8 @@ mod tests {
 
     #[test]
     fn only_who_has_spoken_says_goodbye() {
+        assert!(reporter(2).goodbyes(START).is_empty());
         let mut reporter = reporter(2);
-        assert!(reporter.goodbyes(START).is_empty());
         let now = reporter.due().unwrap();
         let (track, _) = reporter.take_due(now).unwrap();
         let goodbyes = reporter.goodbyes(now);
