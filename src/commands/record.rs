@@ -30,6 +30,9 @@ pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     let mut event_loop = EventLoop::new(clock).map_err(Error::EventLoop)?;
     event_loop.stop_on_signals().map_err(Error::EventLoop)?;
     event_loop.trust(trust);
+    if let Some(ports) = args.transport.port_range {
+        event_loop.use_ports(ports);
+    }
     for config in configs {
         event_loop.add(Client::new(config, clock.now()));
     }
@@ -70,7 +73,8 @@ fn config(args: &RecordArgs, index: usize, url: &str, password: Option<&str>) ->
         url,
         user_agent: args.user_agent.clone(),
         media: args.media.clone(),
-        transports: vec![args.transport],
+        transports: args.transport.transport.iter().map(|name| (*name).into()).collect(),
+        seed: fastrand::u64(..),
         limits: Limits {
             duration: args.duration,
             packets: args.max_packets,
@@ -130,7 +134,9 @@ fn ending(client: &Client, several: bool) -> String {
         Some(Err(_)) | None => return String::new(),
     };
     let refusals: Vec<String> = client.refusals().iter().map(|refusal| format!("not recorded: {refusal}\n")).collect();
-    format!("{}{}: {why}\n", refusals.concat(), client.url())
+    let changes: Vec<String> =
+        client.fallbacks().iter().map(|change| format!("{}: {change}\n", client.url())).collect();
+    format!("{}{}{}: {why}\n", changes.concat(), refusals.concat(), client.url())
 }
 
 /// One failed session is a failed recording, whatever the others did.

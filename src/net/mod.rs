@@ -2,12 +2,16 @@
 
 pub mod clock;
 mod connection;
+mod datagrams;
 mod deadlines;
 pub mod event_loop;
 mod fused;
 mod listener;
 mod media;
+mod multicast;
 mod peer;
+mod ports;
+mod receiving;
 mod resolver;
 mod stream;
 pub mod tls;

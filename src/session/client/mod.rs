@@ -1,11 +1,14 @@
 //! The client's side of a recording session (RFC 2326): OPTIONS, DESCRIBE, a SETUP for each track, PLAY, signs of
-//! life, TEARDOWN. It asks for interleaved transport and follows the server in everything else.
+//! life, TEARDOWN. It asks for one transport after the other and follows the server in everything else.
 
 mod config;
 mod connecting;
 mod ending;
 mod media;
+mod reception;
+mod reporter;
 mod request;
+mod transport;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -25,7 +28,9 @@ use crate::trace::Direction;
 pub use config::{ClientConfig, Ending, Limits, MediaTransport, SessionError, Timeouts};
 
 use media::{MediaWatch, Verdict as MediaVerdict};
+use reporter::Reporter;
 use request::{Method, Pending};
+use transport::Transports;
 
 /// Two channels for each of so many tracks.
 const MAX_TRACKS: usize = 128;
@@ -54,7 +59,11 @@ pub struct Client {
     planned: usize,
     refusals: Vec<SessionError>,
     keep_alive: KeepAlive,
+    transports: Transports,
     media: MediaWatch,
+    reporter: Reporter,
+    /// The server closed the connection, and media goes on.
+    orphaned: bool,
     outcome: Option<Result<Ending, SessionError>>,
 }
 
@@ -77,7 +86,7 @@ impl Client {
             shown: masked_urls(config.url.as_str()),
             phase: Phase::Resolving,
             outputs: VecDeque::new(),
-            dialer: connecting::dialer(&config, &config.url),
+            dialer: connecting::dialer(&config, &config.url, config.transports.first().copied().unwrap_or_default()),
             dialog: Dialog::new(),
             cseq: 0,
             pending: None,
@@ -89,7 +98,10 @@ impl Client {
             planned: 0,
             refusals: Vec::new(),
             keep_alive: KeepAlive::default(),
+            transports: Transports::new(&config.transports),
             media: MediaWatch::new(config.limits, config.timeouts.idle),
+            reporter: Reporter::new(config.seed),
+            orphaned: false,
             outcome: None,
             config,
         };
@@ -105,6 +117,11 @@ impl Client {
     /// Tracks that the server refused to set up while it took others.
     pub fn refusals(&self) -> &[SessionError] {
         &self.refusals
+    }
+
+    /// Each change to another transport, and why.
+    pub fn fallbacks(&self) -> &[String] {
+        self.transports.changes()
     }
 
     /// What was learned of the session.
@@ -158,14 +175,15 @@ impl Client {
         match method {
             Method::Options => self.send(now, Method::Describe),
             Method::Describe => self.described(now),
-            Method::Setup => self.set_up_next(now),
+            Method::Setup => self.setup_answered(now),
             Method::Play => {
                 self.phase = Phase::Playing;
                 let timeout = self.dialog.session_timeout();
                 self.keep_alive = KeepAlive::new(now, timeout, self.dialog.public());
                 self.media.play(now);
+                self.reporter.play(now);
             }
-            Method::Teardown => self.done(),
+            Method::Teardown => self.done(now),
         }
     }
 
@@ -185,13 +203,13 @@ impl Client {
             return self.fail(now, SessionError::NoTracks { wanted, kinds });
         }
         self.planned = 0;
-        self.send(now, Method::Setup);
+        self.set_up(now);
     }
 
     fn set_up_next(&mut self, now: Timestamp) {
         self.planned += 1;
         if self.planned < self.plan.len() {
-            self.send(now, Method::Setup);
+            self.set_up(now);
         } else if self.dialog.setups().is_empty() && !self.refusals.is_empty() {
             let first = self.refusals.remove(0);
             self.fail(now, first);
@@ -202,22 +220,23 @@ impl Client {
 
     /// Some servers refuse OPTIONS, and some a track; the rest may work.
     fn refused(&mut self, now: Timestamp, pending: &Pending, response: &Message<'_>) {
-        let error = refusal(pending.method.name(), &pending.url, response);
+        let error = refusal(pending.method.name(), &pending.url, response, self.transports.current());
         match pending.method {
             Method::Options => self.send(now, Method::Describe),
+            Method::Setup if self.is_about_transport(response.status()) => self.transport_refused(now, error),
             Method::Setup => {
                 self.refusals.push(error);
                 self.set_up_next(now);
             }
             Method::Describe | Method::Play => self.fail(now, error),
-            Method::Teardown => self.done(),
+            Method::Teardown => self.done(now),
         }
     }
 
     fn unauthorized(&mut self, now: Timestamp, pending: Pending, response: &Message<'_>) {
         match self.authorization.challenged(pending.attempts, response) {
             Verdict::Try => self.send_again(now, Pending { challenged: true, ..pending }),
-            Verdict::GiveUp(_) if pending.method == Method::Teardown => self.done(),
+            Verdict::GiveUp(_) if pending.method == Method::Teardown => self.done(now),
             Verdict::GiveUp(error) => self.fail(now, error),
         }
     }
@@ -232,11 +251,6 @@ impl Client {
         }
     }
 
-    fn frame(&mut self, now: Timestamp, channel: u8, payload: &[u8]) {
-        let track = self.dialog.channel(channel).map(|(setup, _)| setup.channels);
-        self.media.frame(now, track.flatten().map(|(rtp, _)| rtp), payload);
-    }
-
     /// What the media that came, or did not come, means for the session.
     fn judge_media(&mut self, now: Timestamp) {
         if self.phase != Phase::Playing {
@@ -245,10 +259,7 @@ impl Client {
         match self.media.verdict(now, &self.dialog) {
             MediaVerdict::GoOn => {}
             MediaVerdict::Ended(ending) => self.end(now, ending),
-            MediaVerdict::Silent => {
-                let after = self.config.timeouts.idle;
-                self.fail(now, SessionError::Idle { after });
-            }
+            MediaVerdict::Silent => self.silent(now),
         }
     }
 
@@ -261,6 +272,9 @@ impl Client {
         }
         if self.phase == Phase::Playing && self.keep_alive.due().is_some_and(|due| due <= now) {
             self.send_keep_alive(now);
+        }
+        if self.phase == Phase::Playing {
+            self.send_reports(now);
         }
     }
 }
@@ -285,10 +299,18 @@ impl Machine for Client {
             Input::Pdu(pdu) => {
                 self.media.received(pdu.raw.len());
                 match pdu.kind {
-                    PduKind::Interleaved { channel, payload } => self.frame(now, channel, payload),
+                    PduKind::Interleaved { channel, payload } => {
+                        self.packet(now, self.dialog.place(channel), payload);
+                    }
                     PduKind::Message { head, body } => self.message(now, &Message::new(head, body)),
                     PduKind::Junk | PduKind::Gap { .. } => {}
                 }
+            }
+            Input::MediaOpened { rtp, rtcp } => self.media_opened(now, (rtp, rtcp)),
+            Input::MediaFailed(why) => self.media_failed(now, why),
+            Input::Datagram { track, payload } => {
+                self.media.received(payload.len());
+                self.packet(now, self.transports.place(track), payload);
             }
             Input::Closed(close) => self.closed(now, close),
             Input::Stop => self.stop(now),
@@ -310,8 +332,9 @@ impl Machine for Client {
         let playing = self.phase == Phase::Playing;
         let media = self.media.next_deadline().filter(|_| playing);
         let keep_alive = self.keep_alive.due().filter(|_| playing);
+        let reports = self.reporter.due().filter(|_| playing);
         let pending = self.pending.as_ref().map(|pending| pending.deadline);
-        [self.dialer.deadline(), pending, keep_alive, media].into_iter().flatten().min()
+        [self.dialer.deadline(), pending, keep_alive, media, reports].into_iter().flatten().min()
     }
 
     fn is_over(&self) -> bool {
@@ -323,10 +346,10 @@ impl Machine for Client {
     }
 }
 
-fn refusal(method: &str, url: &str, response: &Message<'_>) -> SessionError {
+fn refusal(method: &str, url: &str, response: &Message<'_>, transport: MediaTransport) -> SessionError {
     let (status, reason) = match response.start_line() {
         StartLine::Response { status, reason } => (status.unwrap_or(0), reason.into_owned()),
         StartLine::Request { .. } => (0, String::new()),
     };
-    SessionError::Refused { method: method.to_owned(), url: masked_urls(url), status, reason }
+    SessionError::Refused { method: method.to_owned(), url: masked_urls(url), status, reason, transport }
 }
