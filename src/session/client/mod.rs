@@ -3,12 +3,14 @@
 
 mod config;
 mod connecting;
+mod description;
 mod ending;
 mod media;
 mod request;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::rtsp::demux::PduKind;
 use crate::rtsp::mask::masked_urls;
@@ -23,6 +25,7 @@ use crate::time::Timestamp;
 use crate::trace::Direction;
 
 pub use config::{ClientConfig, Ending, Limits, SessionError, Timeouts};
+pub use media::Progress;
 
 use media::{MediaWatch, Verdict as MediaVerdict};
 use request::{Method, Pending};
@@ -44,6 +47,8 @@ pub struct Client {
     dialog: Dialog,
     cseq: u32,
     pending: Option<Pending>,
+    /// What has come of a description that ends with the connection.
+    description: Option<Vec<u8>>,
     authorization: Authorization,
     redirects: u8,
     /// Track and URL of each SETUP, and how far they have got.
@@ -69,6 +74,11 @@ enum Phase {
 impl Client {
     /// A client that starts at `now` by looking up its server.
     pub fn new(config: ClientConfig, now: Timestamp) -> Self {
+        Self::resume(config, Progress::default(), now)
+    }
+
+    /// One that takes up a session which another one has lost: what that had received counts for the limits.
+    pub fn resume(config: ClientConfig, progress: Progress, now: Timestamp) -> Self {
         let mut client = Self {
             url: config.url.clone(),
             shown: masked_urls(config.url.as_str()),
@@ -78,13 +88,14 @@ impl Client {
             dialog: Dialog::new(),
             cseq: 0,
             pending: None,
+            description: None,
             authorization: Authorization::new(config.credentials.clone()),
             redirects: 0,
             plan: Vec::new(),
             planned: 0,
             refusals: Vec::new(),
             keep_alive: KeepAlive::default(),
-            media: MediaWatch::new(config.limits, config.timeouts.idle),
+            media: MediaWatch::new(config.limits, config.timeouts.idle, progress),
             outcome: None,
             config,
         };
@@ -110,6 +121,26 @@ impl Client {
     /// Whether media is awaited or comes.
     pub fn is_playing(&self) -> bool {
         self.phase == Phase::Playing
+    }
+
+    /// What has come so far, with that of the clients before.
+    pub fn progress(&self) -> Progress {
+        self.media.progress()
+    }
+
+    /// Whether PLAY was answered.
+    pub fn has_played(&self) -> bool {
+        self.media.lasted().is_some()
+    }
+
+    /// From the answer to PLAY to the latest media.
+    pub fn media_lasted(&self) -> Duration {
+        self.media.lasted().unwrap_or_default()
+    }
+
+    /// The next thing to do.
+    pub(super) fn next_output(&mut self) -> Option<Output<'static>> {
+        self.outputs.pop_front()
     }
 
     fn message(&mut self, now: Timestamp, message: &Message<'_>) {
@@ -143,6 +174,9 @@ impl Client {
             Some(301 | 302 | 303 | 305 | 307) if self.phase == Phase::SettingUp => self.redirected(now, response),
             Some(200..=299) => {
                 self.authorization.succeeded(pending.attempts);
+                if description::is_open(pending.method, response) {
+                    return self.await_description(pending);
+                }
                 self.succeeded(now, pending.method);
             }
             _ => self.refused(now, &pending, response),
@@ -164,7 +198,7 @@ impl Client {
         }
     }
 
-    fn described(&mut self, now: Timestamp) {
+    pub(super) fn described(&mut self, now: Timestamp) {
         let media = self.dialog.description().map(|description| description.media.as_slice()).unwrap_or_default();
         let wanted = |kind: &str| self.config.media.is_empty() || self.config.media.iter().any(|name| name == kind);
         self.plan = media
@@ -199,6 +233,7 @@ impl Client {
     fn refused(&mut self, now: Timestamp, pending: &Pending, response: &Message<'_>) {
         let error = refusal(pending, response);
         match pending.method {
+            Method::Setup | Method::Play if response.status() == Some(454) => self.forgotten(),
             Method::Options => self.send(now, Method::Describe),
             Method::Setup => {
                 self.refusals.push(error);
@@ -220,10 +255,16 @@ impl Client {
     fn keep_alive_answered(&mut self, now: Timestamp, response: &Message<'_>) {
         self.keep_alive.waiting = None;
         match response.status() {
-            Some(401 | 407) => self.authorization.renew(response),
-            Some(454) => self.fail(now, SessionError::SessionLost),
+            Some(401 | 407) => {
+                self.authorization.renew(response);
+                // Without this sign of life the session may end before the next one is due.
+                if self.authorization.is_known() && !std::mem::replace(&mut self.keep_alive.challenged, true) {
+                    self.send_keep_alive(now);
+                }
+            }
+            Some(454) => self.forgotten(),
             Some(status) if status >= 400 => self.keep_alive.refused(),
-            _ => {}
+            _ => self.keep_alive.challenged = false,
         }
     }
 
@@ -281,7 +322,8 @@ impl Machine for Client {
                 match pdu.kind {
                     PduKind::Interleaved { channel, payload } => self.frame(now, channel, payload),
                     PduKind::Message { head, body } => self.message(now, &Message::new(head, body)),
-                    PduKind::Junk | PduKind::Gap { .. } => {}
+                    PduKind::Junk => self.gather(pdu.raw),
+                    PduKind::Gap { .. } => {}
                 }
             }
             Input::Closed(close) => self.closed(now, close),
@@ -293,7 +335,7 @@ impl Machine for Client {
     }
 
     fn poll_output(&mut self, _: Timestamp) -> Option<Output<'_>> {
-        self.outputs.pop_front()
+        self.next_output()
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
