@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::Table;
+use crate::session::Reconnect;
 use crate::session::faults::Fault;
 use crate::session::server::{ReportClock, SlowClient, Speed};
 
@@ -125,6 +126,10 @@ pub struct RecordArgs {
     /// How long the stream may stay without any media
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "30s")]
     pub idle_timeout: Duration,
+
+    /// Try again, so often in a row, when the session is lost; the pauses grow up to a minute
+    #[arg(long, value_name = "N|forever", default_value = "0")]
+    pub reconnect: Reconnect,
 
     /// Print nothing but errors
     #[arg(short, long, conflicts_with = "verbose")]

@@ -10,6 +10,7 @@ mod dialer;
 pub mod dialog;
 pub mod faults;
 mod keep_alive;
+pub mod reconnect;
 pub mod rerun;
 pub mod script;
 pub mod server;
@@ -25,6 +26,7 @@ use crate::trace::Close;
 
 pub use client::{Client, ClientConfig, Ending, MediaTransport, SessionError};
 pub use dialog::Dialog;
+pub use reconnect::{Reconnect, Reconnecting};
 pub use rerun::{Rerun, RerunConfig};
 pub use script::Script;
 pub use server::{Offer, Server};

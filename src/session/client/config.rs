@@ -66,7 +66,7 @@ impl fmt::Display for MediaTransport {
 /// The session is torn down when one of these is reached.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// Time since the answer to PLAY.
+    /// Time since PLAY was first answered.
     pub duration: Option<Duration>,
     /// RTP and RTCP packets received.
     pub packets: Option<u64>,
@@ -216,6 +216,28 @@ pub enum SessionError {
     /// The session is gone on the server's side.
     #[error("the server has forgotten the session (454); was it restarted?")]
     SessionLost,
+}
+
+impl SessionError {
+    /// Whether it may be otherwise a little later. Credentials that were refused stay wrong, and trying them again
+    /// would lock the account; what the server does not have it may have lost with a restart, if it once played.
+    pub fn may_pass(&self, has_played: bool) -> bool {
+        match self {
+            Self::CredentialsNeeded { .. }
+            | Self::CredentialsRefused { .. }
+            | Self::Authentication(_)
+            | Self::OtherTransport { .. } => false,
+            Self::Refused { status: 0 | 408 | 453..=455 | 500.., .. } => true,
+            Self::Refused { .. } | Self::NoTracks { .. } | Self::Redirect { .. } => has_played,
+            Self::Resolve { .. }
+            | Self::Connect { .. }
+            | Self::NoSockets { .. }
+            | Self::NoAnswer { .. }
+            | Self::Closed { .. }
+            | Self::Idle { .. }
+            | Self::SessionLost => true,
+        }
+    }
 }
 
 /// What to try, for the statuses that say it.

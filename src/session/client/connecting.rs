@@ -49,13 +49,14 @@ impl Client {
         }
     }
 
-    /// The dialogue begins, or goes on where a close after a 401 interrupted it.
+    /// The dialogue begins, or goes on where a close after a 401 or a description interrupted it.
     pub(super) fn connected(&mut self, now: Timestamp) {
         self.phase = Phase::SettingUp;
         self.dialer.connected();
         self.tunnel_attempts = 0;
         match self.pending.take() {
             Some(pending) => self.send_again(now, pending),
+            None if self.dialog.description().is_some() => self.described(now),
             None => self.send(now, Method::Options),
         }
     }
