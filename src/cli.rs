@@ -8,9 +8,13 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::Table;
-use crate::session::client::MediaTransport;
+use crate::session::Reconnect;
 use crate::session::faults::Fault;
 use crate::session::server::{ReportClock, SlowClient, Speed};
+
+mod transport;
+
+pub use transport::{TransportArgs, TransportName};
 
 /// Name and version as captures and User-Agent headers carry them.
 pub const APPLICATION: &str = concat!("rtsp-rec ", env!("CARGO_PKG_VERSION"));
@@ -67,6 +71,10 @@ pub struct RecordArgs {
     #[arg(short, long)]
     pub force: bool,
 
+    /// What concerns the way of the media.
+    #[command(flatten)]
+    pub transport: TransportArgs,
+
     /// Stop after so much media time, e.g. 30s, 5m
     #[arg(short, long, value_name = "TIME", value_parser = time)]
     pub duration: Option<Duration>,
@@ -82,10 +90,6 @@ pub struct RecordArgs {
     /// Set up only these tracks [default: all]
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = ["video", "audio", "application"])]
     pub media: Vec<String>,
-
-    /// How media travels: tcp (interleaved), or http (interleaved, in a tunnel)
-    #[arg(short, long, value_name = "HOW", value_parser = transport, default_value = "tcp")]
-    pub transport: MediaTransport,
 
     /// User name; one in the URL works too
     #[arg(long, value_name = "NAME")]
@@ -122,6 +126,10 @@ pub struct RecordArgs {
     /// How long the stream may stay without any media
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "30s")]
     pub idle_timeout: Duration,
+
+    /// Try again, so often in a row, when the session is lost; the pauses grow up to a minute
+    #[arg(long, value_name = "N|forever", default_value = "0")]
+    pub reconnect: Reconnect,
 
     /// Print nothing but errors
     #[arg(short, long, conflicts_with = "verbose")]
@@ -384,15 +392,6 @@ fn time(text: &str) -> Result<Duration, String> {
         return Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string());
     }
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 30s, 5m or 1h30m"))
-}
-
-/// How media travels.
-fn transport(text: &str) -> Result<MediaTransport, String> {
-    match text {
-        "tcp" => Ok(MediaTransport::Tcp),
-        "http" => Ok(MediaTransport::Http),
-        _ => Err("tcp and http are known".to_owned()),
-    }
 }
 
 /// `0.5`, `2`, `max`.

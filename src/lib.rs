@@ -31,8 +31,8 @@
 //!
 //! ```
 //! use rtsp_rec::rtsp::demux::Demuxer;
-//! use rtsp_rec::session::client::{Limits, MediaTransport, Timeouts};
-//! use rtsp_rec::session::{Client, ClientConfig, Input, Machine, Output};
+//! use rtsp_rec::session::client::{Limits, Timeouts};
+//! use rtsp_rec::session::{Client, ClientConfig, Input, Machine, MediaTransport, Output};
 //! use rtsp_rec::time::Timestamp;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -42,6 +42,7 @@
 //!     user_agent: "example".to_owned(),
 //!     media: Vec::new(),
 //!     transports: vec![MediaTransport::Tcp],
+//!     seed: 1,
 //!     limits: Limits::default(),
 //!     timeouts: Timeouts::default(),
 //! };

@@ -1,14 +1,19 @@
 //! The only code with sockets and the clock.
 
+mod alarm;
 pub mod clock;
 mod connection;
+mod datagrams;
 mod deadlines;
 pub mod event_loop;
 mod fused;
 mod lateness;
 mod listener;
 mod media;
+mod multicast;
 mod peer;
+mod ports;
+mod receiving;
 mod resolver;
 mod stream;
 pub mod tls;

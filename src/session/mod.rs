@@ -10,12 +10,13 @@ mod dialer;
 pub mod dialog;
 pub mod faults;
 mod keep_alive;
+pub mod reconnect;
 pub mod rerun;
 pub mod script;
 pub mod server;
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::rtsp::demux::Pdu;
 use crate::rtsp::message::Message;
@@ -23,8 +24,9 @@ use crate::rtsp::tunnel::TunnelRequest;
 use crate::time::Timestamp;
 use crate::trace::Close;
 
-pub use client::{Client, ClientConfig, Ending, SessionError};
+pub use client::{Client, ClientConfig, Ending, MediaTransport, SessionError};
 pub use dialog::Dialog;
+pub use reconnect::{Reconnect, Reconnecting};
 pub use rerun::{Rerun, RerunConfig};
 pub use script::Script;
 pub use server::{Offer, Server};
@@ -44,6 +46,22 @@ pub enum Input<'a> {
     TunnelRefused(&'a Message<'a>),
     /// The peer sent this.
     Pdu(&'a Pdu<'a>),
+    /// The sockets asked for are open, on these ports.
+    MediaOpened {
+        /// The RTP port, an even number.
+        rtp: u16,
+        /// The RTCP port.
+        rtcp: u16,
+    },
+    /// The sockets of a track can't be had, or can't join the group; and why.
+    MediaFailed(&'a str),
+    /// A packet came over UDP.
+    Datagram {
+        /// The track for whose sockets it came.
+        track: usize,
+        /// The packet.
+        payload: &'a [u8],
+    },
     /// The peer ended the connection.
     Closed(Close),
     /// The user wants an orderly end; the second time at once.
@@ -71,13 +89,27 @@ pub enum Output<'a> {
     },
     /// Send these bytes.
     Send(Cow<'a, [u8]>),
-    /// Send this packet over UDP, from the socket of a track that the server offered.
+    /// Open UDP sockets for the media of a track, RTP on an even port; [`Input::MediaOpened`] or
+    /// [`Input::MediaFailed`] tells of it.
+    OpenMedia {
+        /// Place of the track in the description.
+        track: usize,
+    },
+    /// The server said where the media of a track comes from: what comes is taken from now on. A group is joined;
+    /// [`Input::MediaFailed`] tells where that fails.
+    TakeMedia(MediaRoute),
+    /// Close the sockets of a track, or of all.
+    CloseMedia {
+        /// The track; all if `None`.
+        track: Option<usize>,
+    },
+    /// Send this packet over UDP, from the sockets of a track.
     Datagram {
         /// Place of the track in the description.
         track: usize,
         /// From the RTCP port.
         rtcp: bool,
-        /// The port of the client, whose address is that of the connection.
+        /// The other side's port. Its address is that of the connection, or what [`MediaRoute`] says.
         port: u16,
         /// The packet.
         payload: Cow<'a, [u8]>,
@@ -97,6 +129,30 @@ pub struct Via {
     pub tls: Option<String>,
     /// A tunnel through HTTP, over TLS where there is both.
     pub tunnel: Option<TunnelRequest>,
+}
+
+/// Where the media of a track comes from over UDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaRoute {
+    /// Place of the track in the description.
+    pub track: usize,
+    /// The number by which the tables know the track: [`dialog::Setup::number`].
+    pub number: u16,
+    /// The address that it comes from, if not the server's.
+    pub source: Option<IpAddr>,
+    /// With multicast, the group that it comes to.
+    pub group: Option<Group>,
+}
+
+/// A multicast group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its address.
+    pub address: IpAddr,
+    /// RTP and RTCP port.
+    pub ports: (u16, u16),
+    /// How many networks away what is sent to it may go.
+    pub ttl: Option<u8>,
 }
 
 /// One side of an RTSP session.

@@ -209,8 +209,15 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// The client's messages have no body.
+    /// The client's messages have no body. Its receiver reports stand between them.
     fn next_message(&mut self) -> Option<String> {
+        while let Some([b'$', _, a, b, ..]) = self.log.received.get(self.taken..) {
+            let end = self.taken + 4 + usize::from(u16::from_be_bytes([*a, *b]));
+            if end > self.log.received.len() {
+                return None;
+            }
+            self.taken = end;
+        }
         let rest = &self.log.received[self.taken..];
         let length = rest.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
         self.taken += length;

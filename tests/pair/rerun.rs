@@ -127,7 +127,7 @@ impl Tap for Sent {
 }
 
 /// Performs it in this world.
-fn perform(mut rerun: Rerun, server: &mut dyn Machine, world: World) -> (Rerun, Sent, Timestamp) {
+fn perform(mut rerun: Rerun, server: &mut dyn Machine, mut world: World) -> (Rerun, Sent, Timestamp) {
     let mut sent = Sent::default();
     let end = world.run(&mut rerun, server, &mut sent);
     (rerun, sent, end)

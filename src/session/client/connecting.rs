@@ -9,16 +9,16 @@ use crate::session::authorization::{Authorization, Verdict};
 use crate::session::client::request::Method;
 use crate::session::client::{ClientConfig, MediaTransport, Phase, SessionError, refusal};
 use crate::session::dialer::{Dial, Dialer};
-use crate::session::{Client, Dialog, Output};
+use crate::session::{Client, Output};
 use crate::time::Timestamp;
 
 /// Redirects that are followed.
 const MAX_REDIRECTS: u8 = 5;
 
 /// What gets to the server of a URL.
-pub(super) fn dialer(config: &ClientConfig, url: &RtspUrl) -> Dialer {
+pub(super) fn dialer(config: &ClientConfig, url: &RtspUrl, transport: MediaTransport) -> Dialer {
     let dialer = Dialer::new(url, config.timeouts.connect);
-    if config.transports.first() != Some(&MediaTransport::Http) {
+    if transport != MediaTransport::Http {
         return dialer;
     }
     let tunnel = TunnelRequest {
@@ -33,7 +33,7 @@ pub(super) fn dialer(config: &ClientConfig, url: &RtspUrl) -> Dialer {
 impl Client {
     pub(super) fn resolve(&mut self, now: Timestamp) {
         self.phase = Phase::Resolving;
-        self.dialer = dialer(&self.config, &self.url);
+        self.dialer = dialer(&self.config, &self.url, self.transports.current());
         let resolve = self.dialer.resolve(now);
         self.outputs.push_back(resolve);
     }
@@ -44,17 +44,19 @@ impl Client {
                 self.phase = Phase::Connecting;
                 self.outputs.push_back(output);
             }
+            Dial::Fail(error) if self.transports.current() == MediaTransport::Http => self.tunnel_failed(now, error),
             Dial::Fail(error) => self.fail(now, error),
         }
     }
 
-    /// The dialogue begins, or goes on where a close after a 401 interrupted it.
+    /// The dialogue begins, or goes on where a close after a 401 or a description interrupted it.
     pub(super) fn connected(&mut self, now: Timestamp) {
         self.phase = Phase::SettingUp;
         self.dialer.connected();
         self.tunnel_attempts = 0;
         match self.pending.take() {
             Some(pending) => self.send_again(now, pending),
+            None if self.dialog.description().is_some() => self.described(now),
             None => self.send(now, Method::Options),
         }
     }
@@ -63,7 +65,8 @@ impl Client {
     pub(super) fn tunnel_refused(&mut self, now: Timestamp, response: &Message<'_>) {
         if !matches!(response.status(), Some(401 | 407)) {
             let url = self.url.as_str();
-            return self.fail(now, refusal(Half::Get.method(), url, response));
+            let error = refusal(Half::Get.method(), url, response, self.transports.current());
+            return self.tunnel_failed(now, error);
         }
         match self.tunnel_authorization.challenged(self.tunnel_attempts, response) {
             Verdict::Try => {
@@ -75,6 +78,14 @@ impl Client {
                 self.outputs.extend(self.dialer.again(now));
             }
             Verdict::GiveUp(error) => self.fail(now, error),
+        }
+    }
+
+    /// There is no tunnel; the next transport may do.
+    fn tunnel_failed(&mut self, now: Timestamp, error: SessionError) {
+        match self.transports.untried() {
+            Some(next) => self.start_over(now, next, &error.to_string()),
+            None => self.fail(now, error),
         }
     }
 
@@ -98,7 +109,7 @@ impl Client {
                 self.authorization = Authorization::new(credentials);
                 self.shown = masked_urls(url.as_str());
                 self.url = url;
-                self.dialog = Dialog::new();
+                self.forget_session();
                 self.outputs.push_back(Output::Disconnect);
                 self.resolve(now);
             }

@@ -300,12 +300,9 @@ impl Machine for Rerun {
             Input::Closed(_) => self.closed(now),
             Input::Stop => self.stop(now),
             Input::Wake => self.wake(now),
-            // No tunnel is asked for.
-            Input::TunnelRefused(_)
-            | Input::Resolved(_)
-            | Input::ResolveFailed(_)
-            | Input::Connected
-            | Input::ConnectFailed(_) => {}
+            Input::Resolved(_) | Input::ResolveFailed(_) | Input::Connected | Input::ConnectFailed(_) => {}
+            // It asks for no tunnel, and for media on the connection.
+            Input::TunnelRefused(_) | Input::MediaOpened { .. } | Input::MediaFailed(_) | Input::Datagram { .. } => {}
         }
         self.advance(now);
     }
