@@ -10,7 +10,7 @@
 //! | `process`, `peers`, `wire`, `flood` | starting, watching and ending what a test runs |
 //! | `article` | a capture made of a transcript |
 //! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
-//! | `servers` `auth` `addresses` `endings` `killed` `many` `memory` `demo` | the tests: `record`, `demo` |
+//! | `servers` `auth` `addresses` `endings` `killed` `many` `memory` `demo` `udp` | the tests: `record`, `demo` |
 //! | `reference` `rotation` `wireshark` `replay` `reruns` | the tests: `analyze`, `replay` |
 
 #![allow(
@@ -42,4 +42,5 @@ mod replay;
 mod reruns;
 mod rotation;
 mod servers;
+mod udp;
 mod wireshark;
