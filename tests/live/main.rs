@@ -7,7 +7,7 @@
 //!
 //! | module | what for |
 //! |---|---|
-//! | `process`, `peers`, `wire`, `flood` | starting, watching and ending what a test runs |
+//! | `process`, `peers`, `link`, `wire`, `flood` | starting, watching and ending what a test runs |
 //! | `article` | a capture made of a transcript |
 //! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
 //! | `servers` `auth` `addresses` `endings` `killed` `many` `memory` `demo` `udp` | the tests: `record`, `demo` |
@@ -23,6 +23,7 @@
 
 mod flood;
 mod judges;
+mod link;
 mod peers;
 mod process;
 mod recorder;

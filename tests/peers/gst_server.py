@@ -46,7 +46,7 @@ def arguments():
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--media", required=True, help="MP4 file with H.264 and AAC for /av")
     parser.add_argument("--short", help="MP4 file of a few seconds for /short")
-    parser.add_argument("--group", metavar="ADDRESS:FIRST-LAST", help="send to this group on loopback, if asked to")
+    parser.add_argument("--group", metavar="ADDRESS:FIRST-LAST@INTERFACE", help="send to this group there, if asked to")
     parser.add_argument("--duration", type=int, default=600, help="end after so many seconds in any case")
     scheme = parser.add_mutually_exclusive_group()
     scheme.add_argument("--digest", metavar="USER:PASSWORD")
@@ -68,11 +68,12 @@ def factory(pipeline, restricted, group):
     made.set_launch(pipeline)
     if group:
         address, ports = group.split(":")
+        ports, interface = ports.split("@")
         first, last = map(int, ports.split("-"))
         pool = GstRtspServer.RTSPAddressPool.new()
         pool.add_range(address, address, first, last, 1)
         made.set_address_pool(pool)
-        made.set_multicast_iface("lo")
+        made.set_multicast_iface(interface)
     if restricted:
         permissions = GstRtspServer.RTSPPermissions.new()
         for right in ("media.factory.access", "media.factory.construct"):
