@@ -52,7 +52,7 @@
 //! while client.outcome().is_none() {
 //!     match client.poll_output(now) {
 //!         Some(Output::Resolve { .. }) => client.handle(now, Input::Resolved(&["192.0.2.7:554".parse()?])),
-//!         Some(Output::Connect(_)) => client.handle(now, Input::Connected),
+//!         Some(Output::Connect { .. }) => client.handle(now, Input::Connected),
 //!         Some(Output::Send(bytes)) => {
 //!             sent.push(String::from_utf8(bytes.into_owned())?);
 //!             let mut pdus = demuxer.feed(b"RTSP/1.0 404 Not Found\r\nCSeq: 2\r\n\r\n");

@@ -25,6 +25,8 @@ pub enum TransportName {
     Udp,
     /// Datagrams to a group
     Multicast,
+    /// Interleaved, in a tunnel through HTTP
+    Http,
 }
 
 impl From<TransportName> for MediaTransport {
@@ -33,6 +35,7 @@ impl From<TransportName> for MediaTransport {
             TransportName::Tcp => Self::Tcp,
             TransportName::Udp => Self::Udp,
             TransportName::Multicast => Self::Multicast,
+            TransportName::Http => Self::Http,
         }
     }
 }

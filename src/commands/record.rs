@@ -9,30 +9,32 @@ use crate::cli::{APPLICATION, RecordArgs};
 use crate::commands::login;
 use crate::commands::monitor::Monitor;
 use crate::commands::output::{Output, complete, default_name, is_stdout, print, system};
-use crate::commands::raise_file_limit;
+use crate::commands::{raise_file_limit, trust};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
 use crate::report::summary;
 use crate::rtsp::mask::masked_urls;
 use crate::session::client::{Limits, Timeouts};
-use crate::session::{Client, ClientConfig, Ending, Machine};
+use crate::session::{ClientConfig, Ending, Machine, Reconnecting};
 use crate::trace::Direction;
 
 /// Records all sessions into one file, then says what it got.
 pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     let clock = Clock::start();
     let configs = configs(args)?;
+    let trust = trust::of(&args.tls)?;
     let urls: Vec<String> = configs.iter().map(|config| masked_urls(config.url.as_str())).collect();
     let path = path(args, &configs, clock);
     let output = Output::create(&path, args.force)?;
     raise_file_limit();
     let mut event_loop = EventLoop::new(clock).map_err(Error::EventLoop)?;
     event_loop.stop_on_signals().map_err(Error::EventLoop)?;
+    event_loop.trust(trust);
     if let Some(ports) = args.transport.port_range {
         event_loop.use_ports(ports);
     }
     for config in configs {
-        event_loop.add(Client::new(config, clock.now()));
+        event_loop.add(Reconnecting::new(config, args.reconnect, fastrand::u64(..), clock.now()));
     }
     let write_error = |source| Error::Write { path: path.clone(), source };
     let mut writer = Writer::new(output, writer_options(args, &urls)).map_err(write_error)?;
@@ -88,9 +90,11 @@ fn config(args: &RecordArgs, index: usize, url: &str, password: Option<&str>) ->
 }
 
 fn writer_options(args: &RecordArgs, urls: &[String]) -> WriterOptions {
+    let trust = if args.tls.insecure { " Certificates of servers were not verified (--insecure)." } else { "" };
     let comment = format!(
         "Recorded by {APPLICATION} from {}. Each packet holds one RTSP message or one interleaved frame. A server port \
-         that Wireshark does not take for RTSP is written as 554; the interface description has the real address.",
+         that Wireshark does not take for RTSP is written as 554; the interface description has the real address, and what carried \
+         RTSP besides TCP.{trust}",
         named(urls)
     );
     WriterOptions {
@@ -111,33 +115,51 @@ fn named(urls: &[String]) -> String {
 }
 
 /// The table of the streams, and what became of each session.
-fn report<'a>(path: &Path, size: u64, monitor: &Monitor, clients: impl Iterator<Item = &'a Client>) -> String {
+fn report<'a>(path: &Path, size: u64, monitor: &Monitor, sessions: impl Iterator<Item = &'a Reconnecting>) -> String {
     let table = summary::table(monitor.streams());
-    let clients: Vec<&Client> = clients.collect();
-    let sessions: Vec<String> = clients.iter().map(|client| ending(client, clients.len() > 1)).collect();
+    let sessions: Vec<&Reconnecting> = sessions.collect();
+    let endings: Vec<String> = sessions.iter().map(|session| ending(session, sessions.len() > 1)).collect();
     let name = if is_stdout(path) { "standard output".into() } else { path.display().to_string() };
-    format!("{table}{}{} written to {name}\n", sessions.concat(), ByteSize(size).display().si())
+    format!("{table}{}{} written to {name}\n", endings.concat(), ByteSize(size).display().si())
 }
 
-/// How a session ended, and what the server would not give.
-fn ending(client: &Client, several: bool) -> String {
-    let why = match client.outcome() {
+/// How a session ended, how often it was lost, and what the server would not give.
+fn ending(session: &Reconnecting, several: bool) -> String {
+    let why = match session.outcome() {
         Some(Ok(Ending::Stopped)) => "stopped",
         Some(Ok(Ending::LimitReached)) => "limit reached",
         Some(Ok(Ending::EndOfStream)) => "end of stream",
         // One failed session is told on standard error.
         Some(Err(error)) if several => &format!("failed: {error}"),
+        Some(Err(_)) | None if session.lost() > 0 => "failed",
         Some(Err(_)) | None => return String::new(),
     };
-    let refusals: Vec<String> = client.refusals().iter().map(|refusal| format!("not recorded: {refusal}\n")).collect();
-    let changes: Vec<String> =
-        client.fallbacks().iter().map(|change| format!("{}: {change}\n", client.url())).collect();
-    format!("{}{}{}: {why}\n", changes.concat(), refusals.concat(), client.url())
+    let client = session.client();
+    let refusals = client.refusals().iter().map(|refusal| format!("not recorded: {refusal}\n"));
+    let changes = client.fallbacks().iter().map(|change| format!("{}: {change}\n", session.url()));
+    let before = changes.chain(refusals).collect::<String>();
+    format!("{before}{}: {why}{}\n", session.url(), losses(session))
+}
+
+/// How often a session was lost and tried again, and how the latest times.
+fn losses(session: &Reconnecting) -> String {
+    let plural = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    if session.lost() == 0 {
+        return String::new();
+    }
+    let (connections, lost) = (session.connections(), session.lost());
+    let each = session.losses().map(|loss| format!("\n  {}  {}", loss.at, loss.error));
+    format!(
+        "; {}, {}:{}",
+        plural(connections, "connection", "connections"),
+        plural(lost, "loss", "losses"),
+        each.collect::<String>()
+    )
 }
 
 /// One failed session is a failed recording, whatever the others did.
-fn outcome<'a>(clients: impl Iterator<Item = &'a Client>) -> Result<(), Error> {
-    let outcomes: Vec<Option<String>> = clients.map(failure).collect();
+fn outcome<'a>(sessions: impl Iterator<Item = &'a Reconnecting>) -> Result<(), Error> {
+    let outcomes: Vec<Option<String>> = sessions.map(failure).collect();
     let failed = outcomes.iter().flatten().count();
     let sessions = outcomes.len();
     match outcomes.into_iter().flatten().next() {
@@ -147,7 +169,7 @@ fn outcome<'a>(clients: impl Iterator<Item = &'a Client>) -> Result<(), Error> {
 }
 
 /// URL and reason of a session that failed.
-fn failure(client: &Client) -> Option<String> {
-    let error = client.outcome()?.as_ref().err()?;
-    Some(format!("{}: {error}", client.url()))
+fn failure(session: &Reconnecting) -> Option<String> {
+    let error = session.outcome()?.as_ref().err()?;
+    Some(format!("{}: {error}", session.url()))
 }

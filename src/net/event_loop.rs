@@ -22,6 +22,7 @@ use crate::net::media::MediaSockets;
 use crate::net::peer::{Peer, Turn, is_out_of_files};
 use crate::net::ports::Ports;
 use crate::net::resolver::Resolver;
+use crate::net::tls::{Tls, Trust};
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Payload, Tap, TraceEvent};
@@ -50,6 +51,7 @@ pub struct EventLoop<M> {
     signals: Option<Signals>,
     listener: Option<Listener<M>>,
     media: MediaSockets,
+    tls: Tls,
     ports: Ports,
     /// Those that were accepted leave their place when they are done.
     peers: Vec<Option<Peer<M>>>,
@@ -82,6 +84,7 @@ impl<M: Machine> EventLoop<M> {
             signals: None,
             listener: None,
             media: MediaSockets::default(),
+            tls: Tls::default(),
             ports: Ports::default(),
             peers: Vec::new(),
             free: Vec::new(),
@@ -105,6 +108,11 @@ impl<M: Machine> EventLoop<M> {
         self.poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         self.signals = Some(signals);
         Ok(())
+    }
+
+    /// Whom machines that ask for TLS may believe; without this nobody.
+    pub fn trust(&mut self, trust: Trust) {
+        self.tls = Tls::new(trust);
     }
 
     /// Wakes machines to a fraction of a millisecond, where the system's poll counts whole ones. Reading may wait for
@@ -357,12 +365,12 @@ impl<M: Machine> EventLoop<M> {
         tap: &mut FusedTap<'_>,
         act: impl FnOnce(&mut Peer<M>, &mut Turn<'_, '_>) -> bool,
     ) {
-        let Self { poll, clock, resolver, media, ports, peers, next_flow, buffer, .. } = self;
+        let Self { poll, clock, resolver, media, tls, ports, peers, next_flow, buffer, .. } = self;
         let datagram_token = Token(FIRST_PEER + 2 * index + 1);
         let Some(Some(peer)) = peers.get_mut(index) else { return };
         let was_done = peer.is_done();
         let registry = poll.registry();
-        let mut turn = Turn { registry, clock, resolver, media, ports, datagram_token, next_flow, buffer, tap };
+        let mut turn = Turn { registry, clock, resolver, media, tls, ports, datagram_token, next_flow, buffer, tap };
         let more = act(peer, &mut turn);
         if !peer.is_done() {
             self.deadlines.set(index, peer.deadline(self.clock.now()));

@@ -13,7 +13,10 @@ mod peer;
 mod ports;
 mod receiving;
 mod resolver;
+mod stream;
+pub mod tls;
 
 pub use clock::Clock;
 pub use event_loop::EventLoop;
 pub use listener::Accepted;
+pub use tls::{Roots, Trust};

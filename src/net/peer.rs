@@ -14,7 +14,10 @@ use crate::net::fused::FusedTap;
 use crate::net::media::MediaSockets;
 use crate::net::ports::Ports;
 use crate::net::resolver::Resolver;
-use crate::session::{Input, Machine, Output};
+use crate::net::stream::{Progress, Stream};
+use crate::net::tls::Tls;
+use crate::rtsp::message::Message;
+use crate::session::{Input, Machine, Output, Via};
 use crate::time::Timestamp;
 use crate::trace::{Close, Direction, Flow};
 
@@ -78,6 +81,7 @@ pub(super) struct Turn<'a, 't> {
     pub(super) clock: &'a Clock,
     pub(super) resolver: &'a Resolver,
     pub(super) media: &'a MediaSockets,
+    pub(super) tls: &'a Tls,
     /// Where a client's own sockets may be.
     pub(super) ports: &'a mut Ports,
     /// The token of those.
@@ -156,7 +160,8 @@ impl<M: Machine> Peer<M> {
         let now = turn.clock.now();
         let flow = self.flow(client, stream.local_addr()?);
         let own = Direction::ServerToClient;
-        let mut connection = Connection::new(turn.registry, stream, self.token, flow, own, None)?;
+        let stream = Stream::accepted(turn.registry, self.token, stream)?;
+        let mut connection = Connection::new(stream, flow, own, None);
         connection.opened(now, now, turn.next_flow, turn.tap);
         self.connection = Some(connection);
         Ok(())
@@ -213,10 +218,14 @@ impl<M: Machine> Peer<M> {
     fn finish_connecting(&mut self, turn: &mut Turn<'_, '_>) {
         let now = turn.clock.now();
         let Some(connection) = self.connection.as_mut().filter(|connection| connection.is_connecting()) else { return };
-        match connection.finish_connecting(now, turn.next_flow, turn.tap) {
-            None => {}
-            Some(Ok(())) => self.machine.handle(now, Input::Connected),
-            Some(Err(error)) => {
+        match connection.finish_connecting(now, turn.buffer, turn.next_flow, turn.tap) {
+            Ok(Progress::Pending) => {}
+            Ok(Progress::Stands) => self.machine.handle(now, Input::Connected),
+            Ok(Progress::Refused(head)) => {
+                self.connection = None;
+                self.machine.handle(now, Input::TunnelRefused(&Message::new(&head, &[])));
+            }
+            Err(error) => {
                 self.connection = None;
                 self.machine.handle(now, Input::ConnectFailed(&explain(&error)));
             }
@@ -311,7 +320,7 @@ impl<M: Machine> Peer<M> {
                 Some(Output::TakeMedia(route)) => self.take_media(route, turn),
                 Some(Output::CloseMedia { track }) => self.datagrams.remove(track),
                 Some(Output::Resolve { host, port }) => turn.resolver.resolve(self.index, &host, port),
-                Some(Output::Connect(address)) => self.connect(address, turn),
+                Some(Output::Connect { address, via }) => self.connect(address, via, turn),
                 Some(Output::Disconnect) => self.disconnect(turn),
                 Some(Output::Abort) => self.abort(turn),
                 Some(Output::Done) => {
@@ -323,16 +332,15 @@ impl<M: Machine> Peer<M> {
         Pause::Full
     }
 
-    fn connect(&mut self, address: SocketAddr, turn: &mut Turn<'_, '_>) {
+    fn connect(&mut self, address: SocketAddr, via: Via, turn: &mut Turn<'_, '_>) {
         self.disconnect(turn);
         let now = turn.clock.now();
         // The client's own address is known once the connection stands.
         let flow = self.flow(address, address);
-        let connection = TcpStream::connect(address).and_then(|stream| {
-            Connection::new(turn.registry, stream, self.token, flow, Direction::ClientToServer, Some(now))
-        });
-        match connection {
-            Ok(connection) => self.connection = Some(connection),
+        match Stream::connect(turn.registry, self.token, address, via, turn.tls) {
+            Ok(stream) => {
+                self.connection = Some(Connection::new(stream, flow, Direction::ClientToServer, Some(now)));
+            }
             Err(error) => self.machine.handle(now, Input::ConnectFailed(&explain(&error))),
         }
     }

@@ -228,7 +228,8 @@ impl Dialog {
         self.describe(response.body());
     }
 
-    fn describe(&mut self, body: &[u8]) {
+    /// Takes in a session description.
+    pub(super) fn describe(&mut self, body: &[u8]) {
         let description = SessionDescription::parse(body);
         let formats: usize = description.media.iter().map(|media| media.formats.capacity()).sum();
         self.described = body.len() + description.media.capacity() * size_of::<Media>() + formats * size_of::<Format>();

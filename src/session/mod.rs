@@ -10,6 +10,7 @@ mod dialer;
 pub mod dialog;
 pub mod faults;
 mod keep_alive;
+pub mod reconnect;
 pub mod rerun;
 pub mod script;
 pub mod server;
@@ -18,11 +19,14 @@ use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::rtsp::demux::Pdu;
+use crate::rtsp::message::Message;
+use crate::rtsp::tunnel::TunnelRequest;
 use crate::time::Timestamp;
 use crate::trace::Close;
 
 pub use client::{Client, ClientConfig, Ending, MediaTransport, SessionError};
 pub use dialog::Dialog;
+pub use reconnect::{Reconnect, Reconnecting};
 pub use rerun::{Rerun, RerunConfig};
 pub use script::Script;
 pub use server::{Offer, Server};
@@ -38,6 +42,8 @@ pub enum Input<'a> {
     Connected,
     /// The address could not be reached, and why.
     ConnectFailed(&'a str),
+    /// The tunnel was not opened: what the server answered instead. The connection is gone.
+    TunnelRefused(&'a Message<'a>),
     /// The peer sent this.
     Pdu(&'a Pdu<'a>),
     /// The sockets asked for are open, on these ports.
@@ -74,8 +80,13 @@ pub enum Output<'a> {
         /// The port that the addresses shall carry.
         port: u16,
     },
-    /// Connect to this address, leaving any connection there was.
-    Connect(SocketAddr),
+    /// Connect, leaving any connection there was.
+    Connect {
+        /// Where to.
+        address: SocketAddr,
+        /// And how.
+        via: Via,
+    },
     /// Send these bytes.
     Send(Cow<'a, [u8]>),
     /// Open UDP sockets for the media of a track, RTP on an even port; [`Input::MediaOpened`] or
@@ -109,6 +120,15 @@ pub enum Output<'a> {
     Abort,
     /// Nothing more will come.
     Done,
+}
+
+/// What lies between TCP and RTSP: nothing, unless it is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Via {
+    /// TLS, to a server of this name or address.
+    pub tls: Option<String>,
+    /// A tunnel through HTTP, over TLS where there is both.
+    pub tunnel: Option<TunnelRequest>,
 }
 
 /// Where the media of a track comes from over UDP.

@@ -60,8 +60,9 @@ impl Server {
         let listener = TcpListener::bind((host, 0)).ok()?;
         listener.set_nonblocking(true).expect("a listener can be made so");
         let address = listener.local_addr().expect("it is bound");
-        let mut replace = vec![(transcript.authority().to_owned(), address.to_string())];
-        replace.extend(places.iter().map(|(from, to)| ((*from).to_owned(), to.clone())));
+        // A place for this server itself, where others stand between, comes before its address.
+        let mut replace: Vec<_> = places.iter().map(|(from, to)| ((*from).to_owned(), to.clone())).collect();
+        replace.push((transcript.authority().to_owned(), address.to_string()));
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let role = Role { used: vec![false; transcript.exchanges.len()], transcript, replace, gate: Gate::default() };

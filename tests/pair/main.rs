@@ -6,6 +6,7 @@
     reason = "a test that panics has failed, as it should"
 )]
 
+mod reconnect;
 mod replay;
 mod rerun;
 mod udp;
@@ -148,7 +149,7 @@ impl Log {
 }
 
 /// Runs a session; gives how it ended, when, and what was said.
-fn run(config: ClientConfig, script: Script, world: World) -> (Result<Ending, SessionError>, Duration, Log) {
+fn run(config: ClientConfig, script: Script, mut world: World) -> (Result<Ending, SessionError>, Duration, Log) {
     let (mut client, mut server, mut log) = (Client::new(config, START), server(script), Log::default());
     let end = world.run(&mut client, &mut server, &mut log);
     (client.outcome().unwrap().clone(), end.duration_since(START), log)
@@ -278,7 +279,7 @@ fn ctrl_c_tears_down() {
 #[test]
 fn a_teardown_that_is_never_answered_costs_its_timeout() {
     let stop = START + Duration::from_secs(3);
-    let world = World { stop_at: Some(stop), ..World::default() };
+    let mut world = World { stop_at: Some(stop), ..World::default() };
     let mut client = Client::new(config("rtsp://camera:8600/live"), START);
     let mut server = Mute { inner: server(scripted("", "1", 10)), deaf_to: "TEARDOWN" };
     let end = world.run(&mut client, &mut server, &mut ());

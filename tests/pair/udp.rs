@@ -96,7 +96,7 @@ fn play(
     (client.outcome().unwrap().clone(), took, seen)
 }
 
-fn play_on(config: ClientConfig, server: &mut dyn Machine, world: World) -> (Client, Duration, Seen) {
+fn play_on(config: ClientConfig, server: &mut dyn Machine, mut world: World) -> (Client, Duration, Seen) {
     let (mut client, mut seen) = (Client::new(config, START), Seen::default());
     let end = world.run(&mut client, server, &mut seen);
     (client, end.duration_since(START), seen)

@@ -66,7 +66,7 @@ impl fmt::Display for MediaTransport {
 /// The session is torn down when one of these is reached.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// Time since the answer to PLAY.
+    /// Time since PLAY was first answered.
     pub duration: Option<Duration>,
     /// RTP and RTCP packets received.
     pub packets: Option<u64>,
@@ -129,7 +129,7 @@ pub enum SessionError {
         why: String,
     },
     /// The server answered with an error status.
-    #[error("{method} {url}: the server answered {status} {reason}{}", hint(*.status, *.transport))]
+    #[error("{method} {url}: the server answered {status} {reason}{}", hint(method, *.status, *.transport))]
     Refused {
         /// The request's method.
         method: String,
@@ -218,9 +218,33 @@ pub enum SessionError {
     SessionLost,
 }
 
+impl SessionError {
+    /// Whether it may be otherwise a little later. Credentials that were refused stay wrong, and trying them again
+    /// would lock the account; what the server does not have it may have lost with a restart, if it once played.
+    pub fn may_pass(&self, has_played: bool) -> bool {
+        match self {
+            Self::CredentialsNeeded { .. }
+            | Self::CredentialsRefused { .. }
+            | Self::Authentication(_)
+            | Self::OtherTransport { .. } => false,
+            Self::Refused { status: 0 | 408 | 453..=455 | 500.., .. } => true,
+            Self::Refused { .. } | Self::NoTracks { .. } | Self::Redirect { .. } => has_played,
+            Self::Resolve { .. }
+            | Self::Connect { .. }
+            | Self::NoSockets { .. }
+            | Self::NoAnswer { .. }
+            | Self::Closed { .. }
+            | Self::Idle { .. }
+            | Self::SessionLost => true,
+        }
+    }
+}
+
 /// What to try, for the statuses that say it.
-fn hint(status: u16, transport: MediaTransport) -> String {
+fn hint(method: &str, status: u16, transport: MediaTransport) -> String {
     match status {
+        // Only a tunnel begins with a GET.
+        _ if method == "GET" => "; does it tunnel RTSP through HTTP at this port?".to_owned(),
         404 => "; is the path right?".to_owned(),
         461 if transport.is_interleaved() => "; it does not send media over TCP, -t udp may work".to_owned(),
         461 => format!("; it does not send media over {transport}, -t tcp may work"),

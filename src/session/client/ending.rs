@@ -11,6 +11,9 @@ use crate::trace::Close;
 
 impl Client {
     pub(super) fn closed(&mut self, now: Timestamp, close: Close) {
+        if self.goes_on_elsewhere(now) {
+            return;
+        }
         let how = if close == Close::Reset { " (reset)" } else { "" };
         match self.phase {
             Phase::TearingDown | Phase::Done => return self.done(now),
@@ -71,6 +74,10 @@ impl Client {
         if pending.method == Method::Teardown {
             return self.done(now);
         }
+        // Neither its length nor the end of the connection has told where the description ends.
+        if self.take_description() {
+            return self.described(now);
+        }
         let after = self.config.timeouts.response;
         self.fail(now, SessionError::NoAnswer { method: pending.method.name().to_owned(), after });
     }
@@ -91,6 +98,12 @@ impl Client {
     pub(super) fn fail(&mut self, now: Timestamp, error: SessionError) {
         self.outcome.get_or_insert(Err(error));
         self.tear_down(now);
+    }
+
+    /// The server has no such session any more: nothing is left that could be torn down.
+    pub(super) fn forgotten(&mut self, now: Timestamp) {
+        self.outcome.get_or_insert(Err(SessionError::SessionLost));
+        self.done(now);
     }
 
     /// Leaves no session behind on the server, if there is one.
@@ -117,7 +130,7 @@ impl Client {
             self.dialer.connected();
             // A last report may go out without the connection.
             self.outputs.retain(|output| matches!(output, Output::Datagram { .. }));
-            self.outputs.extend([Output::Disconnect, Output::Done]);
+            self.outputs.extend([Output::CloseMedia { track: None }, Output::Disconnect, Output::Done]);
         }
     }
 }

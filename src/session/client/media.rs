@@ -15,13 +15,23 @@ const RANGE_SLACK: Duration = Duration::from_secs(2);
 /// How long media may stay away once the connection of its session is gone.
 const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
 
+/// What counts for the limits of a session, also when it is taken up again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Interleaved frames, RTP and RTCP.
+    pub packets: u64,
+    /// Bytes from the server.
+    pub bytes: u64,
+    /// When PLAY was first answered.
+    pub began: Option<Timestamp>,
+}
+
 /// What has come so far.
 #[derive(Debug)]
 pub(super) struct MediaWatch {
     limits: Limits,
     idle: Duration,
-    packets: u64,
-    bytes: u64,
+    progress: Progress,
     playing_since: Option<Timestamp>,
     /// When RTP came last, or PLAY was answered.
     last: Option<Timestamp>,
@@ -51,12 +61,11 @@ pub(super) enum Verdict {
 }
 
 impl MediaWatch {
-    pub(super) fn new(limits: Limits, idle: Duration) -> Self {
+    pub(super) fn new(limits: Limits, idle: Duration, progress: Progress) -> Self {
         Self {
             limits,
             idle,
-            packets: 0,
-            bytes: 0,
+            progress,
             playing_since: None,
             last: None,
             heard: false,
@@ -74,7 +83,17 @@ impl MediaWatch {
     /// The answer to PLAY came.
     pub(super) fn play(&mut self, now: Timestamp) {
         self.playing_since = Some(now);
+        self.progress.began.get_or_insert(now);
         self.last = Some(now);
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// From the answer to PLAY to the latest media; `None` before.
+    pub(super) fn lasted(&self) -> Option<Duration> {
+        Some(self.last?.duration_since(self.playing_since?))
     }
 
     pub(super) fn playing_for(&self, now: Timestamp) -> Duration {
@@ -83,7 +102,7 @@ impl MediaWatch {
 
     /// So many bytes came, of whatever kind.
     pub(super) fn received(&mut self, len: usize) {
-        self.bytes = self.bytes.saturating_add(len as u64);
+        self.progress.bytes = self.progress.bytes.saturating_add(len as u64);
     }
 
     /// A track was set up.
@@ -104,7 +123,7 @@ impl MediaWatch {
 
     /// A packet came, on the track that was set up as this one.
     pub(super) fn packet(&mut self, now: Timestamp, track: Option<usize>, payload: &[u8]) {
-        self.packets += 1;
+        self.progress.packets += 1;
         let is_rtcp = is_rtcp(payload);
         // Some servers go on with sender reports long after the last packet.
         if !is_rtcp {
@@ -135,8 +154,8 @@ impl MediaWatch {
     pub(super) fn verdict(&self, now: Timestamp, dialog: &Dialog) -> Verdict {
         let reached = |limit: Option<u64>, count: u64| limit.is_some_and(|limit| count >= limit);
         let due = |deadline: Option<Timestamp>| deadline.is_some_and(|deadline| deadline <= now);
-        if reached(self.limits.packets, self.packets)
-            || reached(self.limits.bytes, self.bytes)
+        if reached(self.limits.packets, self.progress.packets)
+            || reached(self.limits.bytes, self.progress.bytes)
             || due(self.end_of_duration())
         {
             Verdict::Ended(Ending::LimitReached)
@@ -154,7 +173,7 @@ impl MediaWatch {
     }
 
     fn end_of_duration(&self) -> Option<Timestamp> {
-        Some(self.playing_since? + self.limits.duration?)
+        Some(self.progress.began? + self.limits.duration?)
     }
 
     fn end_of_linger(&self) -> Option<Timestamp> {

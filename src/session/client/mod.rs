@@ -3,6 +3,7 @@
 
 mod config;
 mod connecting;
+mod description;
 mod ending;
 mod media;
 mod reception;
@@ -12,6 +13,7 @@ mod transport;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::rtsp::demux::PduKind;
 use crate::rtsp::mask::masked_urls;
@@ -26,6 +28,7 @@ use crate::time::Timestamp;
 use crate::trace::Direction;
 
 pub use config::{ClientConfig, Ending, Limits, MediaTransport, SessionError, Timeouts};
+pub use media::Progress;
 
 use media::{MediaWatch, Verdict as MediaVerdict};
 use reporter::Reporter;
@@ -49,7 +52,12 @@ pub struct Client {
     dialog: Dialog,
     cseq: u32,
     pending: Option<Pending>,
+    /// What has come of a description that ends with the connection.
+    description: Option<Vec<u8>>,
     authorization: Authorization,
+    /// The same for HTTP, which may ask by itself, and how often that has been answered.
+    tunnel_authorization: Authorization,
+    tunnel_attempts: u8,
     redirects: u8,
     /// Track and URL of each SETUP, and how far they have got.
     plan: Vec<(usize, String)>,
@@ -78,23 +86,31 @@ enum Phase {
 impl Client {
     /// A client that starts at `now` by looking up its server.
     pub fn new(config: ClientConfig, now: Timestamp) -> Self {
+        Self::resume(config, Progress::default(), now)
+    }
+
+    /// One that takes up a session which another one has lost: what that had received counts for the limits.
+    pub fn resume(config: ClientConfig, progress: Progress, now: Timestamp) -> Self {
         let mut client = Self {
             url: config.url.clone(),
             shown: masked_urls(config.url.as_str()),
             phase: Phase::Resolving,
             outputs: VecDeque::new(),
-            dialer: Dialer::new(&config.url, config.timeouts.connect),
+            dialer: connecting::dialer(&config, &config.url, config.transports.first().copied().unwrap_or_default()),
             dialog: Dialog::new(),
             cseq: 0,
             pending: None,
+            description: None,
             authorization: Authorization::new(config.credentials.clone()),
+            tunnel_authorization: Authorization::new(config.credentials.clone()),
+            tunnel_attempts: 0,
             redirects: 0,
             plan: Vec::new(),
             planned: 0,
             refusals: Vec::new(),
             keep_alive: KeepAlive::default(),
             transports: Transports::new(&config.transports),
-            media: MediaWatch::new(config.limits, config.timeouts.idle),
+            media: MediaWatch::new(config.limits, config.timeouts.idle, progress),
             reporter: Reporter::new(config.seed),
             orphaned: false,
             outcome: None,
@@ -129,6 +145,26 @@ impl Client {
         self.phase == Phase::Playing
     }
 
+    /// What has come so far, with that of the clients before.
+    pub fn progress(&self) -> Progress {
+        self.media.progress()
+    }
+
+    /// Whether PLAY was answered.
+    pub fn has_played(&self) -> bool {
+        self.media.lasted().is_some()
+    }
+
+    /// From the answer to PLAY to the latest media.
+    pub fn media_lasted(&self) -> Duration {
+        self.media.lasted().unwrap_or_default()
+    }
+
+    /// The next thing to do.
+    pub(super) fn next_output(&mut self) -> Option<Output<'static>> {
+        self.outputs.pop_front()
+    }
+
     fn message(&mut self, now: Timestamp, message: &Message<'_>) {
         let request = self.dialog.observe(now, Direction::ServerToClient, message);
         match message.start_line() {
@@ -160,6 +196,9 @@ impl Client {
             Some(301 | 302 | 303 | 305 | 307) if self.phase == Phase::SettingUp => self.redirected(now, response),
             Some(200..=299) => {
                 self.authorization.succeeded(pending.attempts);
+                if description::is_open(pending.method, response) {
+                    return self.await_description(pending);
+                }
                 self.succeeded(now, pending.method);
             }
             _ => self.refused(now, &pending, response),
@@ -182,7 +221,7 @@ impl Client {
         }
     }
 
-    fn described(&mut self, now: Timestamp) {
+    pub(super) fn described(&mut self, now: Timestamp) {
         let media = self.dialog.description().map(|description| description.media.as_slice()).unwrap_or_default();
         let wanted = |kind: &str| self.config.media.is_empty() || self.config.media.iter().any(|name| name == kind);
         self.plan = media
@@ -215,8 +254,9 @@ impl Client {
 
     /// Some servers refuse OPTIONS, and some a track; the rest may work.
     fn refused(&mut self, now: Timestamp, pending: &Pending, response: &Message<'_>) {
-        let error = refusal(pending, response, self.transports.current());
+        let error = refusal(pending.method.name(), &pending.url, response, self.transports.current());
         match pending.method {
+            Method::Setup | Method::Play if response.status() == Some(454) => self.forgotten(now),
             Method::Options => self.send(now, Method::Describe),
             Method::Setup if self.is_about_transport(response.status()) => self.transport_refused(now, error),
             Method::Setup => {
@@ -239,10 +279,16 @@ impl Client {
     fn keep_alive_answered(&mut self, now: Timestamp, response: &Message<'_>) {
         self.keep_alive.waiting = None;
         match response.status() {
-            Some(401 | 407) => self.authorization.renew(response),
-            Some(454) => self.fail(now, SessionError::SessionLost),
+            Some(401 | 407) => {
+                self.authorization.renew(response);
+                // Without this sign of life the session may end before the next one is due.
+                if self.authorization.is_known() && !std::mem::replace(&mut self.keep_alive.challenged, true) {
+                    self.send_keep_alive(now);
+                }
+            }
+            Some(454) => self.forgotten(now),
             Some(status) if status >= 400 => self.keep_alive.refused(),
-            _ => {}
+            _ => self.keep_alive.challenged = false,
         }
     }
 
@@ -290,6 +336,7 @@ impl Machine for Client {
                 let dial = self.dialer.next(now, why);
                 self.dial(now, dial);
             }
+            Input::TunnelRefused(response) if self.phase == Phase::Connecting => self.tunnel_refused(now, response),
             Input::Pdu(pdu) => {
                 self.media.received(pdu.raw.len());
                 match pdu.kind {
@@ -297,7 +344,8 @@ impl Machine for Client {
                         self.packet(now, self.dialog.place(channel), payload);
                     }
                     PduKind::Message { head, body } => self.message(now, &Message::new(head, body)),
-                    PduKind::Junk | PduKind::Gap { .. } => {}
+                    PduKind::Junk => self.gather(pdu.raw),
+                    PduKind::Gap { .. } => {}
                 }
             }
             Input::MediaOpened { rtp, rtcp } => self.media_opened(now, (rtp, rtcp)),
@@ -309,13 +357,17 @@ impl Machine for Client {
             Input::Closed(close) => self.closed(now, close),
             Input::Stop => self.stop(now),
             Input::Wake => self.wake(now),
-            Input::Resolved(_) | Input::ResolveFailed(_) | Input::Connected | Input::ConnectFailed(_) => {}
+            Input::Resolved(_)
+            | Input::ResolveFailed(_)
+            | Input::Connected
+            | Input::ConnectFailed(_)
+            | Input::TunnelRefused(_) => {}
         }
         self.judge_media(now);
     }
 
     fn poll_output(&mut self, _: Timestamp) -> Option<Output<'_>> {
-        self.outputs.pop_front()
+        self.next_output()
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
@@ -336,11 +388,10 @@ impl Machine for Client {
     }
 }
 
-fn refusal(pending: &Pending, response: &Message<'_>, transport: MediaTransport) -> SessionError {
+fn refusal(method: &str, url: &str, response: &Message<'_>, transport: MediaTransport) -> SessionError {
     let (status, reason) = match response.start_line() {
         StartLine::Response { status, reason } => (status.unwrap_or(0), reason.into_owned()),
         StartLine::Request { .. } => (0, String::new()),
     };
-    let url = masked_urls(&pending.url);
-    SessionError::Refused { method: pending.method.name().to_owned(), url, status, reason, transport }
+    SessionError::Refused { method: method.to_owned(), url: masked_urls(url), status, reason, transport }
 }

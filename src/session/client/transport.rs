@@ -206,11 +206,17 @@ impl Client {
         if self.transports.next.take().is_none() {
             return false;
         }
-        let Some(connect) = self.dialer.again(now) else { return false };
         self.forget_session();
         self.outputs.push_back(Output::Disconnect);
-        self.phase = Phase::Connecting;
-        self.outputs.push_back(connect);
+        let tunnelled = self.transports.current == MediaTransport::Http;
+        match self.dialer.again(now).filter(|_| tunnelled == self.dialer.tunnel_mut().is_some()) {
+            Some(connect) => {
+                self.phase = Phase::Connecting;
+                self.outputs.push_back(connect);
+            }
+            // A tunnel may have a port of its own.
+            None => self.resolve(now),
+        }
         true
     }
 

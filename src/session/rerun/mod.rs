@@ -300,7 +300,7 @@ impl Machine for Rerun {
             Input::Closed(_) => self.closed(now),
             Input::Stop => self.stop(now),
             Input::Wake => self.wake(now),
-            // Its media comes on the connection; all else has its phase.
+            // Its media comes on the connection, without a tunnel; all else has its phase.
             _ => {}
         }
         self.advance(now);
