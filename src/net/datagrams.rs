@@ -229,9 +229,68 @@ fn arrival(stamp: i64, offset: i64, (floor, now): (Timestamp, Timestamp)) -> Tim
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::ports::Ports;
 
     const NOW: Timestamp = Timestamp::from_nanos(1_795_332_904_000_000_000);
     const SECOND: i64 = 1_000_000_000;
+
+    const TOKEN: Token = Token(0);
+
+    /// The sockets of one track, whose media is taken.
+    fn taken(registry: &Registry) -> (Datagrams, u16) {
+        let local: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let mut datagrams = Datagrams::default();
+        let (rtp, _) = datagrams.add(3, Ports::default().bind_pair(local).unwrap()).unwrap();
+        let flow = Flow { id: 0, session: 0, url: String::new(), client: local, server: local };
+        let route = MediaRoute { track: 3, number: 6970, source: None, group: None };
+        datagrams.take(registry, TOKEN, route, flow).unwrap();
+        (datagrams, rtp)
+    }
+
+    fn drain(datagrams: &mut Datagrams, clock: &Clock) -> Vec<Arrived> {
+        let (mut buffer, mut all) = (vec![0; 256 << 10], Vec::new());
+        datagrams.is_ready = true;
+        while datagrams.is_ready {
+            all.extend(datagrams.read(clock, &mut buffer));
+        }
+        all
+    }
+
+    #[test]
+    fn datagrams_come_in_order_of_time_with_their_ends() {
+        let (poll, clock) = (mio::Poll::new().unwrap(), Clock::start());
+        let (mut datagrams, rtp) = taken(poll.registry());
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        for number in 0..100_u8 {
+            let port = rtp + u16::from(number % 3 == 0);
+            sender.send_to(&vec![number; usize::from(number)], ("127.0.0.1", port)).unwrap();
+        }
+        let arrived = drain(&mut datagrams, &clock);
+        assert!(arrived.is_sorted_by_key(|arrived| arrived.at) && arrived.iter().all(|one| one.at <= clock.now()));
+        assert!(arrived.iter().all(|one| one.from == sender.local_addr().unwrap() && one.track == 3));
+        assert_eq!(datagrams.owner(&arrived[0]).unwrap().1, 6970);
+        for rtcp in [false, true] {
+            let own = arrived.iter().filter(|arrived| arrived.to.port() == rtp + u16::from(rtcp));
+            let sent = (0..100).filter(|number| (number % 3 == 0) == rtcp);
+            assert!(own.map(|arrived| arrived.bytes.len()).eq(sent), "RTCP: {rtcp}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_the_kernel_dropped_is_counted() {
+        let (poll, clock) = (mio::Poll::new().unwrap(), Clock::start());
+        let (mut datagrams, rtp) = taken(poll.registry());
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sent = 12_000;
+        (0..sent).for_each(|_| assert!(sender.send_to(&[7; 1400], ("127.0.0.1", rtp)).is_ok()));
+        let first = drain(&mut datagrams, &clock).len();
+        assert!(first < sent, "more than the buffer holds");
+        // The count comes with the next datagram.
+        sender.send_to(&[7; 1400], ("127.0.0.1", rtp)).unwrap();
+        let [last] = &drain(&mut datagrams, &clock)[..] else { panic!("one more") };
+        assert_eq!(first + usize::try_from(last.dropped).unwrap(), sent);
+    }
 
     #[test]
     fn the_kernels_time_is_translated() {

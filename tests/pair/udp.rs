@@ -179,7 +179,7 @@ fn a_whole_session_over_udp() {
 fn reports_come_at_their_times_over_each_transport() {
     for (transport, punched) in [(Udp, 1), (Tcp, 0)] {
         let mut config = over(&[transport], LIVE);
-        config.limits.duration = Some(Duration::from_secs(60));
+        config.limits.duration = Some(Duration::from_mins(1));
         let (outcome, _, seen) = play(config, &mut Fresh::of(scripted("", "1", 70), 1), World::default());
         assert_eq!(outcome, Ok(Ending::LimitReached));
         assert_eq!(seen.times_of("punch").len(), punched);
