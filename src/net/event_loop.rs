@@ -259,7 +259,7 @@ impl<M: Machine> EventLoop<M> {
             Token(number) => {
                 let (index, datagrams) = ((number - FIRST_PEER) / 2, (number - FIRST_PEER) % 2 == 1);
                 if let Some(Some(peer)) = self.peers.get_mut(index) {
-                    peer.has_datagrams |= datagrams;
+                    peer.datagrams.is_ready |= datagrams;
                     peer.hung_up |= !datagrams && (event.is_error() || event.is_write_closed());
                 }
                 self.make_ready(index);

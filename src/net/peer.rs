@@ -49,9 +49,7 @@ pub(super) struct Peer<M> {
     /// A datagram that the socket had no room for.
     parked: Option<Datagram>,
     /// The sockets for media that this side gets.
-    datagrams: Datagrams,
-    /// They may have something to be read.
-    pub(super) has_datagrams: bool,
+    pub(super) datagrams: Datagrams,
     /// Where datagrams went: what comes from there is this client's.
     client_ports: Vec<u16>,
     /// It stands in line for a turn.
@@ -122,7 +120,6 @@ impl<M: Machine> Peer<M> {
             leaving: None,
             parked: None,
             datagrams: Datagrams::default(),
-            has_datagrams: false,
             client_ports: Vec::new(),
             queued: false,
             hung_up: false,
