@@ -8,7 +8,7 @@
 //! | `transcript`, `media`, `gate`, `server` | the scripted server |
 //! | `recorder`, `scene`, `checks` | running `rtsp-rec`; what must hold of every recording |
 //! | `replayed` | what must hold of a replay of it |
-//! | `vendors` `cases` `endings` `keep_alive` `reruns` | the tests |
+//! | `vendors` `cases` `endings` `keep_alive` `reruns` `quirks` | the tests |
 
 #![allow(
     clippy::expect_used,
@@ -30,5 +30,6 @@ mod transcript;
 mod cases;
 mod endings;
 mod keep_alive;
+mod quirks;
 mod reruns;
 mod vendors;

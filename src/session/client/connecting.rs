@@ -43,6 +43,18 @@ impl Client {
         }
     }
 
+    /// The connection ended, and with it a description: the session goes on over another one.
+    pub(super) fn goes_on_elsewhere(&mut self, now: Timestamp) -> bool {
+        if self.phase != Phase::SettingUp || !self.dialog.end_description() {
+            return false;
+        }
+        let Some(connect) = self.dialer.again(now) else { return false };
+        self.pending = None;
+        self.phase = Phase::Connecting;
+        self.outputs.push_back(connect);
+        true
+    }
+
     /// Goes to another server, or another path. The credentials go along to the same host only.
     pub(super) fn redirected(&mut self, now: Timestamp, response: &Message<'_>) {
         let location = response.header("Location").unwrap_or_default().into_owned();

@@ -3,7 +3,6 @@
 
 mod config;
 mod connecting;
-mod description;
 mod ending;
 mod media;
 mod request;
@@ -47,8 +46,6 @@ pub struct Client {
     dialog: Dialog,
     cseq: u32,
     pending: Option<Pending>,
-    /// What has come of a description that ends with the connection.
-    description: Option<Vec<u8>>,
     authorization: Authorization,
     redirects: u8,
     /// Track and URL of each SETUP, and how far they have got.
@@ -88,7 +85,6 @@ impl Client {
             dialog: Dialog::new(),
             cseq: 0,
             pending: None,
-            description: None,
             authorization: Authorization::new(config.credentials.clone()),
             redirects: 0,
             plan: Vec::new(),
@@ -174,8 +170,9 @@ impl Client {
             Some(301 | 302 | 303 | 305 | 307) if self.phase == Phase::SettingUp => self.redirected(now, response),
             Some(200..=299) => {
                 self.authorization.succeeded(pending.attempts);
-                if description::is_open(pending.method, response) {
-                    return self.await_description(pending);
+                if pending.method == Method::Describe && self.dialog.awaits_description() {
+                    self.pending = Some(pending);
+                    return;
                 }
                 self.succeeded(now, pending.method);
             }
@@ -322,7 +319,7 @@ impl Machine for Client {
                 match pdu.kind {
                     PduKind::Interleaved { channel, payload } => self.frame(now, channel, payload),
                     PduKind::Message { head, body } => self.message(now, &Message::new(head, body)),
-                    PduKind::Junk => self.gather(pdu.raw),
+                    PduKind::Junk => self.dialog.junk(pdu.raw),
                     PduKind::Gap { .. } => {}
                 }
             }
