@@ -34,9 +34,10 @@ impl Place {
     }
 }
 
-/// The binary under test.
+/// The binary under test: `tests/run` names the one that was built for release.
 pub(crate) fn rtsp_rec() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rtsp-rec"));
+    let built = || env!("CARGO_BIN_EXE_rtsp-rec").into();
+    let mut command = Command::new(std::env::var_os("RTSP_REC_BINARY").unwrap_or_else(built));
     command.env_remove("RTSP_REC_PASSWORD");
     command
 }
