@@ -23,7 +23,6 @@ use open::OpenDescription;
 const MAX_OUTSTANDING: usize = 64;
 /// Transports that are remembered: more than there are channel pairs.
 const MAX_SETUPS: usize = 128;
-
 /// Longer URLs are not asked for.
 const MAX_URL: usize = 4096;
 
@@ -252,9 +251,9 @@ impl Dialog {
 
     /// No more will come of a description. Whether there was any.
     pub fn end_description(&mut self) -> bool {
-        let body = self.open_description.end();
-        body.iter().for_each(|body| self.describe(body));
-        body.is_some()
+        let Some(body) = self.open_description.end() else { return false };
+        self.describe(&body);
+        true
     }
 
     fn describe(&mut self, body: &[u8]) {

@@ -72,7 +72,7 @@ impl Gate {
 
 /// In hexadecimal digits.
 fn md5(text: &str) -> String {
-    Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Md5::digest(text))
 }
 
 /// A quoted parameter of an Authorization value.

@@ -62,7 +62,7 @@ fn by_what_public_lists_and_is_not_refused() {
 #[test]
 fn a_session_that_the_server_forgot() {
     for (name, lost) in [("case_session_restarted", false), ("case_session_lost", true)] {
-        let played = Scene::of(name).as_written().play();
+        let played = Scene::of(name).by_transcript().play();
         if lost {
             played.recording.expect_failure(&["454"]);
         } else {

@@ -104,7 +104,7 @@ fn every_quirk_is_met_as_the_table_says() {
 /// findings than the quirk's.
 fn check(quirk: &Quirk) {
     let name = &quirk.fixtures[0];
-    let Some(played) = Scene::of(name).as_written().try_play(&[]) else {
+    let Some(played) = Scene::of(name).by_transcript().try_play(&[]) else {
         return eprintln!("{name}: no IPv6 here");
     };
     match quirk.record.split_once(": ").filter(|(word, _)| *word == "Fails") {

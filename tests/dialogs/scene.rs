@@ -61,7 +61,7 @@ impl Scene {
     }
 
     /// Records some packets, or as the transcript says.
-    pub(crate) fn as_written(mut self) -> Self {
+    pub(crate) fn by_transcript(mut self) -> Self {
         self.args.retain(|arg| !arg.starts_with("--duration="));
         if !self.transcript.args.iter().any(|arg| arg.starts_with("--duration=")) {
             self.args.push("--max-packets=120".to_owned());
@@ -83,7 +83,7 @@ impl Scene {
 
     /// With a password that the server does not know.
     pub(crate) fn with_password(mut self, password: &'static str) -> Self {
-        self.password = password.to_owned();
+        self.password = String::from(password);
         self.with_user()
     }
 

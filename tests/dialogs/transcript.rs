@@ -129,7 +129,7 @@ impl Transcript {
             let note = ["--- ", "!! ", "=== ", "    [", "# ", " ch ", " +"].iter().any(|mark| line.starts_with(mark));
             match &mut message {
                 Some((_, text)) if !note => {
-                    *text += &line.replace("\\r", "\r").replace("\\n", "\n").replace("\\x01", "\x01")
+                    *text += &line.replace("\\r", "\r").replace("\\n", "\n").replace("\\x01", "\x01");
                 }
                 _ => {
                     transcript.message(message.take());
@@ -233,12 +233,11 @@ fn read(name: &str) -> String {
 
 /// The text of a transcript with some lines in the place of others, and more lines at its end.
 fn changed(base: String, changes: &str) -> String {
-    let lines = |text: &str| text.lines().map(|line| format!("{line}\n")).collect::<String>();
     let (head, edits) = changes.split_once("--- instead of\n").unwrap_or((changes, ""));
-    let more = head.lines().filter(|line| {
+    let more = head.split_inclusive('\n').filter(|line| {
         line.starts_with("=== ") && !line.starts_with("=== as ") && !line.starts_with("=== everywhere ")
     });
-    let more: String = more.map(|line| format!("{line}\n")).collect();
+    let more: String = more.collect();
     let within = head.lines().filter_map(|line| line.strip_prefix("=== everywhere ")?.split_once(" => "));
     let base = within.fold(base, |text, (before, after)| {
         assert!(text.contains(before), "{before} stands nowhere");
@@ -248,7 +247,7 @@ fn changed(base: String, changes: &str) -> String {
     let text = edits.fold(base, |text, edit| {
         let (before, after) = edit.split_once("--- there is\n").expect("what there is");
         assert!(text.contains(before), "nothing stands for {before}");
-        text.replace(before, &lines(after))
+        text.replace(before, after)
     });
     text + &more
 }

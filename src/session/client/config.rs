@@ -166,9 +166,10 @@ impl SessionError {
     pub fn may_pass(&self, has_played: bool) -> bool {
         match self {
             Self::CredentialsNeeded { .. } | Self::CredentialsRefused { .. } | Self::Authentication(_) => false,
-            Self::Refused { status: 0 | 408 | 453..=455 | 500.., .. } => true,
-            Self::Refused { .. } | Self::NoTracks { .. } | Self::Redirect { .. } => has_played,
-            Self::Resolve { .. }
+            Self::Refused { status, .. } if !matches!(status, 0 | 408 | 453..=455 | 500..) => has_played,
+            Self::NoTracks { .. } | Self::Redirect { .. } => has_played,
+            Self::Refused { .. }
+            | Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::NoAnswer { .. }
             | Self::Closed { .. }
