@@ -12,12 +12,17 @@ use crate::session::Reconnect;
 use crate::session::faults::Fault;
 use crate::session::server::{ReportClock, SlowClient, Speed};
 
+mod transport;
+
+pub use transport::{TransportArgs, TransportName};
+
 /// Name and version as captures and User-Agent headers carry them.
 pub const APPLICATION: &str = concat!("rtsp-rec ", env!("CARGO_PKG_VERSION"));
 const USER_AGENT: &str = concat!("rtsp-rec/", env!("CARGO_PKG_VERSION"));
 
 /// What rustdoc would take for links.
-const URL_HELP: &str = "rtsp://[user:password@]host[:port]/path; several are recorded at once into one file";
+const URL_HELP: &str =
+    "rtsp://[user:password@]host[:port]/path, or rtsps:// for TLS; several are recorded at once into one file";
 /// What `replay` takes only where it serves.
 const SERVER_OPTIONS: [&str; 9] = ["listen", "path", "speed", "looped", "slow_client", "sr", "sdp", "faults", "seed"];
 const PASSWORD_HELP: &str = "File whose first line is the password [default: $RTSP_REC_PASSWORD]";
@@ -66,6 +71,10 @@ pub struct RecordArgs {
     #[arg(short, long)]
     pub force: bool,
 
+    /// What concerns the way of the media.
+    #[command(flatten)]
+    pub transport: TransportArgs,
+
     /// Stop after so much media time, e.g. 30s, 5m
     #[arg(short, long, value_name = "TIME", value_parser = time)]
     pub duration: Option<Duration>,
@@ -89,6 +98,10 @@ pub struct RecordArgs {
     /// File whose first line is the password
     #[arg(long, value_name = "FILE", help = PASSWORD_HELP)]
     pub password_file: Option<PathBuf>,
+
+    /// Whom to believe, where the URL is rtsps://
+    #[command(flatten)]
+    pub tls: TlsArgs,
 
     /// Leave Authorization values readable in the capture (they are masked, at the same length)
     #[arg(long)]
@@ -125,6 +138,18 @@ pub struct RecordArgs {
     /// Show each RTSP message as it passes, without credentials
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+/// Whom to believe, where the URL is rtsps://.
+#[derive(Clone, Debug, Args)]
+pub struct TlsArgs {
+    /// File with the certificates (PEM) to trust instead of the system's; the server's own will do
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+
+    /// Accept any certificate of a server, and warn
+    #[arg(long)]
+    pub insecure: bool,
 }
 
 /// Options of `analyze`.
@@ -264,6 +289,10 @@ pub struct ReplayArgs {
     /// What concerns the client's side.
     #[command(flatten)]
     pub client: ReplayClientArgs,
+
+    /// Whom to believe, where the URL is rtsps://
+    #[command(flatten)]
+    pub tls: TlsArgs,
 
     /// Record what is really sent and received
     #[arg(long, value_name = "FILE")]

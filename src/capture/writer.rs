@@ -23,7 +23,7 @@ use crate::capture::udp;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::mask::{mask_authorization, mask_urls};
 use crate::time::Timestamp;
-use crate::trace::{Direction, Flow, Note, Payload, Tap, TraceEvent};
+use crate::trace::{Carrier, Direction, Flow, Note, Payload, Tap, TraceEvent};
 
 /// Ports on which Wireshark looks for RTSP without being told.
 const RTSP_PORTS: [u16; 3] = [554, 8554, 7236];
@@ -159,11 +159,12 @@ impl<W: Write> Writer<W> {
         Ok(self.out)
     }
 
-    fn open(&mut self, flow: &Flow, started: Timestamp, at: Timestamp) -> io::Result<()> {
+    /// `times` are when connecting began and ended.
+    fn open(&mut self, flow: &Flow, times: (Timestamp, Timestamp), carrier: Carrier<'_>) -> io::Result<()> {
         let (client, server) = self.written_addresses(flow);
-        let interface = self.interface(flow)?;
+        let interface = self.interface(flow, carrier)?;
         let (out, taken_at) = (self.blocks.get_mut(), self.options.taken_at);
-        let connection = Connection::open(out, interface, taken_at, (client, server), (started, at));
+        let connection = Connection::open(out, interface, taken_at, (client, server), times);
         if self.connections.len() <= flow.id {
             self.connections.resize_with(flow.id + 1, || None);
         }
@@ -189,29 +190,30 @@ impl<W: Write> Writer<W> {
     }
 
     /// The number of the session's interface, which is described when its first connection to a server opens.
-    fn interface(&mut self, flow: &Flow) -> io::Result<u32> {
+    fn interface(&mut self, flow: &Flow, carrier: Carrier<'_>) -> io::Result<u32> {
         if let Some(interface) = self.interfaces.get(&(flow.session, flow.server)) {
             return Ok(*interface);
         }
         let interface = u32::try_from(self.blocks.interfaces().len()).unwrap_or(u32::MAX);
         let name = format!("session {}", flow.id + 1);
-        let description = interface::describe(&flow.url, flow.server);
-        let block = InterfaceDescriptionBlock {
-            linktype: DataLink::ETHERNET,
-            snaplen: 0,
-            options: vec![
-                InterfaceDescriptionOption::IfName(Cow::Owned(name)),
-                InterfaceDescriptionOption::IfDescription(Cow::Owned(description)),
-                InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
-            ],
-        };
+        let description = interface::describe(&flow.url, flow.server, carrier);
+        let mut options = vec![
+            InterfaceDescriptionOption::IfName(Cow::Owned(name)),
+            InterfaceDescriptionOption::IfDescription(Cow::Owned(description)),
+            InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
+        ];
+        if let Some(doubt) = carrier.doubt {
+            let comment = format!("Recorded all the same: {doubt}");
+            options.push(InterfaceDescriptionOption::Common(CommonOption::Comment(Cow::Owned(comment))));
+        }
+        let block = InterfaceDescriptionBlock { linktype: DataLink::ETHERNET, snaplen: 0, options };
         self.blocks.write_pcapng_block(block).map_err(io::Error::other)?;
         self.interfaces.insert((flow.session, flow.server), interface);
         Ok(interface)
     }
 
     fn datagram(&mut self, event: &TraceEvent<'_>, from: SocketAddr, to: SocketAddr, payload: &[u8]) -> io::Result<()> {
-        let interface = self.interface(event.flow)?;
+        let interface = self.interface(event.flow, Carrier::default())?;
         if self.blocks.get_ref().len() >= FLUSH_SIZE {
             self.flush()?;
         }
@@ -237,7 +239,7 @@ impl<W: Write> Writer<W> {
 
     fn pdu(&mut self, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
         if !self.connections.get(event.flow.id).is_some_and(Option::is_some) {
-            self.open(event.flow, event.at, event.at)?;
+            self.open(event.flow, (event.at, event.at), Carrier::default())?;
         }
         if self.blocks.get_ref().len() >= FLUSH_SIZE {
             self.flush()?;
@@ -264,7 +266,7 @@ impl<W: Write> Tap for Writer<W> {
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
         self.waiting_since.get_or_insert(event.at);
         match event.payload {
-            Payload::Opened { started } => return self.open(event.flow, started, event.at),
+            Payload::Opened { started, carrier } => return self.open(event.flow, (started, event.at), carrier),
             Payload::Pdu(pdu) => return self.pdu(event, pdu),
             Payload::Datagram { from, to, payload, .. } => return self.datagram(event, from, to, payload),
             Payload::Note(note) => {

@@ -9,6 +9,7 @@ mod output;
 mod queue;
 mod record;
 mod replay;
+mod trust;
 
 use crate::cli::{Cli, Command};
 use crate::error::Error;

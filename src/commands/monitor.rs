@@ -25,6 +25,8 @@ pub(super) struct Monitor {
     line_of: Vec<usize>,
     /// Somebody will ask for the figures.
     analyzes: bool,
+    /// Errors only.
+    quiet: bool,
     verbose: bool,
 }
 
@@ -56,7 +58,16 @@ impl Monitor {
         let progress = MultiProgress::new();
         let lines = names.into_iter().filter(|_| live).map(|name| Line::new(&progress, name, now)).collect();
         let analyzer = Analyzer::new(AnalyzerOptions::default(), ());
-        Self { analyzer, lines, line_of: Vec::new(), analyzes: !quiet, verbose }
+        Self { analyzer, lines, line_of: Vec::new(), analyzes: !quiet, quiet, verbose }
+    }
+
+    /// Says something on standard error, above the live lines.
+    fn warn(&self, text: &str) {
+        let clean: String = text.chars().filter(|char| !char.is_control()).collect();
+        match self.lines.first() {
+            Some(line) => line.bar.println(clean),
+            None => drop(writeln!(io::stderr(), "{clean}")),
+        }
     }
 
     /// The figures are wanted whether they are shown or not.
@@ -80,10 +91,13 @@ impl Tap for Monitor {
         if self.verbose {
             show(event);
         }
-        if let Payload::Opened { .. } = event.payload {
+        if let Payload::Opened { carrier, .. } = event.payload {
             self.line_of.resize(self.line_of.len().max(event.flow.id + 1), 0);
             if let Some(line) = self.line_of.get_mut(event.flow.id) {
                 *line = event.flow.session.min(self.lines.len().saturating_sub(1));
+            }
+            if let Some(doubt) = carrier.doubt.filter(|_| !self.quiet) {
+                self.warn(&format!("warning: {}: {doubt} (--insecure)", event.flow.url));
             }
         }
         if self.analyzes { self.analyzer.event(event) } else { Ok(()) }

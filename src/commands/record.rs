@@ -9,7 +9,7 @@ use crate::cli::{APPLICATION, RecordArgs};
 use crate::commands::login;
 use crate::commands::monitor::Monitor;
 use crate::commands::output::{Output, complete, default_name, is_stdout, print, system};
-use crate::commands::raise_file_limit;
+use crate::commands::{raise_file_limit, trust};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
 use crate::report::summary;
@@ -22,12 +22,17 @@ use crate::trace::Direction;
 pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     let clock = Clock::start();
     let configs = configs(args)?;
+    let trust = trust::of(&args.tls)?;
     let urls: Vec<String> = configs.iter().map(|config| masked_urls(config.url.as_str())).collect();
     let path = path(args, &configs, clock);
     let output = Output::create(&path, args.force)?;
     raise_file_limit();
     let mut event_loop = EventLoop::new(clock).map_err(Error::EventLoop)?;
     event_loop.stop_on_signals().map_err(Error::EventLoop)?;
+    event_loop.trust(trust);
+    if let Some(ports) = args.transport.port_range {
+        event_loop.use_ports(ports);
+    }
     for config in configs {
         event_loop.add(Reconnecting::new(config, args.reconnect, fastrand::u64(..), clock.now()));
     }
@@ -68,6 +73,8 @@ fn config(args: &RecordArgs, index: usize, url: &str, password: Option<&str>) ->
         url,
         user_agent: args.user_agent.clone(),
         media: args.media.clone(),
+        transports: args.transport.transport.iter().map(|name| (*name).into()).collect(),
+        seed: fastrand::u64(..),
         limits: Limits {
             duration: args.duration,
             packets: args.max_packets,
@@ -83,9 +90,11 @@ fn config(args: &RecordArgs, index: usize, url: &str, password: Option<&str>) ->
 }
 
 fn writer_options(args: &RecordArgs, urls: &[String]) -> WriterOptions {
+    let trust = if args.tls.insecure { " Certificates of servers were not verified (--insecure)." } else { "" };
     let comment = format!(
         "Recorded by {APPLICATION} from {}. Each packet holds one RTSP message or one interleaved frame. A server port \
-         that Wireshark does not take for RTSP is written as 554; the interface description has the real address.",
+         that Wireshark does not take for RTSP is written as 554; the interface description has the real address, and what carried \
+         RTSP besides TCP.{trust}",
         named(urls)
     );
     WriterOptions {
@@ -125,8 +134,11 @@ fn ending(session: &Reconnecting, several: bool) -> String {
         Some(Err(_)) | None if session.lost() > 0 => "failed",
         Some(Err(_)) | None => return String::new(),
     };
-    let refusals = session.client().refusals().iter().map(|refusal| format!("not recorded: {refusal}\n"));
-    format!("{}{}: {why}{}\n", refusals.collect::<String>(), session.url(), losses(session))
+    let client = session.client();
+    let refusals = client.refusals().iter().map(|refusal| format!("not recorded: {refusal}\n"));
+    let changes = client.fallbacks().iter().map(|change| format!("{}: {change}\n", session.url()));
+    let before = changes.chain(refusals).collect::<String>();
+    format!("{before}{}: {why}{}\n", session.url(), losses(session))
 }
 
 /// How often a session was lost and tried again, and how the latest times.

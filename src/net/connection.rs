@@ -1,28 +1,21 @@
-//! One TCP connection: its stream, a demuxer for each direction, and the bytes that the socket has not taken yet.
+//! One connection: its stream, a demuxer for each direction, and the bytes that the stream has not taken yet.
 
-use std::io::{self, Read, Write};
-use std::net::Shutdown;
-use std::time::Duration;
-
-use mio::net::TcpStream;
-use mio::{Interest, Registry, Token};
+use std::io;
 
 use crate::net::fused::FusedTap;
+use crate::net::stream::{Progress, Stream};
 use crate::rtsp::demux::{Demuxer, Pdu, Pdus};
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
-use crate::trace::{Close, Direction, Flow, Payload, TraceEvent};
+use crate::trace::{Carrier, Close, Direction, Flow, Payload, TraceEvent};
 
 /// As long as more than this waits to be sent, no more is asked for.
 const OUTBOX_LIMIT: usize = 256 << 10;
 
-/// After so long without a sign of life the system asks a client's host whether it is there.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-
 /// A connection of the event loop.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     flow: Flow,
     /// The direction in which this side sends.
     own: Direction,
@@ -35,58 +28,40 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Registers a stream that connects, or is connected.
-    pub(super) fn new(
-        registry: &Registry,
-        mut stream: TcpStream,
-        token: Token,
-        flow: Flow,
-        own: Direction,
-        connecting_since: Option<Timestamp>,
-    ) -> io::Result<Self> {
-        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+    /// One whose stream connects, or is connected.
+    pub(super) fn new(stream: Stream, flow: Flow, own: Direction, connecting_since: Option<Timestamp>) -> Self {
         let (inbound, outbound) = (Demuxer::new(), Demuxer::new());
-        Ok(Self { stream, flow, own, connecting_since, inbound, outbound, outbox: Vec::new(), sent: 0 })
+        Self { stream, flow, own, connecting_since, inbound, outbound, outbox: Vec::new(), sent: 0 }
     }
 
     pub(super) fn is_connecting(&self) -> bool {
         self.connecting_since.is_some()
     }
 
-    /// Whether connecting has come to an end, and how. The real addresses are known then.
+    /// Goes on with connecting. Once the stream stands the real addresses are known.
     pub(super) fn finish_connecting(
         &mut self,
         now: Timestamp,
+        buffer: &mut [u8],
         next_flow: &mut usize,
         tap: &mut FusedTap<'_>,
-    ) -> Option<io::Result<()>> {
-        if let Some(error) = self.stream.take_error().transpose() {
-            return Some(Err(error.unwrap_or_else(|error| error)));
+    ) -> io::Result<Progress> {
+        let progress = self.stream.progress(buffer)?;
+        if let Progress::Stands = progress {
+            (self.flow.client, self.flow.server) = self.stream.addresses()?;
+            let started = self.connecting_since.take().unwrap_or(now);
+            self.opened(now, started, next_flow, tap);
         }
-        match (self.stream.peer_addr(), self.stream.local_addr()) {
-            (Ok(server), Ok(client)) => {
-                (self.flow.client, self.flow.server) = (client, server);
-                let started = self.connecting_since.take().unwrap_or(now);
-                self.opened(now, started, next_flow, tap);
-                Some(Ok(()))
-            }
-            (Err(error), _) if error.kind() == io::ErrorKind::NotConnected => None,
-            (Err(error), _) | (_, Err(error)) => Some(Err(error)),
-        }
+        Ok(progress)
     }
 
     /// The connection stands, and gets its number.
     pub(super) fn opened(&mut self, now: Timestamp, started: Timestamp, next_flow: &mut usize, tap: &mut FusedTap<'_>) {
         self.flow.id = *next_flow;
         *next_flow += 1;
-        // A request or frame must not wait for the next one to fill a segment. Where that can't be had, it works too.
-        let _ = self.stream.set_nodelay(true);
-        if !self.is_client() {
-            // A client that vanished while its media go over UDP shows by nothing else.
-            let _ = socket2::SockRef::from(&self.stream)
-                .set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(KEEP_ALIVE));
-        }
-        tell(tap, now, &self.flow, Direction::ClientToServer, Payload::Opened { started });
+        let (name, doubt) = self.stream.carrier();
+        let carrier = Carrier { name: &name, doubt: doubt.as_deref() };
+        tell(tap, now, &self.flow, Direction::ClientToServer, Payload::Opened { started, carrier });
     }
 
     /// Reads once. `None` where nothing is there yet.
@@ -130,18 +105,18 @@ impl Connection {
             pass_on(now, self.inbound.close(), &self.flow, self.own.reverse(), tap, |_| ());
             self.end_own(now, Close::Fin, tap);
         }
+        self.stream.close();
     }
 
     /// This side has nothing more to send, and says so; the other side may still be heard.
     pub(super) fn shut_down(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) {
-        // Where that fails the connection is gone, which shows when it is read.
-        let _ = self.stream.shutdown(Shutdown::Write);
+        self.stream.shut_down();
         self.end_own(now, Close::Fin, tap);
     }
 
     /// This side resets the connection when it is dropped: what waits to be sent is lost.
     pub(super) fn abort(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) {
-        let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        self.stream.make_abrupt();
         pass_on(now, self.inbound.close(), &self.flow, self.own.reverse(), tap, |_| ());
         self.end_own(now, Close::Reset, tap);
     }
@@ -197,6 +172,9 @@ impl Connection {
 
     /// Sends what waits, as far as the socket takes it.
     pub(super) fn send(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) {
+        if !self.is_connecting() {
+            self.stream.flush();
+        }
         let outbox = std::mem::take(&mut self.outbox);
         while let Some(rest) = outbox.get(self.sent..).filter(|rest| !rest.is_empty()) {
             let Some(len) = self.write(now, rest, tap) else { break };

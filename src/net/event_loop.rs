@@ -20,7 +20,9 @@ use crate::net::fused::FusedTap;
 use crate::net::listener::{Accepted, Listener};
 use crate::net::media::MediaSockets;
 use crate::net::peer::{Peer, Turn, is_out_of_files};
+use crate::net::ports::Ports;
 use crate::net::resolver::Resolver;
+use crate::net::tls::{Tls, Trust};
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Payload, Tap, TraceEvent};
@@ -31,7 +33,7 @@ const LISTENER: Token = Token(2);
 /// The tokens of UDP sockets, and how many there can be.
 const FIRST_MEDIA: usize = 3;
 const MAX_MEDIA: usize = 128;
-/// The token of a peer is its place behind this.
+/// The tokens of a peer: that of its connection is twice its place behind this, that of its datagrams the next one.
 const FIRST_PEER: usize = FIRST_MEDIA + MAX_MEDIA;
 
 /// One read takes at most so much.
@@ -49,6 +51,8 @@ pub struct EventLoop<M> {
     signals: Option<Signals>,
     listener: Option<Listener<M>>,
     media: MediaSockets,
+    tls: Tls,
+    ports: Ports,
     /// Those that were accepted leave their place when they are done.
     peers: Vec<Option<Peer<M>>>,
     free: Vec<usize>,
@@ -80,6 +84,8 @@ impl<M: Machine> EventLoop<M> {
             signals: None,
             listener: None,
             media: MediaSockets::default(),
+            tls: Tls::default(),
+            ports: Ports::default(),
             peers: Vec::new(),
             free: Vec::new(),
             active: 0,
@@ -104,10 +110,20 @@ impl<M: Machine> EventLoop<M> {
         Ok(())
     }
 
+    /// Whom machines that ask for TLS may believe; without this nobody.
+    pub fn trust(&mut self, trust: Trust) {
+        self.tls = Tls::new(trust);
+    }
+
     /// Wakes machines to a fraction of a millisecond, where the system's poll counts whole ones. Reading may wait for
     /// up to a millisecond then, when a deadline is near: not for those who record arrival times.
     pub fn be_precise(&mut self) {
         self.precise = true;
+    }
+
+    /// Clients get media in datagrams on these ports only, from the first to the last.
+    pub fn use_ports(&mut self, (first, last): (u16, u16)) {
+        self.ports = Ports::range(first, last);
     }
 
     /// Adds a machine that connects by itself.
@@ -117,7 +133,7 @@ impl<M: Machine> EventLoop<M> {
 
     fn insert(&mut self, machine: M) -> usize {
         let index = self.free.pop().unwrap_or(self.peers.len());
-        let peer = Peer::new(index, Token(FIRST_PEER + index), self.next_session, machine);
+        let peer = Peer::new(index, Token(FIRST_PEER + 2 * index), self.next_session, machine);
         self.next_session += 1;
         self.active += 1;
         match self.peers.get_mut(index) {
@@ -243,9 +259,10 @@ impl<M: Machine> EventLoop<M> {
             LISTENER => self.accept(tap)?,
             Token(number) if number < FIRST_PEER => self.media_event(number - FIRST_MEDIA, event, tap),
             Token(number) => {
-                let index = number - FIRST_PEER;
+                let (index, datagrams) = ((number - FIRST_PEER) / 2, (number - FIRST_PEER) % 2 == 1);
                 if let Some(Some(peer)) = self.peers.get_mut(index) {
-                    peer.hung_up |= event.is_error() || event.is_write_closed();
+                    peer.has_datagrams |= datagrams;
+                    peer.hung_up |= !datagrams && (event.is_error() || event.is_write_closed());
                 }
                 self.make_ready(index);
             }
@@ -348,10 +365,12 @@ impl<M: Machine> EventLoop<M> {
         tap: &mut FusedTap<'_>,
         act: impl FnOnce(&mut Peer<M>, &mut Turn<'_, '_>) -> bool,
     ) {
-        let Self { poll, clock, resolver, media, peers, next_flow, buffer, .. } = self;
+        let Self { poll, clock, resolver, media, tls, ports, peers, next_flow, buffer, .. } = self;
+        let datagram_token = Token(FIRST_PEER + 2 * index + 1);
         let Some(Some(peer)) = peers.get_mut(index) else { return };
         let was_done = peer.is_done();
-        let mut turn = Turn { registry: poll.registry(), clock, resolver, media, next_flow, buffer, tap };
+        let registry = poll.registry();
+        let mut turn = Turn { registry, clock, resolver, media, tls, ports, datagram_token, next_flow, buffer, tap };
         let more = act(peer, &mut turn);
         if !peer.is_done() {
             self.deadlines.set(index, peer.deadline(self.clock.now()));

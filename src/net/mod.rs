@@ -2,14 +2,21 @@
 
 pub mod clock;
 mod connection;
+mod datagrams;
 mod deadlines;
 pub mod event_loop;
 mod fused;
 mod listener;
 mod media;
+mod multicast;
 mod peer;
+mod ports;
+mod receiving;
 mod resolver;
+mod stream;
+pub mod tls;
 
 pub use clock::Clock;
 pub use event_loop::EventLoop;
 pub use listener::Accepted;
+pub use tls::{Roots, Trust};

@@ -356,6 +356,11 @@ impl Dialog {
         Some((self.setups.get(usize::from(place))?, rtcp))
     }
 
+    /// The place in [`setups`](Self::setups) of who uses an interleaved channel.
+    pub fn place(&self, channel: u8) -> Option<usize> {
+        (*self.channels.get(usize::from(channel))?).map(|(place, _)| usize::from(place))
+    }
+
     /// The track whose media has this UDP port, as [`Setup::number`] names it.
     pub fn port(&self, port: u16) -> Option<&Setup> {
         self.setups.iter().rev().find(|setup| setup.channels.is_none() && setup.number() == Some(port))

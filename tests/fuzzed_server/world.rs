@@ -9,10 +9,11 @@ use rtsp_rec::analysis::{Analyzer, AnalyzerOptions};
 use rtsp_rec::capture::{Source, Writer, WriterOptions};
 use rtsp_rec::rtsp::demux::{Demuxer, Pdu, Pdus};
 use rtsp_rec::rtsp::url::Credentials;
+use rtsp_rec::session::client::MediaTransport::{Multicast, Tcp, Udp};
 use rtsp_rec::session::client::{Limits, Timeouts};
 use rtsp_rec::session::{ClientConfig, Input, Machine, Output, Reconnect, Reconnecting};
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
+use rtsp_rec::trace::{Carrier, Close, Direction, Flow, Payload, Tap, TraceEvent};
 
 use crate::TRANSCRIPTS;
 use crate::server::{Act, Server, What};
@@ -52,8 +53,7 @@ struct Bytes([Vec<u8>; 2]);
 pub(crate) fn check(case: u64) -> Totals {
     let mut rng = Rng::with_seed(case);
     let transcript = &TRANSCRIPTS[rng.usize(..TRANSCRIPTS.len())];
-    let duration = Duration::from_secs([1, 4, 20][rng.usize(..3)]);
-    let mut session = Reconnecting::new(config(transcript, duration), Reconnect::times(rng.u32(..3)), case, START);
+    let mut session = Reconnecting::new(config(&mut rng, transcript), Reconnect::times(rng.u32(..3)), case, START);
     let mut world = World::new(Server::new(rng.fork(), transcript), transcript);
     let took = world.run(case, &mut session);
     assert!(took <= END, "case {case}: it took {took:?}");
@@ -70,12 +70,16 @@ pub(crate) fn check(case: u64) -> Totals {
     Totals { connections: world.passed.len(), bytes, good: usize::from(outcome.is_ok()), lost: session.lost() }
 }
 
-fn config(transcript: &Transcript, duration: Duration) -> ClientConfig {
+fn config(rng: &mut Rng, transcript: &Transcript) -> ClientConfig {
+    let duration = Duration::from_secs([1, 4, 20][rng.usize(..3)]);
+    let transports = [&[][..], &[Tcp, Udp], &[Udp, Tcp], &[Multicast, Udp, Tcp]][rng.usize(..4)].to_vec();
     ClientConfig {
         url: transcript.url().parse().expect("a URL"),
         credentials: Some(Credentials { user: "user".to_owned(), password: "password".to_owned() }),
         user_agent: "fuzz".to_owned(),
         media: Vec::new(),
+        transports,
+        seed: rng.u64(..),
         limits: Limits { duration: Some(duration), ..Limits::default() },
         timeouts: Timeouts {
             connect: Duration::from_secs(2),
@@ -107,6 +111,8 @@ struct World<'a> {
     queue: VecDeque<(Timestamp, What)>,
     connecting: Option<(Timestamp, bool)>,
     connection: Option<Connection>,
+    /// Tracks that have UDP sockets.
+    opened: Vec<usize>,
     passed: Vec<Bytes>,
     writer: Writer<Vec<u8>>,
 }
@@ -128,6 +134,7 @@ impl<'a> World<'a> {
             queue: VecDeque::new(),
             connecting: None,
             connection: None,
+            opened: Vec::new(),
             passed: Vec::new(),
             writer: Writer::new(Vec::new(), options).expect("memory"),
         }
@@ -155,13 +162,22 @@ impl<'a> World<'a> {
         while let Some(output) = session.poll_output(self.now) {
             match output {
                 Output::Resolve { .. } => session.handle(self.now, Input::Resolved(&self.addresses)),
-                Output::Connect(_) => {
+                Output::Connect { .. } => {
                     self.disconnect();
                     self.connecting = Some((self.now + Duration::from_millis(1), !self.server.is_away()));
                 }
                 Output::Send(bytes) => self.send(&bytes),
                 Output::Disconnect | Output::Abort => self.disconnect(),
-                Output::Datagram { .. } => unreachable!("a recorder sends none"),
+                Output::OpenMedia { track } if !self.server.is_away() => {
+                    self.opened.push(track);
+                    let rtp = 5000 + 2 * u16::try_from(track).expect("few tracks");
+                    session.handle(self.now, Input::MediaOpened { rtp, rtcp: rtp + 1 });
+                }
+                Output::OpenMedia { .. } => session.handle(self.now, Input::MediaFailed("no port is free")),
+                Output::CloseMedia { track } => {
+                    self.opened.retain(|opened| track.is_some_and(|track| track != *opened))
+                }
+                Output::TakeMedia(_) | Output::Datagram { .. } => {}
                 Output::Done => return true,
             }
         }
@@ -193,7 +209,13 @@ impl<'a> World<'a> {
         let port = 40_000 + u16::try_from(id).expect("few connections");
         let (client, server) = (([192, 0, 2, 1], port).into(), self.addresses[0]);
         let flow = Flow { id, session: 0, url: "rtsp://fuzz/".to_owned(), client, server };
-        tell(&mut self.writer, self.now, &flow, Direction::ClientToServer, Payload::Opened { started: self.now });
+        tell(
+            &mut self.writer,
+            self.now,
+            &flow,
+            Direction::ClientToServer,
+            Payload::Opened { started: self.now, carrier: Carrier::default() },
+        );
         self.passed.push(Bytes::default());
         self.connection = Some(Connection { flow, inbound: Demuxer::new(), outbound: Demuxer::new() });
     }
@@ -215,7 +237,8 @@ impl<'a> World<'a> {
         self.passed[connection.flow.id].0[direction.index()].extend_from_slice(bytes);
         pass_on(&mut self.writer, self.now, &connection.flow, direction, connection.outbound.feed(bytes), |_| ());
         let request = String::from_utf8_lossy(bytes);
-        if request.starts_with("RTSP/") {
+        // Answers, and reports of what was received.
+        if request.starts_with("RTSP/") || request.starts_with('$') {
             return;
         }
         let mut at = self.now;
@@ -228,6 +251,9 @@ impl<'a> World<'a> {
     }
 
     fn receive(&mut self, bytes: &[u8], session: &mut Reconnecting) {
+        if let (Some(track), [b'$', _, _, _, payload @ ..]) = (self.opened.first(), bytes) {
+            return session.handle(self.now, Input::Datagram { track: *track, payload });
+        }
         let Some(connection) = &mut self.connection else { return };
         let (now, direction) = (self.now, Direction::ServerToClient);
         self.passed[connection.flow.id].0[direction.index()].extend_from_slice(bytes);

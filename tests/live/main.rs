@@ -10,7 +10,7 @@
 //! | `process`, `peers`, `wire`, `flood` | starting, watching and ending what a test runs |
 //! | `article` | a capture made of a transcript |
 //! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
-//! | `servers` `auth` `addresses` `endings` `killed` `many` `memory` `demo` | the tests: `record`, `demo` |
+//! | `servers` `carriers` `auth` `addresses` `endings` `killed` `many` `memory` `demo` | the tests: `record`, `demo` |
 //! | `reference` `rotation` `wireshark` `replay` `reruns` | the tests: `analyze`, `replay` |
 
 #![allow(
@@ -32,6 +32,7 @@ mod wire;
 mod addresses;
 mod article;
 mod auth;
+mod carriers;
 mod demo;
 mod endings;
 mod killed;

@@ -12,6 +12,8 @@ use crate::time::Timestamp;
 const BYE_LINGER: Duration = Duration::from_millis(500);
 /// How much earlier than announced a stream may end: the last frame begins before the end, and clocks differ.
 const RANGE_SLACK: Duration = Duration::from_secs(2);
+/// How long media may stay away once the connection of its session is gone.
+const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What counts for the limits of a session, also when it is taken up again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,8 +35,10 @@ pub(super) struct MediaWatch {
     playing_since: Option<Timestamp>,
     /// When RTP came last, or PLAY was answered.
     last: Option<Timestamp>,
-    /// By the RTP channel of each track.
-    tracks: Box<[Track; 256]>,
+    /// Whether RTP ever came.
+    heard: bool,
+    /// In the order of their SETUPs.
+    tracks: Vec<Track>,
     /// When every one of them has.
     all_bye: Option<Timestamp>,
 }
@@ -64,9 +68,16 @@ impl MediaWatch {
             progress,
             playing_since: None,
             last: None,
-            tracks: Box::new([Track::Unseen; 256]),
+            heard: false,
+            tracks: Vec::new(),
             all_bye: None,
         }
+    }
+
+    /// Another session begins. What came in this one counts all the same.
+    pub(super) fn begin_again(&mut self) {
+        (self.playing_since, self.last, self.all_bye, self.heard) = (None, None, None, false);
+        self.tracks.clear();
     }
 
     /// The answer to PLAY came.
@@ -94,15 +105,32 @@ impl MediaWatch {
         self.progress.bytes = self.progress.bytes.saturating_add(len as u64);
     }
 
-    /// A frame came, on the track with this RTP channel.
-    pub(super) fn frame(&mut self, now: Timestamp, track: Option<u8>, payload: &[u8]) {
+    /// A track was set up.
+    pub(super) fn add_track(&mut self) {
+        self.tracks.push(Track::Unseen);
+    }
+
+    /// The connection is gone: only media that goes on is waited for.
+    pub(super) fn orphan(&mut self, now: Timestamp) {
+        self.idle = self.idle.min(ORPHAN_PATIENCE);
+        self.last = Some(now);
+    }
+
+    /// Whether any RTP has come.
+    pub(super) fn has_heard(&self) -> bool {
+        self.heard
+    }
+
+    /// A packet came, on the track that was set up as this one.
+    pub(super) fn packet(&mut self, now: Timestamp, track: Option<usize>, payload: &[u8]) {
         self.progress.packets += 1;
         let is_rtcp = is_rtcp(payload);
         // Some servers go on with sender reports long after the last packet.
         if !is_rtcp {
             self.last = Some(now);
+            self.heard = true;
         }
-        let Some(track) = track.and_then(|channel| self.tracks.get_mut(usize::from(channel))) else { return };
+        let Some(track) = track.and_then(|track| self.tracks.get_mut(track)) else { return };
         if !is_rtcp {
             if *track == Track::Over {
                 self.all_bye = None;

@@ -301,6 +301,8 @@ impl Machine for Rerun {
             Input::Stop => self.stop(now),
             Input::Wake => self.wake(now),
             Input::Resolved(_) | Input::ResolveFailed(_) | Input::Connected | Input::ConnectFailed(_) => {}
+            // It asks for no tunnel, and for media on the connection.
+            Input::TunnelRefused(_) | Input::MediaOpened { .. } | Input::MediaFailed(_) | Input::Datagram { .. } => {}
         }
         self.advance(now);
     }
