@@ -34,5 +34,6 @@ mod carried;
 mod cases;
 mod endings;
 mod keep_alive;
+mod late;
 mod reruns;
 mod vendors;
