@@ -39,6 +39,8 @@ impl Machine for Restarting<'_> {
     fn handle(&mut self, now: Timestamp, input: Input<'_>) {
         match input {
             Input::Closed(_) => self.inner = Self::anew(&self.offer, now),
+            // Its reports are not for the test to answer.
+            Input::Pdu(pdu) if pdu.raw.starts_with(b"$") => self.inner.handle(now, input),
             Input::Pdu(pdu) => match (self.answer)(&String::from_utf8_lossy(pdu.raw)) {
                 Some(answer) => self.said = Some(answer.into_bytes()),
                 None => self.inner.handle(now, input),
