@@ -9,7 +9,9 @@ mod listener;
 mod media;
 mod peer;
 mod resolver;
+mod waker;
 
 pub use clock::Clock;
 pub use event_loop::EventLoop;
 pub use listener::Accepted;
+pub use waker::LoopWaker;

@@ -16,8 +16,10 @@ use crate::session::{Input, Machine, Output};
 use crate::time::Timestamp;
 use crate::trace::{Close, Direction, Flow, Payload, TraceEvent};
 
+mod holding;
 mod leaving;
 
+use holding::Reading;
 use leaving::Leaving;
 
 /// After so many bytes read, or sent, the others have their turn.
@@ -44,6 +46,8 @@ pub(super) struct Peer<M> {
     parked: Option<Datagram>,
     /// Where datagrams went: what comes from there is this client's.
     client_ports: Vec<u16>,
+    /// Whether the tap takes what is read.
+    reading: Reading,
     /// It stands in line for a turn.
     pub(super) queued: bool,
     /// The other side can't be written to any more: only reading tells how that came.
@@ -105,6 +109,7 @@ impl<M: Machine> Peer<M> {
             leaving: None,
             parked: None,
             client_ports: Vec::new(),
+            reading: Reading::Wanted,
             queued: false,
             hung_up: false,
         }
@@ -168,7 +173,7 @@ impl<M: Machine> Peer<M> {
         self.finish_connecting(turn);
         // What the socket takes now makes room for answers to what is read.
         let spent = self.pump(turn);
-        let more = self.receive(turn);
+        let more = self.may_read(turn) && self.receive(turn);
         let spent = self.pump(turn) || spent;
         more || spent
     }
@@ -188,6 +193,9 @@ impl<M: Machine> Peer<M> {
             }
             None if self.done => false,
             None => {
+                if self.reading.is_held() {
+                    self.machine.handle(now, Input::Unread);
+                }
                 self.machine.handle(now, input);
                 let more = self.pump(turn);
                 if matches!(input, Input::Stop) {
@@ -231,6 +239,9 @@ impl<M: Machine> Peer<M> {
                 return true;
             }
             self.pump(turn);
+            if !self.may_read(turn) {
+                return false;
+            }
         }
         false
     }

@@ -287,6 +287,7 @@ impl Machine for Client {
             Input::Closed(close) => self.closed(now, close),
             Input::Stop => self.stop(now),
             Input::Wake => self.wake(now),
+            Input::Unread => self.media.excuse(now),
             Input::Resolved(_) | Input::ResolveFailed(_) | Input::Connected | Input::ConnectFailed(_) => {}
         }
         self.judge_media(now);

@@ -300,7 +300,11 @@ impl Machine for Rerun {
             Input::Closed(_) => self.closed(now),
             Input::Stop => self.stop(now),
             Input::Wake => self.wake(now),
-            Input::Resolved(_) | Input::ResolveFailed(_) | Input::Connected | Input::ConnectFailed(_) => {}
+            Input::Resolved(_)
+            | Input::ResolveFailed(_)
+            | Input::Connected
+            | Input::ConnectFailed(_)
+            | Input::Unread => {}
         }
         self.advance(now);
     }
