@@ -20,9 +20,16 @@ pub use transport::{TransportArgs, TransportName};
 pub const APPLICATION: &str = concat!("rtsp-rec ", env!("CARGO_PKG_VERSION"));
 const USER_AGENT: &str = concat!("rtsp-rec/", env!("CARGO_PKG_VERSION"));
 
+const MIN_ROTATE_SIZE: ByteSize = ByteSize::kb(100);
+const MIN_ROTATE_TIME: Duration = Duration::from_secs(1);
+
 /// What rustdoc would take for links.
 const URL_HELP: &str =
     "rtsp://[user:password@]host[:port]/path, or rtsps:// for TLS; several are recorded at once into one file";
+const TARGETS_HELP: &str = "File with a target a line, each recorded into a file of its own; - is standard input.
+A line is URL [NAME [FILE]], separated by white space; # begins a comment. FILE, and -o for those without, may hold
+{name}, {host}, {n} (the number of the target) and {start} (UTC)
+[default: {name}_{start}.pcapng, or {host}_{n}_{start}.pcapng]";
 /// What `replay` takes only where it serves.
 const SERVER_OPTIONS: [&str; 9] = ["listen", "path", "speed", "looped", "slow_client", "sr", "sdp", "faults", "seed"];
 const PASSWORD_HELP: &str = "File whose first line is the password [default: $RTSP_REC_PASSWORD]";
@@ -60,10 +67,14 @@ pub enum Command {
 Ctrl-C ends the session in good order (TEARDOWN) and leaves a complete file. The limits hold for each session.")]
 pub struct RecordArgs {
     /// What to record; several sessions run at once and go into one file
-    #[arg(required = true, value_name = "URL", help = URL_HELP)]
+    #[arg(required_unless_present = "targets", value_name = "URL", help = URL_HELP)]
     pub urls: Vec<String>,
 
-    /// File to write; - is standard output [default: HOST_UTC-START.pcapng]
+    /// File with a URL a line, each recorded into a file of its own; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "urls", long_help = TARGETS_HELP)]
+    pub targets: Option<PathBuf>,
+
+    /// File to write; - is standard output; .zst at its end compresses [default: HOST_UTC-START.pcapng]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
@@ -86,6 +97,22 @@ pub struct RecordArgs {
     /// Stop after so many bytes from the server, e.g. 500MB
     #[arg(long, value_name = "SIZE")]
     pub max_bytes: Option<ByteSize>,
+
+    /// Begin a new file when this one has so many bytes, e.g. 500MB: NAME-00001.pcapng, NAME-00002.pcapng...
+    #[arg(long, value_name = "SIZE", value_parser = rotate_size)]
+    pub rotate_size: Option<ByteSize>,
+
+    /// Begin a new file when so much time has passed since this one's first packet, e.g. 1h
+    #[arg(long, value_name = "TIME", value_parser = rotate_time)]
+    pub rotate_time: Option<Duration>,
+
+    /// Keep only the last N complete files of this run
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: Option<u32>,
+
+    /// Keep RTP headers and the first 16 payload bytes, not the media (zeros stand in its place)
+    #[arg(long)]
+    pub headers_only: bool,
 
     /// Set up only these tracks [default: all]
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = ["video", "audio", "application"])]
@@ -392,6 +419,16 @@ fn time(text: &str) -> Result<Duration, String> {
         return Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string());
     }
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 30s, 5m or 1h30m"))
+}
+
+/// A file has to hold more than the dialogue that it repeats.
+fn rotate_size(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse()?;
+    if size < MIN_ROTATE_SIZE { Err(format!("at least {MIN_ROTATE_SIZE}")) } else { Ok(size) }
+}
+
+fn rotate_time(text: &str) -> Result<Duration, String> {
+    time(text).and_then(|time| if time < MIN_ROTATE_TIME { Err("at least 1s".to_owned()) } else { Ok(time) })
 }
 
 /// `0.5`, `2`, `max`.

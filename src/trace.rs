@@ -152,6 +152,17 @@ pub struct Remark<'a> {
     pub detail: &'a str,
 }
 
+/// Whether a tap takes more of a session. The later ones outweigh the earlier ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Demand {
+    /// It does.
+    More,
+    /// Not now: nothing is to be read until it does again. What is sent meanwhile it still takes.
+    Wait,
+    /// Never again: the session is to end in good order.
+    Stop,
+}
+
 /// Something that consumes what passes: a capture writer, an analyzer, or both as a pair.
 pub trait Tap {
     /// Takes one event. Events of one flow and direction come in stream order.
@@ -167,6 +178,12 @@ pub trait Tap {
     fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
         let _ = remark;
         Ok(())
+    }
+
+    /// Whether more of a session is wanted. Asked before each read.
+    fn demand(&self, session: usize) -> Demand {
+        let _ = session;
+        Demand::More
     }
 
     /// Called a few times a second while events are awaited: the place to flush what lies in buffers.
@@ -196,6 +213,10 @@ impl<T: Tap> Tap for Option<T> {
         self.as_mut().map_or(Ok(()), |tap| tap.remark(remark))
     }
 
+    fn demand(&self, session: usize) -> Demand {
+        self.as_ref().map_or(Demand::More, |tap| tap.demand(session))
+    }
+
     fn tick(&mut self, now: Timestamp) -> io::Result<()> {
         self.as_mut().map_or(Ok(()), |tap| tap.tick(now))
     }
@@ -213,6 +234,10 @@ impl<A: Tap, B: Tap> Tap for (A, B) {
         self.1.remark(remark)
     }
 
+    fn demand(&self, session: usize) -> Demand {
+        self.0.demand(session).max(self.1.demand(session))
+    }
+
     fn tick(&mut self, now: Timestamp) -> io::Result<()> {
         self.0.tick(now)?;
         self.1.tick(now)
@@ -226,6 +251,10 @@ impl<T: Tap + ?Sized> Tap for &mut T {
 
     fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
         (**self).remark(remark)
+    }
+
+    fn demand(&self, session: usize) -> Demand {
+        (**self).demand(session)
     }
 
     fn tick(&mut self, now: Timestamp) -> io::Result<()> {

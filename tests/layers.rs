@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("session", &["time", "rtsp", "rtp", "trace"]),
     ("analysis", &["time", "rtsp", "rtp", "trace", "session::dialog", "session::rerun"]),
     ("report", &["time", "analysis"]),
-    ("capture", &["time", "rtsp", "trace"]),
+    ("capture", &["time", "rtsp", "rtp", "trace"]),
     ("net", &["time", "rtsp", "trace", "session"]),
     ("error", &["capture", "session"]),
     ("cli", &["analysis", "session"]),

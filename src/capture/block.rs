@@ -87,7 +87,7 @@ fn length(len: usize) -> [u8; 4] {
 }
 
 /// How many of the first `len` bytes of these little-endian blocks are whole blocks.
-pub(super) fn whole_blocks(blocks: &[u8], len: usize) -> usize {
+pub fn whole_blocks(blocks: &[u8], len: usize) -> usize {
     let mut end = 0;
     while let Some([_, _, _, _, a, b, c, d]) = blocks.get(end..end + 8) {
         let total = u32::from_le_bytes([*a, *b, *c, *d]) as usize;

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use crate::capture::block::{Stamp, append_packet};
-use crate::capture::packet::{Headers, SYN_OPTIONS, Segment, flags, set_push};
+use crate::capture::packet::{Headers, MAX_SEGMENT, SYN_OPTIONS, Segment, flags, set_push};
+use crate::capture::repeat::Kept;
 use crate::time::Timestamp;
-use crate::trace::{Close, Direction};
+use crate::trace::{Close, Direction, Note};
 
 /// The other side acknowledges at least every so many packets: Wireshark's analysis walks over all that is not.
 const ACK_EVERY: u32 = 64;
@@ -34,6 +35,7 @@ struct Side {
     unacknowledged: u32,
     /// Where in the buffer the last data packet of this read begins.
     last_packet: Option<usize>,
+    closed: bool,
 }
 
 impl Connection {
@@ -45,7 +47,7 @@ impl Connection {
         (client, server): (SocketAddr, SocketAddr),
         (started, at): (Timestamp, Timestamp),
     ) -> Self {
-        let side = |headers| Side { headers, next: 0, ip_id: 0, unacknowledged: 0, last_packet: None };
+        let side = |headers| Side { headers, next: 0, ip_id: 0, unacknowledged: 0, last_packet: None, closed: false };
         let sides = [side(Headers::new(client, server, true)), side(Headers::new(server, client, false))];
         let mut connection = Self { interface, taken_at, comment: String::new(), sides };
         let options = &SYN_OPTIONS;
@@ -55,6 +57,39 @@ impl Connection {
         connection.append(out, at, Direction::ServerToClient, syn_ack);
         connection.acknowledge(out, at, Direction::ClientToServer);
         connection
+    }
+
+    /// The interface's number, which is another one in each file.
+    pub(super) fn set_interface(&mut self, interface: u32) {
+        self.interface = interface;
+    }
+
+    /// Whether either side has ended it.
+    pub(super) fn is_closing(&self) -> bool {
+        self.sides.iter().any(|side| side.closed)
+    }
+
+    /// Whether nothing more can come.
+    pub(super) fn is_closed(&self) -> bool {
+        self.sides.iter().all(|side| side.closed)
+    }
+
+    /// Writes messages once more, right before what comes next in their directions: of bytes that come twice a reader
+    /// of both files takes the first, and to a reader of this file alone it is the stream's beginning.
+    pub(super) fn repeat(&mut self, out: &mut Vec<u8>, at: Timestamp, messages: &[Kept]) {
+        for Kept { direction, bytes, .. } in messages {
+            if let Some(side) = self.sides.get_mut(direction.index()) {
+                // Sequence numbers count modulo 2^32.
+                side.next = side.next.wrapping_sub(u32::try_from(bytes.len() & 0xffff_ffff).unwrap_or(0));
+            }
+        }
+        for Kept { at: then, direction, bytes, .. } in messages {
+            for payload in bytes.chunks(MAX_SEGMENT) {
+                self.comment(Note::Repeated { at: *then }.to_string());
+                self.data(out, at, *direction, payload);
+            }
+            self.read_end(out, *direction);
+        }
     }
 
     /// The next packet has this comment.
@@ -121,6 +156,9 @@ impl Connection {
 
     /// Ends a direction.
     pub(super) fn close(&mut self, out: &mut Vec<u8>, at: Timestamp, direction: Direction, close: Close) {
+        for (index, side) in self.sides.iter_mut().enumerate() {
+            side.closed |= close == Close::Reset || index == direction.index();
+        }
         match close {
             Close::Fin => {
                 let fin = Segment { flags: flags::FIN | flags::ACK, ..Segment::default() };

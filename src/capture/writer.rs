@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -15,15 +15,20 @@ use pcap_file::pcapng::blocks::opt_common::CommonOption;
 use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
 use pcap_file::{DataLink, Endianness};
 
-use crate::capture::block::{Stamp, append_block, whole_blocks};
+use crate::capture::block::{Stamp, append_block};
+use crate::capture::flows::{Flows, Open};
 use crate::capture::interface;
 use crate::capture::packet::MAX_SEGMENT;
+use crate::capture::repeat::Repeat;
+use crate::capture::sink::BlockSink;
+use crate::capture::strip::strip;
 use crate::capture::tcp::Connection;
 use crate::capture::udp;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::mask::{mask_authorization, mask_urls};
+use crate::rtsp::message::Message;
 use crate::time::Timestamp;
-use crate::trace::{Carrier, Direction, Flow, Note, Payload, Tap, TraceEvent};
+use crate::trace::{Carrier, Close, Direction, Flow, Note, Payload, Tap, TraceEvent};
 
 /// Ports on which Wireshark looks for RTSP without being told.
 const RTSP_PORTS: [u16; 3] = [554, 8554, 7236];
@@ -38,6 +43,7 @@ const FLUSH_AFTER: Duration = Duration::from_millis(400);
 
 /// What goes into the file besides the packets.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct WriterOptions {
     /// Name and version of the program.
     pub application: String,
@@ -49,6 +55,10 @@ pub struct WriterOptions {
     pub keep_ports: bool,
     /// Leave Authorization values and the user part of URLs as they are.
     pub keep_credentials: bool,
+    /// Leave the media out of RTP packets.
+    pub headers_only: bool,
+    /// Remember what a new file has to repeat.
+    pub rotates: bool,
     /// Whose packets are outbound: those in the direction in which this side sends.
     pub taken_at: Direction,
 }
@@ -61,26 +71,31 @@ impl Default for WriterOptions {
             comment: String::new(),
             keep_ports: false,
             keep_credentials: false,
+            headers_only: false,
+            rotates: false,
             taken_at: Direction::ClientToServer,
         }
     }
 }
 
 /// Writes trace events as pcapng.
-pub struct Writer<W> {
-    out: W,
+pub struct Writer<S> {
+    sink: S,
     options: WriterOptions,
-    /// Whole blocks that wait to be written.
+    /// Whole blocks that wait for the sink.
     blocks: Blocks,
     /// When the first of them came.
     waiting_since: Option<Timestamp>,
-    /// Bytes of whole blocks that the output has taken.
-    whole: u64,
-    /// By flow number.
-    connections: Vec<Option<Connection>>,
+    /// Bytes of this file that the sink has.
+    handed: u64,
+    /// When this file's first event came, besides what it repeats.
+    began: Option<Timestamp>,
+    flows: Flows,
+    /// How many connections there were so far.
+    opened: usize,
     /// The interface of each session. A session that was redirected has one for each server.
-    interfaces: HashMap<(usize, SocketAddr), u32>,
-    /// Address pairs written so far: Wireshark takes a second connection between the same two for the first.
+    interfaces: HashMap<(usize, SocketAddr), Interface>,
+    /// Address pairs of this file: Wireshark takes a second connection between the same two for the first.
     used: HashSet<(SocketAddr, SocketAddr)>,
     /// Counts datagrams: their IP ID.
     datagrams: u16,
@@ -88,32 +103,35 @@ pub struct Writer<W> {
     notes: HashMap<usize, String>,
 }
 
+/// An interface, which stands for a session.
+#[derive(Debug)]
+struct Interface {
+    name: String,
+    description: String,
+    /// What is to be said of it.
+    comment: Option<String>,
+    /// Its number in this file, once it is described there.
+    number: Option<u32>,
+}
+
 type Blocks = PcapNgWriter<Vec<u8>>;
 
-impl<W: Write> Writer<W> {
+impl<S: BlockSink> Writer<S> {
     /// Begins a section; nothing is written before the first flush.
     ///
     /// # Errors
     /// If the options can't be encoded (a text longer than 65,535 bytes).
-    pub fn new(out: W, options: WriterOptions) -> io::Result<Self> {
-        let header = SectionHeaderBlock {
-            endianness: Endianness::Little,
-            options: vec![
-                SectionHeaderOption::OS(Cow::Borrowed(&options.os)),
-                SectionHeaderOption::UserApplication(Cow::Borrowed(&options.application)),
-                SectionHeaderOption::Common(CommonOption::Comment(Cow::Borrowed(&options.comment))),
-            ],
-            ..SectionHeaderBlock::default()
-        };
-        let buffer = Vec::with_capacity(2 * FLUSH_SIZE);
-        let blocks = PcapNgWriter::with_section_header(buffer, header).map_err(io::Error::other)?;
+    pub fn new(sink: S, options: WriterOptions) -> io::Result<Self> {
+        let blocks = begin(Vec::new(), &options)?;
         Ok(Self {
-            out,
+            sink,
             options,
             blocks,
             waiting_since: None,
-            whole: 0,
-            connections: Vec::new(),
+            handed: 0,
+            began: None,
+            flows: Flows::default(),
+            opened: 0,
             interfaces: HashMap::new(),
             used: HashSet::new(),
             datagrams: 0,
@@ -121,56 +139,82 @@ impl<W: Write> Writer<W> {
         })
     }
 
-    /// Hands all that waits to the output.
+    /// Hands all that waits to the sink.
     ///
     /// # Errors
-    /// Those of the output. [`Writer::whole_len`] then tells how much of it is whole blocks.
+    /// Those of the sink.
     pub fn flush(&mut self) -> io::Result<()> {
         let buffer = self.blocks.get_mut();
-        let result = write_counted(&mut self.out, buffer);
-        let written = match &result {
-            Ok(()) => buffer.len(),
-            Err((written, _)) => whole_blocks(buffer, *written),
-        };
-        self.whole += written as u64;
-        buffer.clear();
+        self.handed += buffer.len() as u64;
         self.waiting_since = None;
-        self.connections.iter_mut().flatten().for_each(Connection::forget_packets);
-        result.map_err(|(_, error)| error)?;
-        self.out.flush()
+        self.flows.connections().for_each(Connection::forget_packets);
+        self.sink.take(buffer)
     }
 
-    /// Length of the output up to the end of its last whole block.
-    pub fn whole_len(&self) -> u64 {
-        self.whole
+    /// Length of this file so far, without compression.
+    pub fn file_len(&self) -> u64 {
+        self.handed + self.blocks.get_ref().len() as u64
     }
 
-    /// The output.
-    pub const fn get_ref(&self) -> &W {
-        &self.out
+    /// When this file's first event came, besides what it repeats.
+    pub fn began(&self) -> Option<Timestamp> {
+        self.began
     }
 
-    /// The output, flushed.
+    /// Completes the file and begins the next one, which repeats the dialogue of each open connection.
+    ///
+    /// # Errors
+    /// Those of the sink.
+    pub fn rotate(&mut self, now: Timestamp) -> io::Result<()> {
+        self.flush()?;
+        self.sink.next_file()?;
+        self.blocks = begin(std::mem::take(self.blocks.get_mut()), &self.options)?;
+        (self.handed, self.began) = (0, None);
+        self.used.clear();
+        self.interfaces.values_mut().for_each(|interface| interface.number = None);
+        for flow in self.flows.numbers() {
+            self.carry_over(flow, now)?;
+        }
+        self.waiting_since = Some(now);
+        Ok(())
+    }
+
+    /// A connection that goes on in a new file.
+    fn carry_over(&mut self, flow: usize, now: Timestamp) -> io::Result<()> {
+        let Some(key) = self.flows.get(flow).map(|open| open.interface) else { return Ok(()) };
+        let number = self.interface(key)?;
+        let Some(open) = self.flows.get(flow) else { return Ok(()) };
+        self.used.insert(open.ends);
+        open.connection.set_interface(number);
+        if !open.connection.is_closing() {
+            open.connection.repeat(self.blocks.get_mut(), now, open.repeat.messages());
+        }
+        Ok(())
+    }
+
+    /// Where it goes.
+    pub const fn sink(&self) -> &S {
+        &self.sink
+    }
+
+    /// Where it went, with all that waited.
     ///
     /// # Errors
     /// As [`Writer::flush`].
-    pub fn into_inner(mut self) -> io::Result<W> {
+    pub fn into_inner(mut self) -> io::Result<S> {
         self.flush()?;
-        Ok(self.out)
+        Ok(self.sink)
     }
 
     /// `times` are when connecting began and ended.
     fn open(&mut self, flow: &Flow, times: (Timestamp, Timestamp), carrier: Carrier<'_>) -> io::Result<()> {
-        let (client, server) = self.written_addresses(flow);
-        let interface = self.interface(flow, carrier)?;
+        let ends = self.written_addresses(flow);
+        self.opened += 1;
+        let key = self.describe(flow, carrier);
+        let interface = self.interface(key)?;
         let (out, taken_at) = (self.blocks.get_mut(), self.options.taken_at);
-        let connection = Connection::open(out, interface, taken_at, (client, server), times);
-        if self.connections.len() <= flow.id {
-            self.connections.resize_with(flow.id + 1, || None);
-        }
-        if let Some(entry) = self.connections.get_mut(flow.id) {
-            *entry = Some(connection);
-        }
+        let connection = Connection::open(out, interface, taken_at, ends, times);
+        self.flows.insert(flow.id, Open { connection, repeat: Repeat::default(), interface: key, ends });
         Ok(())
     }
 
@@ -189,36 +233,48 @@ impl<W: Write> Writer<W> {
         (client, server)
     }
 
-    /// The number of the session's interface, which is described when its first connection to a server opens.
-    fn interface(&mut self, flow: &Flow, carrier: Carrier<'_>) -> io::Result<u32> {
-        if let Some(interface) = self.interfaces.get(&(flow.session, flow.server)) {
-            return Ok(*interface);
+    /// What the session's interface is called, from its first connection to a server on.
+    fn describe(&mut self, flow: &Flow, carrier: Carrier<'_>) -> (usize, SocketAddr) {
+        let (key, number) = ((flow.session, flow.server), self.opened.max(1));
+        self.interfaces.entry(key).or_insert_with(|| Interface {
+            name: format!("session {number}"),
+            description: interface::describe(&flow.url, flow.server, carrier),
+            comment: carrier.doubt.map(|doubt| format!("Recorded all the same: {doubt}")),
+            number: None,
+        });
+        key
+    }
+
+    /// The number of an interface, which is described where it is used first.
+    fn interface(&mut self, key: (usize, SocketAddr)) -> io::Result<u32> {
+        let next = u32::try_from(self.blocks.interfaces().len()).unwrap_or(u32::MAX);
+        let Some(interface) = self.interfaces.get_mut(&key) else { return Ok(next) };
+        if let Some(number) = interface.number {
+            return Ok(number);
         }
-        let interface = u32::try_from(self.blocks.interfaces().len()).unwrap_or(u32::MAX);
-        let name = format!("session {}", flow.id + 1);
-        let description = interface::describe(&flow.url, flow.server, carrier);
+        let comment = interface.comment.as_deref().map(|comment| CommonOption::Comment(Cow::Borrowed(comment)));
         let mut options = vec![
-            InterfaceDescriptionOption::IfName(Cow::Owned(name)),
-            InterfaceDescriptionOption::IfDescription(Cow::Owned(description)),
+            InterfaceDescriptionOption::IfName(Cow::Borrowed(&interface.name)),
+            InterfaceDescriptionOption::IfDescription(Cow::Borrowed(&interface.description)),
             InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
         ];
-        if let Some(doubt) = carrier.doubt {
-            let comment = format!("Recorded all the same: {doubt}");
-            options.push(InterfaceDescriptionOption::Common(CommonOption::Comment(Cow::Owned(comment))));
-        }
+        options.extend(comment.map(InterfaceDescriptionOption::Common));
         let block = InterfaceDescriptionBlock { linktype: DataLink::ETHERNET, snaplen: 0, options };
         self.blocks.write_pcapng_block(block).map_err(io::Error::other)?;
-        self.interfaces.insert((flow.session, flow.server), interface);
-        Ok(interface)
+        interface.number = Some(next);
+        Ok(next)
     }
 
     fn datagram(&mut self, event: &TraceEvent<'_>, from: SocketAddr, to: SocketAddr, payload: &[u8]) -> io::Result<()> {
-        let interface = self.interface(event.flow, Carrier::default())?;
+        let key = self.describe(event.flow, Carrier::default());
+        let interface = self.interface(key)?;
         if self.blocks.get_ref().len() >= FLUSH_SIZE {
             self.flush()?;
         }
         let from_client = event.direction == Direction::ClientToServer;
         let payload = payload.get(..udp::MAX_DATAGRAM).unwrap_or(payload);
+        let stripped = self.options.headers_only.then(|| stripped(payload.to_vec(), 0));
+        let payload = stripped.as_deref().unwrap_or(payload);
         let packet = udp::packet(from, to, from_client, self.datagrams, payload);
         self.datagrams = self.datagrams.wrapping_add(1);
         let comment = self.notes.remove(&event.flow.id).unwrap_or_default();
@@ -238,63 +294,104 @@ impl<W: Write> Writer<W> {
     }
 
     fn pdu(&mut self, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
-        if !self.connections.get(event.flow.id).is_some_and(Option::is_some) {
+        if self.flows.get(event.flow.id).is_none() {
             self.open(event.flow, (event.at, event.at), Carrier::default())?;
         }
         if self.blocks.get_ref().len() >= FLUSH_SIZE {
             self.flush()?;
         }
-        let masked = (!self.options.keep_credentials).then(|| masked(pdu, event.direction)).flatten();
-        let raw = masked.as_deref().unwrap_or(pdu.raw);
+        let changed = self.changed(pdu, event.direction);
+        let raw = changed.as_deref().unwrap_or(pdu.raw);
         let out = self.blocks.get_mut();
-        if let Some(connection) = self.connections.get_mut(event.flow.id).and_then(Option::as_mut) {
-            if let PduKind::Gap { len } = pdu.kind {
-                connection.skip(event.direction, len);
+        let Some(Open { connection, repeat, .. }) = self.flows.get(event.flow.id) else { return Ok(()) };
+        match pdu.kind {
+            PduKind::Gap { len } => connection.skip(event.direction, len),
+            PduKind::Message { head, body } if self.options.rotates => {
+                repeat.observe(event.at, event.direction, &Message::new(head, body), raw);
             }
-            if !self.notes.is_empty() {
-                connection.comment(self.notes.remove(&event.flow.id).unwrap_or_default());
-            }
-            for payload in raw.chunks(MAX_SEGMENT) {
-                connection.data(out, event.at, event.direction, payload);
-            }
+            _ => {}
+        }
+        if !self.notes.is_empty() {
+            connection.comment(self.notes.remove(&event.flow.id).unwrap_or_default());
+        }
+        for payload in raw.chunks(MAX_SEGMENT) {
+            connection.data(out, event.at, event.direction, payload);
         }
         Ok(())
     }
+
+    /// The bytes as they are to be written, where those are others: without credentials, or without media.
+    fn changed(&self, pdu: &Pdu<'_>, direction: Direction) -> Option<Vec<u8>> {
+        match pdu.kind {
+            PduKind::Interleaved { payload, .. } if self.options.headers_only => {
+                Some(stripped(pdu.raw.to_vec(), pdu.raw.len() - payload.len()))
+            }
+            _ if self.options.keep_credentials => None,
+            _ => masked(pdu, direction),
+        }
+    }
+
+    fn closed(&mut self, event: &TraceEvent<'_>, close: Close) {
+        let Some(Open { connection, .. }) = self.flows.get(event.flow.id) else { return };
+        connection.comment(self.notes.remove(&event.flow.id).unwrap_or_default());
+        connection.close(self.blocks.get_mut(), event.at, event.direction, close);
+        if connection.is_closed() {
+            self.flows.remove(event.flow.id);
+        }
+    }
 }
 
-impl<W: Write> Tap for Writer<W> {
+impl<S: BlockSink> Tap for Writer<S> {
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
         self.waiting_since.get_or_insert(event.at);
+        self.began.get_or_insert(event.at);
         match event.payload {
-            Payload::Opened { started, carrier } => return self.open(event.flow, (started, event.at), carrier),
-            Payload::Pdu(pdu) => return self.pdu(event, pdu),
-            Payload::Datagram { from, to, payload, .. } => return self.datagram(event, from, to, payload),
+            Payload::Opened { started, carrier } => self.open(event.flow, (started, event.at), carrier),
+            Payload::Pdu(pdu) => self.pdu(event, pdu),
+            Payload::Datagram { from, to, payload, .. } => self.datagram(event, from, to, payload),
             Payload::Note(note) => {
                 self.note(event.flow, note);
-                return Ok(());
+                Ok(())
             }
             // What is recorded here is no tunnel.
-            Payload::NotBase64 { .. } => return Ok(()),
-            Payload::ReadEnd | Payload::Closed(_) => {}
-        }
-        let out = self.blocks.get_mut();
-        let Some(connection) = self.connections.get_mut(event.flow.id).and_then(Option::as_mut) else {
-            return Ok(());
-        };
-        match event.payload {
-            Payload::Closed(close) => {
-                connection.comment(self.notes.remove(&event.flow.id).unwrap_or_default());
-                connection.close(out, event.at, event.direction, close);
+            Payload::NotBase64 { .. } => Ok(()),
+            Payload::ReadEnd => {
+                if let Some(Open { connection, .. }) = self.flows.get(event.flow.id) {
+                    connection.read_end(self.blocks.get_mut(), event.direction);
+                }
+                Ok(())
             }
-            _ => connection.read_end(out, event.direction),
+            Payload::Closed(close) => {
+                self.closed(event, close);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     fn tick(&mut self, now: Timestamp) -> io::Result<()> {
         let due = self.waiting_since.is_none_or(|since| now.duration_since(since) >= FLUSH_AFTER);
         if due && !self.blocks.get_ref().is_empty() { self.flush() } else { Ok(()) }
     }
+}
+
+/// The beginning of a file, in this buffer.
+fn begin(buffer: Vec<u8>, options: &WriterOptions) -> io::Result<Blocks> {
+    let header = SectionHeaderBlock {
+        endianness: Endianness::Little,
+        options: vec![
+            SectionHeaderOption::OS(Cow::Borrowed(&options.os)),
+            SectionHeaderOption::UserApplication(Cow::Borrowed(&options.application)),
+            SectionHeaderOption::Common(CommonOption::Comment(Cow::Borrowed(&options.comment))),
+        ],
+        ..SectionHeaderBlock::default()
+    };
+    Blocks::with_section_header(buffer, header).map_err(io::Error::other)
+}
+
+/// An RTP packet without its media, behind what comes before it.
+fn stripped(mut bytes: Vec<u8>, packet: usize) -> Vec<u8> {
+    strip(&mut bytes, packet);
+    bytes
 }
 
 /// The bytes of a message without its credentials, at the same length; `None` where there is nothing to mask.
@@ -309,18 +406,4 @@ fn masked(pdu: &Pdu<'_>, direction: Direction) -> Option<Vec<u8>> {
     mask_authorization(bytes.get_mut(..head)?);
     mask_urls(&mut bytes);
     Some(bytes)
-}
-
-/// Writes everything, or tells how much was written before the error.
-fn write_counted(out: &mut impl Write, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
-    let mut written = 0;
-    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
-        match out.write(rest) {
-            Ok(0) => return Err((written, io::ErrorKind::WriteZero.into())),
-            Ok(count) => written += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err((written, error)),
-        }
-    }
-    Ok(())
 }

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::event::Event;
@@ -24,11 +25,13 @@ use crate::net::peer::{Peer, Turn, is_out_of_files};
 use crate::net::ports::Ports;
 use crate::net::resolver::Resolver;
 use crate::net::tls::{Tls, Trust};
+use crate::net::waker::LoopWaker;
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Payload, Tap, TraceEvent};
 
-const RESOLVER: Token = Token(0);
+/// Other threads: names were resolved, or the tap has changed its mind.
+const THREADS: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const LISTENER: Token = Token(2);
 /// The tokens of UDP sockets, and how many there can be.
@@ -41,6 +44,8 @@ const FIRST_PEER: usize = FIRST_MEDIA + MAX_MEDIA;
 const READ_SIZE: usize = 256 << 10;
 /// The tap hears of the time at least this often.
 const TICK: Duration = Duration::from_millis(200);
+/// So long does who wants an end at once wait for what can't be ended sooner.
+const IMPATIENCE: Duration = Duration::from_millis(250);
 /// Clients that are served at once; further ones are turned away.
 const MAX_CLIENTS: usize = 4096;
 
@@ -49,7 +54,10 @@ pub struct EventLoop<M> {
     poll: Poll,
     clock: Clock,
     resolver: Resolver,
+    waker: LoopWaker,
     signals: Option<Signals>,
+    /// How often the user wanted an end.
+    stops: usize,
     listener: Option<Listener<M>>,
     media: MediaSockets,
     tls: Tls,
@@ -78,12 +86,15 @@ impl<M: Machine> EventLoop<M> {
     /// If the system gives no poll instance.
     pub fn new(clock: Clock) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let resolver = Resolver::new(Waker::new(poll.registry(), RESOLVER)?);
+        let waker = Arc::new(Waker::new(poll.registry(), THREADS)?);
+        let resolver = Resolver::new(Arc::clone(&waker));
         Ok(Self {
             poll,
             clock,
             resolver,
+            waker: LoopWaker::new(waker),
             signals: None,
+            stops: 0,
             listener: None,
             media: MediaSockets::default(),
             tls: Tls::default(),
@@ -116,6 +127,11 @@ impl<M: Machine> EventLoop<M> {
     /// Whom machines that ask for TLS may believe; without this nobody.
     pub fn trust(&mut self, trust: Trust) {
         self.tls = Tls::new(trust);
+    }
+
+    /// For a tap whose demand changes in other threads: wakes the loop to look at it.
+    pub fn waker(&self) -> LoopWaker {
+        self.waker.clone()
     }
 
     /// Wakes machines to a fraction of a millisecond, where the system's poll counts whole ones. Reading may wait for
@@ -206,6 +222,42 @@ impl<M: Machine> EventLoop<M> {
         }
     }
 
+    /// Waits until `settled` holds, behind a run. Once the user has wanted an end, before or meanwhile, only for
+    /// `patience`, and after the second time for a moment. Whether it holds.
+    ///
+    /// # Errors
+    /// If the system fails to poll.
+    pub fn wait_until(&mut self, patience: Duration, mut settled: impl FnMut() -> bool) -> io::Result<bool> {
+        let (mut events, mut since) = (Events::with_capacity(16), self.clock.now());
+        loop {
+            let patience = match self.stops {
+                0 => Duration::MAX,
+                1 => patience,
+                _ => patience.min(IMPATIENCE),
+            };
+            if settled() {
+                return Ok(true);
+            }
+            let left = patience.saturating_sub(self.clock.now().duration_since(since));
+            if left.is_zero() {
+                return Ok(false);
+            }
+            match self.poll.poll(&mut events, Some(left.min(TICK))) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => result?,
+            }
+            if self.count_signals() > 0 {
+                since = self.clock.now();
+            }
+        }
+    }
+
+    fn count_signals(&mut self) -> usize {
+        let count = self.signals.as_mut().map_or(0, |signals| signals.pending().count());
+        self.stops += count;
+        count
+    }
+
     /// What is due, and a turn for each peer that may have something to do.
     fn work(&mut self, tap: &mut FusedTap<'_>) {
         let now = self.clock.now();
@@ -249,11 +301,13 @@ impl<M: Machine> EventLoop<M> {
 
     fn dispatch(&mut self, event: &Event, tap: &mut FusedTap<'_>) -> io::Result<()> {
         match event.token() {
-            RESOLVER => self.resolved(tap),
-            SIGNALS => {
-                let count = self.signals.as_mut().map_or(0, |signals| signals.pending().count());
-                (0..count).for_each(|_| self.stop_all(tap));
+            THREADS => {
+                self.resolved(tap);
+                if self.waker.was_called() {
+                    (0..self.peers.len()).for_each(|index| self.make_ready(index));
+                }
             }
+            SIGNALS => (0..self.count_signals()).for_each(|_| self.stop_all(tap)),
             LISTENER => self.accept(tap)?,
             Token(number) if number < FIRST_PEER => self.media_event(number - FIRST_MEDIA, event, tap),
             Token(number) => {

@@ -17,8 +17,10 @@ mod receiving;
 mod resolver;
 mod stream;
 pub mod tls;
+mod waker;
 
 pub use clock::Clock;
 pub use event_loop::EventLoop;
 pub use listener::Accepted;
 pub use tls::{Roots, Trust};
+pub use waker::LoopWaker;

@@ -22,8 +22,10 @@ use crate::time::Timestamp;
 use crate::trace::{Close, Direction, Flow};
 
 mod datagrams;
+mod holding;
 mod leaving;
 
+use holding::Reading;
 use leaving::Leaving;
 
 /// After so many bytes read, or sent, the others have their turn.
@@ -52,6 +54,8 @@ pub(super) struct Peer<M> {
     pub(super) datagrams: Datagrams,
     /// Where datagrams went: what comes from there is this client's.
     client_ports: Vec<u16>,
+    /// Whether the tap takes what is read.
+    reading: Reading,
     /// It stands in line for a turn.
     pub(super) queued: bool,
     /// The other side can't be written to any more: only reading tells how that came.
@@ -121,6 +125,7 @@ impl<M: Machine> Peer<M> {
             parked: None,
             datagrams: Datagrams::default(),
             client_ports: Vec::new(),
+            reading: Reading::Wanted,
             queued: false,
             hung_up: false,
         }
@@ -185,9 +190,10 @@ impl<M: Machine> Peer<M> {
         self.finish_connecting(turn);
         // What the socket takes now makes room for answers to what is read.
         let spent = self.pump(turn);
+        let may_read = self.may_read(turn);
         // What is read of the connection first tells what the datagrams are.
-        let more = self.receive(turn);
-        let more = self.receive_datagrams(turn) || more;
+        let more = may_read && self.receive(turn);
+        let more = may_read && self.receive_datagrams(turn) || more;
         let spent = self.pump(turn) || spent;
         more || spent
     }
@@ -207,6 +213,9 @@ impl<M: Machine> Peer<M> {
             }
             None if self.done => false,
             None => {
+                if self.reading.is_held() {
+                    self.machine.handle(now, Input::Unread);
+                }
                 self.machine.handle(now, input);
                 let more = self.pump(turn);
                 if matches!(input, Input::Stop) {
@@ -261,6 +270,9 @@ impl<M: Machine> Peer<M> {
                 return true;
             }
             self.pump(turn);
+            if !self.may_read(turn) {
+                return false;
+            }
         }
         false
     }

@@ -20,9 +20,9 @@ pub(super) struct Resolver {
 
 impl Resolver {
     /// One that wakes the event loop when an answer has come.
-    pub(super) fn new(waker: Waker) -> Self {
+    pub(super) fn new(waker: Arc<Waker>) -> Self {
         let (sender, answers) = channel();
-        Self { waker: Arc::new(waker), sender, answers }
+        Self { waker, sender, answers }
     }
 
     /// Starts a look-up. An address literal is answered at once.

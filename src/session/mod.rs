@@ -68,6 +68,9 @@ pub enum Input<'a> {
     Stop,
     /// The deadline has come.
     Wake,
+    /// What the peer has sent waits unread, as it can't be recorded now: silence says nothing about the peer. Told before
+    /// anything else meanwhile.
+    Unread,
 }
 
 /// What a machine wants done, in the order in which it says so.

@@ -96,6 +96,13 @@ impl MediaWatch {
         Some(self.last?.duration_since(self.playing_since?))
     }
 
+    /// Media may have come that nobody has read.
+    pub(super) fn excuse(&mut self, now: Timestamp) {
+        if self.last.is_some() {
+            self.last = Some(now);
+        }
+    }
+
     pub(super) fn playing_for(&self, now: Timestamp) -> Duration {
         self.playing_since.map_or(Duration::ZERO, |since| now.duration_since(since))
     }

@@ -354,6 +354,7 @@ impl Machine for Client {
             Input::Closed(close) => self.closed(now, close),
             Input::Stop => self.stop(now),
             Input::Wake => self.wake(now),
+            Input::Unread => self.media.excuse(now),
             Input::Resolved(_)
             | Input::ResolveFailed(_)
             | Input::Connected

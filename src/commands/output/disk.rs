@@ -1,0 +1,321 @@
+//! Threads that write to the disk, so that the event loop never waits for it.
+//!
+//! Each file has a queue of its own, and at most one thread works on it. One thread does for all of them as long as it
+//! comes on; where it is stuck (a pipe that nobody reads) another one goes on with the others.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::capture::BlockSink;
+use crate::commands::output::{Output, Written};
+use crate::net::LoopWaker;
+use crate::trace::Demand;
+
+/// Bytes that wait for the disk, of all files together. With none waiting of its own a file has room all the same, so
+/// that those that are stuck do not stop the others.
+const LIMIT: usize = 64 << 20;
+/// Of one file where there are many.
+const MIN_SHARE: usize = 256 << 10;
+/// Bytes of empty buffers that are kept.
+const MAX_SPARE: usize = 16 << 20;
+
+/// The threads.
+pub(in crate::commands) struct Disk {
+    shared: Arc<Shared>,
+}
+
+/// A file that they write.
+pub(in crate::commands) struct DiskFile {
+    shared: Arc<Shared>,
+    slot: Arc<Slot>,
+}
+
+struct Shared {
+    pool: Mutex<Pool>,
+    work_to_do: Condvar,
+    waker: LoopWaker,
+    /// Bytes that wait.
+    queued: AtomicUsize,
+    files: AtomicUsize,
+    /// Files that are not finished.
+    open: AtomicUsize,
+    /// The event loop was told that there is no room.
+    awaited: AtomicBool,
+    spare: Mutex<Spare>,
+}
+
+#[derive(Default)]
+struct Pool {
+    /// Files with work to do that no thread works on.
+    ready: VecDeque<Arc<Slot>>,
+    threads: usize,
+    /// Something was done since the last tick.
+    moving: bool,
+    closing: bool,
+}
+
+/// Buffers that were written.
+#[derive(Default)]
+struct Spare {
+    buffers: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+struct Slot {
+    /// Bytes that wait.
+    queued: AtomicUsize,
+    failed: AtomicBool,
+    work: Mutex<Work>,
+}
+
+#[derive(Default)]
+struct Work {
+    jobs: VecDeque<Job>,
+    /// Not here while a thread works with it.
+    output: Option<Output>,
+    /// A thread works on it, or it stands in line.
+    scheduled: bool,
+    end: Option<io::Result<Written>>,
+}
+
+enum Job {
+    Blocks(Vec<u8>),
+    NextFile,
+    Finish,
+}
+
+impl Disk {
+    /// Starts the first thread. The loop is woken when there is room again, and when a file fails or is finished.
+    pub(in crate::commands) fn start(waker: LoopWaker) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            pool: Mutex::default(),
+            work_to_do: Condvar::new(),
+            waker,
+            queued: AtomicUsize::new(0),
+            files: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+            awaited: AtomicBool::new(false),
+            spare: Mutex::default(),
+        });
+        spawn(&shared, &mut lock(&shared.pool))?;
+        Ok(Self { shared })
+    }
+
+    /// One more file to write.
+    pub(in crate::commands) fn add(&self, output: Output) -> DiskFile {
+        self.shared.files.fetch_add(1, Ordering::Relaxed);
+        self.shared.open.fetch_add(1, Ordering::Relaxed);
+        let work = Mutex::new(Work { output: Some(output), ..Work::default() });
+        let slot = Arc::new(Slot { queued: AtomicUsize::new(0), failed: AtomicBool::new(false), work });
+        DiskFile { shared: Arc::clone(&self.shared), slot }
+    }
+
+    /// Called now and then: where all threads are stuck while files wait, another one is started.
+    pub(in crate::commands) fn tick(&self) {
+        let mut pool = lock(&self.shared.pool);
+        let stuck = !std::mem::replace(&mut pool.moving, false) && !pool.ready.is_empty();
+        if stuck && pool.threads < self.shared.files.load(Ordering::Relaxed) {
+            // Where there can't be one more, the others wait.
+            let _ = spawn(&self.shared, &mut pool);
+        }
+    }
+
+    /// Whether every file is finished, or has failed.
+    pub(in crate::commands) fn is_settled(&self) -> bool {
+        self.shared.open.load(Ordering::Acquire) == 0
+    }
+
+    /// Bytes that wait.
+    pub(in crate::commands) fn queued(&self) -> usize {
+        self.shared.queued.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        lock(&self.shared.pool).closing = true;
+        self.shared.work_to_do.notify_all();
+    }
+}
+
+impl DiskFile {
+    /// Whether there is room for more. If not, the loop is woken when there is.
+    pub(in crate::commands) fn demand(&self) -> Demand {
+        if self.slot.failed.load(Ordering::Acquire) {
+            return Demand::Stop;
+        }
+        if self.shared.has_room(&self.slot, 1) {
+            return Demand::More;
+        }
+        self.shared.awaited.store(true, Ordering::SeqCst);
+        // It may have been made just before the threads were told.
+        if self.shared.has_room(&self.slot, 1) { Demand::More } else { Demand::Wait }
+    }
+
+    /// Nothing more comes.
+    pub(in crate::commands) fn finish(&self) {
+        self.shared.submit(&self.slot, Job::Finish);
+    }
+
+    /// What came of it, once it is finished or has failed.
+    pub(in crate::commands) fn end(&self) -> Option<io::Result<Written>> {
+        lock(&self.slot.work).end.take()
+    }
+}
+
+impl BlockSink for DiskFile {
+    /// One that failed takes everything: [`DiskFile::demand`] tells of it.
+    fn take(&mut self, blocks: &mut Vec<u8>) -> io::Result<()> {
+        if self.slot.failed.load(Ordering::Acquire) {
+            blocks.clear();
+        } else if !blocks.is_empty() {
+            let empty = lock(&self.shared.spare).take();
+            self.shared.submit(&self.slot, Job::Blocks(std::mem::replace(blocks, empty)));
+        }
+        Ok(())
+    }
+
+    fn next_file(&mut self) -> io::Result<()> {
+        self.shared.submit(&self.slot, Job::NextFile);
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Whether a file may have more in line; to be called room again it must have some more of it (`part` of it).
+    fn has_room(&self, slot: &Slot, part: usize) -> bool {
+        let own = slot.queued.load(Ordering::SeqCst);
+        let share = (LIMIT / self.files.load(Ordering::Relaxed).max(1)).max(MIN_SHARE);
+        own == 0 || (own < share / part && self.queued.load(Ordering::SeqCst) < LIMIT / part)
+    }
+
+    fn submit(self: &Arc<Self>, slot: &Arc<Slot>, job: Job) {
+        slot.queued.fetch_add(job.len(), Ordering::SeqCst);
+        self.queued.fetch_add(job.len(), Ordering::SeqCst);
+        let mut work = lock(&slot.work);
+        work.jobs.push_back(job);
+        if !std::mem::replace(&mut work.scheduled, true) {
+            drop(work);
+            self.schedule(slot);
+        }
+    }
+
+    fn schedule(&self, slot: &Arc<Slot>) {
+        lock(&self.pool).ready.push_back(Arc::clone(slot));
+        self.work_to_do.notify_one();
+    }
+
+    /// A thread's life.
+    fn work(&self) {
+        while let Some(slot) = self.next() {
+            let (job, output) = {
+                let mut work = lock(&slot.work);
+                (work.jobs.pop_front(), work.output.take())
+            };
+            let (Some(job), Some(mut output)) = (job, output) else { continue };
+            let len = job.len();
+            let end = if slot.failed.load(Ordering::Acquire) { None } else { self.perform(job, &mut output) };
+            self.done(&slot, len, output, end);
+        }
+    }
+
+    /// The next file with work to do; `None` when there is none and none comes.
+    fn next(&self) -> Option<Arc<Slot>> {
+        let mut pool = lock(&self.pool);
+        loop {
+            if let Some(slot) = pool.ready.pop_front() {
+                return Some(slot);
+            }
+            if pool.closing {
+                return None;
+            }
+            pool = self.work_to_do.wait(pool).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Does a job. What came of the file, if that is its end.
+    fn perform(&self, job: Job, output: &mut Output) -> Option<io::Result<Written>> {
+        let done = match job {
+            Job::Blocks(mut blocks) => {
+                let written = output.take(&mut blocks);
+                lock(&self.spare).put(blocks);
+                written
+            }
+            Job::NextFile => output.next_file(),
+            Job::Finish => return Some(output.finish()),
+        };
+        // What came before is complete.
+        done.err().map(|error| {
+            let _ = output.finish();
+            Err(error)
+        })
+    }
+
+    fn done(&self, slot: &Arc<Slot>, len: usize, output: Output, end: Option<io::Result<Written>>) {
+        let ended = end.is_some();
+        if matches!(end, Some(Err(_))) {
+            slot.failed.store(true, Ordering::Release);
+        }
+        slot.queued.fetch_sub(len, Ordering::SeqCst);
+        self.queued.fetch_sub(len, Ordering::SeqCst);
+        let mut work = lock(&slot.work);
+        work.output = Some(output);
+        if ended {
+            work.end = end;
+            self.open.fetch_sub(1, Ordering::Release);
+        }
+        work.scheduled = !work.jobs.is_empty();
+        let more = work.scheduled;
+        drop(work);
+        if more {
+            self.schedule(slot);
+        }
+        lock(&self.pool).moving = true;
+        let room = self.awaited.load(Ordering::SeqCst) && self.has_room(slot, 2);
+        if room {
+            self.awaited.store(false, Ordering::SeqCst);
+        }
+        if room || ended {
+            self.waker.wake();
+        }
+    }
+}
+
+impl Job {
+    fn len(&self) -> usize {
+        match self {
+            Self::Blocks(blocks) => blocks.len(),
+            Self::NextFile | Self::Finish => 0,
+        }
+    }
+}
+
+impl Spare {
+    /// The one that was used last, which is the most likely to be in the processor's cache.
+    fn take(&mut self) -> Vec<u8> {
+        let buffer = self.buffers.pop().unwrap_or_default();
+        self.bytes = self.bytes.saturating_sub(buffer.capacity());
+        buffer
+    }
+
+    fn put(&mut self, buffer: Vec<u8>) {
+        if self.bytes + buffer.capacity() <= MAX_SPARE {
+            self.bytes += buffer.capacity();
+            self.buffers.push(buffer);
+        }
+    }
+}
+
+fn spawn(shared: &Arc<Shared>, pool: &mut Pool) -> io::Result<()> {
+    let worker = Arc::clone(shared);
+    std::thread::Builder::new().name("disk".to_owned()).spawn(move || worker.work())?;
+    pool.threads += 1;
+    Ok(())
+}
+
+/// No thread panics with a lock; if one does, the others go on.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,86 @@
+//! `rtsp-rec record`: sessions to captures.
+
+mod recordings;
+mod report;
+mod targets;
+
+use std::time::Duration;
+
+use crate::cli::RecordArgs;
+use crate::commands::login;
+use crate::commands::monitor::Monitor;
+use crate::commands::output::{Disk, print};
+use crate::commands::{raise_file_limit, trust};
+use crate::error::Error;
+use crate::net::{Clock, EventLoop};
+use crate::rtsp::mask::masked_urls;
+use crate::session::client::{Limits, Timeouts};
+use crate::session::{ClientConfig, Reconnecting};
+
+use recordings::Recordings;
+use targets::Plan;
+
+/// So long does Ctrl-C wait for who reads the output, or for the disk.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Records all sessions, then says what it got.
+pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
+    let clock = Clock::start();
+    let plan = Plan::make(args, clock.now())?;
+    let urls: Vec<String> = plan.targets.iter().map(|target| masked_urls(target.config.url.as_str())).collect();
+    let trust = trust::of(&args.tls)?;
+    raise_file_limit();
+    let mut event_loop = EventLoop::new(clock).map_err(Error::EventLoop)?;
+    event_loop.stop_on_signals().map_err(Error::EventLoop)?;
+    event_loop.trust(trust);
+    if let Some(ports) = args.transport.port_range {
+        event_loop.use_ports(ports);
+    }
+    let disk = Disk::start(event_loop.waker()).map_err(Error::EventLoop)?;
+    let mut recordings = Recordings::begin(args, &plan, &urls, disk)?;
+    let mut shown = Vec::new();
+    for (target, url) in plan.targets.iter().zip(&urls) {
+        if recordings.begin_session(target.file) {
+            event_loop.add(Reconnecting::new(target.config.clone(), args.reconnect, fastrand::u64(..), clock.now()));
+            shown.push(url.clone());
+        }
+    }
+    let mut tap = (recordings, Monitor::new(&shown, args.quiet, args.verbose, clock.now()));
+    let ran = event_loop.run(&mut tap);
+    let (mut recordings, monitor) = tap;
+    monitor.clear();
+    recordings.finish();
+    event_loop.wait_until(PATIENCE, || recordings.is_settled()).map_err(Error::EventLoop)?;
+    recordings.settle();
+    ran.map_err(Error::EventLoop)?;
+    let sessions = report::sessions(&urls, &plan, &recordings, event_loop.machines());
+    let text = report::text(&monitor, &sessions, &recordings);
+    let printed = if args.quiet { Ok(()) } else { print(plan.files.first().map(AsRef::as_ref), &text) };
+    // A reader that is gone does not make a failed recording a good one.
+    report::outcome(&sessions, &mut recordings)?;
+    printed.map_err(Error::Stdout)
+}
+
+/// What the client is told. `name` is what errors call the URL.
+fn config(args: &RecordArgs, name: &str, url: &str, password: Option<&str>) -> Result<ClientConfig, Error> {
+    let (url, credentials) = login::target(name, url, args.user.as_deref(), password)?;
+    Ok(ClientConfig {
+        credentials,
+        url,
+        user_agent: args.user_agent.clone(),
+        media: args.media.clone(),
+        transports: args.transport.transport.iter().map(|name| (*name).into()).collect(),
+        seed: fastrand::u64(..),
+        limits: Limits {
+            duration: args.duration,
+            packets: args.max_packets,
+            bytes: args.max_bytes.map(|size| size.as_u64()),
+        },
+        timeouts: Timeouts {
+            connect: args.connect_timeout,
+            response: args.response_timeout,
+            idle: args.idle_timeout,
+            ..Timeouts::default()
+        },
+    })
+}

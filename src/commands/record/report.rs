@@ -1,0 +1,116 @@
+//! What a recording says at its end.
+
+use bytesize::ByteSize;
+
+use crate::commands::monitor::Monitor;
+use crate::commands::output::is_stdout;
+use crate::commands::record::recordings::{Recording, Recordings};
+use crate::commands::record::targets::Plan;
+use crate::error::Error;
+use crate::report::summary;
+use crate::session::{Ending, Machine, Reconnecting};
+
+/// What became of a target.
+pub(super) struct Session<'a> {
+    url: &'a str,
+    /// `None` where its file could not be made.
+    run: Option<&'a Reconnecting>,
+    /// Why it failed.
+    failure: Option<String>,
+    file: usize,
+}
+
+/// What became of each target. `runs` are those whose files could be made.
+pub(super) fn sessions<'a>(
+    urls: &'a [String],
+    plan: &Plan,
+    recordings: &Recordings,
+    mut runs: impl Iterator<Item = &'a Reconnecting>,
+) -> Vec<Session<'a>> {
+    let mut sessions = Vec::new();
+    for (url, target) in urls.iter().zip(&plan.targets) {
+        let recording = recordings.get(target.file);
+        let run = recording.filter(|recording| recording.was_begun()).and_then(|_| runs.next());
+        let of_file = recording.and_then(|recording| recording.error.as_ref()).map(ToString::to_string);
+        let own = run.and_then(|run| run.outcome()?.as_ref().err().map(ToString::to_string));
+        let url = run.map_or(url.as_str(), |run| run.url());
+        sessions.push(Session { url, run, failure: of_file.or(own), file: target.file });
+    }
+    sessions
+}
+
+/// The table of the streams, and what became of each session and file.
+pub(super) fn text(monitor: &Monitor, sessions: &[Session<'_>], recordings: &Recordings) -> String {
+    let table = summary::table(monitor.streams());
+    let several = sessions.len() > 1;
+    let ending = |session: &Session<'_>| match recordings.get(session.file) {
+        Some(recording) if recordings.len() > 1 && recording.was_begun() => {
+            session.ending(several, &format!("; {}", written(recording)))
+        }
+        _ => session.ending(several, ""),
+    };
+    let endings: String = sessions.iter().map(ending).collect();
+    let file = recordings.get(0).filter(|_| recordings.len() == 1).map(|only| format!("{}\n", written(only)));
+    let evidence = monitor.evidence().line();
+    format!("{table}{endings}{evidence}{}", file.unwrap_or_default())
+}
+
+/// One failed session is a failed recording, whatever the others did.
+pub(super) fn outcome(sessions: &[Session<'_>], recordings: &mut Recordings) -> Result<(), Error> {
+    if let Some(error) = recordings.only().and_then(|only| only.error.take()) {
+        return Err(error);
+    }
+    let failed = sessions.iter().filter_map(|session| Some((session.url, session.failure.as_ref()?)));
+    let failed: Vec<String> = failed.map(|(url, failure)| format!("{url}: {failure}")).collect();
+    let (count, sessions) = (failed.len(), sessions.len());
+    failed.into_iter().next().map_or(Ok(()), |first| Err(Error::Sessions { failed: count, sessions, first }))
+}
+
+impl Session<'_> {
+    /// How it ended, how often it was lost, and what the server would not give.
+    fn ending(&self, several: bool, file: &str) -> String {
+        let ending = self.run.and_then(|run| run.outcome()?.as_ref().ok());
+        let lost = self.run.is_some_and(|run| run.lost() > 0);
+        let why = match (&self.failure, ending) {
+            // One failed session is told on standard error.
+            (Some(_), _) if !several && lost => "failed",
+            (Some(_), _) if !several => return String::new(),
+            (Some(failure), _) => &format!("failed: {failure}"),
+            (None, Some(Ending::Stopped)) => "stopped",
+            (None, Some(Ending::LimitReached)) => "limit reached",
+            (None, Some(Ending::EndOfStream)) => "end of stream",
+            (None, None) => return String::new(),
+        };
+        let (before, losses) = self.run.map(|run| (self.changes(run), losses(run))).unwrap_or_default();
+        format!("{before}{}: {why}{file}{losses}\n", self.url)
+    }
+
+    /// What was not recorded as it was asked for.
+    fn changes(&self, run: &Reconnecting) -> String {
+        let client = run.client();
+        let changes = client.fallbacks().iter().map(|change| format!("{}: {change}\n", self.url));
+        changes.chain(client.refusals().iter().map(|refusal| format!("not recorded: {refusal}\n"))).collect()
+    }
+}
+
+/// How often a session was lost and tried again, and how the latest times.
+fn losses(run: &Reconnecting) -> String {
+    let plural = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    if run.lost() == 0 {
+        return String::new();
+    }
+    let connections = plural(run.connections(), "connection", "connections");
+    let lost = plural(run.lost(), "loss", "losses");
+    let each = run.losses().map(|loss| format!("\n  {}  {}", loss.at, loss.error));
+    format!("; {connections}, {lost}:{}", each.collect::<String>())
+}
+
+fn written(recording: &Recording) -> String {
+    let written = &recording.written;
+    let size = ByteSize(written.bytes).display().si();
+    match written.files {
+        _ if is_stdout(&recording.path) => format!("{size} written to standard output"),
+        0 | 1 => format!("{size} written to {}", recording.path_of_last().display()),
+        files => format!("{size} written to {files} files, the last {}", recording.path_of_last().display()),
+    }
+}

@@ -1,0 +1,192 @@
+//! What is to be recorded, and into which files.
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::cli::RecordArgs;
+use crate::commands::login;
+use crate::commands::output::{clean, is_stdout};
+use crate::commands::record::config;
+use crate::error::Error;
+use crate::session::ClientConfig;
+use crate::time::Timestamp;
+
+/// Files of targets without a template.
+const NAMED: &str = "{name}_{start}.pcapng";
+const NAMELESS: &str = "{host}_{n}_{start}.pcapng";
+
+/// All sessions, and all files.
+pub(super) struct Plan {
+    pub(super) targets: Vec<Target>,
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// A session.
+pub(super) struct Target {
+    pub(super) config: ClientConfig,
+    /// The place of its file.
+    pub(super) file: usize,
+}
+
+/// A line of `--targets`.
+struct Line<'a> {
+    number: usize,
+    url: &'a str,
+    name: Option<&'a str>,
+    template: Option<&'a str>,
+}
+
+impl Plan {
+    /// As the command line says.
+    pub(super) fn make(args: &RecordArgs, now: Timestamp) -> Result<Self, Error> {
+        let rotates = args.rotate_size.is_some() || args.rotate_time.is_some();
+        if args.keep.is_some() && !rotates {
+            return Err(Error::Usage("--keep needs --rotate-size or --rotate-time".to_owned()));
+        }
+        let password = login::password(args.password_file.as_deref())?;
+        let start = start(now);
+        let plan = match &args.targets {
+            Some(path) => Self::from_list(args, path, &start, password.as_deref())?,
+            None => Self::from_urls(args, &start, password.as_deref())?,
+        };
+        match plan.files.iter().find(|file| is_stdout(file)) {
+            Some(_) if rotates => Err(Error::Usage("standard output can't be rotated; name a file".to_owned())),
+            Some(_) if plan.files.len() > 1 => {
+                Err(Error::Usage("several targets can't share standard output; name files".to_owned()))
+            }
+            _ => Ok(plan),
+        }
+    }
+
+    /// All sessions into one file.
+    fn from_urls(args: &RecordArgs, start: &str, password: Option<&str>) -> Result<Self, Error> {
+        let target = |(number, url): (usize, &String)| {
+            let config = config(args, &format!("URL {number}"), url, password)?;
+            Ok(Target { config, file: 0 })
+        };
+        let targets: Vec<Target> = (1..).zip(&args.urls).map(target).collect::<Result<_, Error>>()?;
+        let host = targets.first().map_or("", |target| target.config.url.host());
+        let file = args.output.clone().unwrap_or_else(|| format!("{}_{start}.pcapng", clean(host)).into());
+        Ok(Self { targets, files: vec![file] })
+    }
+
+    /// Each session into a file of its own.
+    fn from_list(args: &RecordArgs, path: &Path, start: &str, password: Option<&str>) -> Result<Self, Error> {
+        let shown = if is_stdout(path) { "standard input".to_owned() } else { path.display().to_string() };
+        let mut plan = Self { targets: Vec::new(), files: Vec::new() };
+        let mut used = HashSet::new();
+        for line in lines(&read(path)?) {
+            let place = format!("{shown}, line {}", line.number);
+            let config = config(args, &place, line.url, password)?;
+            let template = line.template.map(PathBuf::from).or_else(|| args.output.clone());
+            let template = template.unwrap_or_else(|| line.name.map_or(NAMELESS, |_| NAMED).into());
+            let number = (plan.files.len() + 1).to_string();
+            let words = [
+                ("name", clean(line.name.unwrap_or(&number))),
+                ("host", clean(config.url.host())),
+                ("n", number.clone()),
+                ("start", start.to_owned()),
+            ];
+            let file = fill_in(&template, &words).map_err(|why| Error::Usage(format!("{place}: {why}")))?;
+            if !used.insert(file.clone()) {
+                let file = file.display();
+                return Err(Error::Usage(format!(
+                    "{place}: another target goes into {file} too; {{n}} makes names differ"
+                )));
+            }
+            plan.targets.push(Target { config, file: plan.files.len() });
+            plan.files.push(file);
+        }
+        if plan.files.is_empty() { Err(Error::Usage(format!("{shown} names no target"))) } else { Ok(plan) }
+    }
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    let mut text = String::new();
+    let read = if is_stdout(path) {
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(path)
+    };
+    read.map_err(|source| Error::File { action: "read", path: path.to_owned(), source })
+}
+
+fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
+    (1..).zip(text.lines()).filter_map(|(number, line)| {
+        // A # within a word is part of it: URLs may have one.
+        let mut words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
+        Some(Line { number, url: words.next()?, name: words.next(), template: words.next() })
+    })
+}
+
+/// `2026-11-22T09-30-00Z`
+fn start(now: Timestamp) -> String {
+    let start = now.to_string();
+    clean(&format!("{}Z", start.split('.').next().unwrap_or(&start)))
+}
+
+/// The template with its words in place; or what is wrong with it.
+fn fill_in(template: &Path, words: &[(&str, String)]) -> Result<PathBuf, String> {
+    let Some(mut rest) = template.to_str() else { return Ok(template.to_owned()) };
+    let mut filled = String::new();
+    while let Some((before, behind)) = rest.split_once('{') {
+        let (word, after) = behind.split_once('}').ok_or_else(|| format!("{{ without }} in {}", template.display()))?;
+        let value = words.iter().find(|(name, _)| *name == word);
+        let (_, value) = value.ok_or_else(|| format!("{{{word}}} is none of {{name}}, {{host}}, {{n}}, {{start}}"))?;
+        filled.extend([before, value]);
+        rest = after;
+    }
+    Ok(PathBuf::from(filled + rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    fn plan(list: &str, options: &[&str]) -> Result<Vec<String>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list");
+        std::fs::write(&path, list).unwrap();
+        let words = ["rtsp-rec", "record", "--targets", path.to_str().unwrap()];
+        let Command::Record(args) = Cli::try_parse_from(words.iter().chain(options)).unwrap().command else { panic!() };
+        let at = Timestamp::from_nanos(1_700_000_000_000_000_000);
+        match Plan::make(&args, at) {
+            Ok(plan) => Ok(plan.files.iter().map(|file| file.to_str().unwrap().to_owned()).collect()),
+            Err(error) => Err(error.to_string().replace(&format!("{}/", folder.path().display()), "")),
+        }
+    }
+
+    #[test]
+    fn each_target_has_its_file() {
+        let list =
+            "# cameras\n\nrtsp://a/1 door\nrtsp://b/2  # no name\n rtsp://c/x#y gate out/{host}-{n}.pcapng.zst\n";
+        let default = ["door_2023-11-14T22-13-20Z.pcapng", "b_2_2023-11-14T22-13-20Z.pcapng", "out/c-3.pcapng.zst"];
+        assert_eq!(plan(list, &[]).unwrap(), default);
+        let given = ["d/door_1", "d/2_2", "out/c-3.pcapng.zst"];
+        assert_eq!(plan(list, &["-o", "d/{name}_{n}"]).unwrap(), given);
+        assert_eq!(plan("rtsp://a/ ../../x/y", &["-o", "{name}.pcapng"]).unwrap(), ["..-..-x-y.pcapng"]);
+    }
+
+    #[test]
+    fn what_can_t_be_is_told_with_its_line() {
+        for (list, options, why) in [
+            (
+                "rtsp://a\nrtsp://b",
+                vec!["-o", "x.pcapng"],
+                "list, line 2: another target goes into x.pcapng too; {n} makes names differ",
+            ),
+            ("\nrtsp://a", vec!["-o", "{x}"], "list, line 2: {x} is none of {name}, {host}, {n}, {start}"),
+            ("rtsp://a", vec!["-o", "{n"], "list, line 1: { without } in {n"),
+            ("# none", vec![], "list names no target"),
+            ("rtsp://a\nrtsp://b x -", vec![], "several targets can't share standard output; name files"),
+            ("rtsp://a", vec!["--keep", "2"], "--keep needs --rotate-size or --rotate-time"),
+            ("rtsp://a", vec!["-o", "-", "--rotate-time", "1m"], "standard output can't be rotated; name a file"),
+        ] {
+            assert_eq!(plan(list, &options).unwrap_err(), why);
+        }
+        assert!(plan("\n\nhttp://a", &[]).unwrap_err().starts_with("list, line 3: "));
+    }
+}

@@ -1,0 +1,60 @@
+//! Reading waits while the tap takes nothing: the peer's window closes, and nothing is lost.
+
+use super::{Peer, Turn};
+use crate::session::{Input, Machine};
+use crate::time::Timestamp;
+use crate::trace::{Demand, Direction, Note, Payload, TraceEvent};
+
+/// Whether the tap takes what is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reading {
+    Wanted,
+    /// Nothing is read since then.
+    Held(Timestamp),
+    /// It takes nothing any more, and the machine was told to stop.
+    Unwanted,
+}
+
+impl Reading {
+    pub(super) fn is_held(self) -> bool {
+        matches!(self, Self::Held(_))
+    }
+}
+
+impl<M: Machine> Peer<M> {
+    /// Whether the tap takes what would be read. Of one that takes nothing any more the session is ended.
+    pub(super) fn may_read(&mut self, turn: &mut Turn<'_, '_>) -> bool {
+        let demand = turn.tap.demand(self.session);
+        if matches!((demand, self.reading), (_, Reading::Unwanted) | (Demand::More, Reading::Wanted)) {
+            return true;
+        }
+        let now = turn.clock.now();
+        match (demand, self.reading) {
+            (Demand::More, Reading::Wanted | Reading::Unwanted) => {}
+            (Demand::More, Reading::Held(since)) => {
+                self.reading = Reading::Wanted;
+                self.tell_of_pause(now, since, turn);
+            }
+            (Demand::Wait, Reading::Held(_)) => return false,
+            (Demand::Wait, _) => {
+                self.reading = Reading::Held(now);
+                return false;
+            }
+            (Demand::Stop, _) => {
+                self.reading = Reading::Unwanted;
+                self.machine.handle(now, Input::Stop);
+                self.pump(turn);
+            }
+        }
+        true
+    }
+
+    /// What is read now may have come long ago, which the tap is told.
+    fn tell_of_pause(&self, at: Timestamp, since: Timestamp, turn: &mut Turn<'_, '_>) {
+        let Some(connection) = &self.connection else { return };
+        let note = Note::Paused { pause: at.duration_since(since) };
+        let direction = if connection.is_client() { Direction::ServerToClient } else { Direction::ClientToServer };
+        let payload = Payload::Note(&note);
+        turn.tap.event(&TraceEvent { at, flow: connection.flow(), direction, frame_number: None, payload });
+    }
+}

@@ -1,0 +1,200 @@
+//! A tap that can't take more: reading waits for it, nothing is lost, and a session that it has given up ends in good
+//! order while the others go on.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use rtsp_rec::net::{Clock, EventLoop};
+use rtsp_rec::rtsp::demux::PduKind;
+use rtsp_rec::session::client::{Limits, Timeouts};
+use rtsp_rec::session::{Client, ClientConfig, Ending};
+use rtsp_rec::trace::{Demand, Note, Payload, Tap, TraceEvent};
+
+const FRAMES: u16 = 20_000;
+
+/// A server of one track: all frames at once, then BYE.
+fn serve() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("rtsp://{}/x", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || dialogue(&stream.unwrap()));
+        }
+    });
+    url
+}
+
+fn dialogue(stream: &TcpStream) -> io::Result<()> {
+    let mut lines = BufReader::new(stream).lines();
+    let (mut method, mut cseq) = (String::new(), String::new());
+    while let Some(line) = lines.next().transpose()? {
+        if method.is_empty() {
+            line.split(' ').next().unwrap().clone_into(&mut method);
+        } else if let Some(number) = line.strip_prefix("CSeq: ") {
+            number.clone_into(&mut cseq);
+        } else if line.is_empty() {
+            let (header, body) = match method.as_str() {
+                "DESCRIBE" => ("", "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:a\r\n"),
+                "SETUP" => ("Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n", ""),
+                _ => ("", ""),
+            };
+            let length = body.len();
+            let head = format!("RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\nSession: 7\r\n{header}Content-Length: {length}\r\n");
+            write!(&mut &*stream, "{head}\r\n{body}")?;
+            if method == "PLAY" {
+                (&mut &*stream).write_all(&media())?;
+            }
+            method.clear();
+        }
+    }
+    Ok(())
+}
+
+fn media() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for seq in 0..FRAMES {
+        bytes.extend([b'$', 0, 2, 12, 0x80, 96]);
+        bytes.extend(seq.to_be_bytes());
+        bytes.extend([0, 0, 0, 0, 1, 2, 3, 4]);
+        bytes.extend([7; 512]);
+    }
+    bytes.extend([b'$', 1, 0, 8, 0x81, 203, 0, 1, 1, 2, 3, 4]);
+    bytes
+}
+
+fn config(url: &str) -> ClientConfig {
+    ClientConfig {
+        url: url.parse().unwrap(),
+        credentials: None,
+        user_agent: "test".to_owned(),
+        media: Vec::new(),
+        transports: Vec::new(),
+        seed: 1,
+        limits: Limits::default(),
+        timeouts: Timeouts::default(),
+    }
+}
+
+fn client(url: &str, clock: Clock) -> Client {
+    Client::new(config(url), clock.now())
+}
+
+/// Takes nothing of session 0 from its first frame on, until the gate is opened.
+struct Gate {
+    shut: AtomicBool,
+    was_asked: AtomicBool,
+    /// Tells that it was asked.
+    told: Sender<()>,
+    /// What it says while it is shut.
+    answer: Demand,
+}
+
+struct Tapped {
+    gate: Arc<Gate>,
+    /// By session.
+    frames: [usize; 2],
+    pauses: usize,
+    /// Frames that were read although nothing was wanted.
+    unwanted: usize,
+}
+
+impl Tapped {
+    fn new(answer: Demand) -> (Self, Receiver<()>) {
+        let (told, asked) = channel();
+        let gate = Arc::new(Gate { shut: AtomicBool::new(false), was_asked: AtomicBool::new(false), told, answer });
+        (Self { gate, frames: [0; 2], pauses: 0, unwanted: 0 }, asked)
+    }
+}
+
+impl Tap for Tapped {
+    fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        match event.payload {
+            Payload::Pdu(pdu) if matches!(pdu.kind, PduKind::Interleaved { .. }) => {
+                let session = event.flow.session;
+                self.frames[session] += 1;
+                if session == 0 {
+                    let held = self.gate.shut.load(Ordering::SeqCst) && self.gate.was_asked.load(Ordering::SeqCst);
+                    self.unwanted += usize::from(held);
+                    if self.frames[0] == 1 {
+                        self.gate.shut.store(true, Ordering::SeqCst);
+                    }
+                }
+            }
+            Payload::Note(Note::Paused { .. }) => self.pauses += 1,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn demand(&self, session: usize) -> Demand {
+        if session == 1 || !self.gate.shut.load(Ordering::SeqCst) {
+            return Demand::More;
+        }
+        self.gate.was_asked.store(true, Ordering::SeqCst);
+        let _ = self.gate.told.send(());
+        self.gate.answer
+    }
+}
+
+const ALL: usize = FRAMES as usize + 1;
+
+#[test]
+fn what_waits_is_read_when_there_is_room() {
+    let (mut tap, asked) = Tapped::new(Demand::Wait);
+    let clock = Clock::start();
+    let mut event_loop = EventLoop::new(clock).unwrap();
+    let url = serve();
+    event_loop.add(client(&url, clock));
+    event_loop.add(client(&url, clock));
+    let (waker, gate) = (event_loop.waker(), Arc::clone(&tap.gate));
+    let opener = thread::spawn(move || {
+        asked.recv().unwrap();
+        gate.shut.store(false, Ordering::SeqCst);
+        waker.wake();
+    });
+    event_loop.run(&mut tap).unwrap();
+    opener.join().unwrap();
+    assert_eq!((tap.frames, tap.pauses, tap.unwanted), ([ALL, ALL], 1, 0));
+    assert!(event_loop.machines().all(|client| matches!(client.outcome(), Some(Ok(Ending::EndOfStream)))));
+}
+
+#[test]
+fn a_session_that_is_given_up_ends_alone() {
+    let (mut tap, _asked) = Tapped::new(Demand::Stop);
+    let clock = Clock::start();
+    let mut event_loop = EventLoop::new(clock).unwrap();
+    let url = serve();
+    event_loop.add(client(&url, clock));
+    event_loop.add(client(&url, clock));
+    event_loop.run(&mut tap).unwrap();
+    assert_eq!(tap.frames[1], ALL);
+    let endings: Vec<_> = event_loop.machines().map(|client| client.outcome().unwrap().as_ref().unwrap()).collect();
+    assert_eq!(endings, [&Ending::Stopped, &Ending::EndOfStream]);
+}
+
+#[test]
+fn silence_says_nothing_while_nothing_is_read() {
+    let (mut tap, asked) = Tapped::new(Demand::Wait);
+    let clock = Clock::start();
+    let mut event_loop = EventLoop::new(clock).unwrap();
+    let mut config = config(&serve());
+    config.timeouts.idle = Duration::from_millis(20);
+    event_loop.add(Client::new(config, clock.now()));
+    let (waker, gate) = (event_loop.waker(), Arc::clone(&tap.gate));
+    let opener = thread::spawn(move || {
+        asked.recv().unwrap();
+        // Longer than the idle time: the session has to outlive that.
+        thread::sleep(Duration::from_millis(200));
+        gate.shut.store(false, Ordering::SeqCst);
+        waker.wake();
+    });
+    event_loop.run(&mut tap).unwrap();
+    opener.join().unwrap();
+    assert_eq!(tap.frames[0], ALL);
+}
