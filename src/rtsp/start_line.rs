@@ -60,7 +60,7 @@ pub fn recognise(bytes: &[u8]) -> Recognition {
 
 /// No control characters; looks at all of them at once.
 fn is_text(line: &[u8]) -> bool {
-    !line.iter().fold(false, |found, byte| found | (byte.is_ascii_control() & (*byte != b'\t')))
+    !line.iter().fold(false, |found, byte| found | (byte.is_ascii_control() && *byte != b'\t'))
 }
 
 /// Whether the first word of a response, or a known method, stands at the beginning.
