@@ -8,8 +8,13 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::Table;
+use crate::session::Reconnect;
 use crate::session::faults::Fault;
 use crate::session::server::{ReportClock, SlowClient, Speed};
+
+mod transport;
+
+pub use transport::{TransportArgs, TransportName};
 
 /// Name and version as captures and User-Agent headers carry them.
 pub const APPLICATION: &str = concat!("rtsp-rec ", env!("CARGO_PKG_VERSION"));
@@ -19,7 +24,8 @@ const MIN_ROTATE_SIZE: ByteSize = ByteSize::kb(100);
 const MIN_ROTATE_TIME: Duration = Duration::from_secs(1);
 
 /// What rustdoc would take for links.
-const URL_HELP: &str = "rtsp://[user:password@]host[:port]/path; several are recorded at once into one file";
+const URL_HELP: &str =
+    "rtsp://[user:password@]host[:port]/path, or rtsps:// for TLS; several are recorded at once into one file";
 const TARGETS_HELP: &str = "File with a target a line, each recorded into a file of its own; - is standard input.
 A line is URL [NAME [FILE]], separated by white space; # begins a comment. FILE, and -o for those without, may hold
 {name}, {host}, {n} (the number of the target) and {start} (UTC)
@@ -76,6 +82,10 @@ pub struct RecordArgs {
     #[arg(short, long)]
     pub force: bool,
 
+    /// What concerns the way of the media.
+    #[command(flatten)]
+    pub transport: TransportArgs,
+
     /// Stop after so much media time, e.g. 30s, 5m
     #[arg(short, long, value_name = "TIME", value_parser = time)]
     pub duration: Option<Duration>,
@@ -116,6 +126,10 @@ pub struct RecordArgs {
     #[arg(long, value_name = "FILE", help = PASSWORD_HELP)]
     pub password_file: Option<PathBuf>,
 
+    /// Whom to believe, where the URL is rtsps://
+    #[command(flatten)]
+    pub tls: TlsArgs,
+
     /// Leave Authorization values readable in the capture (they are masked, at the same length)
     #[arg(long)]
     pub keep_credentials: bool,
@@ -140,6 +154,10 @@ pub struct RecordArgs {
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "30s")]
     pub idle_timeout: Duration,
 
+    /// Try again, so often in a row, when the session is lost; the pauses grow up to a minute
+    #[arg(long, value_name = "N|forever", default_value = "0")]
+    pub reconnect: Reconnect,
+
     /// Print nothing but errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -147,6 +165,18 @@ pub struct RecordArgs {
     /// Show each RTSP message as it passes, without credentials
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+/// Whom to believe, where the URL is rtsps://.
+#[derive(Clone, Debug, Args)]
+pub struct TlsArgs {
+    /// File with the certificates (PEM) to trust instead of the system's; the server's own will do
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+
+    /// Accept any certificate of a server, and warn
+    #[arg(long)]
+    pub insecure: bool,
 }
 
 /// Options of `analyze`.
@@ -286,6 +316,10 @@ pub struct ReplayArgs {
     /// What concerns the client's side.
     #[command(flatten)]
     pub client: ReplayClientArgs,
+
+    /// Whom to believe, where the URL is rtsps://
+    #[command(flatten)]
+    pub tls: TlsArgs,
 
     /// Record what is really sent and received
     #[arg(long, value_name = "FILE")]

@@ -32,7 +32,7 @@
 //! ```
 //! use rtsp_rec::rtsp::demux::Demuxer;
 //! use rtsp_rec::session::client::{Limits, Timeouts};
-//! use rtsp_rec::session::{Client, ClientConfig, Input, Machine, Output};
+//! use rtsp_rec::session::{Client, ClientConfig, Input, Machine, MediaTransport, Output};
 //! use rtsp_rec::time::Timestamp;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -41,6 +41,8 @@
 //!     credentials: None,
 //!     user_agent: "example".to_owned(),
 //!     media: Vec::new(),
+//!     transports: vec![MediaTransport::Tcp],
+//!     seed: 1,
 //!     limits: Limits::default(),
 //!     timeouts: Timeouts::default(),
 //! };
@@ -50,7 +52,7 @@
 //! while client.outcome().is_none() {
 //!     match client.poll_output(now) {
 //!         Some(Output::Resolve { .. }) => client.handle(now, Input::Resolved(&["192.0.2.7:554".parse()?])),
-//!         Some(Output::Connect(_)) => client.handle(now, Input::Connected),
+//!         Some(Output::Connect { .. }) => client.handle(now, Input::Connected),
 //!         Some(Output::Send(bytes)) => {
 //!             sent.push(String::from_utf8(bytes.into_owned())?);
 //!             let mut pdus = demuxer.feed(b"RTSP/1.0 404 Not Found\r\nCSeq: 2\r\n\r\n");

@@ -74,6 +74,15 @@ pub enum Close {
     Reset,
 }
 
+/// What lies between TCP and RTSP. A capture of our own has it decoded, and names it only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carrier<'a> {
+    /// In words, such as `TLS 1.3`; nothing where RTSP lies on TCP.
+    pub name: &'a str,
+    /// Why the server may be another than it says, where that was found and passed over.
+    pub doubt: Option<&'a str>,
+}
+
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload<'a> {
@@ -82,6 +91,8 @@ pub enum Payload<'a> {
     Opened {
         /// When the SYN left.
         started: Timestamp,
+        /// What carries it besides TCP.
+        carrier: Carrier<'a>,
     },
     /// One message, interleaved frame, stretch of junk, or gap.
     Pdu(&'a Pdu<'a>),

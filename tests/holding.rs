@@ -12,7 +12,7 @@ use std::thread;
 use rtsp_rec::net::{Clock, EventLoop};
 use rtsp_rec::rtsp::demux::PduKind;
 use rtsp_rec::session::client::{Limits, Timeouts};
-use rtsp_rec::session::{Client, ClientConfig, Ending};
+use rtsp_rec::session::{Client, ClientConfig, Ending, MediaTransport};
 use rtsp_rec::trace::{Demand, Note, Payload, Tap, TraceEvent};
 
 const FRAMES: u16 = 20_000;
@@ -73,6 +73,8 @@ fn client(url: &str, clock: Clock) -> Client {
         credentials: None,
         user_agent: "test".to_owned(),
         media: Vec::new(),
+        transports: vec![MediaTransport::Tcp],
+        seed: 0,
         limits: Limits::default(),
         timeouts: Timeouts::default(),
     };

@@ -153,7 +153,7 @@ impl<S: Sink> Tap for Analyzer<S> {
             return Ok(());
         }
         if self.out.first.is_none() {
-            let begin = if let Payload::Opened { started } = event.payload { started } else { event.at };
+            let begin = if let Payload::Opened { started, .. } = event.payload { started } else { event.at };
             self.out.first = Some(begin);
         }
         self.out.latest = (event.at, event.frame_number);

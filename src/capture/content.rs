@@ -14,7 +14,7 @@ use crate::rtsp::headers::Transport;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::tunnel::{self, Half};
 use crate::time::Timestamp;
-use crate::trace::{Direction, Flow, Payload, Remark, Tap, TraceEvent};
+use crate::trace::{Carrier, Direction, Flow, Payload, Remark, Tap, TraceEvent};
 
 /// A connection that has shown so many bytes and no RTSP does not speak it.
 const MAX_PROBE: u64 = 256 << 10;
@@ -271,7 +271,7 @@ impl Content {
     }
 
     fn tell_opened<T: Tap>(&self, flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        let opened = Payload::Opened { started: self.started };
+        let opened = Payload::Opened { started: self.started, carrier: Carrier::default() };
         tell(flow, Direction::ClientToServer, arrival, opened, outlet)
     }
 

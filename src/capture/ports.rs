@@ -70,15 +70,21 @@ impl MediaPorts {
             let (client, server) = (SocketAddr::new(client, client_port), SocketAddr::new(server, server_port));
             self.add(flow, (server, client), Direction::ServerToClient, number);
             self.add(flow, (client, server), Direction::ClientToServer, number);
+            // Some send from another port, or another address, than they say.
+            self.add(flow, (anybody(client), client), Direction::ServerToClient, number);
         }
     }
 
-    /// To a group anybody sends: only where it goes is known.
+    /// To a group anybody sends: only where it goes is known. What this client sends there is its reports; on one host
+    /// it can't be told from its server.
     fn set_up_group(&mut self, flow: &Arc<Flow>, transport: &Transport, number: u16) {
         let (Some(group), Some((rtp, rtcp))) = (transport.destination, transport.server_port) else { return };
         for port in [rtp, rtcp] {
             let to = SocketAddr::new(group, port);
-            self.add(flow, (SocketAddr::new(unspecified(group), 0), to), Direction::ServerToClient, number);
+            self.add(flow, (anybody(to), to), Direction::ServerToClient, number);
+            if flow.client.ip() != flow.server.ip() {
+                self.add(flow, (SocketAddr::new(flow.client.ip(), 0), to), Direction::ClientToServer, number);
+            }
         }
     }
 
@@ -92,7 +98,6 @@ impl MediaPorts {
             return None;
         }
         let any_port = |address: SocketAddr| SocketAddr::new(address.ip(), 0);
-        let anybody = |address: SocketAddr| SocketAddr::new(unspecified(address.ip()), 0);
         self.pairs
             .get(&(from, to))
             .or_else(|| self.pairs.get(&(any_port(from), to)))
@@ -101,9 +106,54 @@ impl MediaPorts {
     }
 }
 
-fn unspecified(like: IpAddr) -> IpAddr {
-    match like {
+/// Whoever speaks the same protocol.
+fn anybody(like: SocketAddr) -> SocketAddr {
+    let address = match like.ip() {
         IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    };
+    SocketAddr::new(address, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(client: &str, server: &str, transport: &str) -> MediaPorts {
+        let (client, server) = (client.parse().unwrap(), server.parse().unwrap());
+        let flow = Arc::new(Flow { id: 0, session: 0, url: String::new(), client, server });
+        let mut ports = MediaPorts::default();
+        ports.set_up(&flow, &Transport::parse_all(transport)[0]);
+        ports
+    }
+
+    fn direction(ports: &MediaPorts, from: &str, to: &str) -> Option<Direction> {
+        ports.find(from.parse().unwrap(), to.parse().unwrap()).map(|media| media.direction)
+    }
+
+    const UDP: &str = "RTP/AVP;unicast;client_port=5000-5001;server_port=6970-6971";
+    const GROUP: &str = "RTP/AVP;multicast;destination=239.1.2.3;port=7000-7001";
+    const C: Option<Direction> = Some(Direction::ClientToServer);
+    const S: Option<Direction> = Some(Direction::ServerToClient);
+
+    #[test]
+    fn what_comes_to_the_client_is_media_wherever_it_is_from() {
+        let ports = known("10.0.0.1:4000", "10.0.0.2:554", UDP);
+        assert_eq!(direction(&ports, "10.0.0.2:6970", "10.0.0.1:5000"), S);
+        assert_eq!(direction(&ports, "10.0.0.1:5001", "10.0.0.2:6971"), C);
+        assert_eq!(direction(&ports, "10.0.0.2:7777", "10.0.0.1:5000"), S, "another port");
+        assert_eq!(direction(&ports, "10.0.9.9:6970", "10.0.0.1:5001"), S, "another address");
+        assert_eq!(direction(&ports, "10.0.0.2:6970", "10.0.0.1:5002"), None);
+        assert_eq!(direction(&ports, "10.0.0.1:5555", "10.0.0.2:6971"), None);
+    }
+
+    #[test]
+    fn the_clients_own_reports_to_its_group() {
+        let ports = known("10.0.0.1:4000", "10.0.0.2:554", GROUP);
+        assert_eq!(direction(&ports, "10.0.0.2:7000", "239.1.2.3:7000"), S);
+        assert_eq!(direction(&ports, "10.0.0.1:7001", "239.1.2.3:7001"), C);
+        assert_eq!(direction(&ports, "10.0.0.3:7001", "239.1.2.3:7001"), S, "another member");
+        let ports = known("127.0.0.1:4000", "127.0.0.1:554", GROUP);
+        assert_eq!(direction(&ports, "127.0.0.1:7001", "239.1.2.3:7001"), S, "on one host");
     }
 }

@@ -28,7 +28,7 @@ use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::mask::{mask_authorization, mask_urls};
 use crate::rtsp::message::Message;
 use crate::time::Timestamp;
-use crate::trace::{Close, Direction, Flow, Note, Payload, Tap, TraceEvent};
+use crate::trace::{Carrier, Close, Direction, Flow, Note, Payload, Tap, TraceEvent};
 
 /// Ports on which Wireshark looks for RTSP without being told.
 const RTSP_PORTS: [u16; 3] = [554, 8554, 7236];
@@ -108,6 +108,7 @@ pub struct Writer<S> {
 struct Interface {
     name: String,
     description: String,
+    comment: Option<String>,
     /// Its number in this file, once it is described there.
     number: Option<u32>,
 }
@@ -204,13 +205,14 @@ impl<S: BlockSink> Writer<S> {
         Ok(self.sink)
     }
 
-    fn open(&mut self, flow: &Flow, started: Timestamp, at: Timestamp) -> io::Result<()> {
+    /// `times` are when connecting began and ended.
+    fn open(&mut self, flow: &Flow, times: (Timestamp, Timestamp), carrier: Carrier<'_>) -> io::Result<()> {
         let ends = self.written_addresses(flow);
         self.opened += 1;
-        let key = self.describe(flow);
+        let key = self.describe(flow, carrier);
         let interface = self.interface(key)?;
         let (out, taken_at) = (self.blocks.get_mut(), self.options.taken_at);
-        let connection = Connection::open(out, interface, taken_at, ends, (started, at));
+        let connection = Connection::open(out, interface, taken_at, ends, times);
         self.flows.insert(flow.id, Open { connection, repeat: Repeat::default(), interface: key, ends });
         Ok(())
     }
@@ -231,11 +233,12 @@ impl<S: BlockSink> Writer<S> {
     }
 
     /// What the session's interface is called, from its first connection to a server on.
-    fn describe(&mut self, flow: &Flow) -> (usize, SocketAddr) {
+    fn describe(&mut self, flow: &Flow, carrier: Carrier<'_>) -> (usize, SocketAddr) {
         let (key, number) = ((flow.session, flow.server), self.opened.max(1));
         self.interfaces.entry(key).or_insert_with(|| Interface {
             name: format!("session {number}"),
-            description: interface::describe(&flow.url, flow.server),
+            description: interface::describe(&flow.url, flow.server, carrier),
+            comment: carrier.doubt.map(|doubt| format!("Recorded all the same: {doubt}")),
             number: None,
         });
         key
@@ -248,22 +251,22 @@ impl<S: BlockSink> Writer<S> {
         if let Some(number) = interface.number {
             return Ok(number);
         }
-        let block = InterfaceDescriptionBlock {
-            linktype: DataLink::ETHERNET,
-            snaplen: 0,
-            options: vec![
-                InterfaceDescriptionOption::IfName(Cow::Borrowed(&interface.name)),
-                InterfaceDescriptionOption::IfDescription(Cow::Borrowed(&interface.description)),
-                InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
-            ],
-        };
+        let mut options = vec![
+            InterfaceDescriptionOption::IfName(Cow::Borrowed(interface.name.as_str())),
+            InterfaceDescriptionOption::IfDescription(Cow::Borrowed(interface.description.as_str())),
+            InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
+        ];
+        if let Some(comment) = &interface.comment {
+            options.push(InterfaceDescriptionOption::Common(CommonOption::Comment(Cow::Borrowed(comment.as_str()))));
+        }
+        let block = InterfaceDescriptionBlock { linktype: DataLink::ETHERNET, snaplen: 0, options };
         self.blocks.write_pcapng_block(block).map_err(io::Error::other)?;
         interface.number = Some(next);
         Ok(next)
     }
 
     fn datagram(&mut self, event: &TraceEvent<'_>, from: SocketAddr, to: SocketAddr, payload: &[u8]) -> io::Result<()> {
-        let key = self.describe(event.flow);
+        let key = self.describe(event.flow, Carrier::default());
         let interface = self.interface(key)?;
         if self.blocks.get_ref().len() >= FLUSH_SIZE {
             self.flush()?;
@@ -292,7 +295,7 @@ impl<S: BlockSink> Writer<S> {
 
     fn pdu(&mut self, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
         if self.flows.get(event.flow.id).is_none() {
-            self.open(event.flow, event.at, event.at)?;
+            self.open(event.flow, (event.at, event.at), Carrier::default())?;
         }
         if self.blocks.get_ref().len() >= FLUSH_SIZE {
             self.flush()?;
@@ -343,7 +346,7 @@ impl<S: BlockSink> Tap for Writer<S> {
         self.waiting_since.get_or_insert(event.at);
         self.began.get_or_insert(event.at);
         match event.payload {
-            Payload::Opened { started } => self.open(event.flow, started, event.at),
+            Payload::Opened { started, carrier } => self.open(event.flow, (started, event.at), carrier),
             Payload::Pdu(pdu) => self.pdu(event, pdu),
             Payload::Datagram { from, to, payload, .. } => self.datagram(event, from, to, payload),
             Payload::Note(note) => {

@@ -29,9 +29,6 @@ pub(super) fn target(
 ) -> Result<(RtspUrl, Option<Credentials>), Error> {
     let wrong = |why: String| Error::Usage(format!("{name}: {why}"));
     let url: RtspUrl = url.parse().map_err(|error: UrlError| wrong(error.to_string()))?;
-    if url.scheme() != "rtsp" {
-        return Err(wrong(format!("{}:// is not supported yet; try rtsp://", url.scheme())));
-    }
     let credentials = credentials(user, password, url.credentials());
     Ok((url, credentials))
 }

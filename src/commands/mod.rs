@@ -2,6 +2,7 @@
 
 mod analyze;
 mod demo;
+mod evidence;
 mod lanes;
 mod login;
 mod monitor;
@@ -9,6 +10,7 @@ mod output;
 mod queue;
 mod record;
 mod replay;
+mod trust;
 
 use crate::cli::{Cli, Command};
 use crate::error::Error;

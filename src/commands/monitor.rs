@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{DecimalBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::analysis::{Analyzer, AnalyzerOptions, StreamRow};
+use crate::commands::evidence::Evidence;
 use crate::report::summary::bitrate;
 use crate::rtsp::demux::PduKind;
 use crate::rtsp::mask::{mask_authorization, mask_urls};
@@ -25,6 +26,9 @@ pub(super) struct Monitor {
     line_of: Vec<usize>,
     /// Somebody will ask for the figures.
     analyzes: bool,
+    evidence: Evidence,
+    /// Errors only.
+    quiet: bool,
     verbose: bool,
 }
 
@@ -56,7 +60,16 @@ impl Monitor {
         let progress = MultiProgress::new();
         let lines = names.into_iter().filter(|_| live).map(|name| Line::new(&progress, name, now)).collect();
         let analyzer = Analyzer::new(AnalyzerOptions::default(), ());
-        Self { analyzer, lines, line_of: Vec::new(), analyzes: !quiet, verbose }
+        Self { analyzer, lines, line_of: Vec::new(), analyzes: !quiet, evidence: Evidence::default(), quiet, verbose }
+    }
+
+    /// Says something on standard error, above the live lines.
+    fn warn(&self, text: &str) {
+        let clean: String = text.chars().filter(|char| !char.is_control()).collect();
+        match self.lines.first() {
+            Some(line) => line.bar.println(clean),
+            None => drop(writeln!(io::stderr(), "{clean}")),
+        }
     }
 
     /// The figures are wanted whether they are shown or not.
@@ -67,6 +80,11 @@ impl Monitor {
     /// The streams as they stand now.
     pub(super) fn streams(&self) -> impl Iterator<Item = StreamRow<'_>> {
         self.analyzer.streams()
+    }
+
+    /// What the recording says of itself.
+    pub(super) const fn evidence(&self) -> &Evidence {
+        &self.evidence
     }
 
     /// Takes the live lines off the terminal.
@@ -80,11 +98,17 @@ impl Tap for Monitor {
         if self.verbose {
             show(event);
         }
-        if let Payload::Opened { .. } = event.payload {
+        if let Payload::Opened { carrier, .. } = event.payload {
             self.line_of.resize(self.line_of.len().max(event.flow.id + 1), 0);
             if let Some(line) = self.line_of.get_mut(event.flow.id) {
                 *line = event.flow.session.min(self.lines.len().saturating_sub(1));
             }
+            if let Some(doubt) = carrier.doubt.filter(|_| !self.quiet) {
+                self.warn(&format!("warning: {}: {doubt} (--insecure)", event.flow.url));
+            }
+        }
+        if let Payload::Note(note) = event.payload {
+            self.evidence.add(note);
         }
         if self.analyzes { self.analyzer.event(event) } else { Ok(()) }
     }

@@ -19,6 +19,13 @@ impl Clock {
         Self { wall: Timestamp::default() + since_epoch, monotonic: Instant::now() }
     }
 
+    /// The time, and what has to be added to the system's wall clock to get it, in nanoseconds.
+    pub(super) fn now_and_offset(&self) -> (Timestamp, i64) {
+        let now = self.now();
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        (now, now.nanos_since(Timestamp::default() + since_epoch))
+    }
+
     /// The time.
     pub fn now(&self) -> Timestamp {
         self.wall + self.monotonic.elapsed()

@@ -1,28 +1,23 @@
-//! One TCP connection: its stream, a demuxer for each direction, and the bytes that the socket has not taken yet.
+//! One connection: its stream, a demuxer for each direction, and the bytes that the stream has not taken yet.
 
-use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::io;
 use std::time::Duration;
 
-use mio::net::TcpStream;
-use mio::{Interest, Registry, Token};
-
 use crate::net::fused::FusedTap;
+use crate::net::lateness::Lateness;
+use crate::net::stream::{Progress, Stream};
 use crate::rtsp::demux::{Demuxer, Pdu, Pdus};
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
-use crate::trace::{Close, Direction, Flow, Payload, TraceEvent};
+use crate::trace::{Carrier, Close, Direction, Flow, Note, Payload, TraceEvent};
 
 /// As long as more than this waits to be sent, no more is asked for.
 const OUTBOX_LIMIT: usize = 256 << 10;
 
-/// After so long without a sign of life the system asks a client's host whether it is there.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-
 /// A connection of the event loop.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     flow: Flow,
     /// The direction in which this side sends.
     own: Direction,
@@ -32,61 +27,84 @@ pub(super) struct Connection {
     outbound: Demuxer,
     outbox: Vec<u8>,
     sent: usize,
+    lateness: Lateness,
+    /// What the system knows of the connection was told: its end is near.
+    summed_up: bool,
 }
 
 impl Connection {
-    /// Registers a stream that connects, or is connected.
-    pub(super) fn new(
-        registry: &Registry,
-        mut stream: TcpStream,
-        token: Token,
-        flow: Flow,
-        own: Direction,
-        connecting_since: Option<Timestamp>,
-    ) -> io::Result<Self> {
-        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+    /// One whose stream connects, or is connected.
+    pub(super) fn new(stream: Stream, flow: Flow, own: Direction, connecting_since: Option<Timestamp>) -> Self {
         let (inbound, outbound) = (Demuxer::new(), Demuxer::new());
-        Ok(Self { stream, flow, own, connecting_since, inbound, outbound, outbox: Vec::new(), sent: 0 })
+        let lateness = Lateness::new(Timestamp::default());
+        Self {
+            stream,
+            flow,
+            own,
+            connecting_since,
+            inbound,
+            outbound,
+            outbox: Vec::new(),
+            sent: 0,
+            lateness,
+            summed_up: false,
+        }
     }
 
     pub(super) fn is_connecting(&self) -> bool {
         self.connecting_since.is_some()
     }
 
-    /// Whether connecting has come to an end, and how. The real addresses are known then.
+    /// Goes on with connecting. Once the stream stands the real addresses are known.
     pub(super) fn finish_connecting(
         &mut self,
         now: Timestamp,
+        buffer: &mut [u8],
         next_flow: &mut usize,
         tap: &mut FusedTap<'_>,
-    ) -> Option<io::Result<()>> {
-        if let Some(error) = self.stream.take_error().transpose() {
-            return Some(Err(error.unwrap_or_else(|error| error)));
+    ) -> io::Result<Progress> {
+        let progress = self.stream.progress(buffer)?;
+        if let Progress::Stands = progress {
+            (self.flow.client, self.flow.server) = self.stream.addresses()?;
+            let started = self.connecting_since.take().unwrap_or(now);
+            self.opened(now, started, next_flow, tap);
         }
-        match (self.stream.peer_addr(), self.stream.local_addr()) {
-            (Ok(server), Ok(client)) => {
-                (self.flow.client, self.flow.server) = (client, server);
-                let started = self.connecting_since.take().unwrap_or(now);
-                self.opened(now, started, next_flow, tap);
-                Some(Ok(()))
-            }
-            (Err(error), _) if error.kind() == io::ErrorKind::NotConnected => None,
-            (Err(error), _) | (_, Err(error)) => Some(Err(error)),
-        }
+        Ok(progress)
     }
 
     /// The connection stands, and gets its number.
     pub(super) fn opened(&mut self, now: Timestamp, started: Timestamp, next_flow: &mut usize, tap: &mut FusedTap<'_>) {
         self.flow.id = *next_flow;
         *next_flow += 1;
-        // A request or frame must not wait for the next one to fill a segment. Where that can't be had, it works too.
-        let _ = self.stream.set_nodelay(true);
-        if !self.is_client() {
-            // A client that vanished while its media go over UDP shows by nothing else.
-            let _ = socket2::SockRef::from(&self.stream)
-                .set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(KEEP_ALIVE));
+        self.lateness.drained(now);
+        let (name, doubt) = self.stream.carrier();
+        let carrier = Carrier { name: &name, doubt: doubt.as_deref() };
+        tell(tap, now, &self.flow, Direction::ClientToServer, Payload::Opened { started, carrier });
+    }
+
+    /// How long what is to be read has waited, where that may be too long. Asked before the first read of a turn,
+    /// which has the oldest bytes.
+    pub(super) fn waited(&self, now: Timestamp) -> Option<Duration> {
+        (self.is_client() && self.lateness.is_possible(now)).then(|| self.stream.oldest()).flatten()
+    }
+
+    /// Tells of what was just read and had waited so long, if that was too long.
+    pub(super) fn judge_reading(
+        &mut self,
+        now: Timestamp,
+        waited: Option<Duration>,
+        overslept: Duration,
+        tap: &mut FusedTap<'_>,
+    ) {
+        if let Some(lag) = self.lateness.lag(now, waited, overslept) {
+            let note = Note::Late { lag, unread: self.stream.unread() };
+            tell(tap, now, &self.flow, self.own.reverse(), Payload::Note(&note));
         }
-        tell(tap, now, &self.flow, Direction::ClientToServer, Payload::Opened { started });
+    }
+
+    /// Everything that had come by now has been read.
+    pub(super) fn drained(&mut self, now: Timestamp) {
+        self.lateness.drained(now);
     }
 
     /// Reads once. `None` where nothing is there yet.
@@ -121,7 +139,18 @@ impl Connection {
         let direction = self.own.reverse();
         let understand = |pdu: &Pdu<'_>| machine.handle(now, Input::Pdu(pdu));
         pass_on(now, self.inbound.close(), &self.flow, direction, tap, understand);
+        self.sum_up(now, tap);
         tell(tap, now, &self.flow, direction, Payload::Closed(close));
+    }
+
+    /// Tells what the system knows of a client's connection, once, while it still knows it.
+    fn sum_up(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) {
+        if self.is_client()
+            && !std::mem::replace(&mut self.summed_up, true)
+            && let Some(state) = self.stream.tcp_state()
+        {
+            tell(tap, now, &self.flow, self.own.reverse(), Payload::Note(&Note::Tcp(state)));
+        }
     }
 
     /// This side ends the connection. What had come of an unfinished PDU is kept.
@@ -130,24 +159,25 @@ impl Connection {
             pass_on(now, self.inbound.close(), &self.flow, self.own.reverse(), tap, |_| ());
             self.end_own(now, Close::Fin, tap);
         }
+        self.stream.close();
     }
 
     /// This side has nothing more to send, and says so; the other side may still be heard.
     pub(super) fn shut_down(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) {
-        // Where that fails the connection is gone, which shows when it is read.
-        let _ = self.stream.shutdown(Shutdown::Write);
+        self.stream.shut_down();
         self.end_own(now, Close::Fin, tap);
     }
 
     /// This side resets the connection when it is dropped: what waits to be sent is lost.
     pub(super) fn abort(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) {
-        let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        self.stream.make_abrupt();
         pass_on(now, self.inbound.close(), &self.flow, self.own.reverse(), tap, |_| ());
         self.end_own(now, Close::Reset, tap);
     }
 
     fn end_own(&mut self, now: Timestamp, close: Close, tap: &mut FusedTap<'_>) {
         pass_on(now, self.outbound.close(), &self.flow, self.own, tap, |_| ());
+        self.sum_up(now, tap);
         tell(tap, now, &self.flow, self.own, Payload::Closed(close));
     }
 
@@ -197,6 +227,9 @@ impl Connection {
 
     /// Sends what waits, as far as the socket takes it.
     pub(super) fn send(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) {
+        if !self.is_connecting() {
+            self.stream.flush();
+        }
         let outbox = std::mem::take(&mut self.outbox);
         while let Some(rest) = outbox.get(self.sent..).filter(|rest| !rest.is_empty()) {
             let Some(len) = self.write(now, rest, tap) else { break };

@@ -15,13 +15,16 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
+use crate::net::alarm::{self, Alarm};
 use crate::net::clock::Clock;
 use crate::net::deadlines::Deadlines;
 use crate::net::fused::FusedTap;
 use crate::net::listener::{Accepted, Listener};
 use crate::net::media::MediaSockets;
 use crate::net::peer::{Peer, Turn, is_out_of_files};
+use crate::net::ports::Ports;
 use crate::net::resolver::Resolver;
+use crate::net::tls::{Tls, Trust};
 use crate::net::waker::LoopWaker;
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
@@ -34,7 +37,7 @@ const LISTENER: Token = Token(2);
 /// The tokens of UDP sockets, and how many there can be.
 const FIRST_MEDIA: usize = 3;
 const MAX_MEDIA: usize = 128;
-/// The token of a peer is its place behind this.
+/// The tokens of a peer: that of its connection is twice its place behind this, that of its datagrams the next one.
 const FIRST_PEER: usize = FIRST_MEDIA + MAX_MEDIA;
 
 /// One read takes at most so much.
@@ -57,6 +60,8 @@ pub struct EventLoop<M> {
     stops: usize,
     listener: Option<Listener<M>>,
     media: MediaSockets,
+    tls: Tls,
+    ports: Ports,
     /// Those that were accepted leave their place when they are done.
     peers: Vec<Option<Peer<M>>>,
     free: Vec<usize>,
@@ -69,6 +74,7 @@ pub struct EventLoop<M> {
     ready: VecDeque<usize>,
     buffer: Vec<u8>,
     last_tick: Timestamp,
+    alarm: Alarm,
     /// Wake to a fraction of a millisecond.
     precise: bool,
 }
@@ -91,6 +97,8 @@ impl<M: Machine> EventLoop<M> {
             stops: 0,
             listener: None,
             media: MediaSockets::default(),
+            tls: Tls::default(),
+            ports: Ports::default(),
             peers: Vec::new(),
             free: Vec::new(),
             active: 0,
@@ -100,6 +108,7 @@ impl<M: Machine> EventLoop<M> {
             ready: VecDeque::new(),
             buffer: vec![0; READ_SIZE],
             last_tick: clock.now(),
+            alarm: Alarm::default(),
             precise: false,
         })
     }
@@ -120,10 +129,20 @@ impl<M: Machine> EventLoop<M> {
         self.waker.clone()
     }
 
+    /// Whom machines that ask for TLS may believe; without this nobody.
+    pub fn trust(&mut self, trust: Trust) {
+        self.tls = Tls::new(trust);
+    }
+
     /// Wakes machines to a fraction of a millisecond, where the system's poll counts whole ones. Reading may wait for
     /// up to a millisecond then, when a deadline is near: not for those who record arrival times.
     pub fn be_precise(&mut self) {
         self.precise = true;
+    }
+
+    /// Clients get media in datagrams on these ports only, from the first to the last.
+    pub fn use_ports(&mut self, (first, last): (u16, u16)) {
+        self.ports = Ports::range(first, last);
     }
 
     /// Adds a machine that connects by itself.
@@ -133,7 +152,7 @@ impl<M: Machine> EventLoop<M> {
 
     fn insert(&mut self, machine: M) -> usize {
         let index = self.free.pop().unwrap_or(self.peers.len());
-        let peer = Peer::new(index, Token(FIRST_PEER + index), self.next_session, machine);
+        let peer = Peer::new(index, Token(FIRST_PEER + 2 * index), self.next_session, machine);
         self.next_session += 1;
         self.active += 1;
         match self.peers.get_mut(index) {
@@ -242,6 +261,7 @@ impl<M: Machine> EventLoop<M> {
     /// What is due, and a turn for each peer that may have something to do.
     fn work(&mut self, tap: &mut FusedTap<'_>) {
         let now = self.clock.now();
+        self.alarm.woke(now);
         // All of them first: one that is due again at once has to stand in line.
         let due: Vec<usize> = std::iter::from_fn(|| self.deadlines.take_due(now)).collect();
         for index in due {
@@ -263,26 +283,20 @@ impl<M: Machine> EventLoop<M> {
     }
 
     /// How long to sleep: to the first deadline or the next tick, and not at all while there is work.
-    fn patience(&self) -> Duration {
+    fn patience(&mut self) -> Duration {
         if !self.ready.is_empty() {
             return Duration::ZERO;
         }
         let tick = self.last_tick + TICK;
-        self.deadlines.next().map_or(tick, |deadline| deadline.min(tick)).duration_since(self.clock.now())
+        let due = self.deadlines.next().map_or(tick, |deadline| deadline.min(tick));
+        self.alarm.set(self.clock.now(), due)
     }
 
     /// Sleeps until something happens or is due.
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
         let patience = self.patience();
-        if !self.precise {
-            return self.poll.poll(events, Some(patience));
-        }
-        // Poll rounds up to milliseconds: it gets the whole ones, the rest is slept.
-        let millis = Duration::from_millis(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX));
-        if millis.is_zero() && !patience.is_zero() {
-            std::thread::sleep(patience);
-        }
-        self.poll.poll(events, Some(millis))
+        let patience = if self.precise { alarm::whole_millis(patience) } else { patience };
+        self.poll.poll(events, Some(patience))
     }
 
     fn dispatch(&mut self, event: &Event, tap: &mut FusedTap<'_>) -> io::Result<()> {
@@ -297,9 +311,10 @@ impl<M: Machine> EventLoop<M> {
             LISTENER => self.accept(tap)?,
             Token(number) if number < FIRST_PEER => self.media_event(number - FIRST_MEDIA, event, tap),
             Token(number) => {
-                let index = number - FIRST_PEER;
+                let (index, datagrams) = ((number - FIRST_PEER) / 2, (number - FIRST_PEER) % 2 == 1);
                 if let Some(Some(peer)) = self.peers.get_mut(index) {
-                    peer.hung_up |= event.is_error() || event.is_write_closed();
+                    peer.datagrams.is_ready |= datagrams;
+                    peer.hung_up |= !datagrams && (event.is_error() || event.is_write_closed());
                 }
                 self.make_ready(index);
             }
@@ -402,10 +417,13 @@ impl<M: Machine> EventLoop<M> {
         tap: &mut FusedTap<'_>,
         act: impl FnOnce(&mut Peer<M>, &mut Turn<'_, '_>) -> bool,
     ) {
-        let Self { poll, clock, resolver, media, peers, next_flow, buffer, .. } = self;
+        let Self { poll, clock, resolver, media, tls, ports, peers, next_flow, buffer, alarm, .. } = self;
+        let (datagram_token, overslept) = (Token(FIRST_PEER + 2 * index + 1), alarm.overslept());
         let Some(Some(peer)) = peers.get_mut(index) else { return };
         let was_done = peer.is_done();
-        let mut turn = Turn { registry: poll.registry(), clock, resolver, media, next_flow, buffer, tap };
+        let registry = poll.registry();
+        let mut turn =
+            Turn { registry, clock, resolver, media, tls, overslept, ports, datagram_token, next_flow, buffer, tap };
         let more = act(peer, &mut turn);
         if !peer.is_done() {
             self.deadlines.set(index, peer.deadline(self.clock.now()));

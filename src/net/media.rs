@@ -6,7 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 
-/// An even port and the one above it are looked for this often.
+use crate::net::ports::Ports;
+
+/// Errors of earlier packets that are passed over in a row.
 const ATTEMPTS: usize = 100;
 /// A burst of frames of one capture time must not fill the socket.
 const SEND_BUFFER: usize = 4 << 20;
@@ -23,7 +25,9 @@ impl MediaSockets {
     pub(super) fn bind(registry: &Registry, address: IpAddr, tracks: usize, first: usize) -> io::Result<Self> {
         let mut media = Self::default();
         for _ in 0..tracks {
-            let (rtp, rtcp) = bind_pair(address)?;
+            let (rtp, rtcp) = Ports::Any.bind_pair(SocketAddr::new(address, 0))?;
+            // Less than this works too.
+            let _ = socket2::SockRef::from(&rtp).set_send_buffer_size(SEND_BUFFER);
             media.ports.push((rtp.local_addr()?.port(), rtcp.local_addr()?.port()));
             media.sockets.extend([rtp, rtcp]);
         }
@@ -65,21 +69,4 @@ impl MediaSockets {
             Err(_) => None,
         })?
     }
-}
-
-fn bind_pair(address: IpAddr) -> io::Result<(UdpSocket, UdpSocket)> {
-    let mut rejected = Vec::new();
-    for _ in 0..ATTEMPTS {
-        let rtp = UdpSocket::bind(SocketAddr::new(address, 0))?;
-        let port = rtp.local_addr()?.port();
-        let next = port.checked_add(1).filter(|_| port.is_multiple_of(2));
-        if let Some(Ok(rtcp)) = next.map(|next| UdpSocket::bind(SocketAddr::new(address, next))) {
-            // Less than this works too.
-            let _ = socket2::SockRef::from(&rtp).set_send_buffer_size(SEND_BUFFER);
-            return Ok((rtp, rtcp));
-        }
-        // Kept, so that the system names another.
-        rejected.push(rtp);
-    }
-    Err(io::Error::new(io::ErrorKind::AddrInUse, "no pair of UDP ports is free"))
 }

@@ -9,13 +9,19 @@ use mio::{Registry, Token};
 
 use crate::net::clock::Clock;
 use crate::net::connection::Connection;
+use crate::net::datagrams::Datagrams;
 use crate::net::fused::FusedTap;
 use crate::net::media::MediaSockets;
+use crate::net::ports::Ports;
 use crate::net::resolver::Resolver;
-use crate::session::{Input, Machine, Output};
+use crate::net::stream::{Progress, Stream};
+use crate::net::tls::Tls;
+use crate::rtsp::message::Message;
+use crate::session::{Input, Machine, Output, Via};
 use crate::time::Timestamp;
-use crate::trace::{Close, Direction, Flow, Payload, TraceEvent};
+use crate::trace::{Close, Direction, Flow};
 
+mod datagrams;
 mod holding;
 mod leaving;
 
@@ -44,6 +50,8 @@ pub(super) struct Peer<M> {
     leaving: Option<Leaving>,
     /// A datagram that the socket had no room for.
     parked: Option<Datagram>,
+    /// The sockets for media that this side gets.
+    pub(super) datagrams: Datagrams,
     /// Where datagrams went: what comes from there is this client's.
     client_ports: Vec<u16>,
     /// Whether the tap takes what is read.
@@ -77,6 +85,13 @@ pub(super) struct Turn<'a, 't> {
     pub(super) clock: &'a Clock,
     pub(super) resolver: &'a Resolver,
     pub(super) media: &'a MediaSockets,
+    pub(super) tls: &'a Tls,
+    /// How much later than it wanted to the loop woke up.
+    pub(super) overslept: Duration,
+    /// Where a client's own sockets may be.
+    pub(super) ports: &'a mut Ports,
+    /// The token of those.
+    pub(super) datagram_token: Token,
     /// Number of the next connection.
     pub(super) next_flow: &'a mut usize,
     /// Where reads go.
@@ -108,6 +123,7 @@ impl<M: Machine> Peer<M> {
             done: false,
             leaving: None,
             parked: None,
+            datagrams: Datagrams::default(),
             client_ports: Vec::new(),
             reading: Reading::Wanted,
             queued: false,
@@ -151,7 +167,8 @@ impl<M: Machine> Peer<M> {
         let now = turn.clock.now();
         let flow = self.flow(client, stream.local_addr()?);
         let own = Direction::ServerToClient;
-        let mut connection = Connection::new(turn.registry, stream, self.token, flow, own, None)?;
+        let stream = Stream::accepted(turn.registry, self.token, stream)?;
+        let mut connection = Connection::new(stream, flow, own, None);
         connection.opened(now, now, turn.next_flow, turn.tap);
         self.connection = Some(connection);
         Ok(())
@@ -173,7 +190,9 @@ impl<M: Machine> Peer<M> {
         self.finish_connecting(turn);
         // What the socket takes now makes room for answers to what is read.
         let spent = self.pump(turn);
+        // What is read of the connection first tells what the datagrams are.
         let more = self.may_read(turn) && self.receive(turn);
+        let more = self.may_read(turn) && self.receive_datagrams(turn) || more;
         let spent = self.pump(turn) || spent;
         more || spent
     }
@@ -209,10 +228,14 @@ impl<M: Machine> Peer<M> {
     fn finish_connecting(&mut self, turn: &mut Turn<'_, '_>) {
         let now = turn.clock.now();
         let Some(connection) = self.connection.as_mut().filter(|connection| connection.is_connecting()) else { return };
-        match connection.finish_connecting(now, turn.next_flow, turn.tap) {
-            None => {}
-            Some(Ok(())) => self.machine.handle(now, Input::Connected),
-            Some(Err(error)) => {
+        match connection.finish_connecting(now, turn.buffer, turn.next_flow, turn.tap) {
+            Ok(Progress::Pending) => {}
+            Ok(Progress::Stands) => self.machine.handle(now, Input::Connected),
+            Ok(Progress::Refused(head)) => {
+                self.connection = None;
+                self.machine.handle(now, Input::TunnelRefused(&Message::new(&head, &[])));
+            }
+            Err(error) => {
                 self.connection = None;
                 self.machine.handle(now, Input::ConnectFailed(&explain(&error)));
             }
@@ -225,12 +248,19 @@ impl<M: Machine> Peer<M> {
         let mut budget = READ_BUDGET;
         let hung_up = self.hung_up;
         let can_read = |connection: &&mut Connection| !connection.is_connecting() && (connection.has_room() || hung_up);
+        let mut now = turn.clock.now();
+        let mut waited = self.connection.as_ref().and_then(|connection| connection.waited(now));
         while let Some(connection) = self.connection.as_mut().filter(can_read) {
             match connection.read(turn.buffer) {
-                None => return false,
+                None => {
+                    connection.drained(now);
+                    return false;
+                }
                 Some(Ok(len)) => {
+                    now = turn.clock.now();
+                    connection.judge_reading(now, waited.take(), turn.overslept, turn.tap);
                     let chunk = turn.buffer.get(..len).unwrap_or_default();
-                    connection.received(turn.clock.now(), chunk, turn.tap, &mut self.machine);
+                    connection.received(now, chunk, turn.tap, &mut self.machine);
                     budget = budget.saturating_sub(len);
                 }
                 Some(Err(close)) => self.closed_by_peer(close, turn),
@@ -306,47 +336,31 @@ impl<M: Machine> Peer<M> {
                     let payload = payload.into_owned();
                     self.send_datagram(track, rtcp, port, &payload, turn);
                 }
+                Some(Output::OpenMedia { track }) => self.open_media(track, turn),
+                Some(Output::TakeMedia(route)) => self.take_media(route, turn),
+                Some(Output::CloseMedia { track }) => self.datagrams.remove(track),
                 Some(Output::Resolve { host, port }) => turn.resolver.resolve(self.index, &host, port),
-                Some(Output::Connect(address)) => self.connect(address, turn),
+                Some(Output::Connect { address, via }) => self.connect(address, via, turn),
                 Some(Output::Disconnect) => self.disconnect(turn),
                 Some(Output::Abort) => self.abort(turn),
-                Some(Output::Done) => self.done = true,
+                Some(Output::Done) => {
+                    self.done = true;
+                    self.datagrams.remove(None);
+                }
             }
         }
         Pause::Full
     }
 
-    /// Sends a packet over UDP, and records it once the system took it.
-    fn send_datagram(&mut self, track: usize, rtcp: bool, port: u16, payload: &[u8], turn: &mut Turn<'_, '_>) {
-        let Some(flow) = self.connection.as_ref().map(Connection::flow) else { return };
-        let Some((own_rtp, own_rtcp)) = turn.media.ports().get(track).copied() else { return };
-        if !self.client_ports.contains(&port) {
-            self.client_ports.extend([port, port ^ 1]);
-        }
-        let to = SocketAddr::new(flow.client.ip(), port);
-        match turn.media.send(track, rtcp, to, payload) {
-            None => self.parked = Some(Datagram { track, rtcp, port, payload: payload.to_vec() }),
-            Some(false) => {}
-            Some(true) => {
-                let from = SocketAddr::new(flow.server.ip(), if rtcp { own_rtcp } else { own_rtp });
-                let payload = Payload::Datagram { port: own_rtp, from, to, payload };
-                let at = turn.clock.now();
-                let direction = Direction::ServerToClient;
-                turn.tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload });
-            }
-        }
-    }
-
-    fn connect(&mut self, address: SocketAddr, turn: &mut Turn<'_, '_>) {
+    fn connect(&mut self, address: SocketAddr, via: Via, turn: &mut Turn<'_, '_>) {
         self.disconnect(turn);
         let now = turn.clock.now();
         // The client's own address is known once the connection stands.
         let flow = self.flow(address, address);
-        let connection = TcpStream::connect(address).and_then(|stream| {
-            Connection::new(turn.registry, stream, self.token, flow, Direction::ClientToServer, Some(now))
-        });
-        match connection {
-            Ok(connection) => self.connection = Some(connection),
+        match Stream::connect(turn.registry, self.token, address, via, turn.tls) {
+            Ok(stream) => {
+                self.connection = Some(Connection::new(stream, flow, Direction::ClientToServer, Some(now)));
+            }
             Err(error) => self.machine.handle(now, Input::ConnectFailed(&explain(&error))),
         }
     }

@@ -25,6 +25,8 @@ pub struct Transport {
     pub source: Option<IpAddr>,
     /// Where the media goes to: the group, with multicast.
     pub destination: Option<IpAddr>,
+    /// How many networks away multicast may go.
+    pub ttl: Option<u8>,
 }
 
 impl Transport {
@@ -40,7 +42,9 @@ impl Transport {
         let answers = Self::parse_all(answered);
         let mut transport =
             answers.iter().find(|answer| answer.interleaved.is_some()).or(answers.first()).cloned().unwrap_or_default();
-        let udp = transport.server_port.is_some() || transport.client_port.is_some() || transport.multicast;
+        let ports = transport.server_port.is_some() || transport.client_port.is_some() || transport.multicast;
+        // Who says TCP means it, whatever ports stand there too.
+        let udp = ports && !transport.protocol.to_ascii_uppercase().ends_with("/TCP");
         if !udp && transport.interleaved.is_none() {
             transport.interleaved = asked.iter().find_map(|asked| asked.interleaved);
         }
@@ -66,6 +70,7 @@ impl Transport {
             "server_port" | "port" => self.server_port = pair(value, |first: u16| first.checked_add(1)),
             "source" => self.source = value.parse().ok(),
             "destination" => self.destination = value.parse().ok(),
+            "ttl" => self.ttl = value.parse().ok(),
             "ssrc" => self.ssrc = u32::from_str_radix(value, 16).ok(),
             _ => {}
         }
@@ -169,6 +174,23 @@ mod tests {
         assert_eq!(several.len(), 2);
         assert!(several[0].multicast);
         assert!(Transport::parse_all("").is_empty());
+    }
+
+    #[test]
+    fn what_is_agreed_upon() {
+        let agreed = |answered: &str, asked: &str| {
+            let transport = Transport::agreed(answered, Some(asked));
+            (transport.interleaved, transport.client_port, transport.server_port)
+        };
+        let (tcp, udp) = ("RTP/AVP/TCP;unicast;interleaved=2-3", "RTP/AVP;unicast;client_port=5000-5001");
+        assert_eq!(agreed("RTP/AVP;unicast", tcp), (Some((2, 3)), None, None), "Escam");
+        let ports = "client_port=7000-7001;server_port=6970-6971";
+        assert_eq!(agreed(&format!("RTP/AVP;unicast;{ports}"), tcp).0, None);
+        assert_eq!(agreed(&format!("RTP/AVP/TCP;unicast;{ports}"), tcp).0, Some((2, 3)), "it says TCP");
+        assert_eq!(agreed("RTP/AVP;unicast;server_port=6970", udp), (None, Some((5000, 5001)), Some((6970, 6971))));
+        assert_eq!(agreed("RTP/AVP;unicast", udp), (None, Some((5000, 5001)), None));
+        let group = Transport::agreed("RTP/AVP;multicast;destination=239.1.2.3;port=7000-7001;ttl=16", Some(udp));
+        assert_eq!((group.destination, group.ttl), ("239.1.2.3".parse().ok(), Some(16)));
     }
 
     #[test]

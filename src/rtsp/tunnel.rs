@@ -3,6 +3,7 @@
 //! in common is the value of `x-sessioncookie`.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use crate::rtsp::message::{Message, StartLine};
 
@@ -10,6 +11,10 @@ use crate::rtsp::message::{Message, StartLine};
 const MAX_COOKIE: usize = 256;
 /// What both sides call the tunnelled bytes.
 const CONTENT_TYPE: &str = "application/x-rtsp-tunnelled";
+/// What clients say of the length of the POST's body, which nobody knows beforehand. Servers do not count.
+const POST_LENGTH: u32 = 32767;
+/// A longer head of an answer is none.
+const MAX_ANSWER: usize = 16 << 10;
 
 /// One of the two connections of a tunnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +23,115 @@ pub enum Half {
     Get,
     /// From client to server.
     Post,
+}
+
+/// What a client says to open a tunnel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TunnelRequest {
+    /// Host, and port where it is not the usual one, as the Host header has them.
+    pub host: String,
+    /// Path and query.
+    pub target: String,
+    /// The User-Agent header.
+    pub user_agent: String,
+    /// The Authorization headers of GET and POST.
+    pub authorization: [Option<String>; 2],
+}
+
+impl TunnelRequest {
+    /// The request that opens this half of the tunnel of this cookie. It speaks HTTP/1.0, whose answers come in one piece.
+    pub fn head(&self, half: Half, cookie: &str) -> Vec<u8> {
+        let (method, [get, post]) = (half.method(), &self.authorization);
+        let authorization = if half == Half::Get { get } else { post };
+        let mut head = format!("{method} {} HTTP/1.0\r\n", one_line(&self.target));
+        let mut field = |name: &str, value: &str| {
+            // Writing to a string does not fail.
+            let _ = write!(head, "{name}: {}\r\n", one_line(value));
+        };
+        field("Host", &self.host);
+        field("User-Agent", &self.user_agent);
+        field("x-sessioncookie", cookie);
+        match half {
+            Half::Get => field("Accept", CONTENT_TYPE),
+            Half::Post => field("Content-Type", CONTENT_TYPE),
+        }
+        field("Pragma", "no-cache");
+        field("Cache-Control", "no-cache");
+        if half == Half::Post {
+            field("Content-Length", &POST_LENGTH.to_string());
+            field("Expires", "Sun, 9 Jan 1972 00:00:00 GMT");
+        }
+        if let Some(value) = authorization {
+            field("Authorization", value);
+        }
+        head.push_str("\r\n");
+        head.into_bytes()
+    }
+}
+
+impl Half {
+    /// The method of the request that opens it.
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+}
+
+/// Line breaks would end the field, and white space a request line's target.
+fn one_line(text: &str) -> String {
+    text.replace(['\r', '\n'], " ")
+}
+
+/// What the server says on one of the connections before the tunnel stands, gathered to the end of its head.
+#[derive(Debug, Default)]
+pub struct Answer {
+    bytes: Vec<u8>,
+}
+
+/// Where an [`Answer`] stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// The head is not whole.
+    NotYet,
+    /// It is opened. What came behind the head is the tunnel's.
+    Opened(Vec<u8>),
+    /// It is not: the head, for [`Message::new`].
+    Refused(Vec<u8>),
+    /// That is no answer to HTTP.
+    Nonsense,
+}
+
+impl Answer {
+    /// Takes what came. After anything but [`Answered::NotYet`] it has said all.
+    pub fn feed(&mut self, chunk: &[u8]) -> Answered {
+        let from = self.bytes.len().saturating_sub(3);
+        self.bytes.extend_from_slice(chunk);
+        let Some(end) = head_end(&self.bytes, from) else {
+            let version = b"HTTP/";
+            let known = self.bytes.get(..version.len()).unwrap_or(&self.bytes);
+            let possible = version.starts_with(known) && self.bytes.len() < MAX_ANSWER;
+            return if possible { Answered::NotYet } else { Answered::Nonsense };
+        };
+        let rest = self.bytes.split_off(end);
+        let head = std::mem::take(&mut self.bytes);
+        match Message::new(&head, &[]).status() {
+            _ if !head.starts_with(b"HTTP/") => Answered::Nonsense,
+            Some(200..=299) => Answered::Opened(rest),
+            _ => Answered::Refused(head),
+        }
+    }
+}
+
+/// Behind the empty line that ends a head, with CRLF or LF alone. No line ends before `from`.
+fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
+    let line_ends = memchr::memchr_iter(b'\n', bytes.get(from..)?).map(|at| from + at + 1);
+    line_ends.into_iter().find_map(|end| match bytes.get(end..) {
+        Some([b'\n', ..]) => Some(end + 1),
+        Some([b'\r', b'\n', ..]) => Some(end + 2),
+        _ => None,
+    })
 }
 
 /// Which connection of which tunnel a request opens: the value of its cookie.
@@ -85,6 +199,57 @@ mod tests {
             assert_eq!(half_of(&message(head)), None, "{head:?}");
         }
         assert_eq!(body_length(&message("POST / HTTP/1.0\r\nContent-Length: 7\r\n\r\n")), 7);
+    }
+
+    #[test]
+    fn what_opens_a_tunnel_is_recognised() {
+        let wish = TunnelRequest {
+            host: "cam:8080".to_owned(),
+            target: "/live?a=b".to_owned(),
+            user_agent: "x\r\ny".to_owned(),
+            authorization: [None, Some("Basic eDp5".to_owned())],
+        };
+        for half in [Half::Get, Half::Post] {
+            let head = wish.head(half, "abc");
+            let message = Message::new(&head, &[]);
+            assert_eq!(half_of(&message), Some((half, "abc".into())));
+            assert_eq!(message.header("User-Agent").unwrap(), "x  y");
+            assert_eq!(message.header("Authorization").is_some(), half == Half::Post);
+            let line = format!("{} /live?a=b HTTP/1.0\r\n", half.method());
+            assert!(head.starts_with(line.as_bytes()) && head.ends_with(b"\r\n\r\n"));
+        }
+    }
+
+    /// The last word of an answer that comes in these pieces; all before it were not enough.
+    fn answer(pieces: &[&[u8]]) -> Answered {
+        let mut answer = Answer::default();
+        let (last, before) = pieces.split_last().unwrap();
+        for piece in before {
+            assert_eq!(answer.feed(piece), Answered::NotYet, "{piece:?}");
+        }
+        answer.feed(last)
+    }
+
+    #[test]
+    fn an_answer_and_the_first_tunnelled_bytes() {
+        let head = b"HTTP/1.0 200 OK\r\nContent-Type: application/x-rtsp-tunnelled\r\n\r\n";
+        let whole = [head.as_slice(), b"RTSP/1.0"].concat();
+        for cut in 0..head.len() {
+            let (front, back) = whole.split_at(cut);
+            assert_eq!(answer(&[front, back]), Answered::Opened(b"RTSP/1.0".to_vec()), "{cut}");
+        }
+        let bytes: Vec<&[u8]> = head.chunks(1).collect();
+        assert_eq!(answer(&bytes), Answered::Opened(Vec::new()));
+        assert_eq!(answer(&[b"HTTP/1.1 200 OK\nServer: x\n\n$"]), Answered::Opened(b"$".to_vec()));
+    }
+
+    #[test]
+    fn answers_that_open_nothing() {
+        let refused = b"HTTP/1.1 404 Not Found\r\n\r\n";
+        assert_eq!(answer(&[refused.as_slice()]), Answered::Refused(refused.to_vec()));
+        assert_eq!(answer(&[b"RTSP/1.0 400 Bad Request\r\n\r\n"]), Answered::Nonsense);
+        assert_eq!(answer(&[b"HTT", b"X"]), Answered::Nonsense);
+        assert_eq!(answer(&[b"HTTP/1.0 200 OK\r\n", &[b'x'; MAX_ANSWER]]), Answered::Nonsense);
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub struct RtspUrl {
     text: String,
     scheme: &'static str,
     host: String,
-    port: u16,
+    port: Option<u16>,
     credentials: Option<Credentials>,
 }
 
@@ -86,14 +86,14 @@ impl RtspUrl {
             return Err(UrlError::ControlCharacter);
         }
         let (scheme, rest) = url.split_once("://").ok_or(UrlError::NoScheme)?;
-        let (scheme, default_port) = known_scheme(scheme)?;
+        let scheme = known_scheme(scheme)?;
         let (userinfo, location) = split_userinfo(rest);
         let HostPort { host, port } = HostPort::leading(location.as_bytes())?;
         Ok(Self {
             text: without_userinfo(url),
             scheme,
             host: host.to_owned(),
-            port: port.unwrap_or(default_port),
+            port,
             credentials: userinfo.and_then(Credentials::parse),
         })
     }
@@ -108,9 +108,36 @@ impl RtspUrl {
         &self.host
     }
 
+    /// Whether it asks for TLS.
+    pub const fn is_secure(&self) -> bool {
+        matches!(self.scheme.as_bytes(), b"rtsps")
+    }
+
     /// The port given, else 554, or 322 for `rtsps` (RFC 7826, section 4.2).
     pub const fn port(&self) -> u16 {
-        self.port
+        self.port_or(if self.is_secure() { 322 } else { 554 })
+    }
+
+    /// The port given, else another.
+    pub const fn port_or(&self, other: u16) -> u16 {
+        match self.port {
+            Some(port) => port,
+            None => other,
+        }
+    }
+
+    /// Host and port as they were given.
+    pub fn authority(&self) -> &str {
+        let rest = self.text.split_once("://").map_or("", |(_, rest)| rest);
+        rest.split(['/', '?', '#']).next().unwrap_or_default()
+    }
+
+    /// Path and query for the request line of HTTP, where white space has to be escaped.
+    pub fn target(&self) -> String {
+        let rest = self.text.split_once("://").map_or("", |(_, rest)| rest);
+        let target = rest.get(self.authority().len()..).unwrap_or_default();
+        let target = target.split('#').next().unwrap_or_default().replace(' ', "%20");
+        if target.starts_with('/') { target } else { format!("/{target}") }
     }
 
     /// User and password, where the URL had any.
@@ -139,12 +166,12 @@ impl fmt::Display for RtspUrl {
     }
 }
 
-/// The scheme and its port.
-fn known_scheme(scheme: &str) -> Result<(&'static str, u16), UrlError> {
+/// The scheme in lower case.
+fn known_scheme(scheme: &str) -> Result<&'static str, UrlError> {
     if scheme.eq_ignore_ascii_case("rtsp") {
-        Ok(("rtsp", 554))
+        Ok("rtsp")
     } else if scheme.eq_ignore_ascii_case("rtsps") {
-        Ok(("rtsps", 322))
+        Ok("rtsps")
     } else if !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         Err(UrlError::Scheme(scheme.to_owned()))
     } else {
@@ -273,6 +300,20 @@ mod tests {
         ] {
             assert_eq!(parts(url), (text.to_owned(), host.to_owned(), port, login.to_owned()), "{url}");
         }
+    }
+
+    #[test]
+    fn what_http_asks_for() {
+        for (url, authority, target) in [
+            ("rtsp://u:p@cam", "cam", "/"),
+            ("rtsps://[::1]:8554/a b?c=/d#e", "[::1]:8554", "/a%20b?c=/d"),
+            ("rtsp://cam?x", "cam", "/?x"),
+        ] {
+            let url = RtspUrl::parse(url).unwrap();
+            assert_eq!((url.authority(), url.target().as_str()), (authority, target));
+        }
+        let port = |url: &str| RtspUrl::parse(url).unwrap().port_or(80);
+        assert_eq!((port("rtsp://cam"), port("rtsp://cam:554"), port("rtsps://cam:322/")), (80, 554, 322));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
+use crate::rtsp::tunnel::TunnelRequest;
 use crate::rtsp::url::RtspUrl;
-use crate::session::{Output, SessionError};
+use crate::session::{Output, SessionError, Via};
 use crate::time::Timestamp;
 
 /// What to do next.
@@ -17,11 +18,17 @@ pub(super) enum Dial {
     Fail(SessionError),
 }
 
+/// The ports of HTTP.
+const fn tunnel_port(url: &RtspUrl) -> u16 {
+    if url.is_secure() { 443 } else { 80 }
+}
+
 /// Gets to one server.
 #[derive(Debug)]
 pub(super) struct Dialer {
     host: String,
     port: u16,
+    via: Via,
     /// For the look-up, and for each address.
     timeout: Duration,
     /// Those that have not been tried yet; `None` before the name was looked up.
@@ -33,7 +40,20 @@ pub(super) struct Dialer {
 impl Dialer {
     pub(super) fn new(url: &RtspUrl, timeout: Duration) -> Self {
         let (host, port) = (url.host().to_owned(), url.port());
-        Self { host, port, timeout, addresses: None, address: None, deadline: None }
+        let via = Via { tls: url.is_secure().then(|| host.clone()), tunnel: None };
+        Self { host, port, via, timeout, addresses: None, address: None, deadline: None }
+    }
+
+    /// The same through HTTP. The port is the URL's, or else that of HTTP.
+    pub(super) fn through(mut self, tunnel: TunnelRequest, url: &RtspUrl) -> Self {
+        self.port = url.port_or(tunnel_port(url));
+        self.via.tunnel = Some(tunnel);
+        self
+    }
+
+    /// The tunnel that is asked for.
+    pub(super) fn tunnel_mut(&mut self) -> Option<&mut TunnelRequest> {
+        self.via.tunnel.as_mut()
     }
 
     /// When it takes too long.
@@ -64,7 +84,7 @@ impl Dialer {
         if let Some(address) = self.addresses.as_mut().and_then(VecDeque::pop_front) {
             self.address = Some(address);
             self.deadline = Some(now + self.timeout);
-            return Dial::Do(Output::Connect(address));
+            return Dial::Do(Output::Connect { address, via: self.via.clone() });
         }
         self.deadline = None;
         let address = self.address.map_or_else(|| self.host.clone(), |address| address.to_string());
@@ -80,13 +100,14 @@ impl Dialer {
     pub(super) fn again(&mut self, now: Timestamp) -> Option<Output<'static>> {
         let address = self.address?;
         self.deadline = Some(now + self.timeout);
-        Some(Output::Connect(address))
+        Some(Output::Connect { address, via: self.via.clone() })
     }
 
     /// The time has come.
     pub(super) fn wake(&mut self, now: Timestamp) -> Option<Dial> {
         self.deadline.take_if(|deadline| *deadline <= now)?;
-        let why = format!("no answer within {}", format_duration(self.timeout));
+        let hint = if self.addresses.is_some() && self.via.tls.is_some() { "; does it speak TLS there?" } else { "" };
+        let why = format!("no answer within {}{hint}", format_duration(self.timeout));
         Some(if self.addresses.is_none() { self.unresolved(&why) } else { self.next(now, &why) })
     }
 }

@@ -228,7 +228,8 @@ impl Dialog {
         self.describe(response.body());
     }
 
-    fn describe(&mut self, body: &[u8]) {
+    /// Takes in a session description.
+    pub(super) fn describe(&mut self, body: &[u8]) {
         let description = SessionDescription::parse(body);
         let formats: usize = description.media.iter().map(|media| media.formats.capacity()).sum();
         self.described = body.len() + description.media.capacity() * size_of::<Media>() + formats * size_of::<Format>();
@@ -326,6 +327,11 @@ impl Dialog {
     pub fn channel(&self, channel: u8) -> Option<(&Setup, bool)> {
         let (place, rtcp) = (*self.channels.get(usize::from(channel))?)?;
         Some((self.setups.get(usize::from(place))?, rtcp))
+    }
+
+    /// The place in [`setups`](Self::setups) of who uses an interleaved channel.
+    pub fn place(&self, channel: u8) -> Option<usize> {
+        (*self.channels.get(usize::from(channel))?).map(|(place, _)| usize::from(place))
     }
 
     /// The track whose media has this UDP port, as [`Setup::number`] names it.

@@ -18,6 +18,8 @@ pub(super) struct KeepAlive {
     due: Option<Timestamp>,
     /// Sequence number of the one that waits for its answer.
     pub(super) waiting: Option<u32>,
+    /// It was sent once more, as the server asked for credentials.
+    pub(super) challenged: bool,
 }
 
 impl KeepAlive {
@@ -26,7 +28,7 @@ impl KeepAlive {
         let interval = (timeout.unwrap_or(DEFAULT_SESSION_TIMEOUT) / 2).max(MIN_INTERVAL);
         let listed = |method: &&str| public.iter().any(|name| name == method);
         let (first, last): (Vec<_>, Vec<_>) = METHODS.into_iter().partition(listed);
-        Self { interval, methods: [first, last].concat(), due: Some(now + interval), waiting: None }
+        Self { interval, methods: [first, last].concat(), due: Some(now + interval), waiting: None, challenged: false }
     }
 
     /// When the next is due; `None` as long as nothing plays.

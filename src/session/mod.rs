@@ -10,19 +10,23 @@ mod dialer;
 pub mod dialog;
 pub mod faults;
 mod keep_alive;
+pub mod reconnect;
 pub mod rerun;
 pub mod script;
 pub mod server;
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::rtsp::demux::Pdu;
+use crate::rtsp::message::Message;
+use crate::rtsp::tunnel::TunnelRequest;
 use crate::time::Timestamp;
 use crate::trace::Close;
 
-pub use client::{Client, ClientConfig, Ending, SessionError};
+pub use client::{Client, ClientConfig, Ending, MediaTransport, SessionError};
 pub use dialog::Dialog;
+pub use reconnect::{Reconnect, Reconnecting};
 pub use rerun::{Rerun, RerunConfig};
 pub use script::Script;
 pub use server::{Offer, Server};
@@ -38,8 +42,26 @@ pub enum Input<'a> {
     Connected,
     /// The address could not be reached, and why.
     ConnectFailed(&'a str),
+    /// The tunnel was not opened: what the server answered instead. The connection is gone.
+    TunnelRefused(&'a Message<'a>),
     /// The peer sent this.
     Pdu(&'a Pdu<'a>),
+    /// The sockets asked for are open, on these ports.
+    MediaOpened {
+        /// The RTP port, an even number.
+        rtp: u16,
+        /// The RTCP port.
+        rtcp: u16,
+    },
+    /// The sockets of a track can't be had, or can't join the group; and why.
+    MediaFailed(&'a str),
+    /// A packet came over UDP.
+    Datagram {
+        /// The track for whose sockets it came.
+        track: usize,
+        /// The packet.
+        payload: &'a [u8],
+    },
     /// The peer ended the connection.
     Closed(Close),
     /// The user wants an orderly end; the second time at once.
@@ -61,17 +83,36 @@ pub enum Output<'a> {
         /// The port that the addresses shall carry.
         port: u16,
     },
-    /// Connect to this address, leaving any connection there was.
-    Connect(SocketAddr),
+    /// Connect, leaving any connection there was.
+    Connect {
+        /// Where to.
+        address: SocketAddr,
+        /// And how.
+        via: Via,
+    },
     /// Send these bytes.
     Send(Cow<'a, [u8]>),
-    /// Send this packet over UDP, from the socket of a track that the server offered.
+    /// Open UDP sockets for the media of a track, RTP on an even port; [`Input::MediaOpened`] or
+    /// [`Input::MediaFailed`] tells of it.
+    OpenMedia {
+        /// Place of the track in the description.
+        track: usize,
+    },
+    /// The server said where the media of a track comes from: what comes is taken from now on. A group is joined;
+    /// [`Input::MediaFailed`] tells where that fails.
+    TakeMedia(MediaRoute),
+    /// Close the sockets of a track, or of all.
+    CloseMedia {
+        /// The track; all if `None`.
+        track: Option<usize>,
+    },
+    /// Send this packet over UDP, from the sockets of a track.
     Datagram {
         /// Place of the track in the description.
         track: usize,
         /// From the RTCP port.
         rtcp: bool,
-        /// The port of the client, whose address is that of the connection.
+        /// The other side's port. Its address is that of the connection, or what [`MediaRoute`] says.
         port: u16,
         /// The packet.
         payload: Cow<'a, [u8]>,
@@ -82,6 +123,39 @@ pub enum Output<'a> {
     Abort,
     /// Nothing more will come.
     Done,
+}
+
+/// What lies between TCP and RTSP: nothing, unless it is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Via {
+    /// TLS, to a server of this name or address.
+    pub tls: Option<String>,
+    /// A tunnel through HTTP, over TLS where there is both.
+    pub tunnel: Option<TunnelRequest>,
+}
+
+/// Where the media of a track comes from over UDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaRoute {
+    /// Place of the track in the description.
+    pub track: usize,
+    /// The number by which the tables know the track: [`dialog::Setup::number`].
+    pub number: u16,
+    /// The address that it comes from, if not the server's.
+    pub source: Option<IpAddr>,
+    /// With multicast, the group that it comes to.
+    pub group: Option<Group>,
+}
+
+/// A multicast group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its address.
+    pub address: IpAddr,
+    /// RTP and RTCP port.
+    pub ports: (u16, u16),
+    /// How many networks away what is sent to it may go.
+    pub ttl: Option<u8>,
 }
 
 /// One side of an RTSP session.

@@ -8,7 +8,8 @@
 //! | `transcript`, `media`, `gate`, `server` | the scripted server |
 //! | `recorder`, `scene`, `checks` | running `rtsp-rec`; what must hold of every recording |
 //! | `replayed` | what must hold of a replay of it |
-//! | `vendors` `cases` `endings` `keep_alive` `reruns` | the tests |
+//! | `certificates`, `front` | TLS and HTTP tunnels before the scripted server |
+//! | `carried` `vendors` `cases` `endings` `keep_alive` `reruns` | the tests |
 
 #![allow(
     clippy::expect_used,
@@ -18,7 +19,9 @@
     reason = "all of this crate is test code: a panic is how it reports"
 )]
 
+mod certificates;
 mod checks;
+mod front;
 mod gate;
 mod media;
 mod recorder;
@@ -27,8 +30,10 @@ mod scene;
 mod server;
 mod transcript;
 
+mod carried;
 mod cases;
 mod endings;
 mod keep_alive;
+mod late;
 mod reruns;
 mod vendors;

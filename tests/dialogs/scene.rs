@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::front::Front;
 use crate::gate::{PASSWORD, USER};
 use crate::recorder::{Flow, Recording, record};
 use crate::server::{Log, Server};
@@ -25,6 +26,8 @@ pub(crate) struct Played {
     pub(crate) logs: Vec<Log>,
     /// `host:port` of the server.
     pub(crate) authority: String,
+    /// How its URLs begin.
+    pub(crate) scheme: &'static str,
 }
 
 impl Scene {
@@ -89,7 +92,38 @@ impl Scene {
         let url = self.transcript.url().replace(self.transcript.authority(), &authority);
         let recording = record(&url, &self.args, self.password);
         let (flows, logs) = (recording.flows(), server.finish());
-        Some(Played { transcript: self.transcript, recording, flows, logs, authority })
+        Some(Played { transcript: self.transcript, recording, flows, logs, authority, scheme: "rtsp" })
+    }
+
+    /// Plays it to something that gets its URL.
+    pub(crate) fn serve<T>(self, to: impl FnOnce(&str) -> T) -> T {
+        let server = Server::start(Arc::clone(&self.transcript), self.host, &[]).expect("a free port");
+        let served = to(&self.transcript.url().replace(self.transcript.authority(), &server.address.to_string()));
+        server.finish();
+        served
+    }
+
+    /// Plays it behind something that the client takes for the server.
+    pub(crate) fn behind(self, front: &Front, scheme: &'static str) -> Played {
+        let (args, password) = (self.args.clone(), self.password);
+        let transcript = Arc::clone(&self.transcript);
+        let (recording, logs) = self.serve_behind(front, scheme, |url| record(url, &args, password));
+        let (flows, authority) = (recording.flows(), front.address.to_string());
+        Played { transcript, recording, flows, logs, authority, scheme }
+    }
+
+    /// The same, with another way to record it.
+    pub(crate) fn behind_with<T>(self, front: &Front, scheme: &str, record: impl FnOnce(&str) -> T) -> T {
+        self.serve_behind(front, scheme, record).0
+    }
+
+    fn serve_behind<T>(self, front: &Front, scheme: &str, record: impl FnOnce(&str) -> T) -> (T, Vec<Log>) {
+        let (from, to) = (format!("rtsp://{}", self.transcript.authority()), format!("{scheme}://{}", front.address));
+        let server = Server::start(Arc::clone(&self.transcript), self.host, &[(&from, to.clone())]);
+        let server = server.expect("a free port");
+        front.lead_to(server.address);
+        let recorded = record(&self.transcript.url().replace(&from, &to));
+        (recorded, server.finish())
     }
 }
 
@@ -106,6 +140,8 @@ impl Played {
 
     /// A recorded text as this server says it.
     pub(crate) fn placed(&self, text: &str) -> String {
-        text.replace(self.transcript.authority(), &self.authority)
+        let (from, to) =
+            (format!("rtsp://{}", self.transcript.authority()), format!("{}://{}", self.scheme, self.authority));
+        text.replace(&from, &to).replace(self.transcript.authority(), &self.authority)
     }
 }

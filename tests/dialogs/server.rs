@@ -60,8 +60,9 @@ impl Server {
         let listener = TcpListener::bind((host, 0)).ok()?;
         listener.set_nonblocking(true).expect("a listener can be made so");
         let address = listener.local_addr().expect("it is bound");
-        let mut replace = vec![(transcript.authority().to_owned(), address.to_string())];
-        replace.extend(places.iter().map(|(from, to)| ((*from).to_owned(), to.clone())));
+        // A place for this server itself, where others stand between, comes before its address.
+        let mut replace: Vec<_> = places.iter().map(|(from, to)| ((*from).to_owned(), to.clone())).collect();
+        replace.push((transcript.authority().to_owned(), address.to_string()));
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let role = Role { used: vec![false; transcript.exchanges.len()], transcript, replace, gate: Gate::default() };
@@ -208,8 +209,15 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// The client's messages have no body.
+    /// The client's messages have no body. Its receiver reports stand between them.
     fn next_message(&mut self) -> Option<String> {
+        while let Some([b'$', _, a, b, ..]) = self.log.received.get(self.taken..) {
+            let end = self.taken + 4 + usize::from(u16::from_be_bytes([*a, *b]));
+            if end > self.log.received.len() {
+                return None;
+            }
+            self.taken = end;
+        }
         let rest = &self.log.received[self.taken..];
         let length = rest.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
         self.taken += length;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rtsp_rec::capture::{Writer, WriterOptions};
 use rtsp_rec::rtsp::demux::Demuxer;
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
+use rtsp_rec::trace::{Carrier, Close, Direction, Flow, Payload, Tap, TraceEvent};
 
 use crate::recorder::Place;
 
@@ -36,7 +36,11 @@ pub(crate) fn capture(place: &Place) -> PathBuf {
             .event(&TraceEvent { at, flow: &flow, direction, frame_number: None, payload })
             .expect("room on the disk");
     };
-    tell(0, Direction::ClientToServer, Payload::Opened { started: Timestamp::from_nanos(START) });
+    tell(
+        0,
+        Direction::ClientToServer,
+        Payload::Opened { started: Timestamp::from_nanos(START), carrier: Carrier::default() },
+    );
     for (at, direction, bytes) in &said {
         let mut demuxer = Demuxer::new();
         let mut pdus = demuxer.feed(bytes);

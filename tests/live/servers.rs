@@ -53,7 +53,7 @@ fn records_faithfully(server: impl Fn(&[&str]) -> Peer, path: &str, tracks: usiz
 }
 
 /// Every step of the session and a 200 for each; a handshake before.
-fn assert_whole_dialogue(capture: &Capture, tracks: usize) {
+pub(crate) fn assert_whole_dialogue(capture: &Capture, tracks: usize) {
     let mut expected = vec!["OPTIONS", "DESCRIBE"];
     expected.extend(vec!["SETUP"; tracks]);
     expected.extend(["PLAY", "TEARDOWN"]);
@@ -70,7 +70,7 @@ fn assert_nothing_to_complain(capture: &Capture, wire: &Capture) {
 }
 
 /// tshark 4.0 miscounts when several frames share a packet; it then lists several channels, with commas.
-fn assert_one_frame_a_packet(capture: &Capture) {
+pub(crate) fn assert_one_frame_a_packet(capture: &Capture) {
     let channels = capture.rows("rtsp.channel", &["rtsp.channel"]).concat();
     assert!(!channels.is_empty(), "no interleaved frame");
     assert!(channels.iter().all(|channel| !channel.contains(',')), "frames share a packet: {channels:?}");
@@ -79,7 +79,7 @@ fn assert_one_frame_a_packet(capture: &Capture) {
 }
 
 /// tshark and `analyze` count the same packets, and each track brought media and a sender report.
-fn assert_counts_agree(capture: &Capture, tracks: usize) {
+pub(crate) fn assert_counts_agree(capture: &Capture, tracks: usize) {
     let streams = table(&capture.file, "streams");
     assert_eq!(streams.len(), tracks, "{streams:?}");
     assert_eq!(sum(&streams, "packets"), capture.count("rtp"), "RTP packets: analyze, tshark");

@@ -6,8 +6,10 @@
     reason = "a test that panics has failed, as it should"
 )]
 
+mod reconnect;
 mod replay;
 mod rerun;
+mod udp;
 mod world;
 
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use rtsp_rec::rtsp::demux::{Demuxer, PduKind};
 use rtsp_rec::rtsp::message::{Message, StartLine};
 use rtsp_rec::session::client::{Limits, Timeouts};
 use rtsp_rec::session::script::{ScriptBuilder, ScriptOptions};
-use rtsp_rec::session::{Client, ClientConfig, Ending, Machine, Offer, Script, Server, SessionError};
+use rtsp_rec::session::{Client, ClientConfig, Ending, Machine, MediaTransport, Offer, Script, Server, SessionError};
 use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::{Direction, Flow, Payload, Tap, TraceEvent};
 
@@ -105,6 +107,8 @@ fn config(url: &str) -> ClientConfig {
         credentials: None,
         user_agent: "test".to_owned(),
         media: Vec::new(),
+        transports: vec![MediaTransport::Tcp],
+        seed: 7,
         limits: Limits::default(),
         timeouts: Timeouts::default(),
     }
@@ -121,7 +125,7 @@ impl Tap for Log {
     fn event(&mut self, event: &TraceEvent<'_>) -> std::io::Result<()> {
         let Payload::Pdu(pdu) = event.payload else { return Ok(()) };
         match pdu.kind {
-            PduKind::Interleaved { .. } => self.frames += 1,
+            PduKind::Interleaved { .. } if event.direction == Direction::ServerToClient => self.frames += 1,
             PduKind::Message { head, body } => {
                 if let StartLine::Request { method, url } = Message::new(head, body).start_line() {
                     self.requests.push((event.at.duration_since(START), format!("{method} {url}")));
@@ -145,7 +149,7 @@ impl Log {
 }
 
 /// Runs a session; gives how it ended, when, and what was said.
-fn run(config: ClientConfig, script: Script, world: World) -> (Result<Ending, SessionError>, Duration, Log) {
+fn run(config: ClientConfig, script: Script, mut world: World) -> (Result<Ending, SessionError>, Duration, Log) {
     let (mut client, mut server, mut log) = (Client::new(config, START), server(script), Log::default());
     let end = world.run(&mut client, &mut server, &mut log);
     (client.outcome().unwrap().clone(), end.duration_since(START), log)
@@ -203,6 +207,7 @@ impl Tap for Media {
     fn event(&mut self, event: &TraceEvent<'_>) -> std::io::Result<()> {
         if let Payload::Pdu(pdu) = event.payload
             && let PduKind::Interleaved { channel, payload } = pdu.kind
+            && event.direction == Direction::ServerToClient
         {
             self.0.push((channel, payload.to_vec()));
         }
@@ -274,7 +279,7 @@ fn ctrl_c_tears_down() {
 #[test]
 fn a_teardown_that_is_never_answered_costs_its_timeout() {
     let stop = START + Duration::from_secs(3);
-    let world = World { stop_at: Some(stop), ..World::default() };
+    let mut world = World { stop_at: Some(stop), ..World::default() };
     let mut client = Client::new(config("rtsp://camera:8600/live"), START);
     let mut server = Mute { inner: server(scripted("", "1", 10)), deaf_to: "TEARDOWN" };
     let end = world.run(&mut client, &mut server, &mut ());
@@ -296,7 +301,7 @@ fn a_request_that_is_never_answered_is_an_error() {
 fn silence_is_an_error_after_the_idle_timeout() {
     let script = scripted_frames("", "1", (0..500).chain([5000]));
     let (outcome, took, log) = run(config("rtsp://camera:8600/live"), script, World::default());
-    assert_eq!(outcome, Err(SessionError::Idle { after: Duration::from_secs(30) }));
+    assert_eq!(outcome, Err(SessionError::Idle { after: Duration::from_secs(30), unheard: None }));
     assert_eq!((took.as_secs(), log.frames), (40, 500));
     assert_eq!(log.said().last(), Some(&"TEARDOWN rtsp://camera:8600/live"));
 }

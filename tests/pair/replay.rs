@@ -54,7 +54,7 @@ impl Hand {
                 }
                 Output::Disconnect => self.ended = Some(Output::Disconnect),
                 Output::Abort => self.ended = Some(Output::Abort),
-                Output::Done | Output::Resolve { .. } | Output::Connect(_) => {}
+                _ => {}
             }
         }
     }

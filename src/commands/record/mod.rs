@@ -10,12 +10,12 @@ use crate::cli::RecordArgs;
 use crate::commands::login;
 use crate::commands::monitor::Monitor;
 use crate::commands::output::{Disk, print};
-use crate::commands::raise_file_limit;
+use crate::commands::{raise_file_limit, trust};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
 use crate::rtsp::mask::masked_urls;
 use crate::session::client::{Limits, Timeouts};
-use crate::session::{Client, ClientConfig};
+use crate::session::{ClientConfig, Reconnecting};
 
 use recordings::Recordings;
 use targets::Plan;
@@ -27,16 +27,22 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     let clock = Clock::start();
     let plan = Plan::make(args, clock.now())?;
+    let trust = trust::of(&args.tls)?;
     let urls: Vec<String> = plan.targets.iter().map(|target| masked_urls(target.config.url.as_str())).collect();
     raise_file_limit();
     let mut event_loop = EventLoop::new(clock).map_err(Error::EventLoop)?;
     event_loop.stop_on_signals().map_err(Error::EventLoop)?;
+    event_loop.trust(trust);
+    if let Some(ports) = args.transport.port_range {
+        event_loop.use_ports(ports);
+    }
     let disk = Disk::start(event_loop.waker()).map_err(Error::EventLoop)?;
     let mut recordings = Recordings::begin(args, &plan, &urls, disk)?;
     let mut shown = Vec::new();
     for (target, url) in plan.targets.iter().zip(&urls) {
         if recordings.begin_session(target.file) {
-            event_loop.add(Client::new(target.config.clone(), clock.now()));
+            let seed = fastrand::u64(..);
+            event_loop.add(Reconnecting::new(target.config.clone(), args.reconnect, seed, clock.now()));
             shown.push(url.clone());
         }
     }
@@ -64,6 +70,8 @@ fn config(args: &RecordArgs, name: &str, url: &str, password: Option<&str>) -> R
         url,
         user_agent: args.user_agent.clone(),
         media: args.media.clone(),
+        transports: args.transport.transport.iter().map(|name| (*name).into()).collect(),
+        seed: fastrand::u64(..),
         limits: Limits {
             duration: args.duration,
             packets: args.max_packets,

@@ -205,9 +205,11 @@ fn writer_options(args: &RecordArgs, urls: &[&str]) -> WriterOptions {
     } else {
         ""
     };
+    let trust = if args.tls.insecure { " Certificates of servers were not verified (--insecure)." } else { "" };
     let comment = format!(
         "Recorded by {APPLICATION} from {}. Each packet holds one RTSP message or one interleaved frame. A server port \
-         that Wireshark does not take for RTSP is written as 554; the interface description has the real address.{media}",
+         that Wireshark does not take for RTSP is written as 554; the interface description has the real address, and what carried \
+         RTSP besides TCP.{trust}{media}",
         named(urls)
     );
     WriterOptions {

@@ -8,33 +8,33 @@ use crate::commands::record::recordings::{Recording, Recordings};
 use crate::commands::record::targets::Plan;
 use crate::error::Error;
 use crate::report::summary;
-use crate::session::{Client, Ending, Machine};
+use crate::session::{Ending, Machine, Reconnecting};
 
 /// What became of a target.
 pub(super) struct Session<'a> {
     url: &'a str,
     /// `None` where its file could not be made.
-    client: Option<&'a Client>,
+    session: Option<&'a Reconnecting>,
     /// Why it failed.
     failure: Option<String>,
     file: usize,
 }
 
-/// What became of each target. `clients` are those whose files could be made.
+/// What became of each target. `machines` are those whose files could be made.
 pub(super) fn sessions<'a>(
     urls: &'a [String],
     plan: &Plan,
     recordings: &Recordings,
-    mut clients: impl Iterator<Item = &'a Client>,
+    mut machines: impl Iterator<Item = &'a Reconnecting>,
 ) -> Vec<Session<'a>> {
     let mut sessions = Vec::new();
     for (url, target) in urls.iter().zip(&plan.targets) {
         let recording = recordings.get(target.file);
-        let client = recording.filter(|recording| recording.was_begun()).and_then(|_| clients.next());
+        let session = recording.filter(|recording| recording.was_begun()).and_then(|_| machines.next());
         let of_file = recording.and_then(|recording| recording.error.as_ref()).map(ToString::to_string);
-        let own = client.and_then(|client| client.outcome()?.as_ref().err().map(ToString::to_string));
-        let url = client.map_or(url.as_str(), |client| client.url());
-        sessions.push(Session { url, client, failure: of_file.or(own), file: target.file });
+        let own = session.and_then(|session| session.outcome()?.as_ref().err().map(ToString::to_string));
+        let url = session.map_or(url.as_str(), |session| session.url());
+        sessions.push(Session { url, session, failure: of_file.or(own), file: target.file });
     }
     sessions
 }
@@ -50,8 +50,9 @@ pub(super) fn text(monitor: &Monitor, sessions: &[Session<'_>], recordings: &Rec
         _ => session.ending(several, ""),
     };
     let endings: String = sessions.iter().map(ending).collect();
+    let evidence = monitor.evidence().line();
     let file = recordings.get(0).filter(|_| recordings.len() == 1).map(|only| format!("{}\n", written(only)));
-    format!("{table}{endings}{}", file.unwrap_or_default())
+    format!("{table}{endings}{evidence}{}", file.unwrap_or_default())
 }
 
 /// One failed session is a failed recording, whatever the others did.
@@ -66,22 +67,46 @@ pub(super) fn outcome(sessions: &[Session<'_>], recordings: &mut Recordings) -> 
 }
 
 impl Session<'_> {
-    /// How it ended, and what the server would not give.
+    /// How it ended, how often it was lost, and what the server would not give.
     fn ending(&self, several: bool, file: &str) -> String {
-        let ending = self.client.and_then(|client| client.outcome()?.as_ref().ok());
+        let ending = self.session.and_then(|session| session.outcome()?.as_ref().ok());
+        let lost = self.session.map_or(0, Reconnecting::lost);
         let why = match (&self.failure, ending) {
+            (Some(failure), _) if several => &format!("failed: {failure}"),
             // One failed session is told on standard error.
-            (Some(_), _) if !several => return String::new(),
-            (Some(failure), _) => &format!("failed: {failure}"),
+            (Some(_), _) | (None, None) if lost > 0 => "failed",
+            (Some(_), _) | (None, None) => return String::new(),
             (None, Some(Ending::Stopped)) => "stopped",
             (None, Some(Ending::LimitReached)) => "limit reached",
             (None, Some(Ending::EndOfStream)) => "end of stream",
-            (None, None) => return String::new(),
         };
-        let refusals = self.client.map(Client::refusals).unwrap_or_default();
-        let refusals: Vec<String> = refusals.iter().map(|refusal| format!("not recorded: {refusal}\n")).collect();
-        format!("{}{}: {why}{file}\n", refusals.concat(), self.url)
+        let before = self.session.map(before).unwrap_or_default();
+        format!("{before}{}: {why}{file}{}\n", self.url, self.session.map(losses).unwrap_or_default())
     }
+}
+
+/// What the server would not give, or not as asked.
+fn before(session: &Reconnecting) -> String {
+    let client = session.client();
+    let refusals = client.refusals().iter().map(|refusal| format!("not recorded: {refusal}\n"));
+    let changes = client.fallbacks().iter().map(|change| format!("{}: {change}\n", session.url()));
+    changes.chain(refusals).collect()
+}
+
+/// How often a session was lost and tried again, and how the latest times.
+fn losses(session: &Reconnecting) -> String {
+    let plural = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    if session.lost() == 0 {
+        return String::new();
+    }
+    let (connections, lost) = (session.connections(), session.lost());
+    let each = session.losses().map(|loss| format!("\n  {}  {}", loss.at, loss.error));
+    format!(
+        "; {}, {}:{}",
+        plural(connections, "connection", "connections"),
+        plural(lost, "loss", "losses"),
+        each.collect::<String>()
+    )
 }
 
 fn written(recording: &Recording) -> String {

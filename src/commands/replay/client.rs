@@ -10,6 +10,7 @@ use crate::commands::login;
 use crate::commands::monitor::Monitor;
 use crate::commands::output::print;
 use crate::commands::replay::recording;
+use crate::commands::trust;
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
 use crate::report::comparison;
@@ -22,6 +23,7 @@ use crate::trace::Direction;
 /// Performs the recorded client's session against `to`, and compares.
 pub(super) fn run(args: &ReplayArgs, to: &str) -> Result<(), Error> {
     let config = config(args, to)?;
+    let trust = trust::of(&args.tls)?;
     let (script, then) = read(args)?;
     let url = masked_urls(config.url.as_str());
     let clock = Clock::start();
@@ -29,6 +31,7 @@ pub(super) fn run(args: &ReplayArgs, to: &str) -> Result<(), Error> {
     let rerun = Rerun::new(script, config, clock.now()).map_err(unfit)?;
     let mut event_loop = EventLoop::new(clock).map_err(Error::EventLoop)?;
     event_loop.stop_on_signals().map_err(Error::EventLoop)?;
+    event_loop.trust(trust);
     event_loop.add(rerun);
     let monitor = Monitor::new(&[url], args.quiet, args.verbose, clock.now()).analyzing();
     let mut tap = (recording::begin(args, Direction::ClientToServer)?, monitor);

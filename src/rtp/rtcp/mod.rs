@@ -2,6 +2,7 @@
 
 use std::iter;
 
+pub mod compose;
 mod reports;
 mod sdes;
 

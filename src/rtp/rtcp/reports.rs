@@ -115,6 +115,16 @@ impl ReportBlock {
             dlsr: take_u32(&mut bytes)?,
         })
     }
+
+    /// The block as it stands in a report.
+    pub(super) fn to_bytes(self) -> [u8; 24] {
+        let [_, a, b, c] = self.cumulative_lost.to_be_bytes();
+        let lost = u32::from_be_bytes([self.fraction_lost, a, b, c]);
+        let words = [self.source_ssrc, lost, self.ext_highest_seq, self.jitter, self.lsr, self.dlsr];
+        let mut bytes = [0; 24];
+        bytes.as_chunks_mut().0.iter_mut().zip(words).for_each(|(place, word)| *place = word.to_be_bytes());
+        bytes
+    }
 }
 
 /// Report blocks: those that the count names and the bytes hold. What follows is a profile's extension.

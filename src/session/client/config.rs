@@ -1,5 +1,6 @@
 //! What a client is told before it starts, and how it tells that it ended.
 
+use std::fmt;
 use std::time::Duration;
 
 use humantime::format_duration;
@@ -19,18 +20,55 @@ pub struct ClientConfig {
     pub user_agent: String,
     /// Set up only tracks of these media types (`video`, `audio`, `application`); all if empty.
     pub media: Vec<String>,
+    /// How media may travel; the first is tried first, TCP where there is none.
+    pub transports: Vec<MediaTransport>,
+    /// What has to be random is drawn from this.
+    pub seed: u64,
     /// When to stop.
     pub limits: Limits,
     /// How long to wait.
     pub timeouts: Timeouts,
 }
 
+/// How media travels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MediaTransport {
+    /// Interleaved with RTSP on its connection (RFC 2326, section 10.12).
+    #[default]
+    Tcp,
+    /// In datagrams to ports of the client's.
+    Udp,
+    /// In datagrams to a group.
+    Multicast,
+    /// Interleaved, the connection being two of HTTP.
+    Http,
+}
+
+impl MediaTransport {
+    /// Whether media comes on the connection.
+    pub const fn is_interleaved(self) -> bool {
+        matches!(self, Self::Tcp | Self::Http)
+    }
+}
+
+/// As one says it.
+impl fmt::Display for MediaTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+            Self::Multicast => "multicast",
+            Self::Http => "HTTP",
+        })
+    }
+}
+
 /// The session is torn down when one of these is reached.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// Time since the answer to PLAY.
+    /// Time since PLAY was first answered.
     pub duration: Option<Duration>,
-    /// Interleaved frames received, RTP and RTCP.
+    /// RTP and RTCP packets received.
     pub packets: Option<u64>,
     /// Bytes received from the server.
     pub bytes: Option<u64>,
@@ -91,7 +129,7 @@ pub enum SessionError {
         why: String,
     },
     /// The server answered with an error status.
-    #[error("{method} {url}: the server answered {status} {reason}{}", hint(*.status))]
+    #[error("{method} {url}: the server answered {status} {reason}{}", hint(method, *.status, *.transport))]
     Refused {
         /// The request's method.
         method: String,
@@ -101,6 +139,24 @@ pub enum SessionError {
         status: u16,
         /// The reason phrase.
         reason: String,
+        /// The transport asked for.
+        transport: MediaTransport,
+    },
+    /// The server answered SETUP with a transport that was not to be used.
+    #[error("the server sends media over {answered} only, not {asked}; -t {} records that", flag(*.answered))]
+    OtherTransport {
+        /// What was asked for.
+        asked: MediaTransport,
+        /// What it answered.
+        answered: MediaTransport,
+    },
+    /// No sockets for media.
+    #[error("can't receive media over {transport}: {why}")]
+    NoSockets {
+        /// The transport.
+        transport: MediaTransport,
+        /// What the system says.
+        why: String,
     },
     /// No answer in time.
     #[error("no answer to {method} within {}; --response-timeout waits longer", format_duration(*.after))]
@@ -150,24 +206,66 @@ pub enum SessionError {
         during: String,
     },
     /// The connection stands and nothing comes.
-    #[error("no media for {}; --idle-timeout waits longer", format_duration(*.after))]
+    #[error("no media for {}{}", format_duration(*.after), patience(*.unheard))]
     Idle {
         /// The idle timeout.
         after: Duration,
+        /// The transport over which nothing ever came, where something between may keep it off.
+        unheard: Option<MediaTransport>,
     },
     /// The session is gone on the server's side.
     #[error("the server has forgotten the session (454); was it restarted?")]
     SessionLost,
 }
 
-/// What to try, for the statuses that say it.
-fn hint(status: u16) -> &'static str {
-    match status {
-        404 => "; is the path right?",
-        461 => "; it does not send media over TCP",
-        453 | 503 => "; it has too many clients",
-        _ => "",
+impl SessionError {
+    /// Whether it may be otherwise a little later. Credentials that were refused stay wrong, and trying them again
+    /// would lock the account; what the server does not have it may have lost with a restart, if it once played.
+    pub fn may_pass(&self, has_played: bool) -> bool {
+        match self {
+            Self::CredentialsNeeded { .. }
+            | Self::CredentialsRefused { .. }
+            | Self::Authentication(_)
+            | Self::OtherTransport { .. } => false,
+            Self::Refused { status: 0 | 408 | 453..=455 | 500.., .. }
+            | Self::Resolve { .. }
+            | Self::Connect { .. }
+            | Self::NoSockets { .. }
+            | Self::NoAnswer { .. }
+            | Self::Closed { .. }
+            | Self::Idle { .. }
+            | Self::SessionLost => true,
+            Self::Refused { .. } | Self::NoTracks { .. } | Self::Redirect { .. } => has_played,
+        }
     }
+}
+
+/// What to try, for the statuses that say it.
+fn hint(method: &str, status: u16, transport: MediaTransport) -> String {
+    match status {
+        // Only a tunnel begins with a GET.
+        _ if method == "GET" => "; does it tunnel RTSP through HTTP at this port?".to_owned(),
+        404 => "; is the path right?".to_owned(),
+        461 if transport.is_interleaved() => "; it does not send media over TCP, -t udp may work".to_owned(),
+        461 => format!("; it does not send media over {transport}, -t tcp may work"),
+        453 | 503 => "; it has too many clients".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// What to try where no media comes.
+fn patience(unheard: Option<MediaTransport>) -> String {
+    match unheard {
+        Some(transport) => {
+            format!(" over {transport}: a firewall or NAT may keep it off, -t {},tcp tries TCP then", flag(transport))
+        }
+        None => "; --idle-timeout waits longer".to_owned(),
+    }
+}
+
+/// How the command line calls a transport.
+fn flag(transport: MediaTransport) -> String {
+    transport.to_string().to_lowercase()
 }
 
 fn offered(kinds: &[String]) -> String {

@@ -3,21 +3,37 @@
 use crate::rtsp::control::join_control;
 use crate::rtsp::mask::masked_urls;
 use crate::rtsp::message::Message;
+use crate::rtsp::tunnel::{Half, TunnelRequest};
 use crate::rtsp::url::RtspUrl;
-use crate::session::authorization::Authorization;
+use crate::session::authorization::{Authorization, Verdict};
 use crate::session::client::request::Method;
-use crate::session::client::{Phase, SessionError};
+use crate::session::client::{ClientConfig, MediaTransport, Phase, SessionError, refusal};
 use crate::session::dialer::{Dial, Dialer};
-use crate::session::{Client, Dialog, Output};
+use crate::session::{Client, Output};
 use crate::time::Timestamp;
 
 /// Redirects that are followed.
 const MAX_REDIRECTS: u8 = 5;
 
+/// What gets to the server of a URL.
+pub(super) fn dialer(config: &ClientConfig, url: &RtspUrl, transport: MediaTransport) -> Dialer {
+    let dialer = Dialer::new(url, config.timeouts.connect);
+    if transport != MediaTransport::Http {
+        return dialer;
+    }
+    let tunnel = TunnelRequest {
+        host: url.authority().to_owned(),
+        target: url.target(),
+        user_agent: config.user_agent.clone(),
+        authorization: [None, None],
+    };
+    dialer.through(tunnel, url)
+}
+
 impl Client {
     pub(super) fn resolve(&mut self, now: Timestamp) {
         self.phase = Phase::Resolving;
-        self.dialer = Dialer::new(&self.url, self.config.timeouts.connect);
+        self.dialer = dialer(&self.config, &self.url, self.transports.current());
         let resolve = self.dialer.resolve(now);
         self.outputs.push_back(resolve);
     }
@@ -28,21 +44,53 @@ impl Client {
                 self.phase = Phase::Connecting;
                 self.outputs.push_back(output);
             }
+            Dial::Fail(error) if self.transports.current() == MediaTransport::Http => self.tunnel_failed(now, error),
             Dial::Fail(error) => self.fail(now, error),
         }
     }
 
-    /// The dialogue begins, or goes on where a close after a 401 interrupted it.
+    /// The dialogue begins, or goes on where a close after a 401 or a description interrupted it.
     pub(super) fn connected(&mut self, now: Timestamp) {
         self.phase = Phase::SettingUp;
         self.dialer.connected();
+        self.tunnel_attempts = 0;
         match self.pending.take() {
             Some(pending) => self.send_again(now, pending),
+            None if self.dialog.description().is_some() => self.described(now),
             None => self.send(now, Method::Options),
         }
     }
 
-    /// Goes to another server, or another path. The credentials go along to the same host only.
+    /// The server did not open the tunnel: it wants a login first, or has none.
+    pub(super) fn tunnel_refused(&mut self, now: Timestamp, response: &Message<'_>) {
+        if !matches!(response.status(), Some(401 | 407)) {
+            let url = self.url.as_str();
+            let error = refusal(Half::Get.method(), url, response, self.transports.current());
+            return self.tunnel_failed(now, error);
+        }
+        match self.tunnel_authorization.challenged(self.tunnel_attempts, response) {
+            Verdict::Try => {
+                self.tunnel_attempts += 1;
+                if let Some(tunnel) = self.dialer.tunnel_mut() {
+                    let header = |half: Half| self.tunnel_authorization.header(half.method(), &tunnel.target);
+                    tunnel.authorization = [Half::Get, Half::Post].map(header);
+                }
+                self.outputs.extend(self.dialer.again(now));
+            }
+            Verdict::GiveUp(error) => self.fail(now, error),
+        }
+    }
+
+    /// There is no tunnel; the next transport may do.
+    fn tunnel_failed(&mut self, now: Timestamp, error: SessionError) {
+        match self.transports.untried() {
+            Some(next) => self.start_over(now, next, &error.to_string()),
+            None => self.fail(now, error),
+        }
+    }
+
+    /// Goes to another server, or another path. The credentials go along to the same host only, and not from TLS to
+    /// where everybody can read them.
     pub(super) fn redirected(&mut self, now: Timestamp, response: &Message<'_>) {
         let location = response.header("Location").unwrap_or_default().into_owned();
         let error = |why: String| SessionError::Redirect { location: masked_urls(&location), why };
@@ -51,19 +99,113 @@ impl Client {
             return self.fail(now, error("too many redirects".to_owned()));
         }
         match RtspUrl::parse(&join_control(self.url.as_str(), Some(&location))) {
-            Ok(url) if url.scheme() != "rtsp" => self.fail(now, error(format!("{}:// is not supported", url.scheme()))),
             Ok(url) => {
                 // Those of the original server, however many hops led here.
-                let credentials =
-                    (url.host() == self.config.url.host()).then(|| self.config.credentials.clone()).flatten();
-                self.authorization = Authorization::new(url.credentials().cloned().or(credentials));
+                let original = &self.config.url;
+                let trusted = url.host() == original.host() && (url.is_secure() || !original.is_secure());
+                let credentials = trusted.then(|| self.config.credentials.clone()).flatten();
+                let credentials = url.credentials().cloned().or(credentials);
+                self.tunnel_authorization = Authorization::new(credentials.clone());
+                self.authorization = Authorization::new(credentials);
                 self.shown = masked_urls(url.as_str());
                 self.url = url;
-                self.dialog = Dialog::new();
+                self.forget_session();
                 self.outputs.push_back(Output::Disconnect);
                 self.resolve(now);
             }
             Err(why) => self.fail(now, error(why.to_string())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtsp::demux::Demuxer;
+    use crate::rtsp::url::Credentials;
+    use crate::session::client::{Limits, Timeouts};
+    use crate::session::{Input, Machine, Via};
+
+    const NOW: Timestamp = Timestamp::from_nanos(1);
+
+    /// A client of this URL that has asked for its connection, and how it wants it.
+    fn client(url: &str, transport: MediaTransport) -> (Client, Via, u16) {
+        let config = ClientConfig {
+            url: url.parse().unwrap(),
+            credentials: Some(Credentials { user: "u".to_owned(), password: "p".to_owned() }),
+            user_agent: "test".to_owned(),
+            media: Vec::new(),
+            transports: vec![transport],
+            seed: 1,
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+        };
+        let mut client = Client::new(config, NOW);
+        let (via, port) = connect(&mut client);
+        (client, via, port)
+    }
+
+    /// Resolves and connects: the connection asked for, and the port.
+    fn connect(client: &mut Client) -> (Via, u16) {
+        let outputs: Vec<_> = std::iter::from_fn(|| client.poll_output(NOW).map(own)).collect();
+        let Some(Output::Resolve { port, .. }) = outputs.last() else { panic!("{outputs:?}") };
+        client.handle(NOW, Input::Resolved(&["192.0.2.1:9".parse().unwrap()]));
+        let Some(Output::Connect { via, .. }) = client.poll_output(NOW) else { panic!("no connection") };
+        (via, *port)
+    }
+
+    fn own(output: Output<'_>) -> Output<'static> {
+        match output {
+            Output::Resolve { host, port } => Output::Resolve { host, port },
+            Output::Send(bytes) => Output::Send(bytes.into_owned().into()),
+            _ => Output::Disconnect,
+        }
+    }
+
+    /// What it sends next.
+    fn sent(client: &mut Client) -> String {
+        match client.poll_output(NOW) {
+            Some(Output::Send(bytes)) => String::from_utf8(bytes.into_owned()).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn answer(client: &mut Client, text: &str) {
+        client.handle(NOW, Input::Pdu(&Demuxer::new().feed(text.as_bytes()).next_pdu().unwrap()));
+    }
+
+    #[test]
+    fn what_urls_ask_for() {
+        let tls = |url: &str| client(url, MediaTransport::Tcp);
+        assert_eq!((tls("rtsp://cam/x").1, tls("rtsp://cam/x").2), (Via::default(), 554));
+        assert_eq!((tls("rtsps://cam/x").1.tls.as_deref(), tls("rtsps://cam/x").2), (Some("cam"), 322));
+        for (url, port, secure) in
+            [("rtsp://cam/x", 80, false), ("rtsp://cam:554/x", 554, false), ("rtsps://cam/x", 443, true)]
+        {
+            let (_, via, asked) = client(url, MediaTransport::Http);
+            assert_eq!((asked, via.tls.is_some(), via.tunnel.unwrap().target.as_str()), (port, secure, "/x"), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_login_does_not_leave_tls() {
+        for (from, to, goes_along) in [
+            ("rtsps://cam/x", "rtsp://cam/y", false),
+            ("rtsps://cam/x", "rtsps://cam:9/y", true),
+            ("rtsp://cam/x", "rtsps://cam/y", true),
+            ("rtsp://cam/x", "rtsp://other/y", false),
+        ] {
+            let (mut client, _, _) = client(from, MediaTransport::Tcp);
+            client.handle(NOW, Input::Connected);
+            sent(&mut client);
+            answer(&mut client, &format!("RTSP/1.0 302 Moved\r\nCSeq: 1\r\nLocation: {to}\r\n\r\n"));
+            let (via, _) = connect(&mut client);
+            assert_eq!(via.tls.is_some(), to.starts_with("rtsps"));
+            client.handle(NOW, Input::Connected);
+            sent(&mut client);
+            answer(&mut client, "RTSP/1.0 401 No\r\nCSeq: 2\r\nWWW-Authenticate: Basic realm=\"r\"\r\n\r\n");
+            let told = client.poll_output(NOW).is_some_and(|output| matches!(output, Output::Send(_)));
+            assert_eq!(told, goes_along, "{from} to {to}");
         }
     }
 }

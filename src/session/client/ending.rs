@@ -1,16 +1,22 @@
 //! How a session ends: by the user, by a failure, or by the server; with a TEARDOWN where there is something to end.
 
+use humantime::format_duration;
+
 use crate::session::client::request::{Method, Pending};
 use crate::session::client::{Ending, Phase, SessionError};
+use crate::session::keep_alive::KeepAlive;
 use crate::session::{Client, Output};
 use crate::time::Timestamp;
 use crate::trace::Close;
 
 impl Client {
     pub(super) fn closed(&mut self, now: Timestamp, close: Close) {
+        if self.goes_on_elsewhere(now) {
+            return;
+        }
         let how = if close == Close::Reset { " (reset)" } else { "" };
         match self.phase {
-            Phase::TearingDown | Phase::Done => return self.done(),
+            Phase::TearingDown | Phase::Done => return self.done(now),
             // Some servers close after a 401; the answer to it goes out on a new connection.
             Phase::SettingUp if self.pending.as_ref().is_some_and(|pending| pending.challenged) => {
                 if let (Some(pending), Some(connect)) = (&mut self.pending, self.dialer.again(now)) {
@@ -23,10 +29,10 @@ impl Client {
             Phase::Playing if self.media.is_over(now, &self.dialog) => {
                 self.outcome.get_or_insert(Ok(Ending::EndOfStream));
             }
+            Phase::Playing if self.transports.has_datagrams() => return self.orphan(now),
             Phase::Playing => {
-                let seconds = self.media.playing_for(now).as_secs_f64();
-                let during = format!("{seconds:.1} s into the stream, without BYE{how}");
-                self.outcome.get_or_insert(Err(SessionError::Closed { during }));
+                let error = self.closed_in_stream(now, how);
+                self.outcome.get_or_insert(Err(error));
             }
             _ => {
                 let method = self.pending.as_ref().map_or("a request", |pending| pending.method.name());
@@ -34,12 +40,43 @@ impl Client {
                 self.outcome.get_or_insert(Err(SessionError::Closed { during }));
             }
         }
-        self.done();
+        self.done(now);
+    }
+
+    fn closed_in_stream(&self, now: Timestamp, how: &str) -> SessionError {
+        let seconds = self.media.playing_for(now).as_secs_f64();
+        SessionError::Closed { during: format!("{seconds:.1} s into the stream, without BYE{how}") }
+    }
+
+    /// The connection is gone. What comes in datagrams may go on, and is recorded as long as it does.
+    fn orphan(&mut self, now: Timestamp) {
+        self.orphaned = true;
+        self.keep_alive = KeepAlive::default();
+        self.media.orphan(now);
+    }
+
+    /// No media came for too long.
+    pub(super) fn silent(&mut self, now: Timestamp) {
+        if self.orphaned {
+            let error = self.closed_in_stream(now, "");
+            return self.fail(now, error);
+        }
+        let (after, heard) = (self.config.timeouts.idle, self.media.has_heard());
+        let transport = self.transports.current();
+        if !heard && let Some(next) = self.transports.untried() {
+            return self.start_over(now, next, &format!("no media over {transport} for {}", format_duration(after)));
+        }
+        let unheard = Some(transport).filter(|transport| !heard && !transport.is_interleaved());
+        self.fail(now, SessionError::Idle { after, unheard });
     }
 
     pub(super) fn unanswered(&mut self, now: Timestamp, pending: &Pending) {
         if pending.method == Method::Teardown {
-            return self.done();
+            return self.done(now);
+        }
+        // Neither its length nor the end of the connection has told where the description ends.
+        if self.take_description() {
+            return self.described(now);
         }
         let after = self.config.timeouts.response;
         self.fail(now, SessionError::NoAnswer { method: pending.method.name().to_owned(), after });
@@ -47,7 +84,8 @@ impl Client {
 
     pub(super) fn stop(&mut self, now: Timestamp) {
         if self.phase == Phase::TearingDown {
-            return self.done();
+            self.outcome.get_or_insert(Ok(Ending::Stopped));
+            return self.done(now);
         }
         self.end(now, Ending::Stopped);
     }
@@ -62,24 +100,37 @@ impl Client {
         self.tear_down(now);
     }
 
+    /// The server has no such session any more: nothing is left that could be torn down.
+    pub(super) fn forgotten(&mut self, now: Timestamp) {
+        self.outcome.get_or_insert(Err(SessionError::SessionLost));
+        self.done(now);
+    }
+
     /// Leaves no session behind on the server, if there is one.
     pub(super) fn tear_down(&mut self, now: Timestamp) {
-        let connected = matches!(self.phase, Phase::SettingUp | Phase::Playing);
+        let connected = matches!(self.phase, Phase::SettingUp | Phase::Playing) && !self.orphaned;
+        if self.phase == Phase::Playing {
+            self.say_goodbye(now);
+        }
         if connected && self.dialog.session_id().is_some() {
             self.phase = Phase::TearingDown;
             self.send(now, Method::Teardown);
         } else if self.phase != Phase::TearingDown {
-            self.done();
+            self.done(now);
         }
     }
 
-    pub(super) fn done(&mut self) {
+    pub(super) fn done(&mut self, now: Timestamp) {
+        if self.outcome.is_none() && self.begin_again(now) {
+            return;
+        }
         if self.phase != Phase::Done {
             self.phase = Phase::Done;
             self.pending = None;
             self.dialer.connected();
-            self.outputs.clear();
-            self.outputs.extend([Output::Disconnect, Output::Done]);
+            // A last report may go out without the connection.
+            self.outputs.retain(|output| matches!(output, Output::Datagram { .. }));
+            self.outputs.extend([Output::CloseMedia { track: None }, Output::Disconnect, Output::Done]);
         }
     }
 }

@@ -12,19 +12,33 @@ use crate::time::Timestamp;
 const BYE_LINGER: Duration = Duration::from_millis(500);
 /// How much earlier than announced a stream may end: the last frame begins before the end, and clocks differ.
 const RANGE_SLACK: Duration = Duration::from_secs(2);
+/// How long media may stay away once the connection of its session is gone.
+const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What counts for the limits of a session, also when it is taken up again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Interleaved frames, RTP and RTCP.
+    pub packets: u64,
+    /// Bytes from the server.
+    pub bytes: u64,
+    /// When PLAY was first answered.
+    pub began: Option<Timestamp>,
+}
 
 /// What has come so far.
 #[derive(Debug)]
 pub(super) struct MediaWatch {
     limits: Limits,
     idle: Duration,
-    packets: u64,
-    bytes: u64,
+    progress: Progress,
     playing_since: Option<Timestamp>,
     /// When RTP came last, or PLAY was answered.
     last: Option<Timestamp>,
-    /// By the RTP channel of each track.
-    tracks: Box<[Track; 256]>,
+    /// Whether RTP ever came.
+    heard: bool,
+    /// In the order of their SETUPs.
+    tracks: Vec<Track>,
     /// When every one of them has.
     all_bye: Option<Timestamp>,
 }
@@ -47,22 +61,29 @@ pub(super) enum Verdict {
 }
 
 impl MediaWatch {
-    pub(super) fn new(limits: Limits, idle: Duration) -> Self {
+    pub(super) fn new(limits: Limits, idle: Duration, progress: Progress) -> Self {
         Self {
             limits,
             idle,
-            packets: 0,
-            bytes: 0,
+            progress,
             playing_since: None,
             last: None,
-            tracks: Box::new([Track::Unseen; 256]),
+            heard: false,
+            tracks: Vec::new(),
             all_bye: None,
         }
+    }
+
+    /// Another session begins. What came in this one counts all the same.
+    pub(super) fn begin_again(&mut self) {
+        (self.playing_since, self.last, self.all_bye, self.heard) = (None, None, None, false);
+        self.tracks.clear();
     }
 
     /// The answer to PLAY came.
     pub(super) fn play(&mut self, now: Timestamp) {
         self.playing_since = Some(now);
+        self.progress.began.get_or_insert(now);
         self.last = Some(now);
     }
 
@@ -73,24 +94,50 @@ impl MediaWatch {
         }
     }
 
+    pub(super) fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// From the answer to PLAY to the latest media; `None` before.
+    pub(super) fn lasted(&self) -> Option<Duration> {
+        Some(self.last?.duration_since(self.playing_since?))
+    }
+
     pub(super) fn playing_for(&self, now: Timestamp) -> Duration {
         self.playing_since.map_or(Duration::ZERO, |since| now.duration_since(since))
     }
 
     /// So many bytes came, of whatever kind.
     pub(super) fn received(&mut self, len: usize) {
-        self.bytes = self.bytes.saturating_add(len as u64);
+        self.progress.bytes = self.progress.bytes.saturating_add(len as u64);
     }
 
-    /// A frame came, on the track with this RTP channel.
-    pub(super) fn frame(&mut self, now: Timestamp, track: Option<u8>, payload: &[u8]) {
-        self.packets += 1;
+    /// A track was set up.
+    pub(super) fn add_track(&mut self) {
+        self.tracks.push(Track::Unseen);
+    }
+
+    /// The connection is gone: only media that goes on is waited for.
+    pub(super) fn orphan(&mut self, now: Timestamp) {
+        self.idle = self.idle.min(ORPHAN_PATIENCE);
+        self.last = Some(now);
+    }
+
+    /// Whether any RTP has come.
+    pub(super) fn has_heard(&self) -> bool {
+        self.heard
+    }
+
+    /// A packet came, on the track that was set up as this one.
+    pub(super) fn packet(&mut self, now: Timestamp, track: Option<usize>, payload: &[u8]) {
+        self.progress.packets += 1;
         let is_rtcp = is_rtcp(payload);
         // Some servers go on with sender reports long after the last packet.
         if !is_rtcp {
             self.last = Some(now);
+            self.heard = true;
         }
-        let Some(track) = track.and_then(|channel| self.tracks.get_mut(usize::from(channel))) else { return };
+        let Some(track) = track.and_then(|track| self.tracks.get_mut(track)) else { return };
         if !is_rtcp {
             if *track == Track::Over {
                 self.all_bye = None;
@@ -114,8 +161,8 @@ impl MediaWatch {
     pub(super) fn verdict(&self, now: Timestamp, dialog: &Dialog) -> Verdict {
         let reached = |limit: Option<u64>, count: u64| limit.is_some_and(|limit| count >= limit);
         let due = |deadline: Option<Timestamp>| deadline.is_some_and(|deadline| deadline <= now);
-        if reached(self.limits.packets, self.packets)
-            || reached(self.limits.bytes, self.bytes)
+        if reached(self.limits.packets, self.progress.packets)
+            || reached(self.limits.bytes, self.progress.bytes)
             || due(self.end_of_duration())
         {
             Verdict::Ended(Ending::LimitReached)
@@ -133,7 +180,7 @@ impl MediaWatch {
     }
 
     fn end_of_duration(&self) -> Option<Timestamp> {
-        Some(self.playing_since? + self.limits.duration?)
+        Some(self.progress.began? + self.limits.duration?)
     }
 
     fn end_of_linger(&self) -> Option<Timestamp> {

@@ -1,14 +1,19 @@
 //! The client's side of a recording session (RFC 2326): OPTIONS, DESCRIBE, a SETUP for each track, PLAY, signs of
-//! life, TEARDOWN. It asks for interleaved transport and follows the server in everything else.
+//! life, TEARDOWN. It asks for one transport after the other and follows the server in everything else.
 
 mod config;
 mod connecting;
+mod description;
 mod ending;
 mod media;
+mod reception;
+mod reporter;
 mod request;
+mod transport;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::rtsp::demux::PduKind;
 use crate::rtsp::mask::masked_urls;
@@ -22,10 +27,13 @@ use crate::session::{Dialog, Input, Machine, Output};
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
-pub use config::{ClientConfig, Ending, Limits, SessionError, Timeouts};
+pub use config::{ClientConfig, Ending, Limits, MediaTransport, SessionError, Timeouts};
+pub use media::Progress;
 
 use media::{MediaWatch, Verdict as MediaVerdict};
+use reporter::Reporter;
 use request::{Method, Pending};
+use transport::Transports;
 
 /// Two channels for each of so many tracks.
 const MAX_TRACKS: usize = 128;
@@ -44,14 +52,23 @@ pub struct Client {
     dialog: Dialog,
     cseq: u32,
     pending: Option<Pending>,
+    /// What has come of a description that ends with the connection.
+    description: Option<Vec<u8>>,
     authorization: Authorization,
+    /// The same for HTTP, which may ask by itself, and how often that has been answered.
+    tunnel_authorization: Authorization,
+    tunnel_attempts: u8,
     redirects: u8,
     /// Track and URL of each SETUP, and how far they have got.
     plan: Vec<(usize, String)>,
     planned: usize,
     refusals: Vec<SessionError>,
     keep_alive: KeepAlive,
+    transports: Transports,
     media: MediaWatch,
+    reporter: Reporter,
+    /// The server closed the connection, and media goes on.
+    orphaned: bool,
     outcome: Option<Result<Ending, SessionError>>,
 }
 
@@ -69,22 +86,33 @@ enum Phase {
 impl Client {
     /// A client that starts at `now` by looking up its server.
     pub fn new(config: ClientConfig, now: Timestamp) -> Self {
+        Self::resume(config, Progress::default(), now)
+    }
+
+    /// One that takes up a session which another one has lost: what that had received counts for the limits.
+    pub fn resume(config: ClientConfig, progress: Progress, now: Timestamp) -> Self {
         let mut client = Self {
             url: config.url.clone(),
             shown: masked_urls(config.url.as_str()),
             phase: Phase::Resolving,
             outputs: VecDeque::new(),
-            dialer: Dialer::new(&config.url, config.timeouts.connect),
+            dialer: connecting::dialer(&config, &config.url, config.transports.first().copied().unwrap_or_default()),
             dialog: Dialog::new(),
             cseq: 0,
             pending: None,
+            description: None,
             authorization: Authorization::new(config.credentials.clone()),
+            tunnel_authorization: Authorization::new(config.credentials.clone()),
+            tunnel_attempts: 0,
             redirects: 0,
             plan: Vec::new(),
             planned: 0,
             refusals: Vec::new(),
             keep_alive: KeepAlive::default(),
-            media: MediaWatch::new(config.limits, config.timeouts.idle),
+            transports: Transports::new(&config.transports),
+            media: MediaWatch::new(config.limits, config.timeouts.idle, progress),
+            reporter: Reporter::new(config.seed),
+            orphaned: false,
             outcome: None,
             config,
         };
@@ -102,6 +130,11 @@ impl Client {
         &self.refusals
     }
 
+    /// Each change to another transport, and why.
+    pub fn fallbacks(&self) -> &[String] {
+        self.transports.changes()
+    }
+
     /// What was learned of the session.
     pub fn dialog(&self) -> &Dialog {
         &self.dialog
@@ -110,6 +143,26 @@ impl Client {
     /// Whether media is awaited or comes.
     pub fn is_playing(&self) -> bool {
         self.phase == Phase::Playing
+    }
+
+    /// What has come so far, with that of the clients before.
+    pub fn progress(&self) -> Progress {
+        self.media.progress()
+    }
+
+    /// Whether PLAY was answered.
+    pub fn has_played(&self) -> bool {
+        self.media.lasted().is_some()
+    }
+
+    /// From the answer to PLAY to the latest media.
+    pub fn media_lasted(&self) -> Duration {
+        self.media.lasted().unwrap_or_default()
+    }
+
+    /// The next thing to do.
+    pub(super) fn next_output(&mut self) -> Option<Output<'static>> {
+        self.outputs.pop_front()
     }
 
     fn message(&mut self, now: Timestamp, message: &Message<'_>) {
@@ -143,6 +196,9 @@ impl Client {
             Some(301 | 302 | 303 | 305 | 307) if self.phase == Phase::SettingUp => self.redirected(now, response),
             Some(200..=299) => {
                 self.authorization.succeeded(pending.attempts);
+                if description::is_open(pending.method, response) {
+                    return self.await_description(pending);
+                }
                 self.succeeded(now, pending.method);
             }
             _ => self.refused(now, &pending, response),
@@ -153,18 +209,19 @@ impl Client {
         match method {
             Method::Options => self.send(now, Method::Describe),
             Method::Describe => self.described(now),
-            Method::Setup => self.set_up_next(now),
+            Method::Setup => self.setup_answered(now),
             Method::Play => {
                 self.phase = Phase::Playing;
                 let timeout = self.dialog.session_timeout();
                 self.keep_alive = KeepAlive::new(now, timeout, self.dialog.public());
                 self.media.play(now);
+                self.reporter.play(now);
             }
-            Method::Teardown => self.done(),
+            Method::Teardown => self.done(now),
         }
     }
 
-    fn described(&mut self, now: Timestamp) {
+    pub(super) fn described(&mut self, now: Timestamp) {
         let media = self.dialog.description().map(|description| description.media.as_slice()).unwrap_or_default();
         let wanted = |kind: &str| self.config.media.is_empty() || self.config.media.iter().any(|name| name == kind);
         self.plan = media
@@ -180,13 +237,13 @@ impl Client {
             return self.fail(now, SessionError::NoTracks { wanted, kinds });
         }
         self.planned = 0;
-        self.send(now, Method::Setup);
+        self.set_up(now);
     }
 
     fn set_up_next(&mut self, now: Timestamp) {
         self.planned += 1;
         if self.planned < self.plan.len() {
-            self.send(now, Method::Setup);
+            self.set_up(now);
         } else if self.dialog.setups().is_empty() && !self.refusals.is_empty() {
             let first = self.refusals.remove(0);
             self.fail(now, first);
@@ -197,22 +254,24 @@ impl Client {
 
     /// Some servers refuse OPTIONS, and some a track; the rest may work.
     fn refused(&mut self, now: Timestamp, pending: &Pending, response: &Message<'_>) {
-        let error = refusal(pending, response);
+        let error = refusal(pending.method.name(), &pending.url, response, self.transports.current());
         match pending.method {
+            Method::Setup | Method::Play if response.status() == Some(454) => self.forgotten(now),
             Method::Options => self.send(now, Method::Describe),
+            Method::Setup if self.is_about_transport(response.status()) => self.transport_refused(now, error),
             Method::Setup => {
                 self.refusals.push(error);
                 self.set_up_next(now);
             }
             Method::Describe | Method::Play => self.fail(now, error),
-            Method::Teardown => self.done(),
+            Method::Teardown => self.done(now),
         }
     }
 
     fn unauthorized(&mut self, now: Timestamp, pending: Pending, response: &Message<'_>) {
         match self.authorization.challenged(pending.attempts, response) {
             Verdict::Try => self.send_again(now, Pending { challenged: true, ..pending }),
-            Verdict::GiveUp(_) if pending.method == Method::Teardown => self.done(),
+            Verdict::GiveUp(_) if pending.method == Method::Teardown => self.done(now),
             Verdict::GiveUp(error) => self.fail(now, error),
         }
     }
@@ -220,16 +279,17 @@ impl Client {
     fn keep_alive_answered(&mut self, now: Timestamp, response: &Message<'_>) {
         self.keep_alive.waiting = None;
         match response.status() {
-            Some(401 | 407) => self.authorization.renew(response),
-            Some(454) => self.fail(now, SessionError::SessionLost),
+            Some(401 | 407) => {
+                self.authorization.renew(response);
+                // Without this sign of life the session may end before the next one is due.
+                if self.authorization.is_known() && !std::mem::replace(&mut self.keep_alive.challenged, true) {
+                    self.send_keep_alive(now);
+                }
+            }
+            Some(454) => self.forgotten(now),
             Some(status) if status >= 400 => self.keep_alive.refused(),
-            _ => {}
+            _ => self.keep_alive.challenged = false,
         }
-    }
-
-    fn frame(&mut self, now: Timestamp, channel: u8, payload: &[u8]) {
-        let track = self.dialog.channel(channel).map(|(setup, _)| setup.channels);
-        self.media.frame(now, track.flatten().map(|(rtp, _)| rtp), payload);
     }
 
     /// What the media that came, or did not come, means for the session.
@@ -240,10 +300,7 @@ impl Client {
         match self.media.verdict(now, &self.dialog) {
             MediaVerdict::GoOn => {}
             MediaVerdict::Ended(ending) => self.end(now, ending),
-            MediaVerdict::Silent => {
-                let after = self.config.timeouts.idle;
-                self.fail(now, SessionError::Idle { after });
-            }
+            MediaVerdict::Silent => self.silent(now),
         }
     }
 
@@ -256,6 +313,9 @@ impl Client {
         }
         if self.phase == Phase::Playing && self.keep_alive.due().is_some_and(|due| due <= now) {
             self.send_keep_alive(now);
+        }
+        if self.phase == Phase::Playing {
+            self.send_reports(now);
         }
     }
 }
@@ -276,33 +336,48 @@ impl Machine for Client {
                 let dial = self.dialer.next(now, why);
                 self.dial(now, dial);
             }
+            Input::TunnelRefused(response) if self.phase == Phase::Connecting => self.tunnel_refused(now, response),
             Input::Pdu(pdu) => {
                 self.media.received(pdu.raw.len());
                 match pdu.kind {
-                    PduKind::Interleaved { channel, payload } => self.frame(now, channel, payload),
+                    PduKind::Interleaved { channel, payload } => {
+                        self.packet(now, self.dialog.place(channel), payload);
+                    }
                     PduKind::Message { head, body } => self.message(now, &Message::new(head, body)),
-                    PduKind::Junk | PduKind::Gap { .. } => {}
+                    PduKind::Junk => self.gather(pdu.raw),
+                    PduKind::Gap { .. } => {}
                 }
+            }
+            Input::MediaOpened { rtp, rtcp } => self.media_opened(now, (rtp, rtcp)),
+            Input::MediaFailed(why) => self.media_failed(now, why),
+            Input::Datagram { track, payload } => {
+                self.media.received(payload.len());
+                self.packet(now, self.transports.place(track), payload);
             }
             Input::Closed(close) => self.closed(now, close),
             Input::Stop => self.stop(now),
             Input::Wake => self.wake(now),
             Input::Unread => self.media.excuse(now),
-            Input::Resolved(_) | Input::ResolveFailed(_) | Input::Connected | Input::ConnectFailed(_) => {}
+            Input::Resolved(_)
+            | Input::ResolveFailed(_)
+            | Input::Connected
+            | Input::ConnectFailed(_)
+            | Input::TunnelRefused(_) => {}
         }
         self.judge_media(now);
     }
 
     fn poll_output(&mut self, _: Timestamp) -> Option<Output<'_>> {
-        self.outputs.pop_front()
+        self.next_output()
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
         let playing = self.phase == Phase::Playing;
         let media = self.media.next_deadline().filter(|_| playing);
         let keep_alive = self.keep_alive.due().filter(|_| playing);
+        let reports = self.reporter.due().filter(|_| playing);
         let pending = self.pending.as_ref().map(|pending| pending.deadline);
-        [self.dialer.deadline(), pending, keep_alive, media].into_iter().flatten().min()
+        [self.dialer.deadline(), pending, keep_alive, media, reports].into_iter().flatten().min()
     }
 
     fn is_over(&self) -> bool {
@@ -314,11 +389,10 @@ impl Machine for Client {
     }
 }
 
-fn refusal(pending: &Pending, response: &Message<'_>) -> SessionError {
+fn refusal(method: &str, url: &str, response: &Message<'_>, transport: MediaTransport) -> SessionError {
     let (status, reason) = match response.start_line() {
         StartLine::Response { status, reason } => (status.unwrap_or(0), reason.into_owned()),
         StartLine::Request { .. } => (0, String::new()),
     };
-    let url = masked_urls(&pending.url);
-    SessionError::Refused { method: pending.method.name().to_owned(), url, status, reason }
+    SessionError::Refused { method: method.to_owned(), url: masked_urls(url), status, reason, transport }
 }

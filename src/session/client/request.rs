@@ -61,7 +61,7 @@ impl Client {
         pending.attempts += u8::from(self.authorization.is_known());
         let request = match pending.method {
             Method::Describe => request.header("Accept", "application/sdp"),
-            Method::Setup => request.header("Transport", self.transport()),
+            Method::Setup => request.header("Transport", self.transports.header(self.planned)),
             Method::Play => request.header("Range", "npt=0.000-"),
             Method::Options | Method::Teardown => request,
         };
@@ -105,11 +105,5 @@ impl Client {
 
     fn aggregate_url(&self) -> String {
         self.dialog.aggregate_url().unwrap_or_else(|| self.url.as_str().to_owned())
-    }
-
-    /// Each track asks for a pair of channels of its own.
-    fn transport(&self) -> String {
-        let rtp = 2 * self.planned;
-        format!("RTP/AVP/TCP;unicast;interleaved={rtp}-{}", rtp + 1)
     }
 }

@@ -300,11 +300,8 @@ impl Machine for Rerun {
             Input::Closed(_) => self.closed(now),
             Input::Stop => self.stop(now),
             Input::Wake => self.wake(now),
-            Input::Resolved(_)
-            | Input::ResolveFailed(_)
-            | Input::Connected
-            | Input::ConnectFailed(_)
-            | Input::Unread => {}
+            // Its media comes on the connection, without a tunnel; all else has its phase.
+            _ => {}
         }
         self.advance(now);
     }

@@ -1,0 +1,315 @@
+//! The UDP sockets of one client: a pair for each track, all under one token.
+
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use mio::net::UdpSocket;
+use mio::{Interest, Registry, Token};
+
+use crate::net::clock::Clock;
+use crate::net::multicast;
+use crate::net::receiving::{Received, prepare, receive};
+use crate::session::{Group, MediaRoute};
+use crate::time::Timestamp;
+use crate::trace::Flow;
+
+/// No datagram is longer.
+const MAX_DATAGRAM: usize = 64 << 10;
+/// Room in the kernel for what comes while this side is busy: a second of 64 Mbit/s.
+const RECEIVE_BUFFER: usize = 8 << 20;
+/// Errors of earlier packets (ICMP) that are passed over in a row.
+const MAX_ERRORS: usize = 100;
+/// The kernel stamps a packet a moment before the socket has it. A time that is farther off is one of a clock that was
+/// set in between.
+const STAMP_SLACK_NS: i64 = 100_000_000;
+
+/// All sockets of a client.
+#[derive(Debug, Default)]
+pub(super) struct Datagrams {
+    tracks: Vec<Track>,
+    /// Something may be there to be read.
+    pub(super) is_ready: bool,
+    /// When nothing was left to be read.
+    empty_at: Timestamp,
+}
+
+/// The sockets of a track.
+#[derive(Debug)]
+struct Track {
+    number: usize,
+    /// RTP, and RTCP unless it shares the port.
+    sockets: [Option<Socket>; 2],
+    taken: Option<Taken>,
+}
+
+#[derive(Debug)]
+struct Socket {
+    inner: UdpSocket,
+    /// Its own address; that of the group with multicast.
+    address: SocketAddr,
+    /// Datagrams that it had lost by the latest one.
+    lost: u32,
+}
+
+/// Media that is taken.
+#[derive(Debug)]
+struct Taken {
+    route: MediaRoute,
+    flow: Flow,
+}
+
+/// A datagram that was read, in the order of arrival.
+#[derive(Clone, Debug)]
+pub(super) struct Arrived {
+    pub(super) at: Timestamp,
+    /// The place of its track among the sockets.
+    place: usize,
+    pub(super) track: usize,
+    pub(super) from: SocketAddr,
+    pub(super) to: SocketAddr,
+    /// How many the kernel dropped right before it.
+    pub(super) dropped: u32,
+    /// Where it lies in the buffer.
+    pub(super) bytes: Range<usize>,
+}
+
+impl Datagrams {
+    /// Takes a pair that was bound for a track. Nothing is read from it yet.
+    pub(super) fn add(&mut self, track: usize, pair: (UdpSocket, UdpSocket)) -> io::Result<(u16, u16)> {
+        let (rtp, rtcp) = (Socket::new(pair.0)?, Socket::new(pair.1)?);
+        let ports = (rtp.address.port(), rtcp.address.port());
+        self.remove(Some(track));
+        self.tracks.push(Track { number: track, sockets: [Some(rtp), Some(rtcp)], taken: None });
+        Ok(ports)
+    }
+
+    /// Joins the group from which a track comes.
+    pub(super) fn join(&mut self, track: usize, group: Group, local: SocketAddr) -> io::Result<()> {
+        let (rtp, rtcp) = group.ports;
+        let member = |port: u16| {
+            let address = SocketAddr::new(group.address, port);
+            multicast::join(address, local, group.ttl).map(|socket| Socket::at(socket, address))
+        };
+        let sockets = [Some(member(rtp)?), (rtcp != rtp).then(|| member(rtcp)).transpose()?];
+        self.remove(Some(track));
+        self.tracks.push(Track { number: track, sockets, taken: None });
+        Ok(())
+    }
+
+    /// From now on, what comes for a track is taken.
+    pub(super) fn take(&mut self, registry: &Registry, token: Token, route: MediaRoute, flow: Flow) -> io::Result<()> {
+        let Some(track) = self.tracks.iter_mut().find(|track| track.number == route.track) else { return Ok(()) };
+        for socket in track.sockets.iter_mut().flatten() {
+            registry.register(&mut socket.inner, token, Interest::READABLE)?;
+        }
+        track.taken = Some(Taken { route, flow });
+        self.is_ready = true;
+        Ok(())
+    }
+
+    /// Closes the sockets of a track, or of all.
+    pub(super) fn remove(&mut self, track: Option<usize>) {
+        match track {
+            Some(track) => self.tracks.retain(|known| known.number != track),
+            None => self.tracks.clear(),
+        }
+    }
+
+    /// Whether a track has sockets here.
+    pub(super) fn has(&self, track: usize) -> bool {
+        self.tracks.iter().any(|known| known.number == track)
+    }
+
+    /// The connection and the number of what arrived.
+    pub(super) fn owner(&self, arrived: &Arrived) -> Option<(&Flow, u16)> {
+        let taken = self.tracks.get(arrived.place)?.taken.as_ref()?;
+        Some((&taken.flow, taken.route.number))
+    }
+
+    /// Reads what fits into the buffer, a datagram of each socket in turn; gives it by time of arrival.
+    pub(super) fn read(&mut self, clock: &Clock, buffer: &mut [u8]) -> Vec<Arrived> {
+        let before = clock.now();
+        let (mut raw, mut filled, mut drained) = (Vec::new(), 0, false);
+        while !drained && buffer.len().saturating_sub(filled) >= MAX_DATAGRAM {
+            drained = true;
+            for (place, which) in (0..self.tracks.len()).flat_map(|place| [(place, 0), (place, 1)]) {
+                let Some(room) = buffer.get_mut(filled..).filter(|room| room.len() >= MAX_DATAGRAM) else {
+                    drained = false;
+                    break;
+                };
+                let Some((received, dropped, to)) = self.receive(place, which, room) else { continue };
+                drained = false;
+                raw.push((place, received, dropped, to, filled));
+                filled += received.len;
+            }
+        }
+        let (now, offset) = clock.now_and_offset();
+        let floor = self.empty_at;
+        let arrive = |(place, received, dropped, to, start): (usize, Received, u32, SocketAddr, usize)| {
+            let at = received.at.map_or(now, |stamp| arrival(stamp, offset, (floor, now)));
+            let track = self.tracks.get(place).map_or(0, |track| track.number);
+            Arrived { at, place, track, from: received.from, to, dropped, bytes: start..start + received.len }
+        };
+        let mut arrived: Vec<Arrived> = raw.into_iter().map(arrive).collect();
+        arrived.sort_by_key(|arrived| arrived.at);
+        if drained {
+            self.empty_at = before;
+            self.is_ready = false;
+        }
+        arrived
+    }
+
+    /// Reads once from a socket whose media is taken.
+    fn receive(&mut self, place: usize, which: usize, room: &mut [u8]) -> Option<(Received, u32, SocketAddr)> {
+        let track = self.tracks.get_mut(place).filter(|track| track.taken.is_some())?;
+        let socket = track.sockets.get_mut(which)?.as_mut()?;
+        for _ in 0..MAX_ERRORS {
+            match receive(&socket.inner, room) {
+                Ok(received) => {
+                    let lost = received.lost.unwrap_or(socket.lost);
+                    let dropped = lost.wrapping_sub(std::mem::replace(&mut socket.lost, lost));
+                    return Some((received, dropped, socket.address));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                // That of an earlier packet, such as a port that nobody listens on; the next one may be good.
+                Err(_) => {}
+            }
+        }
+        None
+    }
+
+    /// Sends a packet to a port of the server's, or of the group. If the system took it: the connection, the number
+    /// of the track, and both ends.
+    pub(super) fn send(
+        &self,
+        track: usize,
+        rtcp: bool,
+        port: u16,
+        payload: &[u8],
+    ) -> Option<(&Flow, u16, SocketAddr, SocketAddr)> {
+        let track = self.tracks.iter().find(|known| known.number == track)?;
+        let Taken { route, flow } = track.taken.as_ref()?;
+        let [rtp_socket, rtcp_socket] = &track.sockets;
+        let socket = rtcp_socket.as_ref().filter(|_| rtcp).or(rtp_socket.as_ref())?;
+        // The scope of a link-local address is that of the connection.
+        let mut to = flow.server;
+        if let Some(address) = route.group.map(|group| group.address).or(route.source) {
+            to.set_ip(address);
+        }
+        to.set_port(port);
+        // What is lost here is one report of many.
+        socket.inner.send_to(payload, to).ok()?;
+        let from = SocketAddr::new(flow.client.ip(), socket.address.port());
+        Some((flow, route.number, from, SocketAddr::new(to.ip(), port)))
+    }
+}
+
+impl Socket {
+    fn new(socket: UdpSocket) -> io::Result<Self> {
+        let address = socket.local_addr()?;
+        Ok(Self::at(socket, address))
+    }
+
+    fn at(socket: UdpSocket, address: SocketAddr) -> Self {
+        prepare(&socket, RECEIVE_BUFFER);
+        Self { inner: socket, address, lost: 0 }
+    }
+}
+
+/// The kernel's time on this program's clock: not later than now, and, should the system's clock have been set since,
+/// within the time in which it must have come.
+fn arrival(stamp: i64, offset: i64, (floor, now): (Timestamp, Timestamp)) -> Timestamp {
+    let at = Timestamp::from_nanos(stamp).plus_nanos(offset);
+    let early = floor.nanos_since(at) > STAMP_SLACK_NS;
+    let late = at.nanos_since(now) > STAMP_SLACK_NS;
+    if early || late { now } else { at.min(now) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::ports::Ports;
+
+    const NOW: Timestamp = Timestamp::from_nanos(1_795_332_904_000_000_000);
+    const SECOND: i64 = 1_000_000_000;
+
+    const TOKEN: Token = Token(0);
+
+    /// The sockets of one track, whose media is taken.
+    fn taken(registry: &Registry) -> (Datagrams, u16) {
+        let local: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let mut datagrams = Datagrams::default();
+        let (rtp, _) = datagrams.add(3, Ports::default().bind_pair(local).unwrap()).unwrap();
+        let flow = Flow { id: 0, session: 0, url: String::new(), client: local, server: local };
+        let route = MediaRoute { track: 3, number: 6970, source: None, group: None };
+        datagrams.take(registry, TOKEN, route, flow).unwrap();
+        (datagrams, rtp)
+    }
+
+    fn drain(datagrams: &mut Datagrams, clock: &Clock) -> Vec<Arrived> {
+        let (mut buffer, mut all) = (vec![0; 256 << 10], Vec::new());
+        datagrams.is_ready = true;
+        while datagrams.is_ready {
+            all.extend(datagrams.read(clock, &mut buffer));
+        }
+        all
+    }
+
+    #[test]
+    fn datagrams_come_in_order_of_time_with_their_ends() {
+        let (poll, clock) = (mio::Poll::new().unwrap(), Clock::start());
+        let (mut datagrams, rtp) = taken(poll.registry());
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        for number in 0..100_u8 {
+            let port = rtp + u16::from(number % 3 == 0);
+            sender.send_to(&vec![number; usize::from(number)], ("127.0.0.1", port)).unwrap();
+        }
+        let arrived = drain(&mut datagrams, &clock);
+        assert!(arrived.is_sorted_by_key(|arrived| arrived.at) && arrived.iter().all(|one| one.at <= clock.now()));
+        assert!(arrived.iter().all(|one| one.from == sender.local_addr().unwrap() && one.track == 3));
+        assert_eq!(datagrams.owner(&arrived[0]).unwrap().1, 6970);
+        for rtcp in [false, true] {
+            let own = arrived.iter().filter(|arrived| arrived.to.port() == rtp + u16::from(rtcp));
+            let sent = (0..100).filter(|number| (number % 3 == 0) == rtcp);
+            assert!(own.map(|arrived| arrived.bytes.len()).eq(sent), "RTCP: {rtcp}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_the_kernel_dropped_is_counted() {
+        let (poll, clock) = (mio::Poll::new().unwrap(), Clock::start());
+        let (mut datagrams, rtp) = taken(poll.registry());
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sent = 12_000;
+        (0..sent).for_each(|_| assert!(sender.send_to(&[7; 1400], ("127.0.0.1", rtp)).is_ok()));
+        let first = drain(&mut datagrams, &clock).len();
+        assert!(first < sent, "more than the buffer holds");
+        // The count comes with the next datagram.
+        sender.send_to(&[7; 1400], ("127.0.0.1", rtp)).unwrap();
+        let [last] = &drain(&mut datagrams, &clock)[..] else { panic!("one more") };
+        assert_eq!(first + usize::try_from(last.dropped).unwrap(), sent);
+    }
+
+    #[test]
+    fn the_kernels_time_is_translated() {
+        let window = (NOW.plus_nanos(-SECOND), NOW);
+        // The system's clock is an hour ahead of this program's.
+        let offset = -3600 * SECOND;
+        let stamp = |before: i64| NOW.as_nanos() + 3600 * SECOND - before;
+        assert_eq!(arrival(stamp(5_000_000), offset, window), NOW.plus_nanos(-5_000_000));
+        assert_eq!(arrival(stamp(-3), offset, window), NOW, "not later than now");
+        let hurried = NOW.plus_nanos(-SECOND - 2_000_000);
+        assert_eq!(arrival(stamp(SECOND + 2_000_000), offset, window), hurried, "stamped before the socket had it");
+    }
+
+    #[test]
+    fn a_step_of_the_systems_clock_does_not_show() {
+        let window = (NOW.plus_nanos(-10_000_000), NOW);
+        for step in [-3600 * SECOND, -SECOND, SECOND, 3600 * SECOND] {
+            // Stamped before the step, translated behind it.
+            assert_eq!(arrival(NOW.as_nanos() - 1_000_000, step, window), NOW);
+        }
+    }
+}

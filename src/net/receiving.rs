@@ -1,0 +1,86 @@
+//! What the system tells of a datagram: when it came, and how many were lost before it for want of room.
+
+use std::io;
+use std::net::SocketAddr;
+
+use mio::net::UdpSocket;
+
+/// A datagram that was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Received {
+    pub(super) len: usize,
+    pub(super) from: SocketAddr,
+    /// When it came, in nanoseconds of the system's clock.
+    pub(super) at: Option<i64>,
+    /// How many the socket has lost so far, where that is known.
+    pub(super) lost: Option<u32>,
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::io::IoSliceMut;
+    use std::os::fd::AsRawFd;
+    use std::time::Duration;
+
+    use nix::errno::Errno;
+    use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, cmsg_space, recvmsg, setsockopt, sockopt};
+    use nix::sys::time::TimeSpec;
+
+    use super::{Received, SocketAddr, UdpSocket, io};
+
+    /// Two control messages: the time and the count.
+    const CONTROL: usize = cmsg_space::<TimeSpec>() + cmsg_space::<u32>();
+
+    /// Asks for the time of each datagram, the count of lost ones, and room for `buffer` bytes. What can't be had is
+    /// done without.
+    pub(in crate::net) fn prepare(socket: &UdpSocket, buffer: usize) {
+        let _ = setsockopt(socket, sockopt::ReceiveTimestampns, &true);
+        let _ = setsockopt(socket, sockopt::RxqOvfl, &1);
+        // Beyond net.core.rmem_max, where the process may; else as far as that.
+        if setsockopt(socket, sockopt::RcvBufForce, &buffer).is_err() {
+            let _ = setsockopt(socket, sockopt::RcvBuf, &buffer);
+        }
+    }
+
+    pub(in crate::net) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received> {
+        let mut control = [0; CONTROL];
+        let mut slices = [IoSliceMut::new(buffer)];
+        let message =
+            recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, Some(&mut control), MsgFlags::empty())
+                .map_err(|errno: Errno| io::Error::from(errno))?;
+        let from = message.address.as_ref().and_then(address).ok_or(io::ErrorKind::InvalidData)?;
+        let mut received = Received { len: message.bytes, from, at: None, lost: None };
+        for control in message.cmsgs().into_iter().flatten() {
+            match control {
+                ControlMessageOwned::ScmTimestampns(time) => {
+                    received.at = i64::try_from(Duration::from(time).as_nanos()).ok();
+                }
+                ControlMessageOwned::RxqOvfl(count) => received.lost = Some(count),
+                _ => {}
+            }
+        }
+        Ok(received)
+    }
+
+    fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
+        let v4 = storage.as_sockaddr_in().map(|address| SocketAddr::from(*address));
+        v4.or_else(|| storage.as_sockaddr_in6().map(|address| SocketAddr::from(*address)))
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use super::{Received, SocketAddr, UdpSocket, io};
+
+    /// Asks for room for `buffer` bytes; less works too.
+    pub(in crate::net) fn prepare(socket: &UdpSocket, buffer: usize) {
+        let _ = socket2::SockRef::from(socket).set_recv_buffer_size(buffer);
+    }
+
+    pub(in crate::net) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received> {
+        let (len, from): (usize, SocketAddr) = socket.recv_from(buffer)?;
+        Ok(Received { len, from, at: None, lost: None })
+    }
+}
+
+pub(super) use system::{prepare, receive};

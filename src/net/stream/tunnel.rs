@@ -1,0 +1,267 @@
+//! RTSP through HTTP: the server's side is the endless answer to a GET, the client's side the body of a POST, in
+//! base64. `rtsp::tunnel` knows what is said.
+
+use std::io;
+use std::net::SocketAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use mio::{Registry, Token};
+
+use super::channel::Channel;
+use super::{Progress, interrupted};
+use crate::net::tls::TlsServer;
+use crate::rtsp::tunnel::{Answer, Answered, Half, TunnelRequest};
+
+/// One write takes at most so much: a multiple of 3, so that only its end is padded.
+const WRITE_SIZE: usize = 24 << 10;
+/// Letters of the cookie that joins GET and POST.
+const COOKIE: usize = 22;
+/// So many POSTs in a row may end without having taken anything.
+const MAX_BARREN: u8 = 3;
+/// What a server says on the POST is read in so many pieces at a time.
+const POST_READS: usize = 4;
+
+/// Both connections of a tunnel.
+#[derive(Debug)]
+pub(in crate::net) struct Tunnel {
+    opener: Opener,
+    request: TunnelRequest,
+    cookie: String,
+    get: Channel,
+    get_head: Outgoing,
+    /// Until the server has opened its side.
+    answer: Option<Answer>,
+    /// The first bytes of the server's side, which came with its answer.
+    first: Vec<u8>,
+    post: Option<Post>,
+    /// What goes through the POST next.
+    text: Outgoing,
+    barren: u8,
+}
+
+/// The connection of a POST. A server may close it; then another one goes on.
+#[derive(Debug)]
+struct Post {
+    channel: Channel,
+    head: Outgoing,
+    /// A server says nothing here, unless it refuses.
+    answer: Answer,
+    /// Something of the dialogue went through.
+    used: bool,
+}
+
+/// How to open one of the connections.
+#[derive(Debug)]
+pub(super) struct Opener {
+    pub(super) registry: Registry,
+    pub(super) token: Token,
+    pub(super) address: SocketAddr,
+    pub(super) tls: Option<TlsServer>,
+}
+
+/// Bytes that wait to be sent.
+#[derive(Debug, Default)]
+struct Outgoing {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Opener {
+    fn open(&self) -> io::Result<Channel> {
+        Channel::connect(&self.registry, self.token, self.address, self.tls.as_ref())
+    }
+}
+
+impl Tunnel {
+    /// Begins with the GET.
+    pub(super) fn connect(opener: Opener, request: TunnelRequest) -> io::Result<Self> {
+        let cookie: String = std::iter::repeat_with(fastrand::alphanumeric).take(COOKIE).collect();
+        Ok(Self {
+            get: opener.open()?,
+            get_head: Outgoing::new(request.head(Half::Get, &cookie)),
+            opener,
+            request,
+            cookie,
+            answer: Some(Answer::default()),
+            first: Vec::new(),
+            post: None,
+            text: Outgoing::default(),
+            barren: 0,
+        })
+    }
+
+    pub(super) const fn get(&self) -> &Channel {
+        &self.get
+    }
+
+    /// Goes on with opening: the GET, its answer, the POST.
+    pub(super) fn progress(&mut self, buffer: &mut [u8]) -> io::Result<Progress> {
+        if !self.get.progress()? {
+            return Ok(Progress::Pending);
+        }
+        self.get_head.send(&mut self.get)?;
+        self.get.flush()?;
+        while let Some(answer) = &mut self.answer {
+            let len = match self.get.read(buffer) {
+                Ok(0) => return Err(io::Error::other("the server closed the connection instead of opening a tunnel")),
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Progress::Pending),
+                Err(error) if interrupted(&error) => continue,
+                Err(error) => return Err(error),
+            };
+            match answer.feed(buffer.get(..len).unwrap_or_default()) {
+                Answered::NotYet => {}
+                Answered::Opened(first) => {
+                    self.first = first;
+                    self.answer = None;
+                }
+                Answered::Refused(head) => return Ok(Progress::Refused(head)),
+                Answered::Nonsense => {
+                    return Err(io::Error::other("what answers there does not speak HTTP; is the port right?"));
+                }
+            }
+        }
+        let stands = self.open_post()?.channel.progress()?;
+        Ok(if stands { Progress::Stands } else { Progress::Pending })
+    }
+
+    /// The POST as it stands, or a new one.
+    fn open_post(&mut self) -> io::Result<&mut Post> {
+        let post = match self.post.take() {
+            Some(post) => post,
+            None => Post {
+                channel: self.opener.open()?,
+                head: Outgoing::new(self.request.head(Half::Post, &self.cookie)),
+                answer: Answer::default(),
+                used: false,
+            },
+        };
+        Ok(self.post.insert(post))
+    }
+
+    /// Reads the server's side once; `Ok(0)` at its end.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.first.is_empty() {
+            let len = self.first.len().min(buffer.len());
+            let rest = self.first.split_off(len);
+            let first = std::mem::replace(&mut self.first, rest);
+            if let Some(front) = buffer.get_mut(..len) {
+                front.copy_from_slice(&first);
+            }
+            return Ok(len);
+        }
+        self.watch_post(buffer)?;
+        self.get.read(buffer)
+    }
+
+    /// Sees whether the server has closed the POST, or refuses it.
+    fn watch_post(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        for _ in 0..POST_READS {
+            let Some(post) = &mut self.post else { return Ok(()) };
+            let read = match post.channel.progress() {
+                Ok(true) => post.channel.read(buffer),
+                Ok(false) => return Ok(()),
+                Err(error) => Err(error),
+            };
+            match read {
+                Ok(len @ 1..) => {
+                    let said = post.answer.feed(buffer.get(..len).unwrap_or_default());
+                    if matches!(said, Answered::Refused(_)) {
+                        return Err(io::Error::other("the server refuses the POST of the tunnel"));
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if interrupted(&error) => {}
+                Ok(_) | Err(_) => self.lose_post(),
+            }
+        }
+        Ok(())
+    }
+
+    /// The POST is gone. Another one is opened when there is something to say: what was sent in part goes once more.
+    fn lose_post(&mut self) {
+        let used = self.post.take().is_some_and(|post| post.used);
+        self.barren = if used { 0 } else { self.barren.saturating_add(1) };
+        self.text.sent = 0;
+    }
+
+    /// Takes bytes for the server, once those before have gone.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.flush()?;
+        if !self.text.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let len = bytes.len().min(WRITE_SIZE);
+        self.text = Outgoing::new(STANDARD.encode(bytes.get(..len).unwrap_or_default()).into_bytes());
+        self.flush()?;
+        Ok(len)
+    }
+
+    /// Sends what was taken before, as far as the POST takes it.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        while !self.text.is_empty() {
+            if self.barren > MAX_BARREN {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            let mut text = std::mem::take(&mut self.text);
+            let sent = self.open_post().and_then(|post| post.send(&mut text));
+            if !text.is_empty() {
+                self.text = text;
+            }
+            match sent {
+                Ok(()) => break,
+                Err(_) => self.lose_post(),
+            }
+        }
+        match &mut self.post {
+            Some(post) => post.channel.flush(),
+            None => Ok(()),
+        }
+    }
+
+    /// Says that the end comes.
+    pub(super) fn close(&mut self) {
+        self.get.close();
+        if let Some(post) = &mut self.post {
+            post.channel.close();
+        }
+    }
+}
+
+impl Post {
+    fn send(&mut self, text: &mut Outgoing) -> io::Result<()> {
+        if !self.channel.progress()? {
+            return Ok(());
+        }
+        self.head.send(&mut self.channel)?;
+        if self.head.is_empty() {
+            text.send(&mut self.channel)?;
+            self.used |= text.is_empty();
+        }
+        Ok(())
+    }
+}
+
+impl Outgoing {
+    fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes, sent: 0 }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.sent >= self.bytes.len()
+    }
+
+    /// Writes as far as the channel takes it.
+    fn send(&mut self, channel: &mut Channel) -> io::Result<()> {
+        while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match channel.write(rest) {
+                Ok(len) => self.sent += len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if interrupted(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,216 @@
+//! Whom a TLS client believes, and what went wrong in words that tell what to try.
+
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme,
+};
+
+/// Which servers are believed to be who they say.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    /// Whose word counts.
+    pub roots: Roots,
+    /// Any certificate will do. What is wrong with it is told.
+    pub insecure: bool,
+}
+
+/// Certificates that vouch for others.
+#[derive(Clone, Debug)]
+pub enum Roots {
+    /// Those of the system, loaded when the first server wants TLS.
+    System(fn() -> Vec<CertificateDer<'static>>),
+    /// These alone. A server that shows one of them itself is believed, whatever it is called.
+    Given(Vec<CertificateDer<'static>>),
+}
+
+/// Trusts nobody.
+impl Default for Trust {
+    fn default() -> Self {
+        Self { roots: Roots::Given(Vec::new()), insecure: false }
+    }
+}
+
+/// A server to which TLS can be spoken.
+#[derive(Clone, Debug)]
+pub(super) struct TlsServer {
+    config: Arc<ClientConfig>,
+    judge: Arc<Judge>,
+    name: ServerName<'static>,
+}
+
+impl TlsServer {
+    /// A session that is to begin.
+    pub(super) fn begin(&self) -> Result<ClientConnection, Error> {
+        ClientConnection::new(Arc::clone(&self.config), self.name.clone())
+    }
+
+    /// What is wrong with its certificates, though it was believed.
+    pub(super) fn doubt(&self, certificates: &[CertificateDer<'_>]) -> Option<String> {
+        let (end_entity, intermediates) = certificates.split_first()?;
+        let verdict = self.judge.judge(end_entity, intermediates, &self.name, &[], UnixTime::now());
+        verdict.err().map(|error| wrong_with(&error))
+    }
+}
+
+/// Knows how to speak TLS. What that needs is made for the first server.
+#[derive(Debug, Default)]
+pub(super) struct Tls {
+    trust: Trust,
+    made: OnceLock<Result<Made, String>>,
+}
+
+type Made = (Arc<ClientConfig>, Arc<Judge>);
+
+impl Tls {
+    pub(super) fn new(trust: Trust) -> Self {
+        Self { trust, made: OnceLock::new() }
+    }
+
+    /// The server of this name; of this address where it has none that a certificate could have.
+    pub(super) fn server(&self, name: &str, address: IpAddr) -> Result<TlsServer, String> {
+        let (config, judge) = self.made.get_or_init(|| make(&self.trust)).as_ref().map_err(Clone::clone)?;
+        let host = name.split_once('%').map_or(name, |(address, _zone)| address);
+        let name = ServerName::try_from(host.to_owned()).unwrap_or_else(|_| ServerName::from(address));
+        Ok(TlsServer { config: Arc::clone(config), judge: Arc::clone(judge), name })
+    }
+}
+
+fn make(trust: &Trust) -> Result<Made, String> {
+    let provider = Arc::new(ring::default_provider());
+    let judge = Arc::new(Judge::new(trust, &provider));
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let verifier = Arc::<Judge>::clone(&judge);
+    let mut config = builder
+        .map_err(|error| explain(&error))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    // A session that is resumed shows no certificate.
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok((Arc::new(config), judge))
+}
+
+/// Decides whether a certificate is good, by the rules of the web, and by those of the user.
+#[derive(Debug)]
+struct Judge {
+    /// `None` where there is nobody whose word counts.
+    web: Option<Arc<WebPkiServerVerifier>>,
+    given: Vec<CertificateDer<'static>>,
+    insecure: bool,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Judge {
+    fn new(trust: &Trust, provider: &Arc<CryptoProvider>) -> Self {
+        let (certificates, given) = match &trust.roots {
+            Roots::System(load) => (load(), Vec::new()),
+            Roots::Given(certificates) => (certificates.clone(), certificates.clone()),
+        };
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(certificates);
+        let web = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build().ok();
+        Self { web, given, insecure: trust.insecure, provider: Arc::clone(provider) }
+    }
+
+    fn judge(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if self.given.iter().any(|given| given.as_ref() == end_entity.as_ref()) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        let web = self.web.as_ref().ok_or(Error::InvalidCertificate(CertificateError::UnknownIssuer))?;
+        web.verify_server_cert(end_entity, intermediates, server, ocsp, now)
+    }
+
+    /// Where any certificate is good, so is any signature: old cameras have keys that nobody accepts any more.
+    fn tolerate(&self, verdict: Result<HandshakeSignatureValid, Error>) -> Result<HandshakeSignatureValid, Error> {
+        if self.insecure { Ok(HandshakeSignatureValid::assertion()) } else { verdict }
+    }
+}
+
+impl ServerCertVerifier for Judge {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verdict = self.judge(end_entity, intermediates, server_name, ocsp_response, now);
+        if self.insecure { Ok(ServerCertVerified::assertion()) } else { verdict }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        self.tolerate(rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        self.tolerate(rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms))
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Why there is no TLS, and what to try.
+pub(super) fn explain(error: &Error) -> String {
+    let hint = match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "; --tls-ca FILE names who vouches for it, --insecure accepts any"
+        }
+        Error::InvalidCertificate(_) => "; --tls-ca FILE with that very certificate accepts it, --insecure accepts any",
+        Error::InvalidMessage(_) => return "what answers there does not speak TLS; try rtsp://".to_owned(),
+        Error::PeerIncompatible(_) | Error::AlertReceived(AlertDescription::ProtocolVersion) => {
+            "; TLS 1.2 and 1.3 are spoken here"
+        }
+        _ => "",
+    };
+    format!("{}{hint}", wrong_with(error))
+}
+
+/// What is wrong, without what to try.
+fn wrong_with(error: &Error) -> String {
+    let Error::InvalidCertificate(wrong) = error else { return format!("TLS: {error}") };
+    let what = match wrong {
+        CertificateError::UnknownIssuer => "is of an unknown issuer",
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "is for another host than the URL names"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "is not valid yet; is the clock right?"
+        }
+        // What cameras make themselves, and openssl by default. The words of webpki are all that there is to tell it by.
+        CertificateError::Other(error) if format!("{error:?}").contains("CaUsedAsEndEntity") => {
+            "is an authority's, signed by itself"
+        }
+        _ => return format!("the server's certificate is no good ({wrong})"),
+    };
+    format!("the server's certificate {what}")
+}

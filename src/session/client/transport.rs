@@ -1,0 +1,298 @@
+//! How media gets to the client: which transport is asked for, what the server makes of it, and which comes next
+//! where it does not work.
+
+use std::borrow::Cow;
+
+use crate::rtp::packet::is_rtcp;
+use crate::session::client::request::Method;
+use crate::session::client::{MediaTransport, Phase, SessionError};
+use crate::session::courtesy::MAX_ANSWERS;
+use crate::session::dialog::Setup;
+use crate::session::{Client, Dialog, Group, MediaRoute, Output};
+use crate::time::Timestamp;
+
+/// An RTP packet of zeros without payload, as ffmpeg sends it: it opens the way through a NAT for what comes back.
+const PUNCH: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// The transports that may be used, and how far they have got.
+#[derive(Debug)]
+pub(super) struct Transports {
+    allowed: Vec<MediaTransport>,
+    current: MediaTransport,
+    tried: Vec<MediaTransport>,
+    /// With the next session this one is tried.
+    next: Option<MediaTransport>,
+    /// The ports of the sockets for the track that is being set up.
+    ports: Option<(u16, u16)>,
+    /// The tracks that were set up, by their place in the description.
+    tracks: Vec<usize>,
+    datagrams: bool,
+    changes: Vec<String>,
+}
+
+impl Transports {
+    pub(super) fn new(allowed: &[MediaTransport]) -> Self {
+        let current = allowed.first().copied().unwrap_or_default();
+        Self {
+            allowed: if allowed.is_empty() { vec![current] } else { allowed.to_vec() },
+            current,
+            tried: vec![current],
+            next: None,
+            ports: None,
+            tracks: Vec::new(),
+            datagrams: false,
+            changes: Vec::new(),
+        }
+    }
+
+    /// The one that is asked for.
+    pub(super) fn current(&self) -> MediaTransport {
+        self.current
+    }
+
+    /// The next one, where there is one that was not tried.
+    pub(super) fn untried(&self) -> Option<MediaTransport> {
+        self.allowed.iter().find(|transport| !self.tried.contains(transport)).copied()
+    }
+
+    /// Whether media comes in datagrams.
+    pub(super) fn has_datagrams(&self) -> bool {
+        self.datagrams
+    }
+
+    /// Which SETUP was that of a track.
+    pub(super) fn place(&self, track: usize) -> Option<usize> {
+        self.tracks.iter().position(|known| *known == track)
+    }
+
+    pub(super) fn changes(&self) -> &[String] {
+        &self.changes
+    }
+
+    /// What SETUP asks for. Each track has a pair of channels, or of ports, of its own.
+    pub(super) fn header(&self, planned: usize) -> String {
+        match (self.current, self.ports) {
+            (MediaTransport::Multicast, _) => "RTP/AVP;multicast".to_owned(),
+            (MediaTransport::Udp, ports) => {
+                let (rtp, rtcp) = ports.unwrap_or_default();
+                format!("RTP/AVP;unicast;client_port={rtp}-{rtcp}")
+            }
+            (MediaTransport::Tcp | MediaTransport::Http, _) => {
+                let rtp = 2 * planned;
+                format!("RTP/AVP/TCP;unicast;interleaved={rtp}-{}", rtp + 1)
+            }
+        }
+    }
+
+    fn change(&mut self, to: MediaTransport, why: &str) {
+        self.changes.push(format!("{why}: changed to {to}"));
+        self.current = to;
+        self.tried.push(to);
+    }
+}
+
+impl Client {
+    /// Sets up the next track. Media in datagrams needs sockets first: their ports stand in the request.
+    pub(super) fn set_up(&mut self, now: Timestamp) {
+        match (self.transports.current, self.planned_track()) {
+            (MediaTransport::Udp, Some(track)) => self.outputs.push_back(Output::OpenMedia { track }),
+            _ => self.send(now, Method::Setup),
+        }
+    }
+
+    fn planned_track(&self) -> Option<usize> {
+        self.plan.get(self.planned).map(|(track, _)| *track)
+    }
+
+    pub(super) fn media_opened(&mut self, now: Timestamp, ports: (u16, u16)) {
+        if self.phase == Phase::SettingUp && self.pending.is_none() {
+            self.transports.ports = Some(ports);
+            self.send(now, Method::Setup);
+        }
+    }
+
+    pub(super) fn media_failed(&mut self, now: Timestamp, why: &str) {
+        if self.phase == Phase::SettingUp || self.phase == Phase::Playing {
+            let transport = self.transports.current;
+            let error = SessionError::NoSockets { transport, why: why.to_owned() };
+            match self.transports.untried() {
+                Some(next) => self.start_over(now, next, &error.to_string()),
+                None => self.fail(now, error),
+            }
+        }
+    }
+
+    /// Whether a refused SETUP may succeed over another transport. Not all servers say 461.
+    pub(super) fn is_about_transport(&self, status: Option<u16>) -> bool {
+        let unsupported = matches!(status, Some(400 | 403 | 406 | 415 | 451 | 456 | 459 | 461 | 501 | 551));
+        unsupported && self.dialog.setups().is_empty() && self.transports.untried().is_some()
+    }
+
+    /// The first SETUP was refused for its transport: all begins with the next one, on the same connection.
+    pub(super) fn transport_refused(&mut self, now: Timestamp, error: SessionError) {
+        let Some(next) = self.transports.untried() else { return self.fail(now, error) };
+        let current = self.transports.current;
+        if current == MediaTransport::Http || next == MediaTransport::Http {
+            return self.start_over(now, next, &error.to_string());
+        }
+        self.transports.change(next, &error.to_string());
+        self.outputs.push_back(Output::CloseMedia { track: None });
+        self.refusals.clear();
+        self.planned = 0;
+        self.set_up(now);
+    }
+
+    /// A track is set up: its media comes as the server says, which may not be what was asked for.
+    pub(super) fn setup_answered(&mut self, now: Timestamp) {
+        let Some(track) = self.planned_track() else { return };
+        let Some(setup) = self.dialog.setups().last().cloned() else { return self.set_up_next(now) };
+        let (asked, answered) = (self.transports.current, answered(&setup));
+        let interleaved = answered.is_interleaved();
+        if interleaved == asked.is_interleaved() && (interleaved || answered == asked) {
+            self.transports.tracks.push(track);
+            self.media.add_track();
+            self.reporter.add_track();
+            if interleaved || self.take_media(now, track, &setup) {
+                self.set_up_next(now);
+            }
+        } else if interleaved && self.transports.allowed.contains(&answered) {
+            // Followed where that is possible: all other tracks will come that way as well.
+            self.outputs.push_back(Output::CloseMedia { track: Some(track) });
+            self.transports.change(answered, &format!("{asked} was asked for, {answered} answered"));
+            self.setup_answered(now);
+        } else if self.transports.allowed.contains(&answered) && !self.transports.tried.contains(&answered) {
+            self.start_over(now, answered, &format!("{asked} was asked for, {answered} answered"));
+        } else {
+            self.fail(now, SessionError::OtherTransport { asked, answered });
+        }
+    }
+
+    /// Lets the media of a track in; whether it can come.
+    fn take_media(&mut self, now: Timestamp, track: usize, setup: &Setup) -> bool {
+        let transport = &setup.transport;
+        let group = match (transport.multicast, transport.destination, transport.server_port) {
+            (false, ..) => None,
+            (true, Some(address), Some(ports)) if address.is_multicast() => {
+                Some(Group { address, ports, ttl: transport.ttl })
+            }
+            (true, ..) => {
+                self.media_failed(now, "the answer to SETUP names no group and port");
+                return false;
+            }
+        };
+        self.transports.datagrams = true;
+        let number = setup.number().unwrap_or_default();
+        self.outputs.push_back(Output::TakeMedia(MediaRoute { track, number, source: transport.source, group }));
+        if let Some((rtp, rtcp)) = transport.server_port.filter(|_| group.is_none()) {
+            let place = self.transports.place(track).unwrap_or_default();
+            for (is_rtcp, port, packet) in
+                [(false, rtp, PUNCH.to_vec()), (true, rtcp, self.reporter.empty_report(place))]
+            {
+                self.outputs.push_back(Output::Datagram { track, rtcp: is_rtcp, port, payload: Cow::Owned(packet) });
+            }
+        }
+        true
+    }
+
+    /// Ends this session and begins another one over `next`.
+    pub(super) fn start_over(&mut self, now: Timestamp, next: MediaTransport, why: &str) {
+        self.transports.change(next, why);
+        self.transports.next = Some(next);
+        self.tear_down(now);
+    }
+
+    /// Begins another session, if one is wanted after this one.
+    pub(super) fn begin_again(&mut self, now: Timestamp) -> bool {
+        if self.transports.next.take().is_none() {
+            return false;
+        }
+        self.forget_session();
+        self.outputs.push_back(Output::Disconnect);
+        let tunnelled = self.transports.current == MediaTransport::Http;
+        match self.dialer.again(now).filter(|_| tunnelled == self.dialer.tunnel_mut().is_some()) {
+            Some(connect) => {
+                self.phase = Phase::Connecting;
+                self.outputs.push_back(connect);
+            }
+            // A tunnel may have a port of its own.
+            None => self.resolve(now),
+        }
+        true
+    }
+
+    /// What was learned of a session that is over.
+    pub(super) fn forget_session(&mut self) {
+        self.dialog = Dialog::new();
+        self.pending = None;
+        self.refusals.clear();
+        self.media.begin_again();
+        self.reporter.forget_tracks();
+        self.transports.tracks.clear();
+        self.transports.datagrams = false;
+        self.orphaned = false;
+        self.outputs.push_back(Output::CloseMedia { track: None });
+    }
+
+    /// An RTP or RTCP packet came, for the track of this SETUP.
+    pub(super) fn packet(&mut self, now: Timestamp, place: Option<usize>, payload: &[u8]) {
+        self.media.packet(now, place, payload);
+        let Some(place) = place else { return };
+        if is_rtcp(payload) {
+            return self.reporter.rtcp(now, place, payload);
+        }
+        let Self { dialog, reporter, .. } = self;
+        let rate = |payload_type| {
+            let track = dialog.setups().get(place).and_then(|setup| setup.track);
+            dialog.encoding(track, payload_type)?.clock_rate_hz
+        };
+        reporter.rtp(now, place, payload, rate);
+    }
+
+    /// Sends the receiver reports that are due.
+    pub(super) fn send_reports(&mut self, now: Timestamp) {
+        while let Some((place, compound)) = self.reporter.take_due(now) {
+            // A server that does not read gets no more of them.
+            if self.outputs.len() < MAX_ANSWERS {
+                self.send_report(place, compound);
+            }
+        }
+    }
+
+    /// Takes leave of each track that had a report.
+    pub(super) fn say_goodbye(&mut self, now: Timestamp) {
+        for (place, compound) in self.reporter.goodbyes(now) {
+            self.send_report(place, compound);
+        }
+    }
+
+    /// Sends a report the way that the media of its track comes.
+    fn send_report(&mut self, place: usize, compound: Vec<u8>) {
+        let Some(setup) = self.dialog.setups().get(place) else { return };
+        let output = match (setup.channels, setup.transport.server_port) {
+            (Some(_), _) if self.orphaned => None,
+            (Some((_, channel)), _) => interleaved(channel, &compound).map(|frame| Output::Send(Cow::Owned(frame))),
+            (None, Some((_, port))) => {
+                let track = self.transports.tracks.get(place).copied();
+                track.map(|track| Output::Datagram { track, rtcp: true, port, payload: Cow::Owned(compound) })
+            }
+            // Nobody knows where it should go.
+            (None, None) => None,
+        };
+        self.outputs.extend(output);
+    }
+}
+
+/// What the server made of a SETUP.
+fn answered(setup: &Setup) -> MediaTransport {
+    match setup.channels {
+        Some(_) => MediaTransport::Tcp,
+        None if setup.transport.multicast => MediaTransport::Multicast,
+        None => MediaTransport::Udp,
+    }
+}
+
+/// A frame on a channel (RFC 2326, section 10.12).
+fn interleaved(channel: u8, packet: &[u8]) -> Option<Vec<u8>> {
+    let [a, b] = u16::try_from(packet.len()).ok()?.to_be_bytes();
+    Some([&[b'$', channel, a, b], packet].concat())
+}
