@@ -8,12 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
 
 use rtsp_rec::net::{Clock, EventLoop};
 use rtsp_rec::rtsp::demux::PduKind;
 use rtsp_rec::session::client::{Limits, Timeouts};
-use rtsp_rec::session::{Client, ClientConfig, Ending};
+use rtsp_rec::session::{Client, ClientConfig, Ending, MediaTransport};
 use rtsp_rec::trace::{Demand, Note, Payload, Tap, TraceEvent};
 
 const FRAMES: u16 = 20_000;
@@ -68,21 +67,18 @@ fn media() -> Vec<u8> {
     bytes
 }
 
-fn config(url: &str) -> ClientConfig {
-    ClientConfig {
+fn client(url: &str, clock: Clock) -> Client {
+    let config = ClientConfig {
         url: url.parse().unwrap(),
         credentials: None,
         user_agent: "test".to_owned(),
         media: Vec::new(),
-        transports: Vec::new(),
-        seed: 1,
+        transports: vec![MediaTransport::Tcp],
+        seed: 0,
         limits: Limits::default(),
         timeouts: Timeouts::default(),
-    }
-}
-
-fn client(url: &str, clock: Clock) -> Client {
-    Client::new(config(url), clock.now())
+    };
+    Client::new(config, clock.now())
 }
 
 /// Takes nothing of session 0 from its first frame on, until the gate is opened.
@@ -176,25 +172,4 @@ fn a_session_that_is_given_up_ends_alone() {
     assert_eq!(tap.frames[1], ALL);
     let endings: Vec<_> = event_loop.machines().map(|client| client.outcome().unwrap().as_ref().unwrap()).collect();
     assert_eq!(endings, [&Ending::Stopped, &Ending::EndOfStream]);
-}
-
-#[test]
-fn silence_says_nothing_while_nothing_is_read() {
-    let (mut tap, asked) = Tapped::new(Demand::Wait);
-    let clock = Clock::start();
-    let mut event_loop = EventLoop::new(clock).unwrap();
-    let mut config = config(&serve());
-    config.timeouts.idle = Duration::from_millis(20);
-    event_loop.add(Client::new(config, clock.now()));
-    let (waker, gate) = (event_loop.waker(), Arc::clone(&tap.gate));
-    let opener = thread::spawn(move || {
-        asked.recv().unwrap();
-        // Longer than the idle time: the session has to outlive that.
-        thread::sleep(Duration::from_millis(200));
-        gate.shut.store(false, Ordering::SeqCst);
-        waker.wake();
-    });
-    event_loop.run(&mut tap).unwrap();
-    opener.join().unwrap();
-    assert_eq!(tap.frames[0], ALL);
 }

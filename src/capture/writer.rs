@@ -108,7 +108,6 @@ pub struct Writer<S> {
 struct Interface {
     name: String,
     description: String,
-    /// What is to be said of it.
     comment: Option<String>,
     /// Its number in this file, once it is described there.
     number: Option<u32>,
@@ -252,13 +251,14 @@ impl<S: BlockSink> Writer<S> {
         if let Some(number) = interface.number {
             return Ok(number);
         }
-        let comment = interface.comment.as_deref().map(|comment| CommonOption::Comment(Cow::Borrowed(comment)));
         let mut options = vec![
-            InterfaceDescriptionOption::IfName(Cow::Borrowed(&interface.name)),
-            InterfaceDescriptionOption::IfDescription(Cow::Borrowed(&interface.description)),
+            InterfaceDescriptionOption::IfName(Cow::Borrowed(interface.name.as_str())),
+            InterfaceDescriptionOption::IfDescription(Cow::Borrowed(interface.description.as_str())),
             InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
         ];
-        options.extend(comment.map(InterfaceDescriptionOption::Common));
+        if let Some(comment) = &interface.comment {
+            options.push(InterfaceDescriptionOption::Common(CommonOption::Comment(Cow::Borrowed(comment.as_str()))));
+        }
         let block = InterfaceDescriptionBlock { linktype: DataLink::ETHERNET, snaplen: 0, options };
         self.blocks.write_pcapng_block(block).map_err(io::Error::other)?;
         interface.number = Some(next);

@@ -124,14 +124,14 @@ impl<M: Machine> EventLoop<M> {
         Ok(())
     }
 
-    /// Whom machines that ask for TLS may believe; without this nobody.
-    pub fn trust(&mut self, trust: Trust) {
-        self.tls = Tls::new(trust);
-    }
-
     /// For a tap whose demand changes in other threads: wakes the loop to look at it.
     pub fn waker(&self) -> LoopWaker {
         self.waker.clone()
+    }
+
+    /// Whom machines that ask for TLS may believe; without this nobody.
+    pub fn trust(&mut self, trust: Trust) {
+        self.tls = Tls::new(trust);
     }
 
     /// Wakes machines to a fraction of a millisecond, where the system's poll counts whole ones. Reading may wait for

@@ -190,10 +190,9 @@ impl<M: Machine> Peer<M> {
         self.finish_connecting(turn);
         // What the socket takes now makes room for answers to what is read.
         let spent = self.pump(turn);
-        let may_read = self.may_read(turn);
         // What is read of the connection first tells what the datagrams are.
-        let more = may_read && self.receive(turn);
-        let more = may_read && self.receive_datagrams(turn) || more;
+        let more = self.may_read(turn) && self.receive(turn);
+        let more = self.may_read(turn) && self.receive_datagrams(turn) || more;
         let spent = self.pump(turn) || spent;
         more || spent
     }

@@ -27,8 +27,15 @@ impl Load {
     pub(crate) const BUSY: Self =
         Self { tick: Duration::from_millis(1), ticks: 1_000, frames_a_tick: 320, frame_bytes: 184, clock_a_tick: 90 };
 
+    /// 60 MB/s for three seconds, in writes of 600 kB.
+    pub(crate) const HEAVY: Self =
+        Self { tick: Duration::from_millis(10), ticks: 300, frames_a_tick: 500, frame_bytes: 1_200, clock_a_tick: 900 };
+    /// 1 Mbit/s for two seconds.
+    pub(crate) const LIGHT: Self =
+        Self { tick: Duration::from_millis(40), ticks: 50, frames_a_tick: 5, frame_bytes: 1_000, clock_a_tick: 3_600 };
+
     /// RTP packets of a whole session.
-    fn frames(&self) -> usize {
+    pub(crate) fn frames(&self) -> usize {
         usize::try_from(self.ticks * self.frames_a_tick).expect("not that many")
     }
 }

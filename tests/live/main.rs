@@ -10,7 +10,7 @@
 //! | `process`, `peers`, `link`, `wire`, `flood` | starting, watching and ending what a test runs |
 //! | `article` | a capture made of a transcript |
 //! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
-//! | `servers` `carriers` `udp` `auth` `addresses` `endings` `killed` `many` `memory` `demo` | the tests: `record`, `demo` |
+//! | `servers` `carriers` `udp` `auth` `addresses` `endings` `killed` `files` `many` `memory` `demo` | the tests: `record`, `demo` |
 //! | `reference` `rotation` `wireshark` `replay` `reruns` | the tests: `analyze`, `replay` |
 
 #![allow(
@@ -36,6 +36,7 @@ mod auth;
 mod carriers;
 mod demo;
 mod endings;
+mod files;
 mod killed;
 mod many;
 mod memory;

@@ -22,7 +22,7 @@ use rtsp_rec::rtsp::demux::{Demuxer, PduKind};
 use rtsp_rec::rtsp::message::{Message, StartLine};
 use rtsp_rec::session::client::{Limits, Timeouts};
 use rtsp_rec::session::script::{ScriptBuilder, ScriptOptions};
-use rtsp_rec::session::{Client, ClientConfig, Ending, MediaTransport, Offer, Script, Server, SessionError};
+use rtsp_rec::session::{Client, ClientConfig, Ending, Machine, MediaTransport, Offer, Script, Server, SessionError};
 use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::{Direction, Flow, Payload, Tap, TraceEvent};
 
@@ -306,6 +306,48 @@ fn silence_is_an_error_after_the_idle_timeout() {
     assert_eq!(log.said().last(), Some(&"TEARDOWN rtsp://camera:8600/live"));
 }
 
+/// A client whose socket is not read for a while.
+struct Held {
+    inner: Client,
+    until: Timestamp,
+}
+
+impl Machine for Held {
+    fn handle(&mut self, now: Timestamp, input: rtsp_rec::session::Input<'_>) {
+        if now < self.until && matches!(input, rtsp_rec::session::Input::Wake) {
+            self.inner.handle(now, rtsp_rec::session::Input::Unread);
+        }
+        self.inner.handle(now, input);
+    }
+
+    fn poll_output(&mut self, now: Timestamp) -> Option<rtsp_rec::session::Output<'_>> {
+        self.inner.poll_output(now)
+    }
+
+    fn next_deadline(&self) -> Option<Timestamp> {
+        self.inner.next_deadline()
+    }
+
+    fn is_over(&self) -> bool {
+        self.inner.is_over()
+    }
+
+    fn url(&self) -> &str {
+        self.inner.url()
+    }
+}
+
+#[test]
+fn silence_says_nothing_while_nothing_is_read() {
+    let script = scripted_frames("", "1", (0..500).chain([5000]));
+    let inner = Client::new(config("rtsp://camera:8600/live"), START);
+    let mut client = Held { inner, until: START + Duration::from_secs(50) };
+    let end = World::default().run(&mut client, &mut server(script), &mut ());
+    assert_eq!(client.inner.outcome(), Some(&Err(SessionError::Idle { after: Duration::from_secs(30) })));
+    // 30 s after it was last told, which was when a keep-alive was due; without, it would be 30 s after the last frame.
+    assert_eq!(end.duration_since(START).as_secs(), 60);
+}
+
 #[test]
 fn a_close_in_mid_stream_is_an_error() {
     let world = World { fin_at: Some(START + Duration::from_secs(4)), ..World::default() };
@@ -352,7 +394,7 @@ struct Mute {
     deaf_to: &'static str,
 }
 
-impl rtsp_rec::session::Machine for Mute {
+impl Machine for Mute {
     fn handle(&mut self, now: Timestamp, input: rtsp_rec::session::Input<'_>) {
         if let rtsp_rec::session::Input::Pdu(pdu) = input
             && pdu.raw.starts_with(self.deaf_to.as_bytes())

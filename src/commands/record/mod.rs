@@ -27,8 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     let clock = Clock::start();
     let plan = Plan::make(args, clock.now())?;
-    let urls: Vec<String> = plan.targets.iter().map(|target| masked_urls(target.config.url.as_str())).collect();
     let trust = trust::of(&args.tls)?;
+    let urls: Vec<String> = plan.targets.iter().map(|target| masked_urls(target.config.url.as_str())).collect();
     raise_file_limit();
     let mut event_loop = EventLoop::new(clock).map_err(Error::EventLoop)?;
     event_loop.stop_on_signals().map_err(Error::EventLoop)?;
@@ -41,7 +41,8 @@ pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     let mut shown = Vec::new();
     for (target, url) in plan.targets.iter().zip(&urls) {
         if recordings.begin_session(target.file) {
-            event_loop.add(Reconnecting::new(target.config.clone(), args.reconnect, fastrand::u64(..), clock.now()));
+            let seed = fastrand::u64(..);
+            event_loop.add(Reconnecting::new(target.config.clone(), args.reconnect, seed, clock.now()));
             shown.push(url.clone());
         }
     }

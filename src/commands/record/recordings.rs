@@ -209,7 +209,7 @@ fn writer_options(args: &RecordArgs, urls: &[&str]) -> WriterOptions {
     let comment = format!(
         "Recorded by {APPLICATION} from {}. Each packet holds one RTSP message or one interleaved frame. A server port \
          that Wireshark does not take for RTSP is written as 554; the interface description has the real address, and what carried \
-         RTSP besides TCP.{media}{trust}",
+         RTSP besides TCP.{trust}{media}",
         named(urls)
     );
     WriterOptions {

@@ -11,52 +11,52 @@ use crate::report::summary;
 use crate::session::{Ending, Machine, Reconnecting};
 
 /// What became of a target.
-pub(super) struct Session<'a> {
+pub(super) struct Fate<'a> {
     url: &'a str,
     /// `None` where its file could not be made.
-    run: Option<&'a Reconnecting>,
+    session: Option<&'a Reconnecting>,
     /// Why it failed.
     failure: Option<String>,
     file: usize,
 }
 
-/// What became of each target. `runs` are those whose files could be made.
+/// What became of each target. `machines` are those whose files could be made.
 pub(super) fn sessions<'a>(
     urls: &'a [String],
     plan: &Plan,
     recordings: &Recordings,
-    mut runs: impl Iterator<Item = &'a Reconnecting>,
-) -> Vec<Session<'a>> {
+    mut machines: impl Iterator<Item = &'a Reconnecting>,
+) -> Vec<Fate<'a>> {
     let mut sessions = Vec::new();
     for (url, target) in urls.iter().zip(&plan.targets) {
         let recording = recordings.get(target.file);
-        let run = recording.filter(|recording| recording.was_begun()).and_then(|_| runs.next());
+        let session = recording.filter(|recording| recording.was_begun()).and_then(|_| machines.next());
         let of_file = recording.and_then(|recording| recording.error.as_ref()).map(ToString::to_string);
-        let own = run.and_then(|run| run.outcome()?.as_ref().err().map(ToString::to_string));
-        let url = run.map_or(url.as_str(), |run| run.url());
-        sessions.push(Session { url, run, failure: of_file.or(own), file: target.file });
+        let own = session.and_then(|session| session.outcome()?.as_ref().err().map(ToString::to_string));
+        let url = session.map_or(url.as_str(), |session| session.url());
+        sessions.push(Fate { url, session, failure: of_file.or(own), file: target.file });
     }
     sessions
 }
 
 /// The table of the streams, and what became of each session and file.
-pub(super) fn text(monitor: &Monitor, sessions: &[Session<'_>], recordings: &Recordings) -> String {
+pub(super) fn text(monitor: &Monitor, sessions: &[Fate<'_>], recordings: &Recordings) -> String {
     let table = summary::table(monitor.streams());
     let several = sessions.len() > 1;
-    let ending = |session: &Session<'_>| match recordings.get(session.file) {
+    let ending = |session: &Fate<'_>| match recordings.get(session.file) {
         Some(recording) if recordings.len() > 1 && recording.was_begun() => {
             session.ending(several, &format!("; {}", written(recording)))
         }
         _ => session.ending(several, ""),
     };
     let endings: String = sessions.iter().map(ending).collect();
-    let file = recordings.get(0).filter(|_| recordings.len() == 1).map(|only| format!("{}\n", written(only)));
     let evidence = monitor.evidence().line();
+    let file = recordings.get(0).filter(|_| recordings.len() == 1).map(|only| format!("{}\n", written(only)));
     format!("{table}{endings}{evidence}{}", file.unwrap_or_default())
 }
 
 /// One failed session is a failed recording, whatever the others did.
-pub(super) fn outcome(sessions: &[Session<'_>], recordings: &mut Recordings) -> Result<(), Error> {
+pub(super) fn outcome(sessions: &[Fate<'_>], recordings: &mut Recordings) -> Result<(), Error> {
     if let Some(error) = recordings.only().and_then(|only| only.error.take()) {
         return Err(error);
     }
@@ -66,43 +66,47 @@ pub(super) fn outcome(sessions: &[Session<'_>], recordings: &mut Recordings) -> 
     failed.into_iter().next().map_or(Ok(()), |first| Err(Error::Sessions { failed: count, sessions, first }))
 }
 
-impl Session<'_> {
+impl Fate<'_> {
     /// How it ended, how often it was lost, and what the server would not give.
     fn ending(&self, several: bool, file: &str) -> String {
-        let ending = self.run.and_then(|run| run.outcome()?.as_ref().ok());
-        let lost = self.run.is_some_and(|run| run.lost() > 0);
+        let ending = self.session.and_then(|session| session.outcome()?.as_ref().ok());
+        let lost = self.session.map_or(0, Reconnecting::lost);
         let why = match (&self.failure, ending) {
+            (Some(failure), _) if several => &format!("failed: {failure}"),
             // One failed session is told on standard error.
-            (Some(_), _) if !several && lost => "failed",
-            (Some(_), _) if !several => return String::new(),
-            (Some(failure), _) => &format!("failed: {failure}"),
+            (Some(_), _) | (None, None) if lost > 0 => "failed",
+            (Some(_), _) | (None, None) => return String::new(),
             (None, Some(Ending::Stopped)) => "stopped",
             (None, Some(Ending::LimitReached)) => "limit reached",
             (None, Some(Ending::EndOfStream)) => "end of stream",
-            (None, None) => return String::new(),
         };
-        let (before, losses) = self.run.map(|run| (self.changes(run), losses(run))).unwrap_or_default();
-        format!("{before}{}: {why}{file}{losses}\n", self.url)
-    }
-
-    /// What was not recorded as it was asked for.
-    fn changes(&self, run: &Reconnecting) -> String {
-        let client = run.client();
-        let changes = client.fallbacks().iter().map(|change| format!("{}: {change}\n", self.url));
-        changes.chain(client.refusals().iter().map(|refusal| format!("not recorded: {refusal}\n"))).collect()
+        let before = self.session.map(before).unwrap_or_default();
+        format!("{before}{}: {why}{file}{}\n", self.url, self.session.map(losses).unwrap_or_default())
     }
 }
 
+/// What the server would not give, or not as asked.
+fn before(session: &Reconnecting) -> String {
+    let client = session.client();
+    let refusals = client.refusals().iter().map(|refusal| format!("not recorded: {refusal}\n"));
+    let changes = client.fallbacks().iter().map(|change| format!("{}: {change}\n", session.url()));
+    changes.chain(refusals).collect()
+}
+
 /// How often a session was lost and tried again, and how the latest times.
-fn losses(run: &Reconnecting) -> String {
+fn losses(session: &Reconnecting) -> String {
     let plural = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
-    if run.lost() == 0 {
+    if session.lost() == 0 {
         return String::new();
     }
-    let connections = plural(run.connections(), "connection", "connections");
-    let lost = plural(run.lost(), "loss", "losses");
-    let each = run.losses().map(|loss| format!("\n  {}  {}", loss.at, loss.error));
-    format!("; {connections}, {lost}:{}", each.collect::<String>())
+    let (connections, lost) = (session.connections(), session.lost());
+    let each = session.losses().map(|loss| format!("\n  {}  {}", loss.at, loss.error));
+    format!(
+        "; {}, {}:{}",
+        plural(connections, "connection", "connections"),
+        plural(lost, "loss", "losses"),
+        each.collect::<String>()
+    )
 }
 
 fn written(recording: &Recording) -> String {

@@ -87,6 +87,13 @@ impl MediaWatch {
         self.last = Some(now);
     }
 
+    /// Media may have come that nobody has read.
+    pub(super) fn excuse(&mut self, now: Timestamp) {
+        if self.last.is_some() {
+            self.last = Some(now);
+        }
+    }
+
     pub(super) fn progress(&self) -> Progress {
         self.progress
     }
@@ -94,13 +101,6 @@ impl MediaWatch {
     /// From the answer to PLAY to the latest media; `None` before.
     pub(super) fn lasted(&self) -> Option<Duration> {
         Some(self.last?.duration_since(self.playing_since?))
-    }
-
-    /// Media may have come that nobody has read.
-    pub(super) fn excuse(&mut self, now: Timestamp) {
-        if self.last.is_some() {
-            self.last = Some(now);
-        }
     }
 
     pub(super) fn playing_for(&self, now: Timestamp) -> Duration {
