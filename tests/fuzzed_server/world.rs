@@ -175,7 +175,7 @@ impl<'a> World<'a> {
                 }
                 Output::OpenMedia { .. } => session.handle(self.now, Input::MediaFailed("no port is free")),
                 Output::CloseMedia { track } => {
-                    self.opened.retain(|opened| track.is_some_and(|track| track != *opened))
+                    self.opened.retain(|opened| track.is_some_and(|track| track != *opened));
                 }
                 Output::TakeMedia(_) | Output::Datagram { .. } => {}
                 Output::Done => return true,
