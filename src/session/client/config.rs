@@ -227,9 +227,7 @@ impl SessionError {
             | Self::CredentialsRefused { .. }
             | Self::Authentication(_)
             | Self::OtherTransport { .. } => false,
-            Self::Refused { status, .. } if !matches!(status, 0 | 408 | 453..=455 | 500..) => has_played,
-            Self::NoTracks { .. } | Self::Redirect { .. } => has_played,
-            Self::Refused { .. }
+            Self::Refused { status: 0 | 408 | 453..=455 | 500.., .. }
             | Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::NoSockets { .. }
@@ -237,6 +235,7 @@ impl SessionError {
             | Self::Closed { .. }
             | Self::Idle { .. }
             | Self::SessionLost => true,
+            Self::Refused { .. } | Self::NoTracks { .. } | Self::Redirect { .. } => has_played,
         }
     }
 }
