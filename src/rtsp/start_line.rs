@@ -58,9 +58,9 @@ pub fn recognise(bytes: &[u8]) -> Recognition {
     if complete && is_text(line) { Recognition::Yes } else { Recognition::No }
 }
 
-/// No control characters; looks at all of them at once.
+/// No control characters. Looks at all of them: that is faster than to stop at the first.
 fn is_text(line: &[u8]) -> bool {
-    !line.iter().fold(false, |found, byte| found | (byte.is_ascii_control() && *byte != b'\t'))
+    line.iter().filter(|byte| byte.is_ascii_control() && **byte != b'\t').count() == 0
 }
 
 /// Whether the first word of a response, or a known method, stands at the beginning.

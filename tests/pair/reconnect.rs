@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use rtsp_rec::rtsp::demux::PduKind;
 use rtsp_rec::rtsp::url::Credentials;
 use rtsp_rec::session::{
     ClientConfig, Ending, Input, Machine, Offer, Output, Reconnect, Reconnecting, Script, Server, SessionError,
@@ -39,12 +40,12 @@ impl Machine for Restarting<'_> {
     fn handle(&mut self, now: Timestamp, input: Input<'_>) {
         match input {
             Input::Closed(_) => self.inner = Self::anew(&self.offer, now),
-            // Its reports are not for the test to answer.
-            Input::Pdu(pdu) if pdu.raw.starts_with(b"$") => self.inner.handle(now, input),
-            Input::Pdu(pdu) => match (self.answer)(&String::from_utf8_lossy(pdu.raw)) {
-                Some(answer) => self.said = Some(answer.into_bytes()),
-                None => self.inner.handle(now, input),
-            },
+            Input::Pdu(pdu) if matches!(pdu.kind, PduKind::Message { .. }) => {
+                match (self.answer)(&String::from_utf8_lossy(pdu.raw)) {
+                    Some(answer) => self.said = Some(answer.into_bytes()),
+                    None => self.inner.handle(now, input),
+                }
+            }
             _ => self.inner.handle(now, input),
         }
     }
