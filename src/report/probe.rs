@@ -77,9 +77,9 @@ fn address(server: &ServerFound) -> Option<String> {
 fn login(login: &LoginFound) -> String {
     let state = match login.state {
         LoginState::NotAsked => return "not asked for".to_owned(),
-        LoginState::Missing => "needed; give --user and RTSP_REC_PASSWORD or --password-file",
+        LoginState::Missing => "needed: give --user and RTSP_REC_PASSWORD or --password-file",
         LoginState::Accepted => "accepted",
-        LoginState::Refused => "refused: wrong user name or password",
+        LoginState::Refused => "wrong user name or password",
         LoginState::Unsupported => "none of the schemes is supported",
     };
     let offered = login.offered.iter().map(|offered| {
@@ -90,7 +90,7 @@ fn login(login: &LoginFound) -> String {
         words + &qop + &realm
     });
     let scheme = login.scheme.map(|scheme| format!(" ({scheme})")).unwrap_or_default();
-    format!("{}: {state}{scheme}", offered.collect::<Vec<_>>().join(", "))
+    format!("{state}{scheme}; offered: {}", offered.collect::<Vec<_>>().join(", "))
 }
 
 fn description(found: &DescriptionFound) -> String {
@@ -126,9 +126,17 @@ fn track(track: &TrackFound) -> [String; 7] {
         or_unknown(track.payload_type.map(|number| number.to_string())),
         or_unknown(track.encoding.clone()),
         or_unknown(track.clock_rate_hz.map(|rate| rate.to_string())),
-        or_unknown(track.control.clone()),
+        or_unknown(track.control.as_deref().map(control)),
         or_unknown(fmtp),
     ]
+}
+
+/// Of a whole URL its end.
+fn control(control: &str) -> String {
+    match control.rsplit_once('/') {
+        Some((before, end)) if before.contains("://") => format!("…/{end}"),
+        _ => control.to_owned(),
+    }
 }
 
 fn transport(found: &TransportFound) -> [String; 8] {

@@ -9,7 +9,7 @@
 //! | `recorder`, `scene`, `checks` | running `rtsp-rec`; what must hold of every recording |
 //! | `replayed` | what must hold of a replay of it |
 //! | `certificates`, `front` | TLS and HTTP tunnels before the scripted server |
-//! | `carried` `vendors` `cases` `endings` `keep_alive` `reruns` | the tests |
+//! | `carried` `vendors` `cases` `endings` `keep_alive` `reruns` `probes` | the tests |
 
 #![allow(
     clippy::expect_used,
@@ -34,5 +34,6 @@ mod carried;
 mod cases;
 mod endings;
 mod keep_alive;
+mod probes;
 mod reruns;
 mod vendors;

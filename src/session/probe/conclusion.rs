@@ -209,10 +209,11 @@ fn session(source: Option<&Probe>, probes: &[&Probe]) -> SessionFound {
     }
 }
 
-/// A server that is silent after a sign of life has lost its way.
+/// Some servers lose their way over a sign of life.
 fn after_sign_of_life(probe: &Probe) -> &'static str {
     let torn_down = probe.watch.exchanges.iter().rev().find(|exchange| exchange.method == "TEARDOWN");
     match torn_down {
+        Some(teardown) if teardown.answer.is_none() && probe.watch.closed => "; the server closed the connection then",
         Some(teardown) if teardown.answer.is_none() => "; TEARDOWN after it was not answered",
         _ => "",
     }
@@ -248,7 +249,7 @@ fn failure(error: &SessionError) -> (Outcome, Option<u16>, String) {
         }
         SessionError::Authentication(error) => (Outcome::LoginNeeded, Some(401), error.to_string()),
         SessionError::Resolve { why, .. } => (Outcome::NoConnection, None, format!("no address: {why}")),
-        SessionError::Connect { why, .. } => (Outcome::NoConnection, None, without_hint(why).to_owned()),
+        SessionError::Connect { why, .. } => (Outcome::NoConnection, None, in_short(why).to_owned()),
         SessionError::NoAnswer { method, after } => {
             (Outcome::NoAnswer, None, format!("no answer to {method} within {}", format_duration(*after)))
         }
@@ -258,12 +259,13 @@ fn failure(error: &SessionError) -> (Outcome, Option<u16>, String) {
     }
 }
 
-/// Hints that are no option of the command line are for those who wanted just this.
-fn without_hint(why: &str) -> &str {
-    match why.split_once(';') {
+/// Hints that name no option are for those who wanted just this, and numbers of errors for nobody.
+fn in_short(why: &str) -> &str {
+    let what = match why.split_once(';') {
         Some((what, hint)) if !hint.contains("--") => what,
         _ => why,
-    }
+    };
+    what.split_once(" (os error").map_or(what, |(what, _)| what)
 }
 
 fn no_media(probe: &Probe) -> String {
@@ -298,6 +300,9 @@ fn oddities(probe: &Probe) -> String {
     }));
     if probe.step.transport == MediaTransport::Udp && setups.iter().any(|setup| setup.transport.server_port.is_none()) {
         notes.push("no server_port".to_owned());
+    }
+    if probe.step.url.is_secure() && !probe.step.transport.is_interleaved() {
+        notes.push("media is not encrypted".to_owned());
     }
     if !probe.client.refusals().is_empty() {
         notes.push(format!("{} of the tracks refused", probe.client.refusals().len()));

@@ -87,7 +87,14 @@ impl Plan {
         if !may_go_on || running >= self.width(&probes) {
             return None;
         }
-        let fresh = |step: &&Step| latest(&probes, step).is_none() && self.fate(step, &probes) == Fate::Go;
+        // What is good for one gate may be wrong at another, and wrong at two of them is once too often.
+        let at_gate = probes.iter().any(|probe| !probe.is_done() && self.is_below(&probe.step));
+        let at_gate = at_gate && self.config.credentials.is_some();
+        let fresh = |step: &&Step| {
+            latest(&probes, step).is_none()
+                && self.fate(step, &probes) == Fate::Go
+                && !(at_gate && self.is_below(step) && step.keep_alive.is_none())
+        };
         if let Some(step) = self.steps.iter().find(fresh) {
             return Some(self.start(step, &probes, probes.is_empty(), now));
         }
@@ -148,19 +155,26 @@ impl Plan {
         if step == first {
             return Fate::Go;
         }
+        if step.keep_alive.is_some() {
+            return self.fate_of_keep_alive(probes);
+        }
         let Some(ground) = latest(probes, first).and_then(ground) else { return Fate::Wait };
         // Other ports, and other protocols below RTSP, are worth a look whatever this one says.
-        let (elsewhere, below) =
-            (step.port != first.port, step.url != first.url || step.transport == MediaTransport::Http);
+        let (elsewhere, below) = (step.port != first.port, self.is_below(step));
         match ground {
             Ground::NoAddress => Fate::Skip("the name has no address"),
             Ground::NoConnection if !elsewhere => Fate::Skip("no connection"),
             Ground::NoAnswer if !below => Fate::Skip("no RTSP there"),
             Ground::LoggedOut if !below => Fate::Skip("login needed"),
             Ground::NotServed if !below => Fate::Skip("no such stream"),
-            Ground::Described if step.keep_alive.is_some() => self.fate_of_keep_alive(probes),
             _ => Fate::Go,
         }
+    }
+
+    /// Whether a step is about what lies below RTSP: it asks another gate for an entry.
+    fn is_below(&self, step: &Step) -> bool {
+        let own = self.steps.first().is_some_and(|first| first.url == step.url);
+        step.transport == MediaTransport::Http || !own
     }
 
     fn fate_of_keep_alive(&self, probes: &[&Probe]) -> Fate {
