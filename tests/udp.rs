@@ -152,7 +152,7 @@ fn the_port_range_is_kept_to() {
 /// A server on loopback that sends so many packets to a group once two clients play.
 struct Group {
     listener: TcpListener,
-    group: SocketAddr,
+    address: SocketAddr,
     packets: u16,
 }
 
@@ -168,14 +168,14 @@ impl Group {
         }
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         SockRef::from(&socket).set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
-        let rtcp = SocketAddr::new(self.group.ip(), self.group.port() + 1);
+        let rtcp = SocketAddr::new(self.address.ip(), self.address.port() + 1);
         for number in 0..self.packets {
             let [a, b] = number.to_be_bytes();
             let rtp = [&[0x80, 0, a, b, 0, 0, a, b, 0, 0, 0, 7][..], &[0; 160]].concat();
-            socket.send_to(&rtp, self.group).unwrap();
+            socket.send_to(&rtp, self.address).unwrap();
             // Not for these clients: another port, another group.
-            socket.send_to(&rtp, SocketAddr::new(self.group.ip(), self.group.port() + 2)).unwrap();
-            socket.send_to(&rtp, SocketAddr::new(Ipv4Addr::new(239, 255, 77, 99).into(), self.group.port())).unwrap();
+            socket.send_to(&rtp, SocketAddr::new(self.address.ip(), self.address.port() + 2)).unwrap();
+            socket.send_to(&rtp, SocketAddr::new(Ipv4Addr::new(239, 255, 77, 99).into(), self.address.port())).unwrap();
         }
         socket.send_to(&[0x81, 203, 0, 1, 0, 0, 0, 7], rtcp).unwrap();
         for stream in &mut streams {
@@ -195,7 +195,7 @@ impl Group {
                 "DESCRIBE" => format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len()),
                 "SETUP" => {
                     assert!(request.contains(&"Transport: RTP/AVP;multicast".to_owned()), "{request:?}");
-                    let (address, port) = (self.group.ip(), self.group.port());
+                    let (address, port) = (self.address.ip(), self.address.port());
                     let ports = format!("port={port}-{}", port + 1);
                     format!("Session: 1\r\nTransport: RTP/AVP;multicast;destination={address};{ports};ttl=1\r\n\r\n")
                 }
@@ -214,8 +214,8 @@ fn several_recorders_share_a_group() {
     // A port that nobody has on loopback is hardly in use in the group.
     let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().min(65_000) & !1;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let group = SocketAddr::new(Ipv4Addr::new(239, 255, 77, 7).into(), free);
-    let (server, (_dir, one, other)) = (Group { listener, group, packets: 300 }, place());
+    let address = SocketAddr::new(Ipv4Addr::new(239, 255, 77, 7).into(), free);
+    let (server, (_dir, one, other)) = (Group { listener, address, packets: 300 }, place());
     let url = server.url();
     thread::scope(|scope| {
         scope.spawn(|| server.serve(2));

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod demo;
+mod evidence;
 mod lanes;
 mod login;
 mod monitor;

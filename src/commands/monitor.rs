@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{DecimalBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::analysis::{Analyzer, AnalyzerOptions, StreamRow};
+use crate::commands::evidence::Evidence;
 use crate::report::summary::bitrate;
 use crate::rtsp::demux::PduKind;
 use crate::rtsp::mask::{mask_authorization, mask_urls};
@@ -25,6 +26,7 @@ pub(super) struct Monitor {
     line_of: Vec<usize>,
     /// Somebody will ask for the figures.
     analyzes: bool,
+    evidence: Evidence,
     /// Errors only.
     quiet: bool,
     verbose: bool,
@@ -58,7 +60,7 @@ impl Monitor {
         let progress = MultiProgress::new();
         let lines = names.into_iter().filter(|_| live).map(|name| Line::new(&progress, name, now)).collect();
         let analyzer = Analyzer::new(AnalyzerOptions::default(), ());
-        Self { analyzer, lines, line_of: Vec::new(), analyzes: !quiet, quiet, verbose }
+        Self { analyzer, lines, line_of: Vec::new(), analyzes: !quiet, evidence: Evidence::default(), quiet, verbose }
     }
 
     /// Says something on standard error, above the live lines.
@@ -80,6 +82,11 @@ impl Monitor {
         self.analyzer.streams()
     }
 
+    /// What the recording says of itself.
+    pub(super) const fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
     /// Takes the live lines off the terminal.
     pub(super) fn clear(&self) {
         self.lines.iter().for_each(|line| line.bar.finish_and_clear());
@@ -99,6 +106,9 @@ impl Tap for Monitor {
             if let Some(doubt) = carrier.doubt.filter(|_| !self.quiet) {
                 self.warn(&format!("warning: {}: {doubt} (--insecure)", event.flow.url));
             }
+        }
+        if let Payload::Note(note) = event.payload {
+            self.evidence.add(note);
         }
         if self.analyzes { self.analyzer.event(event) } else { Ok(()) }
     }

@@ -120,7 +120,8 @@ fn report<'a>(path: &Path, size: u64, monitor: &Monitor, sessions: impl Iterator
     let sessions: Vec<&Reconnecting> = sessions.collect();
     let endings: Vec<String> = sessions.iter().map(|session| ending(session, sessions.len() > 1)).collect();
     let name = if is_stdout(path) { "standard output".into() } else { path.display().to_string() };
-    format!("{table}{}{} written to {name}\n", endings.concat(), ByteSize(size).display().si())
+    let evidence = monitor.evidence().line();
+    format!("{table}{}{evidence}{} written to {name}\n", endings.concat(), ByteSize(size).display().si())
 }
 
 /// How a session ended, how often it was lost, and what the server would not give.

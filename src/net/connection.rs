@@ -1,13 +1,15 @@
 //! One connection: its stream, a demuxer for each direction, and the bytes that the stream has not taken yet.
 
 use std::io;
+use std::time::Duration;
 
 use crate::net::fused::FusedTap;
+use crate::net::lateness::Lateness;
 use crate::net::stream::{Progress, Stream};
 use crate::rtsp::demux::{Demuxer, Pdu, Pdus};
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
-use crate::trace::{Carrier, Close, Direction, Flow, Payload, TraceEvent};
+use crate::trace::{Carrier, Close, Direction, Flow, Note, Payload, TraceEvent};
 
 /// As long as more than this waits to be sent, no more is asked for.
 const OUTBOX_LIMIT: usize = 256 << 10;
@@ -25,13 +27,28 @@ pub(super) struct Connection {
     outbound: Demuxer,
     outbox: Vec<u8>,
     sent: usize,
+    lateness: Lateness,
+    /// What the system knows of the connection was told: its end is near.
+    summed_up: bool,
 }
 
 impl Connection {
     /// One whose stream connects, or is connected.
     pub(super) fn new(stream: Stream, flow: Flow, own: Direction, connecting_since: Option<Timestamp>) -> Self {
         let (inbound, outbound) = (Demuxer::new(), Demuxer::new());
-        Self { stream, flow, own, connecting_since, inbound, outbound, outbox: Vec::new(), sent: 0 }
+        let lateness = Lateness::new(Timestamp::default());
+        Self {
+            stream,
+            flow,
+            own,
+            connecting_since,
+            inbound,
+            outbound,
+            outbox: Vec::new(),
+            sent: 0,
+            lateness,
+            summed_up: false,
+        }
     }
 
     pub(super) fn is_connecting(&self) -> bool {
@@ -59,9 +76,35 @@ impl Connection {
     pub(super) fn opened(&mut self, now: Timestamp, started: Timestamp, next_flow: &mut usize, tap: &mut FusedTap<'_>) {
         self.flow.id = *next_flow;
         *next_flow += 1;
+        self.lateness.drained(now);
         let (name, doubt) = self.stream.carrier();
         let carrier = Carrier { name: &name, doubt: doubt.as_deref() };
         tell(tap, now, &self.flow, Direction::ClientToServer, Payload::Opened { started, carrier });
+    }
+
+    /// How long what is to be read has waited, where that may be too long. Asked before the first read of a turn,
+    /// which has the oldest bytes.
+    pub(super) fn waited(&self, now: Timestamp) -> Option<Duration> {
+        (self.is_client() && self.lateness.is_possible(now)).then(|| self.stream.oldest()).flatten()
+    }
+
+    /// Tells of what was just read and had waited so long, if that was too long.
+    pub(super) fn judge_reading(
+        &mut self,
+        now: Timestamp,
+        waited: Option<Duration>,
+        overslept: Duration,
+        tap: &mut FusedTap<'_>,
+    ) {
+        if let Some(lag) = self.lateness.lag(now, waited, overslept) {
+            let note = Note::Late { lag, unread: self.stream.unread() };
+            tell(tap, now, &self.flow, self.own.reverse(), Payload::Note(&note));
+        }
+    }
+
+    /// Everything that had come by now has been read.
+    pub(super) fn drained(&mut self, now: Timestamp) {
+        self.lateness.drained(now);
     }
 
     /// Reads once. `None` where nothing is there yet.
@@ -96,7 +139,18 @@ impl Connection {
         let direction = self.own.reverse();
         let understand = |pdu: &Pdu<'_>| machine.handle(now, Input::Pdu(pdu));
         pass_on(now, self.inbound.close(), &self.flow, direction, tap, understand);
+        self.sum_up(now, tap);
         tell(tap, now, &self.flow, direction, Payload::Closed(close));
+    }
+
+    /// Tells what the system knows of a client's connection, once, while it still knows it.
+    fn sum_up(&mut self, now: Timestamp, tap: &mut FusedTap<'_>) {
+        if self.is_client()
+            && !std::mem::replace(&mut self.summed_up, true)
+            && let Some(state) = self.stream.tcp_state()
+        {
+            tell(tap, now, &self.flow, self.own.reverse(), Payload::Note(&Note::Tcp(state)));
+        }
     }
 
     /// This side ends the connection. What had come of an unfinished PDU is kept.
@@ -123,6 +177,7 @@ impl Connection {
 
     fn end_own(&mut self, now: Timestamp, close: Close, tap: &mut FusedTap<'_>) {
         pass_on(now, self.outbound.close(), &self.flow, self.own, tap, |_| ());
+        self.sum_up(now, tap);
         tell(tap, now, &self.flow, self.own, Payload::Closed(close));
     }
 

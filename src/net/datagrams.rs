@@ -28,6 +28,8 @@ const STAMP_SLACK_NS: i64 = 100_000_000;
 #[derive(Debug, Default)]
 pub(super) struct Datagrams {
     tracks: Vec<Track>,
+    /// Something may be there to be read.
+    pub(super) is_ready: bool,
     /// When nothing was left to be read.
     empty_at: Timestamp,
 }
@@ -35,7 +37,7 @@ pub(super) struct Datagrams {
 /// The sockets of a track.
 #[derive(Debug)]
 struct Track {
-    track: usize,
+    number: usize,
     /// RTP, and RTCP unless it shares the port.
     sockets: [Option<Socket>; 2],
     taken: Option<Taken>,
@@ -43,7 +45,7 @@ struct Track {
 
 #[derive(Debug)]
 struct Socket {
-    socket: UdpSocket,
+    inner: UdpSocket,
     /// Its own address; that of the group with multicast.
     address: SocketAddr,
     /// Datagrams that it had lost by the latest one.
@@ -78,7 +80,7 @@ impl Datagrams {
         let (rtp, rtcp) = (Socket::new(pair.0)?, Socket::new(pair.1)?);
         let ports = (rtp.address.port(), rtcp.address.port());
         self.remove(Some(track));
-        self.tracks.push(Track { track, sockets: [Some(rtp), Some(rtcp)], taken: None });
+        self.tracks.push(Track { number: track, sockets: [Some(rtp), Some(rtcp)], taken: None });
         Ok(ports)
     }
 
@@ -91,35 +93,32 @@ impl Datagrams {
         };
         let sockets = [Some(member(rtp)?), (rtcp != rtp).then(|| member(rtcp)).transpose()?];
         self.remove(Some(track));
-        self.tracks.push(Track { track, sockets, taken: None });
+        self.tracks.push(Track { number: track, sockets, taken: None });
         Ok(())
     }
 
     /// From now on, what comes for a track is taken.
     pub(super) fn take(&mut self, registry: &Registry, token: Token, route: MediaRoute, flow: Flow) -> io::Result<()> {
-        let Some(track) = self.tracks.iter_mut().find(|track| track.track == route.track) else { return Ok(()) };
+        let Some(track) = self.tracks.iter_mut().find(|track| track.number == route.track) else { return Ok(()) };
         for socket in track.sockets.iter_mut().flatten() {
-            registry.register(&mut socket.socket, token, Interest::READABLE)?;
+            registry.register(&mut socket.inner, token, Interest::READABLE)?;
         }
         track.taken = Some(Taken { route, flow });
+        self.is_ready = true;
         Ok(())
     }
 
     /// Closes the sockets of a track, or of all.
     pub(super) fn remove(&mut self, track: Option<usize>) {
         match track {
-            Some(track) => self.tracks.retain(|known| known.track != track),
+            Some(track) => self.tracks.retain(|known| known.number != track),
             None => self.tracks.clear(),
         }
     }
 
     /// Whether a track has sockets here.
     pub(super) fn has(&self, track: usize) -> bool {
-        self.tracks.iter().any(|known| known.track == track)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.tracks.is_empty()
+        self.tracks.iter().any(|known| known.number == track)
     }
 
     /// The connection and the number of what arrived.
@@ -128,9 +127,8 @@ impl Datagrams {
         Some((&taken.flow, taken.route.number))
     }
 
-    /// Reads what fits into the buffer, a datagram of each socket in turn; gives it by time of arrival, and whether
-    /// nothing is left.
-    pub(super) fn read(&mut self, clock: &Clock, buffer: &mut [u8]) -> (Vec<Arrived>, bool) {
+    /// Reads what fits into the buffer, a datagram of each socket in turn; gives it by time of arrival.
+    pub(super) fn read(&mut self, clock: &Clock, buffer: &mut [u8]) -> Vec<Arrived> {
         let before = clock.now();
         let (mut raw, mut filled, mut drained) = (Vec::new(), 0, false);
         while !drained && buffer.len().saturating_sub(filled) >= MAX_DATAGRAM {
@@ -150,15 +148,16 @@ impl Datagrams {
         let floor = self.empty_at;
         let arrive = |(place, received, dropped, to, start): (usize, Received, u32, SocketAddr, usize)| {
             let at = received.at.map_or(now, |stamp| arrival(stamp, offset, (floor, now)));
-            let track = self.tracks.get(place).map_or(0, |track| track.track);
+            let track = self.tracks.get(place).map_or(0, |track| track.number);
             Arrived { at, place, track, from: received.from, to, dropped, bytes: start..start + received.len }
         };
         let mut arrived: Vec<Arrived> = raw.into_iter().map(arrive).collect();
         arrived.sort_by_key(|arrived| arrived.at);
         if drained {
             self.empty_at = before;
+            self.is_ready = false;
         }
-        (arrived, drained)
+        arrived
     }
 
     /// Reads once from a socket whose media is taken.
@@ -166,7 +165,7 @@ impl Datagrams {
         let track = self.tracks.get_mut(place).filter(|track| track.taken.is_some())?;
         let socket = track.sockets.get_mut(which)?.as_mut()?;
         for _ in 0..MAX_ERRORS {
-            match receive(&socket.socket, room) {
+            match receive(&socket.inner, room) {
                 Ok(received) => {
                     let lost = received.lost.unwrap_or(socket.lost);
                     let dropped = lost.wrapping_sub(std::mem::replace(&mut socket.lost, lost));
@@ -189,7 +188,7 @@ impl Datagrams {
         port: u16,
         payload: &[u8],
     ) -> Option<(&Flow, u16, SocketAddr, SocketAddr)> {
-        let track = self.tracks.iter().find(|known| known.track == track)?;
+        let track = self.tracks.iter().find(|known| known.number == track)?;
         let Taken { route, flow } = track.taken.as_ref()?;
         let [rtp_socket, rtcp_socket] = &track.sockets;
         let socket = rtcp_socket.as_ref().filter(|_| rtcp).or(rtp_socket.as_ref())?;
@@ -200,7 +199,7 @@ impl Datagrams {
         }
         to.set_port(port);
         // What is lost here is one report of many.
-        socket.socket.send_to(payload, to).ok()?;
+        socket.inner.send_to(payload, to).ok()?;
         let from = SocketAddr::new(flow.client.ip(), socket.address.port());
         Some((flow, route.number, from, SocketAddr::new(to.ip(), port)))
     }
@@ -214,7 +213,7 @@ impl Socket {
 
     fn at(socket: UdpSocket, address: SocketAddr) -> Self {
         prepare(&socket, RECEIVE_BUFFER);
-        Self { socket, address, lost: 0 }
+        Self { inner: socket, address, lost: 0 }
     }
 }
 
@@ -230,9 +229,68 @@ fn arrival(stamp: i64, offset: i64, (floor, now): (Timestamp, Timestamp)) -> Tim
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::ports::Ports;
 
     const NOW: Timestamp = Timestamp::from_nanos(1_795_332_904_000_000_000);
     const SECOND: i64 = 1_000_000_000;
+
+    const TOKEN: Token = Token(0);
+
+    /// The sockets of one track, whose media is taken.
+    fn taken(registry: &Registry) -> (Datagrams, u16) {
+        let local: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let mut datagrams = Datagrams::default();
+        let (rtp, _) = datagrams.add(3, Ports::default().bind_pair(local).unwrap()).unwrap();
+        let flow = Flow { id: 0, session: 0, url: String::new(), client: local, server: local };
+        let route = MediaRoute { track: 3, number: 6970, source: None, group: None };
+        datagrams.take(registry, TOKEN, route, flow).unwrap();
+        (datagrams, rtp)
+    }
+
+    fn drain(datagrams: &mut Datagrams, clock: &Clock) -> Vec<Arrived> {
+        let (mut buffer, mut all) = (vec![0; 256 << 10], Vec::new());
+        datagrams.is_ready = true;
+        while datagrams.is_ready {
+            all.extend(datagrams.read(clock, &mut buffer));
+        }
+        all
+    }
+
+    #[test]
+    fn datagrams_come_in_order_of_time_with_their_ends() {
+        let (poll, clock) = (mio::Poll::new().unwrap(), Clock::start());
+        let (mut datagrams, rtp) = taken(poll.registry());
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        for number in 0..100_u8 {
+            let port = rtp + u16::from(number % 3 == 0);
+            sender.send_to(&vec![number; usize::from(number)], ("127.0.0.1", port)).unwrap();
+        }
+        let arrived = drain(&mut datagrams, &clock);
+        assert!(arrived.is_sorted_by_key(|arrived| arrived.at) && arrived.iter().all(|one| one.at <= clock.now()));
+        assert!(arrived.iter().all(|one| one.from == sender.local_addr().unwrap() && one.track == 3));
+        assert_eq!(datagrams.owner(&arrived[0]).unwrap().1, 6970);
+        for rtcp in [false, true] {
+            let own = arrived.iter().filter(|arrived| arrived.to.port() == rtp + u16::from(rtcp));
+            let sent = (0..100).filter(|number| (number % 3 == 0) == rtcp);
+            assert!(own.map(|arrived| arrived.bytes.len()).eq(sent), "RTCP: {rtcp}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_the_kernel_dropped_is_counted() {
+        let (poll, clock) = (mio::Poll::new().unwrap(), Clock::start());
+        let (mut datagrams, rtp) = taken(poll.registry());
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sent = 12_000;
+        (0..sent).for_each(|_| assert!(sender.send_to(&[7; 1400], ("127.0.0.1", rtp)).is_ok()));
+        let first = drain(&mut datagrams, &clock).len();
+        assert!(first < sent, "more than the buffer holds");
+        // The count comes with the next datagram.
+        sender.send_to(&[7; 1400], ("127.0.0.1", rtp)).unwrap();
+        let [last] = &drain(&mut datagrams, &clock)[..] else { panic!("one more") };
+        assert_eq!(first + usize::try_from(last.dropped).unwrap(), sent);
+    }
 
     #[test]
     fn the_kernels_time_is_translated() {

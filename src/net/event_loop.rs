@@ -13,6 +13,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
+use crate::net::alarm::{self, Alarm};
 use crate::net::clock::Clock;
 use crate::net::deadlines::Deadlines;
 use crate::net::fused::FusedTap;
@@ -66,6 +67,7 @@ pub struct EventLoop<M> {
     ready: VecDeque<usize>,
     buffer: Vec<u8>,
     last_tick: Timestamp,
+    alarm: Alarm,
     /// Wake to a fraction of a millisecond.
     precise: bool,
 }
@@ -96,6 +98,7 @@ impl<M: Machine> EventLoop<M> {
             ready: VecDeque::new(),
             buffer: vec![0; READ_SIZE],
             last_tick: clock.now(),
+            alarm: Alarm::default(),
             precise: false,
         })
     }
@@ -200,6 +203,7 @@ impl<M: Machine> EventLoop<M> {
     /// What is due, and a turn for each peer that may have something to do.
     fn work(&mut self, tap: &mut FusedTap<'_>) {
         let now = self.clock.now();
+        self.alarm.woke(now);
         // All of them first: one that is due again at once has to stand in line.
         let due: Vec<usize> = std::iter::from_fn(|| self.deadlines.take_due(now)).collect();
         for index in due {
@@ -221,26 +225,20 @@ impl<M: Machine> EventLoop<M> {
     }
 
     /// How long to sleep: to the first deadline or the next tick, and not at all while there is work.
-    fn patience(&self) -> Duration {
+    fn patience(&mut self) -> Duration {
         if !self.ready.is_empty() {
             return Duration::ZERO;
         }
         let tick = self.last_tick + TICK;
-        self.deadlines.next().map_or(tick, |deadline| deadline.min(tick)).duration_since(self.clock.now())
+        let due = self.deadlines.next().map_or(tick, |deadline| deadline.min(tick));
+        self.alarm.set(self.clock.now(), due)
     }
 
     /// Sleeps until something happens or is due.
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
         let patience = self.patience();
-        if !self.precise {
-            return self.poll.poll(events, Some(patience));
-        }
-        // Poll rounds up to milliseconds: it gets the whole ones, the rest is slept.
-        let millis = Duration::from_millis(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX));
-        if millis.is_zero() && !patience.is_zero() {
-            std::thread::sleep(patience);
-        }
-        self.poll.poll(events, Some(millis))
+        let patience = if self.precise { alarm::whole_millis(patience) } else { patience };
+        self.poll.poll(events, Some(patience))
     }
 
     fn dispatch(&mut self, event: &Event, tap: &mut FusedTap<'_>) -> io::Result<()> {
@@ -255,7 +253,7 @@ impl<M: Machine> EventLoop<M> {
             Token(number) => {
                 let (index, datagrams) = ((number - FIRST_PEER) / 2, (number - FIRST_PEER) % 2 == 1);
                 if let Some(Some(peer)) = self.peers.get_mut(index) {
-                    peer.has_datagrams |= datagrams;
+                    peer.datagrams.is_ready |= datagrams;
                     peer.hung_up |= !datagrams && (event.is_error() || event.is_write_closed());
                 }
                 self.make_ready(index);
@@ -319,12 +317,13 @@ impl<M: Machine> EventLoop<M> {
         tap: &mut FusedTap<'_>,
         act: impl FnOnce(&mut Peer<M>, &mut Turn<'_, '_>) -> bool,
     ) {
-        let Self { poll, clock, resolver, media, tls, ports, peers, next_flow, buffer, .. } = self;
-        let datagram_token = Token(FIRST_PEER + 2 * index + 1);
+        let Self { poll, clock, resolver, media, tls, ports, peers, next_flow, buffer, alarm, .. } = self;
+        let (datagram_token, overslept) = (Token(FIRST_PEER + 2 * index + 1), alarm.overslept());
         let Some(Some(peer)) = peers.get_mut(index) else { return };
         let was_done = peer.is_done();
         let registry = poll.registry();
-        let mut turn = Turn { registry, clock, resolver, media, tls, ports, datagram_token, next_flow, buffer, tap };
+        let mut turn =
+            Turn { registry, clock, resolver, media, tls, overslept, ports, datagram_token, next_flow, buffer, tap };
         let more = act(peer, &mut turn);
         if !peer.is_done() {
             self.deadlines.set(index, peer.deadline(self.clock.now()));

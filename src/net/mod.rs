@@ -1,11 +1,13 @@
 //! The only code with sockets and the clock.
 
+mod alarm;
 pub mod clock;
 mod connection;
 mod datagrams;
 mod deadlines;
 pub mod event_loop;
 mod fused;
+mod lateness;
 mod listener;
 mod media;
 mod multicast;

@@ -49,9 +49,7 @@ pub(super) struct Peer<M> {
     /// A datagram that the socket had no room for.
     parked: Option<Datagram>,
     /// The sockets for media that this side gets.
-    datagrams: Datagrams,
-    /// They may have something to be read.
-    pub(super) has_datagrams: bool,
+    pub(super) datagrams: Datagrams,
     /// Where datagrams went: what comes from there is this client's.
     client_ports: Vec<u16>,
     /// It stands in line for a turn.
@@ -84,6 +82,8 @@ pub(super) struct Turn<'a, 't> {
     pub(super) resolver: &'a Resolver,
     pub(super) media: &'a MediaSockets,
     pub(super) tls: &'a Tls,
+    /// How much later than it wanted to the loop woke up.
+    pub(super) overslept: Duration,
     /// Where a client's own sockets may be.
     pub(super) ports: &'a mut Ports,
     /// The token of those.
@@ -120,7 +120,6 @@ impl<M: Machine> Peer<M> {
             leaving: None,
             parked: None,
             datagrams: Datagrams::default(),
-            has_datagrams: false,
             client_ports: Vec::new(),
             queued: false,
             hung_up: false,
@@ -241,12 +240,19 @@ impl<M: Machine> Peer<M> {
         let mut budget = READ_BUDGET;
         let hung_up = self.hung_up;
         let can_read = |connection: &&mut Connection| !connection.is_connecting() && (connection.has_room() || hung_up);
+        let mut now = turn.clock.now();
+        let mut waited = self.connection.as_ref().and_then(|connection| connection.waited(now));
         while let Some(connection) = self.connection.as_mut().filter(can_read) {
             match connection.read(turn.buffer) {
-                None => return false,
+                None => {
+                    connection.drained(now);
+                    return false;
+                }
                 Some(Ok(len)) => {
+                    now = turn.clock.now();
+                    connection.judge_reading(now, waited.take(), turn.overslept, turn.tap);
                     let chunk = turn.buffer.get(..len).unwrap_or_default();
-                    connection.received(turn.clock.now(), chunk, turn.tap, &mut self.machine);
+                    connection.received(now, chunk, turn.tap, &mut self.machine);
                     budget = budget.saturating_sub(len);
                 }
                 Some(Err(close)) => self.closed_by_peer(close, turn),

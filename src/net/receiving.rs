@@ -20,6 +20,7 @@ pub(super) struct Received {
 mod system {
     use std::io::IoSliceMut;
     use std::os::fd::AsRawFd;
+    use std::time::Duration;
 
     use nix::errno::Errno;
     use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, cmsg_space, recvmsg, setsockopt, sockopt};
@@ -52,8 +53,7 @@ mod system {
         for control in message.cmsgs().into_iter().flatten() {
             match control {
                 ControlMessageOwned::ScmTimestampns(time) => {
-                    let seconds = i64::from(time.tv_sec()).checked_mul(1_000_000_000);
-                    received.at = seconds.and_then(|seconds| seconds.checked_add(i64::from(time.tv_nsec())));
+                    received.at = i64::try_from(Duration::from(time).as_nanos()).ok();
                 }
                 ControlMessageOwned::RxqOvfl(count) => received.lost = Some(count),
                 _ => {}

@@ -34,6 +34,7 @@ mod carried;
 mod cases;
 mod endings;
 mod keep_alive;
+mod late;
 mod probes;
 mod reruns;
 mod vendors;

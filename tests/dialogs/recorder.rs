@@ -13,6 +13,8 @@ use rtsp_rec::rtsp::demux::PduKind;
 use rtsp_rec::trace::{Payload, Tap, TraceEvent};
 use tempfile::TempDir;
 
+/// A capture of this size has more than messages.
+const MEDIA_HAS_COME: u64 = 20_000;
 /// No recording here may take longer.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -58,6 +60,29 @@ pub(crate) fn rtsp_rec() -> Command {
     Command::new(env!("CARGO_BIN_EXE_rtsp-rec"))
 }
 
+/// The same, stopped by the system for so long once media has come.
+pub(crate) fn record_stopped(url: &str, args: &[&str], pause: Duration) -> Recording {
+    let dir = tempfile::tempdir().expect("a temporary folder can be made");
+    let (started, file) = (Instant::now(), dir.path().join("dialog.pcapng"));
+    let mut command = rtsp_rec();
+    command.args(["record", url, "-o"]).arg(&file).args(args);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("rtsp-rec can be run");
+    let signal = |name: &str| {
+        let status = Command::new("kill").args([name, &child.id().to_string()]).status().expect("kill can be run");
+        assert!(status.success(), "kill {name}");
+    };
+    while file.metadata().map_or(0, |metadata| metadata.len()) < MEDIA_HAS_COME {
+        assert!(started.elapsed() < LIMIT, "no media");
+        thread::sleep(Duration::from_millis(2));
+    }
+    signal("-STOP");
+    thread::sleep(pause);
+    signal("-CONT");
+    let output = finish(child, started);
+    Recording { dir, output, took: started.elapsed() }
+}
+
 impl Recording {
     pub(crate) fn file(&self) -> PathBuf {
         self.dir.path().join("dialog.pcapng")
@@ -66,6 +91,11 @@ impl Recording {
     /// What it said on standard error.
     pub(crate) fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    /// What it said on standard output.
+    pub(crate) fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
     }
 
     /// It was quiet and ended well.

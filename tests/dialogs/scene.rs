@@ -95,6 +95,14 @@ impl Scene {
         Some(Played { transcript: self.transcript, recording, flows, logs, authority, scheme: "rtsp" })
     }
 
+    /// Plays it to something that gets its URL.
+    pub(crate) fn serve<T>(self, to: impl FnOnce(&str) -> T) -> T {
+        let server = Server::start(Arc::clone(&self.transcript), self.host, &[]).expect("a free port");
+        let served = to(&self.transcript.url().replace(self.transcript.authority(), &server.address.to_string()));
+        server.finish();
+        served
+    }
+
     /// Plays it behind something that the client takes for the server.
     pub(crate) fn behind(self, front: &Front, scheme: &'static str) -> Played {
         let (args, password) = (self.args.clone(), self.password);

@@ -7,10 +7,11 @@
 //!
 //! | module | what for |
 //! |---|---|
-//! | `process`, `peers`, `wire`, `flood` | starting, watching and ending what a test runs |
+//! | `process`, `peers`, `link`, `wire`, `flood` | starting, watching and ending what a test runs |
 //! | `article` | a capture made of a transcript |
 //! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
-//! | `servers` `carriers` `auth` `addresses` `endings` `killed` `many` `memory` `demo` | the tests: `record`, `demo` |
+//! | `servers` `carriers` `udp` `auth` `addresses` `endings` `killed` `many` `memory` `demo` | the tests: `record`, `demo` |
+//! | `probes` | the tests: `probe` |
 //! | `reference` `rotation` `wireshark` `replay` `reruns` | the tests: `analyze`, `replay` |
 
 #![allow(
@@ -23,6 +24,7 @@
 
 mod flood;
 mod judges;
+mod link;
 mod peers;
 mod process;
 mod recorder;
@@ -38,9 +40,11 @@ mod endings;
 mod killed;
 mod many;
 mod memory;
+mod probes;
 mod reference;
 mod replay;
 mod reruns;
 mod rotation;
 mod servers;
+mod udp;
 mod wireshark;

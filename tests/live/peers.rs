@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::link::within;
 use crate::process::{Running, await_that};
 
 /// A GStreamer server on a busy machine needs a second or two.
@@ -29,11 +30,20 @@ impl Peer {
 
     /// GStreamer's server on another address of loopback.
     pub(crate) fn gstreamer_at(host: &'static str, options: &[&str]) -> Self {
+        Self::start(host, &mut Self::gstreamer_command(host, options))
+    }
+
+    /// GStreamer's server in the network namespace that has this address.
+    pub(crate) fn gstreamer_within(namespace: &str, host: &'static str, options: &[&str]) -> Self {
+        Self::start(host, &mut within(namespace, &Self::gstreamer_command(host, options)))
+    }
+
+    fn gstreamer_command(host: &str, options: &[&str]) -> Command {
         // Debian's Python: the one on PATH may be another, without GStreamer's bindings.
         let mut command = Command::new("/usr/bin/python3");
         command.arg(script("gst_server.py")).args(["--host", host]);
         command.arg("--media").arg(long_media()).arg("--short").arg(prepared("media/short.mp4")).args(options);
-        Self::start(host, &mut command)
+        command
     }
 
     /// The server of aio-rtsp-toolkit, which serves the media files by their names.
@@ -103,6 +113,6 @@ pub(crate) fn prepared(what: &str) -> PathBuf {
     path
 }
 
-fn script(name: &str) -> PathBuf {
+pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(name)
 }

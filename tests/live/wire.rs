@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::judges::Capture;
+use crate::link::{Link, within};
 use crate::process::{Running, await_that, run};
 use crate::recorder::{Place, TOOL_LIMIT};
 
@@ -38,15 +39,37 @@ impl Wire {
         Self::start(place, port, &format!("tcp port {port} or udp"), BUFFER)
     }
 
+    /// All that passes on a link of namespaces, at its client's end.
+    pub(crate) fn tap_link(place: &Place, link: &Link, port: u16) -> Self {
+        let command = Self::command("link0", place, "ip", LARGE_BUFFER);
+        Self::run(&mut within(&link.client, &command), place, port, "link0")
+    }
+
     fn start(place: &Place, port: u16, filter: &str, buffer: u32) -> Self {
-        let file = place.dir().join("wire.pcap");
+        Self::run(&mut Self::command("lo", place, filter, buffer), place, port, "lo")
+    }
+
+    fn command(interface: &str, place: &Place, filter: &str, buffer: u32) -> Command {
         let mut command = Command::new("tcpdump");
         // All bytes (-s0), at once (immediate, -U); root keeps the right to write.
-        command.args(["-i", "lo", "-n", "-s0", "--immediate-mode", "-U", "-Z", "root"]);
-        command.args(["-B", &buffer.to_string(), "-w"]).arg(&file).arg(filter);
-        let tcpdump = Running::start(&mut command);
-        tcpdump.await_stderr("listening on lo", TCPDUMP_LIMIT);
-        Self { tcpdump, file, port }
+        command.args(["-i", interface, "-n", "-s0", "--immediate-mode", "-U", "-Z", "root"]);
+        command.args(["-B", &buffer.to_string(), "-w"]).arg(Self::file_in(place)).arg(filter);
+        command
+    }
+
+    fn file_in(place: &Place) -> PathBuf {
+        place.dir().join("wire.pcap")
+    }
+
+    fn run(command: &mut Command, place: &Place, port: u16, interface: &str) -> Self {
+        let tcpdump = Running::start(command);
+        tcpdump.await_stderr(&format!("listening on {interface}"), TCPDUMP_LIMIT);
+        Self { tcpdump, file: Self::file_in(place), port }
+    }
+
+    /// Packets so far that tcpdump's `filter` lets through.
+    pub(crate) fn seen(&self, filter: &str) -> usize {
+        packets(&self.file, filter)
     }
 
     /// Stops once the end of the client's connection has been seen.

@@ -46,6 +46,7 @@ def arguments():
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--media", required=True, help="MP4 file with H.264 and AAC for /av")
     parser.add_argument("--short", help="MP4 file of a few seconds for /short")
+    parser.add_argument("--group", metavar="ADDRESS:FIRST-LAST@INTERFACE", help="send to this group there, if asked to")
     parser.add_argument("--duration", type=int, default=600, help="end after so many seconds in any case")
     parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"), help="speak TLS, with these PEM files")
     scheme = parser.add_mutually_exclusive_group()
@@ -62,10 +63,18 @@ def pipelines(args):
     return mounts
 
 
-def factory(pipeline, restricted):
+def factory(pipeline, restricted, group):
     """A media factory for `pipeline`; `restricted`: for clients that have logged in only."""
     made = GstRtspServer.RTSPMediaFactory()
     made.set_launch(pipeline)
+    if group:
+        address, ports = group.split(":")
+        ports, interface = ports.split("@")
+        first, last = map(int, ports.split("-"))
+        pool = GstRtspServer.RTSPAddressPool.new()
+        pool.add_range(address, address, first, last, 1)
+        made.set_address_pool(pool)
+        made.set_multicast_iface(interface)
     if restricted:
         permissions = GstRtspServer.RTSPPermissions.new()
         for right in ("media.factory.access", "media.factory.construct"):
@@ -104,7 +113,7 @@ def serve(args):
     server.set_auth(auth)
     mounts = server.get_mount_points()
     for path, pipeline in pipelines(args).items():
-        mounts.add_factory(path, factory(pipeline, auth is not None))
+        mounts.add_factory(path, factory(pipeline, auth is not None, args.group))
     if server.attach(None) == 0:
         sys.exit(f"gst_server.py: cannot listen on {args.host} port {args.port}")
     return server

@@ -27,7 +27,6 @@ impl<M: Machine> Peer<M> {
         let Some(flow) = self.connection.as_ref().map(|connection| connection.flow().clone()) else { return };
         let joined = route.group.map_or(Ok(()), |group| self.datagrams.join(route.track, group, flow.client));
         let taken = joined.and_then(|()| self.datagrams.take(turn.registry, turn.datagram_token, route, flow));
-        self.has_datagrams = true;
         if let Err(error) = taken {
             self.machine.handle(turn.clock.now(), Input::MediaFailed(&error.to_string()));
         }
@@ -36,10 +35,8 @@ impl<M: Machine> Peer<M> {
     /// Reads datagrams until none is left, or others should have their turn: whether there may be more.
     pub(super) fn receive_datagrams(&mut self, turn: &mut Turn<'_, '_>) -> bool {
         let mut budget = BUDGET;
-        while self.has_datagrams && !self.done && !self.datagrams.is_empty() {
-            let (arrived, drained) = self.datagrams.read(turn.clock, turn.buffer);
-            self.has_datagrams = !drained;
-            for datagram in &arrived {
+        while self.datagrams.is_ready && !self.done {
+            for datagram in &self.datagrams.read(turn.clock, turn.buffer) {
                 let payload = turn.buffer.get(datagram.bytes.clone()).unwrap_or_default();
                 let Some((flow, port)) = self.datagrams.owner(datagram) else { continue };
                 let (at, direction) = (datagram.at, Direction::ServerToClient);
@@ -58,7 +55,7 @@ impl<M: Machine> Peer<M> {
                 break;
             }
         }
-        self.has_datagrams && !self.datagrams.is_empty()
+        self.datagrams.is_ready && !self.done
     }
 
     /// Sends a packet over UDP, and records it once the system took it.

@@ -7,6 +7,7 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use super::secured::Secured;
+use super::waiting;
 use crate::net::tls::TlsServer;
 
 /// A socket and what is spoken on it.
@@ -58,6 +59,7 @@ impl Channel {
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => return Ok(false),
                 Err(error) => return Err(error),
             }
+            waiting::note_arrivals(self.socket());
             // A request must not wait for the next one to fill a segment. Where that can't be had, it works too.
             let _ = self.socket().set_nodelay(true);
         }

@@ -3,7 +3,9 @@
 
 mod channel;
 mod secured;
+mod tcp_state;
 mod tunnel;
+mod waiting;
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -17,6 +19,7 @@ use tunnel::{Opener, Tunnel};
 
 use crate::net::tls::Tls;
 use crate::session::Via;
+use crate::trace::TcpState;
 
 /// After so long without a sign of life the system asks a client's host whether it is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -83,6 +86,21 @@ impl Stream {
             Self::Direct(channel) => channel,
             Self::Tunnel(tunnel) => tunnel.get(),
         }
+    }
+
+    /// How long what is to be read has waited, at least; `None` where there is nothing, or where nobody knows.
+    pub(super) fn oldest(&self) -> Option<Duration> {
+        waiting::oldest(self.channel().socket())
+    }
+
+    /// What the system knows of the connection.
+    pub(super) fn tcp_state(&self) -> Option<TcpState> {
+        tcp_state::state_of(self.channel().socket())
+    }
+
+    /// Bytes that lie unread in the system.
+    pub(super) fn unread(&self) -> u64 {
+        waiting::unread(self.channel().socket())
     }
 
     /// The addresses of this side and of the other.

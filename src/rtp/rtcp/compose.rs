@@ -15,7 +15,7 @@ const CNAME: u8 = 1;
 pub fn receiver_report(ssrc: u32, blocks: &[ReportBlock]) -> Vec<u8> {
     let blocks = blocks.get(..MAX_BLOCKS).unwrap_or(blocks);
     let mut body = ssrc.to_be_bytes().to_vec();
-    blocks.iter().for_each(|block| body.extend_from_slice(&block.to_bytes()));
+    body.extend(blocks.iter().flat_map(|block| block.to_bytes()));
     let mut packet = Vec::with_capacity(4 + body.len());
     put(&mut packet, RECEIVER_REPORT, blocks.len(), &body);
     packet

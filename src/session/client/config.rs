@@ -227,15 +227,15 @@ impl SessionError {
             | Self::CredentialsRefused { .. }
             | Self::Authentication(_)
             | Self::OtherTransport { .. } => false,
-            Self::Refused { status: 0 | 408 | 453..=455 | 500.., .. } => true,
-            Self::Refused { .. } | Self::NoTracks { .. } | Self::Redirect { .. } => has_played,
-            Self::Resolve { .. }
+            Self::Refused { status: 0 | 408 | 453..=455 | 500.., .. }
+            | Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::NoSockets { .. }
             | Self::NoAnswer { .. }
             | Self::Closed { .. }
             | Self::Idle { .. }
             | Self::SessionLost => true,
+            Self::Refused { .. } | Self::NoTracks { .. } | Self::Redirect { .. } => has_played,
         }
     }
 }

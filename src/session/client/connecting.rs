@@ -117,3 +117,95 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtsp::demux::Demuxer;
+    use crate::rtsp::url::Credentials;
+    use crate::session::client::{Limits, Timeouts};
+    use crate::session::{Input, Machine, Via};
+
+    const NOW: Timestamp = Timestamp::from_nanos(1);
+
+    /// A client of this URL that has asked for its connection, and how it wants it.
+    fn client(url: &str, transport: MediaTransport) -> (Client, Via, u16) {
+        let config = ClientConfig {
+            url: url.parse().unwrap(),
+            credentials: Some(Credentials { user: "u".to_owned(), password: "p".to_owned() }),
+            user_agent: "test".to_owned(),
+            media: Vec::new(),
+            transports: vec![transport],
+            seed: 1,
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+        };
+        let mut client = Client::new(config, NOW);
+        let (via, port) = connect(&mut client);
+        (client, via, port)
+    }
+
+    /// Resolves and connects: the connection asked for, and the port.
+    fn connect(client: &mut Client) -> (Via, u16) {
+        let outputs: Vec<_> = std::iter::from_fn(|| client.poll_output(NOW).map(own)).collect();
+        let Some(Output::Resolve { port, .. }) = outputs.last() else { panic!("{outputs:?}") };
+        client.handle(NOW, Input::Resolved(&["192.0.2.1:9".parse().unwrap()]));
+        let Some(Output::Connect { via, .. }) = client.poll_output(NOW) else { panic!("no connection") };
+        (via, *port)
+    }
+
+    fn own(output: Output<'_>) -> Output<'static> {
+        match output {
+            Output::Resolve { host, port } => Output::Resolve { host, port },
+            Output::Send(bytes) => Output::Send(bytes.into_owned().into()),
+            _ => Output::Disconnect,
+        }
+    }
+
+    /// What it sends next.
+    fn sent(client: &mut Client) -> String {
+        match client.poll_output(NOW) {
+            Some(Output::Send(bytes)) => String::from_utf8(bytes.into_owned()).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn answer(client: &mut Client, text: &str) {
+        client.handle(NOW, Input::Pdu(&Demuxer::new().feed(text.as_bytes()).next_pdu().unwrap()));
+    }
+
+    #[test]
+    fn what_urls_ask_for() {
+        let tls = |url: &str| client(url, MediaTransport::Tcp);
+        assert_eq!((tls("rtsp://cam/x").1, tls("rtsp://cam/x").2), (Via::default(), 554));
+        assert_eq!((tls("rtsps://cam/x").1.tls.as_deref(), tls("rtsps://cam/x").2), (Some("cam"), 322));
+        for (url, port, secure) in
+            [("rtsp://cam/x", 80, false), ("rtsp://cam:554/x", 554, false), ("rtsps://cam/x", 443, true)]
+        {
+            let (_, via, asked) = client(url, MediaTransport::Http);
+            assert_eq!((asked, via.tls.is_some(), via.tunnel.unwrap().target.as_str()), (port, secure, "/x"), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_login_does_not_leave_tls() {
+        for (from, to, goes_along) in [
+            ("rtsps://cam/x", "rtsp://cam/y", false),
+            ("rtsps://cam/x", "rtsps://cam:9/y", true),
+            ("rtsp://cam/x", "rtsps://cam/y", true),
+            ("rtsp://cam/x", "rtsp://other/y", false),
+        ] {
+            let (mut client, _, _) = client(from, MediaTransport::Tcp);
+            client.handle(NOW, Input::Connected);
+            sent(&mut client);
+            answer(&mut client, &format!("RTSP/1.0 302 Moved\r\nCSeq: 1\r\nLocation: {to}\r\n\r\n"));
+            let (via, _) = connect(&mut client);
+            assert_eq!(via.tls.is_some(), to.starts_with("rtsps"));
+            client.handle(NOW, Input::Connected);
+            sent(&mut client);
+            answer(&mut client, "RTSP/1.0 401 No\r\nCSeq: 2\r\nWWW-Authenticate: Basic realm=\"r\"\r\n\r\n");
+            let told = client.poll_output(NOW).is_some_and(|output| matches!(output, Output::Send(_)));
+            assert_eq!(told, goes_along, "{from} to {to}");
+        }
+    }
+}

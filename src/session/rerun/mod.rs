@@ -300,9 +300,8 @@ impl Machine for Rerun {
             Input::Closed(_) => self.closed(now),
             Input::Stop => self.stop(now),
             Input::Wake => self.wake(now),
-            Input::Resolved(_) | Input::ResolveFailed(_) | Input::Connected | Input::ConnectFailed(_) => {}
-            // It asks for no tunnel, and for media on the connection.
-            Input::TunnelRefused(_) | Input::MediaOpened { .. } | Input::MediaFailed(_) | Input::Datagram { .. } => {}
+            // Its media comes on the connection, without a tunnel; all else has its phase.
+            _ => {}
         }
         self.advance(now);
     }

@@ -1,0 +1,68 @@
+//! What a recording says of itself: the answer to *was it your tool?*
+
+use std::time::Duration;
+
+use crate::trace::Note;
+
+/// Sums up the notes of a recording.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Evidence {
+    late: u64,
+    worst: Duration,
+    kernel_drops: u64,
+    recorder_drops: u64,
+    paused: Duration,
+}
+
+impl Evidence {
+    pub(super) fn add(&mut self, note: &Note) {
+        match note {
+            Note::Late { lag, .. } => {
+                self.late += 1;
+                self.worst = self.worst.max(*lag);
+            }
+            Note::KernelDrops { datagrams } => self.kernel_drops = self.kernel_drops.saturating_add(*datagrams),
+            Note::RecorderDrops { datagrams } => self.recorder_drops = self.recorder_drops.saturating_add(*datagrams),
+            Note::Paused { pause } => self.paused = self.paused.saturating_add(*pause),
+            Note::Tcp(_) | Note::Repeated { .. } => {}
+        }
+    }
+
+    /// A line of the report.
+    pub(super) fn line(&self) -> String {
+        let mut parts = Vec::new();
+        if self.late > 0 {
+            let times = if self.late == 1 { "once" } else { &format!("{} times", self.late) };
+            parts.push(format!("read late {times}, by up to {:.0} ms", self.worst.as_secs_f64() * 1e3));
+        }
+        if !self.paused.is_zero() {
+            parts.push(format!("paused for {:.1} s, as the disk took nothing", self.paused.as_secs_f64()));
+        }
+        for (count, whose) in [(self.kernel_drops, "the system"), (self.recorder_drops, "the recorder")] {
+            if count > 0 {
+                parts.push(format!("{count} datagrams dropped by {whose}"));
+            }
+        }
+        let what = if parts.is_empty() { "kept up".to_owned() } else { parts.join("; ") };
+        format!("recorder: {what}\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_went_wrong() {
+        let mut evidence = Evidence::default();
+        assert_eq!(evidence.line(), "recorder: kept up\n");
+        evidence.add(&Note::Late { lag: Duration::from_millis(812), unread: 0 });
+        assert_eq!(evidence.line(), "recorder: read late once, by up to 812 ms\n");
+        evidence.add(&Note::Late { lag: Duration::from_millis(25), unread: 9 });
+        evidence.add(&Note::KernelDrops { datagrams: 3 });
+        evidence.add(&Note::Paused { pause: Duration::from_millis(1500) });
+        let line = "recorder: read late 2 times, by up to 812 ms; paused for 1.5 s, as the disk took nothing; 3 datagrams \
+                    dropped by the system\n";
+        assert_eq!(evidence.line(), line);
+    }
+}
