@@ -11,7 +11,7 @@ use crate::commands::{login, trust};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
 use crate::report::probe;
-use crate::session::probe::{Plan, Probe, ProbeConfig};
+use crate::session::probe::{CarrierFound, Plan, Probe, ProbeConfig};
 use crate::trace::{Payload, Tap, TraceEvent};
 
 /// Probes, and prints what was found.
@@ -92,7 +92,7 @@ fn finish(args: &ProbeArgs, writer: Option<Writer<Output>>, probed: io::Result<(
 struct Watcher {
     verbose: bool,
     /// By the number of the session.
-    carriers: Vec<Option<String>>,
+    carriers: Vec<Option<CarrierFound>>,
 }
 
 impl Tap for Watcher {
@@ -104,8 +104,7 @@ impl Tap for Watcher {
         let session = event.flow.session;
         self.carriers.resize(self.carriers.len().max(session + 1), None);
         if let Some(place) = self.carriers.get_mut(session).filter(|_| !carrier.name.is_empty()) {
-            let doubt = carrier.doubt.map(|doubt| format!("; {doubt}")).unwrap_or_default();
-            *place = Some(format!("{}{doubt}", carrier.name));
+            *place = Some(CarrierFound { name: carrier.name.to_owned(), doubt: carrier.doubt.map(ToOwned::to_owned) });
         }
         Ok(())
     }

@@ -57,10 +57,16 @@ fn facts(results: &Results) -> Vec<[String; 2]> {
         ("login", Some(login(&results.login))),
         ("description", results.description.as_ref().map(description)),
         ("session", results.description.as_ref().map(|_| session(&results.session))),
-        ("TLS", results.transports.iter().find_map(|found| found.carrier.clone().filter(|_| found.tls))),
+        ("TLS", results.transports.iter().find_map(tls)),
         ("took", Some(format!("{}{}", time(results.took_ms), if results.interrupted { ", interrupted" } else { "" }))),
     ];
     facts.into_iter().filter_map(|(name, text)| Some([name.to_owned(), text?])).collect()
+}
+
+fn tls(found: &TransportFound) -> Option<String> {
+    let (carrier, certificate) = (found.carrier.as_ref()?, found.certificate.as_ref()?);
+    let words = if certificate == "trusted" { "the server's certificate is trusted" } else { certificate };
+    Some(format!("{carrier}; {words}"))
 }
 
 fn address(server: &ServerFound) -> Option<String> {
@@ -87,7 +93,7 @@ fn login(login: &LoginFound) -> String {
         let words = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
         let qop = offered.qop.as_ref().map(|qop| format!(" qop {qop}")).unwrap_or_default();
         let realm = offered.realm.as_ref().map(|realm| format!(" realm \"{realm}\"")).unwrap_or_default();
-        words + &qop + &realm
+        words + &qop + &realm + if offered.stale { " stale" } else { "" }
     });
     let scheme = login.scheme.map(|scheme| format!(" ({scheme})")).unwrap_or_default();
     format!("{state}{scheme}; offered: {}", offered.collect::<Vec<_>>().join(", "))

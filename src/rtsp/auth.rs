@@ -140,6 +140,8 @@ pub struct OfferedLogin {
     pub qop: Option<String>,
     /// What the login is for.
     pub realm: Option<String>,
+    /// The nonce of the request was used up.
+    pub stale: bool,
 }
 
 /// What is offered, in the order of the values of all `WWW-Authenticate` headers of a response.
@@ -152,6 +154,7 @@ pub fn offered_logins<'a>(challenges: impl Iterator<Item = &'a str>) -> Vec<Offe
             algorithm: param("algorithm"),
             qop: param("qop"),
             realm: param("realm"),
+            stale: param("stale").is_some_and(|value| value.eq_ignore_ascii_case("true")),
         }
     };
     challenges.flat_map(read_challenges).take(MAX_CHALLENGES).map(login).collect()

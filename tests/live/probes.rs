@@ -79,7 +79,7 @@ fn gstreamer_is_probed_over_tls_with_a_login() {
     fs::write(&key, made.signing_key.serialize_pem()).expect("the folder is writable");
     let server = Peer::gstreamer(&["--tls", &certificate, &key, "--digest", "viewer:secret"]);
     let login = ["-f", "--user", "viewer", "--tls-ca", &certificate];
-    let mut with_password = |url: &str, password: &str, code| {
+    let with_password = |url: &str, password: &str, code| {
         probe(command(url, &place.file(), &login).env("RTSP_REC_PASSWORD", password), &place, code)
     };
 

@@ -339,7 +339,9 @@ fn a_wrong_password_goes_out_once() {
 #[test]
 fn no_password_is_said_to_be_needed() {
     let tried = Tried::new(false, |_| Habits { login: Some(true), ..Habits::default() });
-    assert_eq!((tried.results().login.state, tried.logins()), (LoginState::Missing, 0));
+    let results = tried.results();
+    assert_eq!((results.login.state, tried.logins()), (LoginState::Missing, 0));
+    assert!(results.problem.unwrap().contains("--password-file"));
 }
 
 #[test]
@@ -361,7 +363,7 @@ fn one_session_only_is_not_no_support() {
 fn what_stands_there_is_no_rtsp_server() {
     let tried = Tried::new(false, |_| Habits { is_dumb: true, ..Habits::default() });
     let results = tried.results();
-    assert_eq!(results.problem.as_deref(), Some("no answer to OPTIONS within 5s"));
+    assert_eq!(results.problem.as_deref(), Some("no answer to OPTIONS within 5s; --timeout waits longer"));
     assert_eq!(way(&results, "udp").detail, "no RTSP there");
     let results = Tried::new(false, |_| Habits { knows_nothing: true, ..Habits::default() }).results();
     assert_eq!(results.problem.as_deref(), Some("DESCRIBE: 404 Not Found; is the path right?"));
@@ -384,7 +386,7 @@ fn all_of_it_ends_in_time() {
     }
     let late = Tried::with(false, Duration::ZERO, false, |_| Habits::default());
     assert!(late.probes.is_empty());
-    assert!(late.results().problem.unwrap().contains("nothing could be tried"));
+    assert!(late.results().problem.unwrap().contains("nothing could be found out: the time was up"));
 }
 
 #[test]

@@ -7,8 +7,8 @@ use crate::rtsp::mask::masked_urls;
 use crate::rtsp::sdp::Media;
 use crate::session::probe::plan::{Fate, latest};
 use crate::session::probe::{
-    Cut, DescriptionFound, KeepAliveFound, LoginFound, LoginState, Millis, Outcome, Plan, Probe, Results, ServerFound,
-    SessionFound, Step, TrackFound, TransportFound,
+    CarrierFound, Cut, DescriptionFound, KeepAliveFound, LoginFound, LoginState, Millis, Outcome, Plan, Probe, Results,
+    ServerFound, SessionFound, Step, TrackFound, TransportFound,
 };
 use crate::session::{MediaTransport, SessionError};
 use crate::time::Timestamp;
@@ -19,7 +19,7 @@ impl Plan {
         &self,
         now: Timestamp,
         probes: impl Iterator<Item = &'a Probe>,
-        carriers: &[Option<String>],
+        carriers: &[Option<CarrierFound>],
     ) -> Results {
         let probes: Vec<&Probe> = probes.collect();
         let mut transports: Vec<_> = self.media_steps().map(|step| self.transport(step, &probes, carriers)).collect();
@@ -55,13 +55,14 @@ impl Plan {
         }
     }
 
-    fn transport(&self, step: &Step, probes: &[&Probe], carriers: &[Option<String>]) -> TransportFound {
+    fn transport(&self, step: &Step, probes: &[&Probe], carriers: &[Option<CarrierFound>]) -> TransportFound {
         let probe = latest(probes, step);
         let (result, status, detail) = match probe {
             Some(probe) => transport_outcome(probe),
             None => (Outcome::NotTried, None, self.not_tried(step, probes).to_owned()),
         };
         let place = probe.and_then(|probe| probes.iter().position(|other| std::ptr::eq(*other, probe)));
+        let carrier = place.and_then(|place| carriers.get(place)?.as_ref());
         let setups = probe.iter().flat_map(|probe| probe.watch.answers("SETUP"));
         TransportFound {
             transport: step.transport.to_string().to_lowercase(),
@@ -78,7 +79,8 @@ impl Plan {
             rtp_packets: probe.map_or(0, |probe| probe.watch.rtp),
             rtp_bytes: probe.map_or(0, |probe| probe.watch.rtp_bytes),
             sender_reports: probe.map_or(0, |probe| probe.watch.sender_reports),
-            carrier: place.and_then(|place| carriers.get(place).cloned().flatten()),
+            carrier: carrier.map(|carrier| carrier.name.clone()),
+            certificate: carrier.filter(|_| step.url.is_secure()).map(certificate),
         }
     }
 
@@ -209,6 +211,10 @@ fn session(source: Option<&Probe>, probes: &[&Probe]) -> SessionFound {
     }
 }
 
+fn certificate(carrier: &CarrierFound) -> String {
+    carrier.doubt.clone().unwrap_or_else(|| "trusted".to_owned())
+}
+
 /// Some servers lose their way over a sign of life.
 fn after_sign_of_life(probe: &Probe) -> &'static str {
     let torn_down = probe.watch.exchanges.iter().rev().find(|exchange| exchange.method == "TEARDOWN");
@@ -277,20 +283,23 @@ fn no_media(probe: &Probe) -> String {
     format!("PLAY answered, but nothing came within {}{hint}", format_duration(probe.patience.media))
 }
 
+/// The server took other channels than it was asked for.
+fn renumbered(probe: &Probe) -> Option<String> {
+    let channels = |text: &Option<String>| Transport::parse_all(text.as_deref()?).first()?.interleaved;
+    let changed = probe.watch.exchanges.iter().filter(|exchange| exchange.method == "SETUP").any(|exchange| {
+        let answered = exchange.answer.as_ref().and_then(|answer| channels(&answer.transport));
+        answered.is_some() && answered != channels(&exchange.asked)
+    });
+    let setups = probe.client.dialog().setups();
+    let taken: Vec<_> = setups.iter().filter_map(|setup| setup.channels).map(|(a, b)| format!("{a}-{b}")).collect();
+    changed.then(|| format!("channels renumbered to {}", taken.join(", ")))
+}
+
 /// What is worth to know of a session that worked.
 fn oddities(probe: &Probe) -> String {
     let dialog = probe.client.dialog();
     let setups = dialog.setups();
-    let mut notes = Vec::new();
-    let renumbered = probe.watch.exchanges.iter().any(|exchange| {
-        let channels = |text: Option<&String>| text.and_then(|text| Transport::parse_all(text).first()?.interleaved);
-        let answered = exchange.answer.as_ref().and_then(|answer| channels(answer.transport.as_ref()));
-        exchange.method == "SETUP" && answered.is_some() && channels(exchange.asked.as_ref()) != answered
-    });
-    if renumbered {
-        let channels = setups.iter().filter_map(|setup| setup.channels).map(|(a, b)| format!("{a}-{b}"));
-        notes.push(format!("channels renumbered to {}", channels.collect::<Vec<_>>().join(", ")));
-    }
+    let mut notes = Vec::from_iter(renumbered(probe));
     let own = probe.watch.address().map(|address| address.ip());
     let sources = setups.iter().filter_map(|setup| setup.transport.source).filter(|source| Some(*source) != own);
     notes.extend(sources.take(1).map(|source| format!("media from {source}")));
@@ -322,10 +331,17 @@ fn problem(found: &[TransportFound]) -> String {
     let named = |found: &&&TransportFound| found.result != Outcome::NoConnection || tried.len() == 1;
     let words = |found: &TransportFound| format!("{} {}", found.transport, found.detail);
     match tried.as_slice() {
-        [] => "nothing could be tried".to_owned(),
+        [] => {
+            let why = found.first().map(|found| found.detail.as_str()).unwrap_or_default();
+            format!("nothing could be found out: {why}")
+        }
         [first, ..] if !first.detail.starts_with("SETUP") && first.result != Outcome::NoMedia => {
             let hint = match (first.result, first.status) {
                 (_, Some(404)) => "; is the path right?",
+                (Outcome::NoAnswer, _) => "; --timeout waits longer",
+                (Outcome::LoginNeeded, _) if first.detail.starts_with("login needed") => {
+                    "; give --user and RTSP_REC_PASSWORD or --password-file"
+                }
                 (Outcome::NoConnection, _) if !first.detail.contains(';') => {
                     "; is the server running, and the port right?"
                 }

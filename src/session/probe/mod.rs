@@ -15,8 +15,8 @@ use crate::time::Timestamp;
 
 pub use plan::{Plan, ProbeConfig};
 pub use results::{
-    DescriptionFound, KeepAliveFound, LoginFound, LoginState, Millis, Outcome, Results, ServerFound, SessionFound,
-    TrackFound, TransportFound,
+    CarrierFound, DescriptionFound, KeepAliveFound, LoginFound, LoginState, Millis, Outcome, Results, ServerFound,
+    SessionFound, TrackFound, TransportFound,
 };
 
 use watch::Watch;

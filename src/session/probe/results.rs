@@ -188,6 +188,17 @@ pub struct TransportFound {
     pub sender_reports: u64,
     /// TLS version and cipher, and whether there is a tunnel.
     pub carrier: Option<String>,
+    /// Of the server's certificate, `trusted`, or what is wrong with it.
+    pub certificate: Option<String>,
+}
+
+/// What carries RTSP besides TCP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CarrierFound {
+    /// In words.
+    pub name: String,
+    /// What is wrong with the server's certificate.
+    pub doubt: Option<String>,
 }
 
 /// A sign of life, and what the server made of it.
