@@ -7,7 +7,7 @@ use rtsp_rec::report::probe as report;
 use rtsp_rec::rtsp::demux::PduKind;
 use rtsp_rec::rtsp::message::{Message, MessageBuilder, StartLine};
 use rtsp_rec::session::probe::{LoginState, Outcome, Plan, Probe, ProbeConfig, Results, TransportFound};
-use rtsp_rec::session::{Input, Machine, Output};
+use rtsp_rec::session::{Input, Machine, MediaTransport, Output};
 use rtsp_rec::time::Timestamp;
 
 use crate::world::{SERVER_RTP, START, World};
@@ -202,14 +202,18 @@ impl Tried {
         Self::with(login, Duration::from_secs(10), false, habits)
     }
 
-    fn with(login: bool, timeout: Duration, udp_blocked: bool, habits: impl Fn(bool) -> Habits) -> Self {
+    fn begin(login: bool, timeout: Duration) -> Self {
         let url = if login { URL.replace("camera", "admin:secret@camera") } else { URL.to_owned() };
         let url: rtsp_rec::rtsp::url::RtspUrl = url.parse().unwrap();
         let credentials = url.credentials().cloned();
         let user_agent = "test".to_owned();
         let config = ProbeConfig { url, credentials, user_agent, timeout, seed: 7, record_options: Vec::new() };
         let plan = Plan::new(config, START);
-        let mut tried = Self { plan, probes: Vec::new(), requests: Vec::new(), longest: Duration::ZERO };
+        Self { plan, probes: Vec::new(), requests: Vec::new(), longest: Duration::ZERO }
+    }
+
+    fn with(login: bool, timeout: Duration, udp_blocked: bool, habits: impl Fn(bool) -> Habits) -> Self {
+        let mut tried = Self::begin(login, timeout);
         loop {
             // All that may run at once, then each of them on its own clock.
             let first = tried.probes.len();
@@ -342,6 +346,52 @@ fn no_password_is_said_to_be_needed() {
     let results = tried.results();
     assert_eq!((results.login.state, tried.logins()), (LoginState::Missing, 0));
     assert!(results.problem.unwrap().contains("--password-file"));
+}
+
+/// Goes on with a probe until it has connected, each time to be told that it has to log in. Whether a password went
+/// out.
+fn knock(probe: &mut Probe) -> bool {
+    let answer = format!("HTTP/1.0 401 Unauthorized\r\nWWW-Authenticate: {CHALLENGE}\r\n\r\n");
+    let mut has_told = false;
+    while let Some(output) = probe.poll_output(START) {
+        match output {
+            Output::Resolve { .. } => probe.handle(START, Input::Resolved(&World::default().addresses)),
+            Output::Connect { via, .. } => {
+                has_told |= via.tunnel.is_some_and(|tunnel| tunnel.authorization[0].is_some());
+                probe.handle(START, Input::TunnelRefused(&Message::new(answer.as_bytes(), &[])));
+            }
+            _ => {}
+        }
+    }
+    assert!(probe.is_done());
+    has_told
+}
+
+#[test]
+fn a_password_that_is_wrong_at_another_gate_is_not_tried_at_a_third() {
+    let habits = Habits { login: Some(true), ..Habits::default() };
+    let mut tried = Tried::begin(true, Duration::from_secs(10));
+    let mut told = Vec::new();
+    let mut gates = 0;
+    while let Some(probe) = tried.plan.next(START, tried.probes.iter()) {
+        tried.probes.push(probe);
+        let place = tried.probes.len() - 1;
+        let step = tried.probes[place].step().clone();
+        if step.transport == MediaTransport::Http {
+            gates += 1;
+            told.extend(knock(&mut tried.probes[place]).then_some(step.port));
+        } else {
+            tried.meet(place, habits, false);
+        }
+    }
+    assert_eq!((gates, told.as_slice()), (2, &[8600][..]), "at one of the gates");
+    let results = tried.results();
+    assert_eq!(results.login.state, LoginState::Accepted);
+    assert!(
+        results.keep_alive.iter().all(|found| found.status.is_some()),
+        "what is good stays: {:?}",
+        results.keep_alive
+    );
 }
 
 #[test]

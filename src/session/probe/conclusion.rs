@@ -202,8 +202,8 @@ fn description(probe: &Probe) -> Option<DescriptionFound> {
 
 fn session(source: Option<&Probe>, probes: &[&Probe]) -> SessionFound {
     let timeout = source.and_then(|probe| probe.client.dialog().session_timeout());
-    let about_media = probes.iter().filter(|probe| probe.step.keep_alive.is_none());
-    let teardown = about_media.filter_map(|probe| probe.watch.answers("TEARDOWN").next()).next();
+    let mut about_media = probes.iter().filter(|probe| probe.step.keep_alive.is_none());
+    let teardown = about_media.find_map(|probe| probe.watch.answers("TEARDOWN").next());
     SessionFound {
         timeout_s: timeout.map(|timeout| timeout.as_secs()),
         teardown_ms: teardown.map(|answer| Millis(answer.took)),

@@ -121,9 +121,10 @@ impl Plan {
             keep_alive: KEEP_ALIVE_PATIENCE.min(self.config.timeout.mul_f64(0.2)),
             until: self.until(),
         };
-        // A wrong password is tried once: cameras lock.
-        let credentials = self.config.credentials.clone().filter(|_| !rejected(probes));
         let step = self.carried(step, probes);
+        // A wrong password is tried once, as cameras lock; where it was right it stays so.
+        let may_log_in = !rejected(probes) || probes.iter().any(|probe| probe.is_proven() && same_gate(probe, &step));
+        let credentials = self.config.credentials.clone().filter(|_| may_log_in);
         let config = client_config(&self.config, &step, credentials, patience);
         Probe::new(step, config, patience, alone, now)
     }
@@ -221,6 +222,12 @@ pub(super) fn latest<'a>(probes: &[&'a Probe], step: &Step) -> Option<&'a Probe>
     // A sign of life may go by any carrier.
     let is_of = |own: &Step| own.keep_alive == step.keep_alive && (own.keep_alive.is_some() || own == step);
     probes.iter().rev().find(|probe| is_of(&probe.step)).copied()
+}
+
+/// Whether both ask the same server for an entry.
+fn same_gate(probe: &Probe, step: &Step) -> bool {
+    let is_tunnel = |step: &Step| step.transport == MediaTransport::Http;
+    probe.step.url == step.url && is_tunnel(&probe.step) == is_tunnel(step)
 }
 
 /// The password was found to be wrong.
