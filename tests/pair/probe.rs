@@ -6,6 +6,7 @@ use std::time::Duration;
 use rtsp_rec::report::probe as report;
 use rtsp_rec::rtsp::demux::PduKind;
 use rtsp_rec::rtsp::message::{Message, MessageBuilder, StartLine};
+use rtsp_rec::session::probe::Outcome::{Busy, Refused, Works};
 use rtsp_rec::session::probe::{LoginState, Outcome, Plan, Probe, ProbeConfig, Results, TransportFound};
 use rtsp_rec::session::{Input, Machine, MediaTransport, Output};
 use rtsp_rec::time::Timestamp;
@@ -20,13 +21,14 @@ const PACE: Duration = Duration::from_millis(20);
 
 /// What a camera does other than others.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "habits have nothing to do with each other")]
 struct Habits {
     /// It answers 461 to SETUP for media in datagrams, or interleaved.
     refuses_udp: bool,
     refuses_tcp: bool,
     /// It wants a login; whether it takes the one it gets.
     login: Option<bool>,
-    /// What it makes of GET_PARAMETER.
+    /// What it makes of that sign of life.
     get_parameter: Parameter,
     /// It allows no further session.
     is_full: bool,
@@ -266,7 +268,6 @@ fn outcomes(results: &Results) -> Vec<Outcome> {
 #[test]
 fn a_camera_that_can_everything() {
     let results = Tried::new(false, |_| Habits::default()).results();
-    use Outcome::{Refused, Works};
     assert_eq!(outcomes(&results), [Works, Works, Refused, Works]);
     assert_eq!(way(&results, "multicast").status, Some(461));
     let alive: Vec<_> = results.keep_alive.iter().map(|found| (found.method, found.result, found.status)).collect();
@@ -287,7 +288,6 @@ fn udp_where_tcp_is_refused_and_the_other_way_round() {
     assert_eq!(way(&results, "udp").status, Some(461));
     let tried = Tried::new(false, |_| Habits { refuses_tcp: true, ..Habits::default() });
     let results = tried.results();
-    use Outcome::{Refused, Works};
     assert_eq!(outcomes(&results), [Refused, Works, Refused, Refused]);
     assert_eq!(results.record.as_deref(), Some("rtsp-rec record -t udp rtsp://camera:8600/live"));
     assert!(results.keep_alive.iter().all(|found| found.status.is_some()), "over what works: {:?}", results.keep_alive);
@@ -399,12 +399,10 @@ fn one_session_only_is_not_no_support() {
     // Who comes while another one is there is turned away.
     let tried = Tried::new(false, |is_second| Habits { is_full: is_second, ..Habits::default() });
     let results = tried.results();
-    use Outcome::{Refused, Works};
     assert_eq!(outcomes(&results), [Works, Works, Refused, Works]);
     assert!(results.keep_alive.iter().all(|found| found.status.is_some()), "{:?}", results.keep_alive);
     let full = Tried::new(false, |_| Habits { is_full: true, ..Habits::default() });
     let results = full.results();
-    use Outcome::Busy;
     assert_eq!(outcomes(&results), [Busy, Busy, Busy, Busy]);
     assert_eq!(results.problem.unwrap().matches("453").count(), 4);
 }
