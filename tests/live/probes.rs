@@ -98,6 +98,8 @@ fn gstreamer_is_probed_over_tls_with_a_login() {
     assert_eq!(found["login"]["state"], "refused");
     let capture = String::from_utf8_lossy(&fs::read(place.file()).expect("there is a capture")).into_owned();
     assert_eq!(capture.matches("\r\nAuthorization: ").count(), 1, "cameras lock after a few tries");
+    let nobody = run(&mut command(&server.url("av"), &place.file(), &["-f", "--tls-ca", &certificate]), RECORD_LIMIT);
+    assert!(nobody.expect_code(1).stderr.contains(": login needed (Digest MD5); give --user"), "{nobody:?}");
     let untrusted = run(command(&url, &place.file(), &["-f"]).env("RTSP_REC_PASSWORD", "secret"), RECORD_LIMIT);
     assert!(untrusted.expect_code(1).stderr.contains("--tls-ca"), "{untrusted:?}");
 }

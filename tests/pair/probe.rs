@@ -38,6 +38,8 @@ struct Habits {
     is_dumb: bool,
     /// It gives the channels other numbers.
     renumbers: bool,
+    /// It refuses PLAY, behind a packet of somebody else's session.
+    refuses_play: bool,
     /// It knows no such URL.
     knows_nothing: bool,
 }
@@ -99,6 +101,10 @@ impl Camera {
                 reply(200, "OK").header("Server", "Yard/1.0").header("Public", "DESCRIBE, SETUP, PLAY").finish()
             }
             "SETUP" => self.set_up(request).finish(),
+            "PLAY" if self.habits.refuses_play => {
+                self.say(crate::rtp(0));
+                reply(455, "Method Not Valid in This State").finish()
+            }
             "PLAY" => {
                 self.due = (!self.habits.is_mute).then_some(now + PACE);
                 reply(200, "OK").finish()
@@ -416,6 +422,13 @@ fn what_stands_there_is_no_rtsp_server() {
     let results = Tried::new(false, |_| Habits { knows_nothing: true, ..Habits::default() }).results();
     assert_eq!(results.problem.as_deref(), Some("DESCRIBE: 404 Not Found; is the path right?"));
     assert_eq!(way(&results, "udp").detail, "no such stream");
+}
+
+#[test]
+fn a_stray_packet_is_no_session() {
+    let results = Tried::new(false, |_| Habits { refuses_play: true, ..Habits::default() }).results();
+    assert_eq!((way(&results, "tcp").result, way(&results, "tcp").status), (Refused, Some(455)));
+    assert_eq!(results.record, None);
 }
 
 #[test]

@@ -228,7 +228,7 @@ fn after_sign_of_life(probe: &Probe) -> &'static str {
 /// What came of a session, the status that refused it, and why in words.
 fn transport_outcome(probe: &Probe) -> (Outcome, Option<u16>, String) {
     match probe.error() {
-        _ if probe.watch.rtp > 0 => (Outcome::Works, None, oddities(probe)),
+        _ if probe.has_played() && probe.watch.rtp > 0 => (Outcome::Works, None, oddities(probe)),
         Some(error) => failure(error),
         None if probe.has_played() => (Outcome::NoMedia, None, no_media(probe)),
         None => match probe.cut {
@@ -328,37 +328,46 @@ fn oddities(probe: &Probe) -> String {
 /// Why nothing works, in one line: what was tried first says it, unless it is about that transport alone.
 fn problem(found: &[TransportFound]) -> String {
     let tried: Vec<&TransportFound> = found.iter().filter(|found| found.result != Outcome::NotTried).collect();
-    let named = |found: &&&TransportFound| found.result != Outcome::NoConnection || tried.len() == 1;
-    let words = |found: &TransportFound| format!("{} {}", found.transport, found.detail);
-    match tried.as_slice() {
-        [] => {
-            let why = found.first().map(|found| found.detail.as_str()).unwrap_or_default();
-            format!("nothing could be found out: {why}")
-        }
-        [first, ..] if !first.detail.starts_with("SETUP") && first.result != Outcome::NoMedia => {
-            let hint = match (first.result, first.status) {
-                (_, Some(404)) => "; is the path right?",
-                (Outcome::NoAnswer, _) => "; --timeout waits longer",
-                (Outcome::LoginNeeded, _) if first.detail.starts_with("login needed") => {
-                    "; give --user and RTSP_REC_PASSWORD or --password-file"
-                }
-                (Outcome::NoConnection, _) if !first.detail.contains(';') => {
-                    "; is the server running, and the port right?"
-                }
-                _ => "",
-            };
-            format!("{}{hint}", first.detail)
-        }
-        tried => {
-            let texts: Vec<String> = tried.iter().filter(named).map(|found| words(found)).collect();
-            format!("no transport works: {}", texts.join(", "))
-        }
+    let Some(first) = tried.first() else {
+        let why = found.first().map(|found| found.detail.as_str()).unwrap_or_default();
+        return format!("nothing could be found out: {why}");
+    };
+    if first.detail.starts_with("SETUP") || first.result == Outcome::NoMedia {
+        let named = tried.iter().filter(|found| found.result != Outcome::NoConnection);
+        let texts: Vec<String> = named.map(|found| format!("{} {}", name(found), found.detail)).collect();
+        return format!("no transport works: {}", texts.join(", "));
     }
+    // Who answers as RTSP does knows more than who does not.
+    let is_dumb = |found: &TransportFound| {
+        matches!(found.result, Outcome::NoConnection | Outcome::NoAnswer | Outcome::Closed)
+            || found.detail.starts_with("GET")
+    };
+    match tried.iter().find(|found| !is_dumb(found)).filter(|_| is_dumb(first)) {
+        Some(other) => format!("{} at port {}: {}{}", name(other), other.port, other.detail, hint(other)),
+        None => format!("{}{}", first.detail, hint(first)),
+    }
+}
+
+/// What to try.
+fn hint(found: &TransportFound) -> &'static str {
+    match (found.result, found.status) {
+        (_, Some(404)) => "; is the path right?",
+        (Outcome::NoAnswer, _) => "; --timeout waits longer",
+        (Outcome::LoginNeeded, _) if found.detail.starts_with("login needed") => {
+            "; give --user and RTSP_REC_PASSWORD or --password-file"
+        }
+        (Outcome::NoConnection, _) if !found.detail.contains(';') => "; is the server running, and the port right?",
+        _ => "",
+    }
+}
+
+fn name(found: &TransportFound) -> &str {
+    if found.tls && found.transport == "tcp" { "TLS" } else { &found.transport }
 }
 
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
-    let plain = |char: char| char.is_ascii_alphanumeric() || "-_./:=@%+,[]".contains(char);
+    let plain = |char: char| char.is_ascii_alphanumeric() || "-_./:=@%+,".contains(char);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {
