@@ -123,6 +123,8 @@ fn nobody_listens() {
     let said = text(&output.stderr);
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.contains("connection refused; is the server running"), "{said}");
+    let table = text(&probe(&format!("rtsp://127.0.0.1:{port}/x"), &[]).stdout);
+    assert!(!table.contains("login") && !table.contains("keep-alive"), "nobody was there to ask: {table}");
 }
 
 #[test]

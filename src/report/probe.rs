@@ -50,11 +50,12 @@ pub fn table(results: &Results) -> String {
 
 /// What is known of the server as a whole, a name and a text each.
 fn facts(results: &Results) -> Vec<[String; 2]> {
+    let has_answered = results.server.options_status.is_some() || results.login.state != LoginState::NotAsked;
     let facts = [
         ("address", address(&results.server)),
         ("server", results.server.name.clone()),
         ("methods", Some(results.server.public.join(", ")).filter(|text| !text.is_empty())),
-        ("login", Some(login(&results.login))),
+        ("login", Some(login(&results.login)).filter(|_| has_answered)),
         ("description", results.description.as_ref().map(description)),
         ("session", results.description.as_ref().map(|_| session(&results.session))),
         ("TLS", results.transports.iter().find_map(tls)),

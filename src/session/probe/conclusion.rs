@@ -356,6 +356,7 @@ fn hint(found: &TransportFound) -> &'static str {
         (Outcome::LoginNeeded, _) if found.detail.starts_with("login needed") => {
             "; give --user and RTSP_REC_PASSWORD or --password-file"
         }
+        (Outcome::NoConnection, _) if found.detail.starts_with("no address") => "; is the name right?",
         (Outcome::NoConnection, _) if !found.detail.contains(';') => "; is the server running, and the port right?",
         _ => "",
     }
