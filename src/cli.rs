@@ -12,8 +12,10 @@ use crate::session::Reconnect;
 use crate::session::faults::Fault;
 use crate::session::server::{ReportClock, SlowClient, Speed};
 
+mod probe;
 mod transport;
 
+pub use probe::{ProbeArgs, ProbeFormat};
 pub use transport::{TransportArgs, TransportName};
 
 /// Name and version as captures and User-Agent headers carry them.
@@ -48,6 +50,8 @@ pub struct Cli {
 pub enum Command {
     /// Perform a session and write every RTSP message and RTP/RTCP frame as pcapng
     Record(RecordArgs),
+    /// What can this server do: transports, login, keep-alive
+    Probe(ProbeArgs),
     /// RTP timing, jitter, loss and RTCP contents of captures as CSV, JSON or a table
     Analyze(AnalyzeArgs),
     /// Serve a capture as an RTSP server: same SDP, headers, timing and faults; or be its client (--to)

@@ -9,6 +9,7 @@
 //!          Machine -> bytes to send -> socket, and through a Demuxer of their own to the same Tap
 //! analyze  capture -> packets -> Source (TCP in order, UDP) -> Demuxer -> Pdu -> Analyzer -> rows -> tables
 //! replay   capture -> Source -> Script -> Machine (session::Server, or session::Rerun) -> socket
+//! probe    session::probe::Plan -> Machines (each around a Client) -> socket; results -> table or JSON
 //! demo     pcapng -> the same -> Script -> Machine (session::Server) -> socket   same event loop as record
 //! ```
 //!
@@ -20,7 +21,7 @@
 //! | [`session`] | who says what next: [`Client`](session::Client), [`Server`](session::Server), [`Rerun`](session::Rerun) | `trace` and below |
 //! | [`capture`] | trace events to pcapng, any capture to trace events | `trace`, `rtsp`, `time` |
 //! | [`analysis`] | trace events to rows | `trace` and below, [`session::dialog`] |
-//! | [`report`] | rows to CSV and to the table for people | `analysis` |
+//! | [`report`] | rows to CSV and to the table for people | `analysis`, [`session::probe`] |
 //! | [`net`] | the only code with sockets and the clock: the mio event loop | `session`, `trace` and below |
 //! | [`commands`], [`cli`], [`error`] | glue; the only code that opens files | everything |
 //!

@@ -14,7 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("trace", &["time", "rtsp", "rtp"]),
     ("session", &["time", "rtsp", "rtp", "trace"]),
     ("analysis", &["time", "rtsp", "rtp", "trace", "session::dialog", "session::rerun"]),
-    ("report", &["time", "analysis"]),
+    ("report", &["time", "analysis", "session::probe"]),
     ("capture", &["time", "rtsp", "rtp", "trace"]),
     ("net", &["time", "rtsp", "trace", "session"]),
     ("error", &["capture", "session"]),

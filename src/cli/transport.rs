@@ -41,7 +41,7 @@ impl From<TransportName> for MediaTransport {
 }
 
 /// `5000-5099`: there must be an even port with one behind it.
-fn port_range(text: &str) -> Result<(u16, u16), String> {
+pub(super) fn port_range(text: &str) -> Result<(u16, u16), String> {
     let ports = text
         .split_once('-')
         .and_then(|(first, last)| Some((first.trim().parse::<u16>().ok()?, last.trim().parse::<u16>().ok()?)));

@@ -7,6 +7,7 @@ mod lanes;
 mod login;
 mod monitor;
 mod output;
+mod probe;
 mod queue;
 mod record;
 mod replay;
@@ -22,6 +23,7 @@ use crate::error::Error;
 pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Record(args) => record::run(&args),
+        Command::Probe(args) => probe::run(&args),
         Command::Analyze(args) => analyze::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Demo(args) => demo::run(&args),

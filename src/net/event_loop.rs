@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mio::event::Event;
-use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
@@ -19,9 +18,9 @@ use crate::net::alarm::{self, Alarm};
 use crate::net::clock::Clock;
 use crate::net::deadlines::Deadlines;
 use crate::net::fused::FusedTap;
-use crate::net::listener::{Accepted, Listener};
+use crate::net::listener::Listener;
 use crate::net::media::MediaSockets;
-use crate::net::peer::{Peer, Turn, is_out_of_files};
+use crate::net::peer::{Peer, Turn};
 use crate::net::ports::Ports;
 use crate::net::resolver::Resolver;
 use crate::net::tls::{Tls, Trust};
@@ -29,6 +28,8 @@ use crate::net::waker::LoopWaker;
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Payload, Tap, TraceEvent};
+
+mod accepting;
 
 /// Other threads: names were resolved, or the tap has changed its mind.
 const THREADS: Token = Token(0);
@@ -163,24 +164,6 @@ impl<M: Machine> EventLoop<M> {
         index
     }
 
-    /// Accepts connections, at most `limit`, and runs a machine for each. Gives the address listened on.
-    ///
-    /// # Errors
-    /// If the address can't be listened on.
-    pub fn listen(
-        &mut self,
-        address: SocketAddr,
-        limit: Option<u64>,
-        factory: impl FnMut(Accepted) -> M + 'static,
-    ) -> io::Result<SocketAddr> {
-        let mut socket = TcpListener::bind(address)?;
-        self.poll.registry().register(&mut socket, LISTENER, Interest::READABLE)?;
-        let address = socket.local_addr()?;
-        let (factory, limit) = (Box::new(factory), limit.unwrap_or(u64::MAX));
-        self.listener = Some(Listener { socket, factory, accepted: 0, limit, starved: false });
-        Ok(address)
-    }
-
     /// Binds a pair of UDP ports for each track, from which machines may send. Gives the ports.
     ///
     /// # Errors
@@ -201,11 +184,22 @@ impl<M: Machine> EventLoop<M> {
     /// # Errors
     /// If the system fails to poll, or the tap failed: then all sessions were ended in good order first.
     pub fn run(&mut self, tap: &mut dyn Tap) -> io::Result<()> {
+        self.run_more(tap, |_| None)
+    }
+
+    /// The same; whenever something has happened, `more` is asked for machines to add, until it has none.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_more(&mut self, tap: &mut dyn Tap, mut more: impl FnMut(&Self) -> Option<M>) -> io::Result<()> {
         let mut tap = FusedTap::new(tap);
         let mut events = Events::with_capacity(256);
         let mut stopping = false;
         loop {
             self.work(&mut tap);
+            while let Some(machine) = more(self) {
+                self.add(machine);
+            }
             if self.listener.is_none() && self.active == 0 {
                 return tap.into_result();
             }
@@ -363,46 +357,6 @@ impl<M: Machine> EventLoop<M> {
                 Ok(addresses) => self.handle(index, Input::Resolved(&addresses), tap),
                 Err(why) => self.handle(index, Input::ResolveFailed(&why), tap),
             }
-        }
-    }
-
-    fn accept(&mut self, tap: &mut FusedTap<'_>) -> io::Result<()> {
-        while let Some(listener) = &mut self.listener {
-            let (stream, client) = match listener.socket.accept() {
-                Ok(accepted) => accepted,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // A client that was gone before it was accepted is no reason to stop.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
-                Err(error) if is_out_of_files(&error) => {
-                    listener.starved = true;
-                    break;
-                }
-                Err(error) => return Err(error),
-            };
-            if self.active >= MAX_CLIENTS {
-                continue;
-            }
-            // A client that is gone again has none.
-            let Ok(server) = stream.local_addr() else { continue };
-            let number = listener.accepted;
-            let machine = (listener.factory)(Accepted { client, server, number, now: self.clock.now() });
-            listener.accepted += 1;
-            if listener.accepted >= listener.limit {
-                self.listener = None;
-            }
-            let index = self.insert(machine);
-            // A connection that is gone again shows when it is read.
-            self.turn(index, tap, |peer, turn| peer.accepted(stream, client, turn).is_err());
-        }
-        Ok(())
-    }
-
-    /// Those who had to wait for a file descriptor: no event tells of them again.
-    fn accept_starved(&mut self, tap: &mut FusedTap<'_>) {
-        if let Some(listener) = self.listener.as_mut().filter(|listener| listener.starved) {
-            listener.starved = false;
-            // It worked before.
-            let _ = self.accept(tap);
         }
     }
 

@@ -9,6 +9,7 @@ pub mod document;
 pub mod json;
 mod lines;
 pub mod packets;
+pub mod probe;
 pub mod summary;
 pub mod table;
 mod tables;

@@ -5,6 +5,7 @@
 
 use http_auth::PasswordParams;
 use http_auth::digest::{Algorithm, DigestClient, Qop};
+use serde::Serialize;
 
 use super::challenge::{Challenge, MAX_CHALLENGES, read_challenges};
 use super::url::Credentials;
@@ -128,8 +129,40 @@ pub fn is_stale<'a>(challenges: impl Iterator<Item = &'a str>) -> bool {
     challenges.flat_map(read_challenges).any(|challenge| challenge.param("stale").is_some_and(is_true))
 }
 
-/// Characters of an unknown scheme's name that an error repeats.
+/// A login that a server offers, as it says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OfferedLogin {
+    /// `Digest`, `Basic`…
+    pub scheme: String,
+    /// The hash of Digest; MD5 where nothing is said.
+    pub algorithm: Option<String>,
+    /// The quality of protection of Digest, such as `auth`.
+    pub qop: Option<String>,
+    /// What the login is for.
+    pub realm: Option<String>,
+    /// The nonce of the request was used up.
+    pub stale: bool,
+}
+
+/// What is offered, in the order of the values of all `WWW-Authenticate` headers of a response.
+pub fn offered_logins<'a>(challenges: impl Iterator<Item = &'a str>) -> Vec<OfferedLogin> {
+    let text = |text: &str| text.chars().take(MAX_TEXT).collect::<String>();
+    let login = |challenge: Challenge<'_>| {
+        let param = |name: &str| challenge.param(name).filter(|value| !value.is_empty()).map(text);
+        OfferedLogin {
+            scheme: challenge.scheme.chars().take(MAX_NAME).collect(),
+            algorithm: param("algorithm"),
+            qop: param("qop"),
+            realm: param("realm"),
+            stale: param("stale").is_some_and(|value| value.eq_ignore_ascii_case("true")),
+        }
+    };
+    challenges.flat_map(read_challenges).take(MAX_CHALLENGES).map(login).collect()
+}
+
+/// Characters of an unknown scheme's name that are repeated, and of other words of a challenge.
 const MAX_NAME: usize = 32;
+const MAX_TEXT: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -281,10 +314,24 @@ mod tests {
         assert!(!is_stale(r#"Digest realm="stale=true", nonce="n", stale=false"#));
     }
 
+    #[test]
+    fn lists_what_is_offered() {
+        let offered = offered_logins(
+            [r#"Basic realm="r", NTLM"#, r#"Digest realm="IP cam", nonce="n", algorithm=SHA-256, qop="auth""#]
+                .into_iter(),
+        );
+        let text = |login: &OfferedLogin| {
+            let words = [&login.algorithm, &login.qop, &login.realm];
+            format!("{} {}", login.scheme, words.map(|word| word.as_deref().unwrap_or("-")).join(" "))
+        };
+        let texts: Vec<String> = offered.iter().map(text).collect();
+        assert_eq!(texts, ["Basic - - r", "NTLM - - -", "Digest SHA-256 auth IP cam"]);
+    }
+
     proptest! {
         #[test]
         fn never_panics(text in r#"([Dd]igest|Basic|realm|nonce|algorithm|qop|stale|[=," \\é]|"a"|MD5|auth){0,30}"#) {
-            let _ = is_stale([text.as_str()].into_iter());
+            let _ = (is_stale([text.as_str()].into_iter()), offered_logins([text.as_str()].into_iter()));
             if let Ok(mut authenticator) = Authenticator::from_challenges([text.as_str()].into_iter()) {
                 let _ = authenticator.authorization(&credentials(&text, &text), &text, &text);
             }

@@ -140,6 +140,16 @@ impl RtspUrl {
         if target.starts_with('/') { target } else { format!("/{target}") }
     }
 
+    /// The same at another port of the host, with or without TLS. Credentials stay behind.
+    #[must_use]
+    pub fn at(&self, is_secure: bool, port: u16) -> Self {
+        let rest = self.text.split_once("://").and_then(|(_, rest)| rest.get(self.authority().len()..));
+        let scheme = if is_secure { "rtsps" } else { "rtsp" };
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let text = format!("{scheme}://{host}:{port}{}", rest.unwrap_or_default());
+        Self { text, scheme, host: self.host.clone(), port: Some(port), credentials: None }
+    }
+
     /// User and password, where the URL had any.
     pub const fn credentials(&self) -> Option<&Credentials> {
         self.credentials.as_ref()
@@ -314,6 +324,18 @@ mod tests {
         }
         let port = |url: &str| RtspUrl::parse(url).unwrap().port_or(80);
         assert_eq!((port("rtsp://cam"), port("rtsp://cam:554"), port("rtsps://cam:322/")), (80, 554, 322));
+    }
+
+    #[test]
+    fn other_ports() {
+        for (url, is_secure, port, text) in [
+            ("rtsp://u:p@cam/a?b#c", true, 322, "rtsps://cam:322/a?b#c"),
+            ("rtsps://[::1]:8554", false, 80, "rtsp://[::1]:80"),
+            ("rtsp://cam:1?x", false, 2, "rtsp://cam:2?x"),
+        ] {
+            let elsewhere = RtspUrl::parse(url).unwrap().at(is_secure, port);
+            assert_eq!(elsewhere, RtspUrl::parse(text).unwrap());
+        }
     }
 
     #[test]

@@ -33,6 +33,11 @@ impl Authorization {
         self.authenticator.is_some() && self.credentials.is_some()
     }
 
+    /// What the login goes by, and whether the server has taken the credentials.
+    pub(super) fn login(&self) -> Option<(&'static str, bool)> {
+        Some((self.authenticator.as_ref()?.scheme_name(), self.proven))
+    }
+
     /// The value of the Authorization header, once there was a challenge.
     pub(super) fn header(&mut self, method: &str, url: &str) -> Option<String> {
         self.authenticator.as_mut()?.authorization(self.credentials.as_ref()?, method, url).ok()

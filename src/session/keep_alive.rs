@@ -36,6 +36,11 @@ impl KeepAlive {
         self.due
     }
 
+    /// No other method than this one, whatever the server makes of it.
+    pub(super) fn use_only(&mut self, method: &'static str) {
+        self.methods = vec![method];
+    }
+
     /// The method to send.
     pub(super) fn method(&self) -> &'static str {
         self.methods.first().copied().unwrap_or("OPTIONS")

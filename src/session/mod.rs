@@ -10,6 +10,7 @@ mod dialer;
 pub mod dialog;
 pub mod faults;
 mod keep_alive;
+pub mod probe;
 pub mod reconnect;
 pub mod rerun;
 pub mod script;

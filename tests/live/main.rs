@@ -11,6 +11,7 @@
 //! | `article` | a capture made of a transcript |
 //! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
 //! | `servers` `carriers` `udp` `auth` `addresses` `endings` `killed` `files` `many` `memory` `demo` | the tests: `record`, `demo` |
+//! | `probes` | the tests: `probe` |
 //! | `reference` `rotation` `wireshark` `replay` `reruns` | the tests: `analyze`, `replay` |
 
 #![allow(
@@ -40,6 +41,7 @@ mod files;
 mod killed;
 mod many;
 mod memory;
+mod probes;
 mod reference;
 mod replay;
 mod reruns;

@@ -79,6 +79,17 @@ impl Client {
         self.keep_alive.sent(now, self.cseq);
     }
 
+    /// The same with this method, now and from now on.
+    pub fn keep_alive_with(&mut self, now: Timestamp, method: &'static str) {
+        self.keep_alive.use_only(method);
+        self.send_keep_alive(now);
+    }
+
+    /// What the login goes by, once the server asked for one, and whether it was accepted.
+    pub fn login(&self) -> Option<(&'static str, bool)> {
+        self.authorization.login()
+    }
+
     /// What every request begins with.
     fn request(&mut self, method: &str, url: &str) -> MessageBuilder {
         self.cseq = self.cseq.wrapping_add(1);
