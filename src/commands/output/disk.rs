@@ -19,7 +19,7 @@ const LIMIT: usize = 64 << 20;
 /// Of one file where there are many.
 const MIN_SHARE: usize = 256 << 10;
 /// Bytes of empty buffers that are kept.
-const MAX_SPARE: usize = 16 << 20;
+const MAX_SPARE: usize = 4 << 20;
 
 /// The threads.
 pub(in crate::commands) struct Disk {
