@@ -132,12 +132,7 @@ impl<S: Sink> Out<S> {
             PduKind::Message { head, body } => {
                 self.message(session, place, event.flow.client, &Message::new(head, body))
             }
-            // Empty lines between messages are allowed (RFC 2326, section 4.1).
-            PduKind::Junk if pdu.raw.iter().all(|byte| matches!(byte, b'\r' | b'\n')) => Ok(()),
-            PduKind::Junk => {
-                let detail = format!("{} bytes that are neither a message nor a frame", pdu.raw.len());
-                self.finding(place, &Finding::new("junk", None, detail))
-            }
+            PduKind::Junk => self.junk(session, place, pdu.raw),
             PduKind::Gap { len } => {
                 let detail = format!("{len} bytes are not in the capture");
                 self.finding(place, &Finding::new("capture-gap", None, detail))

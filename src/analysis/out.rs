@@ -125,6 +125,23 @@ impl<S: Sink> Out<S> {
         if self.sink.wants(Table::Messages) { self.message_row(place, message, request) } else { Ok(()) }
     }
 
+    /// Takes what is neither a message nor a frame.
+    pub(super) fn junk(&mut self, session: &mut Session, place: Place, bytes: &[u8]) -> io::Result<()> {
+        if place.direction == Direction::ServerToClient && session.dialog.awaits_description() {
+            let held = session.held();
+            session.dialog.junk(bytes);
+            if !self.budget.dialogue(held, session.held()) {
+                self.forget_dialogue(session, place)?;
+            }
+        }
+        // Empty lines between messages are allowed (RFC 2326, section 4.1).
+        if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+            return Ok(());
+        }
+        let detail = format!("{} bytes that are neither a message nor a frame", bytes.len());
+        self.finding(place, &Finding::new("junk", None, detail))
+    }
+
     fn message_row(&mut self, place: Place, message: &Message<'_>, request: Option<Request>) -> io::Result<()> {
         let parts = MessageParts::new(place.at, message, request);
         let rtsp_session = message.header("Session");

@@ -175,6 +175,9 @@ impl Line {
 
 /// Prints a message to standard error, without credentials. What can't be shown is no reason to stop.
 pub(super) fn show(event: &TraceEvent<'_>) {
+    if let Payload::Note(note) = event.payload {
+        let _ = writeln!(io::stderr(), "{} session {}\n{note}\n", event.at, event.flow.id + 1);
+    }
     let Payload::Pdu(pdu) = event.payload else { return };
     let PduKind::Message { head, .. } = pdu.kind else { return };
     let mut bytes = pdu.raw.to_vec();

@@ -82,8 +82,7 @@ impl Connection {
         tell(tap, now, &self.flow, Direction::ClientToServer, Payload::Opened { started, carrier });
     }
 
-    /// How long what is to be read has waited, where that may be too long. Asked before the first read of a turn,
-    /// which has the oldest bytes.
+    /// How long what is to be read has waited, where that may be too long.
     pub(super) fn waited(&self, now: Timestamp) -> Option<Duration> {
         (self.is_client() && self.lateness.is_possible(now)).then(|| self.stream.oldest()).flatten()
     }

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::ops::Range;
 
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
@@ -14,8 +13,8 @@ use crate::session::{Group, MediaRoute};
 use crate::time::Timestamp;
 use crate::trace::Flow;
 
-/// No datagram is longer.
-const MAX_DATAGRAM: usize = 64 << 10;
+/// Bytes that are read before they are handed over.
+const BATCH: usize = 256 << 10;
 /// Room in the kernel for what comes while this side is busy: a second of 64 Mbit/s.
 const RECEIVE_BUFFER: usize = 8 << 20;
 /// Errors of earlier packets (ICMP) that are passed over in a row.
@@ -32,6 +31,8 @@ pub(super) struct Datagrams {
     pub(super) is_ready: bool,
     /// When nothing was left to be read.
     empty_at: Timestamp,
+    /// Datagrams read so far.
+    count: u64,
 }
 
 /// The sockets of a track.
@@ -50,6 +51,19 @@ struct Socket {
     address: SocketAddr,
     /// Datagrams that it had lost by the latest one.
     lost: u32,
+    /// What was read and has to wait until older ones of other sockets are.
+    head: Option<Head>,
+    /// Nothing more was there in this round.
+    is_empty: bool,
+}
+
+#[derive(Debug)]
+struct Head {
+    received: Received,
+    dropped: u32,
+    bytes: Vec<u8>,
+    /// Where the system tells no time, who was read first comes first.
+    number: u64,
 }
 
 /// Media that is taken.
@@ -70,8 +84,7 @@ pub(super) struct Arrived {
     pub(super) to: SocketAddr,
     /// How many the kernel dropped right before it.
     pub(super) dropped: u32,
-    /// Where it lies in the buffer.
-    pub(super) bytes: Range<usize>,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Datagrams {
@@ -127,56 +140,58 @@ impl Datagrams {
         Some((&taken.flow, taken.route.number))
     }
 
-    /// Reads what fits into the buffer, a datagram of each socket in turn; gives it by time of arrival.
+    /// Reads what is there, at most [`BATCH`] and one more; gives it by time of arrival, over all sockets.
     pub(super) fn read(&mut self, clock: &Clock, buffer: &mut [u8]) -> Vec<Arrived> {
-        let before = clock.now();
-        let (mut raw, mut filled, mut drained) = (Vec::new(), 0, false);
-        while !drained && buffer.len().saturating_sub(filled) >= MAX_DATAGRAM {
-            drained = true;
-            for (place, which) in (0..self.tracks.len()).flat_map(|place| [(place, 0), (place, 1)]) {
-                let Some(room) = buffer.get_mut(filled..).filter(|room| room.len() >= MAX_DATAGRAM) else {
-                    drained = false;
-                    break;
-                };
-                let Some((received, dropped, to)) = self.receive(place, which, room) else { continue };
-                drained = false;
-                raw.push((place, received, dropped, to, filled));
-                filled += received.len;
-            }
+        // What comes now came behind this.
+        let (before, floor) = (clock.now(), self.empty_at);
+        self.sockets().for_each(|socket| socket.is_empty = false);
+        let (mut heads, mut len) = (Vec::new(), 0);
+        while len < BATCH {
+            self.read_heads(buffer);
+            let Some((place, to, head)) = self.take_oldest() else {
+                self.empty_at = before;
+                self.is_ready = false;
+                break;
+            };
+            len += head.bytes.len();
+            heads.push((place, to, head));
         }
         let (now, offset) = clock.now_and_offset();
-        let floor = self.empty_at;
-        let arrive = |(place, received, dropped, to, start): (usize, Received, u32, SocketAddr, usize)| {
+        let arrive = |(place, to, head): (usize, SocketAddr, Head)| {
+            let Head { received, dropped, bytes, .. } = head;
             let at = received.at.map_or(now, |stamp| arrival(stamp, offset, (floor, now)));
             let track = self.tracks.get(place).map_or(0, |track| track.number);
-            Arrived { at, place, track, from: received.from, to, dropped, bytes: start..start + received.len }
+            Arrived { at, place, track, from: received.from, to, dropped, bytes }
         };
-        let mut arrived: Vec<Arrived> = raw.into_iter().map(arrive).collect();
-        arrived.sort_by_key(|arrived| arrived.at);
-        if drained {
-            self.empty_at = before;
-            self.is_ready = false;
-        }
-        arrived
+        heads.into_iter().map(arrive).collect()
     }
 
-    /// Reads once from a socket whose media is taken.
-    fn receive(&mut self, place: usize, which: usize, room: &mut [u8]) -> Option<(Received, u32, SocketAddr)> {
-        let track = self.tracks.get_mut(place).filter(|track| track.taken.is_some())?;
-        let socket = track.sockets.get_mut(which)?.as_mut()?;
-        for _ in 0..MAX_ERRORS {
-            match receive(&socket.inner, room) {
-                Ok(received) => {
-                    let lost = received.lost.unwrap_or(socket.lost);
-                    let dropped = lost.wrapping_sub(std::mem::replace(&mut socket.lost, lost));
-                    return Some((received, dropped, socket.address));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                // That of an earlier packet, such as a port that nobody listens on; the next one may be good.
-                Err(_) => {}
-            }
+    /// Those whose media is taken.
+    fn sockets(&mut self) -> impl Iterator<Item = &mut Socket> {
+        let taken = self.tracks.iter_mut().filter(|track| track.taken.is_some());
+        taken.flat_map(|track| track.sockets.iter_mut().flatten())
+    }
+
+    /// Reads the next datagram of each socket of which none waits.
+    fn read_heads(&mut self, buffer: &mut [u8]) {
+        let mut count = self.count;
+        for socket in self.sockets().filter(|socket| socket.head.is_none() && !socket.is_empty) {
+            socket.read_head(buffer, count);
+            count += 1;
         }
-        None
+        self.count = count;
+    }
+
+    /// The oldest of those that wait, with the place of its track and where it went.
+    fn take_oldest(&mut self) -> Option<(usize, SocketAddr, Head)> {
+        let sockets = self.tracks.iter_mut().enumerate();
+        let sockets = sockets.flat_map(|(place, track)| track.sockets.iter_mut().flatten().map(move |it| (place, it)));
+        let waiting = sockets.filter_map(|(place, socket)| {
+            let key = socket.head.as_ref().map(|head| (head.received.at, head.number))?;
+            Some((key, place, socket))
+        });
+        let (_, place, socket) = waiting.min_by_key(|(key, ..)| *key)?;
+        Some((place, socket.address, socket.head.take()?))
     }
 
     /// Sends a packet to a port of the server's, or of the group. If the system took it: the connection, the number
@@ -213,7 +228,27 @@ impl Socket {
 
     fn at(socket: UdpSocket, address: SocketAddr) -> Self {
         prepare(&socket, RECEIVE_BUFFER);
-        Self { inner: socket, address, lost: 0 }
+        Self { inner: socket, address, lost: 0, head: None, is_empty: false }
+    }
+
+    /// Reads the next datagram, if there is one.
+    fn read_head(&mut self, buffer: &mut [u8], number: u64) {
+        self.is_empty = true;
+        for _ in 0..MAX_ERRORS {
+            match receive(&self.inner, buffer) {
+                Ok(received) => {
+                    let lost = received.lost.unwrap_or(self.lost);
+                    let dropped = lost.wrapping_sub(std::mem::replace(&mut self.lost, lost));
+                    let bytes = buffer.get(..received.len).unwrap_or_default().to_vec();
+                    self.head = Some(Head { received, dropped, bytes, number });
+                    self.is_empty = false;
+                    return;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // That of an earlier packet, such as a port that nobody listens on; the next one may be good.
+                Err(_) => {}
+            }
+        }
     }
 }
 
@@ -256,14 +291,28 @@ mod tests {
         all
     }
 
+    /// The kernel begins to stamp datagrams a moment after the first socket asked for it.
+    fn await_stamps(datagrams: &mut Datagrams, clock: &Clock, sender: &std::net::UdpSocket, port: u16) {
+        for _ in 0..if cfg!(target_os = "linux") { 1000 } else { 0 } {
+            sender.send_to(b"stamped?", ("127.0.0.1", port)).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            let before = clock.now();
+            if drain(datagrams, clock).iter().all(|arrived| before.nanos_since(arrived.at) > 1_000_000) {
+                return;
+            }
+        }
+    }
+
     #[test]
     fn datagrams_come_in_order_of_time_with_their_ends() {
         let (poll, clock) = (mio::Poll::new().unwrap(), Clock::start());
         let (mut datagrams, rtp) = taken(poll.registry());
         let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        await_stamps(&mut datagrams, &clock, &sender, rtp);
+        // More than one round reads.
         for number in 0..100_u8 {
             let port = rtp + u16::from(number % 3 == 0);
-            sender.send_to(&vec![number; usize::from(number)], ("127.0.0.1", port)).unwrap();
+            sender.send_to(&vec![number; 300 * usize::from(number)], ("127.0.0.1", port)).unwrap();
         }
         let arrived = drain(&mut datagrams, &clock);
         assert!(arrived.is_sorted_by_key(|arrived| arrived.at) && arrived.iter().all(|one| one.at <= clock.now()));
@@ -271,7 +320,7 @@ mod tests {
         assert_eq!(datagrams.owner(&arrived[0]).unwrap().1, 6970);
         for rtcp in [false, true] {
             let own = arrived.iter().filter(|arrived| arrived.to.port() == rtp + u16::from(rtcp));
-            let sent = (0..100).filter(|number| (number % 3 == 0) == rtcp);
+            let sent = (0..100).filter(|number| (number % 3 == 0) == rtcp).map(|number| 300 * number);
             assert!(own.map(|arrived| arrived.bytes.len()).eq(sent), "RTCP: {rtcp}");
         }
     }

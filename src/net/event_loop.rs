@@ -1,6 +1,6 @@
 //! The event loop: one thread, any number of sessions, each a [`Machine`] with at most one connection.
 //!
-//! Each `read` costs one look at the clock; every PDU that it completes carries that time. A PDU goes to the tap
+//! Behind each `read` the clock is looked at; every PDU that it completes carries that time. A PDU goes to the tap
 //! before the machine sees it.
 
 use std::collections::VecDeque;

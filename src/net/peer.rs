@@ -242,23 +242,23 @@ impl<M: Machine> Peer<M> {
         }
     }
 
-    /// Reads until nothing is left or others should have their turn. One look at the clock for each read. Who does not
-    /// fetch its answers is not asked for more requests.
+    /// Reads until nothing is left or others should have their turn. A look at the clock before and behind each read.
+    /// Who does not fetch its answers is not asked for more requests.
     fn receive(&mut self, turn: &mut Turn<'_, '_>) -> bool {
         let mut budget = READ_BUDGET;
         let hung_up = self.hung_up;
         let can_read = |connection: &&mut Connection| !connection.is_connecting() && (connection.has_room() || hung_up);
-        let mut now = turn.clock.now();
-        let mut waited = self.connection.as_ref().and_then(|connection| connection.waited(now));
         while let Some(connection) = self.connection.as_mut().filter(can_read) {
+            let before = turn.clock.now();
+            let waited = connection.waited(before);
             match connection.read(turn.buffer) {
                 None => {
-                    connection.drained(now);
+                    connection.drained(before);
                     return false;
                 }
                 Some(Ok(len)) => {
-                    now = turn.clock.now();
-                    connection.judge_reading(now, waited.take(), turn.overslept, turn.tap);
+                    let now = turn.clock.now();
+                    connection.judge_reading(now, waited, turn.overslept, turn.tap);
                     let chunk = turn.buffer.get(..len).unwrap_or_default();
                     connection.received(now, chunk, turn.tap, &mut self.machine);
                     budget = budget.saturating_sub(len);

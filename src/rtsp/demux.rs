@@ -390,6 +390,15 @@ mod tests {
         assert!(demuxer.carry.capacity() < 1 << 20);
     }
 
+    /// Each of these could begin a start line; the cost must not grow with the square of their number.
+    #[test]
+    fn capital_letters_without_end() {
+        for pattern in [b"A".as_slice(), b"OPTIONS ", b"RTSP/1"] {
+            let noise = [b"\x00".as_slice(), &pattern.repeat((1 << 20) / pattern.len())].concat();
+            assert!(demux(&[&noise]).iter().all(|pdu| pdu.2 == "junk"));
+        }
+    }
+
     #[test]
     fn what_is_not_asked_for_waits() {
         let mut demuxer = Demuxer::new();

@@ -40,21 +40,27 @@ pub enum Recognition {
 
 /// Whether a start line stands at the beginning. The same bytes with more behind them never change a `Yes` or `No`.
 pub fn recognise(bytes: &[u8]) -> Recognition {
-    let end = memchr(b'\n', bytes.get(..MAX_START_LINE).unwrap_or(bytes));
-    let line = end.and_then(|end| bytes.get(..end)).unwrap_or(bytes).trim_ascii_end();
-    if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+    // Who looks for a start line asks at each capital letter: a long line must not be searched for each of them.
+    if token(bytes) == Token::Other {
         return Recognition::No;
     }
-    if end.is_none() {
-        let possible = bytes.len() < MAX_START_LINE && token(line) != Token::Other;
+    let within = bytes.get(..MAX_START_LINE).unwrap_or(bytes);
+    let Some(end) = memchr(b'\n', within) else {
+        let possible = bytes.len() < MAX_START_LINE && is_text(within.trim_ascii_end());
         return if possible { Recognition::NeedLine } else { Recognition::No };
-    }
+    };
+    let line = bytes.get(..end).unwrap_or(bytes).trim_ascii_end();
     let complete = match token(line) {
         Token::Version => line.len() > VERSIONS[0].len(),
         Token::Method => ends_with_version(line),
         Token::Unfinished | Token::Other => false,
     };
-    if complete { Recognition::Yes } else { Recognition::No }
+    if complete && is_text(line) { Recognition::Yes } else { Recognition::No }
+}
+
+/// No control characters. Looks at all of them: that is faster than to stop at the first.
+fn is_text(line: &[u8]) -> bool {
+    line.iter().filter(|byte| byte.is_ascii_control() && **byte != b'\t').count() == 0
 }
 
 /// Whether the first word of a response, or a known method, stands at the beginning.
@@ -85,7 +91,8 @@ fn token(bytes: &[u8]) -> Token {
         let digit = number.first().is_none_or(u8::is_ascii_digit);
         return if digit { Token::Version } else { Token::Other };
     }
-    let letters = bytes.iter().take_while(|byte| byte.is_ascii_uppercase() || **byte == b'_').count();
+    let letters = bytes.iter().take(MAX_METHOD + 1).take_while(|byte| byte.is_ascii_uppercase() || **byte == b'_');
+    let letters = letters.count();
     match bytes.get(letters) {
         _ if letters > MAX_METHOD => Token::Other,
         Some(b' ') if letters >= 3 => Token::Method,

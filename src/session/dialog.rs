@@ -2,6 +2,9 @@
 //!
 //! It only watches. Recording asks it where a frame belongs, and so does analysis, which has nobody to ask.
 
+mod open;
+mod request;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -15,11 +18,14 @@ use crate::rtsp::url::RtspUrl;
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
+use open::OpenDescription;
+
+pub use request::Request;
+
 /// Requests without an answer that are remembered for each direction.
 const MAX_OUTSTANDING: usize = 64;
 /// Transports that are remembered: more than there are channel pairs.
 const MAX_SETUPS: usize = 128;
-
 /// Longer URLs are not asked for.
 const MAX_URL: usize = 4096;
 
@@ -40,43 +46,8 @@ pub struct Dialog {
     play_range: Option<String>,
     /// Bytes that the description takes.
     described: usize,
-}
-
-/// A request that was seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// The method as written.
-    pub method: String,
-    /// The Request-URI as written.
-    pub url: String,
-    /// Its sequence number.
-    pub cseq: Option<u32>,
-    /// When it was seen.
-    pub at: Timestamp,
-    /// The Transport header, for SETUP.
-    transport: Option<String>,
-}
-
-impl Request {
-    /// A request that a dialogue does not hold: one of HTTP.
-    pub fn new(at: Timestamp, method: &str, url: &str) -> Self {
-        Self { method: method.to_owned(), url: url.to_owned(), cseq: None, at, transport: None }
-    }
-
-    /// The transports that a SETUP asked for.
-    pub fn asked_transports(&self) -> Vec<Transport> {
-        self.transport.as_deref().map(Transport::parse_all).unwrap_or_default()
-    }
-
-    /// About how many bytes of memory it takes.
-    pub fn held(&self) -> usize {
-        size_of::<Self>() + self.method.len() + self.url.len() + self.transport.as_ref().map_or(0, String::len)
-    }
-
-    /// The interleaved channels that a SETUP asked for.
-    pub fn asked_channels(&self) -> Option<(u8, u8)> {
-        self.asked_transports().iter().find_map(|transport| transport.interleaved)
-    }
+    /// What has come of a description whose length was not told.
+    open_description: OpenDescription,
 }
 
 /// A track that a SETUP exchange connected to a transport.
@@ -137,6 +108,7 @@ impl Default for Dialog {
             public: Vec::new(),
             play_range: None,
             described: 0,
+            open_description: OpenDescription::default(),
         }
     }
 }
@@ -171,6 +143,9 @@ impl Dialog {
         if matches!(method, "OPTIONS" | "DESCRIBE" | "ANNOUNCE") && url.contains("://") && self.setups.is_empty() {
             let plain = RtspUrl::parse(url).map_or_else(|_| url.to_owned(), |url| url.as_str().to_owned());
             self.url = Some(masked_urls(&plain));
+        }
+        if method == "SETUP" {
+            self.end_description();
         }
         let request = Request { method: method.to_owned(), url: url.to_owned(), cseq: message.cseq(), at, transport };
         // Who publishes describes the media himself (RFC 2326, section 10.3).
@@ -226,10 +201,28 @@ impl Dialog {
         self.base =
             RtspUrl::parse(&request.url).ok().map(|url| resolve_base(&url, base.as_deref(), location.as_deref()));
         self.describe(response.body());
+        self.open_description.answered(response);
     }
 
-    /// Takes in a session description.
-    pub(super) fn describe(&mut self, body: &[u8]) {
+    /// Whether the latest description is still to come: without a length it ends with the connection (RFC 2326,
+    /// section 4.4), or where the client goes on.
+    pub fn awaits_description(&self) -> bool {
+        self.open_description.is_awaited()
+    }
+
+    /// What the server sent that is neither a message nor a frame: it may be part of a description.
+    pub fn junk(&mut self, bytes: &[u8]) {
+        self.open_description.push(bytes);
+    }
+
+    /// No more will come of a description. Whether there was any.
+    pub fn end_description(&mut self) -> bool {
+        let Some(body) = self.open_description.end() else { return false };
+        self.describe(&body);
+        true
+    }
+
+    fn describe(&mut self, body: &[u8]) {
         let description = SessionDescription::parse(body);
         let formats: usize = description.media.iter().map(|media| media.formats.capacity()).sum();
         self.described = body.len() + description.media.capacity() * size_of::<Media>() + formats * size_of::<Format>();
@@ -243,7 +236,7 @@ impl Dialog {
         let public = self.public.iter().map(|method| method.len() + size_of::<String>()).sum::<usize>();
         let setups = self.setups.iter().map(Setup::held).sum::<usize>();
         let requests = self.outstanding.iter().flatten().map(Request::held).sum::<usize>();
-        texts + session + public + setups + requests + self.described
+        texts + session + public + setups + requests + self.described + self.open_description.held()
     }
 
     fn learn_setup(&mut self, request: &Request, response: &Message<'_>) {

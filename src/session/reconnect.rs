@@ -4,7 +4,6 @@
 //! again: it was restarted and is there.
 
 use std::collections::VecDeque;
-use std::num::ParseIntError;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -42,10 +41,13 @@ impl Reconnect {
 }
 
 impl FromStr for Reconnect {
-    type Err = ParseIntError;
+    type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "forever" { Ok(Self::FOREVER) } else { text.parse().map(Self::times) }
+        match text {
+            "forever" => Ok(Self::FOREVER),
+            _ => text.parse().map(Self::times).map_err(|_| "write how often, such as 5, or forever"),
+        }
     }
 }
 
@@ -244,5 +246,27 @@ impl Machine for Reconnecting {
 
     fn url(&self) -> &str {
         self.client.url()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_often() {
+        assert_eq!("0".parse(), Ok(Reconnect::NEVER));
+        assert_eq!("5".parse(), Ok(Reconnect::times(5)));
+        assert_eq!("forever".parse(), Ok(Reconnect::FOREVER));
+        assert!(["", "-1", "often"].iter().all(|text| text.parse::<Reconnect>().is_err()));
+    }
+
+    #[test]
+    fn pauses_grow_up_to_a_minute() {
+        let mut backoff = Backoff { tries: 0, rng: fastrand::Rng::with_seed(1) };
+        for longest in [1, 2, 4, 8, 16, 32, 60, 60, 60].map(Duration::from_secs) {
+            let pause = backoff.next();
+            assert!(longest / 2 <= pause && pause <= longest, "{pause:?} of {longest:?}");
+        }
     }
 }

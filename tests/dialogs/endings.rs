@@ -32,6 +32,23 @@ fn close_without_bye() {
     fails(Scene::of("case_fin"), &["closed the connection"]);
 }
 
+/// Each connection ends after 60 frames: the second one has what lacks to 100.
+#[test]
+fn reconnect_goes_on_in_the_same_capture() {
+    let played = Scene::of("case_fin").with(&["--reconnect", "1", "--max-packets", "100"]).until_its_end().play();
+    played.recording.expect_success();
+    played.check_bytes();
+    assert_eq!(played.logs.len(), 2, "connections");
+    assert!(played.frames(0) + played.frames(2) >= 96, "100 with the reports");
+}
+
+#[test]
+fn reconnect_gives_up() {
+    let played = Scene::of("case_closed_at_describe").with(&["--reconnect", "1"]).play();
+    played.recording.expect_failure(&["closed the connection", "DESCRIBE"]);
+    assert_eq!(played.logs.len(), 2, "connections");
+}
+
 #[test]
 fn close_in_the_middle_of_a_frame() {
     let played = fails(Scene::of("case_cut_frame"), &["closed the connection"]);

@@ -58,11 +58,22 @@ fn by_what_public_lists_and_is_not_refused() {
     });
 }
 
+/// The client starts over once, at once, without TEARDOWN; a server that forgets that session too is given up.
 #[test]
 fn a_session_that_the_server_forgot() {
-    let played = Scene::of("case_session_lost").lasts("20s").play();
-    played.recording.expect_failure(&["454"]);
-    played.check();
+    for (name, lost) in [("case_session_restarted", false), ("case_session_lost", true)] {
+        let played = Scene::of(name).by_transcript().play();
+        if lost {
+            played.recording.expect_failure(&["454"]);
+        } else {
+            played.recording.expect_success();
+        }
+        played.check_requests();
+        assert_eq!(played.logs.len(), 2, "connections of {name}");
+        let sessions: Vec<String> =
+            played.recording.table("streams").iter().map(|row| row["session"].clone()).collect();
+        assert_eq!(sessions, ["1", "1", "2", "2"]);
+    }
 }
 
 fn a_refused_method_gives_way_to_the_next() {

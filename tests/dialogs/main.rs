@@ -9,7 +9,7 @@
 //! | `recorder`, `scene`, `checks` | running `rtsp-rec`; what must hold of every recording |
 //! | `replayed` | what must hold of a replay of it |
 //! | `certificates`, `front` | TLS and HTTP tunnels before the scripted server |
-//! | `carried` `vendors` `cases` `endings` `keep_alive` `reruns` | the tests |
+//! | `carried` `vendors` `cases` `endings` `keep_alive` `reruns` `quirks` | the tests |
 
 #![allow(
     clippy::expect_used,
@@ -35,5 +35,6 @@ mod cases;
 mod endings;
 mod keep_alive;
 mod late;
+mod quirks;
 mod reruns;
 mod vendors;

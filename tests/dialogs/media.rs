@@ -1,8 +1,9 @@
 //! Makes the media of a recorded session anew: RTP frames that count on from where they began, and the recorded RTCP.
 
 use std::collections::VecDeque;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::transcript::{Transcript, number_behind};
+use crate::transcript::{Oddity, Transcript, number_behind};
 
 /// An RTP packet that ends with these payload bytes must not confuse anybody.
 const BAIT: &[u8] = b"$\x00\x00\x04RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n";
@@ -30,6 +31,7 @@ pub(crate) struct Rtp {
     pub(crate) first_seq: u16,
     timestamp: u32,
     sent: u16,
+    oddities: Vec<Oddity>,
 }
 
 /// A sender report of a transcript.
@@ -46,7 +48,8 @@ pub(crate) struct Report {
 impl Media {
     /// The media of a transcript.
     pub(crate) fn new(transcript: &Transcript) -> Self {
-        let channels: Vec<Rtp> = transcript.rtp.iter().map(|line| Rtp::parse(line)).collect();
+        let channels: Vec<Rtp> =
+            transcript.rtp.iter().map(|line| Rtp::parse(line).with(&transcript.oddities)).collect();
         let is_bye = |line: &&String| line.contains("BYE(");
         let rtp = transcript.rtp.iter().enumerate().map(|(index, line)| (millis(line), Opening::Rtp(index)));
         let rtcp = transcript.rtcp.iter().filter(|line| !is_bye(line));
@@ -95,21 +98,60 @@ impl Rtp {
             first_seq: number_behind(line, "seq "),
             timestamp: number_behind(line, " ts "),
             sent: 0,
+            oddities: Vec::new(),
         }
+    }
+
+    fn with(self, oddities: &[Oddity]) -> Self {
+        Self { oddities: oddities.to_vec(), ..self }
+    }
+
+    fn is(&self, oddity: Oddity) -> bool {
+        self.oddities.contains(&oddity)
     }
 
     /// `$`, channel, length and a packet; its length and content depend on its number alone.
     fn next_frame(&mut self) -> Vec<u8> {
-        let marker = if self.sent % 4 == 3 { 0x80 } else { 0 };
-        let timestamp = self.timestamp.wrapping_add(u32::from(self.sent / 4) * 3600);
-        let mut packet = vec![0x80, marker | self.payload_type];
+        let (flags, extension, padding) = self.extras();
+        let marker = if self.sent % 4 == 3 && !self.is(Oddity::NoMarker) { 0x80 } else { 0 };
+        let ssrc = if self.is(Oddity::NewSsrc) { self.ssrc + u32::from(self.sent / 20) } else { self.ssrc };
+        let mut packet = vec![0x80 | flags, marker | self.payload_type];
         packet.extend_from_slice(&self.first_seq.wrapping_add(self.sent).to_be_bytes());
-        packet.extend_from_slice(&timestamp.to_be_bytes());
-        packet.extend_from_slice(&self.ssrc.to_be_bytes());
-        packet.extend((0..self.sent * 37 % 1400).map(|byte| byte.to_le_bytes()[0]));
-        packet.extend_from_slice(BAIT);
+        packet.extend_from_slice(&self.timestamp_now().to_be_bytes());
+        packet.extend_from_slice(&ssrc.to_be_bytes());
+        packet.extend_from_slice(extension);
+        if !(self.is(Oddity::EmptyPayloads) && self.sent % 4 == 2) {
+            packet.extend((0..self.sent * 37 % 1400).map(|byte| byte.to_le_bytes()[0]));
+            // Where the place in the stream is lost, the bait would be taken for what it looks like.
+            packet.extend_from_slice(if self.is(Oddity::CutFrames) { &[7; 33] } else { BAIT });
+        }
+        packet.extend_from_slice(padding);
         self.sent += 1;
         frame(self.channel, &packet)
+    }
+
+    /// Flags of the first byte, what stands behind the header, and what behind the payload.
+    fn extras(&self) -> (u8, &'static [u8], &'static [u8]) {
+        if self.is(Oddity::Padding) {
+            (0x20, &[], &[0, 0, 3])
+        } else if self.is(Oddity::Extensions) {
+            (0x10, &[0xbe, 0xde, 0, 1, 0x10, 7, 0, 0], &[])
+        } else {
+            (0, &[], &[])
+        }
+    }
+
+    /// Four packets to a picture of 40 ms.
+    fn timestamp_now(&self) -> u32 {
+        let picture = u32::from(self.sent / 4);
+        // Coded order: the picture that others are predicted from comes before them.
+        let shown = if self.is(Oddity::BFrames) && self.payload_type >= 96 {
+            [3, 1, 2].map(|at| picture / 3 * 3 + at)[picture as usize % 3]
+        } else {
+            picture
+        };
+        let reset = if self.is(Oddity::TimestampReset) && self.sent >= 20 { 3600 * 90_000 } else { 0 };
+        self.timestamp.wrapping_add(shown * 3600).wrapping_sub(reset)
     }
 }
 
@@ -123,7 +165,7 @@ impl Report {
         Self {
             channel: number_behind(line, " ch"),
             ssrc: hex(line, "ssrc="),
-            ntp: (number_behind(line, "ntp="), hex(line, &format!("{}.", number_behind::<u32>(line, "ntp=")))),
+            ntp: if line.contains("ntp=now") { ntp_now() } else { ntp(line) },
             rtp: number_behind(line, "rtp="),
             packets: number_behind(line, "pkts="),
             octets: number_behind(line, "oct="),
@@ -136,8 +178,27 @@ impl Report {
     }
 }
 
+fn ntp(line: &str) -> (u32, u32) {
+    let seconds = number_behind(line, "ntp=");
+    (seconds, hex(line, &format!("ntp={seconds}.")))
+}
+
+/// The time as NTP counts it, from 1900.
+fn ntp_now() -> (u32, u32) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
+    (u32::try_from(now + 2_208_988_800).expect("before 2036"), 0x8000_0000)
+}
+
 /// The frame of a line like ` +0.001 ch1 SR(ssrc=587ffa3b ...)+SDES(cname='x')+APP(b'qtsi')` or ` ... ch1 BYE(ssrc=...)`.
 fn rtcp_frame(line: &str) -> Vec<u8> {
+    if let Some((_, digits)) = line.split_once("HEX(") {
+        let bytes: Vec<u8> = digits
+            .trim_end_matches(')')
+            .split(' ')
+            .map(|byte| u8::from_str_radix(byte, 16).expect("hexadecimal"))
+            .collect();
+        return frame(number_behind(line, " ch"), &bytes);
+    }
     let ssrc = hex(line, "ssrc=").to_be_bytes();
     let mut compound = Vec::new();
     if line.contains("SR(") {

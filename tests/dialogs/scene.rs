@@ -13,7 +13,7 @@ pub(crate) struct Scene {
     transcript: Arc<Transcript>,
     host: &'static str,
     args: Vec<String>,
-    password: &'static str,
+    password: String,
 }
 
 /// What came of it.
@@ -34,7 +34,7 @@ impl Scene {
     /// A recording of the server of this transcript, for 300 ms.
     pub(crate) fn of(name: &str) -> Self {
         let args = vec!["--keep-credentials".to_owned()];
-        Self { transcript: Arc::new(Transcript::load(name)), host: "127.0.0.1", args, password: PASSWORD }
+        Self { transcript: Arc::new(Transcript::load(name)), host: "127.0.0.1", args, password: PASSWORD.to_owned() }
             .lasts("300ms")
     }
 
@@ -63,6 +63,22 @@ impl Scene {
         self
     }
 
+    /// Records some packets, or as the transcript says.
+    pub(crate) fn by_transcript(mut self) -> Self {
+        self.args.retain(|arg| !arg.starts_with("--duration="));
+        if !self.transcript.args.iter().any(|arg| arg.starts_with("--duration=")) {
+            self.args.push("--max-packets=120".to_owned());
+        }
+        self.args.extend(self.transcript.args.iter().cloned());
+        let (user, password) = self.transcript.login.clone().unwrap_or((USER.to_owned(), PASSWORD.to_owned()));
+        self.password = password;
+        if self.transcript.target.is_none() {
+            self.args.extend(["--user".to_owned(), user]);
+        }
+        let host = if self.transcript.authority().starts_with('[') { "::1" } else { self.host };
+        self.at(host)
+    }
+
     /// As the user whom the server knows.
     pub(crate) fn with_user(self) -> Self {
         self.with(&["--user", USER])
@@ -70,7 +86,7 @@ impl Scene {
 
     /// With a password that the server does not know.
     pub(crate) fn with_password(mut self, password: &'static str) -> Self {
-        self.password = password;
+        self.password = String::from(password);
         self.with_user()
     }
 
@@ -89,8 +105,9 @@ impl Scene {
     pub(crate) fn try_play(self, places: &[(&str, String)]) -> Option<Played> {
         let server = Server::start(Arc::clone(&self.transcript), self.host, places)?;
         let authority = server.address.to_string();
-        let url = self.transcript.url().replace(self.transcript.authority(), &authority);
-        let recording = record(&url, &self.args, self.password);
+        let url = self.transcript.target.as_deref().unwrap_or(self.transcript.url());
+        let url = url.replace(self.transcript.authority(), &authority);
+        let recording = record(&url, &self.args, &self.password);
         let (flows, logs) = (recording.flows(), server.finish());
         Some(Played { transcript: self.transcript, recording, flows, logs, authority, scheme: "rtsp" })
     }
@@ -105,9 +122,9 @@ impl Scene {
 
     /// Plays it behind something that the client takes for the server.
     pub(crate) fn behind(self, front: &Front, scheme: &'static str) -> Played {
-        let (args, password) = (self.args.clone(), self.password);
+        let (args, password) = (self.args.clone(), self.password.clone());
         let transcript = Arc::clone(&self.transcript);
-        let (recording, logs) = self.serve_behind(front, scheme, |url| record(url, &args, password));
+        let (recording, logs) = self.serve_behind(front, scheme, |url| record(url, &args, &password));
         let (flows, authority) = (recording.flows(), front.address.to_string());
         Played { transcript, recording, flows, logs, authority, scheme }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::gate::Gate;
 use crate::media::Media;
-use crate::transcript::{End, Transcript, body, header, path, word};
+use crate::transcript::{End, Oddity, Transcript, body, header, path, word};
 
 /// Between two rounds of media.
 const PACE: Duration = Duration::from_millis(3);
@@ -65,7 +65,8 @@ impl Server {
         replace.push((transcript.authority().to_owned(), address.to_string()));
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let role = Role { used: vec![false; transcript.exchanges.len()], transcript, replace, gate: Gate::default() };
+        let gate = Gate::of(&transcript);
+        let role = Role { used: vec![false; transcript.exchanges.len()], transcript, replace, gate };
         let thread = thread::spawn(move || role.serve(&listener, &stopped));
         Some(Self { address, stop, thread })
     }
@@ -107,6 +108,9 @@ impl Role {
     /// The first exchange of the transcript that fits and was not used; else the last one.
     fn turn(&mut self, request: &str) -> Turn {
         let plain = |reply: String| Turn { reply: Some(reply), frames_before: 0, close: false };
+        if self.transcript.wants.as_ref().is_some_and(|field| header(request, field).is_none()) {
+            return plain(with_cseq("RTSP/1.0 400 Bad Request\r\nCSeq: 0\r\n\r\n", None, request));
+        }
         if let Some(refusal) = self.gate.refuses(request) {
             return plain(with_cseq(&refusal, None, request));
         }
@@ -282,7 +286,15 @@ impl<'a> Talk<'a> {
         if self.role.transcript.garbage && self.frames.is_multiple_of(FRAMES_BETWEEN) {
             self.send(GARBAGE.to_vec(), Kind::Other);
         }
-        self.send(frame, Kind::Frame);
+        if self.role.transcript.oddities.contains(&Oddity::EmptyLines) {
+            self.send(b"\r\n".to_vec(), Kind::Other);
+        }
+        let cut =
+            self.role.transcript.oddities.contains(&Oddity::CutFrames) && self.frames.is_multiple_of(FRAMES_BETWEEN);
+        match frame.len().checked_sub(20).filter(|_| cut) {
+            Some(kept) => self.send(frame[..kept].to_vec(), Kind::Other),
+            None => self.send(frame, Kind::Frame),
+        }
     }
 
     /// The media is over.

@@ -10,7 +10,14 @@
 //! | `--- after TEARDOWN: N more frames; connection closed by server` | or `still open` |
 //! | `=== media: N frames, then END` | what becomes of the media; END as in [`End`] |
 //! | `=== media: garbage` | bytes of no meaning stand between frames |
-//! | ` ch N: ...`, ` +T chN SR(...)` | RTP and RTCP that was seen |
+//! | `=== media: ODDITY` | what else is odd about it, as in [`Oddity`] |
+//! | ` ch N: ...`, ` +T chN SR(...)`, ` +T chN HEX(...)` | RTP and RTCP that was seen |
+//! | `=== record: ARGS` | options of the recorder |
+//! | `=== url: URL`, `=== login: USER PASSWORD` | what it is given, if not the URL of the first request; whom the server knows |
+//! | `=== wants: FIELD` | requests without this header field get a 400 |
+//! | `=== as NAME` | all is as in this transcript, but instead of some lines there are others: |
+//! | `--- instead of`, `--- there is` | the ones and the others |
+//! | `=== everywhere OLD => NEW` | also within lines |
 //!
 //! A request of the server's own stands behind PLAY, followed by the client's answer.
 
@@ -30,6 +37,17 @@ pub(crate) struct Transcript {
     /// ` +` lines.
     pub(crate) rtcp: Vec<String>,
     pub(crate) garbage: bool,
+    pub(crate) oddities: Vec<Oddity>,
+    /// It tells only in what it differs from another one.
+    pub(crate) derived: bool,
+    /// Options of the recorder.
+    pub(crate) args: Vec<String>,
+    /// The URL that it is given.
+    pub(crate) target: Option<String>,
+    /// Whom the server knows, and how.
+    pub(crate) login: Option<(String, String)>,
+    /// A header field without which nothing is answered.
+    pub(crate) wants: Option<String>,
     /// After so many frames there is no more media, but this.
     pub(crate) end: Option<(usize, End)>,
 }
@@ -47,6 +65,29 @@ pub(crate) enum End {
     Half,
     /// `half a frame and FIN`.
     HalfAndFin,
+}
+
+/// What is odd about the media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Oddity {
+    /// `CRLF`: an empty line stands before each frame.
+    EmptyLines,
+    /// `cut frames`: every tenth frame lacks its last bytes.
+    CutFrames,
+    /// `no marker`
+    NoMarker,
+    /// `new SSRC every 20 frames`
+    NewSsrc,
+    /// `B-frames`: timestamps go back and forth.
+    BFrames,
+    /// `timestamps reset`: an hour back, once.
+    TimestampReset,
+    /// `padding`
+    Padding,
+    /// `header extensions`
+    Extensions,
+    /// `empty payloads`: each fourth packet carries nothing.
+    EmptyPayloads,
 }
 
 /// A request and what came of it.
@@ -68,10 +109,12 @@ enum Speaker {
 impl Transcript {
     /// The transcript `name` of this folder.
     pub(crate) fn load(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dialogs").join(format!("{name}.txt"));
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text = read(name);
         assert!(text.starts_with("# "), "{name}: the first line says what it is");
-        Self::parse(&text)
+        match text.lines().find_map(|line| line.strip_prefix("=== as ")) {
+            Some(base) => Self { derived: true, ..Self::parse(&changed(read(base), &text)) },
+            None => Self::parse(&text),
+        }
     }
 
     fn parse(text: &str) -> Self {
@@ -85,7 +128,9 @@ impl Transcript {
             };
             let note = ["--- ", "!! ", "=== ", "    [", "# ", " ch ", " +"].iter().any(|mark| line.starts_with(mark));
             match &mut message {
-                Some((_, text)) if !note => *text += &line.replace("\\r", "\r").replace("\\n", "\n"),
+                Some((_, text)) if !note => {
+                    *text += &line.replace("\\r", "\r").replace("\\n", "\n").replace("\\x01", "\x01");
+                }
                 _ => {
                     transcript.message(message.take());
                     transcript.note(line);
@@ -123,6 +168,16 @@ impl Transcript {
             self.garbage = true;
         } else if let Some((_, end)) = line.strip_prefix("=== media: ").and_then(|media| media.split_once(", then ")) {
             self.end = Some((number_behind(line, "media: "), End::named(end)));
+        } else if let Some(oddity) = line.strip_prefix("=== media: ") {
+            self.oddities.push(Oddity::named(oddity));
+        } else if let Some(args) = line.strip_prefix("=== record: ") {
+            self.args = args.split(' ').map(str::to_owned).collect();
+        } else if let Some(url) = line.strip_prefix("=== url: ") {
+            self.target = Some(url.to_owned());
+        } else if let Some(login) = line.strip_prefix("=== login: ") {
+            self.login = login.split_once(' ').map(|(user, password)| (user.to_owned(), password.to_owned()));
+        } else if let Some(field) = line.strip_prefix("=== wants: ") {
+            self.wants = Some(field.to_owned());
         }
     }
 
@@ -152,6 +207,49 @@ impl End {
             _ => panic!("no such end: {name}"),
         }
     }
+}
+
+impl Oddity {
+    fn named(name: &str) -> Self {
+        match name {
+            "CRLF" => Self::EmptyLines,
+            "cut frames" => Self::CutFrames,
+            "no marker" => Self::NoMarker,
+            "new SSRC every 20 frames" => Self::NewSsrc,
+            "B-frames" => Self::BFrames,
+            "timestamps reset" => Self::TimestampReset,
+            "padding" => Self::Padding,
+            "header extensions" => Self::Extensions,
+            "empty payloads" => Self::EmptyPayloads,
+            _ => panic!("no such oddity: {name}"),
+        }
+    }
+}
+
+fn read(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dialogs").join(format!("{name}.txt"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The text of a transcript with some lines in the place of others, and more lines at its end.
+fn changed(base: String, changes: &str) -> String {
+    let (head, edits) = changes.split_once("--- instead of\n").unwrap_or((changes, ""));
+    let more = head.split_inclusive('\n').filter(|line| {
+        line.starts_with("=== ") && !line.starts_with("=== as ") && !line.starts_with("=== everywhere ")
+    });
+    let more: String = more.collect();
+    let within = head.lines().filter_map(|line| line.strip_prefix("=== everywhere ")?.split_once(" => "));
+    let base = within.fold(base, |text, (before, after)| {
+        assert!(text.contains(before), "{before} stands nowhere");
+        text.replace(before, after)
+    });
+    let edits = edits.split("--- instead of\n").filter(|edit| !edit.is_empty());
+    let text = edits.fold(base, |text, edit| {
+        let (before, after) = edit.split_once("--- there is\n").expect("what there is");
+        assert!(text.contains(before), "nothing stands for {before}");
+        text.replace(before, after)
+    });
+    text + &more
 }
 
 impl Exchange {

@@ -62,6 +62,8 @@ fn assert_good(place: &Place, carrier: &str) -> Capture {
     assert_one_frame_a_packet(&capture);
     assert_counts_agree(&capture, 2);
     assert_eq!(capture.rows("tcp.analysis.flags", &["frame.number", "_ws.col.Info"]), Vec::<Vec<String>>::new());
+    let findings = table(&capture.file, "findings");
+    assert!(findings.iter().any(|row| row["code"] == "tcp-info"), "what the system knows of TCP: {findings:?}");
     let text = String::from_utf8_lossy(&fs::read(&capture.file).expect("there is a capture")).into_owned();
     assert!(text.contains(carrier), "the interface description says {carrier:?}");
     capture

@@ -11,7 +11,8 @@ pub(crate) const SERVER: &str = "10.77.0.1";
 
 /// A link, with the names of its namespaces.
 pub(crate) struct Link {
-    process: Running,
+    /// `None` once it was told to end.
+    process: Option<Running>,
     pub(crate) server: String,
     pub(crate) client: String,
 }
@@ -32,13 +33,14 @@ impl Link {
         let (server, client) = (namespace("server"), namespace("client"));
         let process = Running::start(Command::new(script("lossy_link.py")).args([&server, &client]).args(options));
         assert_eq!(process.first_line(TOOL_LIMIT), "ready");
-        Self { process, server, client }
+        Self { process: Some(process), server, client }
     }
 
     /// Ends it; tells what it did.
-    pub(crate) fn finish(self) -> Treatment {
-        self.process.signal("INT");
-        let outcome = self.process.finish(TOOL_LIMIT);
+    pub(crate) fn finish(mut self) -> Treatment {
+        let process = self.process.take().expect("it ends once");
+        process.signal("INT");
+        let outcome = process.finish(TOOL_LIMIT);
         let said = outcome.expect_code(0).stdout.clone();
         let counted = |name: &str| {
             let mut words = said.split_whitespace().skip_while(|word| *word != name);
@@ -46,6 +48,17 @@ impl Link {
         };
         let [packets, lost, duplicated, reordered] = ["rtp", "lost", "duplicated", "reordered"].map(counted);
         Treatment { packets, lost, duplicated, reordered }
+    }
+}
+
+/// A test that failed, or does not ask what was done, leaves no namespace behind.
+impl Drop for Link {
+    fn drop(&mut self) {
+        if self.process.take().is_some() {
+            for namespace in [&self.server, &self.client] {
+                let _ = Command::new("ip").args(["netns", "del", namespace]).status();
+            }
+        }
     }
 }
 

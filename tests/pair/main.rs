@@ -343,7 +343,10 @@ fn silence_says_nothing_while_nothing_is_read() {
     let inner = Client::new(config("rtsp://camera:8600/live"), START);
     let mut client = Held { inner, until: START + Duration::from_secs(50) };
     let end = World::default().run(&mut client, &mut server(script), &mut ());
-    assert_eq!(client.inner.outcome(), Some(&Err(SessionError::Idle { after: Duration::from_secs(30) })));
+    assert_eq!(
+        client.inner.outcome(),
+        Some(&Err(SessionError::Idle { after: Duration::from_secs(30), unheard: None }))
+    );
     // 30 s after it was last told, which was when a keep-alive was due; without, it would be 30 s after the last frame.
     assert_eq!(end.duration_since(START).as_secs(), 60);
 }

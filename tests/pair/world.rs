@@ -153,7 +153,6 @@ impl World {
                     let answer = if reachable { Packet::Connected } else { Packet::Refused };
                     side.inbox.push_back((now + LATENCY, answer));
                 }
-                // There is no UDP in this world: nobody sets it up.
                 Output::OpenMedia { .. } if self.out_of_ports => {
                     side.machine.handle(now, Input::MediaFailed("no pair of UDP ports is free"));
                 }

@@ -37,7 +37,7 @@ impl<M: Machine> Peer<M> {
         let mut budget = BUDGET;
         while self.datagrams.is_ready && !self.done {
             for datagram in &self.datagrams.read(turn.clock, turn.buffer) {
-                let payload = turn.buffer.get(datagram.bytes.clone()).unwrap_or_default();
+                let payload = datagram.bytes.as_slice();
                 let Some((flow, port)) = self.datagrams.owner(datagram) else { continue };
                 let (at, direction) = (datagram.at, Direction::ServerToClient);
                 if datagram.dropped > 0 {

@@ -9,6 +9,8 @@ use crate::net::tls::{TlsServer, explain};
 
 /// So much more than what one read brings may come out: a record that lay in the session, unfinished.
 const RECORD: usize = 20 << 10;
+/// A server that sends more than this without a byte for the client keeps it busy for nothing.
+const MAX_FRUITLESS: usize = 1 << 20;
 /// One write takes at most so much: a record.
 const WRITE_SIZE: usize = 16 << 10;
 
@@ -80,6 +82,7 @@ impl Secured {
         let Some((plain, cipher)) = buffer.split_at_mut_checked(front) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
+        let mut fruitless = 0;
         loop {
             // What came with the handshake lies there already.
             let len = self.drain(plain);
@@ -92,10 +95,14 @@ impl Secured {
             if self.closed {
                 return Ok(0);
             }
+            if fruitless > MAX_FRUITLESS {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
             match self.socket.read(cipher)? {
                 // Cameras do not care to announce the end.
                 0 => return Ok(0),
                 len => {
+                    fruitless += len;
                     let len = self.decrypt(cipher.get(..len).unwrap_or_default(), plain);
                     if len > 0 {
                         return Ok(len);

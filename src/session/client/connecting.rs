@@ -61,6 +61,18 @@ impl Client {
         }
     }
 
+    /// The connection ended, and with it a description: the session goes on over another one.
+    pub(super) fn goes_on_elsewhere(&mut self, now: Timestamp) -> bool {
+        if self.phase != Phase::SettingUp || !self.dialog.end_description() {
+            return false;
+        }
+        let Some(connect) = self.dialer.again(now) else { return false };
+        self.pending = None;
+        self.phase = Phase::Connecting;
+        self.outputs.push_back(connect);
+        true
+    }
+
     /// The server did not open the tunnel: it wants a login first, or has none.
     pub(super) fn tunnel_refused(&mut self, now: Timestamp, response: &Message<'_>) {
         if !matches!(response.status(), Some(401 | 407)) {

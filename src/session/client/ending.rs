@@ -75,7 +75,7 @@ impl Client {
             return self.done(now);
         }
         // Neither its length nor the end of the connection has told where the description ends.
-        if self.take_description() {
+        if self.dialog.end_description() {
             return self.described(now);
         }
         let after = self.config.timeouts.response;

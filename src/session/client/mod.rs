@@ -3,7 +3,6 @@
 
 mod config;
 mod connecting;
-mod description;
 mod ending;
 mod media;
 mod reception;
@@ -52,8 +51,6 @@ pub struct Client {
     dialog: Dialog,
     cseq: u32,
     pending: Option<Pending>,
-    /// What has come of a description that ends with the connection.
-    description: Option<Vec<u8>>,
     authorization: Authorization,
     /// The same for HTTP, which may ask by itself, and how often that has been answered.
     tunnel_authorization: Authorization,
@@ -100,7 +97,6 @@ impl Client {
             dialog: Dialog::new(),
             cseq: 0,
             pending: None,
-            description: None,
             authorization: Authorization::new(config.credentials.clone()),
             tunnel_authorization: Authorization::new(config.credentials.clone()),
             tunnel_attempts: 0,
@@ -196,8 +192,9 @@ impl Client {
             Some(301 | 302 | 303 | 305 | 307) if self.phase == Phase::SettingUp => self.redirected(now, response),
             Some(200..=299) => {
                 self.authorization.succeeded(pending.attempts);
-                if description::is_open(pending.method, response) {
-                    return self.await_description(pending);
+                if pending.method == Method::Describe && self.dialog.awaits_description() {
+                    self.pending = Some(pending);
+                    return;
                 }
                 self.succeeded(now, pending.method);
             }
@@ -344,7 +341,7 @@ impl Machine for Client {
                         self.packet(now, self.dialog.place(channel), payload);
                     }
                     PduKind::Message { head, body } => self.message(now, &Message::new(head, body)),
-                    PduKind::Junk => self.gather(pdu.raw),
+                    PduKind::Junk => self.dialog.junk(pdu.raw),
                     PduKind::Gap { .. } => {}
                 }
             }
