@@ -239,8 +239,9 @@ impl Shared {
     fn perform(&self, job: Job, output: &mut Output) -> Option<io::Result<Written>> {
         let done = match job {
             Job::Blocks(mut blocks) => {
+                let used = blocks.len();
                 let written = output.take(&mut blocks);
-                lock(&self.spare).put(blocks);
+                lock(&self.spare).put(blocks, used);
                 written
             }
             Job::NextFile => output.next_file(),
@@ -300,8 +301,9 @@ impl Spare {
         buffer
     }
 
-    fn put(&mut self, buffer: Vec<u8>) {
-        if self.bytes + buffer.capacity() <= MAX_SPARE {
+    /// Of what it can hold a buffer has to have held much: else all of them would become large with time.
+    fn put(&mut self, buffer: Vec<u8>, used: usize) {
+        if used >= buffer.capacity() / 2 && self.bytes + buffer.capacity() <= MAX_SPARE {
             self.bytes += buffer.capacity();
             self.buffers.push(buffer);
         }
