@@ -115,6 +115,11 @@ impl Stage {
         self.send(tap, at, S2C, answer.replace("\r\n\r\n\r\n", "\r\n\r\n").as_bytes());
     }
 
+    /// Where the client of this session gets its media: all are on one host.
+    fn media_port(&self) -> u16 {
+        5000 + 2 * u16::try_from(self.flow.id).unwrap()
+    }
+
     /// From the connection to PLAY.
     fn begin(&mut self, tap: &mut dyn Tap, at: Timestamp, session: &Session) {
         self.tell(tap, at, C2S, Payload::Opened { started: at, carrier: Carrier::default() });
@@ -125,11 +130,12 @@ impl Stage {
         let sdp = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:a\r\n";
         self.ask(tap, at, "DESCRIBE", 200, "Content-Type: application/sdp\r\n", sdp);
         let transport = if session.udp {
-            "Transport: RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001\r\n"
+            let port = self.media_port();
+            format!("Transport: RTP/AVP;unicast;client_port={port}-{};server_port=6000-6001\r\n", port + 1)
         } else {
-            "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
+            "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n".to_owned()
         };
-        self.ask(tap, at, "SETUP", 200, transport, "");
+        self.ask(tap, at, "SETUP", 200, &transport, "");
         self.ask(tap, at, "PLAY", 200, "RTP-Info: url=a;seq=0\r\n", "");
     }
 
@@ -149,7 +155,8 @@ impl Stage {
             Step::Datagram(payload) => {
                 let packet = rtp(self.seq, payload.len());
                 self.seq = self.seq.wrapping_add(1);
-                let (from, to) = ((self.flow.server.ip(), 6000).into(), (self.flow.client.ip(), 5000).into());
+                let (from, to) =
+                    ((self.flow.server.ip(), 6000).into(), (self.flow.client.ip(), self.media_port()).into());
                 self.tell(tap, at, S2C, Payload::Datagram { port: 6000, from, to, payload: &packet });
             }
             Step::KeepAlive => self.ask(tap, at, "OPTIONS", 200, "", ""),

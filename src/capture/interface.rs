@@ -4,9 +4,19 @@
 //! differ from the port in the packets, and what carried RTSP if that was not TCP alone:
 //! `rtsps://cam:8600/live [server 192.0.2.7:8600 over TLS 1.3 TLS13_AES_256_GCM_SHA384]`.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 
-use crate::trace::Carrier;
+use pcap_file::DataLink;
+use pcap_file::pcapng::PcapNgWriter;
+use pcap_file::pcapng::blocks::interface_description::{
+    InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
+};
+use pcap_file::pcapng::blocks::opt_common::CommonOption;
+
+use crate::trace::{Carrier, Flow};
 
 const BEFORE_SERVER: &str = " [server ";
 const BEFORE_CARRIER: &str = " over ";
@@ -29,6 +39,62 @@ pub(super) fn parse(description: &str) -> Option<(&str, SocketAddr)> {
     let (url, server) = description.rsplit_once(BEFORE_SERVER)?;
     let server = server.strip_suffix(AFTER_SERVER)?;
     Some((url, server.split_once(BEFORE_CARRIER).map_or(server, |(server, _carrier)| server).parse().ok()?))
+}
+
+/// Blocks in the making.
+pub(super) type Blocks = PcapNgWriter<Vec<u8>>;
+
+/// The interfaces of a recording, by session and server. A session that was redirected has one for each server.
+#[derive(Debug, Default)]
+pub(super) struct Interfaces(HashMap<(usize, SocketAddr), Interface>);
+
+#[derive(Debug)]
+struct Interface {
+    name: String,
+    description: String,
+    comment: Option<String>,
+    /// Its number in this file, once it is described there.
+    number: Option<u32>,
+}
+
+impl Interfaces {
+    /// What a session's interface is called, from its first connection to a server on: the `number`th of all.
+    pub(super) fn describe(&mut self, flow: &Flow, carrier: Carrier<'_>, number: usize) -> (usize, SocketAddr) {
+        let key = (flow.session, flow.server);
+        self.0.entry(key).or_insert_with(|| Interface {
+            name: format!("session {}", number.max(1)),
+            description: describe(&flow.url, flow.server, carrier),
+            comment: carrier.doubt.map(|doubt| format!("Recorded all the same: {doubt}")),
+            number: None,
+        });
+        key
+    }
+
+    /// Another file begins, where none is described yet.
+    pub(super) fn next_file(&mut self) {
+        self.0.values_mut().for_each(|interface| interface.number = None);
+    }
+
+    /// The number of an interface, which is described where it is used first.
+    pub(super) fn number(&mut self, key: (usize, SocketAddr), blocks: &mut Blocks) -> io::Result<u32> {
+        let next = u32::try_from(blocks.interfaces().len()).unwrap_or(u32::MAX);
+        let Some(interface) = self.0.get_mut(&key) else { return Ok(next) };
+        if let Some(number) = interface.number {
+            return Ok(number);
+        }
+        let mut options = vec![
+            InterfaceDescriptionOption::IfName(Cow::Borrowed(interface.name.as_str())),
+            InterfaceDescriptionOption::IfDescription(Cow::Borrowed(interface.description.as_str())),
+            InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
+        ];
+        if let Some(comment) = &interface.comment {
+            options.push(InterfaceDescriptionOption::Common(CommonOption::Comment(Cow::Borrowed(comment.as_str()))));
+        }
+        let block = InterfaceDescriptionBlock { linktype: DataLink::ETHERNET, snaplen: 0, options };
+        blocks.write_pcapng_block(block).map_err(io::Error::other)?;
+        interface.number = Some(next);
+        Ok(next)
+    }
 }
 
 #[cfg(test)]

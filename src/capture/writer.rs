@@ -7,17 +7,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use pcap_file::pcapng::PcapNgWriter;
-use pcap_file::pcapng::blocks::interface_description::{
-    InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
-};
+use pcap_file::Endianness;
 use pcap_file::pcapng::blocks::opt_common::CommonOption;
 use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
-use pcap_file::{DataLink, Endianness};
 
 use crate::capture::block::{Stamp, append_block};
 use crate::capture::flows::{Flows, Open};
-use crate::capture::interface;
+use crate::capture::interface::{Blocks, Interfaces};
 use crate::capture::packet::MAX_SEGMENT;
 use crate::capture::repeat::Repeat;
 use crate::capture::sink::BlockSink;
@@ -93,8 +89,7 @@ pub struct Writer<S> {
     flows: Flows,
     /// How many connections there were so far.
     opened: usize,
-    /// The interface of each session. A session that was redirected has one for each server.
-    interfaces: HashMap<(usize, SocketAddr), Interface>,
+    interfaces: Interfaces,
     /// Address pairs of this file: Wireshark takes a second connection between the same two for the first.
     used: HashSet<(SocketAddr, SocketAddr)>,
     /// Counts datagrams: their IP ID.
@@ -102,18 +97,6 @@ pub struct Writer<S> {
     /// By flow number: what the comment of its next packet says.
     notes: HashMap<usize, String>,
 }
-
-/// An interface, which stands for a session.
-#[derive(Debug)]
-struct Interface {
-    name: String,
-    description: String,
-    comment: Option<String>,
-    /// Its number in this file, once it is described there.
-    number: Option<u32>,
-}
-
-type Blocks = PcapNgWriter<Vec<u8>>;
 
 impl<S: BlockSink> Writer<S> {
     /// Begins a section; nothing is written before the first flush.
@@ -131,7 +114,7 @@ impl<S: BlockSink> Writer<S> {
             began: None,
             flows: Flows::default(),
             opened: 0,
-            interfaces: HashMap::new(),
+            interfaces: Interfaces::default(),
             used: HashSet::new(),
             datagrams: 0,
             notes: HashMap::new(),
@@ -170,7 +153,7 @@ impl<S: BlockSink> Writer<S> {
         self.blocks = begin(std::mem::take(self.blocks.get_mut()), &self.options)?;
         (self.handed, self.began) = (0, None);
         self.used.clear();
-        self.interfaces.values_mut().for_each(|interface| interface.number = None);
+        self.interfaces.next_file();
         for flow in self.flows.numbers() {
             self.carry_over(flow, now)?;
         }
@@ -181,7 +164,7 @@ impl<S: BlockSink> Writer<S> {
     /// A connection that goes on in a new file.
     fn carry_over(&mut self, flow: usize, now: Timestamp) -> io::Result<()> {
         let Some(key) = self.flows.get(flow).map(|open| open.interface) else { return Ok(()) };
-        let number = self.interface(key)?;
+        let number = self.interfaces.number(key, &mut self.blocks)?;
         let Some(open) = self.flows.get(flow) else { return Ok(()) };
         self.used.insert(open.ends);
         open.connection.set_interface(number);
@@ -209,8 +192,8 @@ impl<S: BlockSink> Writer<S> {
     fn open(&mut self, flow: &Flow, times: (Timestamp, Timestamp), carrier: Carrier<'_>) -> io::Result<()> {
         let ends = self.written_addresses(flow);
         self.opened += 1;
-        let key = self.describe(flow, carrier);
-        let interface = self.interface(key)?;
+        let key = self.interfaces.describe(flow, carrier, self.opened);
+        let interface = self.interfaces.number(key, &mut self.blocks)?;
         let (out, taken_at) = (self.blocks.get_mut(), self.options.taken_at);
         let connection = Connection::open(out, interface, taken_at, ends, times);
         self.flows.insert(flow.id, Open { connection, repeat: Repeat::default(), interface: key, ends });
@@ -232,42 +215,9 @@ impl<S: BlockSink> Writer<S> {
         (client, server)
     }
 
-    /// What the session's interface is called, from its first connection to a server on.
-    fn describe(&mut self, flow: &Flow, carrier: Carrier<'_>) -> (usize, SocketAddr) {
-        let (key, number) = ((flow.session, flow.server), self.opened.max(1));
-        self.interfaces.entry(key).or_insert_with(|| Interface {
-            name: format!("session {number}"),
-            description: interface::describe(&flow.url, flow.server, carrier),
-            comment: carrier.doubt.map(|doubt| format!("Recorded all the same: {doubt}")),
-            number: None,
-        });
-        key
-    }
-
-    /// The number of an interface, which is described where it is used first.
-    fn interface(&mut self, key: (usize, SocketAddr)) -> io::Result<u32> {
-        let next = u32::try_from(self.blocks.interfaces().len()).unwrap_or(u32::MAX);
-        let Some(interface) = self.interfaces.get_mut(&key) else { return Ok(next) };
-        if let Some(number) = interface.number {
-            return Ok(number);
-        }
-        let mut options = vec![
-            InterfaceDescriptionOption::IfName(Cow::Borrowed(interface.name.as_str())),
-            InterfaceDescriptionOption::IfDescription(Cow::Borrowed(interface.description.as_str())),
-            InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
-        ];
-        if let Some(comment) = &interface.comment {
-            options.push(InterfaceDescriptionOption::Common(CommonOption::Comment(Cow::Borrowed(comment.as_str()))));
-        }
-        let block = InterfaceDescriptionBlock { linktype: DataLink::ETHERNET, snaplen: 0, options };
-        self.blocks.write_pcapng_block(block).map_err(io::Error::other)?;
-        interface.number = Some(next);
-        Ok(next)
-    }
-
     fn datagram(&mut self, event: &TraceEvent<'_>, from: SocketAddr, to: SocketAddr, payload: &[u8]) -> io::Result<()> {
-        let key = self.describe(event.flow, Carrier::default());
-        let interface = self.interface(key)?;
+        let key = self.interfaces.describe(event.flow, Carrier::default(), self.opened);
+        let interface = self.interfaces.number(key, &mut self.blocks)?;
         if self.blocks.get_ref().len() >= FLUSH_SIZE {
             self.flush()?;
         }

@@ -205,9 +205,10 @@ awk -v failed="$failed" '
                     verdict = verdict sprintf("record at %d-byte frames: %.2f x copy, at most %.1f: %s\n", part[1], ratio, limit, ratio <= limit ? "holds" : "DOES NOT HOLD")
                     if (ratio > limit) failed = 1
                 }
+                # Of which up to 64 MiB wait for a disk that does not keep up.
                 mb = rss[key] * 1024 / 1e6
-                verdict = verdict sprintf("record at %d-byte frames: peak memory %.1f MB, under 32: %s\n", part[1], mb, mb < 32 ? "holds" : "DOES NOT HOLD")
-                if (mb >= 32) failed = 1
+                verdict = verdict sprintf("record at %d-byte frames: peak memory %.1f MB, under 90: %s\n", part[1], mb, mb < 90 ? "holds" : "DOES NOT HOLD")
+                if (mb >= 90) failed = 1
             }
         }
         printf "\n%s", verdict

@@ -1,10 +1,11 @@
 /*
  * flood: an RTSP server that sends one interleaved H.264 track as fast as the client takes it.
  *
- *   flood [--port N] [--frame-size N] [--bytes N] [--rate MBIT] [--burst N]
+ *   flood [--port N] [--frame-size N] [--bytes N] [--rate MBIT] [--burst N] [--at-once 1]
  *
  * It binds 127.0.0.1, prints "port N", serves one client after the other, prints one line a session,
- * and ends when its stdin closes (so give it a pipe: `sleep 600 | flood`).
+ * and ends when its stdin closes (so give it a pipe: `sleep 600 | flood`). With --at-once each client
+ * has a process of its own.
  *
  * One write carries one access unit: as many whole frames as fit in --burst bytes, an IDR slice cut in
  * FU-A fragments. They are prepared once; only sequence numbers and timestamps change between writes,
@@ -49,6 +50,7 @@ static size_t frame_size = 1400;
 static uint64_t total_bytes = 1000000000;
 static double rate_mbit = 0;
 static size_t burst = 65536;
+static bool at_once = false;
 
 static uint8_t *unit;      /* one access unit as it goes on the wire */
 static size_t unit_frames; /* frames in it */
@@ -398,10 +400,12 @@ int main(int argc, char **argv)
             total_bytes = (uint64_t)number(name, value, 1, 1e15);
         } else if (strcmp(name, "--rate") == 0) {
             rate_mbit = number(name, value, 0, 1e6);
+        } else if (strcmp(name, "--at-once") == 0) {
+            at_once = number(name, value, 0, 1) == 1;
         } else if (strcmp(name, "--burst") == 0) {
             burst = (size_t)number(name, value, 1, 1e8);
         } else {
-            fprintf(stderr, "usage: flood [--port N] [--frame-size N] [--bytes N] [--rate MBIT] [--burst N]\n");
+            fprintf(stderr, "usage: flood [--port N] [--frame-size N] [--bytes N] [--rate MBIT] [--burst N] [--at-once 1]\n");
             return 2;
         }
     }
@@ -411,9 +415,12 @@ int main(int argc, char **argv)
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t at_len = sizeof at;
     if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
-        bind(listener, (struct sockaddr *)&at, sizeof at) < 0 || listen(listener, 16) < 0 ||
+        bind(listener, (struct sockaddr *)&at, sizeof at) < 0 || listen(listener, 1024) < 0 ||
         getsockname(listener, (struct sockaddr *)&at, &at_len) < 0) {
         die("listen");
+    }
+    if (at_once) {
+        signal(SIGCHLD, SIG_IGN); /* nobody waits for them */
     }
     printf("port %d\n", ntohs(at.sin_port));
     fflush(stdout);
@@ -428,6 +435,19 @@ int main(int argc, char **argv)
             die("accept");
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-        serve(fd, session);
+        if (!at_once) {
+            serve(fd, session);
+            continue;
+        }
+        pid_t child = fork();
+        if (child < 0) {
+            die("fork");
+        }
+        if (child == 0) {
+            close(listener);
+            serve(fd, session);
+            _exit(0);
+        }
+        close(fd);
     }
 }

@@ -19,7 +19,7 @@ const LIMIT: usize = 64 << 20;
 /// Of one file where there are many.
 const MIN_SHARE: usize = 256 << 10;
 /// Bytes of empty buffers that are kept.
-const MAX_SPARE: usize = 16 << 20;
+const MAX_SPARE: usize = 4 << 20;
 
 /// The threads.
 pub(in crate::commands) struct Disk {
@@ -239,8 +239,9 @@ impl Shared {
     fn perform(&self, job: Job, output: &mut Output) -> Option<io::Result<Written>> {
         let done = match job {
             Job::Blocks(mut blocks) => {
+                let used = blocks.len();
                 let written = output.take(&mut blocks);
-                lock(&self.spare).put(blocks);
+                lock(&self.spare).put(blocks, used);
                 written
             }
             Job::NextFile => output.next_file(),
@@ -300,8 +301,9 @@ impl Spare {
         buffer
     }
 
-    fn put(&mut self, buffer: Vec<u8>) {
-        if self.bytes + buffer.capacity() <= MAX_SPARE {
+    /// Of what it can hold a buffer has to have held much: else all of them would become large with time.
+    fn put(&mut self, buffer: Vec<u8>, used: usize) {
+        if used >= buffer.capacity() / 2 && self.bytes + buffer.capacity() <= MAX_SPARE {
             self.bytes += buffer.capacity();
             self.buffers.push(buffer);
         }
@@ -318,4 +320,73 @@ fn spawn(shared: &Arc<Shared>, pool: &mut Pool) -> io::Result<()> {
 /// No thread panics with a lock; if one does, the others go on.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::commands::output::Names;
+    use crate::net::{Clock, EventLoop};
+    use crate::session::Client;
+
+    /// Asks again and again, as the event loop's ticks do.
+    fn until(disk: &Disk, mut done: impl FnMut() -> bool) {
+        for _ in 0..10_000 {
+            if done() {
+                return;
+            }
+            disk.tick();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("it never comes to be");
+    }
+
+    #[test]
+    fn a_file_that_is_stuck_holds_up_no_other_and_takes_its_share_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let [pipe, plain] = ["pipe", "plain"].map(|name| folder.path().join(name));
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        // Opened for both, it blocks nobody.
+        let mut reader = File::options().read(true).write(true).open(&pipe).unwrap();
+        let event_loop = EventLoop::<Client>::new(Clock::start()).unwrap();
+        let disk = Disk::start(event_loop.waker()).unwrap();
+        let [mut stuck, mut other] =
+            [&pipe, &plain].map(|path| disk.add(Output::create(Names::one(path.clone(), true)).unwrap()));
+        let mut taken = 0;
+        while stuck.demand() == Demand::More {
+            stuck.take(&mut vec![7; 1 << 20]).unwrap();
+            taken += 1 << 20;
+        }
+        assert_eq!((stuck.demand(), taken), (Demand::Wait, LIMIT / 2));
+        assert_eq!(other.demand(), Demand::More);
+        other.take(&mut vec![7; 100]).unwrap();
+        other.finish();
+        let mut end = None;
+        until(&disk, || {
+            end = end.take().or_else(|| other.end());
+            end.is_some()
+        });
+        assert_eq!(end.unwrap().unwrap().bytes, 100);
+        assert!(stuck.end().is_none() && !disk.is_settled());
+
+        stuck.finish();
+        reader.read_exact(&mut vec![0; taken]).unwrap();
+        until(&disk, || disk.is_settled());
+        assert_eq!((stuck.end().unwrap().unwrap().bytes, disk.queued()), (taken as u64, 0));
+    }
+
+    #[test]
+    fn a_file_that_fails_wants_nothing_any_more() {
+        let event_loop = EventLoop::<Client>::new(Clock::start()).unwrap();
+        let disk = Disk::start(event_loop.waker()).unwrap();
+        let mut full = disk.add(Output::create(Names::one("/dev/full".into(), true)).unwrap());
+        full.take(&mut vec![7; 100]).unwrap();
+        until(&disk, || full.demand() == Demand::Stop);
+        full.take(&mut vec![7; 100]).unwrap();
+        assert!(disk.is_settled() && full.end().unwrap().is_err());
+    }
 }

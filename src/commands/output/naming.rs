@@ -38,7 +38,7 @@ impl Names {
     }
 
     pub(super) fn overwrites(&self) -> bool {
-        // What is left of a recording that was killed is nobody's.
+        // What there was is refused at the beginning.
         self.force || self.number.is_some()
     }
 
@@ -60,13 +60,14 @@ impl Names {
         self.number.map_or_else(|| self.path.clone(), |number| numbered(&self.path, number))
     }
 
-    /// Refuses files of an earlier recording of this name: those that watch the folder would take them for this one's.
+    /// Refuses files of an earlier recording of this name, also what is left of one that was killed: those that watch the
+    /// folder would take them for this one's.
     pub(super) fn refuse_existing(&self) -> Result<(), Error> {
         if self.force || self.number.is_none() {
             return Ok(());
         }
         let Ok(folder) = folder(&self.path).read_dir() else { return Ok(()) };
-        let earlier = folder.flatten().map(|entry| entry.file_name()).find(|name| is_numbered(&self.path, name));
+        let earlier = folder.flatten().map(|entry| entry.file_name()).find(|name| is_earlier(&self.path, name));
         earlier.map_or(Ok(()), |name| Err(Error::Exists(self.path.with_file_name(name))))
     }
 
@@ -133,7 +134,14 @@ fn split(path: &Path) -> (String, String) {
     }
 }
 
-/// Whether a file in the same folder is one of those.
+/// Whether a file in the same folder is of a recording of this name, complete or not.
+fn is_earlier(path: &Path, name: &OsStr) -> bool {
+    let text = name.to_string_lossy();
+    let part = text.strip_prefix('.').and_then(|text| text.strip_suffix(".part"));
+    is_numbered(path, name) || part.is_some_and(|name| is_numbered(path, OsStr::new(name)))
+}
+
+/// Whether a file in the same folder is a complete one of those.
 fn is_numbered(path: &Path, name: &OsStr) -> bool {
     let (stem, extension) = split(path);
     let name = name.to_string_lossy();
@@ -165,7 +173,8 @@ mod tests {
             assert_eq!(numbered(path, 1), Path::new(first));
             assert!(is_numbered(path, numbered(path, 123_456).file_name().unwrap()));
             assert!(!is_numbered(path, path.file_name().unwrap()));
-            assert!(!is_numbered(path, part(&numbered(path, 1)).file_name().unwrap()));
+            let part = part(&numbered(path, 1));
+            assert!(!is_numbered(path, part.file_name().unwrap()) && is_earlier(path, part.file_name().unwrap()));
         }
     }
 }
