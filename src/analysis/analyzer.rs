@@ -107,9 +107,6 @@ impl<S: Sink> Out<S> {
     fn note(&mut self, place: Place, note: &Note) -> io::Result<()> {
         let detail = match note {
             Note::KernelDrops { datagrams } => format!("the system dropped {datagrams} datagrams, its buffer was full"),
-            Note::RecorderDrops { datagrams } => {
-                format!("the recorder dropped {datagrams} datagrams, the disk was busy")
-            }
             Note::Late { lag, unread } => {
                 let lag = lag.as_secs_f64() * 1000.0;
                 format!("read {lag:.3} ms after it had come, {unread} bytes left unread")

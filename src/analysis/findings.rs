@@ -28,7 +28,6 @@ pub const CODES: &[(&str, &str)] = &[
     ("capture-cut", "error"),
     ("capture-gap", "error"),
     ("kernel-drops", "error"),
-    ("recorder-drops", "error"),
     ("recorder-late", "warning"),
     ("recorder-paused", "warning"),
     ("tcp-info", "note"),

@@ -53,6 +53,8 @@ pub struct WriterOptions {
     pub keep_credentials: bool,
     /// Leave the media out of RTP packets.
     pub headers_only: bool,
+    /// So many bytes are gathered before they are handed on.
+    pub flush_size: usize,
     /// Remember what a new file has to repeat.
     pub rotates: bool,
     /// Whose packets are outbound: those in the direction in which this side sends.
@@ -68,6 +70,7 @@ impl Default for WriterOptions {
             keep_ports: false,
             keep_credentials: false,
             headers_only: false,
+            flush_size: FLUSH_SIZE,
             rotates: false,
             taken_at: Direction::ClientToServer,
         }
@@ -218,7 +221,7 @@ impl<S: BlockSink> Writer<S> {
     fn datagram(&mut self, event: &TraceEvent<'_>, from: SocketAddr, to: SocketAddr, payload: &[u8]) -> io::Result<()> {
         let key = self.interfaces.describe(event.flow, Carrier::default(), self.opened);
         let interface = self.interfaces.number(key, &mut self.blocks)?;
-        if self.blocks.get_ref().len() >= FLUSH_SIZE {
+        if self.blocks.get_ref().len() >= self.options.flush_size {
             self.flush()?;
         }
         let from_client = event.direction == Direction::ClientToServer;
@@ -247,7 +250,7 @@ impl<S: BlockSink> Writer<S> {
         if self.flows.get(event.flow.id).is_none() {
             self.open(event.flow, (event.at, event.at), Carrier::default())?;
         }
-        if self.blocks.get_ref().len() >= FLUSH_SIZE {
+        if self.blocks.get_ref().len() >= self.options.flush_size {
             self.flush()?;
         }
         let changed = self.changed(pdu, event.direction);

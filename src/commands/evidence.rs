@@ -10,7 +10,6 @@ pub(super) struct Evidence {
     late: u64,
     worst: Duration,
     kernel_drops: u64,
-    recorder_drops: u64,
     paused: Duration,
 }
 
@@ -22,8 +21,7 @@ impl Evidence {
                 self.worst = self.worst.max(*lag);
             }
             Note::KernelDrops { datagrams } => self.kernel_drops = self.kernel_drops.saturating_add(*datagrams),
-            Note::RecorderDrops { datagrams } => self.recorder_drops = self.recorder_drops.saturating_add(*datagrams),
-            Note::Paused { pause } => self.paused = self.paused.saturating_add(*pause),
+            Note::Paused { pause } => self.paused = self.paused.max(*pause),
             Note::Tcp(_) | Note::Repeated { .. } => {}
         }
     }
@@ -36,12 +34,10 @@ impl Evidence {
             parts.push(format!("read late {times}, by up to {:.0} ms", self.worst.as_secs_f64() * 1e3));
         }
         if !self.paused.is_zero() {
-            parts.push(format!("paused for {:.1} s, as the disk took nothing", self.paused.as_secs_f64()));
+            parts.push(format!("paused for up to {:.1} s, as the disk took nothing", self.paused.as_secs_f64()));
         }
-        for (count, whose) in [(self.kernel_drops, "the system"), (self.recorder_drops, "the recorder")] {
-            if count > 0 {
-                parts.push(format!("{count} datagrams dropped by {whose}"));
-            }
+        if self.kernel_drops > 0 {
+            parts.push(format!("{} datagrams dropped by the system", self.kernel_drops));
         }
         let what = if parts.is_empty() { "kept up".to_owned() } else { parts.join("; ") };
         format!("recorder: {what}\n")
@@ -61,7 +57,7 @@ mod tests {
         evidence.add(&Note::Late { lag: Duration::from_millis(25), unread: 9 });
         evidence.add(&Note::KernelDrops { datagrams: 3 });
         evidence.add(&Note::Paused { pause: Duration::from_millis(1500) });
-        let line = "recorder: read late 2 times, by up to 812 ms; paused for 1.5 s, as the disk took nothing; 3 datagrams \
+        let line = "recorder: read late 2 times, by up to 812 ms; paused for up to 1.5 s, as the disk took nothing; 3 datagrams \
                     dropped by the system\n";
         assert_eq!(evidence.line(), line);
     }

@@ -30,6 +30,7 @@ use crate::time::Timestamp;
 use crate::trace::{Direction, Payload, Tap, TraceEvent};
 
 mod accepting;
+mod settling;
 
 /// Other threads: names were resolved, or the tap has changed its mind.
 const THREADS: Token = Token(0);
@@ -45,8 +46,6 @@ const FIRST_PEER: usize = FIRST_MEDIA + MAX_MEDIA;
 const READ_SIZE: usize = 256 << 10;
 /// The tap hears of the time at least this often.
 const TICK: Duration = Duration::from_millis(200);
-/// So long does who wants an end at once wait for what can't be ended sooner.
-const IMPATIENCE: Duration = Duration::from_millis(250);
 /// Clients that are served at once; further ones are turned away.
 const MAX_CLIENTS: usize = 4096;
 
@@ -212,36 +211,6 @@ impl<M: Machine> EventLoop<M> {
             }
             for event in &events {
                 self.dispatch(event, &mut tap)?;
-            }
-        }
-    }
-
-    /// Waits until `settled` holds, behind a run. Once the user has wanted an end, before or meanwhile, only for
-    /// `patience`, and after the second time for a moment. Whether it holds.
-    ///
-    /// # Errors
-    /// If the system fails to poll.
-    pub fn wait_until(&mut self, patience: Duration, mut settled: impl FnMut() -> bool) -> io::Result<bool> {
-        let (mut events, mut since) = (Events::with_capacity(16), self.clock.now());
-        loop {
-            let patience = match self.stops {
-                0 => Duration::MAX,
-                1 => patience,
-                _ => patience.min(IMPATIENCE),
-            };
-            if settled() {
-                return Ok(true);
-            }
-            let left = patience.saturating_sub(self.clock.now().duration_since(since));
-            if left.is_zero() {
-                return Ok(false);
-            }
-            match self.poll.poll(&mut events, Some(left.min(TICK))) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => result?,
-            }
-            if self.count_signals() > 0 {
-                since = self.clock.now();
             }
         }
     }

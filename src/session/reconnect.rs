@@ -155,15 +155,17 @@ impl Reconnecting {
             (self.backoff.tries, self.started_over) = (0, false);
         }
         self.has_played |= self.client.has_played();
-        let again = outcome.as_ref().err().and_then(|error| self.pause_after(error));
-        match (again, outcome) {
-            (Some(pause), Err(error)) => {
-                self.note(now, error);
-                self.state = State::Waiting(now + pause);
-                self.wake(now);
-            }
-            (_, outcome) => self.end(outcome),
-        }
+        let loss = match &outcome {
+            // A camera that is restarted in good order says BYE as well.
+            Ok(Ending::EndOfStream) if self.client.dialog().range_end().is_none() => Some(SessionError::Ended),
+            Ok(_) => None,
+            Err(error) => Some(error.clone()),
+        };
+        let again = loss.and_then(|error| Some((self.pause_after(&error)?, error)));
+        let Some((pause, error)) = again else { return self.end(outcome) };
+        self.note(now, error);
+        self.state = State::Waiting(now + pause);
+        self.wake(now);
     }
 
     /// How long to wait before the next try; `None` where there is none.

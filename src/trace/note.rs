@@ -21,11 +21,6 @@ pub enum Note {
         /// How many.
         datagrams: u64,
     },
-    /// The recorder itself dropped datagrams of this session, since the disk did not keep up.
-    RecorderDrops {
-        /// How many.
-        datagrams: u64,
-    },
     /// What follows was read late.
     Late {
         /// So long after it had come to this machine.
@@ -65,7 +60,6 @@ impl Note {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::KernelDrops { .. } => "kernel-drops",
-            Self::RecorderDrops { .. } => "recorder-drops",
             Self::Late { .. } => "recorder-late",
             Self::Paused { .. } => "recorder-paused",
             Self::Tcp(_) => "tcp-info",
@@ -83,7 +77,7 @@ impl Display for Note {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{PREFIX}{} ", self.code())?;
         match self {
-            Self::KernelDrops { datagrams } | Self::RecorderDrops { datagrams } => write!(f, "datagrams={datagrams}"),
+            Self::KernelDrops { datagrams } => write!(f, "datagrams={datagrams}"),
             Self::Late { lag, unread } => write!(f, "lag_ms={} unread={unread}", Millis(*lag)),
             Self::Paused { pause } => write!(f, "pause_ms={}", Millis(*pause)),
             Self::Tcp(state) => write!(f, "{state}"),
@@ -118,7 +112,6 @@ impl Note {
     fn parse(code: &str, fields: &Fields<'_>) -> Option<Self> {
         Some(match code {
             "kernel-drops" => Self::KernelDrops { datagrams: fields.value("datagrams")? },
-            "recorder-drops" => Self::RecorderDrops { datagrams: fields.value("datagrams")? },
             "recorder-late" => Self::Late { lag: fields.millis("lag_ms")?, unread: fields.value("unread")? },
             "recorder-paused" => Self::Paused { pause: fields.millis("pause_ms")? },
             "repeated" => Self::Repeated { at: fields.value("at")? },
@@ -177,7 +170,6 @@ mod tests {
         let tcp = (duration(), duration(), any::<u64>(), any::<Option<u64>>());
         prop_oneof![
             any::<u64>().prop_map(|datagrams| Note::KernelDrops { datagrams }),
-            any::<u64>().prop_map(|datagrams| Note::RecorderDrops { datagrams }),
             (duration(), any::<u64>()).prop_map(|(lag, unread)| Note::Late { lag, unread }),
             duration().prop_map(|pause| Note::Paused { pause }),
             tcp.prop_map(|(rtt, rtt_deviation, retransmitted, out_of_order)| {

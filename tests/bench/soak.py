@@ -32,7 +32,7 @@ NS = 1_000_000_000
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--every", type=float, default=60, help="the server is killed after so many seconds")
+    parser.add_argument("--every", type=float, default=50, help="the server is killed after so many seconds; its media ends after 60")
     parser.add_argument("--tcp", type=int, default=4, help="sessions over TCP")
     parser.add_argument("--udp", type=int, default=2, help="sessions over UDP")
     parser.add_argument("--rotate", default="45s")
@@ -73,6 +73,7 @@ def held_by(pid):
     """File descriptors, and KiB of memory."""
     with open(f"/proc/{pid}/status") as status:
         fields = dict(line.split(":", 1) for line in status)
+    assert "VmRSS" in fields, "a recorder has ended"
     return len(os.listdir(f"/proc/{pid}/fd")), int(fields["VmRSS"].split()[0])
 
 
@@ -156,12 +157,15 @@ def main():
         transports = [("tcp", args.tcp), ("udp", args.udp)]
         used = [transport for transport, count in transports if count]
         recorders = [start_recorder(args, transport, count, port, folder) for transport, count in transports if count]
-        held, deaths, codes = run(args, port, recorders)
-        time.sleep(1)
-        tcpdump.send_signal(signal.SIGINT)
-        tcpdump.wait()
-        for transport in used:
-            print((folder / f"{transport}.log").read_text())
+        try:
+            held, deaths, codes = run(args, port, recorders)
+            time.sleep(1)
+        finally:
+            for process in [*recorders, tcpdump]:
+                process.send_signal(signal.SIGINT)
+                process.wait()
+            for transport in used:
+                print((folder / f"{transport}.log").read_text(), flush=True)
         files = sorted(glob.glob(str(folder / "*-[0-9]*.pcapng")))
         total, count, late = compare(Seen([dump], port), Seen(files, port))
         print(f"{deaths} restarts, {len(files)} files, exit codes {codes}")

@@ -25,7 +25,7 @@ fn gstreamer_through_http_over_tls() {
 fn gstreamer_through_http() {
     let (server, place) = (Peer::gstreamer(&[]), Place::new());
     let wire = Wire::tap(&place, server.port);
-    record(&server.url("av"), &place.file(), &["-t", "http", "-d", "3s"]).expect_code(0);
+    record(&server.url("av"), &place.file(), &["-t", "http", "-d", "5s"]).expect_code(0);
     let wire = wire.stop();
     let capture = assert_good(&place, " over HTTP]");
     // On the wire there is the tunnel, through which `analyze` sees.
@@ -50,7 +50,7 @@ fn records_through_tls(options: &[&str], carrier: &str) {
     let url = server.url("av").replace("rtsp://", "rtsps://");
     let untrusted = record(&url, &place.dir().join("none.pcapng"), options);
     assert!(untrusted.expect_code(1).stderr.contains("--tls-ca"), "{untrusted:?}");
-    let options = [&["-d", "3s", "--tls-ca", &certificate], options].concat();
+    let options = [&["-d", "5s", "--tls-ca", &certificate], options].concat();
     record(&url, &place.file(), &options).expect_code(0);
     assert_good(&place, carrier);
 }

@@ -181,13 +181,16 @@ fn each_rotated_file_stands_alone_in_wireshark() {
     let files = rotated(&place);
     assert!(files.len() >= 4, "{files:?}");
     let mut packets = 0;
-    for file in &files {
+    for (place, file) in files.iter().enumerate() {
+        // The last one may end before each track has brought something.
+        let tracks = if place + 1 < files.len() { 2..=2 } else { 0..=2 };
         assert_opens(file);
         let capture = Capture::ours(file.clone());
         assert_eq!(capture.methods()[..5], ["OPTIONS", "DESCRIBE", "SETUP", "SETUP", "PLAY"]);
         assert_eq!(capture.statuses()[..5], ["200"; 5]);
         let (of_tshark, ours) = (capture.count("rtp"), table(file, "streams"));
-        assert_eq!((of_tshark, ours.len()), (ours.iter().map(|row| number(row, "packets")).sum(), 2), "{file:?}");
+        assert_eq!(of_tshark, ours.iter().map(|row| number(row, "packets")).sum::<usize>(), "{file:?}");
+        assert!(tracks.contains(&ours.len()), "{file:?}: {ours:?}");
         packets += of_tshark;
     }
     let comments = Capture::ours(files[1].clone()).count("frame.comment contains \"rtsp-rec: repeated\"");

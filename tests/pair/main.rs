@@ -45,6 +45,18 @@ fn scripted(public: &str, session: &str, seconds: u32) -> Script {
 
 /// The same with the frames of these numbers.
 fn scripted_frames(public: &str, session: &str, frames: impl Iterator<Item = u32>) -> Script {
+    scripted_bytes(public, session, frames.map(|frame| (frame, rtp(frame))))
+}
+
+/// The same, ended by a BYE (RFC 3550, section 6.6).
+fn scripted_with_bye(seconds: u32) -> Script {
+    let bye = vec![b'$', 1, 0, 8, 0x81, 203, 0, 1, 0, 0, 0, 9];
+    let frames = (0..seconds * 50).map(|frame| (frame, rtp(frame)));
+    scripted_bytes("", "1", frames.chain([(seconds * 50, bye)]))
+}
+
+/// The same with these bytes at the times of frames.
+fn scripted_bytes(public: &str, session: &str, frames: impl Iterator<Item = (u32, Vec<u8>)>) -> Script {
     let mut builder = ScriptBuilder::new(ScriptOptions::default());
     let sdp = "v=0\r\nm=audio 0 RTP/AVP 0\r\na=control:track1\r\n";
     let description = format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len());
@@ -63,9 +75,9 @@ fn scripted_frames(public: &str, session: &str, frames: impl Iterator<Item = u32
         let reply = format!("RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\n{reply}");
         say(&mut builder, START, Direction::ServerToClient, reply.as_bytes());
     }
-    for frame in frames {
+    for (frame, bytes) in frames {
         let at = START + Duration::from_millis(20) * frame;
-        say(&mut builder, at, Direction::ServerToClient, &rtp(frame));
+        say(&mut builder, at, Direction::ServerToClient, &bytes);
     }
     builder.finish().unwrap()
 }

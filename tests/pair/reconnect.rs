@@ -13,7 +13,7 @@ use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::Close;
 
 use crate::world::{LATENCY, SERVER, START, World};
-use crate::{Log, config, flow, scripted};
+use crate::{Log, config, flow, scripted, scripted_with_bye};
 
 const URL: &str = "rtsp://camera:8600/live";
 
@@ -92,11 +92,21 @@ fn run(config: ClientConfig, policy: Reconnect, world: World) -> Run {
 fn run_against(
     config: ClientConfig,
     policy: Reconnect,
+    world: World,
+    answer: &mut dyn FnMut(&str) -> Option<String>,
+) -> Run {
+    run_script(scripted("OPTIONS, DESCRIBE", "1;timeout=60", 120), config, policy, world, answer)
+}
+
+fn run_script(
+    script: Script,
+    config: ClientConfig,
+    policy: Reconnect,
     mut world: World,
     answer: &mut dyn FnMut(&str) -> Option<String>,
 ) -> Run {
     let mut session = Reconnecting::new(config, policy, 7, START);
-    let mut server = Restarting::new(scripted("OPTIONS, DESCRIBE", "1;timeout=60", 120), answer);
+    let mut server = Restarting::new(script, answer);
     let mut log = Log::default();
     let end = world.run(&mut session, &mut server, &mut log);
     let dialed = world.dialed.iter().map(|at| at.duration_since(START)).collect();
@@ -126,6 +136,16 @@ fn a_server_that_restarts_is_recorded_again() {
     assert!(losses.len() >= 2 && losses[0].contains("closed the connection"), "{losses:?}");
     assert!(losses[1..].iter().all(|loss| loss.contains("can't connect")), "{losses:?}");
     assert!((2600..2850).contains(&run.log.frames), "{} frames in about 54 s of media", run.log.frames);
+}
+
+#[test]
+fn a_stream_that_ends_unannounced_is_taken_up_again() {
+    let ended = |policy| run_script(scripted_with_bye(120), lasting(300), policy, World::default(), &mut |_| None);
+    let once = ended(Reconnect::NEVER);
+    assert_eq!((once.session.outcome(), once.dialed.len()), (Some(&Ok(Ending::EndOfStream)), 1));
+    let run = ended(Reconnect::times(1));
+    assert_eq!((run.session.outcome(), run.dialed.len()), (Some(&Ok(Ending::LimitReached)), 3));
+    assert!(run.session.losses().all(|loss| loss.error == SessionError::Ended));
 }
 
 #[test]

@@ -12,6 +12,11 @@ use crate::error::Error;
 use crate::time::Timestamp;
 use crate::trace::{Demand, Direction, Tap, TraceEvent};
 
+/// Bytes that all files gather before they are written; a file gathers at least the least of it, so that there are not
+/// too many writes.
+const MAX_GATHERED: usize = 32 << 20;
+const MIN_FLUSH_SIZE: usize = 32 << 10;
+
 /// All files, and which session goes where.
 pub(super) struct Recordings {
     all: Vec<Recording>,
@@ -45,13 +50,13 @@ impl Recordings {
         for (place, path) in plan.files.iter().enumerate() {
             let of_file = urls.iter().zip(&plan.targets).filter(|(_, target)| target.file == place);
             let urls: Vec<&str> = of_file.map(|(url, _)| url.as_str()).collect();
-            let recording = recordings.make(args, path.clone(), &urls);
+            let recording = recordings.make(args, path.clone(), &urls, plan.files.len());
             recordings.all.push(recording);
         }
         recordings.only().and_then(|only| only.error.take()).map_or(Ok(recordings), Err)
     }
 
-    fn make(&self, args: &RecordArgs, path: PathBuf, urls: &[&str]) -> Recording {
+    fn make(&self, args: &RecordArgs, path: PathBuf, urls: &[&str], files: usize) -> Recording {
         let rotates = self.rotation.size.is_some() || self.rotation.time.is_some();
         let names = if rotates {
             let keep = args.keep.and_then(|keep| usize::try_from(keep).ok());
@@ -59,7 +64,7 @@ impl Recordings {
         } else {
             Names::one(path.clone(), args.force)
         };
-        let options = WriterOptions { rotates, ..writer_options(args, urls) };
+        let options = WriterOptions { rotates, flush_size: flush_size(files), ..writer_options(args, urls) };
         let write_error = |source| Error::Write { path: path.clone(), source };
         let writer = Output::create(names).and_then(|output| {
             let mut writer = Writer::new(self.disk.add(output), options).map_err(write_error)?;
@@ -199,6 +204,11 @@ impl Tap for Recordings {
     }
 }
 
+/// What all files gather together is bounded.
+fn flush_size(files: usize) -> usize {
+    (MAX_GATHERED / files.max(1)).clamp(MIN_FLUSH_SIZE, WriterOptions::default().flush_size)
+}
+
 fn writer_options(args: &RecordArgs, urls: &[&str]) -> WriterOptions {
     let media = if args.headers_only {
         " Of RTP packets only headers and the first payload bytes were kept; zeros stand for the rest (--headers-only)."
@@ -219,8 +229,8 @@ fn writer_options(args: &RecordArgs, urls: &[&str]) -> WriterOptions {
         keep_ports: args.keep_ports,
         keep_credentials: args.keep_credentials,
         headers_only: args.headers_only,
-        rotates: false,
         taken_at: Direction::ClientToServer,
+        ..WriterOptions::default()
     }
 }
 

@@ -213,6 +213,9 @@ pub enum SessionError {
         /// The transport over which nothing ever came, where something between may keep it off.
         unheard: Option<MediaTransport>,
     },
+    /// The stream ended in good order, which nothing had announced.
+    #[error("the server ended the stream (BYE), which it had not announced")]
+    Ended,
     /// The session is gone on the server's side.
     #[error("the server has forgotten the session (454); was it restarted?")]
     SessionLost,
@@ -234,6 +237,7 @@ impl SessionError {
             | Self::NoAnswer { .. }
             | Self::Closed { .. }
             | Self::Idle { .. }
+            | Self::Ended
             | Self::SessionLost => true,
             Self::Refused { .. } | Self::NoTracks { .. } | Self::Redirect { .. } => has_played,
         }
