@@ -17,8 +17,8 @@ const URL_HELP: &str =
     "rtsp://[user:password@]host[:port]/path, or rtsps:// for TLS; several are recorded at once into one file";
 const TARGETS_HELP: &str = "File with a target a line, each recorded into a file of its own; - is standard input.
 A line is URL [NAME [FILE]], separated by white space; # begins a comment. FILE, and -o for those without, may hold
-{name}, {host}, {n} (the number of the target) and {start} (UTC)
-[default: {name}_{start}.pcapng, or {host}_{n}_{start}.pcapng]";
+{name}, {host}, {number} (of the target) and {start} (UTC)
+[default: {name}_{start}.pcapng, or {host}_{number}_{start}.pcapng]";
 
 /// Options of `record`.
 #[derive(Clone, Debug, Args)]
@@ -27,6 +27,8 @@ A line is URL [NAME [FILE]], separated by white space; # begins a comment. FILE,
   rtsp-rec record rtsp://camera/live -o out.pcapng
   RTSP_REC_PASSWORD=secret rtsp-rec record --user admin rtsp://camera/live -d 5m
   rtsp-rec record rtsp://camera/live -o - | wireshark -k -i -
+  rtsp-rec record rtsp://camera/live -t udp,tcp --reconnect forever --rotate-time 1h --keep 48 -o cam.pcapng
+  rtsp-rec record --targets cameras.txt -d 10m -o '{name}_{start}.pcapng.zst'
 
 Ctrl-C ends the session in good order (TEARDOWN) and leaves a complete file. The limits hold for each session.")]
 pub struct RecordArgs {

@@ -67,7 +67,7 @@ for n in $(seq "$sessions"); do
 done >"$work/targets"
 
 "$work/measure" $((seconds * 3 + 60)) "$work/cost" "$tool" record --targets "$work/targets" -q \
-    -o "$work/{n}$suffix" "${options[@]}" &
+    -o "$work/{number}$suffix" "${options[@]}" &
 measured=$!
 echo "seconds  memory MB  files open  threads"
 for second in $(seq 2 8 "$seconds"); do

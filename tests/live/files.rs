@@ -151,7 +151,7 @@ fn two_hundred_targets_lose_nothing() {
     let (server, place) = (Flood::start(Load::LIGHT), Place::new());
     let list = targets(&place, &server.urls(TARGETS));
     let mut command = rtsp_rec();
-    command.args(["record", "-q", "--targets"]).arg(list).arg("-o").arg(place.dir().join("{n}.pcapng.zst"));
+    command.args(["record", "-q", "--targets"]).arg(list).arg("-o").arg(place.dir().join("{number}.pcapng.zst"));
     run(&mut command, RECORD_LIMIT).expect_code(0);
     let mut command = rtsp_rec();
     command.arg("analyze").args((1..=TARGETS).map(|n| place.dir().join(format!("{n}.pcapng.zst"))));

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 
 /// Files of targets without a template.
 const NAMED: &str = "{name}_{start}.pcapng";
-const NAMELESS: &str = "{host}_{n}_{start}.pcapng";
+const NAMELESS: &str = "{host}_{number}_{start}.pcapng";
 
 /// All sessions, and all files.
 pub(super) struct Plan {
@@ -85,14 +85,14 @@ impl Plan {
             let words = [
                 ("name", clean(line.name.unwrap_or(&number))),
                 ("host", clean(config.url.host())),
-                ("n", number.clone()),
+                ("number", number.clone()),
                 ("start", start.to_owned()),
             ];
             let file = fill_in(&template, &words).map_err(|why| Error::Usage(format!("{place}: {why}")))?;
             if !used.insert(file.clone()) {
                 let file = file.display();
                 return Err(Error::Usage(format!(
-                    "{place}: another target goes into {file} too; {{n}} makes names differ"
+                    "{place}: another target goes into {file} too; {{number}} makes names differ"
                 )));
             }
             plan.targets.push(Target { config, file: plan.files.len() });
@@ -133,7 +133,8 @@ fn fill_in(template: &Path, words: &[(&str, String)]) -> Result<PathBuf, String>
     while let Some((before, behind)) = rest.split_once('{') {
         let (word, after) = behind.split_once('}').ok_or_else(|| format!("{{ without }} in {}", template.display()))?;
         let value = words.iter().find(|(name, _)| *name == word);
-        let (_, value) = value.ok_or_else(|| format!("{{{word}}} is none of {{name}}, {{host}}, {{n}}, {{start}}"))?;
+        let (_, value) =
+            value.ok_or_else(|| format!("{{{word}}} is none of {{name}}, {{host}}, {{number}}, {{start}}"))?;
         filled.extend([before, value]);
         rest = after;
     }
@@ -162,11 +163,11 @@ mod tests {
     #[test]
     fn each_target_has_its_file() {
         let list =
-            "# cameras\n\nrtsp://a/1 door\nrtsp://b/2  # no name\n rtsp://c/x#y gate out/{host}-{n}.pcapng.zst\n";
+            "# cameras\n\nrtsp://a/1 door\nrtsp://b/2  # no name\n rtsp://c/x#y gate out/{host}-{number}.pcapng.zst\n";
         let default = ["door_2023-11-14T22-13-20Z.pcapng", "b_2_2023-11-14T22-13-20Z.pcapng", "out/c-3.pcapng.zst"];
         assert_eq!(plan(list, &[]).unwrap(), default);
         let given = ["d/door_1", "d/2_2", "out/c-3.pcapng.zst"];
-        assert_eq!(plan(list, &["-o", "d/{name}_{n}"]).unwrap(), given);
+        assert_eq!(plan(list, &["-o", "d/{name}_{number}"]).unwrap(), given);
         assert_eq!(plan("rtsp://a/ ../../x/y", &["-o", "{name}.pcapng"]).unwrap(), ["..-..-x-y.pcapng"]);
     }
 
@@ -176,10 +177,10 @@ mod tests {
             (
                 "rtsp://a\nrtsp://b",
                 vec!["-o", "x.pcapng"],
-                "list, line 2: another target goes into x.pcapng too; {n} makes names differ",
+                "list, line 2: another target goes into x.pcapng too; {number} makes names differ",
             ),
-            ("\nrtsp://a", vec!["-o", "{x}"], "list, line 2: {x} is none of {name}, {host}, {n}, {start}"),
-            ("rtsp://a", vec!["-o", "{n"], "list, line 1: { without } in {n"),
+            ("\nrtsp://a", vec!["-o", "{x}"], "list, line 2: {x} is none of {name}, {host}, {number}, {start}"),
+            ("rtsp://a", vec!["-o", "{number"], "list, line 1: { without } in {number"),
             ("# none", vec![], "list names no target"),
             ("rtsp://a\nrtsp://b x -", vec![], "several targets can't share standard output; name files"),
             ("rtsp://a", vec!["--keep", "2"], "--keep needs --rotate-size or --rotate-time"),
