@@ -40,7 +40,8 @@ struct Line {
     started: Timestamp,
     /// When the bitrate was last taken, and the payload bytes then.
     window: (Timestamp, u64),
-    rate: u64,
+    /// `None` before it could be taken.
+    rate: Option<u64>,
 }
 
 /// The figures of a line.
@@ -145,7 +146,7 @@ impl Line {
         let bar = progress.add(ProgressBar::new_spinner());
         bar.set_style(ProgressStyle::with_template("{spinner} {wide_msg}").unwrap_or(ProgressStyle::default_spinner()));
         bar.set_message(format!("{name}  connecting"));
-        Self { bar, name, started: now, window: (now, 0), rate: 0 }
+        Self { bar, name, started: now, window: (now, 0), rate: None }
     }
 
     fn update(&mut self, now: Timestamp, figures: Figures) {
@@ -153,11 +154,16 @@ impl Line {
         let window = now.duration_since(since);
         if window >= RATE_WINDOW {
             let bits = u128::from(figures.bytes.saturating_sub(bytes)) * 8 * 1000;
-            self.rate = u64::try_from(bits / window.as_millis().max(1)).unwrap_or(u64::MAX);
+            self.rate = Some(u64::try_from(bits / window.as_millis().max(1)).unwrap_or(u64::MAX));
             self.window = (now, figures.bytes);
         }
         let elapsed = now.duration_since(self.started).as_secs();
-        let state = if figures.packets == 0 { "waiting" } else { "playing" };
+        let state = match self.rate {
+            _ if figures.packets == 0 => "waiting",
+            // It has stopped, or the session is being tried again.
+            Some(0) => "no media",
+            _ => "playing",
+        };
         self.bar.set_message(format!(
             "{}  {state}  {:02}:{:02}  {} packets  {}  {}  lost {}  jitter {:.1} ms",
             self.name,
@@ -165,7 +171,7 @@ impl Line {
             elapsed % 60,
             HumanCount(figures.packets),
             DecimalBytes(figures.bytes),
-            bitrate(self.rate),
+            bitrate(self.rate.unwrap_or_default()),
             figures.lost,
             figures.jitter_ms,
         ));
