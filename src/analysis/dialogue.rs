@@ -30,8 +30,8 @@ const RTPTIME_S: f64 = 10.0;
 pub(super) struct Heard {
     /// PLAY was answered.
     pub(super) playing: bool,
-    /// And then TEARDOWN.
-    pub(super) torn_down: bool,
+    /// And then, at this time, TEARDOWN.
+    pub(super) torn_down: Option<Timestamp>,
     pub(super) teardown_asked: bool,
     /// The latest sequence number of each side's requests.
     cseq: [Option<u32>; 2],
@@ -241,14 +241,14 @@ impl Watch {
                 }
             }
             "PLAY" => self.play(at, message, dialog, found),
-            "TEARDOWN" => self.heard.torn_down = true,
+            "TEARDOWN" => self.heard.torn_down = Some(at),
             _ => {}
         }
     }
 
     fn play(&mut self, at: Timestamp, message: &Message<'_>, dialog: &Dialog, found: &mut Vec<Finding>) {
         let first = !self.heard.playing;
-        (self.heard.playing, self.heard.torn_down) = (true, false);
+        (self.heard.playing, self.heard.torn_down) = (true, None);
         let Some(value) = message.header("RTP-Info") else {
             if self.first("rtp-info-missing", 0) {
                 found.push(Finding::new("rtp-info-missing", None, "the answer to PLAY has no RTP-Info"));

@@ -142,6 +142,7 @@ impl Watch {
     /// An RTP packet.
     pub(super) fn packet(
         &mut self,
+        at: Timestamp,
         packet: &RtpPacket<'_>,
         figures: &PacketFigures,
         stream: &Stream,
@@ -170,7 +171,8 @@ impl Watch {
         if !self.heard.playing && direction == Direction::ServerToClient && self.first("media-before-play", 0) {
             found.push(Finding::new("media-before-play", key.track, "media came before the answer to PLAY"));
         }
-        if self.heard.torn_down && self.first("media-after-teardown", 0) {
+        // A datagram that came before may stand behind the message: a recorder reads the connection first.
+        if self.heard.torn_down.is_some_and(|torn_down| at >= torn_down) && self.first("media-after-teardown", 0) {
             found.push(Finding::new("media-after-teardown", key.track, "media came after the answer to TEARDOWN"));
         }
         if packet.payload().is_empty() && self.first("payload-empty", u64::from(packet.ssrc())) {

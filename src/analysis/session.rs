@@ -190,7 +190,7 @@ impl Session {
             found.extend(watch.heard.first_packet(at, packet, key.track, rate));
         }
         if let Some(stream) = streams.get(*index) {
-            found.extend(watch.packet(packet, figures, stream, direction));
+            found.extend(watch.packet(at, packet, figures, stream, direction));
         }
         found
     }
