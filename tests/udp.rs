@@ -234,3 +234,78 @@ fn several_recorders_share_a_group() {
         assert_eq!((rows.len(), &found[..]), (1, &["multicast", "0", "PCMU", "300", "0", "0"][..]));
     }
 }
+
+/// Records from a server that sends so many more packets of this size before it answers TEARDOWN, while the recorder gets
+/// no processor: it finds all of them, and the answer, at once.
+#[cfg(unix)]
+fn record_until_flooded(file: &Path, flood: u16, size: usize) -> Output {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("rtsp://{}/live", listener.local_addr().unwrap());
+    let mut command = recording(&url, file, &["-t", "udp", "-d", "300ms"]);
+    let recorder = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("rtsp-rec can be run");
+    let signal = |name: &str| {
+        let pid = recorder.id().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().expect("kill can be run").success());
+    };
+    let (mut stream, _) = listener.accept().unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let own = socket.local_addr().unwrap().port();
+    let rtp = |number: u16| {
+        let [a, b] = number.to_be_bytes();
+        [&[0x80, 0, a, b, 0, 0, a, b, 0, 0, 0, 7][..], &vec![0; size]].concat()
+    };
+    let (mut lines, mut port) = (BufReader::new(stream.try_clone().unwrap()).lines(), 0);
+    loop {
+        let request: Vec<String> = lines.by_ref().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
+        let method = request.first().expect("a request").split(' ').next().unwrap().to_owned();
+        let field = |name: &str| request.iter().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+        let sdp = "v=0\r\nm=audio 0 RTP/AVP 0\r\na=control:track1\r\n";
+        let fields = match method.as_str() {
+            "DESCRIBE" => format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len()),
+            "SETUP" => {
+                let transport = field("Transport: ").unwrap();
+                let ports = transport.split_once("client_port=").unwrap().1;
+                port = ports.split('-').next().unwrap().parse::<u16>().unwrap();
+                format!("Session: 1\r\nTransport: {transport};server_port={own}-{}\r\n\r\n", own ^ 1)
+            }
+            _ => "\r\n".to_owned(),
+        };
+        if method == "TEARDOWN" {
+            signal("-STOP");
+            for number in 1..=flood {
+                socket.send_to(&rtp(number), ("127.0.0.1", port)).unwrap();
+            }
+        }
+        write!(stream, "RTSP/1.0 200 OK\r\nCSeq: {}\r\n{fields}", field("CSeq: ").unwrap()).unwrap();
+        match method.as_str() {
+            "PLAY" => assert!(socket.send_to(&rtp(0), ("127.0.0.1", port)).is_ok()),
+            "TEARDOWN" => break,
+            _ => {}
+        }
+    }
+    signal("-CONT");
+    recorder.wait_with_output().unwrap()
+}
+
+#[test]
+#[cfg(unix)]
+fn what_came_before_the_answer_to_teardown_is_kept() {
+    let (_dir, file, _) = place();
+    expect_code(&record_until_flooded(&file, 100, 160), 0);
+    assert_eq!(column(&table(&file, "streams"), "packets"), ["101"]);
+    let odd = table(&file, "findings");
+    assert!(!column(&odd, "code").contains(&"media-after-teardown"), "it came before: {odd:?}");
+}
+
+/// Nothing comes behind them, so only the system itself can tell that they were dropped.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_was_dropped_last_is_told() {
+    let (_dir, file, _) = place();
+    expect_code(&record_until_flooded(&file, 12_000, 1400), 0);
+    let packets: usize = table(&file, "streams")[0]["packets"].parse().unwrap();
+    let odd = table(&file, "findings");
+    let drops = odd.iter().find(|row| row["code"] == "kernel-drops").unwrap_or_else(|| panic!("{packets}: {odd:?}"));
+    let said = drops["detail"].split(' ').filter_map(|word| word.parse::<usize>().ok());
+    assert_eq!(packets + said.sum::<usize>(), 12_001, "{drops:?}");
+}

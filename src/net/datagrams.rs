@@ -8,7 +8,7 @@ use mio::{Interest, Registry, Token};
 
 use crate::net::clock::Clock;
 use crate::net::multicast;
-use crate::net::receiving::{Received, prepare, receive};
+use crate::net::receiving::{Received, lost, prepare, receive};
 use crate::session::{Group, MediaRoute};
 use crate::time::Timestamp;
 use crate::trace::Flow;
@@ -16,7 +16,7 @@ use crate::trace::Flow;
 /// Bytes that are read before they are handed over.
 const BATCH: usize = 256 << 10;
 /// Room in the kernel for what comes while this side is busy: a second of 64 Mbit/s.
-const RECEIVE_BUFFER: usize = 8 << 20;
+pub(super) const RECEIVE_BUFFER: usize = 8 << 20;
 /// Errors of earlier packets (ICMP) that are passed over in a row.
 const MAX_ERRORS: usize = 100;
 /// The kernel stamps a packet a moment before the socket has it. A time that is farther off is one of a clock that was
@@ -119,6 +119,22 @@ impl Datagrams {
         track.taken = Some(Taken { route, flow });
         self.is_ready = true;
         Ok(())
+    }
+
+    /// Asks the system what it dropped that no datagram has told of: the connection of each track concerned, and how
+    /// many.
+    pub(super) fn drops(&mut self) -> impl Iterator<Item = (&Flow, u64)> {
+        self.tracks.iter_mut().filter_map(|track| {
+            let flow = &track.taken.as_ref()?.flow;
+            let sockets = track.sockets.iter_mut().flatten();
+            let dropped = sockets.map(|socket| u64::from(socket.drops())).sum();
+            (dropped > 0).then_some((flow, dropped))
+        })
+    }
+
+    /// Whether media is taken of a track, or of any.
+    pub(super) fn takes(&self, track: Option<usize>) -> bool {
+        self.tracks.iter().any(|known| known.taken.is_some() && track.is_none_or(|track| known.number == track))
     }
 
     /// Closes the sockets of a track, or of all.
@@ -231,14 +247,29 @@ impl Socket {
         Self { inner: socket, address, lost: 0, head: None, is_empty: false }
     }
 
+    /// How many the system has dropped since it was last known.
+    fn drops(&mut self) -> u32 {
+        lost(&self.inner).map_or(0, |lost| self.lost_until(lost))
+    }
+
+    /// How many more this count tells of. What the system was asked for may include what came behind a datagram that is
+    /// read later.
+    fn lost_until(&mut self, lost: u32) -> u32 {
+        let more = lost.wrapping_sub(self.lost);
+        if more > u32::MAX / 2 {
+            return 0;
+        }
+        self.lost = lost;
+        more
+    }
+
     /// Reads the next datagram, if there is one.
     fn read_head(&mut self, buffer: &mut [u8], number: u64) {
         self.is_empty = true;
         for _ in 0..MAX_ERRORS {
             match receive(&self.inner, buffer) {
                 Ok(received) => {
-                    let lost = received.lost.unwrap_or(self.lost);
-                    let dropped = lost.wrapping_sub(std::mem::replace(&mut self.lost, lost));
+                    let dropped = received.lost.map_or(0, |lost| self.lost_until(lost));
                     let bytes = buffer.get(..received.len).unwrap_or_default().to_vec();
                     self.head = Some(Head { received, dropped, bytes, number });
                     self.is_empty = false;
@@ -339,6 +370,29 @@ mod tests {
         sender.send_to(&[7; 1400], ("127.0.0.1", rtp)).unwrap();
         let [last] = &drain(&mut datagrams, &clock)[..] else { panic!("one more") };
         assert_eq!(first + usize::try_from(last.dropped).unwrap(), sent);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_the_kernel_dropped_last_is_counted_too() {
+        for asked_first in [true, false] {
+            let (poll, clock) = (mio::Poll::new().unwrap(), Clock::start());
+            let (mut datagrams, rtp) = taken(poll.registry());
+            // Where the system does not tell at all, there is nothing to test.
+            if lost(&datagrams.sockets().next().unwrap().inner).is_none() {
+                return;
+            }
+            let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+            let sent = 12_000;
+            (0..sent).for_each(|_| assert!(sender.send_to(&[7; 1400], ("127.0.0.1", rtp)).is_ok()));
+            let dropped = |datagrams: &mut Datagrams| datagrams.drops().map(|(_, dropped)| dropped).sum::<u64>();
+            let mut told = if asked_first { dropped(&mut datagrams) } else { 0 };
+            let arrived = drain(&mut datagrams, &clock);
+            told += arrived.iter().map(|one| u64::from(one.dropped)).sum::<u64>() + dropped(&mut datagrams);
+            assert!(arrived.len() < sent, "more than the buffer holds");
+            assert_eq!(arrived.len() + usize::try_from(told).unwrap(), sent);
+            assert_eq!(dropped(&mut datagrams), 0, "told once");
+        }
     }
 
     #[test]

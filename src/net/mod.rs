@@ -15,6 +15,8 @@ mod peer;
 mod ports;
 mod receiving;
 mod resolver;
+#[cfg(target_os = "linux")]
+mod sock_diag;
 mod stream;
 pub mod tls;
 mod waker;

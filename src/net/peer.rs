@@ -277,6 +277,8 @@ impl<M: Machine> Peer<M> {
     }
 
     fn closed_by_peer(&mut self, close: Close, turn: &mut Turn<'_, '_>) {
+        // Behind the end of the connection there may be no packet to say it.
+        self.tell_drops(turn);
         let Some(mut connection) = self.connection.take() else { return };
         let now = turn.clock.now();
         connection.ended(now, close, turn.tap, &mut self.machine);
@@ -338,14 +340,14 @@ impl<M: Machine> Peer<M> {
                 }
                 Some(Output::OpenMedia { track }) => self.open_media(track, turn),
                 Some(Output::TakeMedia(route)) => self.take_media(route, turn),
-                Some(Output::CloseMedia { track }) => self.datagrams.remove(track),
+                Some(Output::CloseMedia { track }) => self.close_media(track, turn),
                 Some(Output::Resolve { host, port }) => turn.resolver.resolve(self.index, &host, port),
                 Some(Output::Connect { address, via }) => self.connect(address, via, turn),
                 Some(Output::Disconnect) => self.disconnect(turn),
                 Some(Output::Abort) => self.abort(turn),
                 Some(Output::Done) => {
+                    self.close_media(None, turn);
                     self.done = true;
-                    self.datagrams.remove(None);
                 }
             }
         }

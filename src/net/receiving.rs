@@ -22,11 +22,15 @@ mod system {
     use std::os::fd::AsRawFd;
     use std::time::Duration;
 
+    use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_UDP};
+    use netlink_packet_sock_diag::inet::nlas::Nla;
+    use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
     use nix::errno::Errno;
     use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, cmsg_space, recvmsg, setsockopt, sockopt};
     use nix::sys::time::TimeSpec;
 
     use super::{Received, SocketAddr, UdpSocket, io};
+    use crate::net::sock_diag::{self, Asked, NO_COOKIE};
 
     /// Two control messages: the time and the count.
     const CONTROL: usize = cmsg_space::<TimeSpec>() + cmsg_space::<u32>();
@@ -62,6 +66,35 @@ mod system {
         Ok(received)
     }
 
+    /// How many datagrams the socket has lost so far, also behind the last one that it holds.
+    pub(in crate::net) fn lost(socket: &UdpSocket) -> Option<u32> {
+        let (local, cookie) = (socket.local_addr().ok()?, socket2::SockRef::from(socket).cookie().ok()?);
+        // Several programs may share a port: the cookie tells this socket from theirs.
+        sock_diag::ask(all_at(local), Asked::All, |response| {
+            let [low, high] = [&response.header.socket_id.cookie[..4], &response.header.socket_id.cookie[4..]]
+                .map(|half| half.first_chunk().map_or(0, |bytes| u32::from_ne_bytes(*bytes)));
+            if (u64::from(high) << 32) | u64::from(low) != cookie {
+                return None;
+            }
+            response.nlas.into_iter().find_map(|attribute| match attribute {
+                Nla::MemInfo(memory) => Some(memory.drops),
+                _ => None,
+            })
+        })
+    }
+
+    /// Asks for all UDP sockets on this port.
+    fn all_at(local: SocketAddr) -> InetRequest {
+        let any = if local.is_ipv4() { SocketId::new_v4() } else { SocketId::new_v6() };
+        InetRequest {
+            family: if local.is_ipv4() { AF_INET } else { AF_INET6 },
+            protocol: IPPROTO_UDP,
+            extensions: ExtensionFlags::SKMEMINFO,
+            states: StateFlags::all(),
+            socket_id: SocketId { source_port: local.port(), cookie: NO_COOKIE, ..any },
+        }
+    }
+
     fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
         let v4 = storage.as_sockaddr_in().map(|address| SocketAddr::from(*address));
         v4.or_else(|| storage.as_sockaddr_in6().map(|address| SocketAddr::from(*address)))
@@ -77,10 +110,15 @@ mod system {
         let _ = socket2::SockRef::from(socket).set_recv_buffer_size(buffer);
     }
 
+    /// Not told by the system.
+    pub(in crate::net) fn lost(_: &UdpSocket) -> Option<u32> {
+        None
+    }
+
     pub(in crate::net) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received> {
         let (len, from): (usize, SocketAddr) = socket.recv_from(buffer)?;
         Ok(Received { len, from, at: None, lost: None })
     }
 }
 
-pub(super) use system::{prepare, receive};
+pub(super) use system::{lost, prepare, receive};

@@ -4,11 +4,16 @@ use std::net::SocketAddr;
 
 use super::{Datagram, Peer, Turn};
 use crate::net::connection::Connection;
+use crate::net::datagrams::{Arrived, Datagrams, RECEIVE_BUFFER};
+use crate::net::fused::FusedTap;
 use crate::session::{Input, Machine, MediaRoute};
-use crate::trace::{Direction, Note, Payload, TraceEvent};
+use crate::time::Timestamp;
+use crate::trace::{Demand, Direction, Flow, Note, Payload, TraceEvent};
 
 /// After so many bytes the others have their turn.
 const BUDGET: usize = 1 << 20;
+/// At most so much is read of sockets that are to be closed: more than they hold came behind that.
+const LAST_BUDGET: usize = 2 * RECEIVE_BUFFER;
 
 impl<M: Machine> Peer<M> {
     /// Binds sockets for a track, on the address that the connection has.
@@ -37,17 +42,11 @@ impl<M: Machine> Peer<M> {
         let mut budget = BUDGET;
         while self.datagrams.is_ready && !self.done {
             for datagram in &self.datagrams.read(turn.clock, turn.buffer) {
-                let payload = datagram.bytes.as_slice();
-                let Some((flow, port)) = self.datagrams.owner(datagram) else { continue };
-                let (at, direction) = (datagram.at, Direction::ServerToClient);
-                if datagram.dropped > 0 {
-                    let note = Note::KernelDrops { datagrams: datagram.dropped.into() };
-                    let payload = Payload::Note(&note);
-                    turn.tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload });
+                if !record(&self.datagrams, datagram, turn.tap) {
+                    continue;
                 }
-                let event = Payload::Datagram { port, from: datagram.from, to: datagram.to, payload };
-                turn.tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload: event });
-                self.machine.handle(at, Input::Datagram { track: datagram.track, payload });
+                let payload = datagram.bytes.as_slice();
+                self.machine.handle(datagram.at, Input::Datagram { track: datagram.track, payload });
                 budget = budget.saturating_sub(payload.len());
             }
             self.pump(turn);
@@ -56,6 +55,41 @@ impl<M: Machine> Peer<M> {
             }
         }
         self.datagrams.is_ready && !self.done
+    }
+
+    /// Closes the sockets of a track, or of all. What they hold came while they were wanted: it is recorded, though no
+    /// machine waits for it.
+    pub(super) fn close_media(&mut self, track: Option<usize>, turn: &mut Turn<'_, '_>) {
+        self.end_pause(turn);
+        if self.datagrams.takes(track) {
+            // First, so that the packets to come can say it.
+            self.tell_drops(turn);
+            self.record_datagrams(turn);
+        }
+        self.datagrams.remove(track);
+    }
+
+    /// Records what the sockets hold, as far as the tap takes it.
+    pub(super) fn record_datagrams(&mut self, turn: &mut Turn<'_, '_>) {
+        let mut budget = LAST_BUDGET;
+        while budget > 0 && turn.tap.demand(self.session) == Demand::More {
+            let arrived = self.datagrams.read(turn.clock, turn.buffer);
+            if arrived.is_empty() {
+                break;
+            }
+            for datagram in &arrived {
+                record(&self.datagrams, datagram, turn.tap);
+                budget = budget.saturating_sub(datagram.bytes.len().max(1));
+            }
+        }
+    }
+
+    /// Tells what the system has dropped by now, which no datagram may come to tell of.
+    pub(super) fn tell_drops(&mut self, turn: &mut Turn<'_, '_>) {
+        let at = turn.clock.now();
+        for (flow, datagrams) in self.datagrams.drops() {
+            dropped(at, flow, datagrams, turn.tap);
+        }
     }
 
     /// Sends a packet over UDP, and records it once the system took it.
@@ -70,6 +104,8 @@ impl<M: Machine> Peer<M> {
         if !self.datagrams.has(track) {
             return self.send_from_shared(track, rtcp, port, payload, turn);
         }
+        // Reports go out every few seconds, and the last one when all is over.
+        self.tell_drops(turn);
         let Some((flow, number, from, to)) = self.datagrams.send(track, rtcp, port, payload) else { return };
         let payload = Payload::Datagram { port: number, from, to, payload };
         let (at, direction) = (turn.clock.now(), Direction::ClientToServer);
@@ -96,4 +132,22 @@ impl<M: Machine> Peer<M> {
             }
         }
     }
+}
+
+/// Hands a datagram to the tap, unless nobody takes its media.
+fn record(datagrams: &Datagrams, datagram: &Arrived, tap: &mut FusedTap<'_>) -> bool {
+    let Some((flow, port)) = datagrams.owner(datagram) else { return false };
+    let (at, direction) = (datagram.at, Direction::ServerToClient);
+    if datagram.dropped > 0 {
+        dropped(at, flow, datagram.dropped.into(), tap);
+    }
+    let payload = Payload::Datagram { port, from: datagram.from, to: datagram.to, payload: &datagram.bytes };
+    tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload });
+    true
+}
+
+fn dropped(at: Timestamp, flow: &Flow, datagrams: u64, tap: &mut FusedTap<'_>) {
+    let note = Note::KernelDrops { datagrams };
+    let direction = Direction::ServerToClient;
+    tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload: Payload::Note(&note) });
 }

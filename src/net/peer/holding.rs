@@ -49,6 +49,14 @@ impl<M: Machine> Peer<M> {
         true
     }
 
+    /// The session ends before the tap took anything again: what the peer sent meanwhile is missing, which the tap is told.
+    pub(super) fn end_pause(&mut self, turn: &mut Turn<'_, '_>) {
+        if let Reading::Held(since) = self.reading {
+            self.reading = Reading::Wanted;
+            self.tell_of_pause(turn.clock.now(), since, turn);
+        }
+    }
+
     /// What is read now may have come long ago, which the tap is told.
     fn tell_of_pause(&self, at: Timestamp, since: Timestamp, turn: &mut Turn<'_, '_>) {
         let Some(connection) = &self.connection else { return };

@@ -21,25 +21,18 @@ mod linux {
     use std::time::Duration;
 
     use mio::net::TcpStream;
-    use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
-    use netlink_packet_sock_diag::SockDiagMessage;
     use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
     use netlink_packet_sock_diag::inet::nlas::Nla;
     use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
-    use netlink_sys::protocols::NETLINK_SOCK_DIAG;
-    use netlink_sys::{Socket, SocketAddr as NetlinkAddress};
 
+    use crate::net::sock_diag::{self, Asked, NO_COOKIE};
     use crate::trace::TcpState;
 
-    /// An answer has a few hundred bytes.
-    const ANSWER: usize = 16 << 10;
     /// Where the fields of `struct tcp_info` begin. Kernels add fields at its end: that of segments out of order since 5.4.
     const RTT: usize = 68;
     const RTT_DEVIATION: usize = 72;
     const RETRANSMITTED: usize = 100;
     const OUT_OF_ORDER: usize = 224;
-    /// Any socket with these addresses.
-    const NO_COOKIE: [u8; 8] = [0xff; 8];
 
     pub(super) fn state_of(socket: &TcpStream) -> Option<TcpState> {
         let info = ask(socket.local_addr().ok()?, socket.peer_addr().ok()?)?;
@@ -56,28 +49,21 @@ mod linux {
         info.get(at..)?.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes))
     }
 
-    /// The kernel answers while it takes the request, so nothing is waited for.
     fn ask(local: SocketAddr, remote: SocketAddr) -> Option<Vec<u8>> {
-        let netlink = Socket::new(NETLINK_SOCK_DIAG).ok()?;
-        netlink.set_non_blocking(true).ok()?;
-        netlink.connect(&NetlinkAddress::new(0, 0)).ok()?;
-        netlink.send(&request(local, remote), 0).ok()?;
-        let mut buffer = vec![0; ANSWER];
-        let len = netlink.recv(&mut buffer.as_mut_slice(), 0).ok()?;
-        let answer = NetlinkMessage::<SockDiagMessage>::deserialize(buffer.get(..len)?).ok()?;
-        let NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) = answer.payload else { return None };
-        response.nlas.into_iter().find_map(|attribute| match attribute {
-            Nla::TcpInfo(info) => Some(info),
-            _ => None,
+        sock_diag::ask(request(local, remote), Asked::One, |response| {
+            response.nlas.into_iter().find_map(|attribute| match attribute {
+                Nla::TcpInfo(info) => Some(info),
+                _ => None,
+            })
         })
     }
 
-    fn request(local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
+    fn request(local: SocketAddr, remote: SocketAddr) -> InetRequest {
         let scope = match local {
             SocketAddr::V4(_) => 0,
             SocketAddr::V6(address) => address.scope_id(),
         };
-        let request = InetRequest {
+        InetRequest {
             family: if local.is_ipv4() { AF_INET } else { AF_INET6 },
             protocol: IPPROTO_TCP,
             extensions: ExtensionFlags::INFO,
@@ -90,14 +76,7 @@ mod linux {
                 interface_id: scope,
                 cookie: NO_COOKIE,
             },
-        };
-        let mut header = NetlinkHeader::default();
-        header.flags = NLM_F_REQUEST;
-        let mut message = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
-        message.finalize();
-        let mut bytes = vec![0; message.buffer_len()];
-        message.serialize(&mut bytes);
-        bytes
+        }
     }
 
     #[cfg(test)]
