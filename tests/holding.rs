@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use rtsp_rec::net::{Clock, EventLoop};
 use rtsp_rec::rtsp::demux::PduKind;
 use rtsp_rec::session::client::{Limits, Timeouts};
-use rtsp_rec::session::{Client, ClientConfig, Ending, MediaTransport};
+use rtsp_rec::session::{Client, ClientConfig, Ending, Input, Machine, MediaTransport, Output};
+use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::{Demand, Note, Payload, Tap, TraceEvent};
 
 const FRAMES: u16 = 20_000;
@@ -96,6 +98,8 @@ struct Tapped {
     /// By session.
     frames: [usize; 2],
     pauses: usize,
+    /// What was told of session 0, without repetition.
+    order: Vec<&'static str>,
     /// Frames that were read although nothing was wanted.
     unwanted: usize,
 }
@@ -104,12 +108,21 @@ impl Tapped {
     fn new(answer: Demand) -> (Self, Receiver<()>) {
         let (told, asked) = channel();
         let gate = Arc::new(Gate { shut: AtomicBool::new(false), was_asked: AtomicBool::new(false), told, answer });
-        (Self { gate, frames: [0; 2], pauses: 0, unwanted: 0 }, asked)
+        (Self { gate, frames: [0; 2], pauses: 0, order: Vec::new(), unwanted: 0 }, asked)
     }
 }
 
 impl Tap for Tapped {
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        let told = match event.payload {
+            Payload::Pdu(pdu) if matches!(pdu.kind, PduKind::Interleaved { .. }) => "media",
+            Payload::Note(Note::Paused { .. }) => "pause",
+            Payload::Closed(_) => "end",
+            _ => "",
+        };
+        if event.flow.session == 0 && !told.is_empty() && self.order.last() != Some(&told) {
+            self.order.push(told);
+        }
         match event.payload {
             Payload::Pdu(pdu) if matches!(pdu.kind, PduKind::Interleaved { .. }) => {
                 let session = event.flow.session;
@@ -172,4 +185,57 @@ fn a_session_that_is_given_up_ends_alone() {
     assert_eq!(tap.frames[1], ALL);
     let endings: Vec<_> = event_loop.machines().map(|client| client.outcome().unwrap().as_ref().unwrap()).collect();
     assert_eq!(endings, [&Ending::Stopped, &Ending::EndOfStream]);
+}
+
+/// A client that leaves while it is not read, when the disk has room again or not.
+struct Leaver {
+    inner: Client,
+    gate: Arc<Gate>,
+    opens: bool,
+    next: Timestamp,
+    last: Vec<Output<'static>>,
+    is_over: bool,
+}
+
+impl Machine for Leaver {
+    fn handle(&mut self, now: Timestamp, input: Input<'_>) {
+        self.next = now + Duration::from_millis(20);
+        if matches!(input, Input::Unread) {
+            self.is_over = true;
+            self.last = vec![Output::Done, Output::Disconnect];
+            self.gate.shut.store(!self.opens, Ordering::SeqCst);
+        }
+        if !self.is_over {
+            self.inner.handle(now, input);
+        }
+    }
+
+    fn poll_output(&mut self, now: Timestamp) -> Option<Output<'_>> {
+        if self.is_over { self.last.pop() } else { self.inner.poll_output(now) }
+    }
+
+    fn next_deadline(&self) -> Option<Timestamp> {
+        Some(self.next)
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    fn url(&self) -> &str {
+        self.inner.url()
+    }
+}
+
+#[test]
+fn a_session_that_ends_unread_says_so_first() {
+    for (opens, order) in [(false, &["media", "pause", "end"][..]), (true, &["media", "pause", "media", "end"])] {
+        let (mut tap, _asked) = Tapped::new(Demand::Wait);
+        let clock = Clock::start();
+        let mut event_loop = EventLoop::new(clock).unwrap();
+        let (inner, gate) = (client(&serve(), clock), Arc::clone(&tap.gate));
+        event_loop.add(Leaver { inner, gate, opens, next: clock.now(), last: Vec::new(), is_over: false });
+        event_loop.run(&mut tap).unwrap();
+        assert_eq!(tap.order, order, "room again: {opens}");
+    }
 }

@@ -127,8 +127,16 @@ impl Connection {
         tap: &mut FusedTap<'_>,
         machine: &mut impl Machine,
     ) {
+        self.take(now, chunk, tap, |pdu| machine.handle(now, Input::Pdu(pdu)));
+    }
+
+    /// The same behind the end of the session: it is only recorded.
+    pub(super) fn received_last(&mut self, now: Timestamp, chunk: &[u8], tap: &mut FusedTap<'_>) {
+        self.take(now, chunk, tap, |_| ());
+    }
+
+    fn take(&mut self, now: Timestamp, chunk: &[u8], tap: &mut FusedTap<'_>, understand: impl FnMut(&Pdu<'_>)) {
         let direction = self.own.reverse();
-        let understand = |pdu: &Pdu<'_>| machine.handle(now, Input::Pdu(pdu));
         pass_on(now, self.inbound.feed(chunk), &self.flow, direction, tap, understand);
         tell(tap, now, &self.flow, direction, Payload::ReadEnd);
     }

@@ -351,6 +351,29 @@ impl Machine for Held {
 }
 
 #[test]
+fn an_answer_that_waits_unread_is_waited_for() {
+    let held = |config: ClientConfig, seconds| Held {
+        inner: Client::new(config, START),
+        until: START + Duration::from_secs(seconds),
+    };
+    let mut client = held(config("rtsp://camera:8600/live"), 25);
+    let mut server = Mute { inner: server(scripted("", "1", 10)), deaf_to: "DESCRIBE" };
+    let end = World::default().run(&mut client, &mut server, &mut ());
+    let error = SessionError::NoAnswer { method: "DESCRIBE".to_owned(), after: Duration::from_secs(10) };
+    assert_eq!(client.inner.outcome(), Some(&Err(error)));
+    assert_eq!(end.duration_since(START).as_secs(), 30, "as long as ever once it is read");
+
+    // The user waits for the end: that is not put off for long.
+    let mut config = config("rtsp://camera:8600/live");
+    config.limits.duration = Some(Duration::from_secs(4));
+    let mut client = held(config, 3600);
+    let mut server = Mute { inner: self::server(scripted("", "1", 10)), deaf_to: "TEARDOWN" };
+    let end = World::default().run(&mut client, &mut server, &mut ());
+    assert!(matches!(client.inner.outcome(), Some(Ok(Ending::LimitReached))), "{:?}", client.inner.outcome());
+    assert_eq!(end.duration_since(START).as_secs(), 4 + 2 + 3);
+}
+
+#[test]
 fn silence_says_nothing_while_nothing_is_read() {
     let script = scripted_frames("", "1", (0..500).chain([5000]));
     let inner = Client::new(config("rtsp://camera:8600/live"), START);

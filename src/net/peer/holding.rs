@@ -1,6 +1,6 @@
 //! Reading waits while the tap takes nothing: the peer's window closes, and nothing is lost.
 
-use super::{Peer, Turn};
+use super::{Peer, READ_BUDGET, Turn};
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
 use crate::trace::{Demand, Direction, Note, Payload, TraceEvent};
@@ -33,6 +33,7 @@ impl<M: Machine> Peer<M> {
             (Demand::More, Reading::Wanted | Reading::Unwanted) => {}
             (Demand::More, Reading::Held(since)) => {
                 self.reading = Reading::Wanted;
+                self.machine.handle(now, Input::Unread);
                 self.tell_of_pause(now, since, turn);
             }
             (Demand::Wait, Reading::Held(_)) => return false,
@@ -49,11 +50,22 @@ impl<M: Machine> Peer<M> {
         true
     }
 
-    /// The session ends before the tap took anything again: what the peer sent meanwhile is missing, which the tap is told.
+    /// The session ends before it was read on, which the tap is told. It gets what waits, as far as it takes that again; the
+    /// rest is missing.
     pub(super) fn end_pause(&mut self, turn: &mut Turn<'_, '_>) {
-        if let Reading::Held(since) = self.reading {
-            self.reading = Reading::Wanted;
-            self.tell_of_pause(turn.clock.now(), since, turn);
+        let Reading::Held(since) = self.reading else { return };
+        self.reading = Reading::Wanted;
+        let now = turn.clock.now();
+        self.tell_of_pause(now, since, turn);
+        let mut budget = READ_BUDGET;
+        while budget > 0 && turn.tap.demand(self.session) == Demand::More {
+            let Some(connection) = self.connection.as_mut().filter(|connection| !connection.is_connecting()) else {
+                return;
+            };
+            // Its end, if that comes first, is this side's as well.
+            let Some(Ok(len)) = connection.read(turn.buffer) else { return };
+            connection.received_last(now, turn.buffer.get(..len).unwrap_or_default(), turn.tap);
+            budget = budget.saturating_sub(len);
         }
     }
 

@@ -32,6 +32,7 @@ impl<M: Machine> Peer<M> {
 
     /// Ends the connection. A server's client first gets all that waits for it.
     pub(super) fn disconnect(&mut self, turn: &mut Turn<'_, '_>) {
+        self.end_pause(turn);
         let now = turn.clock.now();
         let Some(connection) = &mut self.connection else { return };
         connection.send(now, turn.tap);
@@ -44,6 +45,7 @@ impl<M: Machine> Peer<M> {
     }
 
     pub(super) fn abort(&mut self, turn: &mut Turn<'_, '_>) {
+        self.end_pause(turn);
         if let Some(mut connection) = self.connection.take() {
             connection.abort(turn.clock.now(), turn.tap);
         }
@@ -70,6 +72,7 @@ impl<M: Machine> Peer<M> {
 
     /// The connection ends now, whatever waits.
     pub(super) fn leave(&mut self, turn: &mut Turn<'_, '_>) {
+        self.end_pause(turn);
         let said = self.leaving.take().is_some_and(|leaving| leaving.shut_down);
         if let Some(mut connection) = self.connection.take()
             && !said

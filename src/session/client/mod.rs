@@ -354,7 +354,10 @@ impl Machine for Client {
             Input::Closed(close) => self.closed(now, close),
             Input::Stop => self.stop(now),
             Input::Wake => self.wake(now),
-            Input::Unread => self.media.excuse(now),
+            Input::Unread => {
+                self.media.excuse(now);
+                self.excuse_answer(now);
+            }
             Input::Resolved(_)
             | Input::ResolveFailed(_)
             | Input::Connected

@@ -1,11 +1,15 @@
 //! The requests of a client: what each says, and which one waits for its answer.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::rtsp::message::{Message, MessageBuilder};
 use crate::session::{Client, Output};
 use crate::time::Timestamp;
 use crate::trace::Direction;
+
+/// How much longer the answer to TEARDOWN may wait because nothing is read: the user has wanted an end.
+const UNREAD_TEARDOWN: Duration = Duration::from_secs(3);
 
 /// The methods that carry a session forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub(super) struct Pending {
     pub(super) url: String,
     pub(super) cseq: u32,
     pub(super) deadline: Timestamp,
+    /// What the deadline may become while nothing is read.
+    pub(super) latest: Option<Timestamp>,
     /// How often it went out with an Authorization header.
     pub(super) attempts: u8,
     /// It goes out again because the server asked for credentials.
@@ -47,16 +53,14 @@ impl Client {
     /// Sends a request of this method and waits for its answer.
     pub(super) fn send(&mut self, now: Timestamp, method: Method) {
         let url = self.url_of(method);
-        self.send_again(now, Pending { method, url, cseq: 0, deadline: now, attempts: 0, challenged: false });
+        let pending = Pending { method, url, cseq: 0, deadline: now, latest: None, attempts: 0, challenged: false };
+        self.send_again(now, pending);
     }
 
     /// Sends it once more, with the authorization that is known by now.
     pub(super) fn send_again(&mut self, now: Timestamp, mut pending: Pending) {
-        let timeout = match pending.method {
-            Method::Teardown => self.config.timeouts.teardown.min(self.config.timeouts.response),
-            _ => self.config.timeouts.response,
-        };
-        pending.deadline = now + timeout;
+        pending.deadline = now + self.patience(pending.method);
+        pending.latest = (pending.method == Method::Teardown).then(|| pending.deadline + UNREAD_TEARDOWN);
         let request = self.request(pending.method.name(), &pending.url);
         pending.attempts += u8::from(self.authorization.is_known());
         let request = match pending.method {
@@ -68,6 +72,24 @@ impl Client {
         pending.cseq = self.cseq;
         self.pending = Some(pending);
         self.emit(now, request);
+    }
+
+    /// The answer may have come, and waits to be read.
+    pub(super) fn excuse_answer(&mut self, now: Timestamp) {
+        let Some(method) = self.pending.as_ref().map(|pending| pending.method) else { return };
+        let deadline = now + self.patience(method);
+        if let Some(pending) = &mut self.pending {
+            let deadline = pending.latest.map_or(deadline, |latest| deadline.min(latest));
+            pending.deadline = pending.deadline.max(deadline);
+        }
+    }
+
+    /// How long an answer is waited for.
+    fn patience(&self, method: Method) -> Duration {
+        match method {
+            Method::Teardown => self.config.timeouts.teardown.min(self.config.timeouts.response),
+            _ => self.config.timeouts.response,
+        }
     }
 
     /// A sign of life; nobody waits for its answer.
