@@ -57,6 +57,10 @@ impl Repeat {
             // What a server asks makes no session.
             _ => return,
         };
+        // Servers that answer no sign of life are not rare: the latest may still get its answer.
+        if purpose == Purpose::Passing {
+            self.retain(|kept| kept.purpose != Purpose::Passing);
+        }
         if self.bytes + bytes.len() > MAX_BYTES || self.messages.len() >= MAX_MESSAGES {
             return;
         }
@@ -180,5 +184,18 @@ mod tests {
             observe(&mut repeat, Direction::ClientToServer, &request);
         }
         assert!(repeat.messages.len() <= MAX_MESSAGES && repeat.bytes <= MAX_BYTES);
+    }
+
+    #[test]
+    fn signs_of_life_that_nobody_answers_do_not_pile_up() {
+        let mut repeat = Repeat::default();
+        observe(&mut repeat, Direction::ClientToServer, "PLAY rtsp://h/ RTSP/1.0\r\nCSeq: 1\r\n\r\n");
+        observe(&mut repeat, Direction::ServerToClient, "RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n");
+        for cseq in 2..2000 {
+            let request = format!("OPTIONS rtsp://h/ RTSP/1.0\r\nCSeq: {cseq}\r\n\r\n");
+            observe(&mut repeat, Direction::ClientToServer, &request);
+        }
+        assert_eq!(repeat.messages().len(), 3);
+        assert_eq!(repeat.bytes, repeat.messages().iter().map(|kept| kept.bytes.len()).sum::<usize>());
     }
 }

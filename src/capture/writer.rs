@@ -87,6 +87,8 @@ pub struct Writer<S> {
     waiting_since: Option<Timestamp>,
     /// Bytes of this file that the sink has.
     handed: u64,
+    /// How much of that repeats an earlier file.
+    repeated: u64,
     /// When this file's first event came, besides what it repeats.
     began: Option<Timestamp>,
     flows: Flows,
@@ -114,6 +116,7 @@ impl<S: BlockSink> Writer<S> {
             blocks,
             waiting_since: None,
             handed: 0,
+            repeated: 0,
             began: None,
             flows: Flows::default(),
             opened: 0,
@@ -141,6 +144,11 @@ impl<S: BlockSink> Writer<S> {
         self.handed + self.blocks.get_ref().len() as u64
     }
 
+    /// How much of that repeats an earlier file.
+    pub fn repeated(&self) -> u64 {
+        self.repeated
+    }
+
     /// When this file's first event came, besides what it repeats.
     pub fn began(&self) -> Option<Timestamp> {
         self.began
@@ -160,8 +168,9 @@ impl<S: BlockSink> Writer<S> {
         for flow in self.flows.numbers() {
             self.carry_over(flow, now)?;
         }
-        self.waiting_since = Some(now);
-        Ok(())
+        self.repeated = self.file_len();
+        // Whatever happens now, there is a file that opens.
+        self.flush()
     }
 
     /// A connection that goes on in a new file.

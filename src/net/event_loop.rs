@@ -241,6 +241,8 @@ impl<M: Machine> EventLoop<M> {
         if now.duration_since(self.last_tick) >= TICK {
             self.last_tick = now;
             tap.tick(now);
+            // Should the system have failed to wake the loop.
+            self.heed_waker();
             self.accept_starved(tap);
         }
     }
@@ -266,9 +268,7 @@ impl<M: Machine> EventLoop<M> {
         match event.token() {
             THREADS => {
                 self.resolved(tap);
-                if self.waker.was_called() {
-                    (0..self.peers.len()).for_each(|index| self.make_ready(index));
-                }
+                self.heed_waker();
             }
             SIGNALS => (0..self.count_signals()).for_each(|_| self.stop_all(tap)),
             LISTENER => self.accept(tap)?,
@@ -312,6 +312,13 @@ impl<M: Machine> EventLoop<M> {
             && !std::mem::replace(&mut peer.queued, true)
         {
             self.ready.push_back(index);
+        }
+    }
+
+    /// The tap's demand has changed: everybody looks.
+    fn heed_waker(&mut self) {
+        if self.waker.was_called() {
+            (0..self.peers.len()).for_each(|index| self.make_ready(index));
         }
     }
 

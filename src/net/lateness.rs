@@ -6,7 +6,7 @@ use crate::time::Timestamp;
 
 /// Longer waiting is told. Less is the grain of any system.
 pub(super) const LATE: Duration = Duration::from_millis(20);
-/// In so long the worst is told.
+/// In so long it is told once, and again if it becomes twice as bad.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// What is known of the reading of one connection.
@@ -39,7 +39,7 @@ impl Lateness {
     pub(super) fn lag(&mut self, now: Timestamp, oldest: Option<Duration>, overslept: Duration) -> Option<Duration> {
         // Without anything there nothing was late, however long the sleep.
         let lag = oldest?.max(overslept).min(now.duration_since(self.empty_at));
-        let worse = self.told.is_none_or(|(at, before)| lag > before || now.duration_since(at) >= INTERVAL);
+        let worse = self.told.is_none_or(|(at, before)| lag >= before * 2 || now.duration_since(at) >= INTERVAL);
         if lag <= LATE || !worse {
             return None;
         }
@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(lateness.lag(at, Some(20 * MS), Duration::ZERO), None, "soon enough");
         assert_eq!(lateness.lag(at, Some(21 * MS), Duration::ZERO), Some(21 * MS));
         assert_eq!(lateness.lag(at + MS, Some(MS), 300 * MS), Some(300 * MS), "the loop slept");
-        assert_eq!(lateness.lag(at + 2 * MS, Some(299 * MS), MS), None, "the worst was told");
+        assert_eq!(lateness.lag(at + 2 * MS, Some(299 * MS), MS), None, "that was told");
         assert_eq!(lateness.lag(at + 1001 * MS, Some(40 * MS), MS), Some(40 * MS), "a second later");
     }
 

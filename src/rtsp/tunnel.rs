@@ -118,10 +118,16 @@ impl Answer {
         let head = std::mem::take(&mut self.bytes);
         match Message::new(&head, &[]).status() {
             _ if !head.starts_with(b"HTTP/") => Answered::Nonsense,
-            Some(200..=299) => Answered::Opened(rest),
+            // A web server has an answer to any GET.
+            Some(200..=299) if carries_tunnel(&Message::new(&head, &[])) => Answered::Opened(rest),
             _ => Answered::Refused(head),
         }
     }
+}
+
+/// Whether an answer names no other content than a tunnel.
+fn carries_tunnel(answer: &Message<'_>) -> bool {
+    answer.header("Content-Type").is_none_or(|kind| kind.trim().eq_ignore_ascii_case(CONTENT_TYPE))
 }
 
 /// Behind the empty line that ends a head, with CRLF or LF alone. No line ends before `from`.
@@ -247,6 +253,8 @@ mod tests {
     fn answers_that_open_nothing() {
         let refused = b"HTTP/1.1 404 Not Found\r\n\r\n";
         assert_eq!(answer(&[refused.as_slice()]), Answered::Refused(refused.to_vec()));
+        let page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n";
+        assert_eq!(answer(&[page.as_slice()]), Answered::Refused(page.to_vec()), "a web server");
         assert_eq!(answer(&[b"RTSP/1.0 400 Bad Request\r\n\r\n"]), Answered::Nonsense);
         assert_eq!(answer(&[b"HTT", b"X"]), Answered::Nonsense);
         assert_eq!(answer(&[b"HTTP/1.0 200 OK\r\n", &[b'x'; MAX_ANSWER]]), Answered::Nonsense);

@@ -91,6 +91,8 @@ pub struct Reconnecting {
     connections: u64,
     lost: u64,
     losses: VecDeque<Loss>,
+    /// Changes of transport of the clients before.
+    fallbacks: Vec<String>,
     outcome: Option<Result<Ending, SessionError>>,
 }
 
@@ -119,6 +121,7 @@ impl Reconnecting {
             connections: 0,
             lost: 0,
             losses: VecDeque::new(),
+            fallbacks: Vec::new(),
             outcome: None,
         }
     }
@@ -131,6 +134,11 @@ impl Reconnecting {
     /// The client of the latest try.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Changes to another transport, and why.
+    pub fn fallbacks(&self) -> impl Iterator<Item = &String> {
+        self.fallbacks.iter().chain(self.client.fallbacks())
     }
 
     /// How many connections there were.
@@ -163,9 +171,20 @@ impl Reconnecting {
         };
         let again = loss.and_then(|error| Some((self.pause_after(&error)?, error)));
         let Some((pause, error)) = again else { return self.end(outcome) };
+        self.learn_transport();
         self.note(now, error);
         self.state = State::Waiting(now + pause);
         self.wake(now);
+    }
+
+    /// What has worked is tried first from now on; a change to it is told in the end.
+    fn learn_transport(&mut self) {
+        let room = MAX_LOSSES.saturating_sub(self.fallbacks.len());
+        self.fallbacks.extend(self.client.fallbacks().iter().take(room).cloned());
+        let worked = self.client.transport();
+        if !self.client.media_lasted().is_zero() {
+            self.config.transports.sort_by_key(|transport| *transport != worked);
+        }
     }
 
     /// How long to wait before the next try; `None` where there is none.
@@ -201,6 +220,11 @@ impl Reconnecting {
         }
     }
 
+    /// When the time is over while a lost session is being taken up again; a client that plays sees to it itself.
+    fn end_of_start(&self) -> Option<Timestamp> {
+        self.end_of_duration().filter(|_| self.client.is_starting())
+    }
+
     fn end_of_duration(&self) -> Option<Timestamp> {
         let Progress { began, .. } = self.client.progress();
         Some(began? + self.config.limits.duration?)
@@ -213,6 +237,9 @@ impl Machine for Reconnecting {
             (State::Running, input) => {
                 self.connections += u64::from(matches!(input, Input::Connected));
                 self.client.handle(now, input);
+                if self.end_of_start().is_some_and(|end| end <= now) {
+                    self.client.end(now, Ending::LimitReached);
+                }
             }
             (State::Waiting(_), Input::Stop) => self.end(Ok(Ending::Stopped)),
             (State::Waiting(_), Input::Wake) => self.wake(now),
@@ -236,7 +263,7 @@ impl Machine for Reconnecting {
 
     fn next_deadline(&self) -> Option<Timestamp> {
         match self.state {
-            State::Running => self.client.next_deadline(),
+            State::Running => self.client.next_deadline().into_iter().chain(self.end_of_start()).min(),
             State::Waiting(until) => Some(self.end_of_duration().map_or(until, |end| end.min(until))),
             State::Over { .. } => None,
         }

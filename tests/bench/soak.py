@@ -13,6 +13,7 @@ import collections
 import glob
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -103,7 +104,7 @@ class Seen:
     """What the server sent: bytes by connection, datagrams by their addresses, in the order of time."""
 
     def __init__(self, paths, port):
-        self.streams, self.datagrams = {}, collections.defaultdict(list)
+        self.streams, self.latest, self.datagrams = {}, {}, collections.defaultdict(list)
         packets = []
         for path in paths:
             packets += captures.read(path)
@@ -112,19 +113,28 @@ class Seen:
             if isinstance(ip, dpkt.ip.IP) and isinstance(ip.data, dpkt.tcp.TCP) and ip.data.sport == port:
                 tcp = ip.data
                 # What answers while no server runs is no connection.
-                if tcp.dport not in self.streams and tcp.flags & dpkt.tcp.TH_RST:
+                if tcp.dport not in self.latest and tcp.flags & dpkt.tcp.TH_RST:
                     continue
-                half = self.streams.setdefault(tcp.dport, Half())
-                if tcp.flags & dpkt.tcp.TH_SYN:
-                    half.syn(tcp.seq)
+                half = self.half(tcp)
                 if tcp.data:
                     half.add(tcp.seq, bytes(tcp.data), packet.time_ns)
             elif isinstance(ip, dpkt.ip.IP) and isinstance(ip.data, dpkt.udp.UDP):
                 self.datagrams[ip.data.sport, ip.data.dport].append((packet.time_ns, bytes(ip.data.data)))
 
+    def half(self, tcp):
+        """The stream of a segment. A client's port may be used again for another connection."""
+        which = self.latest.setdefault(tcp.dport, 0)
+        half = self.streams.setdefault((tcp.dport, which), Half())
+        if tcp.flags & dpkt.tcp.TH_SYN:
+            if half.initial is not None and (half.pieces or half.initial != (tcp.seq + 1) % (1 << 32)):
+                self.latest[tcp.dport] += 1
+                half = self.streams[tcp.dport, which + 1] = Half()
+            half.syn(tcp.seq)
+        return half
+
     def bytes_of(self, connection):
         runs = self.streams[connection].runs()
-        assert len(runs) <= 1, f"connection from port {connection}: {len(runs)} stretches, so there are holes"
+        assert len(runs) <= 1, f"connection {connection}: holes behind {[run.start for run in runs]}"
         return runs[0].data if runs else b""
 
 
@@ -134,7 +144,7 @@ def compare(truth, ours):
     assert set(truth.streams) == set(ours.streams), "not the same connections"
     for connection in truth.streams:
         sent, recorded = truth.bytes_of(connection), ours.bytes_of(connection)
-        assert sent[: len(recorded)] == recorded, f"connection from port {connection}: other bytes than were sent"
+        assert sent[: len(recorded)] == recorded, f"connection {connection}: other bytes than were sent"
         # Whoever closes does not read what still comes.
         late = max(late, len(sent) - len(recorded))
         total += len(recorded)
@@ -148,33 +158,35 @@ def compare(truth, ours):
 
 def main():
     args = arguments()
-    with tempfile.TemporaryDirectory() as folder:
-        folder, port = pathlib.Path(folder), free_port()
-        dump = folder / "truth.pcap"
-        tcpdump = subprocess.Popen(["tcpdump", "-i", "lo", "-B", "65536", "-s", "0", "-w", dump, f"tcp port {port} or udp"],
-                                   stderr=subprocess.PIPE)
-        tcpdump.stderr.readline()
-        transports = [("tcp", args.tcp), ("udp", args.udp)]
-        used = [transport for transport, count in transports if count]
-        recorders = [start_recorder(args, transport, count, port, folder) for transport, count in transports if count]
-        try:
-            held, deaths, codes = run(args, port, recorders)
-            time.sleep(1)
-        finally:
-            for process in [*recorders, tcpdump]:
-                process.send_signal(signal.SIGINT)
-                process.wait()
-            for transport in used:
-                print((folder / f"{transport}.log").read_text(), flush=True)
-        files = sorted(glob.glob(str(folder / "*-[0-9]*.pcapng")))
-        total, count, late = compare(Seen([dump], port), Seen(files, port))
-        print(f"{deaths} restarts, {len(files)} files, exit codes {codes}")
-        print(f"{total} bytes over TCP and {count} datagrams are the same; at most {late} bytes came after the last was read")
-        for number, transport in enumerate(used):
-            series = [sample[number] for sample in held]
-            tenth = max(len(series) // 10, 1)
-            print(f"{transport}: file descriptors {series[tenth][0]} to {series[-1][0]}, at most {max(s[0] for s in series)}; "
-                  f"memory {series[tenth][1]} to {series[-1][1]} KiB, at most {max(s[1] for s in series)}")
+    # Kept where the comparison fails.
+    folder = tempfile.mkdtemp(prefix="soak-")
+    folder, port = pathlib.Path(folder), free_port()
+    dump = folder / "truth.pcap"
+    tcpdump = subprocess.Popen(["tcpdump", "-i", "lo", "-B", "65536", "-s", "0", "-w", dump, f"tcp port {port} or udp"],
+                               stderr=subprocess.PIPE)
+    tcpdump.stderr.readline()
+    transports = [("tcp", args.tcp), ("udp", args.udp)]
+    used = [transport for transport, count in transports if count]
+    recorders = [start_recorder(args, transport, count, port, folder) for transport, count in transports if count]
+    try:
+        held, deaths, codes = run(args, port, recorders)
+        time.sleep(1)
+    finally:
+        for process in [*recorders, tcpdump]:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+        for transport in used:
+            print((folder / f"{transport}.log").read_text(), flush=True)
+    files = sorted(glob.glob(str(folder / "*-[0-9]*.pcapng")))
+    total, count, late = compare(Seen([dump], port), Seen(files, port))
+    print(f"{deaths} restarts, {len(files)} files, exit codes {codes}")
+    print(f"{total} bytes over TCP and {count} datagrams are the same; at most {late} bytes came after the last was read")
+    for number, transport in enumerate(used):
+        series = [sample[number] for sample in held]
+        tenth = max(len(series) // 10, 1)
+        print(f"{transport}: file descriptors {series[tenth][0]} to {series[-1][0]}, at most {max(s[0] for s in series)}; "
+              f"memory {series[tenth][1]} to {series[-1][1]} KiB, at most {max(s[1] for s in series)}")
+    shutil.rmtree(folder)
 
 
 main()

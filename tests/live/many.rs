@@ -46,3 +46,9 @@ fn too_few_file_descriptors_are_a_clear_error() {
     let said = outcome.stderr.to_lowercase();
     assert!(["file descriptor", "open files"].iter().any(|words| said.contains(words)), "{said}");
 }
+
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn a_disk_that_stalls_for_long_costs_time_and_no_packet() {
+    crate::files::stalls_for_long();
+}

@@ -48,11 +48,13 @@ fn scripted_frames(public: &str, session: &str, frames: impl Iterator<Item = u32
     scripted_bytes(public, session, frames.map(|frame| (frame, rtp(frame))))
 }
 
+/// That of the source of [`rtp`], as a frame.
+const BYE: [u8; 12] = [b'$', 1, 0, 8, 0x81, 203, 0, 1, 0, 0, 0, 9];
+
 /// The same, ended by a BYE (RFC 3550, section 6.6).
 fn scripted_with_bye(seconds: u32) -> Script {
-    let bye = vec![b'$', 1, 0, 8, 0x81, 203, 0, 1, 0, 0, 0, 9];
     let frames = (0..seconds * 50).map(|frame| (frame, rtp(frame)));
-    scripted_bytes("", "1", frames.chain([(seconds * 50, bye)]))
+    scripted_bytes("", "1", frames.chain([(seconds * 50, BYE.to_vec())]))
 }
 
 /// The same with these bytes at the times of frames.
@@ -459,4 +461,16 @@ impl Machine for Mute {
     fn url(&self) -> &str {
         self.inner.url()
     }
+}
+
+#[test]
+fn what_a_bye_has_overtaken_does_not_revive_the_stream() {
+    let frames = (0..50).map(|frame| (frame, rtp(frame))).chain([(50, BYE.to_vec()), (51, rtp(50))]);
+    // The server goes on with its reports, and leaves the connection open.
+    let report = (52..3000).map(|frame| (frame, vec![b'$', 1, 0, 8, 0x80, 201, 0, 1, 0, 0, 0, 9]));
+    let script = scripted_bytes("", "1", frames.chain(report));
+    let mut client = Client::new(config("rtsp://camera:8600/live"), START);
+    let end = World::default().run(&mut client, &mut server(script), &mut ());
+    assert_eq!(client.outcome(), Some(&Ok(Ending::EndOfStream)));
+    assert_eq!(end.duration_since(START).as_secs(), 1);
 }

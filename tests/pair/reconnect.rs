@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use rtsp_rec::rtsp::demux::PduKind;
 use rtsp_rec::rtsp::url::Credentials;
 use rtsp_rec::session::{
-    ClientConfig, Ending, Input, Machine, Offer, Output, Reconnect, Reconnecting, Script, Server, SessionError,
+    ClientConfig, Ending, Input, Machine, MediaTransport, Offer, Output, Reconnect, Reconnecting, Script, Server,
+    SessionError,
 };
 use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::Close;
@@ -146,6 +147,28 @@ fn a_stream_that_ends_unannounced_is_taken_up_again() {
     let run = ended(Reconnect::times(1));
     assert_eq!((run.session.outcome(), run.dialed.len()), (Some(&Ok(Ending::LimitReached)), 3));
     assert!(run.session.losses().all(|loss| loss.error == SessionError::Ended));
+}
+
+#[test]
+fn the_time_is_over_also_while_nobody_answers() {
+    let mut asked = 0;
+    let mut silent = |request: &str| {
+        asked += u32::from(request.starts_with("OPTIONS"));
+        (request.starts_with("OPTIONS") && asked > 1).then(String::new)
+    };
+    let run = run_against(lasting(10), Reconnect::FOREVER, with_outages([(5, 6)]), &mut silent);
+    assert_eq!((run.session.outcome(), run.took.as_secs()), (Some(&Ok(Ending::LimitReached)), 10));
+}
+
+#[test]
+fn what_has_worked_is_tried_first() {
+    let mut config = lasting(30);
+    config.transports = vec![MediaTransport::Udp, MediaTransport::Tcp];
+    config.timeouts.idle = Duration::from_secs(3);
+    let run = run(config, Reconnect::FOREVER, World { udp_blocked: true, ..with_outages([(12, 13)]) });
+    assert_eq!((run.session.outcome(), run.session.lost() > 0), (Some(&Ok(Ending::LimitReached)), true));
+    assert_eq!(run.session.client().transport(), MediaTransport::Tcp);
+    assert_eq!(run.session.fallbacks().count(), 1, "UDP is not tried a second time");
 }
 
 #[test]

@@ -51,6 +51,8 @@ struct Pool {
     /// Files with work to do that no thread works on.
     ready: VecDeque<Arc<Slot>>,
     threads: usize,
+    /// Of them, those that wait for something to do.
+    idle: usize,
     /// Something was done since the last tick.
     moving: bool,
     closing: bool,
@@ -77,8 +79,11 @@ struct Work {
     output: Option<Output>,
     /// A thread works on it, or it stands in line.
     scheduled: bool,
-    end: Option<io::Result<Written>>,
+    end: Option<End>,
 }
+
+/// What was written, and whether that is all.
+type End = (Written, io::Result<()>);
 
 enum Job {
     Blocks(Vec<u8>),
@@ -126,11 +131,6 @@ impl Disk {
     pub(in crate::commands) fn is_settled(&self) -> bool {
         self.shared.open.load(Ordering::Acquire) == 0
     }
-
-    /// Bytes that wait.
-    pub(in crate::commands) fn queued(&self) -> usize {
-        self.shared.queued.load(Ordering::Relaxed)
-    }
 }
 
 impl Drop for Disk {
@@ -159,8 +159,13 @@ impl DiskFile {
         self.shared.submit(&self.slot, Job::Finish);
     }
 
+    /// Bytes that wait.
+    pub(in crate::commands) fn queued(&self) -> usize {
+        self.slot.queued.load(Ordering::Relaxed)
+    }
+
     /// What came of it, once it is finished or has failed.
-    pub(in crate::commands) fn end(&self) -> Option<io::Result<Written>> {
+    pub(in crate::commands) fn end(&self) -> Option<End> {
         lock(&self.slot.work).end.take()
     }
 }
@@ -228,15 +233,19 @@ impl Shared {
             if let Some(slot) = pool.ready.pop_front() {
                 return Some(slot);
             }
-            if pool.closing {
+            // One idle thread is enough: the others were started while some were stuck.
+            if pool.closing || pool.idle > 0 {
+                pool.threads -= 1;
                 return None;
             }
+            pool.idle += 1;
             pool = self.work_to_do.wait(pool).unwrap_or_else(PoisonError::into_inner);
+            pool.idle -= 1;
         }
     }
 
     /// Does a job. What came of the file, if that is its end.
-    fn perform(&self, job: Job, output: &mut Output) -> Option<io::Result<Written>> {
+    fn perform(&self, job: Job, output: &mut Output) -> Option<End> {
         let done = match job {
             Job::Blocks(mut blocks) => {
                 let used = blocks.len();
@@ -245,18 +254,20 @@ impl Shared {
                 written
             }
             Job::NextFile => output.next_file(),
-            Job::Finish => return Some(output.finish()),
+            Job::Finish => {
+                return Some(match output.finish() {
+                    Ok(written) => (written, Ok(())),
+                    Err(error) => (Written::default(), Err(error)),
+                });
+            }
         };
         // What came before is complete.
-        done.err().map(|error| {
-            let _ = output.finish();
-            Err(error)
-        })
+        done.err().map(|error| (output.finish().unwrap_or_default(), Err(error)))
     }
 
-    fn done(&self, slot: &Arc<Slot>, len: usize, output: Output, end: Option<io::Result<Written>>) {
+    fn done(&self, slot: &Arc<Slot>, len: usize, output: Output, end: Option<End>) {
         let ended = end.is_some();
-        if matches!(end, Some(Err(_))) {
+        if matches!(end, Some((_, Err(_)))) {
             slot.failed.store(true, Ordering::Release);
         }
         slot.queued.fetch_sub(len, Ordering::SeqCst);
@@ -370,13 +381,13 @@ mod tests {
             end = end.take().or_else(|| other.end());
             end.is_some()
         });
-        assert_eq!(end.unwrap().unwrap().bytes, 100);
+        assert_eq!(end.unwrap().0.bytes, 100);
         assert!(stuck.end().is_none() && !disk.is_settled());
 
         stuck.finish();
         reader.read_exact(&mut vec![0; taken]).unwrap();
         until(&disk, || disk.is_settled());
-        assert_eq!((stuck.end().unwrap().unwrap().bytes, disk.queued()), (taken as u64, 0));
+        assert_eq!((stuck.end().unwrap().0.bytes, stuck.queued()), (taken as u64, 0));
     }
 
     #[test]
@@ -387,6 +398,6 @@ mod tests {
         full.take(&mut vec![7; 100]).unwrap();
         until(&disk, || full.demand() == Demand::Stop);
         full.take(&mut vec![7; 100]).unwrap();
-        assert!(disk.is_settled() && full.end().unwrap().is_err());
+        assert!(disk.is_settled() && full.end().unwrap().1.is_err());
     }
 }

@@ -31,13 +31,14 @@ pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     let urls: Vec<String> = plan.targets.iter().map(|target| masked_urls(target.config.url.as_str())).collect();
     raise_file_limit();
     let mut event_loop = EventLoop::new(clock).map_err(Error::EventLoop)?;
-    event_loop.stop_on_signals().map_err(Error::EventLoop)?;
     event_loop.trust(trust);
     if let Some(ports) = args.transport.port_range {
         event_loop.use_ports(ports);
     }
     let disk = Disk::start(event_loop.waker()).map_err(Error::EventLoop)?;
     let mut recordings = Recordings::begin(args, &plan, &urls, disk)?;
+    // A pipe that nobody reads could not be opened so far, and whoever waits for that may press Ctrl-C.
+    event_loop.stop_on_signals().map_err(Error::EventLoop)?;
     let mut shown = Vec::new();
     for (target, url) in plan.targets.iter().zip(&urls) {
         if recordings.begin_session(target.file) {

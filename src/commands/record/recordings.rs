@@ -125,14 +125,12 @@ impl Recordings {
     pub(super) fn settle(&mut self) {
         for recording in &mut self.all {
             let Some(writer) = &recording.writer else { continue };
-            match writer.sink().end() {
-                Some(Ok(written)) => recording.written = written,
-                Some(Err(error)) => recording.fail(error),
-                None => {
-                    let words = format!("{} bytes wait for it, and it takes nothing", self.disk.queued());
-                    recording.fail(io::Error::new(io::ErrorKind::TimedOut, words));
-                }
-            }
+            let (written, result) = writer.sink().end().unwrap_or_else(|| {
+                let words = format!("{} bytes wait for it, and it takes nothing", writer.sink().queued());
+                (Written::default(), Err(io::Error::new(io::ErrorKind::TimedOut, words)))
+            });
+            recording.written = written;
+            result.unwrap_or_else(|error| recording.fail(error));
         }
     }
 }
@@ -165,7 +163,9 @@ impl Rotation {
     /// Begins a new file where it is time.
     fn rotate(&self, writer: &mut Writer<DiskFile>, now: Timestamp) -> io::Result<()> {
         let Some(began) = writer.began() else { return Ok(()) };
-        let full = self.size.is_some_and(|size| writer.file_len() >= size);
+        // What is repeated may be longer than the size: at least as much has to be new.
+        let new = writer.file_len().saturating_sub(writer.repeated());
+        let full = self.size.is_some_and(|size| writer.file_len() >= size) && new >= writer.repeated();
         let old = self.time.is_some_and(|time| now.duration_since(began) >= time);
         if full || old { writer.rotate(now) } else { Ok(()) }
     }
@@ -238,5 +238,60 @@ fn named(urls: &[&str]) -> String {
     match urls {
         [first, .., _] => format!("{first} and {} more", urls.len() - 1),
         _ => urls.concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Clock, EventLoop};
+    use crate::rtsp::demux::Demuxer;
+    use crate::session::Client;
+    use crate::trace::{Flow, Payload};
+
+    /// What one side says on a connection.
+    fn say(writer: &mut Writer<DiskFile>, id: usize, direction: Direction, bytes: &[u8]) {
+        let (client, server) = (([10, 0, 0, 1], 40_000).into(), ([10, 0, 0, 2], 554).into());
+        let flow = Flow { id, session: id, url: "rtsp://camera/".to_owned(), client, server };
+        let at = Timestamp::from_nanos(1);
+        let mut demuxer = Demuxer::new();
+        let mut pdus = demuxer.feed(bytes);
+        while let Some(pdu) = pdus.next_pdu() {
+            let payload = Payload::Pdu(&pdu);
+            writer.event(&TraceEvent { at, flow: &flow, direction, frame_number: None, payload }).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_dialogue_longer_than_the_size_begins_no_file_for_each_packet() {
+        let folder = tempfile::tempdir().unwrap();
+        let event_loop = EventLoop::<Client>::new(Clock::start()).unwrap();
+        let disk = Disk::start(event_loop.waker()).unwrap();
+        let output = Output::create(Names::rotating(folder.path().join("x.pcapng"), false, None)).unwrap();
+        let options = WriterOptions { rotates: true, ..WriterOptions::default() };
+        let mut writer = Writer::new(disk.add(output), options).unwrap();
+        let rotation = Rotation { size: Some(100_000), time: None };
+        let body = "x".repeat(150_000);
+        let request = b"DESCRIBE rtsp://camera/ RTSP/1.0\r\nCSeq: 1\r\n\r\n";
+        let answer = format!("RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        say(&mut writer, 0, Direction::ClientToServer, request);
+        say(&mut writer, 0, Direction::ServerToClient, answer.as_bytes());
+        let frame = [&[b'$', 0, 4, 0][..], &[0x80; 1024]].concat();
+        for _ in 0..1000 {
+            say(&mut writer, 0, Direction::ServerToClient, &frame);
+            rotation.rotate(&mut writer, Timestamp::from_nanos(2)).unwrap();
+        }
+        writer.flush().unwrap();
+        writer.sink().finish();
+        let mut end = None;
+        while end.is_none() {
+            disk.tick();
+            end = writer.sink().end();
+            std::thread::yield_now();
+        }
+        let (written, result) = end.unwrap();
+        result.unwrap();
+        assert!((3..10).contains(&written.files), "{written:?}");
+        assert!(written.bytes < 3_000_000, "{written:?}");
     }
 }

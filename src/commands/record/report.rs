@@ -89,7 +89,7 @@ impl Fate<'_> {
 fn before(session: &Reconnecting) -> String {
     let client = session.client();
     let refusals = client.refusals().iter().map(|refusal| format!("not recorded: {refusal}\n"));
-    let changes = client.fallbacks().iter().map(|change| format!("{}: {change}\n", session.url()));
+    let changes = session.fallbacks().map(|change| format!("{}: {change}\n", session.url()));
     changes.chain(refusals).collect()
 }
 

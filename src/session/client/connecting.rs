@@ -94,7 +94,7 @@ impl Client {
     }
 
     /// There is no tunnel; the next transport may do.
-    fn tunnel_failed(&mut self, now: Timestamp, error: SessionError) {
+    pub(super) fn tunnel_failed(&mut self, now: Timestamp, error: SessionError) {
         match self.transports.untried() {
             Some(next) => self.start_over(now, next, &error.to_string()),
             None => self.fail(now, error),

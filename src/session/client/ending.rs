@@ -3,7 +3,7 @@
 use humantime::format_duration;
 
 use crate::session::client::request::{Method, Pending};
-use crate::session::client::{Ending, Phase, SessionError};
+use crate::session::client::{Ending, MediaTransport, Phase, SessionError};
 use crate::session::keep_alive::KeepAlive;
 use crate::session::{Client, Output};
 use crate::time::Timestamp;
@@ -36,11 +36,19 @@ impl Client {
             }
             _ => {
                 let method = self.pending.as_ref().map_or("a request", |pending| pending.method.name());
-                let during = format!("instead of answering {method}{how}");
-                self.outcome.get_or_insert(Err(SessionError::Closed { during }));
+                let error = SessionError::Closed { during: format!("instead of answering {method}{how}") };
+                if self.pending.as_ref().is_some_and(|pending| self.is_through_nothing(pending)) {
+                    return self.tunnel_failed(now, error);
+                }
+                self.outcome.get_or_insert(Err(error));
             }
         }
         self.done(now);
+    }
+
+    /// A tunnel was opened, but nobody answers the first request behind it.
+    fn is_through_nothing(&self, pending: &Pending) -> bool {
+        self.transports.current() == MediaTransport::Http && pending.method == Method::Options
     }
 
     fn closed_in_stream(&self, now: Timestamp, how: &str) -> SessionError {
@@ -79,7 +87,8 @@ impl Client {
             return self.described(now);
         }
         let after = self.config.timeouts.response;
-        self.fail(now, SessionError::NoAnswer { method: pending.method.name().to_owned(), after });
+        let error = SessionError::NoAnswer { method: pending.method.name().to_owned(), after };
+        if self.is_through_nothing(pending) { self.tunnel_failed(now, error) } else { self.fail(now, error) }
     }
 
     pub(super) fn stop(&mut self, now: Timestamp) {
@@ -90,7 +99,7 @@ impl Client {
         self.end(now, Ending::Stopped);
     }
 
-    pub(super) fn end(&mut self, now: Timestamp, ending: Ending) {
+    pub(in crate::session) fn end(&mut self, now: Timestamp, ending: Ending) {
         self.outcome.get_or_insert(Ok(ending));
         self.tear_down(now);
     }

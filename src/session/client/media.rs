@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rtp::packet::is_rtcp;
+use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::rtp::rtcp::{Compound, RtcpPacket};
 use crate::session::Dialog;
 use crate::session::client::{Ending, Limits};
@@ -47,9 +47,10 @@ pub(super) struct MediaWatch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Track {
     Unseen,
-    Sending,
-    /// Its source said BYE.
-    Over,
+    /// This source does.
+    Sending(u32),
+    /// This source said BYE.
+    Over(u32),
 }
 
 /// What it means.
@@ -139,15 +140,17 @@ impl MediaWatch {
         }
         let Some(track) = track.and_then(|track| self.tracks.get_mut(track)) else { return };
         if !is_rtcp {
-            if *track == Track::Over {
+            let ssrc = RtpPacket::parse(payload).map_or(0, |packet| packet.ssrc());
+            // Datagrams may overtake each other: what comes behind the BYE of its own source was sent before it.
+            if *track != Track::Over(ssrc) {
+                *track = Track::Sending(ssrc);
                 self.all_bye = None;
             }
-            *track = Track::Sending;
-        } else if *track == Track::Sending
+        } else if let Track::Sending(ssrc) = *track
             && Compound::new(payload).any(|packet| matches!(packet, Ok(RtcpPacket::Goodbye(_))))
         {
-            *track = Track::Over;
-            let over = !self.tracks.contains(&Track::Sending);
+            *track = Track::Over(ssrc);
+            let over = !self.tracks.iter().any(|track| matches!(track, Track::Sending(_)));
             self.all_bye = over.then_some(now);
         }
     }

@@ -131,6 +131,16 @@ impl Client {
         self.transports.changes()
     }
 
+    /// The transport that is asked for.
+    pub fn transport(&self) -> MediaTransport {
+        self.transports.current()
+    }
+
+    /// Whether it is on its way to an answer to PLAY.
+    pub(super) fn is_starting(&self) -> bool {
+        matches!(self.phase, Phase::Resolving | Phase::Connecting | Phase::SettingUp)
+    }
+
     /// What was learned of the session.
     pub fn dialog(&self) -> &Dialog {
         &self.dialog
