@@ -31,7 +31,7 @@ pub use media::Progress;
 
 use media::{MediaWatch, Verdict as MediaVerdict};
 use reporter::Reporter;
-use request::{Method, Pending};
+use request::{Method, Pending, refusal};
 use transport::Transports;
 
 /// Two channels for each of so many tracks.
@@ -364,10 +364,7 @@ impl Machine for Client {
             Input::Closed(close) => self.closed(now, close),
             Input::Stop => self.stop(now),
             Input::Wake => self.wake(now),
-            Input::Unread => {
-                self.media.excuse(now);
-                self.excuse_answer(now);
-            }
+            Input::Unread => self.excuse(now),
             Input::Resolved(_)
             | Input::ResolveFailed(_)
             | Input::Connected
@@ -397,12 +394,4 @@ impl Machine for Client {
     fn url(&self) -> &str {
         &self.shown
     }
-}
-
-fn refusal(method: &str, url: &str, response: &Message<'_>, transport: MediaTransport) -> SessionError {
-    let (status, reason) = match response.start_line() {
-        StartLine::Response { status, reason } => (status.unwrap_or(0), reason.into_owned()),
-        StartLine::Request { .. } => (0, String::new()),
-    };
-    SessionError::Refused { method: method.to_owned(), url: masked_urls(url), status, reason, transport }
 }

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::rtsp::message::{Message, MessageBuilder};
+use crate::rtsp::mask::masked_urls;
+use crate::rtsp::message::{Message, MessageBuilder, StartLine};
+use crate::session::client::{MediaTransport, SessionError};
 use crate::session::{Client, Output};
 use crate::time::Timestamp;
 use crate::trace::Direction;
@@ -74,8 +76,9 @@ impl Client {
         self.emit(now, request);
     }
 
-    /// The answer may have come, and waits to be read.
-    pub(super) fn excuse_answer(&mut self, now: Timestamp) {
+    /// Media, and the answer, may have come, and wait to be read.
+    pub(super) fn excuse(&mut self, now: Timestamp) {
+        self.media.excuse(now);
         let Some(method) = self.pending.as_ref().map(|pending| pending.method) else { return };
         let deadline = now + self.patience(method);
         if let Some(pending) = &mut self.pending {
@@ -139,4 +142,13 @@ impl Client {
     fn aggregate_url(&self) -> String {
         self.dialog.aggregate_url().unwrap_or_else(|| self.url.as_str().to_owned())
     }
+}
+
+/// An answer that is none of those hoped for.
+pub(super) fn refusal(method: &str, url: &str, response: &Message<'_>, transport: MediaTransport) -> SessionError {
+    let (status, reason) = match response.start_line() {
+        StartLine::Response { status, reason } => (status.unwrap_or(0), reason.into_owned()),
+        StartLine::Request { .. } => (0, String::new()),
+    };
+    SessionError::Refused { method: method.to_owned(), url: masked_urls(url), status, reason, transport }
 }
