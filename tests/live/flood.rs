@@ -178,9 +178,21 @@ struct Request {
     cseq: String,
 }
 
+/// Passes over interleaved frames: the client reports what it has received.
+fn skip_reports(source: &mut impl BufRead) -> io::Result<()> {
+    while source.fill_buf()?.first() == Some(&b'$') {
+        let mut head = [0; 4];
+        source.read_exact(&mut head)?;
+        let mut report = vec![0; usize::from(u16::from_be_bytes([head[2], head[3]]))];
+        source.read_exact(&mut report)?;
+    }
+    Ok(())
+}
+
 impl Request {
     /// The next request, `None` when the client has gone. No request here has a body.
     fn read(source: &mut impl BufRead) -> io::Result<Option<Self>> {
+        skip_reports(source)?;
         let (mut head, mut line) = (String::new(), String::new());
         while source.read_line(&mut line)? > 0 {
             if line.trim().is_empty() && !head.is_empty() {
