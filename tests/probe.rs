@@ -7,10 +7,12 @@
     reason = "all of this crate is test code: a panic is how it reports"
 )]
 
+mod served;
+
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 use std::thread;
 
 use rtsp_rec::capture::Source;
@@ -18,35 +20,7 @@ use rtsp_rec::rtsp::demux::PduKind;
 use rtsp_rec::trace::{Payload, Tap, TraceEvent};
 use serde_json::Value;
 
-const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/gstreamer_h264_aac.pcapng");
-
-fn rtsp_rec() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rtsp-rec"));
-    command.env_remove("RTSP_REC_PASSWORD");
-    command
-}
-
-/// `rtsp-rec replay` of the sample; gone with the value.
-struct Replay(Child, String);
-
-impl Replay {
-    fn start() -> Self {
-        let mut command = rtsp_rec();
-        command.args(["replay", SAMPLE, "--listen", "127.0.0.1:0"]);
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("rtsp-rec can be run");
-        let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
-        let serving = lines.map_while(Result::ok).find_map(|line| Some(line.strip_prefix("Serving ")?.to_owned()));
-        let url = serving.expect("it says what it serves").split_whitespace().next().expect("a URL").to_owned();
-        Self(process, url)
-    }
-}
-
-impl Drop for Replay {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use served::{Replay, rtsp_rec};
 
 fn probe(url: &str, options: &[&str]) -> Output {
     let mut command = rtsp_rec();
@@ -72,27 +46,27 @@ fn result<'a>(found: &'a Value, transport: &str, tls: bool, port: u16) -> &'a Va
 
 #[test]
 fn a_replayed_capture() {
-    let server = Replay::start();
-    let port = server.1.split(':').nth(2).unwrap().split('/').next().unwrap().parse().unwrap();
+    let server = Replay::start(&[]);
+    let port = server.url.split(':').nth(2).unwrap().split('/').next().unwrap().parse().unwrap();
     let dir = tempfile::tempdir().expect("a temporary folder can be made");
     let file = dir.path().join("probe.pcapng");
-    let output = probe(&server.1, &["--format", "json", "-o", file.to_str().unwrap()]);
+    let output = probe(&server.url, &["--format", "json", "-o", file.to_str().unwrap()]);
     let found = json(&output, 0);
     let of = |transport, tls| result(&found, transport, tls, port)["result"].as_str().unwrap();
     assert_eq!((of("tcp", false), of("udp", false)), ("works", "works"));
     assert_ne!((of("http", false), of("tcp", true)), ("works", "works"));
     assert_eq!(found["description"]["tracks"][0]["encoding"], "H264");
     assert_eq!(found["keep_alive"][0]["result"], "works");
-    assert_eq!(found["record"], format!("rtsp-rec record {}", server.1));
+    assert_eq!(found["record"], format!("rtsp-rec record {}", server.url));
     assert_eq!(found["server"]["name"], "GStreamer RTSP server");
 
     let mut sessions = Sessions::default();
     let end = Source::read(std::fs::File::open(&file).expect("there is a capture"), &mut sessions).expect("a capture");
     assert!(!end.cut);
     assert!(sessions.with_media.len() >= 2, "TCP and UDP: {sessions:?}");
-    let table = probe(&server.1, &[]);
+    let table = probe(&server.url, &[]);
     assert_eq!(table.status.code(), Some(0), "{}", text(&table.stderr));
-    assert!(text(&table.stdout).ends_with(&format!("\nTo record it: rtsp-rec record {}\n", server.1)));
+    assert!(text(&table.stdout).ends_with(&format!("\nTo record it: rtsp-rec record {}\n", server.url)));
     assert!(text(&table.stdout).lines().all(|line| line.chars().count() <= 100));
 }
 

@@ -7,10 +7,12 @@
     reason = "all of this crate is test code: a panic is how it reports"
 )]
 
+mod served;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 
 use rtsp_rec::analysis::{Analyzer, AnalyzerOptions, Row, Sink, Table};
 use rtsp_rec::capture::Source;
@@ -19,45 +21,17 @@ use rtsp_rec::rtsp::demux::PduKind;
 use rtsp_rec::trace::{Direction, Payload, Tap, TraceEvent};
 use tempfile::TempDir;
 
-const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/gstreamer_h264_aac.pcapng");
+use served::{Replay, SAMPLE, rtsp_rec};
 
-fn rtsp_rec() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rtsp-rec"));
-    command.env_remove("RTSP_REC_PASSWORD");
-    command
+/// The sample, as fast as it is read.
+fn serve(options: &[&str]) -> Replay {
+    let fast: &[&str] = if options.contains(&"--speed") { &[] } else { &["--speed", "max"] };
+    Replay::start(&[options, fast].concat())
 }
 
-/// `rtsp-rec replay` of the sample, as fast as it is read; gone with the value.
-struct Replay {
-    process: Child,
-    url: String,
-}
-
-impl Replay {
-    fn start(options: &[&str]) -> Self {
-        let mut command = rtsp_rec();
-        command.args(["replay", SAMPLE, "--listen", "127.0.0.1:0"]).args(options);
-        if !options.contains(&"--speed") {
-            command.args(["--speed", "max"]);
-        }
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("rtsp-rec can be run");
-        let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
-        let serving = lines.map_while(Result::ok).find_map(|line| Some(line.strip_prefix("Serving ")?.to_owned()));
-        let url = serving.expect("it says what it serves").split_whitespace().next().expect("a URL").to_owned();
-        Self { process, url }
-    }
-
-    /// The URL that asks for faults.
-    fn with(&self, query: &str) -> String {
-        format!("{}?{query}", self.url)
-    }
-}
-
-impl Drop for Replay {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// The URL that asks for faults.
+fn with(replay: &Replay, query: &str) -> String {
+    format!("{}?{query}", replay.url)
 }
 
 /// A recording, with what came of it.
@@ -153,12 +127,12 @@ fn original() -> Frames {
 
 #[test]
 fn each_camera_of_one_server_has_faults_of_its_own() {
-    let (replay, original) = (Replay::start(&[]), original());
+    let (replay, original) = (serve(&[]), original());
     let plain = record(&replay.url, &[]);
     plain.expect_code(0);
     assert!(plain.frames.rtp == original.rtp && plain.frames.junk.is_empty());
 
-    let dropped = record(&replay.with("fault=drop=5%&seed=3"), &[]);
+    let dropped = record(&with(&replay, "fault=drop=5%&seed=3"), &[]);
     let mut missing = 0;
     for channel in [0, 2] {
         let (sent, came) = (original.sequences(channel), dropped.frames.sequences(channel));
@@ -170,18 +144,18 @@ fn each_camera_of_one_server_has_faults_of_its_own() {
     assert_eq!(dropped.frames.rtcp, plain.frames.rtcp);
     assert!(dropped.found("sequence-gap") > 10);
 
-    let twice = record(&replay.with("fault=video:dup=10%&seed=3"), &[]);
+    let twice = record(&with(&replay, "fault=video:dup=10%&seed=3"), &[]);
     let more = twice.frames.sequences(0).len() - original.sequences(0).len();
     assert_eq!((twice.found("duplicate"), twice.frames.sequences(2)), (more, original.sequences(2)));
     assert!(more > 10);
 
-    let moved = record(&replay.with("fault=audio:reorder=10%/2&seed=3"), &[]);
+    let moved = record(&with(&replay, "fault=audio:reorder=10%/2&seed=3"), &[]);
     let mut sorted = moved.frames.sequences(2);
     sorted.sort_unstable();
     assert_eq!((sorted, moved.frames.sequences(0)), (original.sequences(2), original.sequences(0)));
     assert!(moved.found("reordered") > 10, "{:?}", moved.findings);
 
-    let dirty = record(&replay.with("fault=garbage=5%&seed=3"), &[]);
+    let dirty = record(&with(&replay, "fault=garbage=5%&seed=3"), &[]);
     assert!(dirty.frames.rtp == original.rtp, "no packet is lost");
     assert_eq!(dirty.found("junk"), dirty.frames.junk.len());
     assert!(dirty.frames.junk.len() > 10);
@@ -190,10 +164,10 @@ fn each_camera_of_one_server_has_faults_of_its_own() {
 /// At a pace, what is dropped or held must not look like the end.
 #[test]
 fn faults_go_on_to_the_end_of_the_script() {
-    let (replay, original) = (Replay::start(&["--speed", "20"]), original());
+    let (replay, original) = (serve(&["--speed", "20"]), original());
     for query in ["fault=drop=50%&seed=3", "fault=reorder=20%/3&seed=3", "fault=delay=50ms±20ms&seed=3"] {
         // Delayed packets come behind BYE, which is not delayed: then the recorder waits for more.
-        let recorded = record(&replay.with(query), &[]);
+        let recorded = record(&with(&replay, query), &[]);
         let last = |frames: &Frames| frames.sequences(2).into_iter().rev().take(20).max();
         let came = recorded.frames.rtp.len();
         assert!(last(&recorded.frames) >= last(&original).map(|last| last - 20), "{query}: {came} frames");
@@ -203,9 +177,9 @@ fn faults_go_on_to_the_end_of_the_script() {
 
 #[test]
 fn a_seed_gives_the_same_bytes_each_time() {
-    let replay = Replay::start(&["--fault", "drop=3%", "--fault", "dup=3%", "--fault", "corrupt=3%", "--seed", "9"]);
-    let again = Replay::start(&["--fault", "drop=3%", "--fault", "dup=3%", "--fault", "corrupt=3%", "--seed", "9"]);
-    let other = Replay::start(&["--fault", "drop=3%", "--fault", "dup=3%", "--fault", "corrupt=3%", "--seed", "10"]);
+    let replay = serve(&["--fault", "drop=3%", "--fault", "dup=3%", "--fault", "corrupt=3%", "--seed", "9"]);
+    let again = serve(&["--fault", "drop=3%", "--fault", "dup=3%", "--fault", "corrupt=3%", "--seed", "9"]);
+    let other = serve(&["--fault", "drop=3%", "--fault", "dup=3%", "--fault", "corrupt=3%", "--seed", "10"]);
     let packets = |replay: &Replay| record(&replay.url, &[]).frames.rtp;
     let first = packets(&replay);
     assert!(first == packets(&replay) && first == packets(&again));
@@ -214,8 +188,8 @@ fn a_seed_gives_the_same_bytes_each_time() {
 
 #[test]
 fn the_stream_is_cut_in_mid_frame() {
-    let replay = Replay::start(&[]);
-    let cut = record(&replay.with("fault=cut@5s"), &[]);
+    let replay = serve(&[]);
+    let cut = record(&with(&replay, "fault=cut@5s"), &[]);
     cut.expect_code(1);
     let last = cut.frames.junk.last().expect("half a frame");
     assert!(last.starts_with(b"$") && (150..180).contains(&cut.frames.sequences(0).len()));
@@ -224,26 +198,26 @@ fn the_stream_is_cut_in_mid_frame() {
 
 #[test]
 fn writes_in_parts_change_no_byte() {
-    let replay = Replay::start(&[]);
-    let parts = record(&replay.with("fault=split-writes"), &[]);
+    let replay = serve(&[]);
+    let parts = record(&with(&replay, "fault=split-writes"), &[]);
     parts.expect_code(0);
     assert!(parts.frames.rtp == original().rtp && parts.frames.junk.is_empty());
 }
 
 #[test]
 fn channels_are_hidden_or_wrong() {
-    let (replay, original) = (Replay::start(&[]), original());
-    let hidden = record(&replay.with("fault=no-interleaved"), &[]);
+    let (replay, original) = (serve(&[]), original());
+    let hidden = record(&with(&replay, "fault=no-interleaved"), &[]);
     assert!(hidden.frames.rtp == original.rtp);
     assert_eq!(hidden.found("transport-incomplete"), 2);
-    let wrong = record(&replay.with("fault=video:wrong-channel"), &[]);
+    let wrong = record(&with(&replay, "fault=video:wrong-channel"), &[]);
     assert_eq!(wrong.frames.sequences(128), original.sequences(0));
     assert_eq!((wrong.frames.sequences(0).len(), wrong.found("unknown-channel")), (0, 1));
 }
 
 #[test]
 fn methods_are_refused() {
-    let replay = Replay::start(&["--fault", "status=461:SETUP"]);
+    let replay = serve(&["--fault", "status=461:SETUP"]);
     let refused = record(&replay.url, &[]);
     let stderr = String::from_utf8_lossy(&refused.output.stderr).into_owned();
     refused.expect_code(1);
@@ -252,7 +226,7 @@ fn methods_are_refused() {
 
 #[test]
 fn logins_are_asked_for() {
-    let replay = Replay::start(&["--fault", "digest=viewer:s3cret", "--fault", "stale-nonce"]);
+    let replay = serve(&["--fault", "digest=viewer:s3cret", "--fault", "stale-nonce"]);
     record(&replay.url, &[]).expect_code(1);
     let login = replay.url.replace("rtsp://", "rtsp://viewer:wrong@");
     record(&login, &[]).expect_code(1);
@@ -262,7 +236,7 @@ fn logins_are_asked_for() {
     assert!(recorded.frames.rtp == original().rtp);
     assert!(recorded.found("error-response") >= 4, "each nonce is good for one request: {:?}", recorded.findings);
 
-    let replay = Replay::start(&["--fault", "basic", "--user", "viewer", "--password-file", &password_file()]);
+    let replay = serve(&["--fault", "basic", "--user", "viewer", "--password-file", &password_file()]);
     let login = replay.url.replace("rtsp://", "rtsp://viewer:from%20file@");
     record(&login, &[]).expect_code(0);
     record(&replay.url, &[]).expect_code(1);
@@ -277,8 +251,8 @@ fn password_file() -> String {
 
 #[test]
 fn a_bad_fault_in_a_url_is_told() {
-    let replay = Replay::start(&[]);
-    let refused = record(&replay.with("fault=drop=lots"), &[]);
+    let replay = serve(&[]);
+    let refused = record(&with(&replay, "fault=drop=lots"), &[]);
     refused.expect_code(1);
     assert!(String::from_utf8_lossy(&refused.output.stderr).contains("400"));
 }

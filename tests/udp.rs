@@ -7,47 +7,21 @@
     reason = "all of this crate is test code: a panic is how it reports"
 )]
 
+mod served;
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use socket2::SockRef;
 use tempfile::TempDir;
 
-const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/gstreamer_h264_aac.pcapng");
+use served::{Replay, rtsp_rec};
 
 type Row = HashMap<String, String>;
-
-fn rtsp_rec() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rtsp-rec"));
-    command.env_remove("RTSP_REC_PASSWORD");
-    command
-}
-
-/// `rtsp-rec replay` of the sample at twice its speed; gone with the value.
-struct Replay(Child, String);
-
-impl Replay {
-    fn start() -> Self {
-        let mut command = rtsp_rec();
-        command.args(["replay", SAMPLE, "--listen", "127.0.0.1:0", "--speed", "2"]);
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("rtsp-rec can be run");
-        let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
-        let serving = lines.map_while(Result::ok).find_map(|line| Some(line.strip_prefix("Serving ")?.to_owned()));
-        let url = serving.expect("it says what it serves").split_whitespace().next().expect("a URL").to_owned();
-        Self(process, url)
-    }
-}
-
-impl Drop for Replay {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 fn recording(url: &str, file: &Path, options: &[&str]) -> Command {
     let mut command = rtsp_rec();
@@ -104,10 +78,10 @@ const SAME: [&str; 14] = [
 
 #[test]
 fn udp_brings_what_tcp_brings() {
-    let (replay, (_dir, udp, tcp)) = (Replay::start(), place());
+    let (replay, (_dir, udp, tcp)) = (Replay::start(&["--speed", "2"]), place());
     let said = thread::scope(|scope| {
-        let other = scope.spawn(|| record(&replay.1, &tcp, &["-t", "tcp"]));
-        let said = expect_code(&record(&replay.1, &udp, &["-t", "udp"]), 0);
+        let other = scope.spawn(|| record(&replay.url, &tcp, &["-t", "tcp"]));
+        let said = expect_code(&record(&replay.url, &udp, &["-t", "udp"]), 0);
         expect_code(&other.join().unwrap(), 0);
         said
     });
@@ -126,13 +100,13 @@ fn udp_brings_what_tcp_brings() {
 
 #[test]
 fn the_port_range_is_kept_to() {
-    let (replay, (_dir, file, other)) = (Replay::start(), place());
+    let (replay, (_dir, file, other)) = (Replay::start(&["--speed", "2"]), place());
     // Sixteen that are free now; the recorder needs four of them.
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let first = socket.local_addr().unwrap().port().min(65_000) & !1;
     drop(socket);
     let range = format!("{first}-{}", first + 15);
-    expect_code(&record(&replay.1, &file, &["-t", "udp", "--port-range", &range, "--max-packets", "50"]), 0);
+    expect_code(&record(&replay.url, &file, &["-t", "udp", "--port-range", &range, "--max-packets", "50"]), 0);
     let messages = std::fs::read(&file).unwrap();
     let asked: Vec<u16> = String::from_utf8_lossy(&messages)
         .split("RTP/AVP;unicast;client_port=")
@@ -145,7 +119,7 @@ fn the_port_range_is_kept_to() {
     );
 
     let narrow = format!("{first}-{}", first + 1);
-    let said = expect_code(&record(&replay.1, &other, &["-t", "udp", "--port-range", &narrow]), 1);
+    let said = expect_code(&record(&replay.url, &other, &["-t", "udp", "--port-range", &narrow]), 1);
     assert!(said.contains(&narrow) && said.contains("--port-range"), "two tracks need two pairs: {said}");
 }
 
