@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::rtp::rtcp::{Compound, RtcpPacket};
 use crate::session::Dialog;
 use crate::session::client::{Ending, Limits};
@@ -129,24 +128,25 @@ impl MediaWatch {
         self.heard
     }
 
-    /// A packet came, on the track that was set up as this one.
-    pub(super) fn packet(&mut self, now: Timestamp, track: Option<usize>, payload: &[u8]) {
+    /// An RTP packet of this source came, on the track that was set up as this one. A malformed one has no source.
+    pub(super) fn rtp(&mut self, now: Timestamp, track: Option<usize>, ssrc: Option<u32>) {
         self.progress.packets += 1;
-        let is_rtcp = is_rtcp(payload);
-        // Some servers go on with sender reports long after the last packet.
-        if !is_rtcp {
-            self.last = Some(now);
-            self.heard = true;
-        }
+        self.last = Some(now);
+        self.heard = true;
         let Some(track) = track.and_then(|track| self.tracks.get_mut(track)) else { return };
-        if !is_rtcp {
-            let ssrc = RtpPacket::parse(payload).map_or(0, |packet| packet.ssrc());
-            // Datagrams may overtake each other: what comes behind the BYE of its own source was sent before it.
-            if *track != Track::Over(ssrc) {
-                *track = Track::Sending(ssrc);
-                self.all_bye = None;
-            }
-        } else if let Track::Sending(ssrc) = *track
+        let ssrc = ssrc.unwrap_or_default();
+        // Datagrams may overtake each other: what comes behind the BYE of its own source was sent before it.
+        if *track != Track::Over(ssrc) {
+            *track = Track::Sending(ssrc);
+            self.all_bye = None;
+        }
+    }
+
+    /// An RTCP packet came. It is no sign of media: some servers go on with sender reports long after the last packet.
+    pub(super) fn rtcp(&mut self, now: Timestamp, track: Option<usize>, payload: &[u8]) {
+        self.progress.packets += 1;
+        let Some(track) = track.and_then(|track| self.tracks.get_mut(track)) else { return };
+        if let Track::Sending(ssrc) = *track
             && Compound::new(payload).any(|packet| matches!(packet, Ok(RtcpPacket::Goodbye(_))))
         {
             *track = Track::Over(ssrc);

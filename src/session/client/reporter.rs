@@ -61,14 +61,19 @@ impl Reporter {
     }
 
     /// Takes an RTP packet; `rate` is asked for the clock rate of a payload type that is new.
-    pub(super) fn rtp(&mut self, at: Timestamp, track: usize, payload: &[u8], rate: impl FnOnce(u8) -> Option<u32>) {
+    pub(super) fn rtp(
+        &mut self,
+        at: Timestamp,
+        track: usize,
+        packet: &RtpPacket<'_>,
+        rate: impl FnOnce(u8) -> Option<u32>,
+    ) {
         let Some(track) = self.tracks.get_mut(track) else { return };
-        let Ok(packet) = RtpPacket::parse(payload) else { return };
         if packet.ssrc() == track.ssrc {
             // Two of one name: this side takes another (section 8.2).
             track.ssrc = self.random.u32(1..);
         }
-        track.with_source(packet.ssrc(), |source| source.packet(at, &packet, rate));
+        track.with_source(packet.ssrc(), |source| source.packet(at, packet, rate));
     }
 
     /// Takes an RTCP packet.
@@ -158,6 +163,10 @@ mod tests {
         [&[0x80, 0, 0, 1, 0, 0, 0, 0], &ssrc.to_be_bytes()[..], &[1]].concat()
     }
 
+    fn hear(reporter: &mut Reporter, ssrc: u32) {
+        reporter.rtp(START, 0, &RtpPacket::parse(&rtp(ssrc)).unwrap(), |_| None);
+    }
+
     /// The sources that the next report names.
     fn reported(reporter: &mut Reporter) -> Vec<u32> {
         let now = reporter.due().unwrap();
@@ -187,12 +196,12 @@ mod tests {
     fn sources_that_are_silent_or_gone_are_left_out() {
         let mut reporter = reporter(1);
         assert_eq!(reported(&mut reporter), [0; 0], "a sign of life all the same");
-        reporter.rtp(START, 0, &rtp(7), |_| None);
-        reporter.rtp(START, 0, &rtp(8), |_| None);
+        hear(&mut reporter, 7);
+        hear(&mut reporter, 8);
         assert_eq!(reported(&mut reporter), [7, 8]);
-        reporter.rtp(START, 0, &rtp(8), |_| None);
+        hear(&mut reporter, 8);
         assert_eq!(reported(&mut reporter), [8]);
-        reporter.rtp(START, 0, &rtp(7), |_| None);
+        hear(&mut reporter, 7);
         reporter.rtcp(START, 0, &[0x81, 203, 0, 1, 0, 0, 0, 7]);
         assert_eq!(reported(&mut reporter), [0; 0]);
     }
@@ -200,7 +209,7 @@ mod tests {
     #[test]
     fn sources_without_end_take_no_memory() {
         let mut reporter = reporter(1);
-        (100..10_000).for_each(|ssrc| reporter.rtp(START, 0, &rtp(ssrc), |_| None));
+        (100..10_000).for_each(|ssrc| hear(&mut reporter, ssrc));
         assert_eq!(reported(&mut reporter), (9992..10_000).collect::<Vec<_>>());
     }
 
@@ -221,7 +230,7 @@ mod tests {
     fn a_name_that_the_server_has_is_given_up() {
         let mut reporter = reporter(1);
         let own = reporter.tracks[0].ssrc;
-        reporter.rtp(START, 0, &rtp(own), |_| None);
+        hear(&mut reporter, own);
         assert_ne!(reporter.tracks[0].ssrc, own);
     }
 }

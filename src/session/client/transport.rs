@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::rtp::packet::is_rtcp;
+use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::session::client::request::Method;
 use crate::session::client::{MediaTransport, Phase, SessionError};
 use crate::session::courtesy::MAX_ANSWERS;
@@ -235,17 +235,19 @@ impl Client {
 
     /// An RTP or RTCP packet came, for the track of this SETUP.
     pub(super) fn packet(&mut self, now: Timestamp, place: Option<usize>, payload: &[u8]) {
-        self.media.packet(now, place, payload);
-        let Some(place) = place else { return };
+        let Self { dialog, media, reporter, .. } = self;
         if is_rtcp(payload) {
-            return self.reporter.rtcp(now, place, payload);
+            media.rtcp(now, place, payload);
+            return place.map_or((), |place| reporter.rtcp(now, place, payload));
         }
-        let Self { dialog, reporter, .. } = self;
+        let packet = RtpPacket::parse(payload).ok();
+        media.rtp(now, place, packet.as_ref().map(RtpPacket::ssrc));
+        let (Some(place), Some(packet)) = (place, packet) else { return };
         let rate = |payload_type| {
             let track = dialog.setups().get(place).and_then(|setup| setup.track);
             dialog.encoding(track, payload_type)?.clock_rate_hz
         };
-        reporter.rtp(now, place, payload, rate);
+        reporter.rtp(now, place, &packet, rate);
     }
 
     /// Sends the receiver reports that are due.
