@@ -152,7 +152,8 @@ impl<M: Machine> EventLoop<M> {
 
     fn insert(&mut self, machine: M) -> usize {
         let index = self.free.pop().unwrap_or(self.peers.len());
-        let peer = Peer::new(index, Token(FIRST_PEER + 2 * index), self.next_session, machine);
+        let first = FIRST_PEER + 2 * index;
+        let peer = Peer::new(index, [Token(first), Token(first + 1)], self.next_session, machine);
         self.next_session += 1;
         self.active += 1;
         match self.peers.get_mut(index) {
@@ -348,12 +349,11 @@ impl<M: Machine> EventLoop<M> {
         act: impl FnOnce(&mut Peer<M>, &mut Turn<'_, '_>) -> bool,
     ) {
         let Self { poll, clock, resolver, media, tls, ports, peers, next_flow, buffer, alarm, .. } = self;
-        let (datagram_token, overslept) = (Token(FIRST_PEER + 2 * index + 1), alarm.overslept());
+        let overslept = alarm.overslept();
         let Some(Some(peer)) = peers.get_mut(index) else { return };
         let was_done = peer.is_done();
         let registry = poll.registry();
-        let mut turn =
-            Turn { registry, clock, resolver, media, tls, overslept, ports, datagram_token, next_flow, buffer, tap };
+        let mut turn = Turn { registry, clock, resolver, media, tls, overslept, ports, next_flow, buffer, tap };
         let more = act(peer, &mut turn);
         if !peer.is_done() {
             self.deadlines.set(index, peer.deadline(self.clock.now()));

@@ -40,6 +40,8 @@ pub(super) struct Peer<M> {
     /// Its place among all.
     index: usize,
     token: Token,
+    /// That of the sockets for media that this side gets.
+    datagram_token: Token,
     /// The number of its session.
     session: usize,
     pub(super) machine: M,
@@ -90,8 +92,6 @@ pub(super) struct Turn<'a, 't> {
     pub(super) overslept: Duration,
     /// Where a client's own sockets may be.
     pub(super) ports: &'a mut Ports,
-    /// The token of those.
-    pub(super) datagram_token: Token,
     /// Number of the next connection.
     pub(super) next_flow: &'a mut usize,
     /// Where reads go.
@@ -112,10 +112,11 @@ enum Pause {
 
 impl<M: Machine> Peer<M> {
     /// A machine that has not said yet what it wants.
-    pub(super) fn new(index: usize, token: Token, session: usize, machine: M) -> Self {
+    pub(super) fn new(index: usize, [token, datagram_token]: [Token; 2], session: usize, machine: M) -> Self {
         Self {
             index,
             token,
+            datagram_token,
             session,
             machine,
             connection: None,

@@ -31,7 +31,7 @@ impl<M: Machine> Peer<M> {
     pub(super) fn take_media(&mut self, route: MediaRoute, turn: &mut Turn<'_, '_>) {
         let Some(flow) = self.connection.as_ref().map(|connection| connection.flow().clone()) else { return };
         let joined = route.group.map_or(Ok(()), |group| self.datagrams.join(route.track, group, flow.client));
-        let taken = joined.and_then(|()| self.datagrams.take(turn.registry, turn.datagram_token, route, flow));
+        let taken = joined.and_then(|()| self.datagrams.take(turn.registry, self.datagram_token, route, flow));
         if let Err(error) = taken {
             self.machine.handle(turn.clock.now(), Input::MediaFailed(&error.to_string()));
         }
@@ -104,8 +104,10 @@ impl<M: Machine> Peer<M> {
         if !self.datagrams.has(track) {
             return self.send_from_shared(track, rtcp, port, payload, turn);
         }
-        // Reports go out every few seconds, and the last one when all is over.
-        self.tell_drops(turn);
+        // Without the connection no other packet may come to say it.
+        if self.connection.is_none() {
+            self.tell_drops(turn);
+        }
         let Some((flow, number, from, to)) = self.datagrams.send(track, rtcp, port, payload) else { return };
         let payload = Payload::Datagram { port: number, from, to, payload };
         let (at, direction) = (turn.clock.now(), Direction::ClientToServer);
