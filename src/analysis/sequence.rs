@@ -1,9 +1,6 @@
 //! Sequence numbers: extension, loss, duplicates, reordering, restarts (RFC 3550, appendices A.1 and A.3).
 
-/// A jump of more is no loss but perhaps a restart (appendix A.1).
-const MAX_DROPOUT: u16 = 3000;
-/// A number less than this behind the highest came late; farther behind, it is a jump (appendix A.1).
-const MAX_MISORDER: u16 = 100;
+use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
 
 /// What a packet's sequence number says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

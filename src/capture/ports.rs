@@ -3,11 +3,15 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
 use crate::rtsp::headers::Transport;
 use crate::trace::{Direction, Flow};
 
+/// A number so far ahead of the latest is neither next nor late.
+const JUMP: RangeInclusive<u16> = MAX_DROPOUT..=MAX_MISORDER.wrapping_neg();
 /// Port pairs that are remembered.
 const MAX_PORTS: usize = 65_536;
 
@@ -39,9 +43,7 @@ impl Media {
 
     /// Whether an RTP packet can be the next: of the same source, and in sequence as RFC 3550, appendix A.1, sees it.
     pub(super) fn goes_on(&self, (ssrc, seq): (u32, u16)) -> bool {
-        self.latest
-            .get()
-            .is_some_and(|(known, latest)| known == ssrc && !(3000..=65_436).contains(&seq.wrapping_sub(latest)))
+        self.latest.get().is_some_and(|(known, latest)| known == ssrc && !JUMP.contains(&seq.wrapping_sub(latest)))
     }
 }
 

@@ -8,3 +8,8 @@ pub mod packet;
 pub mod payload_type;
 pub mod rtcp;
 pub mod unwrap;
+
+/// A sequence number so far ahead is no loss but perhaps a restart (RFC 3550, appendix A.1).
+pub const MAX_DROPOUT: u16 = 3000;
+/// A sequence number less than this behind the highest came late; farther behind, it is a jump (RFC 3550, appendix A.1).
+pub const MAX_MISORDER: u16 = 100;

@@ -8,6 +8,11 @@ use std::str::FromStr;
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 use percent_encoding::percent_decode_str;
 
+/// The port of RTSP (RFC 2326, section 3.2).
+pub const RTSP_PORT: u16 = 554;
+/// The port of RTSP over TLS (RFC 7826, section 4.2).
+pub const RTSPS_PORT: u16 = 322;
+
 /// Why a text is not a URL to connect to. None of the messages repeats the text: it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
@@ -115,7 +120,7 @@ impl RtspUrl {
 
     /// The port given, else 554, or 322 for `rtsps` (RFC 7826, section 4.2).
     pub const fn port(&self) -> u16 {
-        self.port_or(if self.is_secure() { 322 } else { 554 })
+        self.port_or(if self.is_secure() { RTSPS_PORT } else { RTSP_PORT })
     }
 
     /// The port given, else another.
@@ -124,6 +129,11 @@ impl RtspUrl {
             Some(port) => port,
             None => other,
         }
+    }
+
+    /// The port of a tunnel through HTTP, where the URL names none: that of HTTP, or of HTTPS.
+    pub const fn http_port(&self) -> u16 {
+        if self.is_secure() { 443 } else { 80 }
     }
 
     /// Host and port as they were given.

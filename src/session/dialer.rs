@@ -18,11 +18,6 @@ pub(super) enum Dial {
     Fail(SessionError),
 }
 
-/// The ports of HTTP.
-const fn tunnel_port(url: &RtspUrl) -> u16 {
-    if url.is_secure() { 443 } else { 80 }
-}
-
 /// Gets to one server.
 #[derive(Debug)]
 pub(super) struct Dialer {
@@ -46,7 +41,7 @@ impl Dialer {
 
     /// The same through HTTP. The port is the URL's, or else that of HTTP.
     pub(super) fn through(mut self, tunnel: TunnelRequest, url: &RtspUrl) -> Self {
-        self.port = url.port_or(tunnel_port(url));
+        self.port = url.port_or(url.http_port());
         self.via.tunnel = Some(tunnel);
         self
     }

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use mio::net::TcpStream;
 use rustls::{ClientConnection, ProtocolVersion};
 
+use super::interrupted;
 use crate::net::tls::{TlsServer, explain};
 
 /// So much more than what one read brings may come out: a record that lay in the session, unfinished.
@@ -51,7 +52,7 @@ impl Secured {
                 }
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if interrupted(&error) => continue,
                 Err(error) => return Err(error),
             }
             if let Err(error) = self.session.process_new_packets() {
@@ -161,7 +162,7 @@ impl Secured {
             match self.session.write_tls(&mut self.socket) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if interrupted(&error) => {}
                 Err(error) => return Err(error),
             }
         }

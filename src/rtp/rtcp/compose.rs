@@ -1,15 +1,10 @@
 //! Compound packets that a receiver sends (RFC 3550, section 6.1): RR, SDES with the CNAME, and BYE at the end.
 
-use super::ReportBlock;
+use super::sdes::CNAME;
+use super::{ReportBlock, packet_type};
 
 /// A receiver report has room for so many blocks: the count field has five bits.
 pub const MAX_BLOCKS: usize = 31;
-/// Packet types (RFC 3550, section 12.1).
-const RECEIVER_REPORT: u8 = 201;
-const SOURCE_DESCRIPTION: u8 = 202;
-const GOODBYE: u8 = 203;
-/// Item type of the canonical name (RFC 3550, section 6.5.1).
-const CNAME: u8 = 1;
 
 /// A receiver report of `ssrc` alone. Blocks behind the [`MAX_BLOCKS`]th are left out.
 pub fn receiver_report(ssrc: u32, blocks: &[ReportBlock]) -> Vec<u8> {
@@ -17,7 +12,7 @@ pub fn receiver_report(ssrc: u32, blocks: &[ReportBlock]) -> Vec<u8> {
     let mut body = ssrc.to_be_bytes().to_vec();
     body.extend(blocks.iter().flat_map(|block| block.to_bytes()));
     let mut packet = Vec::with_capacity(4 + body.len());
-    put(&mut packet, RECEIVER_REPORT, blocks.len(), &body);
+    put(&mut packet, packet_type::RECEIVER_REPORT, blocks.len(), &body);
     packet
 }
 
@@ -33,14 +28,14 @@ pub fn report(ssrc: u32, cname: &str, blocks: &[ReportBlock]) -> Vec<u8> {
     // At least one zero ends the items, and as many as fill the word.
     chunk.push(0);
     chunk.resize(chunk.len().next_multiple_of(4), 0);
-    put(&mut compound, SOURCE_DESCRIPTION, 1, &chunk);
+    put(&mut compound, packet_type::SOURCE_DESCRIPTION, 1, &chunk);
     compound
 }
 
 /// The last report of a receiver that leaves (section 6.3.7).
 pub fn goodbye(ssrc: u32, cname: &str, blocks: &[ReportBlock]) -> Vec<u8> {
     let mut compound = report(ssrc, cname, blocks);
-    put(&mut compound, GOODBYE, 1, &ssrc.to_be_bytes());
+    put(&mut compound, packet_type::GOODBYE, 1, &ssrc.to_be_bytes());
     compound
 }
 

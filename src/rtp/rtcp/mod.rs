@@ -9,6 +9,15 @@ mod sdes;
 pub use reports::{ReceiverReport, ReportBlock, SenderReport};
 pub use sdes::{SdesChunk, SourceDescription};
 
+/// RFC 3550, section 12.1.
+mod packet_type {
+    pub(super) const SENDER_REPORT: u8 = 200;
+    pub(super) const RECEIVER_REPORT: u8 = 201;
+    pub(super) const SOURCE_DESCRIPTION: u8 = 202;
+    pub(super) const GOODBYE: u8 = 203;
+    pub(super) const APP: u8 = 204;
+}
+
 /// Why a compound packet can't be read on. Each names the byte, from the start of the compound, where the packet that
 /// is wrong begins; those before it have been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -148,11 +157,11 @@ impl<'a> RtcpPacket<'a> {
     /// `count` is the five bits behind the padding bit: a count of blocks, chunks or sources, or the subtype.
     fn read(packet_type: u8, count: u8, body: &'a [u8]) -> Option<Self> {
         Some(match packet_type {
-            200 => Self::SenderReport(SenderReport::read(count, body)?),
-            201 => Self::ReceiverReport(ReceiverReport::read(count, body)?),
-            202 => Self::SourceDescription(SourceDescription { count, body }),
-            203 => Self::Goodbye(Goodbye { count, body }),
-            204 => Self::App(App::read(count, body)?),
+            packet_type::SENDER_REPORT => Self::SenderReport(SenderReport::read(count, body)?),
+            packet_type::RECEIVER_REPORT => Self::ReceiverReport(ReceiverReport::read(count, body)?),
+            packet_type::SOURCE_DESCRIPTION => Self::SourceDescription(SourceDescription { count, body }),
+            packet_type::GOODBYE => Self::Goodbye(Goodbye { count, body }),
+            packet_type::APP => Self::App(App::read(count, body)?),
             _ => Self::Other { packet_type, body },
         })
     }

@@ -12,7 +12,7 @@ pub struct SourceDescription<'a> {
 }
 
 /// Item type of the canonical name (RFC 3550, section 6.5.1).
-const CNAME: u8 = 1;
+pub(super) const CNAME: u8 = 1;
 
 impl<'a> SourceDescription<'a> {
     /// What follows the first four bytes of a packet, with the count in them.

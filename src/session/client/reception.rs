@@ -2,12 +2,9 @@
 
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{ReportBlock, SenderReport};
+use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
-/// A jump of more is no loss but perhaps a restart (appendix A.1).
-const MAX_DROPOUT: u16 = 3000;
-/// A number less than this behind the highest came late; farther behind, it is a jump (appendix A.1).
-const MAX_MISORDER: u16 = 100;
 /// What 24 bits with a sign hold.
 const MOST_LOST: i64 = 0x7f_ffff;
 const LEAST_LOST: i64 = -0x80_0000;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::rtsp::mask::masked_urls;
-use crate::rtsp::url::{Credentials, RtspUrl};
+use crate::rtsp::url::{Credentials, RTSPS_PORT, RtspUrl};
 use crate::session::probe::{Patience, Probe, Step, client_config};
 use crate::session::{MediaTransport, SessionError};
 use crate::time::Timestamp;
@@ -13,8 +13,6 @@ use crate::time::Timestamp;
 const SIDE_BY_SIDE: usize = 2;
 /// The signs of life, the harmless one first.
 const KEEP_ALIVE: [&str; 3] = ["OPTIONS", "GET_PARAMETER", "SET_PARAMETER"];
-/// Where RTSP over TLS is by default (RFC 7826, section 4.2).
-const TLS_PORT: u16 = 322;
 /// The longest wait for the answer to a sign of life, and for the first packet.
 const KEEP_ALIVE_PATIENCE: Duration = Duration::from_secs(2);
 const MEDIA_PATIENCE: Duration = Duration::from_millis(2500);
@@ -199,7 +197,7 @@ fn steps(url: &RtspUrl) -> Vec<Step> {
     let at = |transport, is_secure, port| media(transport, url.at(is_secure, port), port);
     let mut steps = vec![own(MediaTransport::Tcp), own(MediaTransport::Udp)];
     // Without a port in the URL a tunnel would go to that of HTTP.
-    let http_port = if is_secure { 443 } else { 80 };
+    let http_port = url.http_port();
     let own_http =
         if url.port_or(0) == 0 { at(MediaTransport::Http, is_secure, url.port()) } else { own(MediaTransport::Http) };
     steps.push(own_http);
@@ -208,8 +206,8 @@ fn steps(url: &RtspUrl) -> Vec<Step> {
     if url.port() != http_port {
         steps.push(at(MediaTransport::Http, is_secure, http_port));
     }
-    if !is_secure && url.port() != TLS_PORT {
-        steps.push(at(MediaTransport::Tcp, true, TLS_PORT));
+    if !is_secure && url.port() != RTSPS_PORT {
+        steps.push(at(MediaTransport::Tcp, true, RTSPS_PORT));
     }
     if !is_secure {
         steps.push(at(MediaTransport::Tcp, true, url.port()));
