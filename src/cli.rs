@@ -50,6 +50,18 @@ pub enum Command {
     Demo(DemoArgs),
 }
 
+/// Who logs in.
+#[derive(Clone, Debug, Args)]
+pub struct LoginArgs {
+    /// User name; one in the URL works too
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+
+    /// File whose first line is the password
+    #[arg(long, value_name = "FILE", help = PASSWORD_HELP)]
+    pub password_file: Option<PathBuf>,
+}
+
 /// Whom to believe, where the URL is rtsps://.
 #[derive(Clone, Debug, Args)]
 pub struct TlsArgs {

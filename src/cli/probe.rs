@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::cli::transport::port_range;
-use crate::cli::{PASSWORD_HELP, TlsArgs, USER_AGENT, time};
+use crate::cli::{LoginArgs, TlsArgs, USER_AGENT, time};
 
 /// What rustdoc would take for a link.
 const URL_HELP: &str = "rtsp://[user:password@]host[:port]/path, or rtsps:// for TLS";
@@ -25,13 +25,9 @@ pub struct ProbeArgs {
     #[arg(value_name = "URL", help = URL_HELP)]
     pub url: String,
 
-    /// User name; one in the URL works too
-    #[arg(long, value_name = "NAME")]
-    pub user: Option<String>,
-
-    /// File whose first line is the password
-    #[arg(long, value_name = "FILE", help = PASSWORD_HELP)]
-    pub password_file: Option<PathBuf>,
+    /// Who logs in.
+    #[command(flatten)]
+    pub login: LoginArgs,
 
     /// Whom to believe over TLS
     #[command(flatten)]

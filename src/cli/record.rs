@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::Args;
 
-use super::{PASSWORD_HELP, TlsArgs, TransportArgs, USER_AGENT, time};
+use super::{LoginArgs, TlsArgs, TransportArgs, USER_AGENT, time};
 use crate::session::Reconnect;
 
 const MIN_ROTATE_SIZE: ByteSize = ByteSize::kb(100);
@@ -84,13 +84,9 @@ pub struct RecordArgs {
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = ["video", "audio", "application"])]
     pub media: Vec<String>,
 
-    /// User name; one in the URL works too
-    #[arg(long, value_name = "NAME")]
-    pub user: Option<String>,
-
-    /// File whose first line is the password
-    #[arg(long, value_name = "FILE", help = PASSWORD_HELP)]
-    pub password_file: Option<PathBuf>,
+    /// Who logs in.
+    #[command(flatten)]
+    pub login: LoginArgs,
 
     /// Whom to believe, where the URL is rtsps://
     #[command(flatten)]

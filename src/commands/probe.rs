@@ -47,8 +47,8 @@ pub(super) fn run(args: &ProbeArgs) -> Result<(), Error> {
 }
 
 fn config(args: &ProbeArgs) -> Result<ProbeConfig, Error> {
-    let password = login::password(args.password_file.as_deref())?;
-    let (url, credentials) = login::target("URL", &args.url, args.user.as_deref(), password.as_deref())?;
+    let password = login::password(args.login.password_file.as_deref())?;
+    let (url, credentials) = login::target("URL", &args.url, args.login.user.as_deref(), password.as_deref())?;
     Ok(ProbeConfig {
         url,
         credentials,

@@ -65,7 +65,7 @@ pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
 
 /// What the client is told. `name` is what errors call the URL.
 fn config(args: &RecordArgs, name: &str, url: &str, password: Option<&str>) -> Result<ClientConfig, Error> {
-    let (url, credentials) = login::target(name, url, args.user.as_deref(), password)?;
+    let (url, credentials) = login::target(name, url, args.login.user.as_deref(), password)?;
     Ok(ClientConfig {
         credentials,
         url,

@@ -44,7 +44,7 @@ impl Plan {
         if args.keep.is_some() && !rotates {
             return Err(Error::Usage("--keep needs --rotate-size or --rotate-time".to_owned()));
         }
-        let password = login::password(args.password_file.as_deref())?;
+        let password = login::password(args.login.password_file.as_deref())?;
         let start = start(now);
         let plan = match &args.targets {
             Some(path) => Self::from_list(args, path, &start, password.as_deref())?,
