@@ -6,6 +6,23 @@
     reason = "a test that panics has failed, as it should"
 )]
 
+/// What a machine around another one leaves to it.
+macro_rules! as_inner {
+    () => {
+        fn next_deadline(&self) -> Option<rtsp_rec::time::Timestamp> {
+            self.inner.next_deadline()
+        }
+
+        fn is_over(&self) -> bool {
+            self.inner.is_over()
+        }
+
+        fn url(&self) -> &str {
+            self.inner.url()
+        }
+    };
+}
+
 mod probe;
 mod reconnect;
 mod replay;
@@ -339,17 +356,7 @@ impl Machine for Held {
         self.inner.poll_output(now)
     }
 
-    fn next_deadline(&self) -> Option<Timestamp> {
-        self.inner.next_deadline()
-    }
-
-    fn is_over(&self) -> bool {
-        self.inner.is_over()
-    }
-
-    fn url(&self) -> &str {
-        self.inner.url()
-    }
+    as_inner!();
 }
 
 #[test]
@@ -450,17 +457,7 @@ impl Machine for Mute {
         self.inner.poll_output(now)
     }
 
-    fn next_deadline(&self) -> Option<Timestamp> {
-        self.inner.next_deadline()
-    }
-
-    fn is_over(&self) -> bool {
-        self.inner.is_over()
-    }
-
-    fn url(&self) -> &str {
-        self.inner.url()
-    }
+    as_inner!();
 }
 
 #[test]

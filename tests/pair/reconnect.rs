@@ -58,17 +58,7 @@ impl Machine for Restarting<'_> {
         }
     }
 
-    fn next_deadline(&self) -> Option<Timestamp> {
-        self.inner.next_deadline()
-    }
-
-    fn is_over(&self) -> bool {
-        self.inner.is_over()
-    }
-
-    fn url(&self) -> &str {
-        self.inner.url()
-    }
+    as_inner!();
 }
 
 /// An answer with this status to a request.

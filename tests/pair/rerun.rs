@@ -455,17 +455,7 @@ impl Machine for Altered {
         }
     }
 
-    fn next_deadline(&self) -> Option<Timestamp> {
-        self.inner.next_deadline()
-    }
-
-    fn is_over(&self) -> bool {
-        self.inner.is_over()
-    }
-
-    fn url(&self) -> &str {
-        self.inner.url()
-    }
+    as_inner!();
 }
 
 proptest! {

@@ -142,17 +142,7 @@ impl Machine for Fresh {
         self.inner.poll_output(now)
     }
 
-    fn next_deadline(&self) -> Option<Timestamp> {
-        self.inner.next_deadline()
-    }
-
-    fn is_over(&self) -> bool {
-        self.inner.is_over()
-    }
-
-    fn url(&self) -> &str {
-        self.inner.url()
-    }
+    as_inner!();
 }
 
 const LIVE: &str = "rtsp://camera:8600/live";
