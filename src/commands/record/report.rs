@@ -11,7 +11,7 @@ use crate::report::summary;
 use crate::session::{Ending, Machine, Reconnecting};
 
 /// What became of a target.
-pub(super) struct Fate<'a> {
+pub(super) struct SessionReport<'a> {
     url: &'a str,
     /// `None` where its file could not be made.
     session: Option<&'a Reconnecting>,
@@ -26,7 +26,7 @@ pub(super) fn sessions<'a>(
     plan: &Plan,
     recordings: &Recordings,
     mut machines: impl Iterator<Item = &'a Reconnecting>,
-) -> Vec<Fate<'a>> {
+) -> Vec<SessionReport<'a>> {
     let mut sessions = Vec::new();
     for (url, target) in urls.iter().zip(&plan.targets) {
         let recording = recordings.get(target.file);
@@ -34,16 +34,16 @@ pub(super) fn sessions<'a>(
         let of_file = recording.and_then(|recording| recording.error.as_ref()).map(ToString::to_string);
         let own = session.and_then(|session| session.outcome()?.as_ref().err().map(ToString::to_string));
         let url = session.map_or(url.as_str(), |session| session.url());
-        sessions.push(Fate { url, session, failure: of_file.or(own), file: target.file });
+        sessions.push(SessionReport { url, session, failure: of_file.or(own), file: target.file });
     }
     sessions
 }
 
 /// The table of the streams, and what became of each session and file.
-pub(super) fn text(monitor: &Monitor, sessions: &[Fate<'_>], recordings: &Recordings) -> String {
+pub(super) fn text(monitor: &Monitor, sessions: &[SessionReport<'_>], recordings: &Recordings) -> String {
     let table = summary::table(monitor.streams());
     let several = sessions.len() > 1;
-    let ending = |session: &Fate<'_>| match recordings.get(session.file) {
+    let ending = |session: &SessionReport<'_>| match recordings.get(session.file) {
         Some(recording) if recordings.len() > 1 && recording.was_begun() => {
             session.ending(several, &format!("; {}", written(recording)))
         }
@@ -56,7 +56,7 @@ pub(super) fn text(monitor: &Monitor, sessions: &[Fate<'_>], recordings: &Record
 }
 
 /// One failed session is a failed recording, whatever the others did.
-pub(super) fn outcome(sessions: &[Fate<'_>], recordings: &mut Recordings) -> Result<(), Error> {
+pub(super) fn outcome(sessions: &[SessionReport<'_>], recordings: &mut Recordings) -> Result<(), Error> {
     if let Some(error) = recordings.only().and_then(|only| only.error.take()) {
         return Err(error);
     }
@@ -66,7 +66,7 @@ pub(super) fn outcome(sessions: &[Fate<'_>], recordings: &mut Recordings) -> Res
     failed.into_iter().next().map_or(Ok(()), |first| Err(Error::Sessions { failed: count, sessions, first }))
 }
 
-impl Fate<'_> {
+impl SessionReport<'_> {
     /// How it ended, how often it was lost, and what the server would not give.
     fn ending(&self, several: bool, file: &str) -> String {
         let ending = self.session.and_then(|session| session.outcome()?.as_ref().ok());

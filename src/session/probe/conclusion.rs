@@ -89,11 +89,11 @@ impl Plan {
             let detail = self.not_tried(step, probes).to_owned();
             return KeepAliveFound { method, result: Outcome::NotTried, status: None, took_ms: None, detail };
         };
-        let answer = probe.sign_of_life().and_then(|exchange| exchange.answer.as_ref());
+        let answer = probe.tried_keep_alive().and_then(|exchange| exchange.answer.as_ref());
         let (result, detail) = match answer {
             Some(answer) => {
                 let result = if answer.is_success() { Outcome::Works } else { Outcome::Refused };
-                (result, format!("{} {}{}", answer.status, answer.reason, after_sign_of_life(probe)))
+                (result, format!("{} {}{}", answer.status, answer.reason, after_keep_alive(probe)))
             }
             None if probe.asked.is_none() => {
                 let (result, _, detail) = transport_outcome(probe);
@@ -105,7 +105,7 @@ impl Plan {
             }
             None => {
                 let patience = format_duration(probe.patience.keep_alive);
-                (Outcome::NoAnswer, format!("no answer within {patience}{}", after_sign_of_life(probe)))
+                (Outcome::NoAnswer, format!("no answer within {patience}{}", after_keep_alive(probe)))
             }
         };
         let took_ms = answer.map(|answer| Millis(answer.took));
@@ -216,7 +216,7 @@ fn certificate(carrier: &CarrierFound) -> String {
 }
 
 /// Some servers lose their way over a sign of life.
-fn after_sign_of_life(probe: &Probe) -> &'static str {
+fn after_keep_alive(probe: &Probe) -> &'static str {
     let torn_down = probe.watch.exchanges.iter().rev().find(|exchange| exchange.method == "TEARDOWN");
     match torn_down {
         Some(teardown) if teardown.answer.is_none() && probe.watch.closed => "; the server closed the connection then",

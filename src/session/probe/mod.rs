@@ -178,7 +178,7 @@ impl Probe {
     }
 
     /// The sign of life, as it was sent last.
-    fn sign_of_life(&self) -> Option<&watch::Exchange> {
+    fn tried_keep_alive(&self) -> Option<&watch::Exchange> {
         let (before, _) = self.asked?;
         let sent = self.watch.exchanges.get(before..)?;
         sent.iter().rev().find(|exchange| Some(exchange.method.as_str()) == self.step.keep_alive)
@@ -186,7 +186,7 @@ impl Probe {
 
     /// A first 401 is none where there is a login: the client sends it once more.
     fn is_answered(&self) -> bool {
-        let Some(answer) = self.sign_of_life().and_then(|exchange| exchange.answer.as_ref()) else { return false };
+        let Some(answer) = self.tried_keep_alive().and_then(|exchange| exchange.answer.as_ref()) else { return false };
         let sent = self.asked.map_or(0, |(before, _)| self.watch.exchanges.len().saturating_sub(before));
         !(matches!(answer.status, 401 | 407) && sent < 2 && self.client.login().is_some())
     }

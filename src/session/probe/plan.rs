@@ -51,9 +51,9 @@ pub(super) enum Fate {
     Skip(&'static str),
 }
 
-/// What the first session has found.
+/// How far the first session got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ground {
+enum Reached {
     NoAddress,
     NoConnection,
     /// What stands there does not answer as RTSP would.
@@ -85,13 +85,13 @@ impl Plan {
         if !may_go_on || running >= self.width(&probes) {
             return None;
         }
-        // What is good for one gate may be wrong at another, and wrong at two of them is once too often.
-        let at_gate = probes.iter().any(|probe| !probe.is_done() && self.is_below(&probe.step));
-        let at_gate = at_gate && self.config.credentials.is_some();
+        // A password that is good for RTSP may be wrong for HTTP or at another port, and wrong twice is once too often.
+        let logs_in_elsewhere = self.config.credentials.is_some()
+            && probes.iter().any(|probe| !probe.is_done() && self.is_below(&probe.step));
         let fresh = |step: &&Step| {
             latest(&probes, step).is_none()
                 && self.fate(step, &probes) == Fate::Go
-                && !(at_gate && self.is_below(step) && step.keep_alive.is_none())
+                && !(logs_in_elsewhere && self.is_below(step) && step.keep_alive.is_none())
         };
         if let Some(step) = self.steps.iter().find(fresh) {
             return Some(self.start(step, &probes, probes.is_empty(), now));
@@ -121,7 +121,7 @@ impl Plan {
         };
         let step = self.carried(step, probes);
         // A wrong password is tried once, as cameras lock; where it was right it stays so.
-        let may_log_in = !rejected(probes) || probes.iter().any(|probe| probe.is_proven() && same_gate(probe, &step));
+        let may_log_in = !rejected(probes) || probes.iter().any(|probe| probe.is_proven() && same_login(probe, &step));
         let credentials = self.config.credentials.clone().filter(|_| may_log_in);
         let config = client_config(&self.config, &step, credentials, patience);
         Probe::new(step, config, patience, alone, now)
@@ -157,20 +157,20 @@ impl Plan {
         if step.keep_alive.is_some() {
             return self.fate_of_keep_alive(probes);
         }
-        let Some(ground) = latest(probes, first).and_then(ground) else { return Fate::Wait };
+        let Some(reached) = latest(probes, first).and_then(reached) else { return Fate::Wait };
         // Other ports, and other protocols below RTSP, are worth a look whatever this one says.
         let (elsewhere, below) = (step.port != first.port, self.is_below(step));
-        match ground {
-            Ground::NoAddress => Fate::Skip("the name has no address"),
-            Ground::NoConnection if !elsewhere => Fate::Skip("no connection"),
-            Ground::NoAnswer if !below => Fate::Skip("no RTSP there"),
-            Ground::LoggedOut if !below => Fate::Skip("login needed"),
-            Ground::NotServed if !below => Fate::Skip("no such stream"),
+        match reached {
+            Reached::NoAddress => Fate::Skip("the name has no address"),
+            Reached::NoConnection if !elsewhere => Fate::Skip("no connection"),
+            Reached::NoAnswer if !below => Fate::Skip("no RTSP there"),
+            Reached::LoggedOut if !below => Fate::Skip("login needed"),
+            Reached::NotServed if !below => Fate::Skip("no such stream"),
             _ => Fate::Go,
         }
     }
 
-    /// Whether a step is about what lies below RTSP: it asks another gate for an entry.
+    /// Whether a step is about what lies below RTSP: it has a login of its own.
     fn is_below(&self, step: &Step) -> bool {
         let own = self.steps.first().is_some_and(|first| first.url == step.url);
         step.transport == MediaTransport::Http || !own
@@ -222,8 +222,8 @@ pub(super) fn latest<'a>(probes: &[&'a Probe], step: &Step) -> Option<&'a Probe>
     probes.iter().rev().find(|probe| is_of(&probe.step)).copied()
 }
 
-/// Whether both ask the same server for an entry.
-fn same_gate(probe: &Probe, step: &Step) -> bool {
+/// Whether both log in at the same place: the same URL, by RTSP or by HTTP.
+fn same_login(probe: &Probe, step: &Step) -> bool {
     let is_tunnel = |step: &Step| step.transport == MediaTransport::Http;
     probe.step.url == step.url && is_tunnel(&probe.step) == is_tunnel(step)
 }
@@ -233,24 +233,24 @@ fn rejected(probes: &[&Probe]) -> bool {
     probes.iter().any(|probe| probe.is_rejected())
 }
 
-/// What a session that is over says of the server.
-fn ground(probe: &Probe) -> Option<Ground> {
+/// How far a session got that is over.
+fn reached(probe: &Probe) -> Option<Reached> {
     Some(match probe.client.outcome()? {
-        Ok(_) if probe.client.dialog().description().is_none() => Ground::NoAnswer,
-        Ok(_) => Ground::Described,
-        Err(SessionError::Resolve { .. }) => Ground::NoAddress,
-        Err(SessionError::Connect { .. }) => Ground::NoConnection,
+        Ok(_) if probe.client.dialog().description().is_none() => Reached::NoAnswer,
+        Ok(_) => Reached::Described,
+        Err(SessionError::Resolve { .. }) => Reached::NoAddress,
+        Err(SessionError::Connect { .. }) => Reached::NoConnection,
         Err(
             SessionError::CredentialsNeeded { .. }
             | SessionError::CredentialsRefused { .. }
             | SessionError::Authentication(_),
-        ) => Ground::LoggedOut,
-        Err(_) if probe.watch.description.is_some() => Ground::Described,
+        ) => Reached::LoggedOut,
+        Err(_) if probe.watch.description.is_some() => Reached::Described,
         Err(SessionError::Closed { .. } | SessionError::NoAnswer { .. })
             if probe.watch.exchanges.iter().all(|exchange| exchange.answer.is_none()) =>
         {
-            Ground::NoAnswer
+            Reached::NoAnswer
         }
-        Err(_) => Ground::NotServed,
+        Err(_) => Reached::NotServed,
     })
 }
