@@ -20,6 +20,7 @@ whatever IN is; TCP checksums are left as they were. Prints JSON: with `drop`, w
 
 import argparse
 import base64
+import copy
 import json
 import random
 import re
@@ -44,15 +45,14 @@ class Segment:
     def __init__(self, time, flow, link_head, ip, tcp_head, sequence, data):
         self.time, self.flow, self.link_head, self.ip, self.tcp_head = time, flow, link_head, ip, tcp_head
         self.sequence, self.data = sequence, data
+        self.talk = frozenset((flow[:2], flow[2:]))
         self.fixed = False
 
     def part(self, begin, end, time=None):
         """Some of its bytes."""
-        made = Segment(
-            self.time if time is None else time, self.flow, self.link_head, self.ip, self.tcp_head,
-            (self.sequence + begin) % SEQ, self.data[begin:end],
-        )  # fmt: skip
-        made.fixed = self.fixed
+        made = copy.copy(self)
+        made.time = self.time if time is None else time
+        made.sequence, made.data = (self.sequence + begin) % SEQ, self.data[begin:end]
         return made
 
     @property
@@ -96,7 +96,21 @@ def load(path):
     for packet in captures.read(path):
         link = packet.link
         packets.append(take(packet, talked))
+    join_tunnels(packets)
     return link, packets
+
+
+def join_tunnels(packets):
+    """Makes one conversation of the connections of each HTTP tunnel. Now, since a cut may go through a cookie."""
+    cookies = {}
+    for packet in packets:
+        if isinstance(packet, Segment):
+            pair, cookie = packet.talk, COOKIE.match(packet.data)
+            if cookie:
+                cookies[pair] = cookie[1]
+            packet.talk = cookies.get(pair, pair)
+        elif packet.handshake:
+            cookies.pop(frozenset((packet.flow[:2], packet.flow[2:])), None)
 
 
 def take(packet, talked):
@@ -123,25 +137,16 @@ def take(packet, talked):
 
 
 def stretches(packets):
-    """Index ranges of segments that only pure ACKs and strangers stand between: no side answers the other in them.
-
-    The connections of an HTTP tunnel are one conversation.
-    """
-    ranges, current, tunnels = {}, [], {}
+    """Index ranges of segments that only pure ACKs and strangers stand between: no side answers the other in them."""
+    ranges, current = {}, []
     for index, packet in enumerate(packets):
-        pair = packet.flow and frozenset((packet.flow[:2], packet.flow[2:]))
         if isinstance(packet, Other) and packet.handshake:
-            ranges.pop(pair, None)
-            tunnels.pop(pair, None)
+            ranges.pop(frozenset((packet.flow[:2], packet.flow[2:])), None)
         if not isinstance(packet, Segment):
             continue
-        cookie = COOKIE.match(packet.data)
-        if cookie:
-            tunnels[pair] = cookie[1]
-        talk = tunnels.get(pair, pair)
-        at = ranges.get(talk)
+        at = ranges.get(packet.talk)
         if at is None or packets[at[0]].flow != packet.flow:
-            at = ranges[talk] = []
+            at = ranges[packet.talk] = []
             current.append(at)
         at.append(index)
     return current
