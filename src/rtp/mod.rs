@@ -5,6 +5,7 @@
 
 pub mod edit;
 pub mod packet;
+pub mod payload;
 pub mod payload_type;
 pub mod rtcp;
 pub mod unwrap;

@@ -1,0 +1,273 @@
+//! What RTP payloads hold: NAL units of H.264 (RFC 6184) and H.265 (RFC 7798), pictures of JPEG (RFC 2435), access units of
+//! MPEG-4 audio (RFC 3640); of any other format the payload as a whole.
+//!
+//! A payload is taken apart without its neighbours. Nothing is decoded.
+
+mod aac;
+mod h264;
+mod h265;
+mod jpeg;
+
+use std::ops::Range;
+
+pub use aac::AuHeaders;
+pub use h264::{H264Unit, SliceType};
+pub use h265::H265Unit;
+pub use jpeg::JpegHeader;
+
+/// How the payloads of a stream are made up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PayloadFormat {
+    /// H.264 (RFC 6184).
+    H264,
+    /// H.265 (RFC 7798).
+    H265 {
+        /// Decoding order numbers are there (`sprop-max-don-diff` above 0).
+        numbered: bool,
+    },
+    /// JPEG (RFC 2435).
+    Jpeg,
+    /// MPEG-4 audio with AU headers (`mpeg4-generic`, RFC 3640).
+    Aac(AuHeaders),
+    /// Audio each of whose packets stands alone: PCM, G.711, Opus.
+    Samples,
+    /// Anything that is not taken apart.
+    #[default]
+    Other,
+}
+
+/// A unit of media: what a payload carries whole, in part, or several of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A NAL unit of H.264.
+    H264(H264Unit),
+    /// A NAL unit of H.265.
+    H265(H265Unit),
+    /// A picture.
+    Jpeg,
+    /// An access unit of audio.
+    Aac,
+    /// The payload.
+    Other,
+}
+
+/// The part of a unit that lies in one payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The unit.
+    pub unit: Unit,
+    /// The unit's first bytes are here. Fragments of audio don't tell.
+    pub starts: bool,
+    /// The unit's last bytes are here. Fragments of audio and pictures don't tell: the last packet has the marker.
+    pub ends: bool,
+    /// Where its bytes lie in the payload; behind the header of a NAL unit, which `unit` holds.
+    pub body: Range<usize>,
+}
+
+/// Why a payload is not of its format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PayloadError {
+    /// It ends too soon.
+    #[error("{len} bytes of payload are too few for {what}")]
+    Truncated {
+        /// What does not fit.
+        what: &'static str,
+        /// Bytes there are.
+        len: usize,
+    },
+    /// A type that the format does not define.
+    #[error("payload of type {kind}, which {format} does not define")]
+    Undefined {
+        /// The type.
+        kind: u8,
+        /// The format.
+        format: &'static str,
+    },
+}
+
+impl PayloadFormat {
+    /// The format of an encoding name, with the parameters of its `a=fmtp`; `media` is the type of media, such as
+    /// `audio`.
+    pub fn new(media: &str, encoding: &str, fmtp: Option<&str>) -> Self {
+        match encoding.to_ascii_uppercase().as_str() {
+            "H264" => Self::H264,
+            "H265" | "HEVC" => Self::H265 { numbered: fmtp_number(fmtp, "sprop-max-don-diff") > Some(0) },
+            "JPEG" => Self::Jpeg,
+            "MPEG4-GENERIC" => Self::Aac(AuHeaders::new(fmtp)),
+            // MPEG audio is cut into packets where it must be (RFC 2250, RFC 6416).
+            "MPA" | "MP4A-LATM" | "MPA-ROBUST" => Self::Other,
+            _ if media == "audio" => Self::Samples,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether the payloads are parts of pictures.
+    pub const fn is_video(self) -> bool {
+        matches!(self, Self::H264 | Self::H265 { .. } | Self::Jpeg)
+    }
+
+    /// The parts of units in a payload, in order.
+    #[inline]
+    pub fn parts(self, payload: &[u8]) -> Parts<'_> {
+        let state = match self {
+            Self::H264 => h264::begin(payload),
+            Self::H265 { numbered } => h265::begin(payload, numbered),
+            Self::Jpeg => jpeg::begin(payload),
+            Self::Aac(headers) => headers.begin(payload),
+            Self::Samples | Self::Other => Ok(State::One(whole(Unit::Other, 0, payload))),
+        };
+        Parts { payload, state: state.unwrap_or_else(State::Failed) }
+    }
+}
+
+impl Part {
+    /// How many bytes of its body the analysis looks at to tell frames apart: the beginning of a slice header.
+    pub fn looked_at(&self) -> usize {
+        match self.unit {
+            Unit::H264(unit) if self.starts && unit.is_slice() => h264::SLICE_HEAD.min(self.body.len()),
+            Unit::H265(unit) if self.starts && unit.is_slice() => self.body.len().min(1),
+            _ => 0,
+        }
+    }
+}
+
+/// The parts of units in a payload. Behind an error nothing more comes.
+#[derive(Clone, Debug)]
+pub struct Parts<'a> {
+    payload: &'a [u8],
+    state: State,
+}
+
+/// What is still to come.
+#[derive(Clone, Debug)]
+enum State {
+    One(Part),
+    /// NAL units, each with its size before it.
+    Aggregate {
+        at: usize,
+        layout: Layout,
+    },
+    AccessUnits(aac::AccessUnits),
+    Failed(PayloadError),
+    Done,
+}
+
+/// How the units of an aggregation packet lie.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    /// Bytes between the size of a unit and the unit.
+    before_unit: usize,
+    /// Bytes between a unit and the size of the next.
+    between: usize,
+    read: fn(&[u8], Range<usize>) -> Option<Part>,
+}
+
+impl Iterator for Parts<'_> {
+    type Item = Result<Part, PayloadError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::One(part) => Some(Ok(part)),
+            State::Aggregate { at, layout } => Some(self.aggregated(at, layout)),
+            State::AccessUnits(mut units) => {
+                let part = units.next(self.payload)?;
+                if part.is_ok() {
+                    self.state = State::AccessUnits(units);
+                }
+                Some(part)
+            }
+            State::Failed(error) => Some(Err(error)),
+            State::Done => None,
+        }
+    }
+}
+
+impl Parts<'_> {
+    /// The unit whose size stands at `at`.
+    fn aggregated(&mut self, at: usize, layout: Layout) -> Result<Part, PayloadError> {
+        let part = self.payload.get(at..).and_then(|rest| {
+            let size = usize::from(u16::from_be_bytes(*rest.first_chunk()?));
+            let begin = at + 2 + layout.before_unit;
+            let end = begin + size;
+            let part = (layout.read)(self.payload, begin..end)?;
+            if end < self.payload.len() {
+                self.state = State::Aggregate { at: end + layout.between, layout };
+            }
+            Some(part)
+        });
+        part.ok_or(PayloadError::Truncated { what: "the NAL units that it aggregates", len: self.payload.len() })
+    }
+}
+
+/// A unit that fills the payload from `start` on.
+fn whole(unit: Unit, start: usize, payload: &[u8]) -> Part {
+    Part { unit, starts: true, ends: true, body: start..payload.len() }
+}
+
+/// A whole number among the parameters of an `a=fmtp`: `sizelength=13; indexlength=3`.
+fn fmtp_number(fmtp: Option<&str>, name: &str) -> Option<u32> {
+    let named = |parameter: &str| {
+        let (key, value) = parameter.split_once('=')?;
+        key.trim().eq_ignore_ascii_case(name).then(|| value.trim().parse().ok())?
+    };
+    fmtp?.split(';').find_map(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn formats() -> impl Strategy<Value = PayloadFormat> {
+        let headers = ("[0-9]{1,2}", "[0-9]{1,2}", "[0-9]{1,2}").prop_map(|(size, index, cts)| {
+            let fmtp = format!("sizelength={size};indexlength={index};indexdeltalength={index};ctsdeltalength={cts}");
+            PayloadFormat::new("audio", "mpeg4-generic", Some(&fmtp))
+        });
+        prop_oneof![
+            Just(PayloadFormat::H264),
+            any::<bool>().prop_map(|numbered| PayloadFormat::H265 { numbered }),
+            Just(PayloadFormat::Jpeg),
+            headers,
+            Just(PayloadFormat::Other),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn parts_lie_in_the_payload_one_behind_the_other(
+            format in formats(),
+            first in any::<u8>(),
+            rest in prop::collection::vec(prop_oneof![Just(0u8), 0..40u8, any::<u8>()], 0..200),
+        ) {
+            let payload = [&[first], rest.as_slice()].concat();
+            for payload in [payload.as_slice(), rest.as_slice()] {
+                let mut at = 0;
+                for part in format.parts(payload).flatten() {
+                    prop_assert!(part.body.start >= at && part.body.end >= part.body.start, "{part:?}");
+                    prop_assert!(part.body.end <= payload.len(), "{part:?}");
+                    prop_assert!(part.looked_at() <= part.body.len());
+                    at = part.body.end;
+                }
+                prop_assert!(format.parts(payload).count() <= payload.len() + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn formats_by_their_names() {
+        let format = |encoding, fmtp| PayloadFormat::new("video", encoding, fmtp);
+        assert_eq!(format("h264", None), PayloadFormat::H264);
+        assert_eq!(format("H265", Some("sprop-max-don-diff=0")), PayloadFormat::H265 { numbered: false });
+        assert_eq!(format("H265", Some("a=1; sprop-max-don-diff=2")), PayloadFormat::H265 { numbered: true });
+        assert_eq!(format("VP8", None), PayloadFormat::Other);
+        assert_eq!(PayloadFormat::new("audio", "PCMU", None), PayloadFormat::Samples);
+    }
+
+    #[test]
+    fn any_other_payload_is_one_unit() {
+        let part = Part { unit: Unit::Other, starts: true, ends: true, body: 0..3 };
+        assert_eq!(PayloadFormat::Other.parts(b"abc").collect::<Vec<_>>(), [Ok(part)]);
+    }
+}
