@@ -116,6 +116,8 @@ pub enum TableName {
     Streams,
     /// A row for each RTP packet
     Packets,
+    /// A row for each frame of video, and for each timestamp of anything else
+    Frames,
     /// A row for each RTCP sender report
     SenderReports,
     /// A row for each block of an RTCP sender or receiver report
@@ -131,6 +133,7 @@ impl From<TableName> for Table {
         match name {
             TableName::Streams => Self::Streams,
             TableName::Packets => Self::Packets,
+            TableName::Frames => Self::Frames,
             TableName::SenderReports => Self::SenderReports,
             TableName::ReportBlocks => Self::ReportBlocks,
             TableName::Messages => Self::Messages,

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 const SAMPLE: &str = "samples/gstreamer_h264_aac.pcapng";
-const TABLES: [&str; 6] = ["streams", "packets", "sender_reports", "report_blocks", "messages", "findings"];
+const TABLES: [&str; 7] = ["streams", "packets", "frames", "sender_reports", "report_blocks", "messages", "findings"];
 
 /// `rtsp-rec analyze` with these arguments, at the root of the package.
 fn analyze(arguments: &[&str]) -> Command {
@@ -222,7 +222,7 @@ fn conditions_that_are_none() {
         assert!(text.starts_with(&format!("rtsp-rec: --fail-if '{condition}': ")), "{text}");
         assert_eq!(text.lines().count(), 1, "{text}");
     }
-    for arguments in [&["--table", "frames"], &["--format", "xml"]] {
+    for arguments in [&["--table", "pictures"], &["--format", "xml"]] {
         run(2, &[SAMPLE, arguments[0], arguments[1]]);
     }
     run(2, &[SAMPLE, "--table", "packets", "-o", "nowhere"]);

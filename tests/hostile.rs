@@ -55,7 +55,7 @@ type Outcome = (BTreeMap<Table, usize>, Option<String>);
 /// Analyzes a file that has no more than `size` bytes uncompressed.
 fn analyze(file: &[u8], size: usize) -> Outcome {
     let sink = Counted { tables: Tables::new(Format::Csv, |_| Some(io::sink())), rows: BTreeMap::new() };
-    let options = AnalyzerOptions { capture: "hostile".to_owned(), quantiles: true };
+    let options = AnalyzerOptions { capture: "hostile".to_owned(), closely: true };
     let mut analyzer = Analyzer::new(options, sink);
     let error = Source::read(file, &mut analyzer).err().map(|error| error.to_string());
     let rows = analyzer.finish().unwrap().rows;

@@ -8,6 +8,7 @@ use crate::analysis::findings::Finding;
 use crate::analysis::out::{Out, Place};
 use crate::analysis::rows::{Row, Sink, StreamRow, Table};
 use crate::analysis::session::{Carrier, Session};
+use crate::analysis::stream::Depth;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::Message;
 use crate::time::Timestamp;
@@ -18,15 +19,15 @@ use crate::trace::{Direction, Note, Payload, Remark, Tap, TraceEvent};
 pub struct AnalyzerOptions {
     /// What the column `capture` says.
     pub capture: String,
-    /// Collect what quantiles need, which takes up to 1 MB a stream.
-    pub quantiles: bool,
+    /// Look at streams closely: percentiles and frames, which take up to 1 MB a stream.
+    pub closely: bool,
 }
 
 /// Analyzes trace events, one capture at a time.
 #[derive(Debug)]
 pub struct Analyzer<S> {
     sessions: Vec<Option<Session>>,
-    quantiles: bool,
+    depth: Depth,
     out: Out<S>,
 }
 
@@ -34,11 +35,12 @@ impl<S: Sink> Analyzer<S> {
     /// An analyzer that hands its rows to `sink`.
     pub fn new(options: AnalyzerOptions, sink: S) -> Self {
         let (findings, packets) = (sink.wants(Table::Findings), sink.wants(Table::Packets));
+        let frames = sink.wants(Table::Frames);
         let latest = (Timestamp::default(), None);
-        let AnalyzerOptions { capture, quantiles } = options;
+        let AnalyzerOptions { capture, closely } = options;
         let budget = Budget::default();
-        let out = Out { capture: capture.into(), sink, first: None, latest, findings, packets, budget };
-        Self { sessions: Vec::new(), quantiles, out }
+        let out = Out { capture: capture.into(), sink, first: None, latest, findings, packets, frames, budget };
+        Self { sessions: Vec::new(), depth: Depth { closely, frame_rows: frames, crowded: false }, out }
     }
 
     /// The rows of the streams as they stand now, in the order in which sessions and streams appeared.
@@ -80,6 +82,14 @@ impl<S: Sink> Analyzer<S> {
                 out.finding(place, &finding)?;
             }
         }
+        for session in sessions.iter_mut().flatten() {
+            for stream in &mut session.streams {
+                if let Some(frames) = &mut stream.frames {
+                    frames.end_all();
+                }
+                out.ended_frames(session.flow.id + 1, stream)?;
+            }
+        }
         for session in sessions.iter().flatten() {
             for row in session.rows() {
                 out.sink.row(&Row::Stream(Box::new(row)))?;
@@ -91,12 +101,12 @@ impl<S: Sink> Analyzer<S> {
     /// The session of an event, which begins with its first one.
     #[inline]
     fn session(&mut self, event: &TraceEvent<'_>) -> Option<(&mut Session, &mut Out<S>)> {
-        let Self { sessions, quantiles, out } = self;
+        let Self { sessions, depth, out } = self;
         if !matches!(sessions.get(event.flow.id), Some(Some(_))) {
             if sessions.len() <= event.flow.id {
                 sessions.resize_with(event.flow.id + 1, || None);
             }
-            *sessions.get_mut(event.flow.id)? = Some(Session::new(Arc::clone(&out.capture), event.flow, *quantiles));
+            *sessions.get_mut(event.flow.id)? = Some(Session::new(Arc::clone(&out.capture), event.flow, *depth));
         }
         Some((sessions.get_mut(event.flow.id)?.as_mut()?, out))
     }

@@ -2,6 +2,8 @@
 
 /// Streams of all sessions.
 const MAX_STREAMS: usize = 32_768;
+/// With more of them each has to do with less.
+const CROWDED: usize = 4096;
 /// Bytes of arrival distances.
 const MAX_DISTANCES: usize = 56 << 20;
 /// Of those, what streams with many distances leave to those with few.
@@ -23,6 +25,11 @@ impl Budget {
         let room = self.streams < MAX_STREAMS;
         self.streams += usize::from(room);
         room
+    }
+
+    /// Whether there are so many streams that each must be small.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.streams > CROWDED
     }
 
     /// Room for so many bytes of arrival distances, of a stream with `many`; whether there was any.

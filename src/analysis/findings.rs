@@ -8,6 +8,7 @@ use crate::analysis::sequence::Status;
 use crate::analysis::session::Carrier;
 use crate::analysis::stream::{PacketFigures, Stream, StreamKey};
 use crate::rtp::packet::RtpPacket;
+use crate::rtp::payload::PayloadError;
 use crate::rtp::rtcp::{SenderReport, SourceDescription};
 use crate::session::dialog::Setup;
 use crate::time::Timestamp;
@@ -70,6 +71,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("too-many-sessions", "error"),
     ("nat-punch", "note"),
     ("payload-empty", "note"),
+    ("payload-malformed", "warning"),
     ("marker-missing", "warning"),
     ("media-after-teardown", "warning"),
     ("media-stopped", "warning"),
@@ -179,6 +181,14 @@ impl Watch {
             found.push(Finding::new("payload-empty", key.track, format!("{} carries nothing", packet.sequence())));
         }
         found
+    }
+
+    /// The first payload of a stream that is not of the announced format.
+    pub(super) fn payload(&mut self, packet: &RtpPacket<'_>, error: PayloadError, stream: &Stream) -> Option<Finding> {
+        // An empty one has a code of its own.
+        let first = !packet.payload().is_empty() && self.first("payload-malformed", u64::from(packet.ssrc()));
+        let detail = || format!("{}: {error}", packet.sequence());
+        first.then(|| Finding::new("payload-malformed", stream.key.track, detail()))
     }
 
     /// The first packet of a stream.

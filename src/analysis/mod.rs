@@ -7,6 +7,7 @@ pub mod comparison;
 mod dialogue;
 mod ending;
 pub mod findings;
+mod frames;
 mod http;
 mod jitter;
 mod messages;

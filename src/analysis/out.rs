@@ -33,6 +33,7 @@ pub(super) struct Out<S> {
     pub(super) latest: (Timestamp, Option<u64>),
     pub(super) findings: bool,
     pub(super) packets: bool,
+    pub(super) frames: bool,
     pub(super) budget: Budget,
 }
 
@@ -55,7 +56,7 @@ impl Place {
 }
 
 impl<S: Sink> Out<S> {
-    fn time_s(&self, at: Timestamp) -> Seconds {
+    pub(super) fn time_s(&self, at: Timestamp) -> Seconds {
         Fixed(self.first.map_or(0.0, |first| at.seconds_since(first)))
     }
 
@@ -196,7 +197,7 @@ impl<S: Sink> Out<S> {
                 return self.finding(place, &Finding::new("rtp-malformed", track, error.to_string()));
             }
         };
-        let taken = session.rtp(place.at, place.direction, carrier, &packet, &mut self.budget);
+        let taken = session.rtp(place, carrier, &packet, &mut self.budget);
         // By reference, as it is large.
         let Some(taken) = &taken else {
             return self.finding(place, &Finding::new("too-many-streams", None, "this source is not counted"));
@@ -205,6 +206,11 @@ impl<S: Sink> Out<S> {
             && let Some(stream) = session.streams.get(taken.stream)
         {
             self.packet(place, stream, &packet, &taken.figures)?;
+        }
+        if self.frames
+            && let Some(stream) = session.streams.get_mut(taken.stream)
+        {
+            self.ended_frames(place.session, stream)?;
         }
         if self.findings {
             for finding in session.packet_findings(place.at, place.direction, carrier, &packet, taken) {

@@ -46,6 +46,8 @@ pub enum Table {
     Streams,
     /// A row for each RTP packet.
     Packets,
+    /// A row for each frame of video, and for each timestamp of anything else.
+    Frames,
     /// A row for each RTCP sender report.
     SenderReports,
     /// A row for each block of an RTCP sender or receiver report.
@@ -58,14 +60,22 @@ pub enum Table {
 
 impl Table {
     /// All of them, in the order of docs/metrics.md.
-    pub const ALL: [Self; 6] =
-        [Self::Streams, Self::Packets, Self::SenderReports, Self::ReportBlocks, Self::Messages, Self::Findings];
+    pub const ALL: [Self; 7] = [
+        Self::Streams,
+        Self::Packets,
+        Self::Frames,
+        Self::SenderReports,
+        Self::ReportBlocks,
+        Self::Messages,
+        Self::Findings,
+    ];
 
     /// The name of the table, which is also that of its file: `sender_reports`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Streams => "streams",
             Self::Packets => "packets",
+            Self::Frames => "frames",
             Self::SenderReports => "sender_reports",
             Self::ReportBlocks => "report_blocks",
             Self::Messages => "messages",
@@ -81,6 +91,8 @@ pub enum Row<'a> {
     Stream(Box<StreamRow<'a>>),
     /// Of [`Table::Packets`].
     Packet(PacketRow<'a>),
+    /// Of [`Table::Frames`].
+    Frame(FrameRow<'a>),
     /// Of [`Table::SenderReports`].
     SenderReport(SenderReportRow<'a>),
     /// Of [`Table::ReportBlocks`].
@@ -97,6 +109,7 @@ impl Row<'_> {
         match self {
             Self::Stream(_) => Table::Streams,
             Self::Packet(_) => Table::Packets,
+            Self::Frame(_) => Table::Frames,
             Self::SenderReport(_) => Table::SenderReports,
             Self::ReportBlock(_) => Table::ReportBlocks,
             Self::Message(_) => Table::Messages,
@@ -162,6 +175,17 @@ pub struct StreamRow<'a> {
     pub sr_interval_mean_s: Option<Seconds>,
     pub sr_offset_spread_ms: Option<Millis>,
     pub cname: Option<&'a str>,
+    pub frames: Option<u64>,
+    pub incomplete_frames: Option<u64>,
+    pub frame_rate_fps: Option<Ratio>,
+    pub key_frames: Option<u64>,
+    pub gop_mean_frames: Option<Ratio>,
+    pub gop_max_frames: Option<u64>,
+    pub key_size_ratio: Option<Ratio>,
+    pub freezes: Option<u64>,
+    pub longest_freeze_ms: Option<Millis>,
+    pub play_to_first_packet_ms: Option<Millis>,
+    pub play_to_key_frame_ms: Option<Millis>,
 }
 
 /// One sender report. docs/metrics.md defines each column.
@@ -237,6 +261,39 @@ pub struct PacketRow<'a> {
     pub skew_ms: Option<Millis>,
     pub gap: u16,
     pub status: &'static str,
+}
+
+/// One frame. docs/metrics.md defines each column.
+#[derive(Clone, Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "the columns are defined in docs/metrics.md")]
+pub struct FrameRow<'a> {
+    pub capture: &'a str,
+    pub frame_number: Option<u64>,
+    pub time_utc: Utc,
+    pub time_s: Seconds,
+    pub session: usize,
+    pub track: Option<usize>,
+    pub channel: u16,
+    pub direction: &'static str,
+    pub ssrc: Ssrc,
+    pub frame: u64,
+    #[serde(rename = "type")]
+    pub kind: Option<&'static str>,
+    pub key: Option<u8>,
+    pub complete: u8,
+    pub packets: u32,
+    pub missing: i64,
+    pub units: u32,
+    pub bytes: u64,
+    pub first_frame_number: Option<u64>,
+    pub first_time_s: Seconds,
+    pub transmit_ms: Millis,
+    pub first_ext_seq: i64,
+    pub last_ext_seq: i64,
+    pub rtp_timestamp: u32,
+    pub media_s: Option<Seconds>,
+    pub interval_ms: Option<Millis>,
+    pub timestamp_interval_ms: Option<Millis>,
 }
 
 /// One report block. docs/metrics.md defines each column.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::analysis::budget::Budget;
 use crate::analysis::findings::{Finding, Watch};
 use crate::analysis::http::Http;
+use crate::analysis::out::Place;
 use crate::analysis::report_blocks::RecentReports;
 use crate::analysis::rows::StreamRow;
-use crate::analysis::stream::{PacketFigures, Stream, StreamKey};
+use crate::analysis::stream::{Depth, PacketFigures, Stream, StreamKey};
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{RtcpPacket, SenderReport};
 use crate::rtsp::message::Message;
@@ -74,7 +75,7 @@ pub(super) struct Session {
     by_key: HashMap<StreamKey, usize>,
     /// For each channel the stream of its latest packet.
     latest: Box<[Option<u16>; 256]>,
-    quantiles: bool,
+    depth: Depth,
     /// Who ended the connection first.
     pub(super) closed: Option<Direction>,
     pub(super) watch: Watch,
@@ -82,7 +83,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(capture: Arc<str>, flow: &Flow, quantiles: bool) -> Self {
+    pub(super) fn new(capture: Arc<str>, flow: &Flow, depth: Depth) -> Self {
         Self {
             capture,
             flow: flow.clone(),
@@ -91,7 +92,7 @@ impl Session {
             streams: Vec::new(),
             by_key: HashMap::new(),
             latest: Box::new([None; 256]),
-            quantiles,
+            depth,
             closed: None,
             watch: Watch::default(),
             recent: RecentReports::default(),
@@ -147,14 +148,13 @@ impl Session {
     #[inline]
     pub(super) fn rtp(
         &mut self,
-        at: Timestamp,
-        direction: Direction,
+        place: Place,
         carrier: Carrier,
         packet: &RtpPacket<'_>,
         budget: &mut Budget,
     ) -> Option<Taken> {
         let known = self.streams.len();
-        let index = self.stream(direction, carrier, packet.ssrc(), budget)?;
+        let index = self.stream(place.direction, carrier, packet.ssrc(), budget)?;
         let new = self.streams.len() > known;
         let Self { dialog, streams, .. } = self;
         let stream = streams.get_mut(index)?;
@@ -162,7 +162,8 @@ impl Session {
             let encoding = dialog.encoding(stream.key.track, packet.payload_type());
             stream.set_encoding(packet.payload_type(), encoding);
         }
-        let figures = stream.packet(at, packet, budget);
+        let figures = stream.packet(place.at, packet, budget);
+        stream.frame(place.at, place.frame_number, packet, &figures);
         Some(Taken { stream: index, figures, new })
     }
 
@@ -189,8 +190,10 @@ impl Session {
             found = watch.new_stream(&key, carrier, setup.as_ref(), shares);
             found.extend(watch.heard.first_packet(at, packet, key.track, rate));
         }
-        if let Some(stream) = streams.get(*index) {
+        if let Some(stream) = streams.get_mut(*index) {
             found.extend(watch.packet(at, packet, figures, stream, direction));
+            let error = stream.frames.as_mut().and_then(|frames| frames.take_error());
+            found.extend(error.and_then(|error| watch.payload(packet, error, stream)));
         }
         found
     }
@@ -305,7 +308,8 @@ impl Session {
             Some(index) => *index,
             None if self.streams.len() >= MAX_STREAMS || !budget.stream() => return None,
             None => {
-                let mut stream = Stream::new(Arc::clone(&self.capture), key, self.quantiles);
+                let depth = Depth { crowded: budget.is_crowded(), ..self.depth };
+                let mut stream = Stream::new(Arc::clone(&self.capture), key, depth);
                 stream.transport = self.transport_name(carrier);
                 self.streams.push(stream);
                 self.by_key.insert(key, self.streams.len() - 1);
@@ -332,7 +336,7 @@ impl Session {
     pub(super) fn rows(&self) -> impl Iterator<Item = StreamRow<'_>> {
         self.streams.iter().map(|stream| {
             let media = self.dialog.media(stream.key.track).map(|media| media.kind.as_str());
-            stream.row(&self.flow, self.url(), media)
+            stream.row(&self.flow, self.url(), media, self.dialog.played())
         })
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::analysis::budget::Budget;
 use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, float, millis};
+use crate::analysis::frames::{Arrival, FrameStatistics, Frames};
 use crate::analysis::jitter::Jitter;
 use crate::analysis::quantiles::Quantiles;
 use crate::analysis::rows::StreamRow;
@@ -24,6 +25,17 @@ pub(super) struct StreamKey {
     pub(super) channel: u16,
     pub(super) direction: Direction,
     pub(super) ssrc: u32,
+}
+
+/// How much of a stream somebody wants to know.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Depth {
+    /// Percentiles and frames. Without them a stream is small, for thousands of live ones.
+    pub(super) closely: bool,
+    /// Each frame.
+    pub(super) frame_rows: bool,
+    /// There are so many streams that each must be small.
+    pub(super) crowded: bool,
 }
 
 /// What one packet says.
@@ -67,11 +79,13 @@ pub(super) struct Stream {
     pub(super) transport: &'static str,
     pub(super) reports: SenderReports,
     pub(super) cname: Option<String>,
+    /// `None` where nobody will ask for them.
+    pub(super) frames: Option<Box<Frames>>,
 }
 
 impl Stream {
-    /// A stream of which nothing has come yet. Without `quantiles` it is small, for thousands of live ones.
-    pub(super) fn new(capture: Arc<str>, key: StreamKey, quantiles: bool) -> Self {
+    /// A stream of which nothing has come yet.
+    pub(super) fn new(capture: Arc<str>, key: StreamKey, depth: Depth) -> Self {
         Self {
             capture,
             key,
@@ -85,7 +99,7 @@ impl Stream {
             marker_packets: 0,
             delta_min: i64::MAX,
             delta_max: i64::MIN,
-            deltas: quantiles.then(Quantiles::default),
+            deltas: depth.closely.then(Quantiles::default),
             jitter: Jitter::default(),
             frame_jitter: Jitter::default(),
             timestamps: Unwrapper::default(),
@@ -93,6 +107,7 @@ impl Stream {
             transport: "tcp",
             reports: SenderReports::default(),
             cname: None,
+            frames: depth.closely.then(|| Box::new(Frames::new(depth.frame_rows, depth.crowded))),
         }
     }
 
@@ -116,6 +131,9 @@ impl Stream {
     /// From here on packets have this payload type. The table shows the first one.
     pub(super) fn set_encoding(&mut self, payload_type: u8, encoding: Option<Encoding>) {
         self.clock = Some((payload_type, encoding.as_ref().and_then(|encoding| encoding.clock_rate_hz)));
+        if let Some(frames) = &mut self.frames {
+            frames.set_format(encoding.as_ref().map(|encoding| encoding.payload).unwrap_or_default());
+        }
         if self.payload_type.is_none() {
             self.payload_type = Some(payload_type);
             self.encoding = encoding;
@@ -147,6 +165,21 @@ impl Stream {
             self.timing(at, packet.timestamp(), &mut figures);
         }
         figures
+    }
+
+    /// Adds a packet, whose figures are known, to its frame.
+    #[inline]
+    pub(super) fn frame(
+        &mut self,
+        at: Timestamp,
+        frame_number: Option<u64>,
+        packet: &RtpPacket<'_>,
+        figures: &PacketFigures,
+    ) {
+        let PacketFigures { status, ext_seq, ext_rtp_timestamp: ext_timestamp, .. } = *figures;
+        if let Some(frames) = &mut self.frames {
+            frames.packet(Arrival { at, frame_number, status, ext_seq, ext_timestamp }, packet);
+        }
     }
 
     #[inline]
@@ -189,13 +222,22 @@ impl Stream {
     }
 
     /// The row of the `streams` table.
-    pub(super) fn row<'a>(&'a self, flow: &Flow, url: &str, media: Option<&'a str>) -> StreamRow<'a> {
+    pub(super) fn row<'a>(
+        &'a self,
+        flow: &Flow,
+        url: &str,
+        media: Option<&'a str>,
+        played: Option<Timestamp>,
+    ) -> StreamRow<'a> {
         let duration = self.duration();
         let expected = self.sequence.expected();
         let steps = self.sequence.packets.saturating_sub(1);
         let ms = |nanos: i64| Fixed(millis(nanos)) as Millis;
         let percentile = |percent| self.deltas.as_ref().and_then(|deltas| deltas.percentile(percent)).map(ms);
         let report = self.reports.last;
+        let frames = self.frames.as_ref().map(|frames| &frames.statistics);
+        let pictures = frames.filter(|_| self.encoding.as_ref().is_some_and(|encoding| encoding.payload.is_video()));
+        let since_play = |at: Timestamp| played.map(|played| ms(at.nanos_since(played)));
         StreamRow {
             capture: &self.capture,
             session: flow.id + 1,
@@ -250,6 +292,17 @@ impl Stream {
             sr_interval_mean_s: self.reports.interval_mean_s().map(Fixed),
             sr_offset_spread_ms: self.reports.offset_spread_ms().map(Fixed),
             cname: self.cname.as_deref(),
+            frames: frames.map(|frames| frames.frames),
+            incomplete_frames: frames.map(|frames| frames.incomplete),
+            frame_rate_fps: frames.and_then(|frames| frames.rate_fps(self.clock_rate_hz())).map(Fixed),
+            key_frames: pictures.map(|frames| frames.key_frames),
+            gop_mean_frames: pictures.and_then(FrameStatistics::groups).map(|(mean, _)| Fixed(mean)),
+            gop_max_frames: pictures.and_then(FrameStatistics::groups).map(|(_, max)| max),
+            key_size_ratio: pictures.and_then(FrameStatistics::key_size_ratio).map(Fixed),
+            freezes: pictures.and_then(FrameStatistics::freezes).map(|(freezes, _)| freezes),
+            longest_freeze_ms: pictures.and_then(FrameStatistics::freezes).map(|(_, longest)| Fixed(longest)),
+            play_to_first_packet_ms: self.first.and_then(since_play),
+            play_to_key_frame_ms: pictures.and_then(|frames| frames.first_key_at).and_then(since_play),
         }
     }
 }

@@ -78,7 +78,10 @@ fn analyze_group(
     rows: &mut impl Sink,
     result: &mut GroupResult,
 ) -> io::Result<()> {
-    let options = AnalyzerOptions { quantiles: rows.wants(Table::Streams), ..AnalyzerOptions::default() };
+    let options = AnalyzerOptions {
+        closely: [Table::Streams, Table::Frames].iter().any(|table| rows.wants(*table)),
+        ..AnalyzerOptions::default()
+    };
     let (mut source, mut analyzer) = (Source::new(), Analyzer::new(options, rows));
     let mut next = Some(first);
     while let Some(number) = next {

@@ -27,6 +27,7 @@ impl Serialize for AnyRow<'_> {
         match self.0 {
             Row::Stream(row) => row.serialize(serializer),
             Row::Packet(row) => row.serialize(serializer),
+            Row::Frame(row) => row.serialize(serializer),
             Row::SenderReport(row) => row.serialize(serializer),
             Row::ReportBlock(row) => row.serialize(serializer),
             Row::Message(row) => row.serialize(serializer),
@@ -43,6 +44,7 @@ pub(super) fn columns(table: Table) -> io::Result<Vec<&'static str>> {
     let row = match table {
         Table::Streams => Row::Stream(Box::default()),
         Table::Packets => Row::Packet(<_>::default()),
+        Table::Frames => Row::Frame(<_>::default()),
         Table::SenderReports => Row::SenderReport(<_>::default()),
         Table::ReportBlocks => Row::ReportBlock(<_>::default()),
         Table::Messages => Row::Message(<_>::default()),
@@ -242,6 +244,6 @@ mod tests {
         for table in Table::ALL {
             assert_eq!(columns(table).unwrap().first(), Some(&"capture"));
         }
-        assert_eq!(columns(Table::Streams).unwrap().len(), 53);
+        assert_eq!(columns(Table::Streams).unwrap().len(), 64);
     }
 }

@@ -93,6 +93,7 @@ mod tests {
         let rows = [
             Row::Stream(Box::default()),
             Row::Packet(<_>::default()),
+            Row::Frame(<_>::default()),
             Row::SenderReport(<_>::default()),
             Row::ReportBlock(<_>::default()),
             Row::Message(<_>::default()),

@@ -8,6 +8,7 @@ mod request;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::rtp::payload::PayloadFormat;
 use crate::rtp::payload_type;
 use crate::rtsp::control::{join_control, resolve_base};
 use crate::rtsp::headers::{Session, Transport, parse_public};
@@ -44,6 +45,8 @@ pub struct Dialog {
     session: Option<Session>,
     public: Vec<String>,
     play_range: Option<String>,
+    /// When the first PLAY went out that was granted.
+    played: Option<Timestamp>,
     /// Bytes that the description takes.
     described: usize,
     /// What has come of a description whose length was not told.
@@ -92,6 +95,8 @@ pub struct Encoding {
     pub name: String,
     /// RTP clock rate.
     pub clock_rate_hz: Option<u32>,
+    /// How payloads are made up.
+    pub payload: PayloadFormat,
 }
 
 impl Default for Dialog {
@@ -107,6 +112,7 @@ impl Default for Dialog {
             session: None,
             public: Vec::new(),
             play_range: None,
+            played: None,
             described: 0,
             open_description: OpenDescription::default(),
         }
@@ -183,7 +189,10 @@ impl Dialog {
             "OPTIONS" => self.learn_public(response),
             "DESCRIBE" => self.learn_description(request, response),
             "SETUP" => self.learn_setup(request, response),
-            "PLAY" => self.play_range = response.header("Range").map(String::from),
+            "PLAY" => {
+                self.play_range = response.header("Range").map(String::from);
+                self.played.get_or_insert(request.at);
+            }
             _ => {}
         }
     }
@@ -339,7 +348,16 @@ impl Dialog {
         let name = format.and_then(|format| format.encoding.clone());
         let clock_rate_hz = format.and_then(|format| format.clock_rate_hz).or(fixed.map(|fixed| fixed.clock_rate_hz));
         let name = name.or(fixed.map(|fixed| fixed.encoding.to_owned()))?;
-        Some(Encoding { name, clock_rate_hz })
+        // Without a description only audio has a number of channels.
+        let announced = self.media(track).map(|media| media.kind.as_str());
+        let kind = announced.or(fixed.and_then(|fixed| fixed.channels).map(|_| "audio")).unwrap_or_default();
+        let payload = PayloadFormat::new(kind, &name, format.and_then(|format| format.fmtp.as_deref()));
+        Some(Encoding { name, clock_rate_hz, payload })
+    }
+
+    /// When the first PLAY was sent that the server granted.
+    pub fn played(&self) -> Option<Timestamp> {
+        self.played
     }
 
     /// The session identifier that the server gave first.

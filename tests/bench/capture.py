@@ -61,8 +61,12 @@ def stream(limit):
     filler = bytes(range(256)) * 6
     for number in range(limit):
         marker = 0x80 if number % 10 == 9 else 0
+        # A slice of H.264 in fragments (RFC 6184, section 5.8), each fiftieth of an IDR picture.
+        edge = 0x80 if number % 10 == 0 else marker >> 1
+        idr = number // 10 % 50 == 0
+        fragment = bytes([0x7C, edge | (5 if idr else 1), 0x88 if idr else 0x9A])
         head = struct.pack(">BBHBBHII", 0x24, 0, FRAME, 0x80, 96 | marker, number & 0xFFFF, number // 10 * 3600 & 0xFFFFFFFF, 7)
-        yield head + filler[: FRAME - 12]
+        yield head + fragment + filler[: FRAME - 12 - len(fragment)]
 
 
 def cut(frames, size):

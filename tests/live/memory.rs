@@ -57,7 +57,13 @@ impl<W: Write> Wire<W> {
 
     /// An interleaved frame; where the stream goes on.
     fn frame(&mut self, host: u32, at: usize, ssrc: u32, number: u16) -> io::Result<usize> {
-        let rtp = [&[b'$', 0, 0, 12, 0x80, 0][..], &number.to_be_bytes(), &[0; 4], &ssrc.to_be_bytes()].concat();
+        self.frame_at(host, at, ssrc, number, 0)
+    }
+
+    /// One with this RTP timestamp.
+    fn frame_at(&mut self, host: u32, at: usize, ssrc: u32, number: u16, timestamp: u32) -> io::Result<usize> {
+        let head = [b'$', 0, 0, 12, 0x80, 0];
+        let rtp = [&head[..], &number.to_be_bytes(), &timestamp.to_be_bytes(), &ssrc.to_be_bytes()].concat();
         self.segment(host, ACK, at, &rtp)?;
         Ok(at + rtp.len())
     }
@@ -156,6 +162,24 @@ fn thousands_of_sources() {
             let mut at = wire.rtsp(host)?;
             for packet in 0..5000_u16 {
                 at = wire.frame(host, at, u32::from(packet), packet)?;
+            }
+        }
+        Ok(())
+    });
+}
+
+/// Each packet of each source is of another picture, and between any two one is missing.
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn thousands_of_sources_without_a_whole_picture() {
+    analyze(0, |pipe| {
+        let mut wire = Wire::new(pipe)?;
+        for host in 0..200 {
+            let mut at = wire.rtsp(host)?;
+            for packet in 0..20_u16 {
+                for source in 0..170 {
+                    at = wire.frame_at(host, at, source, 2 * packet, 3000 * u32::from(packet))?;
+                }
             }
         }
         Ok(())

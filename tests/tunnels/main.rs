@@ -24,6 +24,7 @@ impl Sink for Rows {
         let value = match row {
             Row::Stream(row) => serde_json::to_value(row),
             Row::Packet(row) => serde_json::to_value(row),
+            Row::Frame(row) => serde_json::to_value(row),
             Row::SenderReport(row) => serde_json::to_value(row),
             Row::ReportBlock(row) => serde_json::to_value(row),
             Row::Message(row) => serde_json::to_value(row),

@@ -120,6 +120,12 @@ pub(super) fn begin(payload: &[u8]) -> Result<State, PayloadError> {
 }
 
 #[inline]
+pub(super) fn inner_fragment(payload: &[u8]) -> Option<(bool, usize)> {
+    let [indicator, fu, ..] = payload else { return None };
+    (indicator & 0x1f == FU_A && fu & 0xc0 == 0).then(|| (H264Unit(fu & 0x1f).is_slice(), 2))
+}
+
+#[inline]
 fn fragment(indicator: u8, rest: &[u8], start: usize, len: usize) -> Result<State, PayloadError> {
     let Some(fu) = rest.first().filter(|_| len >= start) else {
         return Err(PayloadError::Truncated { what: "a fragmentation unit", len });
@@ -181,6 +187,11 @@ mod tests {
         let cut = parts(&[0x78, 0, 2, 0x67, 1, 0, 9, 0x68]);
         assert_eq!(cut[0], Ok(part(0x67, true, true, 4..5)));
         assert!(cut[1].is_err() && cut.len() == 2);
+    }
+
+    #[test]
+    fn an_aggregate_without_its_media_ends_where_zeros_begin() {
+        assert_eq!(parts(&[0x78, 0, 2, 0x67, 0, 0, 0, 0, 0]), [part(0x67, true, true, 4..5)].map(Ok));
     }
 
     #[test]

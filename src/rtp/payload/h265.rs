@@ -71,6 +71,13 @@ pub(super) fn begin(payload: &[u8], numbered: bool) -> Result<State, PayloadErro
     }
 }
 
+#[inline]
+pub(super) fn inner_fragment(payload: &[u8]) -> Option<(bool, usize)> {
+    let [first, second, fu, ..] = payload else { return None };
+    let inner = H265Unit([*first, *second]).kind() == FRAGMENTATION && fu & 0xc0 == 0;
+    inner.then(|| (fu & 0x3f < 32, HEADER + 1))
+}
+
 fn fragment_body(len: usize, numbered: bool) -> Result<Range<usize>, PayloadError> {
     let start = HEADER + 1 + if numbered { 2 } else { 0 };
     if len < start { Err(PayloadError::Truncated { what: "a fragmentation unit", len }) } else { Ok(start..len) }

@@ -101,6 +101,17 @@ impl PayloadFormat {
         }
     }
 
+    /// What can be told at a glance of a fragment that neither begins nor ends its unit: whether it is of a slice, and
+    /// where its body begins. `None` of all other payloads.
+    #[inline]
+    pub fn inner_fragment(self, payload: &[u8]) -> Option<(bool, usize)> {
+        match self {
+            Self::H264 => h264::inner_fragment(payload),
+            Self::H265 { .. } => h265::inner_fragment(payload),
+            Self::Jpeg | Self::Aac(_) | Self::Samples | Self::Other => None,
+        }
+    }
+
     /// Whether the payloads are parts of pictures.
     pub const fn is_video(self) -> bool {
         matches!(self, Self::H264 | Self::H265 { .. } | Self::Jpeg)
@@ -169,6 +180,12 @@ impl Iterator for Parts<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         match std::mem::replace(&mut self.state, State::Done) {
             State::One(part) => Some(Ok(part)),
+            // A recording without its media has zeros from somewhere on.
+            State::Aggregate { at, .. }
+                if self.payload.get(at..).is_some_and(|rest| rest.iter().all(|byte| *byte == 0)) =>
+            {
+                None
+            }
             State::Aggregate { at, layout } => Some(self.aggregated(at, layout)),
             State::AccessUnits(mut units) => {
                 let part = units.next(self.payload)?;
@@ -251,6 +268,19 @@ mod tests {
                     at = part.body.end;
                 }
                 prop_assert!(format.parts(payload).count() <= payload.len() + 1);
+                if let Some((slice, start)) = format.inner_fragment(payload) {
+                    let parts: Vec<_> = format.parts(payload).flatten().collect();
+                    let [Part { unit, starts: false, ends: false, body }] = parts.as_slice() else {
+                        panic!("{parts:?}");
+                    };
+                    prop_assert_eq!(body, &(start..payload.len()));
+                    let is_slice = match unit {
+                        Unit::H264(unit) => unit.is_slice(),
+                        Unit::H265(unit) => unit.is_slice(),
+                        _ => false,
+                    };
+                    prop_assert_eq!(slice, is_slice);
+                }
             }
         }
     }

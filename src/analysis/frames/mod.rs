@@ -1,0 +1,299 @@
+//! Frames: what the packets of one RTP timestamp carry together, such as a picture with all of its slices. Nothing is
+//! decoded.
+//!
+//! Packets may come in any order within the distance that RFC 3550 calls reordered. A frame is over when its neighbours
+//! are there, or too many packets have come since.
+
+mod rows;
+mod share;
+mod statistics;
+
+use std::collections::VecDeque;
+
+use crate::analysis::sequence::Status;
+use crate::rtp::MAX_MISORDER;
+use crate::rtp::packet::RtpPacket;
+use crate::rtp::payload::{PayloadError, PayloadFormat};
+use crate::time::Timestamp;
+
+use share::{Coding, Edge, Share};
+pub(super) use statistics::FrameStatistics;
+
+/// Frames of a stream that may be open at a time; and where there are thousands of streams.
+const MAX_OPEN: usize = 16;
+const MAX_OPEN_CROWDED: usize = 2;
+
+/// A packet, as far as frames are concerned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub(super) at: Timestamp,
+    pub(super) frame_number: Option<u64>,
+    pub(super) status: Status,
+    pub(super) ext_seq: i64,
+    pub(super) ext_timestamp: i64,
+}
+
+/// A frame, as far as its packets have come.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) rtp_timestamp: u32,
+    pub(super) ext_timestamp: i64,
+    pub(super) first_seq: i64,
+    pub(super) last_seq: i64,
+    pub(super) packets: u32,
+    pub(super) bytes: u64,
+    pub(super) units: u32,
+    coding: Coding,
+    begins: Edge,
+    ends: Edge,
+    marker: bool,
+    pub(super) first_at: Timestamp,
+    pub(super) first_number: Option<u64>,
+    pub(super) last_at: Timestamp,
+    pub(super) last_number: Option<u64>,
+}
+
+/// A frame that is over.
+#[derive(Clone, Debug)]
+pub(super) struct Ended {
+    pub(super) frame: Frame,
+    /// Counted from 1 in its stream.
+    pub(super) number: u64,
+    /// All of it came.
+    pub(super) complete: bool,
+    /// Nanoseconds since the frame before it ended, and ticks from its timestamp.
+    pub(super) interval: Option<(i64, i64)>,
+    /// Ticks since the first frame.
+    pub(super) media_ticks: i64,
+}
+
+/// Puts the frames of one stream together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Frames {
+    format: PayloadFormat,
+    /// In the order of their sequence numbers.
+    open: VecDeque<Frame>,
+    max_open: usize,
+    /// A packet far from all others, which the next one may confirm.
+    jumped: Option<(Arrival, u32, bool, Share)>,
+    /// Those that ended and were not fetched, where somebody fetches them.
+    ended: VecDeque<Ended>,
+    kept: bool,
+    /// Why a payload was not of the format.
+    error: Option<PayloadError>,
+    /// Of the latest that ended: its last sequence number, its end and its timestamp.
+    before: Option<(i64, Timestamp, i64)>,
+    first_timestamp: Option<i64>,
+    number: u64,
+    pub(super) statistics: FrameStatistics,
+}
+
+impl Frames {
+    /// No frames yet; with `kept`, somebody fetches those that ended. A `crowded` analysis has little room for each stream.
+    pub(super) fn new(kept: bool, crowded: bool) -> Self {
+        Self { kept, max_open: if crowded { MAX_OPEN_CROWDED } else { MAX_OPEN }, ..Self::default() }
+    }
+
+    /// From here on payloads are of this format.
+    pub(super) fn set_format(&mut self, format: PayloadFormat) {
+        self.format = format;
+    }
+
+    /// The names that pictures of this stream have; `None` if it has no pictures.
+    pub(super) fn coding_of(&self, frame: &Frame) -> Option<(&'static str, bool)> {
+        self.format.is_video().then(|| (frame.coding.name(), frame.coding.key))
+    }
+
+    /// Takes the next packet in order of arrival.
+    #[inline]
+    pub(super) fn packet(&mut self, arrival: Arrival, packet: &RtpPacket<'_>) {
+        if let Some(frame) = self.open.back_mut()
+            && frame.rtp_timestamp == packet.timestamp()
+            && frame.last_seq + 1 == arrival.ext_seq
+            && arrival.status == (Status::InOrder { gap: 0 })
+            && let Some(share) = Share::of_inner_fragment(self.format, packet.payload())
+        {
+            frame.append(arrival, packet.marker(), &share);
+            self.jumped = None;
+        } else if arrival.status != Status::Duplicate {
+            self.other_packet(arrival, packet);
+        }
+    }
+
+    /// Any but the usual one, which is a fragment in the middle of the latest frame.
+    fn other_packet(&mut self, arrival: Arrival, packet: &RtpPacket<'_>) {
+        let (share, error) = Share::of(self.format, packet.payload());
+        self.error = self.error.take().or(error);
+        let (timestamp, marker) = (packet.timestamp(), packet.marker());
+        match arrival.status {
+            Status::Jump => {
+                self.jumped = Some((arrival, timestamp, marker, share));
+                return;
+            }
+            Status::Restart => self.restart(),
+            _ => self.jumped = None,
+        }
+        self.add(arrival, timestamp, marker, &share);
+        self.end_those_that_are_over(arrival.ext_seq);
+    }
+
+    /// Why a payload was not of the format, if one was since the last time.
+    pub(super) fn take_error(&mut self) -> Option<PayloadError> {
+        self.error.take()
+    }
+
+    /// The numbers start over: what is open ends, and the packet that jumped is the first.
+    fn restart(&mut self) {
+        self.end_all();
+        self.before = self.before.map(|(_, at, timestamp)| (i64::MIN, at, timestamp));
+        if let Some((arrival, timestamp, marker, share)) = self.jumped.take() {
+            self.add(arrival, timestamp, marker, &share);
+        }
+    }
+
+    fn add(&mut self, arrival: Arrival, timestamp: u32, marker: bool, share: &Share) {
+        if let Some(frame) = self.open.iter_mut().rev().find(|frame| frame.rtp_timestamp == timestamp) {
+            return frame.add(arrival, marker, share);
+        }
+        if self.open.len() >= self.max_open {
+            self.end_first();
+        }
+        // Of a frame that is over already: too late for it.
+        if self.before.is_some_and(|(last_seq, ..)| arrival.ext_seq <= last_seq) {
+            return;
+        }
+        let place = self.open.iter().rposition(|frame| frame.first_seq < arrival.ext_seq).map_or(0, |place| place + 1);
+        self.open.insert(place, Frame::new(arrival, timestamp, marker, share));
+    }
+
+    fn end_those_that_are_over(&mut self, highest: i64) {
+        while let Some(first) = self.open.front() {
+            let next = self.open.get(1).map(|next| next.first_seq);
+            let whole = first.has_no_hole() && self.follows_on(first) && next == Some(first.last_seq + 1);
+            let late = next.is_some() && highest - first.last_seq >= i64::from(MAX_MISORDER);
+            if !whole && !late {
+                return;
+            }
+            self.end_first();
+        }
+    }
+
+    /// The stream is over, or starts over.
+    pub(super) fn end_all(&mut self) {
+        while !self.open.is_empty() {
+            self.end_first();
+        }
+    }
+
+    /// The next frame that ended.
+    pub(super) fn next_ended(&mut self) -> Option<Ended> {
+        self.ended.pop_front()
+    }
+
+    fn end_first(&mut self) {
+        let Some(frame) = self.open.pop_front() else { return };
+        let complete = self.is_complete(&frame);
+        self.number += 1;
+        self.statistics.frame(&frame, complete, self.format.is_video());
+        let first_timestamp = *self.first_timestamp.get_or_insert(frame.ext_timestamp);
+        let before = self.before.replace((frame.last_seq, frame.last_at, frame.ext_timestamp));
+        if !self.kept {
+            return;
+        }
+        self.ended.push_back(Ended {
+            number: self.number,
+            complete,
+            interval: before.map(|(_, at, timestamp)| (frame.last_at.nanos_since(at), frame.ext_timestamp - timestamp)),
+            media_ticks: frame.ext_timestamp - first_timestamp,
+            frame,
+        });
+    }
+
+    /// Whether the packet before its first one is known and belongs to another frame.
+    fn follows_on(&self, frame: &Frame) -> bool {
+        self.before.is_none_or(|(last_seq, ..)| last_seq.saturating_add(1) == frame.first_seq)
+    }
+
+    fn is_complete(&self, frame: &Frame) -> bool {
+        let after = self.open.front().is_some_and(|next| next.first_seq == frame.last_seq + 1);
+        // What came before the very first packet nobody knows.
+        let follows_on = self.before.is_some() && self.follows_on(frame);
+        let begins = match frame.begins {
+            Edge::Cut => false,
+            Edge::Open => follows_on,
+            Edge::Frame => true,
+        };
+        let ends = match frame.ends {
+            Edge::Cut => false,
+            Edge::Open => frame.marker || after,
+            Edge::Frame => true,
+        };
+        begins && ends && frame.has_no_hole()
+    }
+}
+
+impl Frame {
+    fn new(arrival: Arrival, rtp_timestamp: u32, marker: bool, share: &Share) -> Self {
+        let Arrival { at, frame_number, ext_seq, ext_timestamp, .. } = arrival;
+        Self {
+            rtp_timestamp,
+            ext_timestamp,
+            first_seq: ext_seq,
+            last_seq: ext_seq,
+            packets: 1,
+            bytes: share.bytes,
+            units: share.units,
+            coding: share.coding,
+            begins: share.begins,
+            ends: share.ends,
+            marker,
+            first_at: at,
+            first_number: frame_number,
+            last_at: at,
+            last_number: frame_number,
+        }
+    }
+
+    /// Takes the packet behind its last one.
+    #[inline]
+    fn append(&mut self, arrival: Arrival, marker: bool, share: &Share) {
+        self.last_seq = arrival.ext_seq;
+        self.ends = share.ends;
+        self.marker = marker;
+        self.take(arrival, share);
+    }
+
+    fn add(&mut self, arrival: Arrival, marker: bool, share: &Share) {
+        if arrival.ext_seq < self.first_seq {
+            self.first_seq = arrival.ext_seq;
+            self.begins = share.begins;
+        }
+        if arrival.ext_seq > self.last_seq {
+            self.append(arrival, marker, share);
+        } else {
+            self.take(arrival, share);
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, arrival: Arrival, share: &Share) {
+        self.packets = self.packets.saturating_add(1);
+        self.bytes += share.bytes;
+        self.units = self.units.saturating_add(share.units);
+        self.coding.add(share.coding);
+        self.last_at = arrival.at;
+        self.last_number = arrival.frame_number;
+    }
+
+    /// Sequence numbers between its first and its last that did not come.
+    pub(super) fn missing(&self) -> i64 {
+        self.last_seq - self.first_seq + 1 - i64::from(self.packets)
+    }
+
+    fn has_no_hole(&self) -> bool {
+        self.missing() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests;

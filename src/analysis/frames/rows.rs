@@ -1,0 +1,52 @@
+//! Frames that ended, as rows.
+
+use std::io;
+
+use crate::analysis::cell::{Fixed, Ssrc, Utc, float, millis};
+use crate::analysis::out::Out;
+use crate::analysis::rows::{FrameRow, Row, Sink};
+use crate::analysis::stream::Stream;
+
+impl<S: Sink> Out<S> {
+    /// Hands over the frames of a stream that ended.
+    pub(in crate::analysis) fn ended_frames(&mut self, session: usize, stream: &mut Stream) -> io::Result<()> {
+        let rate = stream.clock_rate_hz().map(f64::from);
+        let Some(frames) = &mut stream.frames else { return Ok(()) };
+        while let Some(ended) = frames.next_ended() {
+            let frame = &ended.frame;
+            let coding = frames.coding_of(frame);
+            self.sink.row(&Row::Frame(FrameRow {
+                capture: &self.capture,
+                frame_number: frame.last_number,
+                time_utc: Utc(frame.last_at),
+                time_s: self.time_s(frame.last_at),
+                session,
+                track: stream.key.track,
+                channel: stream.key.channel,
+                direction: stream.key.direction.as_str(),
+                ssrc: Ssrc(stream.key.ssrc),
+                frame: ended.number,
+                kind: coding.map(|(name, _)| name),
+                key: coding.map(|(_, key)| u8::from(key)),
+                complete: u8::from(ended.complete),
+                packets: frame.packets,
+                missing: frame.missing(),
+                units: frame.units,
+                bytes: frame.bytes,
+                first_frame_number: frame.first_number,
+                first_time_s: self.time_s(frame.first_at),
+                transmit_ms: Fixed(millis(frame.last_at.nanos_since(frame.first_at))),
+                first_ext_seq: frame.first_seq,
+                last_ext_seq: frame.last_seq,
+                rtp_timestamp: frame.rtp_timestamp,
+                media_s: rate.map(|rate| Fixed(float(ended.media_ticks) / rate)),
+                interval_ms: ended.interval.map(|(nanos, _)| Fixed(millis(nanos))),
+                timestamp_interval_ms: ended
+                    .interval
+                    .zip(rate)
+                    .map(|((_, ticks), rate)| Fixed(float(ticks) * 1e3 / rate)),
+            }))?;
+        }
+        Ok(())
+    }
+}

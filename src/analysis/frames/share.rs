@@ -1,0 +1,201 @@
+//! What one packet adds to its frame.
+
+use crate::rtp::payload::{H264Unit, H265Unit, Part, PayloadError, PayloadFormat, SliceType, Unit};
+
+/// The contribution of one payload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Share {
+    /// Of units, with the headers of NAL units, without what the payload format adds.
+    pub(super) bytes: u64,
+    /// Units that begin here.
+    pub(super) units: u32,
+    pub(super) coding: Coding,
+    /// Whether the frame can begin with this payload.
+    pub(super) begins: Edge,
+    /// Whether the frame can end with it.
+    pub(super) ends: Edge,
+}
+
+/// Whether a payload can be at the edge of its frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Edge {
+    /// A unit is cut there.
+    Cut,
+    /// Nothing speaks against it.
+    #[default]
+    Open,
+    /// The frame has its edge here, by what is in the payload alone.
+    Frame,
+}
+
+/// What NAL units and slices say of a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Coding {
+    idr: bool,
+    /// Decoding can begin here.
+    pub(super) key: bool,
+    /// The least self-contained slice.
+    slice: Option<SliceType>,
+    /// There are slices, whether or not their type is known.
+    pub(super) picture: bool,
+}
+
+impl Coding {
+    pub(super) fn add(&mut self, other: Self) {
+        self.idr |= other.idr;
+        self.key |= other.key;
+        self.slice = self.slice.max(other.slice);
+        self.picture |= other.picture;
+    }
+
+    /// What the column `type` says of a picture.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self { picture: false, .. } => "none",
+            Self { idr: true, .. } => "idr",
+            Self { slice: Some(SliceType::P), .. } => "p",
+            Self { slice: Some(SliceType::B), .. } => "b",
+            Self { slice: Some(SliceType::I), .. } | Self { key: true, .. } => "i",
+            Self { .. } => "other",
+        }
+    }
+
+    fn slice(slice: Option<SliceType>) -> Self {
+        Self { picture: true, slice, ..Self::default() }
+    }
+}
+
+impl Share {
+    /// The contribution of a fragment that neither begins nor ends its unit, if the payload is one: most packets of video
+    /// are, so this is fast.
+    #[inline]
+    pub(super) fn of_inner_fragment(format: PayloadFormat, payload: &[u8]) -> Option<Self> {
+        let (picture, header) = format.inner_fragment(payload)?;
+        let bytes = (payload.len() - header) as u64;
+        let coding = Coding { picture, ..Coding::default() };
+        Some(Self { bytes, units: 0, coding, begins: Edge::Cut, ends: Edge::Cut })
+    }
+
+    /// Takes a payload apart. What is damaged counts as far as it can be read.
+    #[inline]
+    pub(super) fn of(format: PayloadFormat, payload: &[u8]) -> (Self, Option<PayloadError>) {
+        let mut share = Self::default();
+        let mut any = false;
+        for part in format.parts(payload) {
+            match part {
+                Ok(part) => {
+                    share.add(&part, payload, !any);
+                    any = true;
+                }
+                Err(error) => {
+                    share.ends = Edge::Cut;
+                    return (share, Some(error));
+                }
+            }
+        }
+        (share, None)
+    }
+
+    #[inline]
+    fn add(&mut self, part: &Part, payload: &[u8], first: bool) {
+        self.units += u32::from(part.starts);
+        self.bytes += part.body.len() as u64;
+        let begins = match part.unit {
+            Unit::H264(unit) => self.h264(unit, part, payload),
+            Unit::H265(unit) => self.h265(unit, part, payload),
+            Unit::Jpeg => {
+                self.coding.add(Coding { key: true, slice: Some(SliceType::I), picture: true, idr: false });
+                if part.starts { Edge::Frame } else { Edge::Cut }
+            }
+            // A fragment of audio does not tell which of them it is.
+            Unit::Aac if !part.starts => Edge::Open,
+            Unit::Aac | Unit::Other => Edge::Frame,
+        };
+        if first {
+            self.begins = begins;
+        }
+        self.ends = match part.unit {
+            Unit::H264(_) | Unit::H265(_) if !part.ends => Edge::Cut,
+            Unit::Aac | Unit::Other if part.ends => Edge::Frame,
+            _ => Edge::Open,
+        };
+    }
+
+    #[inline]
+    fn h264(&mut self, unit: H264Unit, part: &Part, payload: &[u8]) -> Edge {
+        if !part.starts {
+            self.coding.picture |= unit.is_slice();
+            return Edge::Cut;
+        }
+        self.bytes += 1;
+        if !unit.is_slice() {
+            return Edge::Frame;
+        }
+        let head = payload.get(part.body.clone()).and_then(|body| unit.slice_head(body));
+        let idr = unit.is_idr();
+        self.coding.add(Coding { idr, key: idr, ..Coding::slice(head.map(|(_, slice)| slice)) });
+        if head.is_some_and(|(first, _)| first == 0) { Edge::Frame } else { Edge::Open }
+    }
+
+    #[inline]
+    fn h265(&mut self, unit: H265Unit, part: &Part, payload: &[u8]) -> Edge {
+        if !part.starts {
+            self.coding.picture |= unit.is_slice();
+            return Edge::Cut;
+        }
+        self.bytes += 2;
+        if !unit.is_slice() {
+            return Edge::Frame;
+        }
+        self.coding.add(Coding { idr: unit.is_idr(), key: unit.is_irap(), ..Coding::slice(None) });
+        let begins = payload.get(part.body.clone()).and_then(|body| unit.begins_picture(body));
+        if begins == Some(true) { Edge::Frame } else { Edge::Open }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(format: PayloadFormat, payload: &[u8]) -> Share {
+        Share::of(format, payload).0
+    }
+
+    #[test]
+    fn a_picture_in_fragments() {
+        let first = share(PayloadFormat::H264, &[0x7c, 0x85, 0x88, 1, 2]);
+        assert_eq!((first.bytes, first.units, first.begins, first.ends), (4, 1, Edge::Frame, Edge::Cut));
+        assert_eq!((first.coding.name(), first.coding.key), ("idr", true));
+        let last = share(PayloadFormat::H264, &[0x7c, 0x45, 1, 2]);
+        assert_eq!((last.bytes, last.units, last.begins, last.ends), (2, 0, Edge::Cut, Edge::Open));
+        assert_eq!(last.coding.name(), "other");
+    }
+
+    #[test]
+    fn parameter_sets_before_a_picture() {
+        let sets = share(PayloadFormat::H264, &[0x78, 0, 2, 0x67, 1, 0, 2, 0x68, 1]);
+        assert_eq!((sets.bytes, sets.units, sets.begins, sets.coding.name()), (4, 2, Edge::Frame, "none"));
+    }
+
+    #[test]
+    fn the_least_self_contained_slice_names_the_picture() {
+        let mut coding = share(PayloadFormat::H264, &[0x41, 0x9a]).coding;
+        coding.add(share(PayloadFormat::H264, &[0x41, 0x88]).coding);
+        assert_eq!((coding.name(), coding.key), ("p", false));
+        assert_eq!(share(PayloadFormat::H264, &[0x61, 0x88]).coding.name(), "i");
+        assert_eq!(share(PayloadFormat::H265 { numbered: false }, &[0x2a, 1, 0x80]).coding.name(), "i");
+        assert_eq!(share(PayloadFormat::H265 { numbered: false }, &[2, 1, 0x80]).coding.name(), "other");
+    }
+
+    #[test]
+    fn a_slice_that_does_not_begin_the_picture_leaves_the_beginning_open() {
+        assert_eq!(share(PayloadFormat::H264, &[0x41, 0x03, 0xcc, 0xd0]).begins, Edge::Open);
+        assert_eq!(share(PayloadFormat::H265 { numbered: false }, &[2, 1, 0x40]).begins, Edge::Open);
+    }
+
+    #[test]
+    fn what_is_no_payload_of_the_format_counts_as_far_as_it_is_read() {
+        let (share, error) = Share::of(PayloadFormat::H264, &[0x78, 0, 2, 0x67, 1, 0, 9, 0x68]);
+        assert!(share.units == 1 && share.ends == Edge::Cut && error.is_some());
+    }
+}

@@ -1,0 +1,141 @@
+//! What the frames of a stream say together.
+
+use crate::analysis::cell::{float, millis};
+use crate::analysis::frames::Frame;
+use crate::time::Timestamp;
+
+/// The average that an interval is compared with is that of so many before it.
+const RECENT: usize = 30;
+const RECENT_COUNT: i64 = 30;
+/// Longer than the average by this is a freeze, if it is also three times as long.
+const FREEZE_NS: i64 = 150_000_000;
+
+/// Statistics over the frames of one stream, in their order.
+#[derive(Clone, Debug, Default)]
+pub(in crate::analysis) struct FrameStatistics {
+    pub(in crate::analysis) frames: u64,
+    pub(in crate::analysis) incomplete: u64,
+    pub(in crate::analysis) key_frames: u64,
+    /// Lowest and highest extended timestamp.
+    span: Option<(i64, i64)>,
+    /// Frames since the latest key frame, which is one of them.
+    since_key: Option<u64>,
+    /// Frames in whole groups, the longest of them, and how many there are.
+    grouped: u64,
+    longest_group: u64,
+    groups: u64,
+    /// Bytes and number of complete key frames, and of the others.
+    key_sizes: (u64, u64),
+    other_sizes: (u64, u64),
+    pub(in crate::analysis) first_key_at: Option<Timestamp>,
+    pace: Pace,
+}
+
+/// The distances at which pictures become complete.
+#[derive(Clone, Debug, Default)]
+struct Pace {
+    latest: Option<Timestamp>,
+    recent: [i64; RECENT],
+    /// Of what is in `recent`.
+    sum: i64,
+    count: u64,
+    /// The place of the oldest.
+    oldest: usize,
+    freezes: u64,
+    longest_freeze: i64,
+}
+
+impl FrameStatistics {
+    /// Takes the next frame. Parameter sets without a picture are no frame of video.
+    pub(super) fn frame(&mut self, frame: &Frame, complete: bool, video: bool) {
+        if video && !frame.coding.picture {
+            return;
+        }
+        self.frames += 1;
+        self.incomplete += u64::from(!complete);
+        let at = frame.ext_timestamp;
+        self.span = Some(self.span.map_or((at, at), |(low, high)| (low.min(at), high.max(at))));
+        if video {
+            self.picture(frame, complete);
+        }
+    }
+
+    fn picture(&mut self, frame: &Frame, complete: bool) {
+        let key = frame.coding.key;
+        if key {
+            self.key_frames += 1;
+            if let Some(frames) = self.since_key {
+                self.grouped += frames;
+                self.groups += 1;
+                self.longest_group = self.longest_group.max(frames);
+            }
+            self.since_key = Some(0);
+        }
+        if let Some(frames) = &mut self.since_key {
+            *frames += 1;
+        }
+        if complete {
+            let sizes = if key { &mut self.key_sizes } else { &mut self.other_sizes };
+            *sizes = (sizes.0.saturating_add(frame.bytes), sizes.1 + 1);
+            if key {
+                self.first_key_at.get_or_insert(frame.last_at);
+            }
+            self.pace.complete(frame.last_at);
+        }
+    }
+
+    /// Frames for each second of media time.
+    pub(in crate::analysis) fn rate_fps(&self, clock_rate_hz: Option<u32>) -> Option<f64> {
+        let (low, high) = self.span?;
+        let ticks = high.saturating_sub(low);
+        let steps = i64::try_from(self.frames).ok()? - 1;
+        (ticks > 0 && steps > 0)
+            .then(|| float(steps) * f64::from(clock_rate_hz.unwrap_or(0)) / float(ticks))
+            .filter(|rate| *rate > 0.0)
+    }
+
+    /// Frames from one key frame to the next: on average, and at most.
+    pub(in crate::analysis) fn groups(&self) -> Option<(f64, u64)> {
+        let groups = i64::try_from(self.groups).ok().filter(|groups| *groups > 0)?;
+        Some((float(self.grouped.cast_signed()) / float(groups), self.longest_group))
+    }
+
+    /// The average size of key frames as a multiple of that of the others.
+    pub(in crate::analysis) fn key_size_ratio(&self) -> Option<f64> {
+        let mean = |(bytes, count): (u64, u64)| {
+            (bytes > 0 && count > 0).then(|| float(bytes.cast_signed()) / float(count.cast_signed()))
+        };
+        Some(mean(self.key_sizes)? / mean(self.other_sizes)?)
+    }
+
+    /// How many freezes there were, and the longest in milliseconds; `None` where no two pictures came.
+    pub(in crate::analysis) fn freezes(&self) -> Option<(u64, f64)> {
+        (self.pace.count > 0).then(|| (self.pace.freezes, millis(self.pace.longest_freeze)))
+    }
+}
+
+impl Pace {
+    /// A freeze as the statistics of WebRTC define it (`freezeCount`): an interval of three times the average of the
+    /// 30 before it at least, and of 150 ms more than that. The second interval can be the first one.
+    fn complete(&mut self, at: Timestamp) {
+        let Some(before) = self.latest.replace(at) else { return };
+        let interval = at.nanos_since(before);
+        if let Some(average) = self.average()
+            && interval >= average.saturating_mul(3).max(average.saturating_add(FREEZE_NS))
+        {
+            self.freezes += 1;
+            self.longest_freeze = self.longest_freeze.max(interval);
+        }
+        if let Some(place) = self.recent.get_mut(self.oldest) {
+            // Times of a hostile capture may be centuries apart.
+            self.sum = self.sum.wrapping_add(interval).wrapping_sub(*place);
+            *place = interval;
+        }
+        self.oldest = (self.oldest + 1) % RECENT;
+        self.count += 1;
+    }
+
+    fn average(&self) -> Option<i64> {
+        self.sum.checked_div(i64::try_from(self.count).unwrap_or(i64::MAX).min(RECENT_COUNT))
+    }
+}

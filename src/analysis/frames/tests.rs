@@ -1,0 +1,229 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::analysis::sequence::Sequence;
+use crate::rtp::unwrap::Unwrapper;
+
+/// A packet to be: sequence number, timestamp, marker and payload.
+#[derive(Clone, Debug)]
+struct Sent {
+    number: u16,
+    timestamp: u32,
+    marker: bool,
+    payload: Vec<u8>,
+}
+
+/// What is told of a frame that does not depend on times.
+type Told = (u64, bool, i64, i64, u32, u64, &'static str);
+
+/// Frames by their number, in packets of H.264: each a slice in `packets` fragments, after parameter sets where it is IDR.
+fn pictures(first: u16, sizes: &[usize]) -> Vec<Sent> {
+    let (mut sent, mut number) = (Vec::new(), first);
+    for (index, packets) in sizes.iter().enumerate() {
+        let timestamp = u32::try_from(index).unwrap().wrapping_mul(3000).wrapping_add(u32::MAX - 9000);
+        let mut payloads = Vec::new();
+        let idr = index % 5 == 0;
+        if idr {
+            payloads.push(vec![0x67, 1, 2]);
+        }
+        let (kind, head) = if idr { (0x05, 0x88) } else { (0x01, 0x9a) };
+        match *packets {
+            1 => payloads.push(vec![0x60 | kind, head, 7]),
+            packets => payloads.extend((1..=packets).map(|place| {
+                let edges = u8::from(place == 1) << 7 | u8::from(place == packets) << 6;
+                vec![0x7c, edges | kind, if place == 1 { head } else { 7 }, 7]
+            })),
+        }
+        let last = payloads.len() - 1;
+        for (place, payload) in payloads.into_iter().enumerate() {
+            sent.push(Sent { number, timestamp, marker: place == last, payload });
+            number = number.wrapping_add(1);
+        }
+    }
+    sent
+}
+
+fn ended(format: PayloadFormat, sent: &[Sent]) -> Vec<Ended> {
+    let mut frames = fed(format, sent, |place| place * 1_000_000);
+    std::iter::from_fn(|| frames.next_ended()).collect()
+}
+
+/// A stream that has ended; `at` gives the nanoseconds at which each packet came.
+fn fed(format: PayloadFormat, sent: &[Sent], at: impl Fn(i64) -> i64) -> Frames {
+    let (mut frames, mut sequence, mut timestamps) =
+        (Frames::new(true, false), Sequence::default(), Unwrapper::default());
+    frames.set_format(format);
+    for (place, packet) in sent.iter().enumerate() {
+        let [seq_high, seq_low] = packet.number.to_be_bytes();
+        let mut bytes = vec![0x80, u8::from(packet.marker) << 7 | 0x60, seq_high, seq_low];
+        bytes.extend(packet.timestamp.to_be_bytes());
+        bytes.extend([0, 0, 0, 1]);
+        bytes.extend(&packet.payload);
+        let rtp = RtpPacket::parse(&bytes).unwrap();
+        let (status, ext_seq) = sequence.packet(rtp.sequence());
+        let at = Timestamp::from_nanos(at(i64::try_from(place).unwrap()));
+        let frame_number = Some(place as u64 + 1);
+        let ext_timestamp = timestamps.extend(rtp.timestamp());
+        frames.packet(Arrival { at, frame_number, status, ext_seq, ext_timestamp }, &rtp);
+    }
+    frames.end_all();
+    frames
+}
+
+fn told(ended: &[Ended]) -> Vec<Told> {
+    let told = |one: &Ended| {
+        let Frame { first_seq, last_seq, packets, bytes, coding, .. } = one.frame;
+        (one.number, one.complete, first_seq, last_seq, packets, bytes, coding.name())
+    };
+    ended.iter().map(told).collect()
+}
+
+fn sizes() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(1..6usize, 2..40)
+}
+
+proptest! {
+    #[test]
+    fn each_picture_is_a_frame(first in any::<u16>(), sizes in sizes()) {
+        let ended = ended(PayloadFormat::H264, &pictures(first, &sizes));
+        prop_assert_eq!(ended.len(), sizes.len());
+        for (index, (one, packets)) in ended.iter().zip(sizes).enumerate() {
+            let idr = index % 5 == 0;
+            prop_assert!(one.complete, "{one:?}");
+            prop_assert_eq!(one.frame.packets as usize, packets + usize::from(idr));
+            prop_assert_eq!(one.frame.coding.name(), if idr { "idr" } else { "p" });
+            prop_assert_eq!(one.media_ticks, 3000 * i64::try_from(index).unwrap());
+        }
+    }
+
+    #[test]
+    fn packets_out_of_order_and_repeated_make_the_same_frames(
+        first in any::<u16>(),
+        sizes in sizes(),
+        moves in prop::collection::vec((any::<prop::sample::Index>(), 1..20usize, any::<bool>()), 0..10),
+    ) {
+        let sent = pictures(first, &sizes);
+        let mut moved = sent.clone();
+        for (place, by, again) in moves {
+            // The first packet stays the first: nothing would tell that others belong before it.
+            let from = 1 + place.index(moved.len() - 1);
+            let to = (from + by).min(moved.len() - 1);
+            let packet = if again { moved[from].clone() } else { moved.remove(from) };
+            moved.insert(to, packet);
+        }
+        prop_assert_eq!(
+            told(&ended(PayloadFormat::H264, &moved)),
+            told(&ended(PayloadFormat::H264, &sent))
+        );
+    }
+
+    #[test]
+    fn a_lost_packet_harms_its_own_frame_alone(
+        first in any::<u16>(),
+        sizes in sizes(),
+        place in any::<prop::sample::Index>(),
+    ) {
+        let sent = pictures(first, &sizes);
+        let lost = 1 + place.index(sent.len() - 1);
+        let mut rest = sent.clone();
+        let Sent { timestamp, payload, .. } = rest.remove(lost);
+        let whole = ended(PayloadFormat::H264, &sent);
+        let ended = ended(PayloadFormat::H264, &rest);
+        for one in &ended {
+            let before = whole.iter().find(|before| before.frame.rtp_timestamp == one.frame.rtp_timestamp).unwrap();
+            let harmed = one.frame.rtp_timestamp == timestamp;
+            // Parameter sets before a picture are not missed by it.
+            let set = harmed && payload[0] == 0x67;
+            prop_assert_eq!(one.complete, !harmed || set, "{:?}", one);
+            if !harmed {
+                prop_assert_eq!(one.frame.bytes, before.frame.bytes);
+            }
+        }
+        let alone = sent.iter().filter(|packet| packet.timestamp == timestamp).count() == 1;
+        prop_assert_eq!(ended.len(), whole.len() - usize::from(alone));
+    }
+
+    #[test]
+    fn any_packets_end_as_frames(
+        packets in prop::collection::vec((any::<u16>(), 0..4u32, any::<bool>(), prop::collection::vec(any::<u8>(), 0..6)), 0..200),
+        step in 1..3000u16,
+    ) {
+        let sent: Vec<Sent> = packets.into_iter().map(|(number, timestamp, marker, payload)| {
+            Sent { number: number % step, timestamp, marker, payload }
+        }).collect();
+        for one in ended(PayloadFormat::H264, &sent) {
+            prop_assert!(one.frame.first_seq <= one.frame.last_seq && one.frame.missing() >= 0, "{one:?}");
+        }
+    }
+}
+
+#[test]
+fn numbers_that_start_over_end_what_is_open() {
+    let mut sent = pictures(100, &[2, 2]);
+    let mut restarted = pictures(40_000, &[2, 2]);
+    for packet in &mut restarted {
+        packet.timestamp = packet.timestamp.wrapping_add(1_000_000);
+    }
+    sent.extend(restarted);
+    let ended = ended(PayloadFormat::H264, &sent);
+    assert_eq!(ended.iter().map(|one| one.complete).collect::<Vec<_>>(), [true; 4]);
+}
+
+#[test]
+fn a_stray_packet_belongs_to_no_frame() {
+    let mut sent = pictures(100, &[2, 2, 2]);
+    let stray = Sent { number: 30_000, ..sent[3].clone() };
+    sent.insert(4, stray);
+    assert_eq!(told(&ended(PayloadFormat::H264, &sent)).len(), 3);
+}
+
+#[test]
+fn without_markers_the_next_frame_tells_the_end() {
+    let mut sent = pictures(1, &[3, 2, 2]);
+    for packet in &mut sent {
+        packet.marker = false;
+    }
+    let complete: Vec<bool> = ended(PayloadFormat::H264, &sent).iter().map(|one| one.complete).collect();
+    assert_eq!(complete, [true, true, false]);
+}
+
+#[test]
+fn a_beginning_in_the_middle_of_a_picture_is_no_complete_frame() {
+    let sent = pictures(1, &[3, 2]).split_off(2);
+    let complete: Vec<bool> = ended(PayloadFormat::H264, &sent).iter().map(|one| one.complete).collect();
+    assert_eq!(complete, [false, true]);
+}
+
+#[test]
+fn audio_packets_stand_alone() {
+    let packet =
+        |number: u16| Sent { number, timestamp: u32::from(number) * 160, marker: false, payload: vec![1; 160] };
+    let ended = ended(PayloadFormat::Samples, &[packet(1), packet(2), packet(5)]);
+    assert_eq!(told(&ended).iter().map(|told| (told.1, told.5)).collect::<Vec<_>>(), [(true, 160); 3]);
+}
+
+#[test]
+fn statistics_of_a_steady_stream() {
+    // Parameter sets of 3 bytes and a slice of 3, then four slices of 3: a packet of each is a picture.
+    let frames = fed(PayloadFormat::H264, &pictures(1, &[1; 16]), |place| place * 30_000_000);
+    let statistics = &frames.statistics;
+    assert_eq!((statistics.frames, statistics.incomplete, statistics.key_frames), (16, 0, 4));
+    assert_eq!(statistics.rate_fps(Some(90_000)), Some(30.0));
+    assert_eq!(statistics.rate_fps(None), None);
+    assert_eq!((statistics.groups(), statistics.key_size_ratio()), (Some((5.0, 5)), Some(2.0)));
+    assert_eq!(statistics.freezes(), Some((0, 0.0)));
+    // Its parameter sets came first.
+    assert_eq!(statistics.first_key_at, Some(Timestamp::from_nanos(30_000_000)));
+}
+
+#[test]
+fn a_pause_in_the_arrivals_is_a_freeze() {
+    // A picture each 100 ms: 300 ms are the first that are three times as long.
+    let sent: Vec<Sent> = pictures(1, &[1; 12]).into_iter().filter(|packet| packet.payload[0] != 0x67).collect();
+    let paused = |pause: i64| {
+        let at = move |place: i64| place * 100_000_000 + if place > 6 { pause * 1_000_000 } else { 0 };
+        fed(PayloadFormat::H264, &sent, at).statistics.freezes()
+    };
+    assert_eq!(paused(199), Some((0, 0.0)));
+    assert_eq!(paused(200), Some((1, 300.0)));
+}
