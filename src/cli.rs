@@ -10,10 +10,12 @@ use crate::analysis::Table;
 use crate::session::faults::Fault;
 use crate::session::server::{ReportClock, SlowClient, Speed};
 
+mod packaging;
 mod probe;
 mod record;
 mod transport;
 
+pub use packaging::{CompletionsArgs, ManArgs};
 pub use probe::{ProbeArgs, ProbeFormat};
 pub use record::RecordArgs;
 pub use transport::{TransportArgs, TransportName};
@@ -29,6 +31,14 @@ const PASSWORD_HELP: &str = "File whose first line is the password [default: $RT
 /// Record RTSP sessions as pcapng, study the captures offline.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  rtsp-rec demo
+  rtsp-rec record rtsp://camera/live -d 10s -o out.pcapng
+  rtsp-rec analyze out.pcapng --format table
+  rtsp-rec replay out.pcapng
+
+Each command has a --help of its own, with examples.
+Exit code: 0 done, 1 it failed, 2 wrong usage, 3 it worked, but a condition that was asked for holds.")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -48,6 +58,10 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Serve a built-in capture on loopback, record it, analyze it: no camera needed
     Demo(DemoArgs),
+    /// Print a shell's completion script
+    Completions(CompletionsArgs),
+    /// Print a manual page, or write all of them
+    Man(ManArgs),
 }
 
 /// Who logs in.
@@ -83,8 +97,9 @@ pub struct TlsArgs {
   rtsp-rec analyze *.pcapng -o tables/
   rtsp-rec analyze out.pcapng --fail-if 'lost>0' --fail-if 'jitter_max_ms >= 20'
 
-Several captures are read at once; their rows come in the order given. Files that rotation made of one
+Several captures are read at once; their rows come in the order given. Files that rotation made of one \
 capture (tcpdump -C or -G, ring buffers, editcap) are joined, whatever they are called.
+
 Exit code: 0 done, 1 a capture could not be read, 2 wrong usage, 3 a --fail-if condition holds.")]
 pub struct AnalyzeArgs {
     /// pcap or pcapng of any tool, also compressed with gzip or zstd; - is standard input
@@ -164,7 +179,7 @@ pub enum Format {
 
 Any number of clients may connect, over TCP or UDP; each gets the capture from its start. Ctrl-C ends it.
 
-With --to the answers are compared with the recorded ones. Times, counts, and what is another in each session (CSeq,
+With --to the answers are compared with the recorded ones. Times, counts, and what is another in each session (CSeq, \
 session, Date, Expires, ports, channels, SSRC, seq and rtptime, nonces, hosts) are no differences.")]
 pub struct ReplayArgs {
     /// pcap or pcapng of any tool that holds an RTSP session
@@ -305,6 +320,11 @@ impl From<ReportClockName> for ReportClock {
 
 /// Options of `demo`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  rtsp-rec demo
+  rtsp-rec demo -o /tmp/demo
+
+It takes about ten seconds, opens a port on loopback only, and overwrites what an earlier demo has left.")]
 pub struct DemoArgs {
     /// Where the capture and the tables go
     #[arg(short, long, value_name = "DIR", default_value = "rtsp-rec-demo")]

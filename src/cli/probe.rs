@@ -19,6 +19,7 @@ const URL_HELP: &str = "rtsp://[user:password@]host[:port]/path, or rtsps:// for
   rtsp-rec probe rtsp://camera/live --format json
 
 It performs short sessions, two at a time at most, and tries a wrong password once.
+
 Exit code: 0 the stream can be recorded over one transport at least, 1 it can't, 2 wrong usage.")]
 pub struct ProbeArgs {
     /// What to probe

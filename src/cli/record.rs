@@ -27,7 +27,7 @@ A line is URL [NAME [FILE]], separated by white space; # begins a comment. FILE,
   rtsp-rec record rtsp://camera/live -o out.pcapng
   RTSP_REC_PASSWORD=secret rtsp-rec record --user admin rtsp://camera/live -d 5m
   rtsp-rec record rtsp://camera/live -o - | wireshark -k -i -
-  rtsp-rec record rtsp://camera/live -t udp,tcp --reconnect forever --rotate-time 1h --keep 48 -o cam.pcapng
+  rtsp-rec record rtsp://camera/live --reconnect forever --rotate-time 1h --keep 48 -o cam.pcapng
   rtsp-rec record --targets cameras.txt -d 10m -o '{name}_{start}.pcapng.zst'
 
 Ctrl-C ends the session in good order (TEARDOWN) and leaves a complete file. The limits hold for each session.")]

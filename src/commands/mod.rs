@@ -1,10 +1,12 @@
 //! One file a subcommand: glue between the rooms, and the only code that opens files.
 
 mod analyze;
+mod completions;
 mod demo;
 mod evidence;
 mod lanes;
 mod login;
+mod man;
 mod monitor;
 mod output;
 mod probe;
@@ -27,6 +29,8 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Analyze(args) => analyze::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 
