@@ -15,6 +15,7 @@ use crate::capture::reader::{CaptureError, FileEnd};
 use crate::cli::{self, AnalyzeArgs};
 use crate::commands::lanes::{Lane, Lanes, Output, Part, waiting_room};
 use crate::commands::queue::Queue;
+use crate::commands::terminal::{complain, takes_colour};
 use crate::error::Error;
 use crate::report::{Condition, Conditions, Document, Format, Tables};
 
@@ -141,7 +142,7 @@ fn conclude(results: Vec<GroupResult>, mut conditions: Conditions) -> Result<(),
     let mut failures = Vec::new();
     for result in results {
         for note in result.notes {
-            say(&note);
+            complain(&note);
         }
         conditions.append(result.conditions);
         failures.extend(result.errors);
@@ -149,14 +150,9 @@ fn conclude(results: Vec<GroupResult>, mut conditions: Conditions) -> Result<(),
     let mut errors: Vec<Error> = conditions.held().map(Error::Condition).chain(failures).collect();
     let last = errors.pop();
     for error in errors {
-        say(&error.to_string());
+        complain(&error.to_string());
     }
     last.map_or(Ok(()), Err)
-}
-
-/// A line on standard error. One that can't be written is no reason to stop.
-fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "rtsp-rec: {line}");
 }
 
 fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
@@ -181,7 +177,7 @@ fn outputs(args: &AnalyzeArgs) -> Result<BTreeMap<Table, Output>, Error> {
     let Some(folder) = &args.output else {
         let table = args.table.into();
         let output = output(table, format, Box::new(io::stdout())).map_err(Error::Stdout)?;
-        return Ok(BTreeMap::from([(table, output)]));
+        return Ok(BTreeMap::from([(table, output.coloured(takes_colour(&io::stdout())))]));
     };
     let failed = |action| move |source| Error::File { action, path: folder.clone(), source };
     std::fs::create_dir_all(folder).map_err(failed("create"))?;

@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 mod evidence;
 mod lanes;
+mod live;
 mod login;
 mod man;
 mod monitor;
@@ -13,10 +14,13 @@ mod probe;
 mod queue;
 mod record;
 mod replay;
+mod terminal;
 mod trust;
 
 use crate::cli::{Cli, Command};
 use crate::error::Error;
+
+pub use terminal::complain;
 
 /// Runs what the command line asks for.
 ///

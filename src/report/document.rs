@@ -3,7 +3,8 @@
 use std::io::{self, BufWriter, Read, Seek, Write};
 
 use crate::analysis::rows::Table;
-use crate::report::{csv, table};
+use crate::report::csv;
+use crate::report::table::{self, Look};
 
 /// The formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,6 +41,7 @@ pub struct Document<W, H> {
     header: Option<Vec<u8>>,
     /// Header and rows, for a format that needs them all.
     held: Option<H>,
+    coloured: bool,
 }
 
 impl<W: Write, H: Read + Write + Seek> Document<W, H> {
@@ -49,7 +51,13 @@ impl<W: Write, H: Read + Write + Seek> Document<W, H> {
     /// If the table has columns that no cell can hold.
     pub fn new(table: Table, format: Format, out: W, held: H) -> io::Result<Self> {
         let header = if format == Format::Json { None } else { Some(csv::header(table)?) };
-        Ok(Self { out, table, header, held: (format == Format::Table).then_some(held) })
+        Ok(Self { out, table, header, held: (format == Format::Table).then_some(held), coloured: false })
+    }
+
+    /// With colour, where the format is for people.
+    #[must_use]
+    pub fn coloured(self, coloured: bool) -> Self {
+        Self { coloured, ..self }
     }
 
     /// All rows are there.
@@ -60,7 +68,7 @@ impl<W: Write, H: Read + Write + Seek> Document<W, H> {
         self.begin()?;
         if let Some(held) = self.held.take() {
             let mut out = BufWriter::new(&mut self.out);
-            table::render(self.table, held, &mut out)?;
+            table::render(self.table, Look { coloured: self.coloured }, held, &mut out)?;
             out.flush()?;
         }
         self.out.flush()

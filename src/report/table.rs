@@ -3,8 +3,10 @@
 //! The width of a column is known once the last row is, so rows are read twice.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, Read, Seek, Write};
 
+use anstyle::{AnsiColor, Style};
 use csv::{Reader, StringRecord};
 use unicode_width::UnicodeWidthStr;
 
@@ -23,13 +25,13 @@ const SPACE: &str = "  ";
 ///
 /// # Errors
 /// If it is no CSV; and those of the output.
-pub fn render(table: Table, mut csv: impl Read + Seek, out: &mut impl Write) -> io::Result<()> {
+pub fn render(table: Table, look: Look, mut csv: impl Read + Seek, out: &mut impl Write) -> io::Result<()> {
     let header = rows(&mut csv)?.headers().map_err(into_io)?.clone();
     if rows(&mut csv)?.records().next().is_none() {
         return writeln!(out, "no {}", table.name().replace('_', " "));
     }
     // That one has too many columns: a line for each.
-    if table == Table::Streams { turned(&header, csv, out) } else { upright(&header, csv, out) }
+    if table == Table::Streams { turned(&header, look, csv, out) } else { upright(&header, look, csv, out) }
 }
 
 fn rows<R: Read + Seek>(mut csv: R) -> io::Result<Reader<R>> {
@@ -38,17 +40,21 @@ fn rows<R: Read + Seek>(mut csv: R) -> io::Result<Reader<R>> {
 }
 
 /// A line for each row.
-fn upright(header: &StringRecord, mut csv: impl Read + Seek, out: &mut impl Write) -> io::Result<()> {
+fn upright(header: &StringRecord, look: Look, mut csv: impl Read + Seek, out: &mut impl Write) -> io::Result<()> {
     let mut columns: Vec<Column> = header.iter().map(Column::named).collect();
     for row in rows(&mut csv)?.records() {
         columns.iter_mut().zip(&row.map_err(into_io)?).for_each(|(column, value)| column.fit(value));
     }
-    line(&columns, header, out)?;
-    rows(csv)?.records().try_for_each(|row| line(&columns, &row.map_err(into_io)?, out))
+    line(&columns, header.iter().map(|name| (name, look.name())), out)?;
+    rows(csv)?.records().try_for_each(|row| {
+        let row = row.map_err(into_io)?;
+        let cells = header.iter().zip(&row).map(|(name, value)| (value, look.value(name, value)));
+        line(&columns, cells, out)
+    })
 }
 
 /// A line for each column, with a few rows side by side; an empty line, then the next few.
-fn turned(header: &StringRecord, csv: impl Read + Seek, out: &mut impl Write) -> io::Result<()> {
+fn turned(header: &StringRecord, look: Look, csv: impl Read + Seek, out: &mut impl Write) -> io::Result<()> {
     let mut reader = rows(csv)?;
     let mut records = reader.records();
     for block in 0.. {
@@ -59,17 +65,39 @@ fn turned(header: &StringRecord, csv: impl Read + Seek, out: &mut impl Write) ->
         if block > 0 {
             writeln!(out)?;
         }
-        side_by_side(header, &rows, out)?;
+        side_by_side(header, look, &rows, out)?;
     }
     Ok(())
 }
 
-fn side_by_side(header: &StringRecord, rows: &[StringRecord], out: &mut impl Write) -> io::Result<()> {
+fn side_by_side(header: &StringRecord, look: Look, rows: &[StringRecord], out: &mut impl Write) -> io::Result<()> {
     let columns: Vec<Column> = std::iter::once(header).chain(rows).map(Column::of_texts).collect();
-    (0..header.len()).try_for_each(|index| {
-        let cells = std::iter::once(header).chain(rows).map(|row| row.get(index).unwrap_or_default());
-        line(&columns, cells, out)
+    header.iter().enumerate().try_for_each(|(index, name)| {
+        let values = rows.iter().map(|row| row.get(index).unwrap_or_default());
+        let cells = values.map(|value| (value, look.value(name, value)));
+        line(&columns, std::iter::once((name, look.name())).chain(cells), out)
     })
+}
+
+/// How a table looks on a terminal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Look {
+    /// Names in bold, and what is serious in its colour.
+    pub coloured: bool,
+}
+
+impl Look {
+    fn name(self) -> Style {
+        if self.coloured { Style::new().bold() } else { Style::new() }
+    }
+
+    fn value(self, column: &str, value: &str) -> Style {
+        match (column, value) {
+            ("severity", "error") if self.coloured => AnsiColor::Red.on_default().bold(),
+            ("severity", "warning") if self.coloured => AnsiColor::Yellow.on_default(),
+            _ => Style::new(),
+        }
+    }
 }
 
 /// How the cells below each other stand.
@@ -103,13 +131,18 @@ impl Column {
     }
 }
 
-fn line<'a>(columns: &[Column], cells: impl IntoIterator<Item = &'a str>, out: &mut impl Write) -> io::Result<()> {
+fn line<'a>(
+    columns: &[Column],
+    cells: impl IntoIterator<Item = (&'a str, Style)>,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let mut line = String::new();
-    for (column, cell) in columns.iter().zip(cells) {
+    for (column, (cell, style)) in columns.iter().zip(cells) {
         let text = shown(cell);
         let (before, after) = column.padding(&text);
         line.extend(std::iter::repeat_n(' ', before));
-        line += &text;
+        // Writing to a String does not fail.
+        let _ = write!(line, "{style}{text}{style:#}");
         line.extend(std::iter::repeat_n(' ', after));
         line += SPACE;
     }
@@ -137,7 +170,7 @@ mod tests {
 
     fn rendered(table: Table, csv: &str) -> String {
         let mut out = Vec::new();
-        render(table, Cursor::new(csv), &mut out).unwrap();
+        render(table, Look::default(), Cursor::new(csv), &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -145,6 +178,16 @@ mod tests {
     fn numbers_stand_to_the_right() {
         let csv = "name,count,mixed,empty\nvideo,5,1,\n\"a\x1b[2J\nb\",1000,x,\n音声,,2,\n";
         insta::assert_snapshot!(rendered(Table::Messages, csv));
+    }
+
+    #[test]
+    fn colour_moves_nothing() {
+        let csv = "severity,code,count\nerror,a,1\nwarning,bb,20\nnote,error,3\n";
+        let mut out = Vec::new();
+        render(Table::Findings, Look { coloured: true }, Cursor::new(csv), &mut out).unwrap();
+        let coloured = String::from_utf8(out).unwrap();
+        insta::assert_snapshot!(coloured.replace('\x1b', "ESC"));
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), rendered(Table::Findings, csv));
     }
 
     #[test]

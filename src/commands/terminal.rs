@@ -1,0 +1,63 @@
+//! What a terminal gets beyond text: colour, where its user wants any.
+//!
+//! `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE` and `TERM=dumb` are honoured as other programs do.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
+
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// Whether what is written here may be coloured.
+pub(super) fn takes_colour(stream: &impl RawStream) -> bool {
+    AutoStream::choice(stream) != ColorChoice::Never
+}
+
+/// Whether lines on standard error can be drawn over.
+pub(super) fn redraws() -> bool {
+    io::stderr().is_terminal() && env::var_os("TERM").is_some_and(|term| term != "dumb")
+}
+
+/// How many columns the terminal of standard error has.
+pub(super) fn width() -> usize {
+    let columns = rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| size.ws_col);
+    // A serial line does not know.
+    if columns == 0 { 80 } else { columns.into() }
+}
+
+/// Whether somebody reads standard output as it comes, through a pipe or a socket.
+pub(super) fn stdout_is_piped() -> bool {
+    let kind = io::stdout().as_fd().try_clone_to_owned().and_then(|out| File::from(out).metadata());
+    kind.is_ok_and(|out| out.file_type().is_fifo() || out.file_type().is_socket())
+}
+
+/// Says in a line on standard error what went wrong. One that can't be written is no reason to stop: the exit code has
+/// to do.
+pub fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", headed("rtsp-rec:", ERROR, text));
+}
+
+/// The line of a warning, for standard error.
+pub(super) fn warning(text: &str) -> String {
+    headed("warning:", WARNING, text)
+}
+
+/// The heading of what is drawn on standard error.
+pub(super) fn heading(text: &str) -> String {
+    let style = if takes_colour(&io::stderr()) { Style::new().bold() } else { Style::new() };
+    format!("{style}{text}{style:#}")
+}
+
+/// What a server says must not steer the terminal, nor make two lines of one.
+fn headed(head: &str, style: Style, text: &str) -> String {
+    let style = if takes_colour(&io::stderr()) { style } else { Style::new() };
+    let clean: String = text.chars().filter(|char| !char.is_control()).collect();
+    format!("{style}{head}{style:#} {clean}")
+}

@@ -1,0 +1,149 @@
+//! What only a terminal gets: colour, where it is wanted.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "test code")]
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+const SAMPLE: &str = "samples/gstreamer_h264_aac.pcapng";
+const ESCAPE: char = '\x1b';
+const ROWS: u16 = 24;
+const COLUMNS: u16 = 80;
+
+/// A pseudo terminal, seen from outside.
+struct Terminal {
+    outside: File,
+    inside: File,
+}
+
+impl Terminal {
+    fn open() -> Self {
+        let outside = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&outside).unwrap();
+        unlockpt(&outside).unwrap();
+        let name = ptsname(&outside, Vec::new()).unwrap();
+        let inside = OpenOptions::new().read(true).write(true).open(OsStr::from_bytes(name.as_bytes())).unwrap();
+        tcsetwinsize(&inside, Winsize { ws_row: ROWS, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        Self { outside: outside.into(), inside }
+    }
+
+    fn side(&self) -> Stdio {
+        self.inside.try_clone().unwrap().into()
+    }
+
+    /// Nothing but what was started here writes to it any more.
+    fn leave(self) -> File {
+        self.outside
+    }
+}
+
+/// Reads what a terminal shows until `enough` says so, or nobody writes to it any more.
+fn read_until(outside: &mut File, shown: &mut Vec<u8>, mut enough: impl FnMut(&[u8]) -> bool) {
+    let mut chunk = [0; 4096];
+    while !enough(shown) {
+        // The end of a terminal is an error, EIO.
+        match outside.read(&mut chunk) {
+            Ok(0) | Err(_) => return,
+            Ok(read) => shown.extend_from_slice(&chunk[..read]),
+        }
+    }
+}
+
+/// `rtsp-rec` with these arguments and nothing that speaks of colour but what is given.
+fn rtsp_rec(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rtsp-rec"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).stdin(Stdio::null());
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+        command.env_remove(name);
+    }
+    command.env("TERM", "xterm").envs(environment.iter().copied());
+    command
+}
+
+/// All that it writes to a terminal.
+fn on_terminal(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let terminal = Terminal::open();
+    let mut command = rtsp_rec(arguments, environment);
+    let mut child = command.stdout(terminal.side()).stderr(terminal.side()).spawn().unwrap();
+    drop(command);
+    let mut shown = Vec::new();
+    read_until(&mut terminal.leave(), &mut shown, |_| false);
+    child.wait().unwrap();
+    String::from_utf8(shown).unwrap()
+}
+
+/// All that it writes to pipes.
+fn in_pipes(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let output = rtsp_rec(arguments, environment).output().unwrap();
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
+
+/// What remains to be seen.
+fn screen(shown: &[u8]) -> String {
+    let mut parser = vt100::Parser::new(ROWS, COLUMNS, 0);
+    parser.process(shown);
+    parser.screen().contents()
+}
+
+/// The sample with a frame and a header damaged: an error and a warning.
+fn odd_capture(folder: &Path) -> PathBuf {
+    let mut bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(SAMPLE)).unwrap();
+    let place = |bytes: &[u8], from: usize, what: &[u8]| {
+        from + bytes[from..].windows(what.len()).position(|window| window == what).unwrap()
+    };
+    let frame = place(&bytes, bytes.len() / 2, b"$\x00");
+    bytes[frame] = b'!';
+    let header = place(&bytes, 0, b"\r\nCSeq: 3\r\n") + 2;
+    bytes[header] = b'X';
+    let path = folder.join("odd.pcapng");
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// Each is asked for on a terminal, there with what forbids colour, and in pipes.
+#[test]
+fn colour_on_terminals_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let odd = odd_capture(folder.path());
+    let findings = ["analyze", odd.to_str().unwrap(), "--table", "findings", "--format", "table"];
+    let cases: [(&[&str], &[&str]); 3] = [
+        (&findings, &["\x1b[1mseverity\x1b[0m", "\x1b[1m\x1b[31merror\x1b[0m", "\x1b[33mwarning\x1b[0m"]),
+        (&["analyze", "missing.pcapng"], &["\x1b[1m\x1b[31mrtsp-rec:\x1b[0m can't open missing.pcapng: "]),
+        (&["record", "--help"], &["\x1b[1m\x1b[4mUsage:\x1b[0m"]),
+    ];
+    for (arguments, expected) in cases {
+        let coloured = on_terminal(arguments, &[]);
+        for part in expected {
+            assert!(coloured.contains(part), "{part:?} in {coloured:?}");
+        }
+        for environment in [[("NO_COLOR", "1")], [("TERM", "dumb")], [("CLICOLOR", "0")]] {
+            let plain = on_terminal(arguments, &environment);
+            assert!(!plain.contains(ESCAPE), "{environment:?}: {plain:?}");
+        }
+        let plain = in_pipes(arguments, &[]);
+        assert!(!plain.contains(ESCAPE), "{plain:?}");
+        assert!(in_pipes(arguments, &[("CLICOLOR_FORCE", "1")]).contains(expected[0]));
+        if arguments != ["record", "--help"] {
+            assert_eq!(screen(coloured.as_bytes()), screen(plain.replace('\n', "\r\n").as_bytes()));
+        }
+    }
+}
+
+#[test]
+fn what_programs_read_has_no_colour() {
+    for format in ["csv", "json"] {
+        let text = on_terminal(&["analyze", SAMPLE, "--table", "messages", "--format", format], &[]);
+        assert!(text.contains("DESCRIBE") && !text.contains(ESCAPE), "{text:?}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["analyze", SAMPLE, "--format", "table", "-o", folder.path().to_str().unwrap()];
+    assert_eq!(on_terminal(&arguments, &[("CLICOLOR_FORCE", "1")]), "");
+    let written = fs::read_to_string(folder.path().join("streams.txt")).unwrap();
+    assert!(written.contains("packets") && !written.contains(ESCAPE), "{written:?}");
+}
