@@ -1,4 +1,4 @@
-//! What only a terminal gets: colour, where it is wanted.
+//! What only a terminal gets: colour, where it is wanted, and a bar that leaves nothing behind.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "test code")]
 
 use std::ffi::OsStr;
@@ -146,4 +146,45 @@ fn what_programs_read_has_no_colour() {
     assert_eq!(on_terminal(&arguments, &[("CLICOLOR_FORCE", "1")]), "");
     let written = fs::read_to_string(folder.path().join("streams.txt")).unwrap();
     assert!(written.contains("packets") && !written.contains(ESCAPE), "{written:?}");
+}
+
+/// An analysis of standard input, which it has got and whose end it waits for.
+fn waiting(arguments: &[&str], stdout: Stdio, stderr: Stdio) -> (Child, ChildStdin) {
+    let mut command = rtsp_rec(&[&["analyze", "-"], arguments].concat(), &[]);
+    let mut child = command.stdin(Stdio::piped()).stdout(stdout).stderr(stderr).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(SAMPLE)).unwrap()).unwrap();
+    (child, stdin)
+}
+
+/// A bar is drawn where nothing else is, and only there. Those who must not draw have at least as much time for it.
+#[test]
+fn a_long_analysis_shows_how_far_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tables, file) = (folder.path().join("tables"), folder.path().join("streams.csv"));
+    let [rows, piped, elsewhere] = [(); 3].map(|()| Terminal::open());
+    let others = [
+        waiting(&[], rows.side(), rows.side()),
+        waiting(&["--format", "table"], Stdio::piped(), piped.side()),
+        waiting(&[], File::create(file).unwrap().into(), Stdio::piped()),
+    ];
+    let (mut child, stdin) = waiting(&["-o", tables.to_str().unwrap()], elsewhere.side(), elsewhere.side());
+    let (mut outside, mut shown) = (elsewhere.leave(), Vec::new());
+    read_until(&mut outside, &mut shown, |shown| String::from_utf8_lossy(shown).contains("503.86 kB read"));
+    assert!(screen(&shown).contains("503.86 kB read  "), "{:?}", screen(&shown));
+    drop(stdin);
+    read_until(&mut outside, &mut shown, |_| false);
+    assert_eq!(screen(&shown), "");
+    assert!(child.wait().unwrap().success());
+
+    let outputs = others.map(|(child, stdin)| {
+        drop(stdin);
+        child.wait_with_output().unwrap()
+    });
+    assert!(outputs.iter().all(|output| output.status.success() && output.stderr.is_empty()), "{outputs:?}");
+    let [mut rows_shown, mut piped_shown] = [Vec::new(), Vec::new()];
+    read_until(&mut rows.leave(), &mut rows_shown, |_| false);
+    read_until(&mut piped.leave(), &mut piped_shown, |_| false);
+    assert!(!rows_shown.contains(&0x1b) && rows_shown.starts_with(b"capture,"));
+    assert_eq!(piped_shown, b"");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::Path;
@@ -14,8 +14,9 @@ use crate::capture::Source;
 use crate::capture::reader::{CaptureError, FileEnd};
 use crate::cli::{self, AnalyzeArgs};
 use crate::commands::lanes::{Lane, Lanes, Output, Part, waiting_room};
+use crate::commands::progress::Progress;
 use crate::commands::queue::Queue;
-use crate::commands::terminal::{complain, takes_colour};
+use crate::commands::terminal::{complain, redraws, stdout_is_piped, takes_colour};
 use crate::error::Error;
 use crate::report::{Condition, Conditions, Document, Format, Tables};
 
@@ -23,7 +24,9 @@ use crate::report::{Condition, Conditions, Document, Format, Tables};
 pub(super) fn run(args: &AnalyzeArgs) -> Result<(), Error> {
     let conditions = conditions(&args.fail_if)?;
     let lanes = Lanes::new(outputs(args)?);
-    let results = analyze_all(&Queue::new(&args.captures), &lanes, format(args.format), &conditions);
+    let progress = Progress::of_files(&args.captures, bar_is_wanted(args));
+    let results = analyze_all(&Queue::new(&args.captures), &lanes, &progress, format(args.format), &conditions);
+    drop(progress);
     let anything = results.iter().any(|result| result.anything);
     lanes.finish(anything).map_err(|error| output_error(args, error))?;
     conclude(results, conditions)
@@ -42,11 +45,17 @@ struct GroupResult {
 }
 
 /// Analyzes the captures on all cores. The results stand in their order; if the output failed, some lack.
-fn analyze_all(queue: &Queue, lanes: &Lanes, format: Format, conditions: &Conditions) -> Vec<GroupResult> {
+fn analyze_all(
+    queue: &Queue,
+    lanes: &Lanes,
+    progress: &Progress,
+    format: Format,
+    conditions: &Conditions,
+) -> Vec<GroupResult> {
     let work = || {
         let mut results = Vec::new();
         while let Some(lane) = lanes.open_next(|limit| queue.take(limit)) {
-            results.push((lane.number(), in_lane(lane, queue, lanes, format, conditions.clone())));
+            results.push((lane.number(), in_lane(lane, queue, lanes, progress, format, conditions.clone())));
         }
         results
     };
@@ -60,10 +69,17 @@ fn analyze_all(queue: &Queue, lanes: &Lanes, format: Format, conditions: &Condit
 }
 
 /// Analyzes a capture and those that follow it; their rows go into its lane.
-fn in_lane(lane: Lane<'_>, queue: &Queue, lanes: &Lanes, format: Format, conditions: Conditions) -> GroupResult {
+fn in_lane(
+    lane: Lane<'_>,
+    queue: &Queue,
+    lanes: &Lanes,
+    progress: &Progress,
+    format: Format,
+    conditions: Conditions,
+) -> GroupResult {
     let mut rows = Rows { tables: Tables::new(format, |table| lane.part(table)), conditions, any: false };
     let mut result = GroupResult::default();
-    let done = analyze_group(lane.number(), queue, lanes, &mut rows, &mut result);
+    let done = analyze_group(lane.number(), queue, lanes, progress, &mut rows, &mut result);
     lane.finish(done.and_then(|()| rows.tables.finish()));
     result.anything |= rows.any;
     result.conditions = rows.conditions;
@@ -76,6 +92,7 @@ fn analyze_group(
     first: usize,
     queue: &Queue,
     lanes: &Lanes,
+    progress: &Progress,
     rows: &mut impl Sink,
     result: &mut GroupResult,
 ) -> io::Result<()> {
@@ -88,7 +105,7 @@ fn analyze_group(
     while let Some(number) = next {
         let path = queue.path(number);
         analyzer.next_capture(&path.display().to_string());
-        match read(path, &mut source, &mut analyzer) {
+        match read(path, progress, &mut source, &mut analyzer) {
             Ok(end) => result.read(path, end),
             Err(Error::Capture { source: CaptureError::Tap(failure), .. }) => return Err(failure),
             Err(error) => result.errors.push(error),
@@ -103,9 +120,14 @@ fn analyze_group(
     analyzer.finish().map(|_| ())
 }
 
-fn read<S: Sink>(path: &Path, source: &mut Source, analyzer: &mut Analyzer<S>) -> Result<FileEnd, Error> {
+fn read<S: Sink>(
+    path: &Path,
+    progress: &Progress,
+    source: &mut Source,
+    analyzer: &mut Analyzer<S>,
+) -> Result<FileEnd, Error> {
     let failed = |source| Error::Capture { path: path.to_owned(), source };
-    source.read_part(open(path)?, analyzer).map_err(failed)
+    source.read_part(progress.count(open(path)?), analyzer).map_err(failed)
 }
 
 impl GroupResult {
@@ -169,6 +191,14 @@ fn conditions(expressions: &[String]) -> Result<Conditions, Error> {
     let parse =
         |text: &String| text.parse::<Condition>().map_err(|error| Error::Usage(format!("--fail-if '{text}': {error}")));
     expressions.iter().map(parse).collect::<Result<Vec<_>, _>>().map(Conditions::new)
+}
+
+/// Whether a bar can be drawn that nothing tears: neither rows on the same terminal, nor whoever reads them from a pipe
+/// and may draw there as well, like `less`. Those of the table for people come when the bar has gone.
+fn bar_is_wanted(args: &AnalyzeArgs) -> bool {
+    let at_the_end = args.format == cli::Format::Table;
+    let (terminal, pipe) = (io::stdout().is_terminal(), stdout_is_piped());
+    redraws() && (args.output.is_some() || !pipe && (at_the_end || !terminal))
 }
 
 /// The tables that are asked for, each with the place where it goes.

@@ -11,6 +11,7 @@ mod man;
 mod monitor;
 mod output;
 mod probe;
+mod progress;
 mod queue;
 mod record;
 mod replay;
