@@ -187,7 +187,7 @@ pub struct ReplayArgs {
     pub capture: PathBuf,
 
     /// Address and port to serve it on
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8554")]
+    #[arg(long, value_name = "ADDR", value_parser = address, default_value = "127.0.0.1:8554")]
     pub listen: SocketAddr,
 
     /// Serve it under this path as well as the recorded one
@@ -337,6 +337,12 @@ fn time(text: &str) -> Result<Duration, String> {
         return Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string());
     }
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 30s, 5m or 1h30m"))
+}
+
+/// `127.0.0.1:8554`.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "write it like 127.0.0.1:8554, or 0.0.0.0:8554 for every address of this machine".to_owned())
 }
 
 /// `0.5`, `2`, `max`.

@@ -20,7 +20,7 @@ pub enum Error {
     #[error("{} exists; -f overwrites it", .0.display())]
     Exists(PathBuf),
     /// A file or folder could not be opened or made.
-    #[error("can't {action} {}: {source}", .path.display())]
+    #[error("can't {action} {}: {source}{}", .path.display(), file_advice(action, source))]
     File {
         /// What was tried: `open`, `create`…
         action: &'static str,
@@ -62,7 +62,7 @@ pub enum Error {
         source: RerunError,
     },
     /// An address can't be served on.
-    #[error("can't listen on {address}: {source}; is another program using the port? --listen takes another address")]
+    #[error("can't listen on {address}: {source}; {}", listen_advice(source))]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -106,5 +106,57 @@ impl Error {
             Self::Stdout(error) | Self::Write { source: error, .. } => error.kind() == io::ErrorKind::BrokenPipe,
             _ => false,
         }
+    }
+}
+
+/// What to try where a file can't be used.
+fn file_advice(action: &str, source: &io::Error) -> &'static str {
+    let makes = matches!(action, "create" | "write" | "write to");
+    match source.kind() {
+        io::ErrorKind::NotFound if makes => "; make its folder first",
+        io::ErrorKind::NotFound => "; is the name right?",
+        io::ErrorKind::PermissionDenied if makes => "; name a place where this user may write",
+        io::ErrorKind::PermissionDenied => "; this user may not read it",
+        // Only captures are opened; other files are read at once.
+        io::ErrorKind::IsADirectory if action == "open" => "; name the files in it, as in FOLDER/*.pcapng",
+        io::ErrorKind::IsADirectory => "; name a file in it",
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => "; a file is in the way of the folder",
+        _ => "",
+    }
+}
+
+/// What may be wrong where an address can't be served on.
+fn listen_advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => "is another program using the port? --listen takes another address",
+        io::ErrorKind::AddrNotAvailable => "--listen takes addresses of this machine; 0.0.0.0 is all of them",
+        io::ErrorKind::PermissionDenied => "ports below 1024 are kept for root; --listen takes another address",
+        _ => "--listen takes another address",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_addresses_that_can_t_be_used() {
+        let file = |action, kind: io::ErrorKind| Error::File { action, path: "x".into(), source: kind.into() };
+        let address = SocketAddr::from(([127, 0, 0, 1], 554));
+        let listen = |kind: io::ErrorKind| Error::Listen { address, source: kind.into() };
+        let errors = [
+            file("open", io::ErrorKind::NotFound),
+            file("create", io::ErrorKind::NotFound),
+            file("read", io::ErrorKind::PermissionDenied),
+            file("write", io::ErrorKind::PermissionDenied),
+            file("open", io::ErrorKind::IsADirectory),
+            file("create", io::ErrorKind::IsADirectory),
+            file("create", io::ErrorKind::NotADirectory),
+            file("open", io::ErrorKind::Interrupted),
+            listen(io::ErrorKind::AddrInUse),
+            listen(io::ErrorKind::AddrNotAvailable),
+            listen(io::ErrorKind::PermissionDenied),
+        ];
+        insta::assert_snapshot!(errors.map(|error| error.to_string()).join("\n"));
     }
 }

@@ -136,6 +136,26 @@ fn a_folder_that_can_t_be_made() {
 }
 
 #[test]
+fn mistakes_are_told_with_what_to_try() {
+    let folder = tempfile::tempdir().unwrap();
+    // A pcap file header, and a packet of zeros.
+    let header = [0xa1b2_c3d4, 0x0002_0004, 0, 0, 65535, 1].map(u32::to_be_bytes).concat();
+    let packet = [[0; 4], [0; 4], 60_u32.to_be_bytes(), 60_u32.to_be_bytes()].concat();
+    let other = folder.path().join("other.pcap");
+    fs::write(&other, [&header[..], &packet, &[0; 60]].concat()).unwrap();
+    for (capture, code, words) in [
+        ("missing.pcapng", 1, "is the name right?"),
+        ("Cargo.toml", 1, "is it the right file?"),
+        ("samples", 1, "name the files in it"),
+        ("/dev/null", 1, "has anything been recorded?"),
+        (other.to_str().unwrap(), 0, "no RTSP session found; was its beginning captured"),
+    ] {
+        let text = stderr(code, &[capture, "--table", "findings"]);
+        assert!(text.contains(capture) && text.contains(words) && text.lines().count() == 1, "{text}");
+    }
+}
+
+#[test]
 fn captures_come_out_in_the_order_given() {
     let folder = tempfile::tempdir().unwrap();
     // More than wait for their turn in memory, and more than are read ahead; the first takes longest.

@@ -48,6 +48,11 @@ impl<S: Sink> Analyzer<S> {
         self.sessions.iter().flatten().flat_map(Session::rows)
     }
 
+    /// Whether anything of an RTSP session was seen.
+    pub fn has_sessions(&self) -> bool {
+        self.sessions.iter().any(Option::is_some)
+    }
+
     /// Another capture that goes on where this one ended: its rows name it. The rows of streams name the capture in
     /// which the stream begins.
     pub fn next_capture(&mut self, capture: &str) {

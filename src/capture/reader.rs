@@ -107,7 +107,11 @@ fn magic(input: &mut Input<'_>) -> Result<[u8; 4], CaptureError> {
     if let Some([a, b, c, d]) = input.ahead(4)? {
         return Ok([*a, *b, *c, *d]);
     }
-    Err(if input.is_drained() { CaptureError::format(0, "it is empty") } else { unknown() })
+    Err(if input.is_drained() {
+        CaptureError::format(0, "it is empty; has anything been recorded?")
+    } else {
+        unknown()
+    })
 }
 
 fn read_plain(
@@ -122,7 +126,7 @@ fn read_plain(
 }
 
 fn unknown() -> CaptureError {
-    CaptureError::format(0, "it is neither pcap nor pcapng, nor one of these in gzip or zstd")
+    CaptureError::format(0, "it is neither pcap nor pcapng, nor one of these in gzip or zstd; is it the right file?")
 }
 
 /// The order of the bytes in a number.

@@ -61,7 +61,7 @@ pub struct RecordArgs {
     pub max_packets: Option<u64>,
 
     /// Stop after so many bytes from the server, e.g. 500MB
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub max_bytes: Option<ByteSize>,
 
     /// Begin a new file when this one has so many bytes, e.g. 500MB: NAME-00001.pcapng, NAME-00002.pcapng...
@@ -129,9 +129,14 @@ pub struct RecordArgs {
     pub verbose: bool,
 }
 
+/// `500MB`, `2GiB`, or a bare number of bytes.
+fn size(text: &str) -> Result<ByteSize, String> {
+    text.parse().map_err(|_| "write it like 500MB or 2GiB".to_owned())
+}
+
 /// A file has to hold more than the dialogue that it repeats.
 fn rotate_size(text: &str) -> Result<ByteSize, String> {
-    let size: ByteSize = text.parse()?;
+    let size = size(text)?;
     if size < MIN_ROTATE_SIZE { Err(format!("at least {MIN_ROTATE_SIZE}")) } else { Ok(size) }
 }
 

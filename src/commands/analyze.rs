@@ -14,11 +14,16 @@ use crate::capture::Source;
 use crate::capture::reader::{CaptureError, FileEnd};
 use crate::cli::{self, AnalyzeArgs};
 use crate::commands::lanes::{Lane, Lanes, Output, Part, waiting_room};
+use crate::commands::open_capture;
 use crate::commands::progress::Progress;
 use crate::commands::queue::Queue;
 use crate::commands::terminal::{complain, redraws, stdout_is_piped, takes_colour};
 use crate::error::Error;
 use crate::report::{Condition, Conditions, Document, Format, Tables};
+
+/// What a capture of something else, or of a part of a session, is told.
+const NO_SESSION: &str =
+    "no RTSP session found; was its beginning captured, without TLS? RTP alone says too little to be analyzed";
 
 /// Analyzes the captures, several at a time, and puts their rows into the order given.
 pub(super) fn run(args: &AnalyzeArgs) -> Result<(), Error> {
@@ -117,6 +122,9 @@ fn analyze_group(
         }
     }
     source.finish(&mut analyzer)?;
+    if result.anything && !analyzer.has_sessions() {
+        result.notes.push(format!("{}: {NO_SESSION}", queue.path(first).display()));
+    }
     analyzer.finish().map(|_| ())
 }
 
@@ -181,10 +189,7 @@ fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(io::stdin()));
     }
-    match File::open(path) {
-        Ok(file) => Ok(Box::new(file)),
-        Err(source) => Err(Error::File { action: "open", path: path.to_owned(), source }),
-    }
+    Ok(Box::new(open_capture(path)?))
 }
 
 fn conditions(expressions: &[String]) -> Result<Conditions, Error> {

@@ -18,6 +18,10 @@ mod replay;
 mod terminal;
 mod trust;
 
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
 use crate::cli::{Cli, Command};
 use crate::error::Error;
 
@@ -37,6 +41,15 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }
+}
+
+/// Opens a capture.
+fn open_capture(path: &Path) -> Result<File, Error> {
+    let opened = File::open(path).and_then(|file| {
+        // A folder can be opened; what fails is reading.
+        if file.metadata()?.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
+    });
+    opened.map_err(|source| Error::File { action: "open", path: path.to_owned(), source })
 }
 
 /// Each connection costs a file descriptor. What can't be raised is lived with.

@@ -17,7 +17,7 @@ pub const RTSPS_PORT: u16 = 322;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// No `://`.
-    #[error("no scheme: an RTSP URL begins with rtsp:// or rtsps://")]
+    #[error("no scheme: try rtsp://HOST/PATH, or rtsps:// for RTSP over TLS")]
     NoScheme,
     /// A scheme other than RTSP's.
     #[error("scheme {0:?} is not RTSP: try rtsp://, or rtsps:// for RTSP over TLS")]

@@ -475,8 +475,8 @@ fn what_a_capture_lacks_is_told() {
     assert!(told(&["PLAY"], true, ScriptOptions::default()).contains("--sdp FILE"));
     assert!(told(&["DESCRIBE", "SETUP", "PLAY"], false, ScriptOptions::default()).contains("no media"));
     let second = ScriptOptions { session: Some(2), description: None };
-    assert!(told(&["DESCRIBE"], true, second).contains("no session 2"));
-    assert_eq!(told(&[], false, ScriptOptions::default()), "the capture holds no RTSP session");
+    assert!(told(&["DESCRIBE"], true, second).contains("no session 2: the capture holds one"));
+    assert!(told(&[], false, ScriptOptions::default()).contains("holds no RTSP session"));
 }
 
 /// A fault that takes all frames of a moment does not end the stream.

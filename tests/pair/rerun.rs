@@ -359,7 +359,8 @@ fn a_wrong_password_is_not_tried_for_ever() {
     assert_eq!(sent.words().len(), 5, "one repetition, of the first request");
     let logins = sent.texts().iter().filter(|text| text.contains("Authorization")).count();
     assert_eq!(logins, 1, "cameras lock an account after a few tries");
-    assert_eq!(rerun.notes(), ["the server does not accept the user name or password (Digest MD5)"]);
+    assert_eq!(rerun.notes().len(), 1);
+    assert!(rerun.notes()[0].starts_with("the server does not accept the user name or password (Digest MD5); check"));
 }
 
 #[test]

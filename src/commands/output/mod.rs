@@ -54,7 +54,10 @@ impl Output {
             names.refuse_existing()?;
             let path = names.current();
             create(&path, names.overwrites()).map_err(|source| match source.kind() {
-                io::ErrorKind::AlreadyExists => Error::Exists(path),
+                io::ErrorKind::AlreadyExists if !path.is_dir() => Error::Exists(path),
+                io::ErrorKind::AlreadyExists => {
+                    Error::File { action: "create", path, source: io::ErrorKind::IsADirectory.into() }
+                }
                 _ => Error::File { action: "create", path, source },
             })?
         };

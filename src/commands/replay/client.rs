@@ -1,13 +1,12 @@
 //! The capture as an RTSP client.
 
-use std::fs::File;
-
 use crate::analysis::comparison::{Comparison, StreamPair, figures};
 use crate::analysis::{Analyzer, AnalyzerOptions, StreamRow};
 use crate::capture::Source;
 use crate::cli::ReplayArgs;
 use crate::commands::login;
 use crate::commands::monitor::Monitor;
+use crate::commands::open_capture;
 use crate::commands::output::print;
 use crate::commands::replay::recording;
 use crate::commands::trust;
@@ -54,7 +53,7 @@ fn config(args: &ReplayArgs, to: &str) -> Result<RerunConfig, Error> {
 /// The recorded session, and its figures.
 fn read(args: &ReplayArgs) -> Result<(Script, Analyzer<()>), Error> {
     let path = || args.capture.clone();
-    let file = File::open(&args.capture).map_err(|source| Error::File { action: "open", path: path(), source })?;
+    let file = open_capture(&args.capture)?;
     let builder = ScriptBuilder::new(ScriptOptions { session: args.session, description: None });
     let mut tap = (builder, Analyzer::new(AnalyzerOptions::default(), ()));
     Source::read(file, &mut tap).map_err(|source| Error::Capture { path: path(), source })?;

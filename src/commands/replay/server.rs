@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::capture::Source;
 use crate::cli::ReplayArgs;
 use crate::commands::login;
+use crate::commands::open_capture;
 use crate::commands::raise_file_limit;
 use crate::commands::replay::log::ClientLog;
 use crate::commands::replay::recording;
@@ -69,8 +70,7 @@ fn script(args: &ReplayArgs) -> Result<Script, Error> {
     };
     let description = args.sdp.as_deref().map(read).transpose()?;
     let path = || args.capture.clone();
-    let file =
-        std::fs::File::open(&args.capture).map_err(|source| Error::File { action: "open", path: path(), source })?;
+    let file = open_capture(&args.capture)?;
     let mut builder = ScriptBuilder::new(ScriptOptions { session: args.session, description });
     Source::read(file, &mut builder).map_err(|source| Error::Capture { path: path(), source })?;
     builder.finish().map_err(|source| Error::Script { path: path(), source })

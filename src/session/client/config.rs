@@ -175,7 +175,9 @@ pub enum SessionError {
         scheme: String,
     },
     /// The server does not take them.
-    #[error("the server does not accept the user name or password ({scheme})")]
+    #[error(
+        "the server does not accept the user name or password ({scheme}); check both, cameras lock accounts after a few tries"
+    )]
     CredentialsRefused {
         /// The authentication scheme.
         scheme: String,
@@ -249,6 +251,7 @@ fn hint(method: &str, status: u16, transport: MediaTransport) -> String {
     match status {
         // Only a tunnel begins with a GET.
         _ if method == "GET" => "; does it tunnel RTSP through HTTP at this port?".to_owned(),
+        403 => "; may this user watch this stream?".to_owned(),
         404 => "; is the path right?".to_owned(),
         461 if transport.is_interleaved() => "; it does not send media over TCP, -t udp may work".to_owned(),
         461 => format!("; it does not send media over {transport}, -t tcp may work"),

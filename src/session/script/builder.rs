@@ -22,6 +22,8 @@ pub struct ScriptBuilder {
     options: ScriptOptions,
     /// By flow number, from 0.
     drafts: BTreeMap<usize, Draft>,
+    /// Those that were seen, wanted or not.
+    sessions: usize,
     error: Option<ScriptError>,
 }
 
@@ -61,7 +63,6 @@ impl ScriptBuilder {
         if let Some(error) = self.error {
             return Err(error);
         }
-        let sessions = self.drafts.len();
         let first_good = || self.drafts.iter().find(|(_, draft)| good(draft)).or(self.drafts.iter().next());
         let chosen = match self.options.session {
             Some(wanted) => wanted.checked_sub(1),
@@ -70,7 +71,7 @@ impl ScriptBuilder {
         let draft = chosen.and_then(|flow| self.drafts.remove(&flow));
         match (draft, self.options.session) {
             (Some(draft), _) => Ok(draft.into_script(chosen.map_or(0, |flow| flow + 1), self.options.description)),
-            (None, Some(wanted)) => Err(ScriptError::NoSession { sessions, wanted }),
+            (None, Some(wanted)) => Err(ScriptError::NoSession { sessions: self.sessions, wanted }),
             (None, None) => Err(ScriptError::NoRtsp),
         }
     }
@@ -78,6 +79,7 @@ impl ScriptBuilder {
 
 impl Tap for ScriptBuilder {
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        self.sessions = self.sessions.max(event.flow.id + 1);
         let wanted = self.options.session.is_none_or(|session| session == event.flow.id + 1);
         if self.error.is_none() && wanted {
             self.error = self.drafts.entry(event.flow.id).or_default().event(event).err();

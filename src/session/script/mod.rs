@@ -26,7 +26,7 @@ use frame::{Bytes, Entry};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ScriptError {
     /// No RTSP connection at all, or not so many.
-    #[error("the capture holds {sessions} RTSP sessions; there is no session {wanted}")]
+    #[error("there is no session {wanted}: {}", held(*.sessions))]
     NoSession {
         /// RTSP connections in the capture.
         sessions: usize,
@@ -34,7 +34,7 @@ pub enum ScriptError {
         wanted: usize,
     },
     /// No RTSP.
-    #[error("the capture holds no RTSP session")]
+    #[error("the capture holds no RTSP session; was its beginning captured, without TLS?")]
     NoRtsp,
     /// No answer to DESCRIBE.
     #[error("the capture holds no session description (an answer to DESCRIBE); give one with --sdp FILE")]
@@ -51,6 +51,14 @@ pub enum ScriptError {
     /// More than is held in memory.
     #[error("the capture holds more than {} GiB of media; cut it, for example with editcap -A and -B", .0 >> 30)]
     TooLarge(u64),
+}
+
+fn held(sessions: usize) -> String {
+    match sessions {
+        0 => ScriptError::NoRtsp.to_string(),
+        1 => "the capture holds one, session 1".to_owned(),
+        sessions => format!("the capture holds {sessions}, from 1 to {sessions}"),
+    }
 }
 
 /// What client and server of one recorded session said and sent.
