@@ -141,6 +141,8 @@ pub enum TableName {
     Messages,
     /// A row for everything odd
     Findings,
+    /// A row for everything that a viewer may notice, with its cause
+    Verdicts,
 }
 
 impl From<TableName> for Table {
@@ -153,6 +155,7 @@ impl From<TableName> for Table {
             TableName::ReportBlocks => Self::ReportBlocks,
             TableName::Messages => Self::Messages,
             TableName::Findings => Self::Findings,
+            TableName::Verdicts => Self::Verdicts,
         }
     }
 }

@@ -24,4 +24,7 @@ mod stream;
 mod tests;
 
 pub use analyzer::{Analyzer, AnalyzerOptions};
-pub use rows::{FindingRow, MessageRow, PacketRow, ReportBlockRow, Row, SenderReportRow, Sink, StreamRow, Table};
+pub use rows::{
+    FindingRow, FrameRow, MessageRow, PacketRow, ReportBlockRow, Row, SenderReportRow, Sink, StreamRow, Table,
+    VerdictRow,
+};

@@ -56,11 +56,13 @@ pub enum Table {
     Messages,
     /// A row for everything odd.
     Findings,
+    /// A row for everything that a viewer may notice, with its cause.
+    Verdicts,
 }
 
 impl Table {
     /// All of them, in the order of docs/metrics.md.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Streams,
         Self::Packets,
         Self::Frames,
@@ -68,6 +70,7 @@ impl Table {
         Self::ReportBlocks,
         Self::Messages,
         Self::Findings,
+        Self::Verdicts,
     ];
 
     /// The name of the table, which is also that of its file: `sender_reports`.
@@ -80,6 +83,7 @@ impl Table {
             Self::ReportBlocks => "report_blocks",
             Self::Messages => "messages",
             Self::Findings => "findings",
+            Self::Verdicts => "verdicts",
         }
     }
 }
@@ -101,6 +105,8 @@ pub enum Row<'a> {
     Message(MessageRow<'a>),
     /// Of [`Table::Findings`].
     Finding(FindingRow<'a>),
+    /// Of [`Table::Verdicts`].
+    Verdict(VerdictRow<'a>),
 }
 
 impl Row<'_> {
@@ -114,6 +120,7 @@ impl Row<'_> {
             Self::ReportBlock(_) => Table::ReportBlocks,
             Self::Message(_) => Table::Messages,
             Self::Finding(_) => Table::Findings,
+            Self::Verdict(_) => Table::Verdicts,
         }
     }
 }
@@ -335,4 +342,26 @@ pub struct FindingRow<'a> {
     pub code: &'static str,
     pub detail: &'a str,
     pub stream_offset: Option<u64>,
+}
+
+/// What a viewer may notice, and what the evidence says of its cause. docs/verdicts.md has the rules.
+#[derive(Clone, Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "the columns are defined in docs/metrics.md")]
+pub struct VerdictRow<'a> {
+    pub capture: &'a str,
+    pub frame_number: Option<u64>,
+    pub time_utc: Utc,
+    pub time_s: Seconds,
+    pub session: usize,
+    pub track: Option<usize>,
+    pub channel: Option<u16>,
+    pub direction: Option<&'static str>,
+    pub ssrc: Option<Ssrc>,
+    pub event: &'static str,
+    pub verdict: &'static str,
+    pub count: u64,
+    pub last_frame_number: Option<u64>,
+    pub last_time_s: Seconds,
+    pub duration_ms: Option<Millis>,
+    pub detail: &'a str,
 }

@@ -32,6 +32,7 @@ impl Serialize for AnyRow<'_> {
             Row::ReportBlock(row) => row.serialize(serializer),
             Row::Message(row) => row.serialize(serializer),
             Row::Finding(row) => row.serialize(serializer),
+            Row::Verdict(row) => row.serialize(serializer),
         }
     }
 }
@@ -49,6 +50,7 @@ pub(super) fn columns(table: Table) -> io::Result<Vec<&'static str>> {
         Table::ReportBlocks => Row::ReportBlock(<_>::default()),
         Table::Messages => Row::Message(<_>::default()),
         Table::Findings => Row::Finding(<_>::default()),
+        Table::Verdicts => Row::Verdict(<_>::default()),
     };
     let mut names = Vec::new();
     each_cell(&AnyRow(&row), |name, _| {

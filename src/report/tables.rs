@@ -98,6 +98,7 @@ mod tests {
             Row::ReportBlock(<_>::default()),
             Row::Message(<_>::default()),
             Row::Finding(<_>::default()),
+            Row::Verdict(<_>::default()),
         ];
         for row in &rows {
             tables.row(row).unwrap();

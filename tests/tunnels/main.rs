@@ -29,6 +29,7 @@ impl Sink for Rows {
             Row::ReportBlock(row) => serde_json::to_value(row),
             Row::Message(row) => serde_json::to_value(row),
             Row::Finding(row) => serde_json::to_value(row),
+            Row::Verdict(row) => serde_json::to_value(row),
         };
         self.0.push((row.table(), value.unwrap()));
         Ok(())
