@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 const SAMPLE: &str = "samples/gstreamer_h264_aac.pcapng";
-const TABLES: [&str; 7] = ["streams", "packets", "frames", "sender_reports", "report_blocks", "messages", "findings"];
+const TABLES: [&str; 8] =
+    ["streams", "packets", "frames", "sender_reports", "report_blocks", "messages", "findings", "verdicts"];
 
 /// `rtsp-rec analyze` with these arguments, at the root of the package.
 fn analyze(arguments: &[&str]) -> Command {

@@ -4,6 +4,7 @@
 use std::fs;
 
 use rtsp_rec::analysis::findings::CODES;
+use rtsp_rec::analysis::verdicts::Verdict;
 
 fn document(name: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
@@ -18,4 +19,12 @@ fn every_finding_is_explained_with_its_severity() {
     }
     let explained = text.lines().filter(|line| line.starts_with("| `")).count();
     assert_eq!(explained, CODES.len(), "a code that is explained and never given");
+}
+
+#[test]
+fn every_verdict_is_explained() {
+    let text = document("verdicts.md");
+    for verdict in Verdict::ALL {
+        assert!(text.contains(&format!("`{}`", verdict.name())), "{}", verdict.name());
+    }
 }

@@ -56,11 +56,12 @@ const COLUMNS: [&str; 18] = [
     "sr_offset_spread_ms",
 ];
 
-/// Rows of streams, and how often each code was found.
+/// Rows of streams, how often each code was found, and what was made of it.
 #[derive(Default)]
 struct Shown {
     streams: Vec<Value>,
     findings: BTreeMap<String, u32>,
+    verdicts: Vec<String>,
 }
 
 impl Sink for Shown {
@@ -68,13 +69,17 @@ impl Sink for Shown {
         match row {
             Row::Stream(row) => self.streams.push(serde_json::to_value(row).unwrap()),
             Row::Finding(row) => *self.findings.entry(row.code.to_owned()).or_default() += 1,
+            Row::Verdict(row) => {
+                let track = row.track.map_or("session", |track| ["video", "audio"][track]);
+                self.verdicts.push(format!("{track} {}: {} {}", row.event, row.verdict, row.count));
+            }
             _ => {}
         }
         Ok(())
     }
 
     fn wants(&self, table: Table) -> bool {
-        matches!(table, Table::Streams | Table::Findings)
+        matches!(table, Table::Streams | Table::Findings | Table::Verdicts)
     }
 }
 
@@ -294,6 +299,7 @@ fn differences(specs: &[&str], plain: &Shown) -> String {
     let added = shown.findings.iter().filter(|(code, count)| plain.findings.get(*code) != Some(count));
     let findings: Vec<String> = added.map(|(code, count)| format!("{code} {count}")).collect();
     writeln!(text_of, "  findings: {}", findings.join(", ")).unwrap();
+    writeln!(text_of, "  verdicts: {}", shown.verdicts.join(", ")).unwrap();
     text_of
 }
 

@@ -13,7 +13,8 @@ use flate2::read::GzEncoder;
 use pcap_file::pcapng::{Block, PcapNgReader};
 use proptest::prelude::*;
 
-const TABLES: [&str; 6] = ["streams", "packets", "sender_reports", "report_blocks", "messages", "findings"];
+const TABLES: [&str; 8] =
+    ["streams", "packets", "frames", "sender_reports", "report_blocks", "messages", "findings", "verdicts"];
 
 /// A packet: nanoseconds and bytes.
 type Packet = (i64, Vec<u8>);
@@ -97,7 +98,10 @@ fn as_whole(mut rows: Rows, parts: &[PathBuf], cuts: &[usize]) -> Rows {
     for row in rows.values_mut().flatten() {
         let part = parts.iter().position(|part| part.to_str().unwrap() == row["capture"]).unwrap();
         row.insert("capture".to_owned(), "whole".to_owned());
-        if let Some(number) = row.get_mut("frame_number") {
+        // These may stand in another part, and are left out there.
+        row.remove("first_frame_number");
+        row.remove("last_frame_number");
+        if let Some(number) = row.get_mut("frame_number").filter(|number| !number.is_empty()) {
             *number = (number.parse::<usize>().unwrap() + starts[part]).to_string();
         }
     }

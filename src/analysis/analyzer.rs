@@ -9,6 +9,7 @@ use crate::analysis::out::{Out, Place};
 use crate::analysis::rows::{Row, Sink, StreamRow, Table};
 use crate::analysis::session::{Carrier, Session};
 use crate::analysis::stream::Depth;
+use crate::analysis::verdicts::Judges;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::Message;
 use crate::time::Timestamp;
@@ -19,7 +20,8 @@ use crate::trace::{Direction, Note, Payload, Remark, Tap, TraceEvent};
 pub struct AnalyzerOptions {
     /// What the column `capture` says.
     pub capture: String,
-    /// Look at streams closely: percentiles and frames, which take up to 1 MB a stream.
+    /// Look at streams closely: percentiles and frames, which take up to 1 MB a stream. The tables of frames and verdicts
+    /// need it in any case.
     pub closely: bool,
 }
 
@@ -34,12 +36,16 @@ pub struct Analyzer<S> {
 impl<S: Sink> Analyzer<S> {
     /// An analyzer that hands its rows to `sink`.
     pub fn new(options: AnalyzerOptions, sink: S) -> Self {
-        let (findings, packets) = (sink.wants(Table::Findings), sink.wants(Table::Packets));
-        let frames = sink.wants(Table::Frames);
-        let latest = (Timestamp::default(), None);
         let AnalyzerOptions { capture, closely } = options;
+        let (packets, frames) = (sink.wants(Table::Packets), sink.wants(Table::Frames));
+        let closely = closely || frames || sink.wants(Table::Verdicts);
+        let judges = sink.wants(Table::Verdicts).then(Judges::default);
+        let findings = sink.wants(Table::Findings) || judges.is_some();
+        let latest = (Timestamp::default(), None);
         let budget = Budget::default();
-        let out = Out { capture: capture.into(), sink, first: None, latest, findings, packets, frames, budget };
+        let capture: Arc<str> = capture.into();
+        let captures = vec![Arc::clone(&capture)];
+        let out = Out { capture, captures, sink, first: None, latest, findings, packets, frames, judges, budget };
         Self { sessions: Vec::new(), depth: Depth { closely, frame_rows: frames, crowded: false }, out }
     }
 
@@ -57,6 +63,7 @@ impl<S: Sink> Analyzer<S> {
     /// which the stream begins.
     pub fn next_capture(&mut self, capture: &str) {
         self.out.capture = capture.into();
+        self.out.captures.push(Arc::clone(&self.out.capture));
         for session in self.sessions.iter_mut().flatten() {
             session.capture = Arc::clone(&self.out.capture);
         }
@@ -68,22 +75,22 @@ impl<S: Sink> Analyzer<S> {
     /// Those of the sink.
     pub fn finish(mut self) -> io::Result<S> {
         let Self { sessions, out, .. } = &mut self;
-        let (at, frame_number) = out.latest;
+        let (at, _) = out.latest;
         for session in sessions.iter().flatten() {
             for (direction, request) in session.dialog.unanswered() {
-                let place = Place { at, frame_number, session: session.flow.id + 1, direction, offset: None };
+                let place = out.end_of(session, direction);
                 let detail = format!("{} sent at {} was never answered", request.method, request.at);
                 out.finding(place, &Finding::new("response-missing", None, detail))?;
             }
             let direction = Direction::ClientToServer;
-            let place = Place { at, frame_number, session: session.flow.id + 1, direction, offset: None };
+            let place = out.end_of(session, direction);
             for finding in session.http.unfinished() {
                 out.finding(place, &finding)?;
             }
         }
         for session in sessions.iter().flatten() {
             for (direction, finding) in session.ending(at) {
-                let place = Place { at, frame_number, session: session.flow.id + 1, direction, offset: None };
+                let place = out.end_of(session, direction);
                 out.finding(place, &finding)?;
             }
         }
@@ -94,6 +101,10 @@ impl<S: Sink> Analyzer<S> {
                 }
                 out.ended_frames(session.flow.id + 1, stream)?;
             }
+        }
+        for session in sessions.iter().flatten() {
+            let end = out.end_of(session, Direction::ServerToClient);
+            out.verdicts(session, end)?;
         }
         for session in sessions.iter().flatten() {
             for row in session.rows() {
@@ -120,6 +131,9 @@ impl<S: Sink> Analyzer<S> {
 impl<S: Sink> Out<S> {
     /// What the recorder says of its own work. That packets are repeated is no oddity.
     fn note(&mut self, place: Place, note: &Note) -> io::Result<()> {
+        if let Some(judge) = self.judge(place.session) {
+            judge.note(place.at, note);
+        }
         let detail = match note {
             Note::KernelDrops { datagrams } => format!("the system dropped {datagrams} datagrams, its buffer was full"),
             Note::Late { lag, unread } => {
@@ -138,7 +152,7 @@ impl<S: Sink> Out<S> {
 
     #[inline]
     fn pdu(&mut self, session: &mut Session, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
-        let place = Place::of(event, Some(pdu.offset));
+        let place = self.place(event, Some(pdu.offset));
         match pdu.kind {
             PduKind::Interleaved { channel, payload } => self.frame(session, place, Carrier::Channel(channel), payload),
             PduKind::Message { head, body } => {
@@ -168,11 +182,11 @@ impl<S: Sink> Tap for Analyzer<S> {
         match &event.payload {
             Payload::Pdu(pdu) => out.pdu(session, event, pdu),
             Payload::Datagram { port, payload, .. } => {
-                out.frame(session, Place::of(event, None), Carrier::Port(*port), payload)
+                out.frame(session, out.place(event, None), Carrier::Port(*port), payload)
             }
             Payload::NotBase64 { byte, offset } => {
                 let detail = format!("{:?} in the tunnel is no base64; it is passed over", char::from(*byte));
-                out.finding(Place::of(event, Some(*offset)), &Finding::new("tunnel-garbage", None, detail))
+                out.finding(out.place(event, Some(*offset)), &Finding::new("tunnel-garbage", None, detail))
             }
             // The GET of an HTTP tunnel may come behind its POST.
             Payload::Opened { .. } => {
@@ -183,7 +197,7 @@ impl<S: Sink> Tap for Analyzer<S> {
                 session.closed.get_or_insert(event.direction);
                 Ok(())
             }
-            Payload::Note(note) => out.note(Place::of(event, None), note),
+            Payload::Note(note) => out.note(out.place(event, None), note),
             Payload::ReadEnd => Ok(()),
         }
     }

@@ -30,6 +30,11 @@ impl Jitter {
         Some(difference)
     }
 
+    /// Arrival and timestamp of the previous packet.
+    pub(super) fn latest(&self) -> Option<(Timestamp, u32)> {
+        self.previous
+    }
+
     /// The timestamp of the previous packet.
     pub(super) fn last_timestamp(&self) -> Option<u32> {
         self.previous.map(|(_, timestamp)| timestamp)

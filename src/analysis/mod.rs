@@ -22,6 +22,7 @@ mod skew;
 mod stream;
 #[cfg(test)]
 mod tests;
+pub mod verdicts;
 
 pub use analyzer::{Analyzer, AnalyzerOptions};
 pub use rows::{

@@ -14,9 +14,10 @@ use crate::analysis::rows::{FindingRow, MessageRow, PacketRow, ReportBlockRow, R
 use crate::analysis::sequence::Status;
 use crate::analysis::session::{Carrier, Session};
 use crate::analysis::stream::{PacketFigures, Stream};
+use crate::analysis::verdicts::{Judge, Judges};
 use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderReport};
-use crate::rtsp::message::Message;
+use crate::rtsp::message::{Message, StartLine};
 use crate::session::dialog::Request;
 use crate::time::Timestamp;
 use crate::trace::{Direction, TraceEvent};
@@ -26,6 +27,8 @@ use crate::trace::{Direction, TraceEvent};
 pub(super) struct Out<S> {
     /// The capture that is being read.
     pub(super) capture: Arc<str>,
+    /// All that were read, that one last.
+    pub(super) captures: Vec<Arc<str>>,
     pub(super) sink: S,
     /// Time of the first packet.
     pub(super) first: Option<Timestamp>,
@@ -34,6 +37,8 @@ pub(super) struct Out<S> {
     pub(super) findings: bool,
     pub(super) packets: bool,
     pub(super) frames: bool,
+    /// `None` where nobody asks for verdicts.
+    pub(super) judges: Option<Judges>,
     pub(super) budget: Budget,
 }
 
@@ -42,22 +47,47 @@ pub(super) struct Out<S> {
 pub(super) struct Place {
     pub(super) at: Timestamp,
     pub(super) frame_number: Option<u64>,
+    /// The place of its capture among those that were read.
+    pub(super) capture: u32,
     pub(super) session: usize,
     pub(super) direction: Direction,
     /// Position in the TCP stream.
     pub(super) offset: Option<u64>,
 }
 
-impl Place {
-    pub(super) fn of(event: &TraceEvent<'_>, offset: Option<u64>) -> Self {
-        let TraceEvent { at, frame_number, direction, .. } = *event;
-        Self { at, frame_number, session: event.flow.id + 1, direction, offset }
-    }
-}
-
 impl<S: Sink> Out<S> {
+    /// The place of an event.
+    #[inline]
+    pub(super) fn place(&self, event: &TraceEvent<'_>, offset: Option<u64>) -> Place {
+        let TraceEvent { at, frame_number, direction, .. } = *event;
+        Place { at, frame_number, capture: self.capture_place(), session: event.flow.id + 1, direction, offset }
+    }
+
+    /// The end of all that was read, for a session.
+    pub(super) fn end_of(&self, session: &Session, direction: Direction) -> Place {
+        let (at, frame_number) = self.latest;
+        Place { at, frame_number, capture: self.capture_place(), session: session.flow.id + 1, direction, offset: None }
+    }
+
+    #[inline]
+    fn capture_place(&self) -> u32 {
+        u32::try_from(self.captures.len()).unwrap_or(u32::MAX).saturating_sub(1)
+    }
+
+    /// The name of a capture at this place.
+    pub(super) fn capture_at(&self, place: u32) -> Arc<str> {
+        let place = usize::try_from(place).unwrap_or(usize::MAX);
+        Arc::clone(self.captures.get(place).unwrap_or(&self.capture))
+    }
+
     pub(super) fn time_s(&self, at: Timestamp) -> Seconds {
         Fixed(self.first.map_or(0.0, |first| at.seconds_since(first)))
+    }
+
+    /// Who judges this session, if anybody does.
+    #[inline]
+    pub(super) fn judge(&mut self, session: usize) -> Option<&mut Judge> {
+        self.judges.as_mut()?.of(session)
     }
 
     pub(super) fn finding(&mut self, place: Place, finding: &Finding) -> io::Result<()> {
@@ -75,6 +105,23 @@ impl<S: Sink> Out<S> {
         finding: &Finding,
     ) -> io::Result<()> {
         if !self.findings {
+            return Ok(());
+        }
+        let capture = self.capture_place();
+        let place = session.zip(direction).map(|(session, direction)| Place {
+            at,
+            frame_number,
+            capture,
+            session,
+            direction,
+            offset: None,
+        });
+        if let Some(place) = place
+            && let Some(judge) = self.judge(place.session)
+        {
+            judge.finding(place, finding);
+        }
+        if !self.sink.wants(Table::Findings) {
             return Ok(());
         }
         self.sink.row(&Row::Finding(FindingRow {
@@ -122,6 +169,11 @@ impl<S: Sink> Out<S> {
         }
         for finding in found {
             self.finding(place, &finding)?;
+        }
+        if let Some(judge) = self.judge(place.session)
+            && let (Some(request), StartLine::Response { status: Some(status), .. }) = (&request, message.start_line())
+        {
+            judge.response(place, &request.method, status);
         }
         if self.sink.wants(Table::Messages) { self.message_row(place, message, request) } else { Ok(()) }
     }
@@ -206,6 +258,9 @@ impl<S: Sink> Out<S> {
             && let Some(stream) = session.streams.get(taken.stream)
         {
             self.packet(place, stream, &packet, &taken.figures)?;
+        }
+        if self.judges.is_some() {
+            self.judge_packet(session, place, taken);
         }
         if self.frames
             && let Some(stream) = session.streams.get_mut(taken.stream)
@@ -310,6 +365,9 @@ impl<S: Sink> Out<S> {
             return Ok(());
         };
         let cname = cname_of(compound, report.ssrc()).or_else(|| stream.cname.clone());
+        let (delay_ms, key) = (stream.delay_ms(), stream.key);
+        let track_skew_ms = session.track_skew_ms(key, delay_ms, cname.as_deref());
+        let Some(stream) = session.streams.iter().find(|stream| stream.key == key) else { return Ok(()) };
         let row = SenderReportRow {
             capture: &self.capture,
             frame_number: place.frame_number,
@@ -331,8 +389,13 @@ impl<S: Sink> Out<S> {
             received_octets: stream.payload_bytes,
             offset_ms: offset_ms.map(Fixed),
             cname: cname.as_deref(),
+            delay_ms: delay_ms.map(Fixed),
+            track_skew_ms: track_skew_ms.map(Fixed),
         };
         self.sink.row(&Row::SenderReport(row))?;
+        if self.judges.is_some() {
+            self.judge_report(session, place, carrier, report);
+        }
         if self.findings {
             for finding in session.report_findings(place.at, place.direction, carrier, report) {
                 self.finding(place, &finding)?;

@@ -193,6 +193,8 @@ pub struct StreamRow<'a> {
     pub longest_freeze_ms: Option<Millis>,
     pub play_to_first_packet_ms: Option<Millis>,
     pub play_to_key_frame_ms: Option<Millis>,
+    pub sr_drift_ppm: Option<Ratio>,
+    pub ntp_drift_ppm: Option<Ratio>,
 }
 
 /// One sender report. docs/metrics.md defines each column.
@@ -219,6 +221,8 @@ pub struct SenderReportRow<'a> {
     pub received_octets: u64,
     pub offset_ms: Option<Millis>,
     pub cname: Option<&'a str>,
+    pub delay_ms: Option<Millis>,
+    pub track_skew_ms: Option<Millis>,
 }
 
 /// One RTSP request or response. docs/metrics.md defines each column.

@@ -1,9 +1,13 @@
 //! The sender reports of one stream (RFC 3550, section 6.4.1).
 
 use crate::analysis::cell::{float, millis};
+use crate::analysis::skew::Skew;
 use crate::rtp::rtcp::SenderReport;
 use crate::rtp::unwrap::Unwrapper;
 use crate::time::{NANOS_PER_SECOND, NtpTime, Timestamp};
+
+/// The rate of a clock that counts nanoseconds.
+const NANOSECONDS_HZ: u32 = 1_000_000_000;
 
 /// What the reports of a stream said so far.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +18,11 @@ pub(super) struct SenderReports {
     timestamps: Unwrapper<u32>,
     /// NTP time and extended RTP timestamp of the first report with a wall clock.
     reference: Option<(Timestamp, i64)>,
+    /// The media clock against the server's clock, and the server's against the capture's.
+    media: Skew,
+    server: Skew,
+    /// How much later the media comes than it was sampled, by the latest report; with how the clocks differ.
+    pub(super) delay_ms: Option<f64>,
     /// Lowest and highest offset in milliseconds.
     offsets: Option<(f64, f64)>,
 }
@@ -46,7 +55,7 @@ impl SenderReports {
             packets: report.packet_count(),
             octets: report.octet_count(),
         });
-        let offset_ms = self.offset(report, clock_rate_hz);
+        let offset_ms = self.offset(at, report, clock_rate_hz);
         if let Some(offset) = offset_ms {
             let (min, max) = self.offsets.unwrap_or((offset, offset));
             self.offsets = Some((min.min(offset), max.max(offset)));
@@ -55,12 +64,34 @@ impl SenderReports {
     }
 
     /// (NTP - RTP / rate), relative to the first report. Without a wall clock (NTP 0) there is none.
-    fn offset(&mut self, report: &SenderReport<'_>, clock_rate_hz: Option<u32>) -> Option<f64> {
+    fn offset(&mut self, at: Timestamp, report: &SenderReport<'_>, clock_rate_hz: Option<u32>) -> Option<f64> {
         let ntp = report.ntp().to_timestamp()?;
         let extended = self.timestamps.extend(report.rtp_timestamp());
         let (first_ntp, first) = *self.reference.get_or_insert((ntp, extended));
         let media_ms = float(extended.saturating_sub(first)) * 1e3 / f64::from(clock_rate_hz?);
+        self.media.packet(ntp, extended, clock_rate_hz);
+        self.server.packet(at, ntp.as_nanos(), Some(NANOSECONDS_HZ));
         Some(millis(ntp.nanos_since(first_ntp)) - media_ms)
+    }
+
+    /// How much faster the server's clock runs than its media clock, in parts per million; `None` below 60 s.
+    pub(super) fn media_drift_ppm(&self) -> Option<f64> {
+        self.media.drift_ppm()
+    }
+
+    /// How much faster the capture's clock runs than the server's, in parts per million; `None` below 60 s.
+    pub(super) fn server_drift_ppm(&self) -> Option<f64> {
+        self.server.drift_ppm()
+    }
+
+    /// Takes arrival and RTP timestamp of the packet before the latest report: how much later it came than it was
+    /// sampled, by the report.
+    pub(super) fn delay(&mut self, packet: Option<(Timestamp, u32)>, clock_rate_hz: Option<u32>) -> Option<f64> {
+        let ((at, rtp_timestamp), report) = packet.zip(self.last)?;
+        let ticks = rtp_timestamp.wrapping_sub(report.rtp_timestamp).cast_signed();
+        let sampled_ms = f64::from(ticks) * 1e3 / f64::from(clock_rate_hz?);
+        self.delay_ms = report.ntp.to_timestamp().map(|ntp| millis(at.nanos_since(ntp)) - sampled_ms);
+        self.delay_ms
     }
 
     /// Highest minus lowest offset, in milliseconds.

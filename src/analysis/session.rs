@@ -163,7 +163,7 @@ impl Session {
             stream.set_encoding(packet.payload_type(), encoding);
         }
         let figures = stream.packet(place.at, packet, budget);
-        stream.frame(place.at, place.frame_number, packet, &figures);
+        stream.frame(&place, packet, &figures);
         Some(Taken { stream: index, figures, new })
     }
 
@@ -242,6 +242,20 @@ impl Session {
         Some((stream, interval_s, offset_ms))
     }
 
+    /// How much later a stream comes than the one of the session's first track that reports, by the reports of both; of
+    /// the same source, where they say so.
+    pub(super) fn track_skew_ms(&self, key: StreamKey, delay_ms: Option<f64>, cname: Option<&str>) -> Option<f64> {
+        let of_same_source = |other: &&Stream| {
+            let same = other.cname.as_deref().zip(cname).is_none_or(|(other, own)| other == own);
+            other.key.direction == key.direction && other.reports.delay_ms.is_some() && same
+        };
+        let first = self.streams.iter().filter(of_same_source).min_by_key(|other| other.key.track)?;
+        if first.key.track == key.track {
+            return None;
+        }
+        Some(delay_ms? - first.reports.delay_ms?)
+    }
+
     /// The names of sources, from the source descriptions of a compound packet.
     pub(super) fn names(&mut self, direction: Direction, carrier: Carrier, packet: &RtcpPacket<'_>) {
         let RtcpPacket::SourceDescription(description) = packet else { return };
@@ -275,7 +289,7 @@ impl Session {
     }
 
     /// The place of a stream that is there.
-    fn known(&self, direction: Direction, carrier: Carrier, ssrc: u32) -> Option<usize> {
+    pub(super) fn known(&self, direction: Direction, carrier: Carrier, ssrc: u32) -> Option<usize> {
         let latest = self.latest(direction, carrier, ssrc);
         latest.or_else(|| self.by_key.get(&self.key(direction, carrier, ssrc)).copied())
     }

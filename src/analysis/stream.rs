@@ -6,6 +6,7 @@ use crate::analysis::budget::Budget;
 use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, float, millis};
 use crate::analysis::frames::{Arrival, FrameStatistics, Frames};
 use crate::analysis::jitter::Jitter;
+use crate::analysis::out::Place;
 use crate::analysis::quantiles::Quantiles;
 use crate::analysis::rows::StreamRow;
 use crate::analysis::sender_reports::SenderReports;
@@ -169,16 +170,11 @@ impl Stream {
 
     /// Adds a packet, whose figures are known, to its frame.
     #[inline]
-    pub(super) fn frame(
-        &mut self,
-        at: Timestamp,
-        frame_number: Option<u64>,
-        packet: &RtpPacket<'_>,
-        figures: &PacketFigures,
-    ) {
+    pub(super) fn frame(&mut self, place: &Place, packet: &RtpPacket<'_>, figures: &PacketFigures) {
+        let Place { at, frame_number, capture, .. } = *place;
         let PacketFigures { status, ext_seq, ext_rtp_timestamp: ext_timestamp, .. } = *figures;
         if let Some(frames) = &mut self.frames {
-            frames.packet(Arrival { at, frame_number, status, ext_seq, ext_timestamp }, packet);
+            frames.packet(Arrival { at, frame_number, capture, status, ext_seq, ext_timestamp }, packet);
         }
     }
 
@@ -204,6 +200,22 @@ impl Stream {
         figures.jitter_ms = self.jitter.last();
         figures.ext_rtp_timestamp = self.timestamps.extend(rtp_timestamp);
         figures.skew_ms = self.skew.packet(at, figures.ext_rtp_timestamp, rate);
+    }
+
+    /// Whether TCP carries it, which loses nothing.
+    pub(super) fn is_over_tcp(&self) -> bool {
+        matches!(self.transport, "tcp" | "http")
+    }
+
+    /// How much later the media comes than it was sampled, by the report just taken; with how the clocks differ.
+    pub(super) fn delay_ms(&mut self) -> Option<f64> {
+        let rate = self.clock_rate_hz();
+        self.reports.delay(self.jitter.latest(), rate)
+    }
+
+    /// How much faster the capture's clock runs than the media clock.
+    pub(super) fn drift_ppm(&self) -> Option<f64> {
+        self.skew.drift_ppm()
     }
 
     /// When its latest packet came.
@@ -281,7 +293,7 @@ impl Stream {
             frame_jitter_max_ms: self.frame_jitter.max().map(Fixed),
             skew_min_ms: self.skew.range().map(|(min, _)| Fixed(min)),
             skew_max_ms: self.skew.range().map(|(_, max)| Fixed(max)),
-            drift_ppm: self.skew.drift_ppm().map(Fixed),
+            drift_ppm: self.drift_ppm().map(Fixed),
             marker_packets: self.marker_packets,
             sr_count: self.reports.count,
             sr_last_utc: report.map(|report| Utc(report.at)),
@@ -302,6 +314,8 @@ impl Stream {
             freezes: pictures.and_then(FrameStatistics::freezes).map(|(freezes, _)| freezes),
             longest_freeze_ms: pictures.and_then(FrameStatistics::freezes).map(|(_, longest)| Fixed(longest)),
             play_to_first_packet_ms: self.first.and_then(since_play),
+            sr_drift_ppm: self.reports.media_drift_ppm().map(Fixed),
+            ntp_drift_ppm: self.reports.server_drift_ppm().map(Fixed),
             play_to_key_frame_ms: pictures.and_then(|frames| frames.first_key_at).and_then(since_play),
         }
     }

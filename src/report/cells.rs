@@ -246,6 +246,6 @@ mod tests {
         for table in Table::ALL {
             assert_eq!(columns(table).unwrap().first(), Some(&"capture"));
         }
-        assert_eq!(columns(Table::Streams).unwrap().len(), 64);
+        assert_eq!(columns(Table::Streams).unwrap().len(), 66);
     }
 }

@@ -80,7 +80,9 @@ impl Rows {
         let mut rows = self.0;
         rows.retain(|(_, row)| !http(row));
         for (_, row) in &mut rows {
-            for column in ["frame_number", "client", "transport", "stream_offset"] {
+            for column in
+                ["frame_number", "first_frame_number", "last_frame_number", "client", "transport", "stream_offset"]
+            {
                 row.as_object_mut().unwrap().remove(column);
             }
         }

@@ -28,6 +28,8 @@ const MAX_OPEN_CROWDED: usize = 2;
 pub(super) struct Arrival {
     pub(super) at: Timestamp,
     pub(super) frame_number: Option<u64>,
+    /// The place of its capture among those that were read.
+    pub(super) capture: u32,
     pub(super) status: Status,
     pub(super) ext_seq: i64,
     pub(super) ext_timestamp: i64,
@@ -51,6 +53,8 @@ pub(super) struct Frame {
     pub(super) first_number: Option<u64>,
     pub(super) last_at: Timestamp,
     pub(super) last_number: Option<u64>,
+    /// The captures that these two are in.
+    pub(super) captures: (u32, u32),
 }
 
 /// A frame that is over.
@@ -234,7 +238,7 @@ impl Frames {
 
 impl Frame {
     fn new(arrival: Arrival, rtp_timestamp: u32, marker: bool, share: &Share) -> Self {
-        let Arrival { at, frame_number, ext_seq, ext_timestamp, .. } = arrival;
+        let Arrival { at, frame_number, capture, ext_seq, ext_timestamp, .. } = arrival;
         Self {
             rtp_timestamp,
             ext_timestamp,
@@ -251,6 +255,7 @@ impl Frame {
             first_number: frame_number,
             last_at: at,
             last_number: frame_number,
+            captures: (capture, capture),
         }
     }
 
@@ -283,6 +288,7 @@ impl Frame {
         self.coding.add(share.coding);
         self.last_at = arrival.at;
         self.last_number = arrival.frame_number;
+        self.captures.1 = arrival.capture;
     }
 
     /// Sequence numbers between its first and its last that did not come.

@@ -15,8 +15,9 @@ impl<S: Sink> Out<S> {
         while let Some(ended) = frames.next_ended() {
             let frame = &ended.frame;
             let coding = frames.coding_of(frame);
+            let (first_capture, capture) = frame.captures;
             self.sink.row(&Row::Frame(FrameRow {
-                capture: &self.capture,
+                capture: &self.capture_at(capture),
                 frame_number: frame.last_number,
                 time_utc: Utc(frame.last_at),
                 time_s: self.time_s(frame.last_at),
@@ -33,7 +34,7 @@ impl<S: Sink> Out<S> {
                 missing: frame.missing(),
                 units: frame.units,
                 bytes: frame.bytes,
-                first_frame_number: frame.first_number,
+                first_frame_number: frame.first_number.filter(|_| first_capture == capture),
                 first_time_s: self.time_s(frame.first_at),
                 transmit_ms: Fixed(millis(frame.last_at.nanos_since(frame.first_at))),
                 first_ext_seq: frame.first_seq,

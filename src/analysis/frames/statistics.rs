@@ -43,6 +43,8 @@ struct Pace {
     oldest: usize,
     freezes: u64,
     longest_freeze: i64,
+    /// The latest freeze that nobody has asked for.
+    latest_freeze: Option<(Timestamp, Timestamp)>,
 }
 
 impl FrameStatistics {
@@ -108,6 +110,11 @@ impl FrameStatistics {
         Some(mean(self.key_sizes)? / mean(self.other_sizes)?)
     }
 
+    /// From when to when the picture stood still, if it has since the last time.
+    pub(in crate::analysis) fn take_freeze(&mut self) -> Option<(Timestamp, Timestamp)> {
+        self.pace.latest_freeze.take()
+    }
+
     /// How many freezes there were, and the longest in milliseconds; `None` where no two pictures came.
     pub(in crate::analysis) fn freezes(&self) -> Option<(u64, f64)> {
         (self.pace.count > 0).then(|| (self.pace.freezes, millis(self.pace.longest_freeze)))
@@ -125,6 +132,7 @@ impl Pace {
         {
             self.freezes += 1;
             self.longest_freeze = self.longest_freeze.max(interval);
+            self.latest_freeze = Some((before, at));
         }
         if let Some(place) = self.recent.get_mut(self.oldest) {
             // Times of a hostile capture may be centuries apart.

@@ -64,7 +64,7 @@ fn fed(format: PayloadFormat, sent: &[Sent], at: impl Fn(i64) -> i64) -> Frames 
         let at = Timestamp::from_nanos(at(i64::try_from(place).unwrap()));
         let frame_number = Some(place as u64 + 1);
         let ext_timestamp = timestamps.extend(rtp.timestamp());
-        frames.packet(Arrival { at, frame_number, status, ext_seq, ext_timestamp }, &rtp);
+        frames.packet(Arrival { at, frame_number, capture: 0, status, ext_seq, ext_timestamp }, &rtp);
     }
     frames.end_all();
     frames

@@ -1,0 +1,207 @@
+//! How the arrivals of a stream keep pace with its timestamps.
+//!
+//! Only packets with a higher timestamp than all before them count, and they are compared with the latest ones of those
+//! that came lately: pictures that are sent in another order than they are shown go back and forth.
+
+use crate::analysis::cell::{float, millis};
+use crate::analysis::out::Place;
+use crate::time::{NANOS_PER_SECOND, Timestamp};
+
+/// What comes later than its timestamp says by this is late.
+const LATE_NS: i64 = 100_000_000;
+/// A distance between packets that is this much longer than usual, and three times as long, is a pause.
+const PAUSE_NS: i64 = 150_000_000;
+/// A timestamp so far ahead of its arrival, or so far behind, has jumped.
+const JUMP_NS: i64 = 500_000_000;
+/// What has not caught up in this time does not.
+const CATCH_UP_NS: i64 = 5 * NANOS_PER_SECOND;
+/// Silences that are remembered begin with this length.
+const SILENCE_NS: i64 = 80_000_000;
+/// An average needs so many steps.
+const STEADY: u32 = 10;
+/// How late a stream usually is shows in this time, and in that before it.
+const LATELY_NS: i64 = 2 * NANOS_PER_SECOND;
+
+/// Something that the pace shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// A silence, behind which a packet came so many nanoseconds later than its timestamp says.
+    Late(i64),
+    /// A silence as long as the timestamps say.
+    Pause,
+    /// A jump of the timestamps by so many nanoseconds more than time passed.
+    Jump(i64),
+}
+
+/// A silence that is not judged yet: does the stream catch up?
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Late {
+    pub(super) first: Place,
+    /// The silence.
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
+    /// Nanoseconds later than the timestamps say.
+    pub(super) by: i64,
+    /// How late the stream was before.
+    before: i64,
+    /// Whether others went on meanwhile, or the recorder read late.
+    pub(super) others_went_on: bool,
+    pub(super) recorder: bool,
+    /// The picture stood still.
+    pub(super) freeze: bool,
+}
+
+/// The pace of one stream.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pace {
+    /// Arrival and extended timestamp of the packet with the highest one, and of the first.
+    highest: Option<(Timestamp, i64)>,
+    first: Option<(Timestamp, i64)>,
+    /// The latest packet.
+    pub(super) last: Option<Timestamp>,
+    /// The latest silence.
+    silence: Option<(Timestamp, Timestamp)>,
+    /// The usual step of timestamps, in nanoseconds.
+    step: f64,
+    steps: u32,
+    pub(super) late: Option<Late>,
+    lately: Lately,
+    /// Packets with a lower timestamp than one before.
+    backward: i64,
+    jitter: f64,
+    jitter_sum: f64,
+    jitter_count: i64,
+}
+
+impl Pace {
+    /// Takes the next packet in order of arrival; says what it shows.
+    pub(super) fn packet(&mut self, at: Timestamp, ext_timestamp: i64, clock_rate_hz: Option<u32>) -> Option<Moment> {
+        let before = self.last.replace(at);
+        if let Some(before) = before.filter(|before| at.nanos_since(*before) >= SILENCE_NS) {
+            self.silence = Some((before, at));
+        }
+        let rate = clock_rate_hz.map(f64::from)?;
+        let Some((highest_at, highest)) = self.highest else {
+            (self.first, self.highest) = (Some((at, ext_timestamp)), Some((at, ext_timestamp)));
+            return None;
+        };
+        let ticks = ext_timestamp.saturating_sub(highest);
+        let step = nanos(ticks, rate);
+        // Back by more than any order of sending explains.
+        if step < -4 * JUMP_NS {
+            self.restart(at, ext_timestamp);
+            return Some(Moment::Jump(step));
+        }
+        if ticks <= 0 {
+            self.backward += i64::from(ticks < 0);
+            return None;
+        }
+        self.highest = Some((at, ext_timestamp));
+        let passed = at.nanos_since(highest_at);
+        let silence = before.map_or(0, |before| at.nanos_since(before));
+        let off = passed.saturating_sub(step);
+        let usual = (self.steps >= STEADY).then_some(self.step);
+        if off <= -JUMP_NS && self.late.is_none() {
+            self.restart(at, ext_timestamp);
+            return Some(Moment::Jump(-off));
+        }
+        self.jitter += (millis(off).abs() - self.jitter) / 16.0;
+        self.jitter_sum += self.jitter;
+        self.jitter_count += 1;
+        let lateness = self.lateness_at(at, ext_timestamp, rate);
+        let by = lateness.saturating_sub(self.lately.highest().unwrap_or(lateness));
+        self.lately.add(at, lateness);
+        if by >= LATE_NS && silence >= by / 2 {
+            return Some(Moment::Late(by));
+        }
+        let long = usual.is_some_and(|usual| float(step) >= (3.0 * usual).max(usual + float(PAUSE_NS)));
+        if long && off.abs() < LATE_NS.max(passed / 5) && silence >= passed / 2 {
+            return Some(Moment::Pause);
+        }
+        // The average takes a while to follow another frame rate.
+        self.step += (float(step) - self.step) / f64::from((self.steps + 1).min(16));
+        self.steps = self.steps.saturating_add(1);
+        None
+    }
+
+    /// Counts from here on.
+    fn restart(&mut self, at: Timestamp, ext_timestamp: i64) {
+        (self.first, self.highest, self.late) = (Some((at, ext_timestamp)), Some((at, ext_timestamp)), None);
+        self.lately = Lately::default();
+    }
+
+    /// How late a packet is, in nanoseconds, compared with the first one.
+    fn lateness_at(&self, at: Timestamp, ext_timestamp: i64, rate: f64) -> i64 {
+        let Some((first_at, first)) = self.first else { return 0 };
+        at.nanos_since(first_at).saturating_sub(nanos(ext_timestamp.saturating_sub(first), rate))
+    }
+
+    /// The latest silence, which the latest packet ended.
+    pub(super) fn silence(&self) -> Option<(Timestamp, Timestamp)> {
+        self.silence.filter(|(_, to)| Some(*to) == self.last)
+    }
+
+    /// Whether packets came around this time.
+    pub(super) fn went_on_at(&self, at: Timestamp) -> bool {
+        let silent = self.silence.is_some_and(|(from, to)| (from..to).contains(&at));
+        !silent && self.last.is_some_and(|last| last >= at)
+    }
+
+    /// How late the stream is, in nanoseconds, compared with its first packet.
+    pub(super) fn lateness(&self, clock_rate_hz: Option<u32>) -> Option<i64> {
+        let (at, ext_timestamp) = self.highest?;
+        Some(self.lateness_at(at, ext_timestamp, f64::from(clock_rate_hz?)))
+    }
+
+    /// The silence that ended at `place`, `by` nanoseconds late, is to be judged. One that waits for that is replaced.
+    pub(super) fn begin_late(&mut self, place: Place, by: i64, clock_rate_hz: Option<u32>) -> Option<&mut Late> {
+        let (from, to) = self.silence()?;
+        let before = self.lateness(clock_rate_hz)?.saturating_sub(by);
+        let (others_went_on, recorder, freeze) = (false, false, false);
+        Some(self.late.insert(Late { first: place, from, to, by, before, others_went_on, recorder, freeze }))
+    }
+
+    /// Whether the silence that is to be judged was made up for; `None` while that is open.
+    pub(super) fn caught_up(&self, clock_rate_hz: Option<u32>) -> Option<bool> {
+        let late = self.late.as_ref()?;
+        let now = self.lateness(clock_rate_hz)?;
+        if now.saturating_sub(late.before) <= late.by / 3 {
+            return Some(true);
+        }
+        let waited = self.last?.nanos_since(late.to);
+        (waited > CATCH_UP_NS.max(late.by)).then_some(false)
+    }
+
+    /// Mean of the jitter over packets with a new timestamp, in milliseconds; `None` where timestamps go back and forth.
+    pub(super) fn jitter_mean_ms(&self) -> Option<f64> {
+        (self.jitter_count > 10 * self.backward).then(|| self.jitter_sum / float(self.jitter_count))
+    }
+}
+
+/// The highest lateness in the latest stretch of time, and in that before it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lately {
+    now: Option<(Timestamp, i64)>,
+    before: Option<i64>,
+}
+
+impl Lately {
+    fn highest(&self) -> Option<i64> {
+        self.before.max(self.now.map(|(_, lateness)| lateness))
+    }
+
+    fn add(&mut self, at: Timestamp, lateness: i64) {
+        match &mut self.now {
+            Some((since, highest)) if at.nanos_since(*since) < LATELY_NS => *highest = lateness.max(*highest),
+            now => {
+                self.before = now.map(|(_, highest)| highest);
+                *now = Some((at, lateness));
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "saturates; beyond 292 years nothing is asked")]
+fn nanos(ticks: i64, rate: f64) -> i64 {
+    (float(ticks) * 1e9 / rate) as i64
+}

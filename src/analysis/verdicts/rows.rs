@@ -1,0 +1,71 @@
+//! Verdicts as rows.
+
+use std::io;
+
+use crate::analysis::cell::{Fixed, Ssrc, Utc, millis};
+use crate::analysis::out::{Out, Place};
+use crate::analysis::rows::{Row, Sink, VerdictRow};
+use crate::analysis::session::{Carrier, Session, Taken};
+use crate::analysis::verdicts::event::{Event, Subject};
+use crate::rtp::rtcp::SenderReport;
+
+impl<S: Sink> Out<S> {
+    /// Judges a packet that was taken.
+    pub(in crate::analysis) fn judge_packet(&mut self, session: &mut Session, place: Place, taken: &Taken) {
+        if let Some(judge) = self.judge(place.session)
+            && let Some(stream) = session.streams.get_mut(taken.stream)
+        {
+            judge.packet(place, taken.stream, stream, &taken.figures);
+        }
+    }
+
+    /// Judges by a sender report.
+    pub(in crate::analysis) fn judge_report(
+        &mut self,
+        session: &Session,
+        place: Place,
+        carrier: Carrier,
+        report: &SenderReport<'_>,
+    ) {
+        if let Some(judge) = self.judge(place.session)
+            && let Some(index) = session.known(place.direction, carrier, report.ssrc())
+            && let Some(stream) = session.streams.get(index)
+        {
+            judge.report(index, stream, report.packet_count());
+        }
+    }
+
+    /// Hands over the verdicts on a session that is over.
+    pub(in crate::analysis) fn verdicts(&mut self, session: &Session, end: Place) -> io::Result<()> {
+        let judge = self.judges.as_mut().and_then(|judges| judges.take(end.session));
+        let Some(mut judge) = judge else { return Ok(()) };
+        judge.end(&session.streams, end);
+        judge.events.iter().try_for_each(|event| self.verdict(event))
+    }
+
+    fn verdict(&mut self, event: &Event) -> io::Result<()> {
+        let Event { first, last, .. } = event;
+        let (track, key) = match event.subject {
+            Subject::Stream(key) => (key.track, Some(key)),
+            Subject::Track(track) => (track, None),
+        };
+        self.sink.row(&Row::Verdict(VerdictRow {
+            capture: &self.capture_at(first.capture),
+            frame_number: first.frame_number,
+            time_utc: Utc(first.at),
+            time_s: self.time_s(first.at),
+            session: first.session,
+            track,
+            channel: key.map(|key| key.channel),
+            direction: Some(key.map_or(first.direction, |key| key.direction).as_str()),
+            ssrc: key.map(|key| Ssrc(key.ssrc)),
+            event: event.kind,
+            verdict: event.verdict.name(),
+            count: event.count,
+            last_frame_number: last.frame_number.filter(|_| first.capture == last.capture),
+            last_time_s: self.time_s(last.at),
+            duration_ms: event.length().map(|nanos| Fixed(millis(nanos))),
+            detail: &event.detail,
+        }))
+    }
+}

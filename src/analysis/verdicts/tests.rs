@@ -1,0 +1,350 @@
+use std::io;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::analysis::{Analyzer, AnalyzerOptions, Row, Sink, Table};
+use crate::rtsp::demux::{Demuxer, Pdu, PduKind};
+use crate::time::Timestamp;
+use crate::trace::{Direction, Flow, Note, Payload, Tap, TraceEvent};
+
+const MS: i64 = 1_000_000;
+const START: i64 = 1_800_000_000_000 * MS;
+const SDP: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:0\r\n\
+                   m=audio 0 RTP/AVP 0\r\na=control:1\r\n";
+
+/// Verdicts as `track event verdict count`.
+#[derive(Default)]
+struct Verdicts(Vec<String>);
+
+impl Sink for Verdicts {
+    fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        if let Row::Verdict(row) = row {
+            let track = row.track.map_or("-".to_owned(), |track| track.to_string());
+            self.0.push(format!("{track} {} {} {}", row.event, row.verdict, row.count));
+        }
+        Ok(())
+    }
+
+    fn wants(&self, table: Table) -> bool {
+        table == Table::Verdicts
+    }
+}
+
+/// What passes at some time, in milliseconds.
+#[derive(Clone, Debug)]
+enum Passing {
+    /// Track, sequence number, milliseconds of its timestamp.
+    Packet(usize, u16, i64),
+    /// Track, packets that it counts.
+    Report(usize, u32),
+    Note(Note),
+    /// Bytes that the capture lacks.
+    Gap,
+}
+
+/// A session under analysis.
+struct Session {
+    analyzer: Analyzer<Verdicts>,
+    flow: Flow,
+    udp: bool,
+}
+
+impl Session {
+    fn new(udp: bool) -> Self {
+        let address = |text: &str| text.parse().unwrap();
+        let flow = Flow {
+            id: 0,
+            session: 0,
+            url: String::new(),
+            client: address("10.0.0.1:50000"),
+            server: address("10.0.0.2:554"),
+        };
+        let options = AnalyzerOptions { closely: true, ..AnalyzerOptions::default() };
+        let mut session = Self { analyzer: Analyzer::new(options, Verdicts::default()), flow, udp };
+        session.dialogue();
+        session
+    }
+
+    fn event(&mut self, at: i64, direction: Direction, payload: Payload<'_>) {
+        let at = Timestamp::from_nanos(START + at * MS);
+        let event = TraceEvent { at, flow: &self.flow, direction, frame_number: Some(1), payload };
+        self.analyzer.event(&event).unwrap();
+    }
+
+    fn dialogue(&mut self) {
+        let mut demuxers = [Demuxer::new(), Demuxer::new()];
+        let mut say = |session: &mut Self, direction: Direction, text: String| {
+            let mut pdus = demuxers[direction.index()].feed(text.as_bytes());
+            while let Some(pdu) = pdus.next_pdu() {
+                session.event(-100, direction, Payload::Pdu(&pdu));
+            }
+        };
+        let ask = |method: &str, path: &str, cseq: u32, more: &str| {
+            format!("{method} rtsp://h/x/{path} RTSP/1.0\r\nCSeq: {cseq}\r\n{more}\r\n")
+        };
+        let answer = |cseq: u32, more: &str| format!("RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\nSession: 1\r\n{more}\r\n");
+        let body = format!("Content-Base: rtsp://h/x/\r\nContent-Length: {}\r\n", SDP.len());
+        say(self, Direction::ClientToServer, ask("DESCRIBE", "", 1, ""));
+        say(self, Direction::ServerToClient, answer(1, &body) + SDP);
+        for track in 0..2u32 {
+            let transport = if self.udp {
+                let (client, server) = (5000 + 2 * track, 6000 + 2 * track);
+                format!(
+                    "Transport: RTP/AVP;unicast;client_port={client}-{};server_port={server}-{}\r\n",
+                    client + 1,
+                    server + 1
+                )
+            } else {
+                format!("Transport: RTP/AVP/TCP;unicast;interleaved={}-{}\r\n", 2 * track, 2 * track + 1)
+            };
+            say(self, Direction::ClientToServer, ask("SETUP", &track.to_string(), 2 + track, &transport));
+            say(self, Direction::ServerToClient, answer(2 + track, &transport));
+        }
+        say(self, Direction::ClientToServer, ask("PLAY", "", 4, ""));
+        say(self, Direction::ServerToClient, answer(4, ""));
+    }
+
+    fn pass(&mut self, at: i64, passing: &Passing) {
+        match passing {
+            Passing::Packet(track, number, media) => {
+                let (payload_type, rate) = [(96, 90), (0, 8)][*track];
+                let timestamp = u32::try_from(media * rate + 1_000_000).unwrap();
+                let payload = if *track == 0 { [0x41, 0x9a] } else { [0x55; 2] };
+                let marker = if *track == 0 { 0x80 } else { 0 };
+                let header = [&[0x80, marker | payload_type][..], &number.to_be_bytes(), &timestamp.to_be_bytes()];
+                self.media(at, *track, false, &[&header.concat(), &[0, 0, 0, 7][..], &payload[..]].concat());
+            }
+            Passing::Report(track, packets) => {
+                let words = [7, 0, 0, 0, *packets, 0].map(u32::to_be_bytes).concat();
+                self.media(at, *track, true, &[&[0x80, 200, 0, 6][..], &words].concat());
+            }
+            Passing::Note(note) => self.event(at, Direction::ServerToClient, Payload::Note(note)),
+            Passing::Gap => {
+                let pdu = Pdu { offset: 1, raw: &[], kind: PduKind::Gap { len: 9 } };
+                self.event(at, Direction::ServerToClient, Payload::Pdu(&pdu));
+            }
+        }
+    }
+
+    fn media(&mut self, at: i64, track: usize, rtcp: bool, payload: &[u8]) {
+        let number = u16::try_from(2 * track).unwrap();
+        if self.udp {
+            let (from, to) = (self.flow.server, self.flow.client);
+            self.event(at, Direction::ServerToClient, Payload::Datagram { port: 6000 + number, from, to, payload });
+        } else {
+            let channel = u8::try_from(number).unwrap() + u8::from(rtcp);
+            let pdu = Pdu { offset: 1, raw: payload, kind: PduKind::Interleaved { channel, payload } };
+            self.event(at, Direction::ServerToClient, Payload::Pdu(&pdu));
+        }
+    }
+}
+
+/// The verdicts on what passes.
+fn verdicts(udp: bool, passing: &[(i64, Passing)]) -> Vec<String> {
+    let mut session = Session::new(udp);
+    let mut passing = passing.to_vec();
+    passing.sort_by_key(|(at, _)| *at);
+    for (at, passing) in &passing {
+        session.pass(*at, passing);
+    }
+    session.analyzer.finish().unwrap().0
+}
+
+/// A picture each 40 ms, or a packet of audio each 20 ms, and a report each second; for ten seconds.
+fn steady(track: usize) -> Vec<(i64, Passing)> {
+    let step = [40, 20][track];
+    let packets = (0..10_000 / step).map(|number| {
+        let at = number * step;
+        (at, Passing::Packet(track, u16::try_from(number).unwrap(), at))
+    });
+    // Each report counts what was sent before it.
+    let reports = (1..10).map(|second| {
+        let sent = u32::try_from((second * 1000 + 10) / step + 1).unwrap();
+        (second * 1000 + 10, Passing::Report(track, sent))
+    });
+    packets.chain(reports).collect()
+}
+
+fn both() -> Vec<(i64, Passing)> {
+    [steady(0), steady(1)].concat()
+}
+
+/// Without the packets of the track whose numbers are in there.
+fn without(mut all: Vec<(i64, Passing)>, track: usize, numbers: std::ops::Range<u16>) -> Vec<(i64, Passing)> {
+    all.retain(
+        |(_, passing)| !matches!(passing, Passing::Packet(of, number, _) if *of == track && numbers.contains(number)),
+    );
+    all
+}
+
+/// What is due in the silence comes at its end; of this track, or of both.
+fn held(all: Vec<(i64, Passing)>, silence: std::ops::Range<i64>, track: Option<usize>) -> Vec<(i64, Passing)> {
+    let is_held = |passing: &Passing| match passing {
+        Passing::Packet(of, ..) | Passing::Report(of, _) => track.is_none_or(|track| track == *of),
+        _ => false,
+    };
+    let hold = |(at, passing): (i64, Passing)| {
+        let held = silence.contains(&at) && is_held(&passing);
+        (if held { silence.end } else { at }, passing)
+    };
+    all.into_iter().map(hold).collect()
+}
+
+#[test]
+fn a_clean_session_has_none() {
+    for udp in [false, true] {
+        assert_eq!(verdicts(udp, &both()), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_the_server_counted_was_lost_on_the_way() {
+    assert_eq!(verdicts(true, &without(both(), 1, 100..107)), ["1 gap lost-on-the-way 7"]);
+    assert_eq!(verdicts(false, &without(both(), 1, 100..107)), ["1 gap lost-before-sending 7"]);
+}
+
+#[test]
+fn what_the_server_did_not_count_was_lost_before() {
+    let mut lost = without(both(), 1, 100..107);
+    for (at, passing) in &mut lost {
+        if let Passing::Report(1, sent) = passing
+            && *at > 2140
+        {
+            *sent -= 7;
+        }
+    }
+    assert_eq!(verdicts(true, &lost), ["1 gap lost-before-sending 7"]);
+}
+
+#[test]
+fn without_reports_nobody_knows() {
+    let mut lost = without(both(), 1, 100..107);
+    lost.retain(|(_, passing)| !matches!(passing, Passing::Report(..)));
+    assert_eq!(verdicts(true, &lost), ["1 gap lost-somewhere 7"]);
+    lost.push((2125, Passing::Note(Note::KernelDrops { datagrams: 7 })));
+    assert_eq!(verdicts(true, &lost), ["1 gap lost-in-the-recorder 7"]);
+}
+
+#[test]
+fn what_the_capture_lacks() {
+    let mut lost = without(both(), 1, 100..107);
+    lost.push((2125, Passing::Gap));
+    let told = verdicts(false, &lost);
+    assert!(told.contains(&"1 gap missing-in-the-capture 7".to_owned()), "{told:?}");
+}
+
+#[test]
+fn what_comes_late_is_not_lost() {
+    let mut moved = both();
+    for (at, passing) in &mut moved {
+        if matches!(passing, Passing::Packet(1, 100, _)) {
+            *at += 50;
+        }
+    }
+    assert_eq!(verdicts(true, &moved), ["1 reordering reordered-on-the-way 1"]);
+}
+
+#[test]
+fn a_silence_of_all_tracks_is_the_networks() {
+    let told = verdicts(false, &held(both(), 3000..3600, None));
+    assert_eq!(told, ["0 freeze late-on-the-network 1", "1 late late-on-the-network 1"]);
+}
+
+#[test]
+fn a_silence_of_one_track_is_the_sources() {
+    assert_eq!(verdicts(false, &held(both(), 3000..3600, Some(0))), ["0 freeze late-at-the-source 1"]);
+    assert_eq!(verdicts(false, &held(both(), 3000..3600, Some(1))), ["1 late late-at-the-source 1"]);
+}
+
+#[test]
+fn a_silence_that_is_never_made_up_for_is_the_sources() {
+    let late = |(at, passing)| (if at > 3000 { at + 600 } else { at }, passing);
+    let told = verdicts(false, &steady(1).into_iter().map(late).collect::<Vec<_>>());
+    assert_eq!(told, ["1 late late-at-the-source 1"]);
+}
+
+#[test]
+fn a_recorder_that_read_late_says_so() {
+    let mut late = held(both(), 3000..3600, None);
+    late.push((3600, Passing::Note(Note::Late { lag: Duration::from_millis(580), unread: 0 })));
+    // The note stands before what it speaks of.
+    late.sort_by_key(|(at, passing)| (*at, !matches!(passing, Passing::Note(_))));
+    assert_eq!(verdicts(false, &late), ["0 freeze recorder-late 1", "1 late recorder-late 1"]);
+}
+
+#[test]
+fn timestamps_that_jump_with_the_clock_are_a_pause_of_the_source() {
+    let mut paused = steady(0);
+    paused.retain(|(at, passing)| matches!(passing, Passing::Report(..)) || !(3000..3600).contains(at));
+    let mut number = 0;
+    for (_, passing) in &mut paused {
+        if let Passing::Packet(_, of, _) = passing {
+            (*of, number) = (number, number + 1);
+        }
+    }
+    paused.retain(|(_, passing)| !matches!(passing, Passing::Report(..)));
+    assert_eq!(verdicts(false, &paused), ["0 freeze late-at-the-source 1"]);
+}
+
+#[test]
+fn a_loss_may_freeze_the_picture() {
+    let lost = without(both(), 0, 100..115);
+    assert_eq!(verdicts(true, &lost), ["0 gap lost-on-the-way 15", "0 freeze lost-on-the-way 1"]);
+}
+
+#[test]
+fn timestamps_that_jump_alone() {
+    for jump in [-5000, 5000] {
+        let jumped = |(at, passing)| match passing {
+            Passing::Packet(track, number, media) if at > 6000 => (at, Passing::Packet(track, number, media + jump)),
+            other => (at, other),
+        };
+        let told = verdicts(false, &both().into_iter().map(jumped).collect::<Vec<_>>());
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told.iter().all(|line| line.ends_with("timestamps source-clock-jumped 1")), "{told:?}");
+    }
+}
+
+#[test]
+fn packets_that_are_counted_and_never_come() {
+    let told = verdicts(true, &without(both(), 1, 0..500));
+    assert_eq!(told, ["1 gap lost-on-the-way 451"]);
+}
+
+proptest! {
+    /// Pictures in any order of display within four, with a jitter of 8 ms.
+    #[test]
+    fn b_pictures_and_small_jitter_are_no_event(
+        orders in prop::collection::vec(Just([0i64, 1, 2, 3]).prop_shuffle(), 60),
+        jitter in prop::collection::vec(0..8i64, 240),
+        udp in any::<bool>(),
+    ) {
+        let mut passing = Vec::new();
+        for (group, order) in orders.iter().enumerate() {
+            for (place, shown) in order.iter().enumerate() {
+                let number = 4 * group + place;
+                let base = 160 * i64::try_from(group).unwrap();
+                let at = base + 40 * i64::try_from(place).unwrap() + jitter[number];
+                passing.push((at, Passing::Packet(0, u16::try_from(number).unwrap(), base + 40 * shown)));
+            }
+        }
+        prop_assert_eq!(verdicts(udp, &passing), Vec::<String>::new());
+    }
+
+    #[test]
+    fn any_loss_over_udp_is_counted_exactly(
+        gaps in prop::collection::vec((1..480u16, 1..9u16), 1..6),
+    ) {
+        let mut all = both();
+        for (from, length) in &gaps {
+            all = without(all, 1, *from..*from + length);
+        }
+        let lost: std::collections::BTreeSet<u16> =
+            gaps.iter().flat_map(|(from, length)| *from..*from + length).collect();
+        let told = verdicts(true, &all);
+        let count = |line: &String| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap();
+        let losses = told.iter().filter(|line| line.contains(" gap "));
+        prop_assert_eq!(losses.map(count).sum::<usize>(), lost.len(), "{:?}", told);
+    }
+}
