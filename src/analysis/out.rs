@@ -1,5 +1,7 @@
 //! From what passes to rows: what each message, packet and report adds to the tables.
 
+mod rtcp;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,14 +11,12 @@ use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, millis};
 use crate::analysis::findings::{Finding, Watch, severity};
 use crate::analysis::http::Part;
 use crate::analysis::messages::MessageParts;
-use crate::analysis::report_blocks::delay_s;
-use crate::analysis::rows::{FindingRow, MessageRow, PacketRow, ReportBlockRow, Row, SenderReportRow, Sink, Table};
+use crate::analysis::rows::{FindingRow, MessageRow, PacketRow, Row, Sink, Table};
 use crate::analysis::sequence::Status;
 use crate::analysis::session::{Carrier, Session};
 use crate::analysis::stream::{PacketFigures, Stream};
 use crate::analysis::verdicts::{Judge, Judges};
 use crate::rtp::packet::{RtpPacket, is_rtcp};
-use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderReport};
 use crate::rtsp::message::{Message, StartLine};
 use crate::session::dialog::Request;
 use crate::time::Timestamp;
@@ -314,127 +314,6 @@ impl<S: Sink> Out<S> {
             status,
         }))
     }
-
-    fn rtcp(&mut self, session: &mut Session, place: Place, carrier: Carrier, payload: &[u8]) -> io::Result<()> {
-        if let Some(finding) = session.rtcp_channel_finding(carrier) {
-            self.finding(place, &finding)?;
-        }
-        for packet in Compound::new(payload) {
-            match packet {
-                Ok(RtcpPacket::SenderReport(report)) => {
-                    self.sender_report(session, place, carrier, payload, &report)?;
-                    for block in report.report_blocks() {
-                        self.report_block(session, place, carrier, report.ssrc(), &block)?;
-                    }
-                }
-                Ok(RtcpPacket::ReceiverReport(report)) => {
-                    for block in report.report_blocks() {
-                        self.report_block(session, place, carrier, report.ssrc(), &block)?;
-                    }
-                }
-                Ok(RtcpPacket::SourceDescription(description)) => {
-                    let track = session.setup(carrier).and_then(|setup| setup.track);
-                    if let Some(finding) = session.watch.description(&description, track) {
-                        self.finding(place, &finding)?;
-                    }
-                }
-                Ok(RtcpPacket::Goodbye(_)) => session.watch.bye = true,
-                Ok(_) => {}
-                Err(error) => {
-                    let track = session.setup(carrier).and_then(|setup| setup.track);
-                    self.finding(place, &Finding::new("rtcp-malformed", track, error.to_string()))?;
-                }
-            }
-        }
-        Compound::new(payload).flatten().for_each(|packet| session.names(place.direction, carrier, &packet));
-        Ok(())
-    }
-
-    fn sender_report(
-        &mut self,
-        session: &mut Session,
-        place: Place,
-        carrier: Carrier,
-        compound: &[u8],
-        report: &SenderReport<'_>,
-    ) -> io::Result<()> {
-        session.recent.passed(place.direction, report.ntp().middle(), place.at);
-        let Some((stream, interval_s, offset_ms)) =
-            session.sender_report(place.at, place.direction, carrier, report, &mut self.budget)
-        else {
-            return Ok(());
-        };
-        let cname = cname_of(compound, report.ssrc()).or_else(|| stream.cname.clone());
-        let (delay_ms, key) = (stream.delay_ms(), stream.key);
-        let track_skew_ms = session.track_skew_ms(key, delay_ms, cname.as_deref());
-        let Some(stream) = session.streams.iter().find(|stream| stream.key == key) else { return Ok(()) };
-        let row = SenderReportRow {
-            capture: &self.capture,
-            frame_number: place.frame_number,
-            time_utc: Utc(place.at),
-            time_s: self.time_s(place.at),
-            session: place.session,
-            track: stream.key.track,
-            channel: carrier.number(),
-            direction: place.direction.as_str(),
-            ssrc: Ssrc(report.ssrc()),
-            ntp_seconds: report.ntp().seconds,
-            ntp_fraction: report.ntp().fraction,
-            ntp_utc: report.ntp().to_timestamp().map(Utc),
-            rtp_timestamp: report.rtp_timestamp(),
-            sender_packets: report.packet_count(),
-            sender_octets: report.octet_count(),
-            interval_s: interval_s.map(Fixed),
-            received_packets: stream.sequence.packets,
-            received_octets: stream.payload_bytes,
-            offset_ms: offset_ms.map(Fixed),
-            cname: cname.as_deref(),
-            delay_ms: delay_ms.map(Fixed),
-            track_skew_ms: track_skew_ms.map(Fixed),
-        };
-        self.sink.row(&Row::SenderReport(row))?;
-        if self.judges.is_some() {
-            self.judge_report(session, place, carrier, report);
-        }
-        if self.findings {
-            for finding in session.report_findings(place.at, place.direction, carrier, report) {
-                self.finding(place, &finding)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn report_block(
-        &mut self,
-        session: &Session,
-        place: Place,
-        carrier: Carrier,
-        reporter: u32,
-        block: &ReportBlock,
-    ) -> io::Result<()> {
-        // The block speaks of what the other side sends.
-        let rate = session.clock_rate_of(place.direction.reverse(), carrier, block.source_ssrc);
-        self.sink.row(&Row::ReportBlock(ReportBlockRow {
-            capture: &self.capture,
-            frame_number: place.frame_number,
-            time_utc: Utc(place.at),
-            time_s: self.time_s(place.at),
-            session: place.session,
-            track: session.setup(carrier).and_then(|setup| setup.track),
-            channel: carrier.number(),
-            direction: place.direction.as_str(),
-            reporter_ssrc: Ssrc(reporter),
-            source_ssrc: Ssrc(block.source_ssrc),
-            fraction_lost: block.fraction_lost,
-            cumulative_lost: block.cumulative_lost,
-            ext_highest_seq: block.ext_highest_seq,
-            jitter_ticks: block.jitter,
-            jitter_ms: rate.map(|rate| Fixed(f64::from(block.jitter) * 1e3 / f64::from(rate))),
-            lsr: block.lsr,
-            dlsr_s: Fixed(delay_s(block)),
-            rtt_ms: session.recent.round_trip_ms(place.direction, block, place.at).map(Fixed),
-        }))
-    }
 }
 
 /// What clients send over UDP so that a NAT lets the media in: an RTP packet of zeros without payload (ffmpeg), or four
@@ -443,14 +322,4 @@ fn is_nat_punch(direction: Direction, carrier: Carrier, payload: &[u8]) -> bool 
     const EMPTY: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     matches!((direction, carrier), (Direction::ClientToServer, Carrier::Port(_)))
         && (payload == EMPTY || payload.len() <= 4 && payload.first().is_none_or(|first| first >> 6 != 2))
-}
-
-/// The name that a source has in the same compound packet.
-fn cname_of(compound: &[u8], ssrc: u32) -> Option<String> {
-    Compound::new(compound).flatten().find_map(|packet| match packet {
-        RtcpPacket::SourceDescription(description) => {
-            description.cname_of(ssrc).map(|cname| String::from_utf8_lossy(cname).into_owned())
-        }
-        _ => None,
-    })
 }
