@@ -28,8 +28,9 @@ struct Open {
     last_seq: i64,
     /// Of the latest packet before it.
     since: Timestamp,
-    /// At the latest report before it.
+    /// At the latest report before it, and at the latest one since.
     before: Balance,
+    after: Option<Balance>,
     /// Missing right before it.
     missing: i64,
 }
@@ -67,7 +68,7 @@ impl Losses {
     pub(super) fn gap(&mut self, place: Place, ext_seq: i64, since: Timestamp, gap: u16, stream: &Stream) {
         let before = self.reported;
         let missing = stream.sequence.missing() - i64::from(gap);
-        let new = Open { first: place, last: place, last_seq: ext_seq, since, before, missing };
+        let new = Open { first: place, last: place, last_seq: ext_seq, since, before, after: None, missing };
         let open = self.open.get_or_insert(new);
         (open.last, open.last_seq) = (place, ext_seq);
     }
@@ -87,27 +88,24 @@ impl Losses {
     /// A sender report with this packet count came. What was skipped long enough ago won't come any more.
     pub(super) fn report(&mut self, sent: u32, stream: &Stream) -> Option<Lost> {
         let highest = stream.sequence.highest().unwrap_or(0);
-        let settled = self.open.as_ref().is_some_and(|open| highest - open.last_seq >= i64::from(MAX_MISORDER));
         let now = balance(sent, stream);
-        if self.open.is_some() && !settled {
-            return None;
+        if let Some(open) = &mut self.open {
+            open.after = Some(now);
+            if highest - open.last_seq < i64::from(MAX_MISORDER) {
+                return None;
+            }
         }
-        let lost = self.close(stream, Some(now));
         self.reported = now;
-        lost
+        self.end(stream)
     }
 
-    /// Nothing more comes, or the numbers start over.
+    /// Nothing more comes that belongs there.
     pub(super) fn end(&mut self, stream: &Stream) -> Option<Lost> {
-        self.close(stream, None)
-    }
-
-    fn close(&mut self, stream: &Stream, reported: Option<Balance>) -> Option<Lost> {
         let (open, freezes) = (self.open.take()?, std::mem::take(&mut self.freezes));
         let packets = stream.sequence.missing() - open.missing;
         // All of it came late.
         let packets = u64::try_from(packets).ok().filter(|packets| *packets > 0)?;
-        let (verdict, detail) = judge(stream, &open.before, reported.as_ref());
+        let (verdict, detail) = judge(stream, &open.before, open.after.as_ref());
         let Open { first, last, since, .. } = open;
         Some(Lost { first, last, since, packets, freezes, verdict, detail })
     }

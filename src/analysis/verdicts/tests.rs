@@ -218,6 +218,12 @@ fn what_the_server_did_not_count_was_lost_before() {
 }
 
 #[test]
+fn steady_loss_is_judged_by_the_reports_between() {
+    let lost = (0..500).step_by(50).skip(1).fold(both(), |all, number| without(all, 1, number..number + 2));
+    assert_eq!(verdicts(true, &lost), ["1 gap lost-on-the-way 18"]);
+}
+
+#[test]
 fn without_reports_nobody_knows() {
     let mut lost = without(both(), 1, 100..107);
     lost.retain(|(_, passing)| !matches!(passing, Passing::Report(..)));
