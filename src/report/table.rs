@@ -3,6 +3,7 @@
 //! The width of a column is known once the last row is, so rows are read twice.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::{self, Read, Seek, Write};
 
@@ -16,6 +17,8 @@ use crate::report::csv::into_io;
 
 /// As many rows stand side by side in a table that is turned over.
 const SIDE_BY_SIDE: usize = 4;
+/// The columns of `verdicts` that people look at.
+const MATTERS: [&str; 8] = ["time_s", "frame_number", "session", "track", "event", "verdict", "count", "duration_ms"];
 /// What stands where a value is not known.
 const UNKNOWN: &str = "-";
 /// What stands between columns.
@@ -30,8 +33,12 @@ pub fn render(table: Table, look: Look, mut csv: impl Read + Seek, out: &mut imp
     if rows(&mut csv)?.records().next().is_none() {
         return writeln!(out, "no {}", table.name().replace('_', " "));
     }
-    // That one has too many columns: a line for each.
-    if table == Table::Streams { turned(&header, look, csv, out) } else { upright(&header, look, csv, out) }
+    match table {
+        // That one has too many columns: a line for each.
+        Table::Streams => turned(&header, look, csv, out),
+        Table::Verdicts => with_details(&header, look, csv, out),
+        _ => upright(&header, look, csv, out),
+    }
 }
 
 fn rows<R: Read + Seek>(mut csv: R) -> io::Result<Reader<R>> {
@@ -50,6 +57,32 @@ fn upright(header: &StringRecord, look: Look, mut csv: impl Read + Seek, out: &m
         let row = row.map_err(into_io)?;
         let cells = header.iter().zip(&row).map(|(name, value)| (value, look.value(name, value)));
         line(&columns, cells, out)
+    })
+}
+
+/// A line of what matters most in each row, and the evidence below it.
+fn with_details(header: &StringRecord, look: Look, mut csv: impl Read + Seek, out: &mut impl Write) -> io::Result<()> {
+    let place = |name: &str| header.iter().position(|column| column == name);
+    let mut shown: Vec<usize> = MATTERS.iter().filter_map(|name| place(name)).collect();
+    let mut captures = HashSet::new();
+    for row in rows(&mut csv)?.records() {
+        captures.extend(row.map_err(into_io)?.get(0).map(ToOwned::to_owned));
+    }
+    if captures.len() > 1 {
+        shown.insert(0, 0);
+    }
+    let pick = |row: &StringRecord| shown.iter().filter_map(|place| row.get(*place)).collect::<StringRecord>();
+    let names = pick(header);
+    let mut columns: Vec<Column> = names.iter().map(Column::named).collect();
+    for row in rows(&mut csv)?.records() {
+        columns.iter_mut().zip(&pick(&row.map_err(into_io)?)).for_each(|(column, value)| column.fit(value));
+    }
+    line(&columns, names.iter().map(|name| (name, look.name())), out)?;
+    rows(csv)?.records().try_for_each(|row| {
+        let row = row.map_err(into_io)?;
+        line(&columns, pick(&row).iter().map(|value| (value, Style::new())), out)?;
+        let evidence = place("detail").and_then(|place| row.get(place)).unwrap_or_default();
+        writeln!(out, "    {}", self::shown(evidence))
     })
 }
 

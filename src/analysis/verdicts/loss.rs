@@ -140,8 +140,7 @@ fn judge(stream: &Stream, before: &Balance, after: Option<&Balance>) -> (Verdict
         Some((sent, received, _, Some(true))) => (Verdict::LostOnTheWay, counts(sent, received)),
         Some((sent, received, _, Some(false))) => (Verdict::LostBeforeSending, counts(sent, received)),
         Some((sent, received, missing, None)) => {
-            let detail =
-                format!("{}: that fits neither with nor without the {missing} missing", counts(sent, received));
+            let detail = format!("{}: that does not tell of {missing} missing", counts(sent, received));
             (Verdict::LostSomewhere, detail)
         }
     }
