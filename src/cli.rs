@@ -10,11 +10,13 @@ use crate::analysis::Table;
 use crate::session::faults::Fault;
 use crate::session::server::{ReportClock, SlowClient, Speed};
 
+mod export;
 mod packaging;
 mod probe;
 mod record;
 mod transport;
 
+pub use export::{ExportArgs, View};
 pub use packaging::{CompletionsArgs, ManArgs};
 pub use probe::{ProbeArgs, ProbeFormat};
 pub use record::RecordArgs;
@@ -56,6 +58,8 @@ pub enum Command {
     Analyze(AnalyzeArgs),
     /// Serve a capture as an RTSP server: same SDP, headers, timing and faults; or be its client (--to)
     Replay(ReplayArgs),
+    /// Media of a capture for other tools: UDP for Wireshark, files for players, rtpdump
+    Export(ExportArgs),
     /// Serve a built-in capture on loopback, record it, analyze it: no camera needed
     Demo(DemoArgs),
     /// Print a shell's completion script

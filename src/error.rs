@@ -61,6 +61,14 @@ pub enum Error {
         /// What it holds.
         source: RerunError,
     },
+    /// A capture holds nothing that could be exported.
+    #[error("{}: {reason}", .path.display())]
+    Nothing {
+        /// The file.
+        path: PathBuf,
+        /// What it lacks, or holds.
+        reason: String,
+    },
     /// An address can't be served on.
     #[error("can't listen on {address}: {source}; {}", listen_advice(source))]
     Listen {

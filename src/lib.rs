@@ -10,6 +10,7 @@
 //! analyze  capture -> packets -> Source (TCP in order, UDP) -> Demuxer -> Pdu -> Analyzer -> rows -> tables
 //! replay   capture -> Source -> Script -> Machine (session::Server, or session::Rerun) -> socket
 //! probe    session::probe::Plan -> Machines (each around a Client) -> socket; results -> table or JSON
+//! export   capture -> Source -> Tracks -> UDP datagrams, elementary streams, rtpdump
 //! demo     pcapng -> the same -> Script -> Machine (session::Server) -> socket   same event loop as record
 //! ```
 //!
@@ -22,6 +23,7 @@
 //! | [`capture`] | trace events to pcapng, any capture to trace events | `trace`, `rtsp`, `time` |
 //! | [`analysis`] | trace events to rows | `trace` and below, [`session::dialog`] |
 //! | [`report`] | rows to CSV and to the table for people | `analysis`, [`session::probe`] |
+//! | [`export`] | the media of a capture for other tools | `trace` and below, [`session::dialog`] |
 //! | [`net`] | the only code with sockets and the clock: the mio event loop | `session`, `trace` and below |
 //! | [`commands`], [`cli`], [`error`] | glue; the only code that opens files | everything |
 //!
@@ -93,6 +95,7 @@ pub mod capture;
 pub mod cli;
 pub mod commands;
 pub mod error;
+pub mod export;
 pub mod net;
 pub mod report;
 pub mod rtp;

@@ -7,11 +7,15 @@
 mod files;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 
 use rtsp_rec::analysis::{Analyzer, AnalyzerOptions, Row, Sink, Table};
 use rtsp_rec::capture::Source;
 use rtsp_rec::capture::reader::LinkType;
+use rtsp_rec::export::media::Extractor;
+use rtsp_rec::export::rtpdump::RtpDump;
+use rtsp_rec::export::{MediaPacket, MediaSink, Selection, Track, Tracks, View};
 use rtsp_rec::report::{Format, Tables};
 
 use crate::files::{Order, Packet, change, fragments, gzip, ipv6, pcap, pcapng, sample, zstd};
@@ -62,7 +66,48 @@ fn analyze(file: &[u8], size: usize) -> Outcome {
     let all: usize = rows.values().sum();
     assert!(all <= size + 64, "{all} rows of {size} bytes: {rows:?}");
     assert!(error.as_deref().is_none_or(|error| !error.is_empty()));
+    export(file, size);
     (rows, error)
+}
+
+/// Exports a file in every form.
+fn export(file: &[u8], size: usize) {
+    let mut tracks = Tracks::new(Selection::default(), Exported::default());
+    let _ = Source::read(file, &mut tracks);
+    let (_, mut exported) = tracks.finish().unwrap();
+    for extractor in exported.extractors.values_mut() {
+        extractor.finish(&mut exported.out);
+        assert_eq!(extractor.held(), 0, "nothing waits for ever");
+    }
+    // A picture has the longest header, and an access unit may be without bytes.
+    assert!(exported.out.len() <= 100 * size + 1000, "{} bytes of {size}", exported.out.len());
+}
+
+/// What comes of the media of a file.
+#[derive(Default)]
+struct Exported {
+    extractors: BTreeMap<usize, Extractor>,
+    dumps: BTreeMap<usize, RtpDump>,
+    view: Option<View<()>>,
+    out: Vec<u8>,
+}
+
+impl MediaSink for Exported {
+    fn packet(&mut self, track: &Track, packet: &MediaPacket<'_>) -> io::Result<()> {
+        self.view.get_or_insert_with(|| View::new(())).packet(track, packet)?;
+        self.dumps.entry(track.index).or_default().packet(track, packet, &mut self.out);
+        let extractor = match self.extractors.entry(track.index) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let payload_type = packet.bytes.get(1).map_or(0, |byte| byte & 0x7f);
+                let Ok(extractor) = Extractor::new(&track.media, track.version, payload_type) else { return Ok(()) };
+                place.insert(extractor)
+            }
+        };
+        extractor.described(&track.media, track.version);
+        extractor.packet(packet.bytes, &mut self.out);
+        Ok(())
+    }
 }
 
 /// What all of a kind of damage came to.

@@ -15,11 +15,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("session", &["time", "rtsp", "rtp", "trace"]),
     ("analysis", &["time", "rtsp", "rtp", "trace", "session::dialog", "session::rerun"]),
     ("report", &["time", "analysis", "session::probe"]),
+    ("export", &["time", "rtsp", "rtp", "trace", "session::dialog"]),
     ("capture", &["time", "rtsp", "rtp", "trace"]),
     ("net", &["time", "rtsp", "trace", "session"]),
     ("error", &["capture", "session"]),
     ("cli", &["analysis", "session"]),
-    ("commands", &["analysis", "capture", "cli", "error", "net", "report", "rtp", "rtsp", "session", "time", "trace"]),
+    (
+        "commands",
+        &["analysis", "capture", "cli", "error", "export", "net", "report", "rtp", "rtsp", "session", "time", "trace"],
+    ),
 ];
 
 /// Names of the outside world, and the only rooms that may use them.

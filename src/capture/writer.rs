@@ -228,7 +228,9 @@ impl<S: BlockSink> Writer<S> {
     }
 
     fn datagram(&mut self, event: &TraceEvent<'_>, from: SocketAddr, to: SocketAddr, payload: &[u8]) -> io::Result<()> {
-        let key = self.interfaces.describe(event.flow, Carrier::default(), self.opened);
+        // A session of datagrams alone was never opened.
+        let number = self.opened.max(event.flow.id + 1);
+        let key = self.interfaces.describe(event.flow, Carrier::default(), number);
         let interface = self.interfaces.number(key, &mut self.blocks)?;
         if self.blocks.get_ref().len() >= self.options.flush_size {
             self.flush()?;

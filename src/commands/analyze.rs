@@ -185,7 +185,7 @@ fn conclude(results: Vec<GroupResult>, mut conditions: Conditions) -> Result<(),
     last.map_or(Ok(()), Err)
 }
 
-fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
+pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(io::stdin()));
     }

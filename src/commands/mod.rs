@@ -4,6 +4,7 @@ mod analyze;
 mod completions;
 mod demo;
 mod evidence;
+mod export;
 mod lanes;
 mod live;
 mod login;
@@ -37,6 +38,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Probe(args) => probe::run(&args),
         Command::Analyze(args) => analyze::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

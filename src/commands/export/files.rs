@@ -1,0 +1,147 @@
+//! The files of an export: one for each track in a folder, or one for the only track.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::commands::export::failed;
+use crate::commands::output::is_stdout;
+use crate::error::Error;
+
+/// Thousands of tracks may be written at once.
+const BUFFER: usize = 16 << 10;
+
+/// Where files go.
+#[derive(Debug)]
+pub(super) struct Files {
+    place: Place,
+    force: bool,
+}
+
+#[derive(Debug)]
+enum Place {
+    Folder(PathBuf),
+    /// One file, or standard output; until it is begun.
+    One(Option<PathBuf>),
+}
+
+/// A file that is being written.
+#[derive(Debug)]
+pub(super) struct OutFile {
+    pub(super) path: PathBuf,
+    out: Out,
+    pub(super) len: u64,
+}
+
+#[derive(Debug)]
+enum Out {
+    File(BufWriter<File>),
+    Stdout(io::Stdout),
+}
+
+impl Files {
+    /// `one`: there is one track, and `path` its file, unless it is a folder or ends with a slash.
+    pub(super) fn new(path: &Path, force: bool, one: bool) -> Result<Self, Error> {
+        let is_folder = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
+        if is_stdout(path) || one && !is_folder {
+            return Ok(Self { place: Place::One(Some(path.to_owned())), force });
+        }
+        if path.exists() && !path.is_dir() {
+            let text = format!("{} is no folder; with --track N it may be a file", path.display());
+            return Err(Error::Usage(text));
+        }
+        Ok(Self { place: Place::Folder(path.to_owned()), force })
+    }
+
+    /// Begins the file of a track, which is called so in a folder.
+    pub(super) fn create(&mut self, name: &str) -> Result<OutFile, Error> {
+        let path = match &mut self.place {
+            Place::Folder(folder) => {
+                let failed = |source| Error::File { action: "create", path: folder.clone(), source };
+                std::fs::create_dir_all(&*folder).map_err(failed)?;
+                folder.join(name)
+            }
+            Place::One(path) => path.take().ok_or_else(|| {
+                Error::Usage("several sessions have this track: --session N says which is meant".to_owned())
+            })?,
+        };
+        let out = if is_stdout(&path) { Out::Stdout(io::stdout()) } else { Out::File(self.open(&path)?) };
+        Ok(OutFile { path, out, len: 0 })
+    }
+
+    fn open(&self, path: &Path) -> Result<BufWriter<File>, Error> {
+        let mut options = OpenOptions::new();
+        options.write(true);
+        if self.force {
+            options.create(true).truncate(true)
+        } else {
+            options.create_new(true)
+        };
+        match options.open(path) {
+            Ok(file) => Ok(BufWriter::with_capacity(BUFFER, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists(path.to_owned())),
+            Err(source) => Err(Error::File { action: "create", path: path.to_owned(), source }),
+        }
+    }
+}
+
+impl OutFile {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.len += bytes.len() as u64;
+        let written = match &mut self.out {
+            Out::File(file) => file.write_all(bytes),
+            Out::Stdout(stdout) => stdout.write_all(bytes),
+        };
+        written.map_err(|error| failed(&self.path, error))
+    }
+
+    /// The file is complete. Where it can go back it gets this at its beginning.
+    pub(super) fn finish(&mut self, beginning: Option<Vec<u8>>) -> Result<(), Error> {
+        self.end(beginning).map_err(|error| failed(&self.path, error))
+    }
+
+    fn end(&mut self, beginning: Option<Vec<u8>>) -> io::Result<()> {
+        match (&mut self.out, beginning) {
+            (Out::File(file), Some(beginning)) if file.get_ref().metadata()?.is_file() => {
+                file.seek(SeekFrom::Start(0))?;
+                file.write_all(&beginning)?;
+                file.flush()
+            }
+            (Out::File(file), _) => file.flush(),
+            (Out::Stdout(stdout), _) => stdout.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn existing_files_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let media = folder.path().join("media");
+        let mut files = Files::new(&media, false, false).unwrap();
+        let mut file = files.create("1-0-video-H264.h264").unwrap();
+        file.write(b"header, and more").unwrap();
+        file.finish(Some(b"HEADER".to_vec())).unwrap();
+        assert_eq!(std::fs::read(&file.path).unwrap(), b"HEADER, and more");
+        assert!(matches!(files.create("1-0-video-H264.h264"), Err(Error::Exists(_))));
+        Files::new(&media, true, false).unwrap().create("1-0-video-H264.h264").unwrap();
+        assert_eq!(std::fs::read(&file.path).unwrap(), b"");
+        assert!(
+            matches!(Files::new(&file.path, false, false), Err(Error::Usage(_))),
+            "a file, where a folder has to be"
+        );
+    }
+
+    #[test]
+    fn one_track_is_one_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("video.h264");
+        let mut files = Files::new(&path, false, true).unwrap();
+        assert_eq!(files.create("1-0-video-H264.h264").unwrap().path, path);
+        assert!(matches!(files.create("2-0-video-H264.h264"), Err(Error::Usage(_))));
+        assert_eq!(Files::new(folder.path(), false, true).unwrap().create("x").unwrap().path, folder.path().join("x"));
+    }
+}

@@ -1,0 +1,324 @@
+//! The media of a capture by track: listens to each dialogue, and says of each packet whose it is.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+
+use crate::rtp::packet::is_rtcp;
+use crate::rtsp::demux::{Pdu, PduKind};
+use crate::rtsp::message::{Message, StartLine};
+use crate::rtsp::sdp::Media;
+use crate::rtsp::tunnel;
+use crate::session::Dialog;
+use crate::session::dialog::Setup;
+use crate::time::Timestamp;
+use crate::trace::{Direction, Flow, Payload, Tap, TraceEvent};
+
+/// Tracks of a capture; the packets of further ones are passed over.
+const MAX_TRACKS: usize = 4096;
+/// Bytes that wait for the answer to a SETUP, in one session.
+const MAX_EARLY: usize = 256 << 10;
+/// Bytes that all dialogues together may take.
+const MAX_DIALOGUES: usize = 32 << 20;
+
+/// Which tracks are wanted; all where nothing is said.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Selection {
+    /// The session, as `analyze` numbers them, from 1.
+    pub session: Option<usize>,
+    /// The track: the place of its `m=` line, from 0.
+    pub track: Option<usize>,
+}
+
+/// A track that has media.
+#[derive(Clone, Debug)]
+pub struct Track {
+    /// Its place among all tracks, in the order of their first packets.
+    pub index: usize,
+    /// The session as `analyze` numbers them, from 1.
+    pub session: usize,
+    /// The place of its `m=` line; `None` where none was seen.
+    pub number: Option<usize>,
+    /// The channel, or the UDP port, of its RTP packets.
+    pub channel: u16,
+    /// The connection, with the URL of the session.
+    pub flow: Flow,
+    /// Where its media comes from: the server's RTP port, or that of RTSP where it is interleaved.
+    pub source: SocketAddr,
+    /// Its description; empty where none was seen.
+    pub media: Media,
+    /// How often its description has changed.
+    pub version: usize,
+}
+
+impl Track {
+    /// How people call it: `session 1 track 0`.
+    pub fn name(&self) -> String {
+        match self.number {
+            Some(number) => format!("session {} track {number}", self.session),
+            None => format!("session {} channel {}", self.session, self.channel),
+        }
+    }
+
+    /// What files are called by: `1-0`.
+    pub fn file_name(&self) -> String {
+        match self.number {
+            Some(number) => format!("{}-{number}", self.session),
+            None => format!("{}-channel{}", self.session, self.channel),
+        }
+    }
+}
+
+/// An RTP or RTCP packet.
+#[derive(Clone, Copy, Debug)]
+pub struct MediaPacket<'a> {
+    /// When it came.
+    pub at: Timestamp,
+    /// Who sent it.
+    pub direction: Direction,
+    /// Whether it is RTCP.
+    pub rtcp: bool,
+    /// The packet.
+    pub bytes: &'a [u8],
+}
+
+/// Takes the packets of tracks, in their order.
+pub trait MediaSink {
+    /// Takes a packet.
+    ///
+    /// # Errors
+    /// Where it could not be written down; the run stops.
+    fn packet(&mut self, track: &Track, packet: &MediaPacket<'_>) -> io::Result<()>;
+}
+
+/// On what a packet came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Carrier {
+    Channel(u8),
+    Port(u16),
+}
+
+impl Carrier {
+    fn number(self) -> u16 {
+        match self {
+            Self::Channel(channel) => u16::from(channel),
+            Self::Port(port) => port,
+        }
+    }
+}
+
+/// A connection.
+#[derive(Debug, Default)]
+struct Session {
+    dialog: Dialog,
+    /// Places of its tracks.
+    tracks: Vec<usize>,
+    /// What is known since the last message.
+    known: HashMap<Carrier, Option<usize>>,
+    /// Packets on channels that a SETUP without answer may name: some servers send before they answer.
+    early: Vec<Early>,
+    early_bytes: usize,
+}
+
+/// A packet that came before its track was known.
+#[derive(Debug)]
+struct Early {
+    flow: Flow,
+    at: Timestamp,
+    direction: Direction,
+    carrier: Carrier,
+    bytes: Vec<u8>,
+}
+
+/// A tap that hands over the media of what passes.
+#[derive(Debug)]
+pub struct Tracks<S> {
+    selection: Selection,
+    sessions: HashMap<usize, Session>,
+    found: Vec<Track>,
+    /// Bytes that the dialogues take.
+    held: usize,
+    sink: S,
+}
+
+impl<S: MediaSink> Tracks<S> {
+    /// Hands the packets of the selected tracks to `sink`.
+    pub fn new(selection: Selection, sink: S) -> Self {
+        Self { selection, sessions: HashMap::new(), found: Vec::new(), held: 0, sink }
+    }
+
+    /// Whether any of the selected sessions was there.
+    pub fn saw_rtsp(&self) -> bool {
+        !self.sessions.is_empty()
+    }
+
+    /// The tracks that had media.
+    pub fn tracks(&self) -> &[Track] {
+        &self.found
+    }
+
+    /// The capture is over: hands over what still waits, and gives the sink back.
+    ///
+    /// # Errors
+    /// Those of the sink.
+    pub fn finish(mut self) -> io::Result<(Vec<Track>, S)> {
+        let mut flows: Vec<usize> = self.sessions.keys().copied().collect();
+        flows.sort_unstable();
+        for flow in flows {
+            self.release(flow)?;
+        }
+        Ok((self.found, self.sink))
+    }
+
+    fn pdu(&mut self, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
+        match pdu.kind {
+            PduKind::Message { head, body } => self.message(event, &Message::new(head, body)),
+            PduKind::Interleaved { channel, payload } => self.frame(event, Carrier::Channel(channel), payload),
+            PduKind::Junk => {
+                let session = self.sessions.entry(event.flow.id).or_default();
+                if event.direction == Direction::ServerToClient && session.dialog.awaits_description() {
+                    session.dialog.junk(pdu.raw);
+                }
+                Ok(())
+            }
+            PduKind::Gap { .. } => Ok(()),
+        }
+    }
+
+    fn message(&mut self, event: &TraceEvent<'_>, message: &Message<'_>) -> io::Result<()> {
+        let session = self.sessions.entry(event.flow.id).or_default();
+        if is_of_tunnel(message) {
+            return Ok(());
+        }
+        let before = session.dialog.held();
+        session.dialog.observe(event.at, event.direction, message);
+        session.known.clear();
+        self.held = (self.held + session.dialog.held()).saturating_sub(before);
+        if self.held > MAX_DIALOGUES {
+            self.held = self.held.saturating_sub(session.dialog.held());
+            session.dialog = Dialog::new();
+        }
+        if session.early.is_empty() || awaits_setup(&session.dialog) { Ok(()) } else { self.release(event.flow.id) }
+    }
+
+    fn frame(&mut self, event: &TraceEvent<'_>, carrier: Carrier, bytes: &[u8]) -> io::Result<()> {
+        if is_nat_punch(event.direction, carrier, bytes) {
+            return Ok(());
+        }
+        let session = self.sessions.entry(event.flow.id).or_default();
+        if let Carrier::Channel(channel) = carrier
+            && session.dialog.channel(channel).is_none()
+            && awaits_setup(&session.dialog)
+            && session.early_bytes + bytes.len() <= MAX_EARLY
+        {
+            session.early_bytes += bytes.len();
+            let (flow, bytes) = (event.flow.clone(), bytes.to_vec());
+            session.early.push(Early { flow, at: event.at, direction: event.direction, carrier, bytes });
+            return Ok(());
+        }
+        let packet = MediaPacket { at: event.at, direction: event.direction, rtcp: is_rtcp(bytes), bytes };
+        self.hand_over(event.flow, carrier, &packet)
+    }
+
+    /// Hands over what came early: its tracks are known now, or never.
+    fn release(&mut self, flow: usize) -> io::Result<()> {
+        let Some(session) = self.sessions.get_mut(&flow) else { return Ok(()) };
+        session.early_bytes = 0;
+        for Early { flow, at, direction, carrier, bytes } in std::mem::take(&mut session.early) {
+            let packet = MediaPacket { at, direction, rtcp: is_rtcp(&bytes), bytes: &bytes };
+            self.hand_over(&flow, carrier, &packet)?;
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self, flow: &Flow, carrier: Carrier, packet: &MediaPacket<'_>) -> io::Result<()> {
+        let track = self.sessions.get(&flow.id).and_then(|session| session.known.get(&carrier).copied());
+        let track = track.unwrap_or_else(|| self.find(flow, carrier));
+        match track.and_then(|index| self.found.get(index)) {
+            Some(track) => self.sink.packet(track, packet),
+            None => Ok(()),
+        }
+    }
+
+    /// The track of a carrier, made where it is new. `None` where it is not wanted.
+    #[cold]
+    fn find(&mut self, flow: &Flow, carrier: Carrier) -> Option<usize> {
+        let Self { selection, sessions, found: tracks, .. } = self;
+        let session = sessions.get_mut(&flow.id)?;
+        let found = session.track(flow, carrier, *selection, tracks);
+        session.known.insert(carrier, found);
+        found
+    }
+}
+
+impl Session {
+    fn track(&mut self, flow: &Flow, carrier: Carrier, selection: Selection, tracks: &mut Vec<Track>) -> Option<usize> {
+        let setup = match carrier {
+            Carrier::Channel(channel) => self.dialog.channel(channel).map(|(setup, _)| setup),
+            Carrier::Port(port) => self.dialog.port(port),
+        };
+        let number = setup.and_then(|setup| setup.track);
+        if selection.track.is_some() && selection.track != number {
+            return None;
+        }
+        // By custom RTCP has the odd channel.
+        let channel = setup.map_or(carrier.number() & !1, |setup| setup.number().unwrap_or(carrier.number()));
+        let media = self.dialog.media(number).cloned().unwrap_or_default();
+        let is_it = |track: &Track| track.number == number && (number.is_some() || track.channel == channel);
+        let known = self.tracks.iter().copied().find(|index| tracks.get(*index).is_some_and(is_it));
+        if let Some(track) = known.and_then(|index| tracks.get_mut(index)) {
+            if track.media != media {
+                track.media = media;
+                track.version += 1;
+            }
+            return known;
+        }
+        if tracks.len() >= MAX_TRACKS {
+            return None;
+        }
+        let index = tracks.len();
+        let mut source = flow.server;
+        source.set_port(setup.and_then(server_port).unwrap_or(source.port()));
+        let url = self.dialog.url().unwrap_or(&flow.url).to_owned();
+        let flow = Flow { url, ..flow.clone() };
+        tracks.push(Track { index, session: flow.id + 1, number, channel, flow, source, media, version: 0 });
+        self.tracks.push(index);
+        Some(index)
+    }
+}
+
+fn server_port(setup: &Setup) -> Option<u16> {
+    setup.transport.server_port.map(|(rtp, _)| rtp).filter(|_| setup.channels.is_none())
+}
+
+/// Whether a SETUP of the client waits for its answer.
+fn awaits_setup(dialog: &Dialog) -> bool {
+    dialog.unanswered().any(|(_, request)| request.method == "SETUP")
+}
+
+/// Whether a message opens an HTTP tunnel, or answers that: it is no part of the dialogue. Some servers answer RTSP with
+/// HTTP.
+fn is_of_tunnel(message: &Message<'_>) -> bool {
+    let is_request = matches!(message.start_line(), StartLine::Request { .. });
+    tunnel::is_http(message) && (is_request || tunnel::is_answer(message) || message.cseq().is_none())
+}
+
+/// What clients send over UDP so that a NAT lets the media in: an RTP packet of zeros, or a few bytes that are no RTP.
+fn is_nat_punch(direction: Direction, carrier: Carrier, payload: &[u8]) -> bool {
+    const EMPTY: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    matches!((direction, carrier), (Direction::ClientToServer, Carrier::Port(_)))
+        && (payload == EMPTY || payload.len() <= 4 && payload.first().is_none_or(|first| first >> 6 != 2))
+}
+
+impl<S: MediaSink> Tap for Tracks<S> {
+    fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        if self.selection.session.is_some_and(|session| session != event.flow.id + 1) {
+            return Ok(());
+        }
+        match event.payload {
+            Payload::Pdu(pdu) => self.pdu(event, pdu),
+            Payload::Datagram { port, payload, .. } => self.frame(event, Carrier::Port(port), payload),
+            _ => Ok(()),
+        }
+    }
+}
