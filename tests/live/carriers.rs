@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::exports::assert_view;
 use crate::judges::Capture;
 use crate::peers::Peer;
 use crate::recorder::{Place, record, table};
@@ -37,6 +38,7 @@ fn gstreamer_through_http() {
             .collect::<Vec<_>>()
     };
     assert_eq!(spoken(&capture), spoken(&wire), "the messages of the capture and of the wire");
+    assert_view(&place, &wire.file);
 }
 
 /// Records over TLS, whose certificate is known.

@@ -13,6 +13,7 @@
 //! | `servers` `carriers` `udp` `auth` `addresses` `endings` `killed` `files` `many` `memory` `demo` | the tests: `record`, `demo` |
 //! | `probes` | the tests: `probe` |
 //! | `reference` `rotation` `wireshark` `replay` `reruns` | the tests: `analyze`, `replay` |
+//! | `exports` | the tests: `export` |
 
 #![allow(
     clippy::expect_used,
@@ -37,6 +38,7 @@ mod auth;
 mod carriers;
 mod demo;
 mod endings;
+mod exports;
 mod files;
 mod killed;
 mod many;

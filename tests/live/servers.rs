@@ -1,5 +1,6 @@
 //! Five seconds of each server's streams: what Wireshark reads in the capture is what passed, and what `analyze` counts.
 
+use crate::exports::assert_view;
 use crate::judges::{Capture, assert_opens};
 use crate::peers::Peer;
 use crate::recorder::{Place, record, sum, table};
@@ -50,6 +51,7 @@ fn records_faithfully(server: impl Fn(&[&str]) -> Peer, path: &str, tracks: usiz
     assert_one_frame_a_packet(&capture);
     assert_counts_agree(&capture, tracks);
     assert_same_streams(&capture, &wire);
+    assert_view(&place, &capture.file);
 }
 
 /// Every step of the session and a 200 for each; a handshake before.

@@ -41,7 +41,7 @@ fn assemble(rows: &[Vec<String>]) -> Vec<u8> {
     stream
 }
 
-fn unhex(text: &str) -> Vec<u8> {
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     let byte = |pair| u8::from_str_radix(str::from_utf8(pair).expect("ASCII"), 16).expect("tshark prints hex");
     text.as_bytes().chunks_exact(2).map(byte).collect()
 }

@@ -1,5 +1,6 @@
 //! UDP and multicast from real servers, and over a link that loses packets: the recording is what tcpdump saw.
 
+use crate::exports::assert_view;
 use crate::judges::{Capture, assert_opens};
 use crate::link::{Link, SERVER, Treatment, within};
 use crate::peers::Peer;
@@ -66,6 +67,7 @@ fn assert_agrees_with_the_wire(place: &Place, wire: &Capture, transport: &str) {
     let reports = table(&ours.file, "report_blocks");
     assert!(reports.iter().any(|row| row["direction"] == "c2s"), "{reports:#?}");
     assert_eq!(reports.len(), table(&wire.file, "report_blocks").len(), "reports: ours, on the wire");
+    assert_view(place, &ours.file);
 }
 
 fn assert_same_rows(ours: &[Row], theirs: &[Row]) {

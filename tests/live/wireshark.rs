@@ -10,12 +10,14 @@ use crate::recorder::{Place, Row, TOOL_LIMIT, table};
 
 /// A line of `tshark -q -z rtp,streams`.
 #[derive(Debug, PartialEq)]
-struct Line {
-    packets: u32,
+pub(crate) struct Line {
+    pub(crate) ssrc: String,
+    pub(crate) payload: String,
+    pub(crate) packets: u32,
     lost: i32,
     /// Minimum, mean, maximum.
     delta: [f64; 3],
-    jitter: [f64; 3],
+    pub(crate) jitter: [f64; 3],
 }
 
 fn capture(name: &str) -> PathBuf {
@@ -24,15 +26,28 @@ fn capture(name: &str) -> PathBuf {
 
 /// What tshark says of a capture's only stream.
 fn tshark(name: &str) -> Line {
-    let outcome = run(Command::new("tshark").args(["-q", "-z", "rtp,streams", "-r"]).arg(capture(name)), TOOL_LIMIT);
-    let lines: Vec<&str> = outcome.stdout.lines().filter(|line| line.contains(" 0x")).collect();
-    assert_eq!(lines.len(), 1, "tshark sees one stream: {}", outcome.stdout);
-    // The name of the payload may have spaces: from behind.
-    let words: Vec<&str> = lines[0].split_whitespace().filter(|word| *word != "X").collect();
+    let mut lines = streams(&capture(name));
+    assert_eq!(lines.len(), 1, "tshark sees one stream: {lines:?}");
+    lines.remove(0)
+}
+
+/// What tshark says of the RTP streams of a capture.
+pub(crate) fn streams(file: &Path) -> Vec<Line> {
+    let outcome = run(Command::new("tshark").args(["-q", "-z", "rtp,streams", "-r"]).arg(file), TOOL_LIMIT);
+    outcome.stdout.lines().filter(|line| line.contains(" 0x")).map(line).collect()
+}
+
+fn line(line: &str) -> Line {
+    // The name of the payload may have spaces: from both ends.
+    let words: Vec<&str> = line.split_whitespace().filter(|word| *word != "X").collect();
     let (rest, figures) = words.split_at(words.len() - 6);
     let figures: Vec<f64> = figures.iter().map(|word| word.parse().expect("a number")).collect();
-    let [.., packets, lost, _percent] = rest else { panic!("{words:?}") };
+    let [_start, _end, _from, _from_port, _to, _to_port, ssrc, payload @ .., packets, lost, _percent] = rest else {
+        panic!("{words:?}")
+    };
     Line {
+        ssrc: (*ssrc).to_owned(),
+        payload: payload.join(" "),
         packets: packets.parse().expect("a number"),
         lost: lost.parse().expect("a number"),
         delta: [figures[0], figures[1], figures[2]],

@@ -9,6 +9,7 @@ Mounts: /av     H.264 and AAC from the file `--media`, 60 s
         /live   H.264 and Opus, encoded as they are sent
         /h265   H.265 alone, encoded as it is sent
         /mjpeg  JPEG and PCMU: static payload types 26 and 0
+        and those of `--mount`
 Every client gets a pipeline of its own.
 """
 
@@ -46,6 +47,7 @@ def arguments():
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--media", required=True, help="MP4 file with H.264 and AAC for /av")
     parser.add_argument("--short", help="MP4 file of a few seconds for /short")
+    parser.add_argument("--mount", nargs=2, action="append", default=[], metavar=("PATH", "PIPELINE"))
     parser.add_argument("--group", metavar="ADDRESS:FIRST-LAST@INTERFACE", help="send to this group there, if asked to")
     parser.add_argument("--duration", type=int, default=600, help="end after so many seconds in any case")
     parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"), help="speak TLS, with these PEM files")
@@ -60,6 +62,7 @@ def pipelines(args):
     mounts = {"/av": FILE.format(path=os.path.abspath(args.media)), "/live": LIVE, "/h265": H265, "/mjpeg": MJPEG}
     if args.short:
         mounts["/short"] = FILE.format(path=os.path.abspath(args.short))
+    mounts.update(args.mount)
     return mounts
 
 
