@@ -217,3 +217,23 @@ fn rtpdump_holds_what_the_server_sent() {
         }
     }
 }
+
+/// The preferences of docs/wireshark.md do what it says.
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn preferences_of_the_document() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/wireshark.md")).expect("it is there");
+    let block =
+        text.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of preferences");
+    let preferences: Vec<String> = block.lines().map(|line| line.replacen(": ", ":", 1)).collect();
+    // tshark refuses preferences that it does not know.
+    let tshark = |filter: &str, preferences: &[String]| {
+        let mut command = Command::new("tshark");
+        command.arg("-r").arg(root.join("samples/gstreamer_h264_aac.pcapng")).args(["-Y", filter]);
+        command.args(preferences.iter().flat_map(|preference| ["-o", preference]));
+        let outcome = run(&mut command, TOOL_LIMIT);
+        outcome.expect_code(0).stdout.lines().count()
+    };
+    assert_eq!((tshark("h264", &[]), tshark("h264", &preferences)), (0, 328));
+}
