@@ -7,6 +7,8 @@ use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
 
 /// So many packets wait for one that lacks, before it is taken for lost.
 const WINDOW: usize = 64;
+/// So many packets wait at the beginning, as nobody knows the first number.
+const START: usize = 4;
 
 /// Puts packets in order.
 #[derive(Debug, Default)]
@@ -52,6 +54,7 @@ impl Reorder {
     /// No more will come.
     pub(super) fn finish(&mut self, mut take: impl FnMut(&[u8], bool)) {
         self.drain(0, &mut take);
+        self.repeated += u64::from(self.far.take().is_some());
     }
 
     /// Other numbers follow, which have nothing to do with those so far.
@@ -61,8 +64,8 @@ impl Reorder {
     }
 
     /// Bytes of memory that wait.
-    pub(super) const fn held(&self) -> usize {
-        self.held
+    pub(super) fn held(&self) -> usize {
+        self.held + self.far.as_ref().map_or(0, |(_, packet)| packet.len())
     }
 
     fn wait(&mut self, number: i64, packet: &[u8]) {
@@ -76,7 +79,7 @@ impl Reorder {
 
     /// Hands over what is in order, and whatever it takes that no more than `most` wait.
     fn drain(&mut self, most: usize, take: &mut impl FnMut(&[u8], bool)) {
-        if self.next.is_none() && self.waiting.len() <= most {
+        if self.next.is_none() && self.waiting.len() <= most.min(START) {
             return;
         }
         while let Some((number, _)) = self.waiting.first_key_value() {
@@ -132,6 +135,8 @@ mod tests {
             start: u16,
             delays in prop::collection::vec((0..20usize, 0..10u8), 1..300),
         ) {
+            // Who the first is shows soon.
+            let delays = [&[(0, 1); START], &delays[..]].concat();
             let numbers: Vec<u16> = (0..).zip(&delays).map(|(step, _)| start.wrapping_add(step)).collect();
             let mut order: Vec<usize> = (0..numbers.len()).collect();
             order.sort_by_key(|at| at + delays[*at].0);

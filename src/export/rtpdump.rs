@@ -9,7 +9,7 @@ use crate::trace::Direction;
 /// Bytes of `RD_packet_t` before the packet.
 const PACKET_HEADER: usize = 8;
 /// Bytes of RTCP that may come before the first RTP packet tells who sends the track.
-const MAX_EARLY: usize = 64 << 10;
+const MAX_EARLY: usize = 4 << 10;
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
 /// One track on its way into a file.

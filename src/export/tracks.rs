@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use crate::rtp::packet::is_rtcp;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::{Message, StartLine};
-use crate::rtsp::sdp::Media;
+use crate::rtsp::sdp::{Format, Media};
 use crate::rtsp::tunnel;
 use crate::session::Dialog;
 use crate::session::dialog::Setup;
@@ -16,10 +16,12 @@ use crate::trace::{Direction, Flow, Payload, Tap, TraceEvent};
 
 /// Tracks of a capture; the packets of further ones are passed over.
 const MAX_TRACKS: usize = 4096;
-/// Bytes that wait for the answer to a SETUP, in one session.
-const MAX_EARLY: usize = 256 << 10;
+/// Bytes that wait for the answer to a SETUP, in all sessions.
+const MAX_EARLY: usize = 8 << 20;
 /// Bytes that all dialogues together may take.
 const MAX_DIALOGUES: usize = 32 << 20;
+/// Bytes that the descriptions of all tracks together may take.
+const MAX_DESCRIPTIONS: usize = 16 << 20;
 
 /// Which tracks are wanted; all where nothing is said.
 #[derive(Clone, Copy, Debug, Default)]
@@ -117,7 +119,6 @@ struct Session {
     known: HashMap<Carrier, Option<usize>>,
     /// Packets on channels that a SETUP without answer may name: some servers send before they answer.
     early: Vec<Early>,
-    early_bytes: usize,
 }
 
 /// A packet that came before its track was known.
@@ -138,13 +139,24 @@ pub struct Tracks<S> {
     found: Vec<Track>,
     /// Bytes that the dialogues take.
     held: usize,
+    /// Bytes that wait for the answer to a SETUP.
+    early: usize,
+    described: Described,
     sink: S,
 }
 
 impl<S: MediaSink> Tracks<S> {
     /// Hands the packets of the selected tracks to `sink`.
     pub fn new(selection: Selection, sink: S) -> Self {
-        Self { selection, sessions: HashMap::new(), found: Vec::new(), held: 0, sink }
+        Self {
+            selection,
+            sessions: HashMap::new(),
+            found: Vec::new(),
+            held: 0,
+            early: 0,
+            described: Described(0),
+            sink,
+        }
     }
 
     /// Whether any of the selected sessions was there.
@@ -209,9 +221,9 @@ impl<S: MediaSink> Tracks<S> {
         if let Carrier::Channel(channel) = carrier
             && session.dialog.channel(channel).is_none()
             && awaits_setup(&session.dialog)
-            && session.early_bytes + bytes.len() <= MAX_EARLY
+            && self.early + bytes.len() <= MAX_EARLY
         {
-            session.early_bytes += bytes.len();
+            self.early += bytes.len() + size_of::<Early>();
             let (flow, bytes) = (event.flow.clone(), bytes.to_vec());
             session.early.push(Early { flow, at: event.at, direction: event.direction, carrier, bytes });
             return Ok(());
@@ -223,8 +235,8 @@ impl<S: MediaSink> Tracks<S> {
     /// Hands over what came early: its tracks are known now, or never.
     fn release(&mut self, flow: usize) -> io::Result<()> {
         let Some(session) = self.sessions.get_mut(&flow) else { return Ok(()) };
-        session.early_bytes = 0;
         for Early { flow, at, direction, carrier, bytes } in std::mem::take(&mut session.early) {
+            self.early = self.early.saturating_sub(bytes.len() + size_of::<Early>());
             let packet = MediaPacket { at, direction, rtcp: is_rtcp(&bytes), bytes: &bytes };
             self.hand_over(&flow, carrier, &packet)?;
         }
@@ -243,16 +255,23 @@ impl<S: MediaSink> Tracks<S> {
     /// The track of a carrier, made where it is new. `None` where it is not wanted.
     #[cold]
     fn find(&mut self, flow: &Flow, carrier: Carrier) -> Option<usize> {
-        let Self { selection, sessions, found: tracks, .. } = self;
+        let Self { selection, sessions, found: tracks, described, .. } = self;
         let session = sessions.get_mut(&flow.id)?;
-        let found = session.track(flow, carrier, *selection, tracks);
+        let found = session.track(flow, carrier, *selection, tracks, described);
         session.known.insert(carrier, found);
         found
     }
 }
 
 impl Session {
-    fn track(&mut self, flow: &Flow, carrier: Carrier, selection: Selection, tracks: &mut Vec<Track>) -> Option<usize> {
+    fn track(
+        &mut self,
+        flow: &Flow,
+        carrier: Carrier,
+        selection: Selection,
+        tracks: &mut Vec<Track>,
+        described: &mut Described,
+    ) -> Option<usize> {
         let setup = match carrier {
             Carrier::Channel(channel) => self.dialog.channel(channel).map(|(setup, _)| setup),
             Carrier::Port(port) => self.dialog.port(port),
@@ -268,7 +287,8 @@ impl Session {
         let known = self.tracks.iter().copied().find(|index| tracks.get(*index).is_some_and(is_it));
         if let Some(track) = known.and_then(|index| tracks.get_mut(index)) {
             if track.media != media {
-                track.media = media;
+                described.forget(&track.media);
+                track.media = described.keep(media);
                 track.version += 1;
             }
             return known;
@@ -281,10 +301,39 @@ impl Session {
         source.set_port(setup.and_then(server_port).unwrap_or(source.port()));
         let url = self.dialog.url().unwrap_or(&flow.url).to_owned();
         let flow = Flow { url, ..flow.clone() };
+        let media = described.keep(media);
         tracks.push(Track { index, session: flow.id + 1, number, channel, flow, source, media, version: 0 });
         self.tracks.push(index);
         Some(index)
     }
+}
+
+/// Bytes that the descriptions of all tracks take.
+#[derive(Debug)]
+struct Described(usize);
+
+impl Described {
+    /// The description, or none where all are too long to keep.
+    fn keep(&mut self, media: Media) -> Media {
+        let size = size(&media);
+        if self.0 + size > MAX_DESCRIPTIONS {
+            return Media::default();
+        }
+        self.0 += size;
+        media
+    }
+
+    fn forget(&mut self, media: &Media) {
+        self.0 = self.0.saturating_sub(size(media));
+    }
+}
+
+/// About how many bytes of memory a description takes.
+fn size(media: &Media) -> usize {
+    let texts = [Some(&media.kind), Some(&media.protocol), media.control.as_ref(), media.range.as_ref()];
+    let own: usize = texts.into_iter().flatten().map(String::len).sum();
+    let formats = media.formats.iter().flat_map(|format| [format.encoding.as_ref(), format.fmtp.as_ref()]);
+    own + formats.flatten().map(String::len).sum::<usize>() + media.formats.len() * size_of::<Format>()
 }
 
 fn server_port(setup: &Setup) -> Option<u16> {

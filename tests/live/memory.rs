@@ -69,15 +69,33 @@ impl<W: Write> Wire<W> {
     }
 }
 
+impl<W: Write> Wire<W> {
+    /// An interleaved frame of 60,000 bytes that begins like this; where the stream goes on.
+    fn long_frame(&mut self, host: u32, at: usize, number: u16, begin: &[u8]) -> io::Result<usize> {
+        const LEN: u16 = 60_000;
+        let mut frame = [&[b'$', 0][..], &LEN.to_be_bytes(), begin, &number.to_be_bytes()].concat();
+        frame.resize(4 + usize::from(LEN), 0);
+        self.segment(host, ACK, at, &frame)?;
+        Ok(at + frame.len())
+    }
+}
+
 type Pipe = BufWriter<ChildStdin>;
 
 /// Analyzes what `write` gives, to all tables. Panics unless it comes to an end within the limit, with this code.
 #[track_caller]
 fn analyze(code: i32, write: impl FnOnce(Pipe) -> io::Result<()> + Send) {
+    limited(&["analyze", "-", "-o"], code, write);
+}
+
+/// Runs `rtsp-rec` with these arguments, the last of which takes a folder, on what `write` gives.
+#[track_caller]
+fn limited(arguments: &[&str], code: i32, write: impl FnOnce(Pipe) -> io::Result<()> + Send) {
     let place = Place::new();
     let limited = format!("ulimit -d {LIMIT} && exec \"$0\" \"$@\"");
     let mut command = Command::new("sh");
-    command.args(["-c", &limited]).arg(rtsp_rec().get_program()).args(["analyze", "-", "-o"]).arg(place.dir());
+    command.args(["-c", &limited]).arg(rtsp_rec().get_program()).args(arguments).arg(place.dir());
+    command.stdout(Stdio::null());
     let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("sh is there");
     let pipe = BufWriter::with_capacity(1 << 18, child.stdin.take().expect("it is piped"));
     let outcome = thread::scope(|scope| {
@@ -252,6 +270,40 @@ fn dialogues_without_end() {
             for part in announce.chunks(60_000) {
                 wire.segment(host, ACK, at, part)?;
                 at += part.len();
+            }
+        }
+        Ok(())
+    });
+}
+
+/// What comes before the answer to SETUP waits for it.
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn exports_of_media_without_tracks() {
+    let ask = b"SETUP rtsp://h/x RTSP/1.0\r\nCSeq: 2\r\n\r\n";
+    limited(&["export", "-", "-q", "--rtpdump", "-o"], 0, |pipe| {
+        let mut wire = Wire::new(pipe)?;
+        for host in 0..2000 {
+            let mut at = wire.rtsp(host)?;
+            wire.segment(host, ACK, at, ask)?;
+            at += ask.len();
+            for number in 0..5 {
+                at = wire.long_frame(host, at, number, &[0x80, 26])?;
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn exports_of_pictures_without_an_end() {
+    limited(&["export", "-", "-q", "--media", "-o"], 0, |pipe| {
+        let mut wire = Wire::new(pipe)?;
+        for host in 0..2000 {
+            let mut at = wire.rtsp(host)?;
+            for number in 0..5 {
+                at = wire.long_frame(host, at, number, &[0x80, 26])?;
             }
         }
         Ok(())

@@ -22,8 +22,8 @@ pub(super) struct Pictures {
     timestamp: u32,
     /// A picture whose rest is passed over.
     skipping: Option<u32>,
-    /// Tables that came in band, by `Q`: one that came once may be left out later (RFC 2435, section 4.2).
-    tables: std::collections::BTreeMap<u8, Vec<u8>>,
+    /// The latest tables that came in band, and their `Q`: they may be left out later (RFC 2435, section 3.1.8).
+    tables: Option<(u8, Vec<u8>)>,
 }
 
 impl Pictures {
@@ -141,9 +141,9 @@ impl Pictures {
                 let (begin, end) = header.tables;
                 let tables = payload.get(begin..end).filter(|tables| tables.len() <= MAX_TABLES)?;
                 if tables.is_empty() {
-                    return self.tables.get(&header.q).cloned();
+                    return self.tables.clone().filter(|(q, _)| *q == header.q).map(|(_, tables)| tables);
                 }
-                self.tables.insert(header.q, tables.to_vec());
+                self.tables = Some((header.q, tables.to_vec()));
                 Some(tables.to_vec())
             }
             _ => None,

@@ -219,6 +219,7 @@ impl Extractor {
     pub fn forget(&mut self) {
         self.stream.interrupt(&mut self.counts);
         self.reorder.finish(|_, _| {});
+        self.counts.others += u64::from(self.candidate.take().is_some());
     }
 
     /// Bytes of memory that are held for what is not whole yet.
@@ -229,7 +230,7 @@ impl Extractor {
             Elementary::Jpeg(pictures) => pictures.held(),
             Elementary::Wave(_) | Elementary::Plain { .. } => 0,
         };
-        stream + self.reorder.held()
+        stream + self.reorder.held() + self.candidate.as_ref().map_or(0, |(.., packet)| packet.len())
     }
 
     /// What became of the packets so far.

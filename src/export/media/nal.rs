@@ -10,8 +10,8 @@ use super::{MAX_UNIT, Payload, Tally, Unfit, number, parameter};
 use crate::rtp::payload::{Part, PayloadFormat, Unit};
 
 /// Parameter sets that are remembered, and how long each may be.
-const MAX_SETS: usize = 16;
-const MAX_SET: usize = 4096;
+const MAX_SETS: usize = 8;
+const MAX_SET: usize = 512;
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 /// Descriptions are not always padded.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
