@@ -9,3 +9,6 @@ mod view;
 
 pub use tracks::{MediaPacket, MediaSink, Selection, Track, Tracks};
 pub use view::View;
+
+#[cfg(test)]
+mod tests;

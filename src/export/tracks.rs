@@ -19,9 +19,9 @@ const MAX_TRACKS: usize = 4096;
 /// Bytes that wait for the answer to a SETUP, in all sessions.
 const MAX_EARLY: usize = 8 << 20;
 /// Bytes that all dialogues together may take.
-const MAX_DIALOGUES: usize = 32 << 20;
+const MAX_DIALOGUES: usize = 16 << 20;
 /// Bytes that the descriptions of all tracks together may take.
-const MAX_DESCRIPTIONS: usize = 16 << 20;
+const MAX_DESCRIPTIONS: usize = 8 << 20;
 
 /// Which tracks are wanted; all where nothing is said.
 #[derive(Clone, Copy, Debug, Default)]
@@ -187,9 +187,12 @@ impl<S: MediaSink> Tracks<S> {
             PduKind::Message { head, body } => self.message(event, &Message::new(head, body)),
             PduKind::Interleaved { channel, payload } => self.frame(event, Carrier::Channel(channel), payload),
             PduKind::Junk => {
-                let session = self.sessions.entry(event.flow.id).or_default();
-                if event.direction == Direction::ServerToClient && session.dialog.awaits_description() {
-                    session.dialog.junk(pdu.raw);
+                if event.direction == Direction::ServerToClient {
+                    self.learn(event, |dialog| {
+                        if dialog.awaits_description() {
+                            dialog.junk(pdu.raw);
+                        }
+                    });
                 }
                 Ok(())
             }
@@ -198,19 +201,27 @@ impl<S: MediaSink> Tracks<S> {
     }
 
     fn message(&mut self, event: &TraceEvent<'_>, message: &Message<'_>) -> io::Result<()> {
+        let settled = self.learn(event, |dialog| {
+            if !is_of_tunnel(message) {
+                dialog.observe(event.at, event.direction, message);
+            }
+        });
+        if settled { self.release(event.flow.id) } else { Ok(()) }
+    }
+
+    /// The dialogue goes on. Whether nothing has to wait for the answer to a SETUP any more.
+    fn learn(&mut self, event: &TraceEvent<'_>, more: impl FnOnce(&mut Dialog)) -> bool {
         let session = self.sessions.entry(event.flow.id).or_default();
-        if is_of_tunnel(message) {
-            return Ok(());
-        }
         let before = session.dialog.held();
-        session.dialog.observe(event.at, event.direction, message);
+        more(&mut session.dialog);
         session.known.clear();
         self.held = (self.held + session.dialog.held()).saturating_sub(before);
+        // What is known of all dialogues together is too much.
         if self.held > MAX_DIALOGUES {
             self.held = self.held.saturating_sub(session.dialog.held());
             session.dialog = Dialog::new();
         }
-        if session.early.is_empty() || awaits_setup(&session.dialog) { Ok(()) } else { self.release(event.flow.id) }
+        !session.early.is_empty() && !awaits_setup(&session.dialog)
     }
 
     fn frame(&mut self, event: &TraceEvent<'_>, carrier: Carrier, bytes: &[u8]) -> io::Result<()> {

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use rtsp_rec::analysis::rows::{Row, Sink, Table};
 use rtsp_rec::analysis::{Analyzer, AnalyzerOptions};
 use rtsp_rec::capture::Source;
+use rtsp_rec::export::{MediaPacket, MediaSink, Selection, Track, Tracks};
 use rtsp_rec::trace::Direction::{ClientToServer, ServerToClient};
 use serde_json::{Value, json};
 
@@ -174,6 +175,21 @@ fn tunnel() -> impl Strategy<Value = Tunnel> {
         .prop_map(|(encoding, per_post, post_first)| Tunnel { encoding, per_post, post_first, ..Tunnel::default() })
 }
 
+/// The packets of each track, as exports get them.
+fn exported(wire: &Wire) -> Vec<(Option<usize>, bool, Vec<u8>)> {
+    #[derive(Default)]
+    struct Packets(Vec<(Option<usize>, bool, Vec<u8>)>);
+    impl MediaSink for Packets {
+        fn packet(&mut self, track: &Track, packet: &MediaPacket<'_>) -> io::Result<()> {
+            self.0.push((track.number, packet.rtcp, packet.bytes.to_vec()));
+            Ok(())
+        }
+    }
+    let mut tracks = Tracks::new(Selection::default(), Packets::default());
+    Source::read(wire.file().as_slice(), &mut tracks).unwrap();
+    tracks.finish().unwrap().1.0
+}
+
 /// A dialogue, tunnelled.
 fn tunnelled(tunnel: &Tunnel, said: &[Said]) -> Rows {
     let mut wire = Wire::default();
@@ -204,6 +220,7 @@ proptest! {
             prop_assert_eq!(&stream["transport"], &json!("http"));
         }
         prop_assert_eq!(rows.carried(), Rows::of(&direct).carried());
+        prop_assert_eq!(exported(&wire), exported(&direct));
     }
 
     /// Where the bytes of a hole lie in the client's side, the requests behind it are found, at their places.

@@ -9,7 +9,7 @@ use crate::commands::output::is_stdout;
 use crate::error::Error;
 
 /// Thousands of tracks may be written at once.
-const BUFFER: usize = 8 << 10;
+const BUFFER: usize = 4 << 10;
 
 /// Where files go.
 #[derive(Debug)]

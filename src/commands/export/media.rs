@@ -11,7 +11,7 @@ use crate::export::{MediaPacket, MediaSink, Track};
 use crate::rtp::packet::RtpPacket;
 
 /// Bytes that all tracks together may hold of what is not whole yet.
-const MAX_HELD: usize = 64 << 20;
+const MAX_HELD: usize = 32 << 20;
 
 pub(super) fn run(args: &ExportArgs, files: Files) -> Result<(), Error> {
     let sink = MediaFiles { files, tracks: Vec::new(), held: 0, out: Vec::new(), failure: None };

@@ -172,6 +172,19 @@ fn pictures_get_their_headers() {
 }
 
 #[test]
+fn the_tables_of_the_standard_are_whole() {
+    for (_, lengths, symbols) in jpeg_tables::CODES {
+        assert_eq!(lengths.iter().map(|count| usize::from(*count)).sum::<usize>(), symbols.len());
+        // Kraft's inequality: the code of ones alone is not used (ITU-T T.81, annex C).
+        let taken: u32 = (1..=16).zip(lengths).map(|(length, count)| u32::from(*count) << (16 - length)).sum();
+        assert!(taken < 1 << 16, "{taken}");
+    }
+    // Sums of tables K.1 and K.2.
+    let sum = |table: &[u8]| table.iter().map(|value| u32::from(*value)).sum::<u32>();
+    assert_eq!((sum(&jpeg_tables::LUMA), sum(&jpeg_tables::CHROMA)), (3688, 5505));
+}
+
+#[test]
 fn tables_in_band_are_remembered() {
     let table = [7u8; 128];
     let first = [&[0, 0, 0, 0, 0, 200, 2, 2, 0, 0, 0, 128][..], &table, &[0xaa]].concat();
