@@ -275,6 +275,15 @@ impl<S: MediaSink> Tracks<S> {
 }
 
 impl Session {
+    /// The SETUP that a carrier comes from.
+    fn setup(&self, carrier: Carrier) -> Option<&Setup> {
+        match carrier {
+            Carrier::Channel(channel) => self.dialog.channel(channel).map(|(setup, _)| setup),
+            Carrier::Port(port) => self.dialog.port(port),
+        }
+    }
+
+    /// The track of a carrier, made where it is new. `None` where it is not wanted, or there are too many.
     fn track(
         &mut self,
         flow: &Flow,
@@ -283,10 +292,7 @@ impl Session {
         tracks: &mut Vec<Track>,
         described: &mut Described,
     ) -> Option<usize> {
-        let setup = match carrier {
-            Carrier::Channel(channel) => self.dialog.channel(channel).map(|(setup, _)| setup),
-            Carrier::Port(port) => self.dialog.port(port),
-        };
+        let setup = self.setup(carrier);
         let number = setup.and_then(|setup| setup.track);
         if selection.track.is_some() && selection.track != number {
             return None;

@@ -146,6 +146,13 @@ fn h264_and_aac() {
     exported.assert_sound("1-1-audio-MPEG4-GENERIC.aac", "copy", "adts");
 }
 
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn aac_in_a_multiplex() {
+    let track = "qtdemux name=d d.audio_0 ! queue ! aacparse ! rtpmp4apay name=pay0 pt=97";
+    Exported::new("short.mp4", track, "tcp").assert_sound("1-0-audio-MP4A-LATM.aac", "copy", "adts");
+}
+
 /// The parameter sets are those of the description alone.
 #[test]
 #[ignore = "needs real peers: tests/run turns it on"]

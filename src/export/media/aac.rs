@@ -7,6 +7,7 @@ use crate::rtp::payload::PayloadFormat;
 const HEADER: usize = 7;
 /// The longest frame that its 13 bits tell.
 const MAX_FRAME: usize = (1 << 13) - 1;
+const NO_ADTS: &str = "its config describes what ADTS can't hold";
 /// What `samplingFrequencyIndex` stands for.
 const RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
@@ -14,13 +15,22 @@ const RATES: [u32; 13] =
 /// Access units of a track.
 #[derive(Debug)]
 pub(super) struct Adts {
-    format: PayloadFormat,
+    carriage: Carriage,
     config: Config,
     /// Fragments of one access unit, and its timestamp.
     unit: Vec<u8>,
     timestamp: u32,
     /// Fragments are passed over up to the next marker.
     skipping: bool,
+}
+
+/// How access units lie in payloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carriage {
+    /// Behind AU headers (RFC 3640).
+    Headers(PayloadFormat),
+    /// So many in a multiplex element, each behind its length (RFC 6416; ISO/IEC 14496-3, 1.7.3).
+    Latm(u32),
 }
 
 /// What a header says of the coding.
@@ -39,11 +49,27 @@ impl Adts {
         if number(fmtp, "maxdisplacement") > Some(0) {
             return Err(unfit("its access units are interleaved (maxDisplacement), which is not supported"));
         }
-        let config = parameter(fmtp, "config").ok_or_else(|| unfit("the description has no config of its coding"))?;
-        let bytes = unhex(config).ok_or_else(|| unfit("the config of the description is not hexadecimal"))?;
-        let config = Config::read(&bytes).ok_or_else(|| unfit("its config describes what ADTS can't hold"))?;
-        let format = PayloadFormat::new("audio", "MPEG4-GENERIC", fmtp);
-        Ok(Self { format, config, unit: Vec::new(), timestamp: 0, skipping: false })
+        let bytes = config(fmtp)?;
+        let config = Config::read(&mut Bits { bytes: &bytes, at: 0 }).ok_or_else(|| unfit(NO_ADTS))?;
+        let carriage = Carriage::Headers(PayloadFormat::new("audio", "MPEG4-GENERIC", fmtp));
+        Ok(Self { carriage, config, unit: Vec::new(), timestamp: 0, skipping: false })
+    }
+
+    /// Those of `MP4A-LATM`, whose `config` is a `StreamMuxConfig`.
+    pub(super) fn latm(fmtp: Option<&str>) -> Result<Self, Unfit> {
+        let unfit = |text: &str| Unfit::Parameters(text.to_owned());
+        if number(fmtp, "cpresent") != Some(0) {
+            return Err(unfit("its config comes in band (cpresent), which is not supported"));
+        }
+        let bytes = config(fmtp)?;
+        let mut bits = Bits { bytes: &bytes, at: 0 };
+        // audioMuxVersion, allStreamsSameTimeFraming, numSubFrames, numProgram, numLayer.
+        let head = [1, 1, 6, 4, 3].map(|width| bits.take(width));
+        let [Some(0), Some(1), Some(more), Some(0), Some(0)] = head else {
+            return Err(unfit("its config multiplexes several streams, which is not supported"));
+        };
+        let config = Config::read(&mut bits).ok_or_else(|| unfit(NO_ADTS))?;
+        Ok(Self { carriage: Carriage::Latm(more + 1), config, unit: Vec::new(), timestamp: 0, skipping: false })
     }
 
     pub(super) fn held(&self) -> usize {
@@ -57,7 +83,11 @@ impl Adts {
             self.skipping = true;
             self.interrupt(counts);
         }
-        for part in self.format.parts(payload.bytes) {
+        let format = match self.carriage {
+            Carriage::Headers(format) => format,
+            Carriage::Latm(units) => return self.element(units, payload, counts, out),
+        };
+        for part in format.parts(payload.bytes) {
             let Ok(part) = part else {
                 counts.malformed += 1;
                 return self.interrupt(counts);
@@ -71,6 +101,15 @@ impl Adts {
                 self.fragment(payload, body, counts, out);
             }
         }
+    }
+
+    /// A multiplex element, or a fragment of one.
+    fn element(&mut self, units: u32, payload: Payload<'_>, counts: &mut Tally, out: &mut Vec<u8>) {
+        // One that is whole needs nothing of what lacks before it.
+        if self.unit.is_empty() && payload.marker && split(payload.bytes, units).is_some() {
+            self.skipping = false;
+        }
+        self.fragment(payload, payload.bytes, counts, out);
     }
 
     /// The fragments of a unit have one timestamp, and the last one the marker (RFC 3640, section 3.1).
@@ -90,7 +129,13 @@ impl Adts {
         self.unit.extend_from_slice(body);
         if payload.marker {
             let unit = std::mem::take(&mut self.unit);
-            self.write(&unit, counts, out);
+            match self.carriage {
+                Carriage::Headers(_) => self.write(&unit, counts, out),
+                Carriage::Latm(units) => match split(&unit, units) {
+                    Some(units) => units.iter().for_each(|unit| self.write(unit, counts, out)),
+                    None => counts.malformed += 1,
+                },
+            }
         }
     }
 
@@ -114,8 +159,7 @@ impl Adts {
 
 impl Config {
     /// From an `AudioSpecificConfig` (ISO/IEC 14496-3, 1.6.2.1), where ADTS can say it.
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let mut bits = Bits { bytes, at: 0 };
+    fn read(bits: &mut Bits<'_>) -> Option<Self> {
         let mut object = bits.take(5)?;
         let mut rate_index = bits.rate()?;
         let channels = bits.take(4)?;
@@ -149,6 +193,29 @@ impl Config {
             0xfc,
         ])
     }
+}
+
+/// The `config` of the description.
+fn config(fmtp: Option<&str>) -> Result<Vec<u8>, Unfit> {
+    let unfit = |text: &str| Unfit::Parameters(text.to_owned());
+    let config = parameter(fmtp, "config").ok_or_else(|| unfit("the description has no config of its coding"))?;
+    unhex(config).ok_or_else(|| unfit("the config of the description is not hexadecimal"))
+}
+
+/// The access units of a multiplex element, each behind its length (`PayloadLengthInfo`): as many bytes of 255 as go into
+/// it, and the rest. `None` where they don't fill it.
+fn split(element: &[u8], units: u32) -> Option<Vec<&[u8]>> {
+    let mut found = Vec::new();
+    let mut rest = element;
+    for _ in 0..units {
+        let whole = rest.iter().take_while(|byte| **byte == 255).count();
+        let length = whole * 255 + usize::from(*rest.get(whole)?);
+        let (unit, behind) = rest.get(whole + 1..)?.split_at_checked(length)?;
+        found.push(unit);
+        rest = behind;
+    }
+    // Bits that fill the last byte.
+    (rest.len() <= 1).then_some(found)
 }
 
 /// Bytes in hexadecimal.
@@ -194,7 +261,7 @@ mod tests {
 
     #[test]
     fn configs() {
-        let read = |hex: &str| Config::read(&unhex(hex).unwrap());
+        let read = |hex: &str| Config::read(&mut Bits { bytes: &unhex(hex).unwrap(), at: 0 });
         let lc = |rate_index, channels| Some(Config { profile: 1, rate_index, channels });
         assert_eq!(read("1190"), lc(3, 2));
         assert_eq!(read("1588"), lc(11, 1));
@@ -207,6 +274,22 @@ mod tests {
             assert_eq!(read(unfit), None, "{unfit}");
         }
         assert!(unhex("1x").is_none());
+    }
+
+    #[test]
+    fn multiplex_elements() {
+        // 44100 Hz, two channels (RFC 6416, section 7.4.1 has such a config).
+        let latm = |fmtp: &str| Adts::latm(Some(fmtp)).map(|adts| (adts.carriage, adts.config));
+        let config = Config { profile: 1, rate_index: 4, channels: 2 };
+        assert_eq!(latm("cpresent=0; config=400024203FC0"), Ok((Carriage::Latm(1), config)));
+        assert!(latm("config=400024203FC0").is_err() && latm("cpresent=0; config=C00024203FC0").is_err());
+        assert_eq!(split(&[2, 7, 8], 1), Some(vec![&[7, 8][..]]));
+        assert_eq!(split(&[1, 7, 0, 0], 2), Some(vec![&[7][..], &[]]));
+        let long = [&[255, 255, 1][..], &[9; 511]].concat();
+        assert_eq!(split(&long, 1), Some(vec![&[9; 511][..]]));
+        for wrong in [&[][..], &[255], &[3, 1, 2], &[1, 1, 1, 1]] {
+            assert_eq!(split(wrong, 1), None, "{wrong:?}");
+        }
     }
 
     #[test]

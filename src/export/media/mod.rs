@@ -3,7 +3,7 @@
 //! | encoding | file |
 //! |---|---|
 //! | H264, H265 | byte stream with start codes (Annex B) |
-//! | MPEG4-GENERIC | AAC in ADTS |
+//! | MPEG4-GENERIC, MP4A-LATM | AAC in ADTS |
 //! | JPEG | pictures, one behind the other |
 //! | PCMU, PCMA, L8, L16, L24 | WAVE |
 //! | G722, MP2T | the payloads |
@@ -258,6 +258,7 @@ impl Elementary {
             "H264" => NalUnits::h264(fmtp).map(Self::Nal),
             "H265" | "HEVC" => NalUnits::h265(fmtp).map(Self::Nal),
             "MPEG4-GENERIC" => Adts::new(fmtp).map(Self::Aac),
+            "MP4A-LATM" => Adts::latm(fmtp).map(Self::Aac),
             "JPEG" => Ok(Self::Jpeg(Box::default())),
             "G722" => Ok(Self::Plain { skip: 0, extension: "g722" }),
             "MP2T" => Ok(Self::Plain { skip: 0, extension: "ts" }),

@@ -6,6 +6,7 @@ use crate::rtsp::sdp::SessionDescription;
 const H264: &str = "m=video 0 RTP/AVP 96\na=rtpmap:96 H264/90000\na=fmtp:96 sprop-parameter-sets=Z0I=,aM4\n";
 const AAC: &str = "m=audio 0 RTP/AVP 96\na=rtpmap:96 MPEG4-GENERIC/48000/2\n\
                    a=fmtp:96 mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=1190\n";
+const LATM: &str = "m=audio 0 RTP/AVP 96\na=rtpmap:96 MP4A-LATM/44100/2\na=fmtp:96 cpresent=0;config=400024203FC0\n";
 const JPEG: &str = "m=video 0 RTP/AVP 26\n";
 
 fn media(text: &str) -> Media {
@@ -155,6 +156,22 @@ fn access_units_get_headers_and_fragments_are_joined() {
 }
 
 #[test]
+fn multiplex_elements_are_joined_and_split() {
+    let sent: [Sent<'_>; 5] = [
+        (1, 0, true, &[2, 8, 9]),
+        (2, 9, false, &[4, 1, 2]),
+        (3, 9, true, &[3, 4]),
+        (5, 19, true, &[1, 7]),
+        (6, 29, true, &[9, 7]),
+    ];
+    let (out, tally) = run(LATM, &sent);
+    let header = |len: u8| [0xff, 0xf1, 0x50, 0x80, (len + 7) >> 3, ((len + 7) & 7) << 5 | 0x1f, 0xfc];
+    let expected = [&header(2)[..], &[8, 9], &header(4), &[1, 2, 3, 4], &header(1), &[7]].concat();
+    assert_eq!(out, expected);
+    assert_eq!((tally.units, tally.malformed, tally.lost, tally.incomplete), (3, 1, 1, 0));
+}
+
+#[test]
 fn pictures_get_their_headers() {
     let sent: [Sent<'_>; 4] = [
         (1, 0, false, &[0, 0, 0, 0, 65, 50, 40, 30, 0, 4, 0xff, 0xff, 0xaa, 0xbb]),
@@ -212,11 +229,11 @@ fn payloads() -> impl Strategy<Value = Vec<(u16, u32, bool, Vec<u8>)>> {
 
 proptest! {
     #[test]
-    fn nothing_panics_or_grows(sent in payloads(), format in 0..4usize) {
+    fn nothing_panics_or_grows(sent in payloads(), format in 0..5usize) {
         let h265 = "m=video 0 RTP/AVP 96\na=rtpmap:96 H265/90000\n";
         let sent: Vec<Sent<'_>> =
             sent.iter().map(|(sequence, timestamp, marker, bytes)| (*sequence, *timestamp, *marker, bytes.as_slice())).collect();
-        let (out, tally) = run([H264, h265, AAC, JPEG][format], &sent);
+        let (out, tally) = run([H264, h265, AAC, LATM, JPEG][format], &sent);
         let len: usize = sent.iter().map(|(.., bytes)| bytes.len()).sum();
         // The longest header is that of a picture.
         prop_assert!(out.len() <= len + 1000 * sent.len() + 100);
