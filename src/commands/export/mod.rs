@@ -9,8 +9,9 @@ use std::path::Path;
 
 use crate::capture::Source;
 use crate::cli::ExportArgs;
-use crate::commands::analyze::{open, say};
+use crate::commands::analyze::open;
 use crate::commands::output::{clean, is_stdout, print};
+use crate::commands::terminal::complain;
 use crate::error::Error;
 use crate::export::{MediaSink, Selection, Track, Tracks};
 
@@ -50,12 +51,12 @@ fn read<S: MediaSink + Failing>(args: &ExportArgs, sink: S) -> Result<(Vec<Track
     }
     match done {
         Ok(end) if end.cut => {
-            say(&format!("{}: the file ends in the middle of a packet", args.capture.display()));
+            complain(&format!("{}: the file ends in the middle of a packet", args.capture.display()));
         }
         Ok(_) => {}
         // What stands before the damage is exported.
         Err(source) if !tracks.is_empty() => {
-            say(&format!("{}: {source}; what stands before that is exported", args.capture.display()));
+            complain(&format!("{}: {source}; what stands before that is exported", args.capture.display()));
         }
         Err(source) => return Err(Error::Capture { path: args.capture.clone(), source }),
     }
