@@ -14,12 +14,14 @@ mod export;
 mod packaging;
 mod probe;
 mod record;
+mod redact;
 mod transport;
 
 pub use export::{ExportArgs, View};
 pub use packaging::{CompletionsArgs, ManArgs};
 pub use probe::{ProbeArgs, ProbeFormat};
 pub use record::RecordArgs;
+pub use redact::RedactArgs;
 pub use transport::{TransportArgs, TransportName};
 
 /// Name and version as captures and User-Agent headers carry them.
@@ -60,6 +62,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Media of a capture for other tools: UDP for Wireshark, files for players, rtpdump
     Export(ExportArgs),
+    /// A capture that can be given away: other addresses and names, no logins, no media, same figures
+    Redact(RedactArgs),
     /// Serve a built-in capture on loopback, record it, analyze it: no camera needed
     Demo(DemoArgs),
     /// Print a shell's completion script

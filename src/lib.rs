@@ -9,6 +9,7 @@
 //!          Machine -> bytes to send -> socket, and through a Demuxer of their own to the same Tap
 //! analyze  capture -> packets -> Source (TCP in order, UDP) -> Demuxer -> Pdu -> Analyzer -> rows -> tables
 //! replay   capture -> Source -> Script -> Machine (session::Server, or session::Rerun) -> socket
+//! redact   capture -> Plan (Source, Redaction) -> the same capture with other addresses, names and payloads
 //! probe    session::probe::Plan -> Machines (each around a Client) -> socket; results -> table or JSON
 //! export   capture -> Source -> Tracks -> UDP datagrams, elementary streams, rtpdump
 //! demo     pcapng -> the same -> Script -> Machine (session::Server) -> socket   same event loop as record
@@ -24,6 +25,7 @@
 //! | [`analysis`] | trace events to rows | `trace` and below, [`session::dialog`] |
 //! | [`report`] | rows to CSV and to the table for people | `analysis`, [`session::probe`] |
 //! | [`export`] | the media of a capture for other tools | `trace` and below, [`session::dialog`] |
+//! | [`redact`] | what messages, packets and addresses become in a capture that is given away | `capture::rewrite`, `rtsp`, `rtp`, [`session::dialog`] |
 //! | [`net`] | the only code with sockets and the clock: the mio event loop | `session`, `trace` and below |
 //! | [`commands`], [`cli`], [`error`] | glue; the only code that opens files | everything |
 //!
@@ -97,6 +99,7 @@ pub mod commands;
 pub mod error;
 pub mod export;
 pub mod net;
+pub mod redact;
 pub mod report;
 pub mod rtp;
 pub mod rtsp;

@@ -17,12 +17,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("report", &["time", "analysis", "session::probe"]),
     ("export", &["time", "rtsp", "rtp", "trace", "session::dialog"]),
     ("capture", &["time", "rtsp", "rtp", "trace"]),
+    ("redact", &["time", "rtsp", "rtp", "trace", "session::dialog", "capture::rewrite"]),
     ("net", &["time", "rtsp", "trace", "session"]),
     ("error", &["capture", "session"]),
     ("cli", &["analysis", "session"]),
     (
         "commands",
-        &["analysis", "capture", "cli", "error", "export", "net", "report", "rtp", "rtsp", "session", "time", "trace"],
+        &[
+            "analysis", "capture", "cli", "error", "export", "net", "redact", "report", "rtp", "rtsp", "session",
+            "time", "trace",
+        ],
     ),
 ];
 

@@ -88,8 +88,9 @@ impl Table {
     }
 }
 
-/// A row of one of the tables.
-#[derive(Clone, Debug)]
+/// A row of one of the tables. It serializes as a struct of its columns.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
 pub enum Row<'a> {
     /// Of [`Table::Streams`].
     Stream(Box<StreamRow<'a>>),

@@ -3,8 +3,10 @@
 //!
 //! No crate decodes such a stream: theirs end at the padding, and none goes on behind a hole.
 
+use crate::capture::rewrite::Run;
+
 /// Where in the stream of one body the decoder is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Decoder {
     /// Which of its four characters comes next.
     place: u8,
@@ -21,7 +23,7 @@ pub(super) struct Decoder {
 }
 
 /// Characters from the four in which a hole begins to where the place is known again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Lost {
     letters: u64,
     /// So many of their bytes came out before the hole.
@@ -85,6 +87,25 @@ impl Decoder {
         (end / 4 * 3 + end % 4).saturating_sub(known)
     }
 
+    /// Which letters of a piece that comes next hold which bits of all that is decoded, `decoded` bytes of which came
+    /// before. Nothing is taken in.
+    pub(super) fn runs(&self, text: &[u8], decoded: u64) -> Vec<Run> {
+        let (mut decoder, mut out, mut gap, mut runs) = (self.clone(), Vec::new(), decoded, Vec::new());
+        for (at, byte) in (0..).zip(text) {
+            let before = decoder.place;
+            gap += decoder.decode(std::slice::from_ref(byte), &mut out).gap;
+            let known = gap + out.len() as u64;
+            if *byte == b'=' && (before > 0 || decoder.padded) {
+                runs.push(Run { text: at, len: 0, bit: known * 8 });
+            } else if value_of(*byte).is_some() && decoder.lost.is_none() {
+                // Of the four that this letter belongs to as many bytes are counted as letters stand before it.
+                let place = u64::from((decoder.place + 3) % 4);
+                runs.push(Run { text: at, len: 1, bit: known.saturating_sub(place) * 8 + place * 6 });
+            }
+        }
+        runs
+    }
+
     /// The body ends. How many bytes are missing there.
     pub(super) fn finish(&mut self) -> u64 {
         self.begin_four()
@@ -124,8 +145,19 @@ impl Lost {
     }
 }
 
+/// The letter of six bits.
+pub(super) const fn letter_of(value: u8) -> u8 {
+    match value & 63 {
+        value @ 0..=25 => b'A' + value,
+        value @ 26..=51 => b'a' + value - 26,
+        value @ 52..=61 => b'0' + value - 52,
+        62 => b'+',
+        _ => b'/',
+    }
+}
+
 /// The six bits of a letter of the alphabet.
-const fn value_of(byte: u8) -> Option<u8> {
+pub(super) const fn value_of(byte: u8) -> Option<u8> {
     match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
         b'a'..=b'z' => Some(byte - b'a' + 26),

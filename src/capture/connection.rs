@@ -8,12 +8,14 @@ use crate::capture::content::{Content, Outlet, State};
 use crate::capture::framed::{Framed, Step};
 use crate::capture::ip::TcpSegment;
 use crate::capture::reassembly::{Arrival, Assembler, Piece};
+use crate::capture::rewrite::StreamId;
 use crate::time::Timestamp;
 use crate::trace::{Close, Direction, Flow, Payload, Tap};
 
 /// A TCP connection.
 #[derive(Debug)]
 pub(super) struct Connection {
+    number: u64,
     streams: [Stream; 2],
     content: Content,
     /// Bytes of memory for what waits.
@@ -31,6 +33,7 @@ struct Stream {
 impl Connection {
     /// A connection whose first packet has just come. `opening`: with its SYN.
     pub(super) fn new(
+        number: u64,
         client: SocketAddr,
         server: SocketAddr,
         described: Option<(&str, SocketAddr)>,
@@ -38,8 +41,8 @@ impl Connection {
         arrival: Arrival,
     ) -> Self {
         let stream = || Stream::new(if opening { Framed::new() } else { Framed::mid_stream() });
-        let content = Content::new(client, server, described, arrival.at);
-        Self { streams: [stream(), stream()], content, held: 0 }
+        let content = Content::new(number, client, server, described, arrival.at);
+        Self { number, streams: [stream(), stream()], content, held: 0 }
     }
 
     pub(super) fn ends(&self) -> (SocketAddr, SocketAddr) {
@@ -118,6 +121,9 @@ impl Connection {
         }
         let first = segment.seq.wrapping_add(u32::from(segment.is_opening()));
         let Stream { assembler, framed, .. } = stream;
+        if let Some(ledger) = outlet.ledger {
+            ledger.segment(StreamId::Tcp(self.number, direction), assembler.place(first), segment.header);
+        }
         let mut each = |piece: Piece<'_>, arrival: Arrival| content.piece(framed, direction, piece, arrival, outlet);
         assembler.segment(first, segment.payload, segment.missing, arrival, &mut each)?;
         let length = u32::try_from(segment.payload.len()).unwrap_or(0).wrapping_add(segment.missing);

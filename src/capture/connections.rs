@@ -11,6 +11,7 @@ use crate::capture::interface;
 use crate::capture::ip::{Decoded, TcpSegment, UdpDatagram};
 use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::Arrival;
+use crate::capture::rewrite::Ledger;
 use crate::capture::tunnel::Tunnels;
 use crate::time::Timestamp;
 use crate::trace::{Direction, Note, Payload, Tap, TraceEvent};
@@ -48,6 +49,8 @@ pub(super) struct Connections {
     sessions: usize,
     ports: MediaPorts,
     tunnels: Tunnels,
+    /// Where a plan is made of the capture.
+    pub(super) ledger: Option<Box<Ledger>>,
 }
 
 impl Connections {
@@ -69,10 +72,10 @@ impl Connections {
             }
             None => self.connect(description, segment, arrival),
         };
-        let Self { by_number, sessions, ports, tunnels, .. } = self;
+        let Self { by_number, sessions, ports, tunnels, ledger, .. } = self;
         let Some(connection) = by_number.get_mut(&number) else { return Ok(()) };
         let (other, held) = (!connection.is_rtsp(), connection.held());
-        connection.segment(direction, segment, arrival, &mut Outlet { sessions, ports, tunnels, tap })?;
+        connection.segment(direction, segment, arrival, &mut Outlet { sessions, ports, tunnels, ledger, tap })?;
         self.held = (self.held + connection.held()).saturating_sub(held);
         self.others = self.others.saturating_sub(usize::from(other && connection.is_rtsp()));
         if self.held + self.tunnels.held() > MAX_HELD { self.give_up(arrival, tap) } else { Ok(()) }
@@ -109,7 +112,8 @@ impl Connections {
         self.ends.insert((client, server), (number, Direction::ClientToServer));
         self.ends.insert((server, client), (number, Direction::ServerToClient));
         let described = interface::parse(description);
-        self.by_number.insert(number, Connection::new(client, server, described, segment.is_opening(), arrival));
+        let connection = Connection::new(number, client, server, described, segment.is_opening(), arrival);
+        self.by_number.insert(number, connection);
         (number, direction)
     }
 
@@ -141,19 +145,19 @@ impl Connections {
     /// All together keep too much: those that keep the most wait no longer.
     #[cold]
     fn give_up(&mut self, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
-        let Self { by_number, held, sessions, ports, tunnels, .. } = self;
+        let Self { by_number, held, sessions, ports, tunnels, ledger, .. } = self;
         while *held + tunnels.held() > MAX_HELD / 2 {
             let most = by_number.values_mut().max_by_key(|connection| connection.held());
             // What is kept of one that waits for nothing is next to nothing.
             let freed = match most.filter(|connection| connection.held() > tunnels.most_held()) {
                 Some(connection) => {
                     let before = connection.held();
-                    connection.relieve(arrival, &mut Outlet { sessions, ports, tunnels, tap })?;
+                    connection.relieve(arrival, &mut Outlet { sessions, ports, tunnels, ledger, tap })?;
                     let freed = before.saturating_sub(connection.held());
                     *held = held.saturating_sub(freed);
                     freed
                 }
-                None => tunnels.relieve(arrival, tap)?,
+                None => tunnels.relieve(arrival, ledger, tap)?,
             };
             if freed == 0 {
                 break;
@@ -165,8 +169,8 @@ impl Connections {
     /// Hands over what is left of a connection and forgets it.
     fn drain(&mut self, number: u64, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
         let Some(mut connection) = self.remove(number) else { return Ok(()) };
-        let Self { sessions, ports, tunnels, .. } = self;
-        connection.drain(arrival, &mut Outlet { sessions, ports, tunnels, tap })
+        let Self { sessions, ports, tunnels, ledger, .. } = self;
+        connection.drain(arrival, &mut Outlet { sessions, ports, tunnels, ledger, tap })
     }
 
     /// Another file begins, with numbers of its own.
@@ -191,11 +195,12 @@ impl Connections {
 
     /// The capture ends: hands over what no packet completed.
     pub(super) fn finish(&mut self, latest: Arrival, tap: &mut impl Tap) -> io::Result<()> {
-        let Self { by_number, sessions, ports, tunnels, .. } = self;
+        let Self { by_number, sessions, ports, tunnels, ledger, .. } = self;
         let mut connections = by_number.values_mut();
-        connections
-            .try_for_each(|connection| connection.drain(latest, &mut Outlet { sessions, ports, tunnels, tap }))?;
-        tunnels.finish(latest, tap)
+        connections.try_for_each(|connection| {
+            connection.drain(latest, &mut Outlet { sessions, ports, tunnels, ledger, tap })
+        })?;
+        tunnels.finish(latest, ledger, tap)
     }
 
     /// Passes on what the recorder of a packet says of its own work. `false` where it is not known whose packet it is.
@@ -234,6 +239,9 @@ impl Connections {
     ) -> io::Result<()> {
         let Some(media) = self.ports.find(datagram.from, datagram.to) else { return Ok(()) };
         media.note(datagram.payload);
+        if let Some(ledger) = &mut self.ledger {
+            ledger.datagram(&media.flow, media.direction, media.port, datagram.payload, datagram.header);
+        }
         let Arrival { at, number } = arrival;
         let payload =
             Payload::Datagram { port: media.port, from: datagram.from, to: datagram.to, payload: datagram.payload };

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use crate::capture::framed::{Framed, Step, shows_rtsp};
 use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::{Arrival, Piece};
+use crate::capture::rewrite::{Ledger, StreamId};
 use crate::capture::tunnel::{PostBody, TunnelKey, Tunnels};
-use crate::rtsp::demux::PduKind;
+use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::headers::Transport;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::tunnel::{self, Half};
@@ -26,6 +27,7 @@ const MAX_TRANSPORT: usize = 1024;
 /// What both directions of a connection share.
 #[derive(Debug)]
 pub(super) struct Content {
+    number: u64,
     pub(super) client: SocketAddr,
     pub(super) server: SocketAddr,
     /// URL and real server address, where the capture is one of ours; until it is known what it carries.
@@ -55,19 +57,22 @@ pub(super) struct Outlet<'a, T> {
     pub(super) sessions: &'a mut usize,
     pub(super) ports: &'a mut MediaPorts,
     pub(super) tunnels: &'a mut Tunnels,
+    /// Where a plan is made of it.
+    pub(super) ledger: &'a mut Option<Box<Ledger>>,
     pub(super) tap: &'a mut T,
 }
 
 impl Content {
     /// That of a new connection.
     pub(super) fn new(
+        number: u64,
         client: SocketAddr,
         server: SocketAddr,
         described: Option<(&str, SocketAddr)>,
         started: Timestamp,
     ) -> Self {
         let described = described.map(|(url, server)| (url.to_owned(), server));
-        Self { client, server, described, state: State::Undecided(0), started, asked: None }
+        Self { number, client, server, described, state: State::Undecided(0), started, asked: None }
     }
 
     /// An interface of ours tells that it is RTSP before its content does.
@@ -131,6 +136,9 @@ impl Content {
             if matches!(self.state, State::Undecided(_)) && shows_rtsp(pdu, mid_stream) {
                 self.decide(None, arrival, outlet)?;
             }
+            if outlet.ledger.is_some() {
+                self.plan(direction, pdu, arrival, outlet);
+            }
             self.tell(direction, arrival, Payload::Pdu(pdu), outlet)?;
             if let (State::Post(_), Direction::ClientToServer) = (&self.state, direction) {
                 post_head = Some((pdu.offset + pdu.raw.len() as u64, arrival));
@@ -141,6 +149,19 @@ impl Content {
         match post_head {
             Some((end, arrival)) => self.begin_body(framed, step, end, arrival, outlet),
             None => Ok(()),
+        }
+    }
+
+    /// The bytes of a PDU may have to be replaced, whether it is known by now that this is RTSP or not.
+    #[cold]
+    fn plan<T: Tap>(&self, direction: Direction, pdu: &Pdu<'_>, arrival: Arrival, outlet: &mut Outlet<'_, T>) {
+        let session = match &self.state {
+            State::Rtsp(flow) => Some(flow.id),
+            State::Post(body) => Some(body.flow().id),
+            State::Undecided(_) | State::Other => None,
+        };
+        if let Some(ledger) = outlet.ledger {
+            ledger.pdu(StreamId::Tcp(self.number, direction), session, direction, pdu, arrival.at);
         }
     }
 
@@ -155,7 +176,9 @@ impl Content {
     ) -> io::Result<()> {
         let behind = usize::try_from(framed.fed().saturating_sub(head_end)).unwrap_or(usize::MAX);
         *framed = Framed::new();
-        let (Step::Feed(bytes), State::Post(body)) = (step, &mut self.state) else { return Ok(()) };
+        let State::Post(body) = &mut self.state else { return Ok(()) };
+        body.begin(self.number, head_end, outlet.ledger);
+        let Step::Feed(bytes) = step else { return Ok(()) };
         let text = bytes.get(bytes.len().saturating_sub(behind)..).unwrap_or_default();
         body.piece(Piece::Data(text), arrival, outlet)
     }
@@ -192,6 +215,7 @@ impl Content {
         match (half, &self.state) {
             (Half::Get, State::Undecided(_)) => self.decide(known, arrival, outlet)?,
             (Half::Post, State::Undecided(_)) => {
+                self.shown(outlet);
                 let Some(flow) = self.flow(known, arrival, outlet)? else { return Ok(()) };
                 let Some(body) = outlet.tunnels.post(key, &flow) else { return Ok(()) };
                 self.becomes(State::Post(body));
@@ -213,9 +237,16 @@ impl Content {
         arrival: Arrival,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
+        self.shown(outlet);
         let Some(flow) = self.flow(known, arrival, outlet)? else { return Ok(()) };
         self.becomes(State::Rtsp(Arc::clone(&flow)));
         self.tell_opened(&flow, arrival, outlet)
+    }
+
+    fn shown<T: Tap>(&self, outlet: &mut Outlet<'_, T>) {
+        if let Some(ledger) = outlet.ledger {
+            ledger.shown(self.number);
+        }
     }
 
     /// It is known what it carries.

@@ -47,10 +47,14 @@ pub(super) struct Fragments {
     bytes: usize,
     /// The latest packet that was complete.
     complete: Vec<u8>,
+    /// How many packets there were.
+    assemblies: u32,
 }
 
 #[derive(Debug)]
 struct Waiting {
+    /// Which of all fragmented packets it is.
+    assembly: u32,
     /// When its first fragment came; when it was complete.
     since: Timestamp,
     done: bool,
@@ -75,16 +79,18 @@ impl Fragments {
         self.forget(at);
         let waiting = self.waiting.entry(key).or_insert_with(|| {
             self.order.push_back((key, at));
-            let waiting = Waiting::new(at);
+            self.assemblies = self.assemblies.wrapping_add(1);
+            let waiting = Waiting::new(at, self.assemblies);
             self.bytes += waiting.cost() + ENTRY;
             waiting
         });
         let before = waiting.cost();
         if waiting.done {
-            if at.nanos_since(waiting.since).abs() < COPIES_NS {
+            if waiting.is_copied(at) {
                 return None;
             }
-            waiting.reset();
+            self.assemblies = self.assemblies.wrapping_add(1);
+            waiting.reset(self.assemblies);
         }
         waiting.add(fragment, protocol, bytes);
         let done = waiting.holes.is_empty();
@@ -97,10 +103,19 @@ impl Fragments {
         done.then_some((protocol, self.complete.as_slice()))
     }
 
+    /// Which of all fragmented packets a fragment belongs to that [`Self::add`] takes next.
+    pub(super) fn assembly(&mut self, key: Key, at: Timestamp) -> u32 {
+        self.forget(at);
+        match self.waiting.get(&key) {
+            Some(waiting) if !waiting.done || waiting.is_copied(at) => waiting.assembly,
+            _ => self.assemblies.wrapping_add(1),
+        }
+    }
+
     /// Drops what waited too long, and the oldest while all is too much.
     fn forget(&mut self, now: Timestamp) {
         while let Some((key, since)) = self.order.front() {
-            if self.bytes <= MAX_BYTES && now.nanos_since(*since).abs() <= MAX_WAIT_NS {
+            if self.bytes <= MAX_BYTES && now.nanos_since(*since).saturating_abs() <= MAX_WAIT_NS {
                 return;
             }
             let cost = self.waiting.remove(key).map_or(0, |waiting| waiting.cost() + ENTRY);
@@ -111,15 +126,20 @@ impl Fragments {
 }
 
 impl Waiting {
-    fn new(since: Timestamp) -> Self {
+    fn new(since: Timestamp, assembly: u32) -> Self {
         let (bytes, holes) = (Vec::new(), vec![(0, MAX_PACKET)]);
-        Self { since, done: false, protocol: 0, bytes, end: MAX_PACKET, holes }
+        Self { assembly, since, done: false, protocol: 0, bytes, end: MAX_PACKET, holes }
     }
 
     /// Makes room for another packet with the same key.
-    fn reset(&mut self) {
-        (self.done, self.end) = (false, MAX_PACKET);
+    fn reset(&mut self, assembly: u32) {
+        (self.assembly, self.done, self.end) = (assembly, false, MAX_PACKET);
         self.holes.push((0, MAX_PACKET));
+    }
+
+    /// Whether what comes now is a copy of what was complete.
+    fn is_copied(&self, at: Timestamp) -> bool {
+        at.nanos_since(self.since).saturating_abs() < COPIES_NS
     }
 
     /// What it keeps.

@@ -41,6 +41,8 @@ pub(super) struct TcpSegment<'a> {
     pub(super) payload: &'a [u8],
     /// Bytes of payload behind `payload` that were on the wire and not captured.
     pub(super) missing: u32,
+    /// Bytes before `payload` in what the IP header announced.
+    pub(super) header: u16,
 }
 
 impl TcpSegment<'_> {
@@ -73,6 +75,8 @@ pub(super) struct UdpDatagram<'a> {
     pub(super) payload: &'a [u8],
     /// Bytes of payload behind `payload` that were on the wire and not captured.
     pub(super) missing: u32,
+    /// Bytes before `payload` in what the IP header announced.
+    pub(super) header: u16,
 }
 
 /// Takes packets apart, and keeps fragments until their packet is complete.
@@ -95,6 +99,8 @@ struct Body<'a> {
     protocol: u8,
     bytes: &'a [u8],
     missing: u32,
+    /// Bytes of extension headers before them.
+    skipped: u16,
 }
 
 impl IpLayer {
@@ -110,6 +116,13 @@ impl IpLayer {
             6 => self.finish(packet, &ipv6(ip, uncaptured)?),
             _ => None,
         }
+    }
+
+    /// Which of all fragmented packets a packet belongs to, before it is decoded.
+    pub(super) fn assembly(&mut self, packet: &Packet<'_>) -> Option<u32> {
+        let datagram = datagram(packet)?;
+        let fragment = datagram.fragment?;
+        Some(self.fragments.assembly(datagram.key(fragment), packet.at))
     }
 
     #[inline]
@@ -128,14 +141,71 @@ impl IpLayer {
         fragment: Fragment,
     ) -> Option<Decoded<'a>> {
         let Datagram { from, to, body, .. } = *datagram;
-        // The fragments of an IPv6 packet may differ in their next header: the first one's counts.
-        let protocol = if from.is_ipv4() { body.protocol } else { 0 };
-        let key = Key { from, to, id: fragment.id, protocol };
+        let key = datagram.key(fragment);
         let (protocol, bytes) = self.fragments.add(key, packet.at, fragment, body.protocol, body.bytes)?;
-        let body = Body { protocol, bytes, missing: 0 };
+        let body = Body { protocol, bytes, missing: 0, skipped: 0 };
         let (body, nested) = if from.is_ipv4() { (skip_authentication(body)?, None) } else { extensions(body)? };
         if nested.is_some() { None } else { transport(from, to, body) }
     }
+}
+
+impl Datagram<'_> {
+    /// What its fragments have in common. Those of an IPv6 packet may differ in their next header: the first one's counts.
+    fn key(&self, fragment: Fragment) -> Key {
+        let protocol = if self.from.is_ipv4() { self.body.protocol } else { 0 };
+        Key { from: self.from, to: self.to, id: fragment.id, protocol }
+    }
+}
+
+fn datagram<'a>(packet: &Packet<'a>) -> Option<Datagram<'a>> {
+    let ip = link::ip_packet(packet.link, packet.data)?;
+    let uncaptured = packet.original_len.saturating_sub(u32::try_from(packet.data.len()).unwrap_or(u32::MAX));
+    match ip.first()? >> 4 {
+        4 => ipv4(ip, uncaptured),
+        6 => ipv6(ip, uncaptured),
+        _ => None,
+    }
+}
+
+/// Where in a captured packet its parts lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    /// Where the IP packet begins.
+    pub(super) ip: usize,
+    pub(super) is_v6: bool,
+    pub(super) protocol: u8,
+    /// Where that begins which the IP header, or the last of its extensions, announced; and where it ends.
+    pub(super) body: usize,
+    pub(super) end: usize,
+    /// Bytes of extension headers before it.
+    pub(super) skipped: usize,
+    /// Bytes behind it that were not captured.
+    pub(super) missing: u32,
+    /// Where it belongs in a packet of fragments.
+    pub(super) fragment: Option<u32>,
+}
+
+/// Where the parts of a packet lie; `None` if it is no IP packet, or damaged.
+pub(super) fn layout(packet: &Packet<'_>) -> Option<Layout> {
+    let Datagram { from, body, fragment, .. } = datagram(packet)?;
+    // The IP packet reaches to the end of what was captured; its header tells where it ends itself.
+    let ip = packet.data.len() - link::ip_packet(packet.link, packet.data)?.len();
+    let head = packet.data.get(ip..)?;
+    let header = match head.first()? {
+        first if from.is_ipv4() => usize::from(first & 0x0f) * 4,
+        _ => IPV6_HEADER,
+    };
+    let begin = ip + header + usize::from(body.skipped);
+    Some(Layout {
+        ip,
+        is_v6: from.is_ipv6(),
+        protocol: body.protocol,
+        body: begin,
+        end: begin + body.bytes.len(),
+        skipped: usize::from(body.skipped),
+        missing: body.missing,
+        fragment: fragment.map(|fragment| fragment.start),
+    })
 }
 
 /// Cuts a packet to the length its header tells, which leaves out padding. A length of 0 stands for one too long for
@@ -163,7 +233,7 @@ fn ipv4(ip: &[u8], uncaptured: u32) -> Option<Datagram<'_>> {
         return None;
     }
     let (bytes, missing) = cut(ip, total, uncaptured);
-    let body = Body { protocol, bytes: bytes.get(header..)?, missing };
+    let body = Body { protocol, bytes: bytes.get(header..)?, missing, skipped: 0 };
     let place = u16::from_be_bytes([f0, f1]);
     let fragment = (place & 0x3fff != 0).then(|| Fragment {
         id: u32::from(u16::from_be_bytes([id0, id1])),
@@ -180,7 +250,7 @@ fn ipv6(ip: &[u8], uncaptured: u32) -> Option<Datagram<'_>> {
     let ([_, _, _, _, l0, l1, protocol, _], addresses) = head.split_first_chunk::<8>()?;
     let (from, to) = addresses.split_first_chunk::<16>()?;
     let (bytes, missing) = cut(rest, usize::from(u16::from_be_bytes([*l0, *l1])), uncaptured);
-    let (body, fragment) = extensions(Body { protocol: *protocol, bytes, missing })?;
+    let (body, fragment) = extensions(Body { protocol: *protocol, bytes, missing, skipped: 0 })?;
     let to = Ipv6Addr::from(*to.first_chunk::<16>()?);
     Some(Datagram { from: Ipv6Addr::from(*from).into(), to: to.into(), body, fragment })
 }
@@ -204,11 +274,18 @@ fn extensions(mut body: Body<'_>) -> Option<(Body<'_>, Option<Fragment>)> {
     None
 }
 
+impl Body<'_> {
+    /// What stands behind an extension header of so many bytes.
+    fn behind(self, protocol: u8, len: u16) -> Option<Self> {
+        let bytes = self.bytes.get(usize::from(len)..)?;
+        Some(Body { protocol, bytes, skipped: self.skipped.saturating_add(len), ..self })
+    }
+}
+
 /// Next header, and length in units of eight bytes less one (RFC 8200, section 4.3).
 fn skip_extension(body: Body<'_>) -> Option<Body<'_>> {
     let [protocol, length, ..] = *body.bytes else { return None };
-    let bytes = body.bytes.get((usize::from(length) + 1) * 8..)?;
-    Some(Body { protocol, bytes, ..body })
+    body.behind(protocol, (u16::from(length) + 1) * 8)
 }
 
 /// Passes over an authentication header if there is one: next header, and length in units of four bytes less two
@@ -219,8 +296,7 @@ fn skip_authentication(body: Body<'_>) -> Option<Body<'_>> {
         return Some(body);
     }
     let [protocol, length, ..] = *body.bytes else { return None };
-    let bytes = body.bytes.get((usize::from(length) + 2) * 4..)?;
-    Some(Body { protocol, bytes, ..body })
+    body.behind(protocol, (u16::from(length) + 2) * 4)
 }
 
 /// Takes off a fragment header. A fragment that is the whole packet is none.
@@ -232,7 +308,8 @@ fn fragment(body: Body<'_>) -> Option<(Body<'_>, Option<Fragment>)> {
         start: u32::from(place & 0xfff8),
         last: place & 1 == 0,
     });
-    Some((Body { protocol: *protocol, bytes, ..body }, fragment))
+    let skipped = body.skipped + 8;
+    Some((Body { protocol: *protocol, bytes, skipped, ..body }, fragment))
 }
 
 #[inline]
@@ -261,6 +338,7 @@ fn tcp(from: IpAddr, to: IpAddr, body: Body<'_>) -> Option<TcpSegment<'_>> {
         flags: *flags,
         payload,
         missing,
+        header: body.skipped + u16::from(offset >> 4) * 4,
     })
 }
 
@@ -290,6 +368,7 @@ fn udp(from: IpAddr, to: IpAddr, body: Body<'_>) -> Option<UdpDatagram<'_>> {
         to: SocketAddr::new(to, u16::from_be_bytes([*t0, *t1])),
         payload,
         missing,
+        header: body.skipped + 8,
     })
 }
 

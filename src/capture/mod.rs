@@ -18,6 +18,7 @@ mod ports;
 pub mod reader;
 mod reassembly;
 mod repeat;
+pub mod rewrite;
 mod sink;
 pub mod source;
 mod strip;

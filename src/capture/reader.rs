@@ -83,6 +83,52 @@ pub struct FileEnd {
     pub cut: bool,
 }
 
+/// Who takes a capture in: its packets, and where it matters what holds them.
+pub(in crate::capture) trait Taker {
+    /// A packet, and the record or block that holds it.
+    ///
+    /// # Errors
+    /// What stops the reading.
+    fn packet(&mut self, packet: &Packet<'_>, raw: Raw<'_>) -> io::Result<()>;
+
+    /// What holds no packet, or one of no known interface.
+    ///
+    /// # Errors
+    /// What stops the reading.
+    fn other(&mut self, _: Raw<'_>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<F: FnMut(&Packet<'_>) -> io::Result<()>> Taker for F {
+    #[inline]
+    fn packet(&mut self, packet: &Packet<'_>, _: Raw<'_>) -> io::Result<()> {
+        self(packet)
+    }
+}
+
+/// A part of a capture as it is written.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::capture) struct Raw<'a> {
+    pub(in crate::capture) part: Part,
+    pub(in crate::capture) order: Order,
+    /// All of it; of a block that only has a number, nothing.
+    pub(in crate::capture) bytes: &'a [u8],
+}
+
+/// What a part of a capture is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::capture) enum Part {
+    /// The header of a pcap file.
+    Header,
+    /// A record of a pcap file: so many bytes, then the packet.
+    Record(usize),
+    /// A block of a pcapng file, of this type.
+    Block(u32),
+    /// One that has a packet's number and is none.
+    Numbered,
+}
+
 /// Reads a capture and hands its packets over in their order. A record that the end of the file cuts off is the
 /// end.
 ///
@@ -92,14 +138,19 @@ pub fn read_packets<R: Read>(
     input: R,
     mut each: impl FnMut(&Packet<'_>) -> io::Result<()>,
 ) -> Result<FileEnd, CaptureError> {
+    take(input, &mut each)
+}
+
+/// As [`read_packets`], with all that is in the file.
+pub(in crate::capture) fn take<R: Read>(input: R, taker: &mut impl Taker) -> Result<FileEnd, CaptureError> {
     let mut input = Input::new(Box::new(input));
     let magic = magic(&mut input)?;
     if compressed::is_compressed(magic) {
         let mut inner = Input::new(Box::new(Members::new(input)));
         let magic = self::magic(&mut inner)?;
-        return read_plain(inner, magic, &mut each);
+        return read_plain(inner, magic, taker);
     }
-    read_plain(input, magic, &mut each)
+    read_plain(input, magic, taker)
 }
 
 /// The first four bytes.
@@ -114,15 +165,11 @@ fn magic(input: &mut Input<'_>) -> Result<[u8; 4], CaptureError> {
     })
 }
 
-fn read_plain(
-    input: Input<'_>,
-    magic: [u8; 4],
-    each: &mut impl FnMut(&Packet<'_>) -> io::Result<()>,
-) -> Result<FileEnd, CaptureError> {
+fn read_plain(input: Input<'_>, magic: [u8; 4], taker: &mut impl Taker) -> Result<FileEnd, CaptureError> {
     if u32::from_be_bytes(magic) == pcapng::SECTION_HEADER {
-        return pcapng::read(input, each);
+        return pcapng::read(input, taker);
     }
-    pcap::Variant::of(magic).ok_or_else(unknown)?.read(input, each)
+    pcap::Variant::of(magic).ok_or_else(unknown)?.read(input, taker)
 }
 
 fn unknown() -> CaptureError {
@@ -131,21 +178,21 @@ fn unknown() -> CaptureError {
 
 /// The order of the bytes in a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Order {
+pub(in crate::capture) enum Order {
     #[default]
     Little,
     Big,
 }
 
 impl Order {
-    fn u32(self, bytes: [u8; 4]) -> u32 {
+    pub(in crate::capture) fn u32(self, bytes: [u8; 4]) -> u32 {
         match self {
             Self::Little => LittleEndian::read_u32(&bytes),
             Self::Big => BigEndian::read_u32(&bytes),
         }
     }
 
-    fn u16(self, bytes: [u8; 2]) -> u16 {
+    pub(in crate::capture) fn u16(self, bytes: [u8; 2]) -> u16 {
         match self {
             Self::Little => LittleEndian::read_u16(&bytes),
             Self::Big => BigEndian::read_u16(&bytes),

@@ -109,6 +109,12 @@ impl Assembler {
         if self.waiting.is_empty() { Ok(()) } else { self.drain(Some(arrival), &mut each) }
     }
 
+    /// How far from the first byte the one with this number is.
+    pub(super) fn place(&self, sequence: u32) -> i64 {
+        let distance = self.next.map_or(0, |next| sequence.wrapping_sub(next).cast_signed());
+        self.offset.cast_signed().saturating_add(i64::from(distance))
+    }
+
     /// The sequence number behind all that came, and how many bytes lie before it.
     pub(super) fn front(&self) -> Option<(u32, u64)> {
         let front = self.waiting.last_key_value().map_or(self.offset, |(at, segment)| at + segment.len());

@@ -8,6 +8,7 @@ use crate::capture::connections::Connections;
 use crate::capture::ip::{Decoded, IpLayer};
 use crate::capture::reader::{CaptureError, FileEnd, Packet, read_packets};
 use crate::capture::reassembly::Arrival;
+use crate::capture::rewrite::{self, Ledger};
 use crate::time::Timestamp;
 use crate::trace::{Note, Remark, Tap};
 
@@ -34,6 +35,25 @@ impl Source {
         let end = source.read_part(input, tap)?;
         source.finish(tap).map_err(CaptureError::Tap)?;
         Ok(end)
+    }
+
+    /// Reads one capture to its end and enters into a ledger what of its bytes is what.
+    pub(super) fn plan<R: Read>(input: R, ledger: Ledger) -> Result<Ledger, CaptureError> {
+        let mut source = Self::new();
+        source.connections.ledger = Some(Box::new(ledger));
+        read_packets(input, |packet| {
+            let assembly = source.ip.assembly(packet);
+            match &mut source.connections.ledger {
+                Some(ledger) if ledger.is_full() => return Err(rewrite::too_much()),
+                Some(ledger) => ledger.packet(packet.number, assembly),
+                None => {}
+            }
+            source.packet(packet, &mut ())
+        })?;
+        let latest = source.latest();
+        source.connections.finish(latest, &mut ()).map_err(CaptureError::Tap)?;
+        let ledger = source.connections.ledger.take();
+        ledger.map(|ledger| *ledger).ok_or_else(|| CaptureError::Tap(rewrite::too_much()))
     }
 
     /// Reads one of several captures that follow each other, as rotation leaves them. [`Source::finish`] comes after

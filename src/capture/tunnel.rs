@@ -13,6 +13,7 @@ use crate::capture::base64::Decoder;
 use crate::capture::content::Outlet;
 use crate::capture::framed::{Framed, Step};
 use crate::capture::reassembly::{Arrival, Piece};
+use crate::capture::rewrite::{Ledger, StreamId};
 use crate::rtsp::tunnel::Half;
 use crate::trace::{Direction, Flow, Payload, Tap, TraceEvent};
 
@@ -82,7 +83,7 @@ impl Tunnels {
         self.posts = self.posts.checked_add(1).filter(|posts| *posts <= MAX_POSTS)?;
         let place = self.place(key, flow.session)?;
         self.all.get_mut(place)?.flow = Some(Arc::clone(flow));
-        Some(PostBody { flow: Arc::clone(flow), tunnel: place, decoder: Decoder::default() })
+        Some(PostBody { flow: Arc::clone(flow), tunnel: place, decoder: Decoder::default(), connection: 0, at: 0 })
     }
 
     /// The place of a session's tunnel, which is made if it is new.
@@ -111,11 +112,16 @@ impl Tunnels {
     }
 
     /// Hands over what waits where most of it does, as if nothing more came. How many bytes that frees.
-    pub(super) fn relieve(&mut self, latest: Arrival, tap: &mut impl Tap) -> io::Result<usize> {
-        let most = self.all.iter_mut().max_by_key(|tunnel| tunnel.framed.held());
-        let Some(Tunnel { flow: Some(flow), framed, .. }) = most else { return Ok(0) };
+    pub(super) fn relieve(
+        &mut self,
+        latest: Arrival,
+        ledger: &mut Option<Box<Ledger>>,
+        tap: &mut impl Tap,
+    ) -> io::Result<usize> {
+        let most = self.all.iter_mut().enumerate().max_by_key(|(_, tunnel)| tunnel.framed.held());
+        let Some((place, Tunnel { flow: Some(flow), framed, .. })) = most else { return Ok(0) };
         let before = framed.held();
-        pass(framed, Step::Close, flow, latest, tap)?;
+        pass(framed, Step::Close, &Side { place, flow }, latest, ledger, tap)?;
         framed.release();
         let freed = before.saturating_sub(framed.held());
         self.held = self.held.saturating_sub(freed);
@@ -123,10 +129,15 @@ impl Tunnels {
     }
 
     /// The capture ends: hands over what no POST completed.
-    pub(super) fn finish(&mut self, latest: Arrival, tap: &mut impl Tap) -> io::Result<()> {
-        for Tunnel { flow, framed, .. } in &mut self.all {
+    pub(super) fn finish(
+        &mut self,
+        latest: Arrival,
+        ledger: &mut Option<Box<Ledger>>,
+        tap: &mut impl Tap,
+    ) -> io::Result<()> {
+        for (place, Tunnel { flow, framed, .. }) in self.all.iter_mut().enumerate() {
             if let Some(flow) = flow {
-                pass(framed, Step::Close, flow, latest, tap)?;
+                pass(framed, Step::Close, &Side { place, flow }, latest, ledger, tap)?;
             }
         }
         Ok(())
@@ -139,11 +150,28 @@ pub(super) struct PostBody {
     flow: Arc<Flow>,
     tunnel: usize,
     decoder: Decoder,
+    /// The number of its connection, and where in its stream it is.
+    connection: u64,
+    at: u64,
+}
+
+/// The client's side of a tunnel: its place among them, and the flow of the POST that speaks.
+struct Side<'a> {
+    place: usize,
+    flow: &'a Flow,
 }
 
 impl PostBody {
     pub(super) fn flow(&self) -> &Arc<Flow> {
         &self.flow
+    }
+
+    /// It begins at this place of its connection's stream.
+    pub(super) fn begin(&mut self, connection: u64, at: u64, ledger: &mut Option<Box<Ledger>>) {
+        (self.connection, self.at) = (connection, at);
+        if let Some(ledger) = ledger {
+            ledger.post_body(connection, at);
+        }
     }
 
     /// What comes next of it.
@@ -156,7 +184,7 @@ impl PostBody {
         let Tunnels { all, held, .. } = outlet.tunnels;
         let Some(Tunnel { framed, .. }) = all.get_mut(self.tunnel) else { return Ok(()) };
         let before = framed.held();
-        self.decode(piece, framed, arrival, outlet.tap)?;
+        self.decode(piece, framed, arrival, outlet.ledger, outlet.tap)?;
         *held = (*held + framed.held()).saturating_sub(before);
         Ok(())
     }
@@ -166,37 +194,66 @@ impl PostBody {
         piece: Piece<'_>,
         framed: &mut Framed,
         arrival: Arrival,
+        ledger: &mut Option<Box<Ledger>>,
         tap: &mut impl Tap,
     ) -> io::Result<()> {
-        let Self { flow, decoder, .. } = self;
+        let Self { flow, tunnel, decoder, connection, at } = self;
+        let side = Side { place: *tunnel, flow };
         let text = match piece {
-            Piece::Gap(len) => return pass(framed, Step::Skip(decoder.skip(len)), flow, arrival, tap),
+            Piece::Gap(len) => {
+                *at += len;
+                return pass(framed, Step::Skip(decoder.skip(len)), &side, arrival, ledger, tap);
+            }
             Piece::Data(text) => text,
         };
+        let begin = *at;
+        *at += text.len() as u64;
+        if let Some(ledger) = ledger {
+            ledger.letters(*connection, begin, *tunnel, &decoder.runs(text, framed.fed()));
+        }
         let mut bytes = Vec::with_capacity(text.len());
         let decoded = decoder.decode(text, &mut bytes);
-        pass(framed, Step::Skip(decoded.gap), flow, arrival, tap)?;
+        pass(framed, Step::Skip(decoded.gap), &side, arrival, ledger, tap)?;
         if let Some((byte, place)) = decoded.invalid {
             let offset = framed.fed() + place as u64;
+            keep_invalid(ledger, *connection, begin, text, byte);
             tell(flow, arrival, Payload::NotBase64 { byte, offset }, tap)?;
         }
-        pass(framed, Step::Feed(&bytes), flow, arrival, tap)
+        pass(framed, Step::Feed(&bytes), &side, arrival, ledger, tap)
     }
 
     /// Its connection ends. The stream may go on in another one.
     pub(super) fn finish<T: Tap>(&mut self, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
         let gap = self.decoder.finish();
         let Some(Tunnel { framed, .. }) = outlet.tunnels.all.get_mut(self.tunnel) else { return Ok(()) };
-        pass(framed, Step::Skip(gap), &self.flow, arrival, outlet.tap)
+        let side = Side { place: self.tunnel, flow: &self.flow };
+        pass(framed, Step::Skip(gap), &side, arrival, outlet.ledger, outlet.tap)
     }
 }
 
 /// Hands over what a step completes.
-fn pass(framed: &mut Framed, step: Step<'_>, flow: &Flow, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
+fn pass(
+    framed: &mut Framed,
+    step: Step<'_>,
+    Side { place, flow }: &Side<'_>,
+    arrival: Arrival,
+    ledger: &mut Option<Box<Ledger>>,
+    tap: &mut impl Tap,
+) -> io::Result<()> {
     framed.step(step, arrival, |pdu, arrival| {
+        if let Some(ledger) = ledger {
+            ledger.pdu(StreamId::Tunnel(*place), Some(flow.id), Direction::ClientToServer, pdu, arrival.at);
+        }
         tell(flow, arrival, Payload::Pdu(pdu), tap)?;
         Ok(ControlFlow::Continue(()))
     })
+}
+
+/// The character that is no base64 is told of: it has to stay. It is the first such one.
+fn keep_invalid(ledger: &mut Option<Box<Ledger>>, connection: u64, begin: u64, text: &[u8], byte: u8) {
+    if let (Some(ledger), Some(at)) = (ledger, memchr::memchr(byte, text)) {
+        ledger.keep_byte(connection, begin + at as u64, byte);
+    }
 }
 
 fn tell(flow: &Flow, arrival: Arrival, payload: Payload<'_>, tap: &mut impl Tap) -> io::Result<()> {

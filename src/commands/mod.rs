@@ -15,6 +15,7 @@ mod probe;
 mod progress;
 mod queue;
 mod record;
+mod redact;
 mod replay;
 mod terminal;
 mod trust;
@@ -39,6 +40,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Analyze(args) => analyze::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Redact(args) => redact::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

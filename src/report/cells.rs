@@ -19,24 +19,6 @@ pub(super) enum Cell<'a> {
     Text(&'a str),
 }
 
-/// A row of any table, as serde sees it.
-pub(super) struct AnyRow<'a>(pub(super) &'a Row<'a>);
-
-impl Serialize for AnyRow<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Row::Stream(row) => row.serialize(serializer),
-            Row::Packet(row) => row.serialize(serializer),
-            Row::Frame(row) => row.serialize(serializer),
-            Row::SenderReport(row) => row.serialize(serializer),
-            Row::ReportBlock(row) => row.serialize(serializer),
-            Row::Message(row) => row.serialize(serializer),
-            Row::Finding(row) => row.serialize(serializer),
-            Row::Verdict(row) => row.serialize(serializer),
-        }
-    }
-}
-
 /// The names of a table's columns.
 ///
 /// # Errors
@@ -53,7 +35,7 @@ pub(super) fn columns(table: Table) -> io::Result<Vec<&'static str>> {
         Table::Verdicts => Row::Verdict(<_>::default()),
     };
     let mut names = Vec::new();
-    each_cell(&AnyRow(&row), |name, _| {
+    each_cell(&row, |name, _| {
         names.push(name);
         Ok(())
     })?;

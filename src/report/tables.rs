@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use crate::analysis::rows::{Row, Sink, Table};
 use crate::report::Format;
-use crate::report::cells::AnyRow;
 use crate::report::csv::CsvTable;
 use crate::report::json::JsonTable;
 use crate::report::packets::PacketTable;
@@ -60,8 +59,8 @@ impl<W: Write> RowWriter<W> {
         match (self, row) {
             (Self::Packets(table), Row::Packet(row)) => table.row(row),
             (Self::Packets(_), _) => Ok(()),
-            (Self::Csv(table), row) => table.row(&AnyRow(row)),
-            (Self::Json(table), row) => table.row(&AnyRow(row)),
+            (Self::Csv(table), row) => table.row(row),
+            (Self::Json(table), row) => table.row(row),
         }
     }
 

@@ -257,7 +257,7 @@ fn parse_port(text: &str) -> Result<u16, UrlError> {
 }
 
 /// Bytes of userinfo at the beginning of what follows a `://`; the `@` is the byte behind them.
-pub(super) fn userinfo_len(rest: &[u8]) -> Option<usize> {
+pub(crate) fn userinfo_len(rest: &[u8]) -> Option<usize> {
     let authority = rest.get(..memchr(b'/', rest).unwrap_or(rest.len())).unwrap_or(rest);
     let usual = memrchr(b'@', authority);
     if usual.is_none() && HostPort::leading(authority).is_ok() {

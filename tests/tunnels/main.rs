@@ -22,17 +22,7 @@ struct Rows(Vec<(Table, Value)>);
 
 impl Sink for Rows {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
-        let value = match row {
-            Row::Stream(row) => serde_json::to_value(row),
-            Row::Packet(row) => serde_json::to_value(row),
-            Row::Frame(row) => serde_json::to_value(row),
-            Row::SenderReport(row) => serde_json::to_value(row),
-            Row::ReportBlock(row) => serde_json::to_value(row),
-            Row::Message(row) => serde_json::to_value(row),
-            Row::Finding(row) => serde_json::to_value(row),
-            Row::Verdict(row) => serde_json::to_value(row),
-        };
-        self.0.push((row.table(), value.unwrap()));
+        self.0.push((row.table(), serde_json::to_value(row).unwrap()));
         Ok(())
     }
 

@@ -43,15 +43,24 @@ fn v6(next: u8, body: &[u8]) -> Vec<u8> {
 
 fn segment<'a>(from: &str, to: &str, payload: &'a [u8], missing: u32) -> Decoded<'a> {
     let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
-    Decoded::Tcp(TcpSegment { from, to, seq: 7, ack: 9, flags: 0x18, payload, missing })
+    Decoded::Tcp(TcpSegment { from, to, seq: 7, ack: 9, flags: 0x18, payload, missing, header: 0 })
 }
 
 fn datagram<'a>(from: &str, to: &str, payload: &'a [u8], missing: u32) -> Decoded<'a> {
-    Decoded::Udp(UdpDatagram { from: from.parse().unwrap(), to: to.parse().unwrap(), payload, missing })
+    Decoded::Udp(UdpDatagram { from: from.parse().unwrap(), to: to.parse().unwrap(), payload, missing, header: 0 })
+}
+
+/// Where the payload lies is told elsewhere.
+fn without_header(decoded: Decoded<'_>) -> Decoded<'_> {
+    match decoded {
+        Decoded::Tcp(segment) => Decoded::Tcp(TcpSegment { header: 0, ..segment }),
+        Decoded::Udp(datagram) => Decoded::Udp(UdpDatagram { header: 0, ..datagram }),
+    }
 }
 
 fn assert_decodes(ip: &[u8], expected: Decoded<'_>) {
-    assert_eq!(IpLayer::default().decode(&packet(LinkType::RAW, ip)), Some(expected));
+    let mut layer = IpLayer::default();
+    assert_eq!(layer.decode(&packet(LinkType::RAW, ip)).map(without_header), Some(expected));
 }
 
 #[test]
@@ -68,7 +77,7 @@ fn a_total_length_of_zero_takes_what_was_captured() {
     assert_decodes(&ip, segment(FROM, TO, b"hello", 0));
     let cut = Packet { original_len: 100_000, ..packet(LinkType::RAW, &ip) };
     let missing = 100_000 - u32::try_from(ip.len()).unwrap();
-    assert_eq!(IpLayer::default().decode(&cut), Some(segment(FROM, TO, b"hello", missing)));
+    assert_eq!(IpLayer::default().decode(&cut).map(without_header), Some(segment(FROM, TO, b"hello", missing)));
     let mut ip = v6(UDP, &udp_bytes(b"hello"));
     ip[4..6].fill(0);
     assert_decodes(&ip, datagram(FROM6, TO6, b"hello", 0));
@@ -147,7 +156,7 @@ fn fragments_are_joined_in_any_order() {
                 for part in first.iter().chain(first) {
                     assert_eq!(layer.decode(&packet(LinkType::RAW, part)), None);
                 }
-                assert_eq!(layer.decode(&packet(LinkType::RAW, last)), Some(expected));
+                assert_eq!(layer.decode(&packet(LinkType::RAW, last)).map(without_header), Some(expected));
                 parts.reverse();
             }
         }

@@ -1,11 +1,9 @@
 //! pcap: a header, then one record a packet. With microseconds or nanoseconds, in either byte order, and with the
 //! longer records that Kuznetzov's patched libpcap wrote.
 
-use std::io;
-
 use crate::capture::link::LinkType;
 use crate::capture::reader::input::Input;
-use crate::capture::reader::{CaptureError, FileEnd, MAX_PACKET, Order, Packet};
+use crate::capture::reader::{CaptureError, FileEnd, MAX_PACKET, Order, Packet, Part, Raw, Taker};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 const HEADER: usize = 24;
@@ -38,21 +36,19 @@ impl Variant {
     }
 
     /// Reads the file from its start.
-    pub(super) fn read(
-        self,
-        mut input: Input<'_>,
-        each: &mut impl FnMut(&Packet<'_>) -> io::Result<()>,
-    ) -> Result<FileEnd, CaptureError> {
+    pub(super) fn read(self, mut input: Input<'_>, taker: &mut impl Taker) -> Result<FileEnd, CaptureError> {
         let mut packets = 0;
         let Some(header) = input.ahead(HEADER)? else { return Ok(FileEnd { packets, cut: true }) };
         let link = self.link(header);
+        taker.other(self.raw(Part::Header, header)).map_err(CaptureError::Tap)?;
         input.pass(HEADER);
         loop {
             let offset = input.offset();
             let mut rest = input.window();
             while let Some((record, behind)) = self.split(rest) {
                 packets += 1;
-                each(&self.packet(packets, link, record)).map_err(CaptureError::Tap)?;
+                let raw = self.raw(Part::Record(self.record), record);
+                taker.packet(&self.packet(packets, link, record), raw).map_err(CaptureError::Tap)?;
                 rest = behind;
             }
             let used = input.window().len() - rest.len();
@@ -68,6 +64,11 @@ impl Variant {
             }
         }
         Ok(FileEnd { packets, cut: input.is_cut() })
+    }
+
+    #[inline]
+    fn raw(self, part: Part, bytes: &[u8]) -> Raw<'_> {
+        Raw { part, order: self.order, bytes }
     }
 
     /// The first record if it is there as a whole, and what follows it.

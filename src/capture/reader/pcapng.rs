@@ -1,11 +1,9 @@
 //! pcapng: sections of blocks, each section in its own byte order and with its own interfaces
 //! (draft-ietf-opsawg-pcapng).
 
-use std::io;
-
 use crate::capture::reader::input::Input;
 use crate::capture::reader::interface::Interface;
-use crate::capture::reader::{CaptureError, FileEnd, MAX_PACKET, Order, Packet};
+use crate::capture::reader::{CaptureError, FileEnd, MAX_PACKET, Order, Packet, Part, Raw, Taker};
 use crate::time::Timestamp;
 use crate::trace::PREFIX;
 
@@ -39,15 +37,12 @@ const MAX_TEXT: usize = 8 << 20;
 const NUMBERED: [u32; 6] = [0x0bad, 0x4000_0bad, 9, 0x204, 0x216, 0x221];
 
 /// Reads a file from its start.
-pub(super) fn read(
-    mut input: Input<'_>,
-    each: &mut impl FnMut(&Packet<'_>) -> io::Result<()>,
-) -> Result<FileEnd, CaptureError> {
+pub(super) fn read(mut input: Input<'_>, taker: &mut impl Taker) -> Result<FileEnd, CaptureError> {
     let mut state = State::default();
     loop {
-        let used = state.blocks(input.window(), input.offset(), each)?;
+        let used = state.blocks(input.window(), input.offset(), taker)?;
         input.pass(used);
-        if !refill(&mut input, &state)? {
+        if !refill(&mut input, &mut state, taker)? {
             return Ok(FileEnd { packets: state.packets, cut: input.is_cut() });
         }
     }
@@ -55,12 +50,16 @@ pub(super) fn read(
 
 /// Completes the block that the window cuts off, or passes over it where it is of no use. `false` if the input ends
 /// before.
-fn refill(input: &mut Input<'_>, state: &State) -> Result<bool, CaptureError> {
+fn refill(input: &mut Input<'_>, state: &mut State, taker: &mut impl Taker) -> Result<bool, CaptureError> {
     let offset = input.offset();
     let Some(head) = input.ahead(MIN_BLOCK)?.and_then(|head| head.first_chunk()) else { return Ok(false) };
     let block = state.head(head).map_err(|why| CaptureError::format(offset, why))?;
     if !block.is_known() {
-        return input.skip(block.length);
+        if !input.skip(block.length)? {
+            return Ok(false);
+        }
+        state.other(block, &[]).map_err(|why| CaptureError::format(offset, why))?;
+        return taker.other(block.raw(&[])).map(|()| true).map_err(CaptureError::Tap);
     }
     if block.length > MAX_BLOCK {
         return Err(CaptureError::format(offset, IMPOSSIBLE));
@@ -80,6 +79,17 @@ struct Head {
 impl Head {
     const fn is_known(self) -> bool {
         self.is_packet() || matches!(self.kind, SECTION_HEADER | INTERFACE)
+    }
+
+    fn is_numbered(self) -> bool {
+        NUMBERED.contains(&self.kind)
+    }
+
+    /// The block as a taker gets it.
+    #[inline]
+    fn raw(self, bytes: &[u8]) -> Raw<'_> {
+        let part = if self.is_packet() || !self.is_numbered() { Part::Block(self.kind) } else { Part::Numbered };
+        Raw { part, order: self.order, bytes }
     }
 
     const fn is_packet(self) -> bool {
@@ -117,12 +127,7 @@ struct Record<'a> {
 
 impl State {
     /// Goes over the blocks that a window holds as a whole. Gives their length.
-    fn blocks(
-        &mut self,
-        window: &[u8],
-        offset: u64,
-        each: &mut impl FnMut(&Packet<'_>) -> io::Result<()>,
-    ) -> Result<usize, CaptureError> {
+    fn blocks(&mut self, window: &[u8], offset: u64, taker: &mut impl Taker) -> Result<usize, CaptureError> {
         let mut rest = window;
         loop {
             let used = window.len() - rest.len();
@@ -134,12 +139,13 @@ impl State {
             if head.is_packet() {
                 // By reference, as it is large.
                 match &self.packet(head.kind, body) {
-                    Ok(Some(packet)) => each(packet).map_err(CaptureError::Tap)?,
-                    Ok(None) => {}
+                    Ok(Some(packet)) => taker.packet(packet, head.raw(block)).map_err(CaptureError::Tap)?,
+                    Ok(None) => taker.other(head.raw(block)).map_err(CaptureError::Tap)?,
                     Err(why) => return Err(damaged(why)),
                 }
             } else {
                 self.other(head, body).map_err(damaged)?;
+                taker.other(head.raw(block)).map_err(CaptureError::Tap)?;
             }
             rest = behind;
         }
@@ -161,7 +167,7 @@ impl State {
         match head.kind {
             SECTION_HEADER => self.begin_section(head.order),
             INTERFACE => return self.add_interface(body),
-            kind if NUMBERED.contains(&kind) => self.numbered += 1,
+            _ if head.is_numbered() => self.numbered += 1,
             _ => {}
         }
         Ok(())

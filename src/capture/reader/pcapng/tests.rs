@@ -194,6 +194,21 @@ fn descriptions_are_kept_within_bounds() {
 }
 
 #[test]
+fn blocks_that_only_have_a_number_count_wherever_they_lie() {
+    let custom = |len: usize| LITTLE.block(0x0bad, &vec![1; len]);
+    let head = [LITTLE.section(), LITTLE.interface(LinkType::RAW, 0, "")].concat();
+    // The second one is longer than what is read at once.
+    let file = [head, custom(8), custom(600_000), LITTLE.enhanced(0, 1, b"x")].concat();
+    let mut numbers = Vec::new();
+    read_packets(file.as_slice(), |packet| {
+        numbers.push(packet.number);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(numbers, [3]);
+}
+
+#[test]
 fn what_is_no_capture_is_told_so() {
     for (bytes, why) in [(&b""[..], "it is empty"), (b"RTSP/1.0 200 OK", "it is neither"), (b"\n\r", "it is neither")] {
         let error = read_all(bytes).1.unwrap_err().to_string();

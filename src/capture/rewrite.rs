@@ -1,0 +1,136 @@
+//! A capture written once more with other contents: same container, same packets at the same places and times, with other
+//! addresses and payloads of the same length.
+//!
+//! Two passes. The first reads the capture as analysis does, and asks the [`Policy`] of every PDU and datagram what shall
+//! stand in its place; the second writes. What nobody was asked of is blank: other protocols, connections without RTSP,
+//! bytes that never became part of a stream.
+
+mod container;
+mod headers;
+mod ledger;
+mod letters;
+mod packet;
+
+use std::fmt::Debug;
+use std::io::{self, Read, Write};
+use std::net::IpAddr;
+
+use crate::capture::reader::{self, CaptureError, FileEnd};
+use crate::capture::source::Source;
+use crate::rtsp::demux::Pdu;
+use crate::time::Timestamp;
+use crate::trace::Direction;
+
+use self::container::Container;
+pub(super) use self::ledger::{Ledger, StreamId};
+pub(super) use self::letters::Run;
+
+/// What stands for blank bytes of a payload: no start of an RTSP message or frame, and a letter of base64.
+pub const FILL: u8 = b'x';
+
+/// A sequence of bytes that a policy is asked of: one direction of a connection, or of a tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Place(u32);
+
+/// What shall stand in the place of a PDU or datagram. What is not put is blank.
+#[derive(Clone, Debug, Default)]
+pub struct Patch {
+    pieces: Vec<(usize, usize)>,
+    bytes: Vec<u8>,
+}
+
+/// A patch for an earlier PDU: where, and at which position it begins.
+pub type Late = (Place, u64, Patch);
+
+/// Who decides what may stay. Told of everything in the order of analysis.
+pub trait Policy: Debug {
+    /// A PDU of a stream, which belongs to a session once that is known. Gives patches for earlier ones that had to wait.
+    fn pdu(
+        &mut self,
+        place: Place,
+        session: Option<usize>,
+        direction: Direction,
+        pdu: &Pdu<'_>,
+        at: Timestamp,
+        patch: &mut Patch,
+    ) -> Vec<Late>;
+
+    /// A datagram of a session, with the number of its track's port.
+    fn datagram(&mut self, session: usize, direction: Direction, port: u16, payload: &[u8], patch: &mut Patch);
+
+    /// Everything was told: patches that still waited.
+    fn finish(&mut self) -> Vec<Late>;
+
+    /// What stands for an address of a packet.
+    fn address(&mut self, address: IpAddr) -> IpAddr;
+
+    /// What stands for an address of the link layer.
+    fn link_address(&mut self, address: [u8; 6]) -> [u8; 6];
+
+    /// What stands for the URL and server in an interface description of ours: `describe` puts them together again.
+    fn url(&mut self, url: &str) -> String;
+
+    /// Why what was made is not to be used.
+    fn failure(&self) -> Option<String>;
+}
+
+impl Patch {
+    /// These bytes stand at this place. Places are told in their order.
+    pub fn put(&mut self, at: usize, bytes: &[u8]) {
+        match self.pieces.last_mut() {
+            _ if bytes.is_empty() => return,
+            Some((start, len)) if *start + *len == at => *len += bytes.len(),
+            _ => self.pieces.push((at, bytes.len())),
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Behind the last piece.
+    pub fn end(&self) -> usize {
+        self.pieces.last().map_or(0, |(start, len)| start + len)
+    }
+
+    /// Where pieces lie, and their bytes.
+    pub fn pieces(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let mut rest = self.bytes.as_slice();
+        self.pieces.iter().map(move |(at, len)| {
+            let (piece, behind) = rest.split_at_checked(*len).unwrap_or((rest, &[]));
+            rest = behind;
+            (*at, piece)
+        })
+    }
+}
+
+/// What is known of a capture after the first pass.
+#[derive(Debug)]
+pub struct Plan(Ledger);
+
+impl Plan {
+    /// The first pass.
+    ///
+    /// # Errors
+    /// If the capture can't be read or is damaged; or if there is too much to keep.
+    pub fn new<R: Read>(input: R, policy: Box<dyn Policy>) -> Result<Self, CaptureError> {
+        let mut ledger = Source::plan(input, Ledger::new(policy))?;
+        ledger.finish();
+        Ok(Self(ledger))
+    }
+
+    /// The second pass: writes the capture that was planned. `comment` becomes that of each section.
+    ///
+    /// # Errors
+    /// If the capture can't be read, or the output can't be written; or if the policy has failed.
+    pub fn write<R: Read, W: Write>(self, input: R, output: W, comment: &str) -> Result<FileEnd, CaptureError> {
+        let mut container = Container::new(self.0, output, comment);
+        let end = reader::take(input, &mut container)?;
+        container.finish(end).map_err(CaptureError::Tap)?;
+        Ok(end)
+    }
+}
+
+/// There is more in a capture than a plan may keep.
+pub(super) fn too_much() -> io::Error {
+    io::Error::other(
+        "more messages and packets than can be kept in mind (512 MiB); cut the capture with editcap -c first",
+    )
+}

@@ -1,0 +1,296 @@
+//! What of a capture's payloads may stay, or stands in their place, by position: in TCP streams, in datagrams, and in the
+//! base64 of HTTP tunnels. Filled while the capture is read for the first time, looked up while it is written.
+//!
+//! All bytes that are to be written are in here. So what a packet holds decides nothing: a byte that was sent twice, be it
+//! as another, is written as the same.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::capture::rewrite::letters::{Run, Runs};
+use crate::capture::rewrite::{FILL, Patch, Place, Policy};
+use crate::rtsp::demux::Pdu;
+use crate::time::Timestamp;
+use crate::trace::{Direction, Flow};
+
+/// Bytes that a ledger may take.
+const MAX_SIZE: usize = 512 << 20;
+
+/// A sequence of bytes with a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::capture) enum StreamId {
+    /// One direction of a TCP connection, by its number.
+    Tcp(u64, Direction),
+    /// What the client says through a tunnel, decoded.
+    Tunnel(usize),
+}
+
+/// What a packet carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Body {
+    /// A part of a stream, from this position on; behind so many bytes of header.
+    Stream { stream: Place, at: i64, header: u16 },
+    /// A datagram: its pieces, behind so many bytes of header.
+    Datagram { first: u32, count: u32, header: u16 },
+    /// A part of an IP packet that came in fragments.
+    Fragment(u32),
+}
+
+/// Bytes that stand at a position.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    start: u64,
+    len: u32,
+    /// Where they are kept.
+    kept: u32,
+}
+
+/// What is known of a stream.
+#[derive(Debug, Default)]
+struct Stream {
+    pieces: Vec<Piece>,
+    /// The body of a POST.
+    runs: Runs,
+}
+
+/// All that is known.
+#[derive(Debug)]
+pub(in crate::capture) struct Ledger {
+    pub(super) policy: Box<dyn Policy>,
+    /// By frame number.
+    bodies: Vec<(u64, Body)>,
+    /// The packet that is being read, and the fragments that it belongs to.
+    current: (u64, Option<u32>),
+    streams: Vec<Stream>,
+    places: HashMap<StreamId, Place>,
+    connections: HashSet<u64>,
+    /// Streams of connections that speak RTSP.
+    shown: HashSet<Place>,
+    assembled: HashMap<u32, Body>,
+    datagrams: Vec<Piece>,
+    kept: Vec<u8>,
+    size: usize,
+}
+
+impl Ledger {
+    pub(super) fn new(policy: Box<dyn Policy>) -> Self {
+        Self {
+            policy,
+            bodies: Vec::new(),
+            current: (0, None),
+            streams: Vec::new(),
+            places: HashMap::new(),
+            connections: HashSet::new(),
+            shown: HashSet::new(),
+            assembled: HashMap::new(),
+            datagrams: Vec::new(),
+            kept: Vec::new(),
+            size: 0,
+        }
+    }
+
+    /// Whether there is more than may be kept.
+    pub(in crate::capture) fn is_full(&self) -> bool {
+        self.size > MAX_SIZE
+    }
+
+    /// A packet comes; where it is a fragment, of this one of all fragmented packets.
+    pub(in crate::capture) fn packet(&mut self, number: u64, assembly: Option<u32>) {
+        self.current = (number, assembly);
+        if let Some(assembly) = assembly {
+            self.body(Body::Fragment(assembly));
+        }
+    }
+
+    /// The packet carries a part of a stream.
+    pub(in crate::capture) fn segment(&mut self, stream: StreamId, at: i64, header: u16) {
+        let stream = self.place(stream);
+        self.carried(Body::Stream { stream, at, header });
+    }
+
+    /// The packet is a datagram of a session.
+    pub(in crate::capture) fn datagram(
+        &mut self,
+        flow: &Flow,
+        direction: Direction,
+        port: u16,
+        payload: &[u8],
+        header: u16,
+    ) {
+        let mut patch = Patch::default();
+        self.policy.datagram(flow.id, direction, port, payload, &mut patch);
+        let first = u32::try_from(self.datagrams.len()).unwrap_or(u32::MAX);
+        let mut pieces = Vec::new();
+        self.keep(0, &patch, &mut pieces);
+        let count = u32::try_from(pieces.len()).unwrap_or(0);
+        self.datagrams.append(&mut pieces);
+        self.carried(Body::Datagram { first, count, header });
+    }
+
+    /// What a stream holds next.
+    pub(in crate::capture) fn pdu(
+        &mut self,
+        stream: StreamId,
+        session: Option<usize>,
+        direction: Direction,
+        pdu: &Pdu<'_>,
+        at: Timestamp,
+    ) {
+        let (place, mut patch) = (self.place(stream), Patch::default());
+        let late = self.policy.pdu(place, session, direction, pdu, at, &mut patch);
+        self.apply(place, pdu.offset, &patch);
+        for (place, offset, patch) in late {
+            self.apply(place, offset, &patch);
+        }
+    }
+
+    /// A connection speaks RTSP.
+    pub(in crate::capture) fn shown(&mut self, connection: u64) {
+        self.connections.insert(connection);
+    }
+
+    /// Letters of a POST that lie at `text` in its stream.
+    pub(in crate::capture) fn letters(&mut self, post: u64, text: u64, tunnel: usize, runs: &[Run]) {
+        let tunnel = self.place(StreamId::Tunnel(tunnel));
+        let place = self.place(StreamId::Tcp(post, Direction::ClientToServer));
+        if let Some(stream) = self.streams.get_mut(place.0 as usize) {
+            self.size += stream.runs.add(text, tunnel, runs);
+        }
+    }
+
+    /// The stream of this POST is base64 from here on.
+    pub(in crate::capture) fn post_body(&mut self, post: u64, at: u64) {
+        let place = self.place(StreamId::Tcp(post, Direction::ClientToServer));
+        if let Some(stream) = self.streams.get_mut(place.0 as usize) {
+            stream.runs.begin(at);
+        }
+    }
+
+    /// A byte of a POST that has to stay as it is.
+    pub(in crate::capture) fn keep_byte(&mut self, post: u64, at: u64, byte: u8) {
+        let (place, mut patch) = (self.place(StreamId::Tcp(post, Direction::ClientToServer)), Patch::default());
+        patch.put(0, &[byte]);
+        self.apply(place, at, &patch);
+    }
+
+    /// All has been read.
+    pub(super) fn finish(&mut self) {
+        for (place, offset, patch) in self.policy.finish() {
+            self.apply(place, offset, &patch);
+        }
+        for stream in &mut self.streams {
+            stream.pieces.sort_by_key(|piece| piece.start);
+        }
+        for (id, place) in &self.places {
+            if let StreamId::Tunnel(_) = id {
+                self.shown.insert(*place);
+            }
+            if let StreamId::Tcp(number, _) = id
+                && self.connections.contains(number)
+            {
+                self.shown.insert(*place);
+            }
+        }
+    }
+
+    /// What the packets carry, in their order.
+    pub(super) fn bodies(&self) -> &[(u64, Body)] {
+        &self.bodies
+    }
+
+    /// What fragments make up.
+    pub(super) fn assembled(&self, assembly: u32) -> Option<Body> {
+        self.assembled.get(&assembly).copied()
+    }
+
+    /// Writes what stands at a position of a stream over `out`.
+    pub(super) fn stream(&self, place: Place, at: i64, out: &mut [u8]) {
+        let before = usize::try_from(at.saturating_neg()).unwrap_or(0).min(out.len());
+        let (unknown, out) = out.split_at_mut(before);
+        unknown.fill(FILL);
+        let at = u64::try_from(at).unwrap_or(0);
+        let Some(stream) = self.streams.get(place.0 as usize).filter(|_| self.shown.contains(&place)) else {
+            return out.fill(FILL);
+        };
+        let raw = usize::try_from(stream.runs.from().saturating_sub(at)).unwrap_or(usize::MAX).min(out.len());
+        let (raw, text) = out.split_at_mut(raw);
+        self.pieces(&stream.pieces, at, raw);
+        let behind = at + raw.len() as u64;
+        let tunnelled = |tunnel: Place, at: u64| self.byte(tunnel, at);
+        let mut kept = vec![FILL; text.len()];
+        self.pieces(&stream.pieces, behind, &mut kept);
+        stream.runs.write(behind, text, &kept, tunnelled);
+    }
+
+    /// Writes what stands at a position of a datagram over `out`.
+    pub(super) fn datagram_bytes(&self, first: u32, count: u32, at: u64, out: &mut [u8]) {
+        let first = first as usize;
+        self.pieces(self.datagrams.get(first..first + count as usize).unwrap_or_default(), at, out);
+    }
+
+    fn byte(&self, place: Place, at: u64) -> u8 {
+        let mut byte = [FILL];
+        if let Some(stream) = self.streams.get(place.0 as usize) {
+            self.pieces(&stream.pieces, at, &mut byte);
+        }
+        let [byte] = byte;
+        byte
+    }
+
+    fn pieces(&self, pieces: &[Piece], at: u64, out: &mut [u8]) {
+        out.fill(FILL);
+        let end = at + out.len() as u64;
+        let first = pieces.partition_point(|piece| piece.start + u64::from(piece.len) <= at);
+        for piece in pieces.iter().skip(first).take_while(|piece| piece.start < end) {
+            let (from, to) = (piece.start.max(at), (piece.start + u64::from(piece.len)).min(end));
+            let place = |position: u64, base: u64| usize::try_from(position - base).unwrap_or(usize::MAX);
+            let kept = piece.kept as usize;
+            let source = self.kept.get(kept + place(from, piece.start)..kept + place(to, piece.start));
+            if let (Some(source), Some(target)) = (source, out.get_mut(place(from, at)..place(to, at))) {
+                target.copy_from_slice(source);
+            }
+        }
+    }
+
+    fn place(&mut self, id: StreamId) -> Place {
+        let next = Place(u32::try_from(self.streams.len()).unwrap_or(u32::MAX));
+        let place = *self.places.entry(id).or_insert(next);
+        if place == next {
+            self.streams.push(Stream::default());
+            self.size += size_of::<Stream>() + 4 * size_of::<(StreamId, Place)>();
+        }
+        place
+    }
+
+    fn carried(&mut self, body: Body) {
+        match self.current {
+            (_, Some(assembly)) => {
+                self.assembled.insert(assembly, body);
+                self.size += 2 * size_of::<(u32, Body)>();
+            }
+            _ => self.body(body),
+        }
+    }
+
+    fn body(&mut self, body: Body) {
+        self.bodies.push((self.current.0, body));
+        self.size += size_of::<(u64, Body)>();
+    }
+
+    fn apply(&mut self, place: Place, offset: u64, patch: &Patch) {
+        let Some(stream) = self.streams.get_mut(place.0 as usize) else { return };
+        let mut pieces = std::mem::take(&mut stream.pieces);
+        self.keep(offset, patch, &mut pieces);
+        if let Some(stream) = self.streams.get_mut(place.0 as usize) {
+            stream.pieces = pieces;
+        }
+    }
+
+    fn keep(&mut self, offset: u64, patch: &Patch, pieces: &mut Vec<Piece>) {
+        for (at, bytes) in patch.pieces() {
+            let (Ok(kept), Ok(len)) = (u32::try_from(self.kept.len()), u32::try_from(bytes.len())) else { return };
+            self.kept.extend_from_slice(bytes);
+            pieces.push(Piece { start: offset + at as u64, len, kept });
+            self.size += bytes.len() + size_of::<Piece>();
+        }
+    }
+}

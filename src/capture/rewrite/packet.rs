@@ -1,0 +1,88 @@
+//! One packet written anew: its length stays, and where in it what lies.
+
+use crate::capture::ip::{self, Layout};
+use crate::capture::reader::Packet;
+use crate::capture::rewrite::FILL;
+use crate::capture::rewrite::headers::{
+    TCP_FIXED, ip as ip_header, link_addresses, link_len, settle_transport, tcp_options, transport_checksum,
+};
+use crate::capture::rewrite::ledger::{Body, Ledger};
+
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const UDP_HEADER: usize = 8;
+/// ICMP for both versions of IP.
+const ICMP: [u8; 2] = [1, 58];
+
+/// The bytes that stand for those of a packet.
+pub(super) fn rewritten(ledger: &mut Ledger, packet: &Packet<'_>, body: Option<Body>) -> Vec<u8> {
+    let mut data = packet.data.to_vec();
+    let layout = ip::layout(packet);
+    let known = layout.map_or_else(|| link_len(packet.link), |layout| layout.ip).min(data.len());
+    link_addresses(packet.link, data.get_mut(..known).unwrap_or_default(), &mut *ledger.policy);
+    let Some(layout) = layout else {
+        data.iter_mut().skip(known).for_each(|byte| *byte = 0);
+        return data;
+    };
+    let was_right = transport_checksum(&data, &layout);
+    ip_header(&mut data, &layout, &mut *ledger.policy);
+    if let Some(bytes) = data.get_mut(layout.body..layout.end) {
+        transport(ledger, bytes, &layout, body);
+    }
+    data.iter_mut().skip(layout.end).for_each(|byte| *byte = 0);
+    settle_transport(&mut data, &layout, was_right);
+    data
+}
+
+/// The contents of an IP packet.
+fn transport(ledger: &Ledger, bytes: &mut [u8], layout: &Layout, body: Option<Body>) {
+    match (layout.fragment, body) {
+        (Some(start), Some(Body::Fragment(assembly))) => match ledger.assembled(assembly) {
+            Some(body) => fragment(ledger, bytes, start as usize, layout.protocol, body),
+            None => bytes.fill(0),
+        },
+        (Some(_), _) => bytes.fill(0),
+        (None, body) => whole(ledger, bytes, layout, body),
+    }
+}
+
+/// A transport packet in one piece.
+fn whole(ledger: &Ledger, bytes: &mut [u8], layout: &Layout, body: Option<Body>) {
+    let header = match layout.protocol {
+        TCP => bytes.get(12).map_or(TCP_FIXED, |offset| usize::from(offset >> 4) * 4).max(TCP_FIXED),
+        UDP => UDP_HEADER,
+        protocol if ICMP.contains(&protocol) => return bytes.iter_mut().skip(4).for_each(|byte| *byte = 0),
+        _ => return bytes.fill(0),
+    };
+    if layout.protocol == TCP {
+        tcp_options(bytes, header);
+    }
+    let (_, payload) = bytes.split_at_mut_checked(header).unwrap_or_default();
+    match body {
+        Some(body) => content(ledger, payload, 0, body),
+        None => payload.fill(FILL),
+    }
+}
+
+/// A fragment that begins `start` bytes behind the IP header of the packet that it belongs to.
+fn fragment(ledger: &Ledger, bytes: &mut [u8], start: usize, protocol: u8, body: Body) {
+    let header = match body {
+        Body::Stream { header, .. } | Body::Datagram { header, .. } => usize::from(header),
+        Body::Fragment(_) => return bytes.fill(0),
+    };
+    let (head, payload) = bytes.split_at_mut(header.saturating_sub(start).min(bytes.len()));
+    // Options can't be told from each other here.
+    if protocol == TCP {
+        head.iter_mut().skip(TCP_FIXED.saturating_sub(start)).for_each(|byte| *byte = 1);
+    }
+    content(ledger, payload, start.saturating_sub(header), body);
+}
+
+/// A payload, or what of it lies `skipped` bytes behind its beginning.
+fn content(ledger: &Ledger, payload: &mut [u8], skipped: usize, body: Body) {
+    match body {
+        Body::Stream { stream, at, .. } => ledger.stream(stream, at.saturating_add_unsigned(skipped as u64), payload),
+        Body::Datagram { first, count, .. } => ledger.datagram_bytes(first, count, skipped as u64, payload),
+        Body::Fragment(_) => payload.fill(FILL),
+    }
+}

@@ -1,0 +1,260 @@
+//! RTP and RTCP packets without what they carry: headers, structure and reports stay (RFC 3550).
+
+use crate::capture::rewrite::{FILL, Patch};
+use crate::redact::url::Pseudonyms;
+use crate::rtp::packet::{RtpPacket, is_rtcp};
+use crate::rtp::payload::PayloadFormat;
+use crate::rtp::rtcp::{Compound, RtcpPacket};
+
+/// Bytes of the fixed header of RTP; of a packet of RTCP.
+const RTP_HEADER: usize = 12;
+const RTCP_HEADER: usize = 4;
+/// The bytes of a report before its blocks, and of a block.
+const SENDER_REPORT: usize = 28;
+const RECEIVER_REPORT: usize = 8;
+const REPORT_BLOCK: usize = 24;
+/// SSRC of who sends, and of whom it speaks, or a name of four letters.
+const TWO_WORDS: usize = 12;
+/// An item of a source description whose text begins with the length of a prefix.
+const PRIVATE: u8 = 8;
+
+/// Puts what may stay of a packet that lies `at` bytes behind the beginning of a PDU or datagram.
+pub(super) fn packet(
+    pseudonyms: &mut Pseudonyms,
+    bytes: &[u8],
+    at: usize,
+    format: impl FnOnce(u8) -> PayloadFormat,
+    patch: &mut Patch,
+) {
+    if is_rtcp(bytes) {
+        return patch.put(at, &rtcp(pseudonyms, bytes));
+    }
+    match RtpPacket::parse(bytes) {
+        Ok(packet) => rtp(&packet, bytes, at, format(packet.payload_type()), patch),
+        Err(_) => damaged(bytes, at, patch),
+    }
+}
+
+fn rtp(packet: &RtpPacket<'_>, bytes: &[u8], at: usize, format: PayloadFormat, patch: &mut Patch) {
+    let extension = packet.extension().map_or(0, |(_, data)| data.len());
+    let begin = bytes.len() - packet.padding_len() - packet.payload().len();
+    patch.put(at, bytes.get(..begin - extension).unwrap_or_default());
+    patch.put(at + begin - extension, &vec![0; extension]);
+    structure(packet.payload(), at + begin, format, patch);
+    // The count of the padding, whether it can be or not.
+    let padded = bytes.first().is_some_and(|first| first & 0x20 != 0) && begin < bytes.len();
+    if let Some((last, _)) = bytes.split_last().filter(|_| padded) {
+        let end = patch.end();
+        if end < at + bytes.len() {
+            patch.put(at + bytes.len() - 1, &[*last]);
+        }
+    }
+}
+
+/// What tells how a payload is made up: all but the bodies of its units, and of those what analysis looks at.
+fn structure(payload: &[u8], at: usize, format: PayloadFormat, patch: &mut Patch) {
+    if matches!(format, PayloadFormat::Other | PayloadFormat::Samples) {
+        return;
+    }
+    let mut known = 0;
+    for part in format.parts(payload) {
+        let Ok(part) = part else { return };
+        let looked_at = part.body.start + part.looked_at();
+        patch.put(at + known, payload.get(known..looked_at.min(part.body.end)).unwrap_or_default());
+        known = part.body.end;
+    }
+}
+
+/// What is no RTP packet stays none, for the same reason.
+fn damaged(bytes: &[u8], at: usize, patch: &mut Patch) {
+    let kept = match bytes {
+        [first, _, ..] if first >> 6 == 2 && bytes.len() >= RTP_HEADER => {
+            let extension = RTP_HEADER + usize::from(first & 0x0f) * 4;
+            bytes.get(..(extension + 4).min(bytes.len())).unwrap_or_default()
+        }
+        [first, second, ..] if first >> 6 == 2 => &[*first, *second],
+        [first, ..] => &[first & 0xc0],
+        [] => &[],
+    };
+    patch.put(at, kept);
+}
+
+/// A compound packet: its reports, and other texts.
+fn rtcp(pseudonyms: &mut Pseudonyms, bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![0; bytes.len()];
+    let mut at = 0;
+    for packet in Compound::new(bytes) {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let end = match &packet {
+            Ok(_) => at + packet_len(rest),
+            Err(_) => bytes.len(),
+        };
+        let (from, to) = (bytes.get(at..end).unwrap_or_default(), out.get_mut(at..end).unwrap_or_default());
+        keep(from, to, kept(&packet, from));
+        if let Ok(RtcpPacket::SourceDescription(_)) = packet {
+            items(pseudonyms, from, to);
+        }
+        padding(from, to, end == bytes.len());
+        at = end;
+    }
+    out
+}
+
+/// The length of a packet that is there as a whole.
+fn packet_len(bytes: &[u8]) -> usize {
+    let words = bytes.get(2..4).and_then(|bytes| bytes.first_chunk()).map_or(0, |len| u16::from_be_bytes(*len));
+    (usize::from(words) + 1) * 4
+}
+
+/// How many bytes of a packet may stay.
+fn kept<E>(packet: &Result<RtcpPacket<'_>, E>, bytes: &[u8]) -> usize {
+    let count = bytes.first().map_or(0, |first| usize::from(first & 0x1f));
+    match packet {
+        Ok(RtcpPacket::SenderReport(_)) => SENDER_REPORT + count * REPORT_BLOCK,
+        Ok(RtcpPacket::ReceiverReport(_)) => RECEIVER_REPORT + count * REPORT_BLOCK,
+        Ok(RtcpPacket::Goodbye(_)) => RTCP_HEADER + count * 4 + 1,
+        Ok(RtcpPacket::App(_) | RtcpPacket::Other { .. }) => TWO_WORDS,
+        Ok(RtcpPacket::SourceDescription(_)) | Err(_) => RTCP_HEADER,
+    }
+}
+
+fn keep(from: &[u8], to: &mut [u8], len: usize) {
+    to.iter_mut().zip(from).take(len).for_each(|(to, from)| *to = *from);
+}
+
+/// The count at the end of the last packet.
+fn padding(from: &[u8], to: &mut [u8], last: bool) {
+    let padded = from.first().is_some_and(|first| first & 0x20 != 0);
+    if let (true, Some(from), Some(to)) = (padded && last && from.len() > RTCP_HEADER, from.last(), to.last_mut()) {
+        *to = *from;
+    }
+}
+
+/// The chunks of a source description, as its reader takes them apart: same items, other texts.
+fn items(pseudonyms: &mut Pseudonyms, from: &[u8], to: &mut [u8]) {
+    let (count, mut at) = (from.first().map_or(0, |first| first & 0x1f), RTCP_HEADER);
+    for _ in 0..count {
+        put(from, to, at, 4);
+        let begin = at + 4;
+        at = begin;
+        while let Some((kind, text)) = item(from, at) {
+            let other = other_text(pseudonyms, kind, text);
+            put(from, to, at, 2);
+            to.iter_mut().skip(at + 2).zip(other).for_each(|(to, byte)| *to = byte);
+            at += 2 + text.len();
+        }
+        if from.get(at) != Some(&0) {
+            // An item that is cut short: nothing follows it.
+            return put(from, to, at, 2);
+        }
+        let boundary = 4 - (at - begin) % 4;
+        at += from.iter().skip(at).take(boundary).take_while(|byte| **byte == 0).count();
+    }
+}
+
+/// The kind and the text of the item that begins here.
+fn item(bytes: &[u8], at: usize) -> Option<(u8, &[u8])> {
+    let (&[kind, len], rest) = bytes.get(at..)?.split_first_chunk()?;
+    let text = rest.get(..usize::from(len))?;
+    (kind != 0).then_some((kind, text))
+}
+
+fn other_text(pseudonyms: &mut Pseudonyms, kind: u8, text: &[u8]) -> Vec<u8> {
+    match text {
+        [_, rest @ ..] if kind == PRIVATE => [&[0], vec![FILL; rest.len()].as_slice()].concat(),
+        _ => pseudonyms.names.name(text),
+    }
+}
+
+fn put(from: &[u8], to: &mut [u8], at: usize, len: usize) {
+    to.iter_mut().zip(from).skip(at).take(len).for_each(|(to, from)| *to = *from);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn redacted(bytes: &[u8], format: PayloadFormat) -> Vec<u8> {
+        let (mut patch, mut out) = (Patch::default(), vec![FILL; bytes.len()]);
+        packet(&mut Pseudonyms::default(), bytes, 0, |_| format, &mut patch);
+        for (at, piece) in patch.pieces() {
+            out[at..at + piece.len()].copy_from_slice(piece);
+        }
+        out
+    }
+
+    fn reports(bytes: &[u8]) -> Vec<String> {
+        let text = |packet: Result<RtcpPacket<'_>, crate::rtp::rtcp::RtcpError>| match packet {
+            Ok(RtcpPacket::SourceDescription(sdes)) => {
+                let chunks = sdes.chunks().map(|chunk| {
+                    (
+                        chunk.ssrc(),
+                        chunk.is_terminated(),
+                        chunk.items().map(|(kind, text)| (kind, text.len())).collect::<Vec<_>>(),
+                    )
+                });
+                format!("{:?}", chunks.collect::<Vec<_>>())
+            }
+            Ok(RtcpPacket::SenderReport(report)) => {
+                format!("{} {:?} {:?}", report.ssrc(), report.ntp(), report.report_blocks().collect::<Vec<_>>())
+            }
+            Ok(RtcpPacket::ReceiverReport(report)) => format!("{:?}", report.report_blocks().collect::<Vec<_>>()),
+            Ok(RtcpPacket::Goodbye(bye)) => format!("{:?}", bye.ssrcs().collect::<Vec<_>>()),
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        };
+        Compound::new(bytes).map(text).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn packets_are_read_as_before(
+            first in any::<u8>(), second in prop_oneof![Just(96u8), 200..208u8, any::<u8>()],
+            rest in prop::collection::vec(prop_oneof![Just(0u8), 0..8u8, any::<u8>()], 0..120),
+            numbered: bool,
+        ) {
+            let mut bytes = [&[first, second], rest.as_slice()].concat();
+            if is_rtcp(&bytes) && bytes.len() > 3 && bytes[2] > 0 {
+                bytes[2] = 0;
+            }
+            for format in [PayloadFormat::H264, PayloadFormat::H265 { numbered }, PayloadFormat::Jpeg, PayloadFormat::Other] {
+                let other = redacted(&bytes, format);
+                prop_assert_eq!(other.len(), bytes.len());
+                prop_assert_eq!(is_rtcp(&bytes), is_rtcp(&other));
+                prop_assert_eq!(&redacted(&other, format), &other, "stable");
+                if is_rtcp(&bytes) {
+                    prop_assert_eq!(reports(&bytes), reports(&other));
+                    continue;
+                }
+                match (RtpPacket::parse(&bytes), RtpPacket::parse(&other)) {
+                    (Ok(one), Ok(two)) => {
+                        prop_assert_eq!(&bytes[..12], &other[..12]);
+                        prop_assert_eq!(one.payload().len(), two.payload().len());
+                        prop_assert_eq!(one.has_valid_padding(), two.has_valid_padding());
+                        let parts = |payload| format.parts(payload).collect::<Vec<_>>();
+                        if !matches!(format, PayloadFormat::Other) {
+                            prop_assert_eq!(
+                                parts(one.payload()).into_iter().take_while(Result::is_ok).collect::<Vec<_>>(),
+                                parts(two.payload()).into_iter().take(parts(one.payload()).iter().take_while(|part| part.is_ok()).count()).collect::<Vec<_>>()
+                            );
+                        }
+                    }
+                    (one, two) => prop_assert_eq!(one.err(), two.err()),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_of_the_media() {
+        let header = [0x90, 96, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xab, 0xac, 0, 1, 9, 9, 9, 9];
+        let slice = [&header[..], &[0x65, 0x88, 0x84, 1, 2, 3, 4, 5, 6, 7, 8, 9]].concat();
+        let other = [&header[..16], &[0; 4], &[0x65, 0x88, 0x84, 1, 2, 3, 4, 5, 6], b"xxx"].concat();
+        assert_eq!(redacted(&slice, PayloadFormat::H264), other);
+        let other = [&header[..16], &[0; 4], &[b'x'; 12]].concat();
+        assert_eq!(redacted(&slice, PayloadFormat::Samples), other);
+        let bye = b"\xa1\xcb\0\x04\0\0\0\x09\x03end\0\0\0\0\0\0\0\x04";
+        assert_eq!(redacted(bye, PayloadFormat::Other), b"\xa1\xcb\0\x04\0\0\0\x09\x03\0\0\0\0\0\0\0\0\0\0\x04");
+    }
+}

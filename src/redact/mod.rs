@@ -1,0 +1,227 @@
+//! A capture that can be given away: what its messages, packets and addresses become. docs/redact.md lists it.
+//!
+//! Lengths and structure stay, and with them every figure of the analysis. What is not known to be harmless is blank.
+
+mod addresses;
+mod head;
+mod media;
+mod names;
+mod sdp;
+mod text;
+mod url;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use crate::capture::rewrite::{Late, Patch, Place, Policy};
+use crate::redact::url::Pseudonyms;
+use crate::rtp::payload::PayloadFormat;
+use crate::rtsp::demux::{FRAME_HEADER, Pdu, PduKind};
+use crate::rtsp::message::{Message, StartLine};
+use crate::rtsp::start_line::{Recognition, recognise};
+use crate::rtsp::tunnel;
+use crate::session::Dialog;
+use crate::session::dialog::Setup;
+use crate::time::Timestamp;
+use crate::trace::Direction;
+
+/// Bytes that all dialogues together may take.
+const MAX_DIALOGUES: usize = 64 << 20;
+
+/// What a capture is redacted by.
+#[derive(Debug, Default)]
+pub struct Redaction {
+    pseudonyms: Pseudonyms,
+    sessions: HashMap<usize, Session>,
+    /// What the sessions keep.
+    held: usize,
+}
+
+/// What is known of a session.
+#[derive(Debug, Default)]
+struct Session {
+    dialog: Dialog,
+    /// How payloads are made up, by carrier and payload type.
+    formats: HashMap<(Carrier, u8), PayloadFormat>,
+    /// What has come of a description whose length was not told.
+    open: Vec<(Place, u64, Vec<u8>)>,
+}
+
+/// On what a packet comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Carrier {
+    Channel(u8),
+    Port(u16),
+}
+
+impl Policy for Redaction {
+    fn pdu(
+        &mut self,
+        place: Place,
+        session: Option<usize>,
+        direction: Direction,
+        pdu: &Pdu<'_>,
+        at: Timestamp,
+        patch: &mut Patch,
+    ) -> Vec<Late> {
+        match pdu.kind {
+            PduKind::Message { head, body } => {
+                let message = Message::new(head, body);
+                self.message(&message, patch);
+                return session.map_or_else(Vec::new, |session| self.observe(session, direction, &message, at));
+            }
+            PduKind::Interleaved { channel, payload } => {
+                patch.put(0, pdu.raw.get(..FRAME_HEADER).unwrap_or_default());
+                self.packet(session, Carrier::Channel(channel), payload, FRAME_HEADER, patch);
+            }
+            PduKind::Junk => self.junk(place, session, direction, pdu, patch),
+            PduKind::Gap { .. } => {}
+        }
+        Vec::new()
+    }
+
+    fn datagram(&mut self, session: usize, direction: Direction, port: u16, payload: &[u8], patch: &mut Patch) {
+        // What opens the way through a NAT: only its first bits tell it from RTP.
+        let is_rtp = payload.first().is_some_and(|first| first >> 6 == 2);
+        if direction == Direction::ClientToServer && payload.len() <= 4 && !is_rtp {
+            return patch.put(0, payload.first().map(|first| first & 0xc0).as_slice());
+        }
+        self.packet(Some(session), Carrier::Port(port), payload, 0, patch);
+    }
+
+    fn finish(&mut self) -> Vec<Late> {
+        let open: Vec<usize> = self.sessions.keys().copied().collect();
+        open.into_iter().flat_map(|session| self.flush(session)).collect()
+    }
+
+    fn address(&mut self, address: IpAddr) -> IpAddr {
+        self.pseudonyms.addresses.address(address)
+    }
+
+    fn link_address(&mut self, address: [u8; 6]) -> [u8; 6] {
+        self.pseudonyms.addresses.link(address)
+    }
+
+    fn url(&mut self, url: &str) -> String {
+        String::from_utf8_lossy(&self.pseudonyms.url(url.as_bytes())).into_owned()
+    }
+
+    fn failure(&self) -> Option<String> {
+        let Pseudonyms { addresses, names } = &self.pseudonyms;
+        (addresses.exhausted || names.exhausted)
+            .then(|| "more addresses and names than others are there for".to_owned())
+    }
+}
+
+impl Redaction {
+    /// Puts a message with other names.
+    fn message(&mut self, message: &Message<'_>, patch: &mut Patch) {
+        let content_type = message.header("Content-Type");
+        patch.put(0, &head::head(&mut self.pseudonyms, message.head()));
+        let body = if sdp::is_description(content_type.as_deref(), message.body()) {
+            sdp::description(&mut self.pseudonyms, message.body())
+        } else {
+            text::blank(message.body())
+        };
+        patch.put(message.head().len(), &body);
+    }
+
+    /// Puts an RTP or RTCP packet.
+    fn packet(&mut self, session: Option<usize>, carrier: Carrier, payload: &[u8], at: usize, patch: &mut Patch) {
+        let session = session.and_then(|session| self.sessions.get_mut(&session));
+        let format = |payload_type| {
+            session.map_or(PayloadFormat::Other, |session| {
+                let Session { dialog, formats, .. } = session;
+                *formats.entry((carrier, payload_type)).or_insert_with(|| format(dialog, carrier, payload_type))
+            })
+        };
+        media::packet(&mut self.pseudonyms, payload, at, format, patch);
+    }
+
+    /// Puts what is neither a message nor a packet; it may be a description, or a message that is not whole.
+    fn junk(&mut self, place: Place, session: Option<usize>, direction: Direction, pdu: &Pdu<'_>, patch: &mut Patch) {
+        let session = session.and_then(|session| self.sessions.get_mut(&session));
+        if let Some(session) = session
+            && direction == Direction::ServerToClient
+            && session.dialog.awaits_description()
+        {
+            session.dialog.junk(pdu.raw);
+            session.open.push((place, pdu.offset, pdu.raw.to_vec()));
+            return;
+        }
+        patch.put(0, &self.unframed(pdu.raw));
+    }
+
+    /// What stands for bytes that are neither; they may be the beginning of a message.
+    fn unframed(&mut self, bytes: &[u8]) -> Vec<u8> {
+        if recognise(bytes) != Recognition::Yes {
+            return text::junk(bytes);
+        }
+        let (head, body) = bytes.split_at_checked(head_len(bytes)).unwrap_or((bytes, &[]));
+        let mut patch = Patch::default();
+        self.message(&Message::new(head, body), &mut patch);
+        patch.pieces().flat_map(|(_, piece)| piece.iter().copied()).collect()
+    }
+
+    /// Follows a dialogue. Gives what waited for it.
+    fn observe(&mut self, number: usize, direction: Direction, message: &Message<'_>, at: Timestamp) -> Vec<Late> {
+        let asks = matches!(message.start_line(), StartLine::Request { .. });
+        if tunnel::is_http(message) && asks || tunnel::is_answer(message) {
+            return Vec::new();
+        }
+        if self.held > MAX_DIALOGUES {
+            self.sessions.clear();
+            self.held = 0;
+        }
+        let session = self.sessions.entry(number).or_default();
+        let before = session.dialog.held();
+        session.dialog.observe(at, direction, message);
+        session.formats.clear();
+        self.held = (self.held + session.dialog.held()).saturating_sub(before);
+        if session.dialog.awaits_description() { Vec::new() } else { self.flush(number) }
+    }
+
+    /// A description has come to its end.
+    fn flush(&mut self, session: usize) -> Vec<Late> {
+        let Some(session) = self.sessions.get_mut(&session) else { return Vec::new() };
+        let open = std::mem::take(&mut session.open);
+        if open.is_empty() {
+            return Vec::new();
+        }
+        let whole: Vec<u8> = open.iter().flat_map(|(_, _, bytes)| bytes.iter().copied()).collect();
+        let other = if sdp::is_description(None, &whole) {
+            text::with_capitals_of(&whole, sdp::description(&mut self.pseudonyms, &whole))
+        } else {
+            open.iter().flat_map(|(_, _, bytes)| self.unframed(bytes)).collect()
+        };
+        let mut rest = other.as_slice();
+        let parts = open.into_iter().map(|(place, offset, bytes)| {
+            let (part, behind) = rest.split_at_checked(bytes.len()).unwrap_or((rest, &[]));
+            rest = behind;
+            let mut patch = Patch::default();
+            patch.put(0, part);
+            (place, offset, patch)
+        });
+        parts.collect()
+    }
+}
+
+/// How the payloads of a type are made up that come on a carrier.
+fn format(dialog: &Dialog, carrier: Carrier, payload_type: u8) -> PayloadFormat {
+    let setup: Option<&Setup> = match carrier {
+        Carrier::Channel(channel) => dialog.channel(channel).map(|(setup, _)| setup),
+        Carrier::Port(port) => dialog.port(port),
+    };
+    let track = setup.and_then(|setup| setup.track);
+    let Some(encoding) = dialog.encoding(track, payload_type) else { return PayloadFormat::Other };
+    let media = dialog.media(track);
+    let fmtp = media.and_then(|media| media.format(payload_type)).and_then(|format| format.fmtp.as_deref());
+    PayloadFormat::new(media.map_or("", |media| media.kind.as_str()), &encoding.name, fmtp)
+}
+
+/// Behind the empty line that ends a head; all if there is none.
+fn head_len(bytes: &[u8]) -> usize {
+    let crlf = memchr::memmem::find(bytes, b"\n\r\n").map(|at| at + 3);
+    let bare = memchr::memmem::find(bytes, b"\n\n").map(|at| at + 2);
+    crlf.into_iter().chain(bare).min().unwrap_or(bytes.len())
+}

@@ -1,0 +1,237 @@
+//! Session descriptions (RFC 4566) with other names: what RTP and RTSP need of them stays.
+
+use crate::redact::text::{blank, inside, split};
+use crate::redact::url::{Pseudonyms, hidden};
+
+/// Lines that name nobody: version, times, repetitions, bandwidth, media.
+const PLAIN_LINES: [&[u8]; 6] = [b"v", b"t", b"r", b"z", b"b", b"m"];
+/// Attributes whose value tells of the format or the dialogue.
+const PLAIN_ATTRIBUTES: [&[u8]; 26] = [
+    b"rtpmap",
+    b"range",
+    b"framerate",
+    b"x-framerate",
+    b"framesize",
+    b"cliprect",
+    b"x-dimensions",
+    b"width",
+    b"height",
+    b"ptime",
+    b"maxptime",
+    b"quality",
+    b"orient",
+    b"mid",
+    b"group",
+    b"type",
+    b"charset",
+    b"lang",
+    b"tool",
+    b"rtcp-fb",
+    b"extmap",
+    b"rtcp-mux",
+    b"isma-compliance",
+    b"mpeg4-esid",
+    b"3gpp-adaptation-support",
+    b"x-broadcastcontrol",
+];
+/// Attributes whose value names addresses.
+const ADDRESSES: [&[u8]; 2] = [b"source-filter", b"rtcp"];
+/// Parameters of a format that hold parameter sets, which are the beginning of the media.
+const PARAMETER_SETS: [&[u8]; 6] =
+    [b"sprop-parameter-sets", b"sprop-vps", b"sprop-sps", b"sprop-pps", b"config", b"configuration"];
+/// Digits of a configuration that tells the format of audio only.
+const MAX_CONFIG: usize = 10;
+/// Other values longer than this are no numbers and words of a format.
+const MAX_PLAIN: usize = 24;
+
+/// Whether a body is a description.
+pub(super) fn is_description(content_type: Option<&str>, body: &[u8]) -> bool {
+    let told = content_type.is_some_and(|kind| kind.to_ascii_lowercase().contains("sdp"));
+    told || body.trim_ascii_start().starts_with(b"v=") || memchr::memmem::find(body, b"\nm=").is_some()
+}
+
+/// A description line by line.
+pub(super) fn description(pseudonyms: &mut Pseudonyms, body: &[u8]) -> Vec<u8> {
+    let lines = body.split_inclusive(|byte| *byte == b'\n');
+    let mut other: Vec<u8> = lines.flat_map(|line| inside(line, |line| self::line(pseudonyms, line))).collect();
+    // Control characters, of a byte or of two, make it a bad one.
+    let controls = other.iter_mut().zip(body).filter(|(_, byte)| byte.is_ascii_control());
+    controls.for_each(|(other, byte)| *other = *byte);
+    for at in memchr::memchr_iter(0xc2, body) {
+        if let Some(pair) = body.get(at..at + 2).filter(|pair| matches!(pair, [_, 0x80..=0x9f])) {
+            other.iter_mut().skip(at).zip(pair).for_each(|(byte, control)| *byte = *control);
+        }
+    }
+    other
+}
+
+fn line(pseudonyms: &mut Pseudonyms, line: &[u8]) -> Vec<u8> {
+    let Some(equals) = line.iter().position(|byte| *byte == b'=') else { return hidden(line) };
+    let (kind, value) = line.split_at_checked(equals + 1).unwrap_or((line, &[]));
+    let name = kind.get(..equals).unwrap_or_default().trim_ascii();
+    let value = match name {
+        _ if PLAIN_LINES.contains(&name) => value.to_vec(),
+        b"o" => origin(pseudonyms, value),
+        b"c" => addresses(pseudonyms, value),
+        b"a" => inside(value, |value| attribute(pseudonyms, value)),
+        b"s" if value.trim_ascii() == b"-" => value.to_vec(),
+        _ => blank(value),
+    };
+    let kind = if name.len() == 1 {
+        kind.to_vec()
+    } else {
+        [blank(name), kind.get(name.len()..).unwrap_or_default().to_vec()].concat()
+    };
+    [kind, value].concat()
+}
+
+/// User, session, version, and where the session was made.
+fn origin(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
+    let mut words = 0;
+    let mut out = Vec::with_capacity(value.len());
+    for part in split(value, b" \t") {
+        let word = !matches!(part, b" " | b"\t");
+        match (word, words) {
+            (true, 0) if part != b"-" => out.extend(pseudonyms.names.name(part)),
+            (true, 5..) => out.extend(pseudonyms.host(part)),
+            (true, 1 | 2) if !part.iter().all(u8::is_ascii_digit) => out.extend(hidden(part)),
+            _ => out.extend_from_slice(part),
+        }
+        words += u32::from(word);
+    }
+    out
+}
+
+/// Words among which addresses are; a group has its scope behind a slash.
+fn addresses(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len());
+    for part in split(value, b" \t/") {
+        let plain = part.len() <= 5
+            || part.iter().all(u8::is_ascii_alphabetic) && part.len() <= 12 && !pseudonyms.names.knows(part);
+        let is_address = str::from_utf8(part).is_ok_and(|part| part.parse::<std::net::IpAddr>().is_ok());
+        out.extend(if plain && !is_address { part.to_vec() } else { pseudonyms.host(part) });
+    }
+    out
+}
+
+fn attribute(pseudonyms: &mut Pseudonyms, attribute: &[u8]) -> Vec<u8> {
+    let colon = attribute.iter().position(|byte| *byte == b':').map_or(attribute.len(), |at| at + 1);
+    let (name, value) = attribute.split_at_checked(colon).unwrap_or((attribute, &[]));
+    let key = name.strip_suffix(b":").unwrap_or(name).trim_ascii().to_ascii_lowercase();
+    let value = match key.as_slice() {
+        b"control" => inside(value, |value| pseudonyms.url(value)),
+        b"fmtp" => format(pseudonyms, value),
+        b"ssrc" => source(pseudonyms, value),
+        name if ADDRESSES.contains(&name) => addresses(pseudonyms, value),
+        name if PLAIN_ATTRIBUTES.contains(&name) => value.to_vec(),
+        _ => blank(value),
+    };
+    [name, &value].concat()
+}
+
+/// `96 packetization-mode=1;profile-level-id=4D400C;sprop-parameter-sets=…`
+fn format(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
+    pseudonyms.parameters(value, b";", |_, name, value| match name {
+        // The payload type stands before the first name.
+        _ if PARAMETER_SETS.iter().any(|sets| name.ends_with(sets)) => parameter_sets(value),
+        _ if value.is_empty() => name.to_vec(),
+        _ if value.len() <= MAX_PLAIN && value.iter().all(|byte| is_plain(*byte)) => value.to_vec(),
+        _ => hidden(value),
+    })
+}
+
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b',' | b'_' | b'/')
+}
+
+/// Zeros in base64 or hexadecimal digits. The type of each NAL unit stays, and a configuration that is too short to hold
+/// more than a format.
+fn parameter_sets(value: &[u8]) -> Vec<u8> {
+    let hexadecimal = value.iter().all(u8::is_ascii_hexdigit);
+    if hexadecimal && value.len() <= MAX_CONFIG {
+        return value.to_vec();
+    }
+    let mut place = 0;
+    let mut zero = |byte: &u8| {
+        place = if *byte == b',' { 0 } else { place + 1 };
+        match (byte, place) {
+            (b',' | b'=' | b' ' | b'"', _) => *byte,
+            _ if hexadecimal => b'0',
+            (_, 1) if byte.is_ascii_alphanumeric() => *byte,
+            (_, 2) => high_bits(*byte),
+            _ => b'A',
+        }
+    };
+    value.iter().map(&mut zero).collect()
+}
+
+/// The letter of base64 with the first two bits of another one, which end the first byte.
+const fn high_bits(letter: u8) -> u8 {
+    match letter {
+        b'Q'..=b'Z' | b'a'..=b'f' => b'Q',
+        b'g'..=b'v' => b'g',
+        b'w'..=b'z' | b'0'..=b'9' | b'+' | b'/' => b'w',
+        _ => b'A',
+    }
+}
+
+/// `1234 cname:user@host`
+fn source(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
+    let behind = memchr::memmem::find(value, b"cname:").map(|at| at + 6);
+    let space = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+    let (plain, secret) = value.split_at_checked(behind.unwrap_or(space)).unwrap_or((value, &[]));
+    let secret = if behind.is_some() { pseudonyms.names.name(secret) } else { blank(secret) };
+    [plain, &secret].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtsp::sdp::SessionDescription;
+    use proptest::prelude::*;
+
+    fn text(body: &str) -> String {
+        String::from_utf8(description(&mut Pseudonyms::default(), body.as_bytes())).unwrap()
+    }
+
+    const BODY: &str = "v=0\r\no=max 4004324511 1795335699000 IN IP4 192.168.1.20\r\ns=Garage of Max\r\ni=x\r\nu=http://camera/\r\n\
+        e=max@example.org (Max)\r\np=+49 30 1234\r\nc=IN IP4 239.1.2.3/127\r\nb=AS:5000\r\nt=0 0\r\nk=clear:secret\r\n\
+        a=control:rtsp://192.168.1.20/office/\r\na=range:npt=0-  70.00000\r\na=tool:GStreamer\r\na=x-serial:SN4711\r\n\
+        m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;profile-level-id=4D400C;\
+        sprop-parameter-sets=J01ADKkYYELxCA==,KM4JiA==\r\na=control:trackID=3\r\na=ssrc:7 cname:max@garage\r\n\
+        a=source-filter: incl IN IP4 * 192.168.1.20\r\na=fmtp:97 mode=AAC-hbr; config=1190; sizelength=13\r\n\
+        a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc\r\na=recvonly\r\nserial 4711\r\n";
+
+    #[test]
+    fn lines_of_all_kinds() {
+        insta::assert_snapshot!(text(BODY));
+    }
+
+    #[test]
+    fn what_rtsp_needs_stays() {
+        let (one, two) = (SessionDescription::parse(BODY.as_bytes()), SessionDescription::parse(text(BODY).as_bytes()));
+        assert_eq!(one.range, two.range);
+        for (one, two) in one.media.iter().zip(&two.media) {
+            assert_eq!(
+                (&one.kind, one.port, &one.protocol, &one.control),
+                (&two.kind, two.port, &two.protocol, &two.control)
+            );
+            let encodings = |media: &crate::rtsp::sdp::Media| {
+                media.formats.iter().map(|format| (format.payload_type, format.encoding.clone())).collect::<Vec<_>>()
+            };
+            assert_eq!(encodings(one), encodings(two));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn as_long_line_for_line(body in "([a-z]{1,2}= ?[ -~]{0,30}\r?\n){0,8}", any: Vec<u8>) {
+            for body in [body.as_bytes(), &any] {
+                let other = description(&mut Pseudonyms::default(), body);
+                prop_assert_eq!(body.len(), other.len());
+                let ends = |body: &[u8]| body.iter().map(|byte| b"\r\n".contains(byte)).collect::<Vec<_>>();
+                prop_assert_eq!(ends(body), ends(&other));
+            }
+        }
+    }
+}
