@@ -14,6 +14,7 @@
 //! | `probes` | the tests: `probe` |
 //! | `reference` `rotation` `wireshark` `replay` `reruns` | the tests: `analyze`, `replay` |
 //! | `exports` | the tests: `export` |
+//! | `reference` `rotation` `wireshark` `replay` `reruns` `redacted` | the tests: `analyze`, `replay`, `redact` |
 
 #![allow(
     clippy::expect_used,
@@ -44,6 +45,7 @@ mod killed;
 mod many;
 mod memory;
 mod probes;
+mod redacted;
 mod reference;
 mod replay;
 mod reruns;
