@@ -10,11 +10,11 @@ use clap::Args;
   rtsp-rec redact camera.pcapng -o for-vendor.pcapng
   rtsp-rec redact camera.pcapng.zst -o for-vendor.pcapng.zst -f
 
-Addresses, host names, paths, logins and source names become others of the same length, the same ones everywhere;
-media is blank. Every packet stays at its place, with its time and its length. What is no RTSP session is blank.
-Products, session identifiers, sizes and times stay; docs/redact.md has the list.
-At the end both captures are analyzed: all tables have to be the same but for what was replaced. If they are not,
-nothing is written.
+Addresses, host names, paths, logins and source names become others of the same length, the same
+ones everywhere; media is blank, and so is what is no RTSP session. Every packet stays at its place,
+with its time and its length. Products, session identifiers, sizes and times stay; docs/redact.md
+has the list. At the end both captures are analyzed: all tables have to be the same but for what was
+replaced. If they are not, nothing is written.
 Exit code: 0 done and verified, 1 it failed, 2 wrong usage.")]
 pub struct RedactArgs {
     /// pcap or pcapng of any tool, also compressed with gzip or zstd
