@@ -39,15 +39,7 @@ struct Rows(Vec<(Table, Value)>);
 
 impl Sink for Rows {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
-        let mut value = match row {
-            Row::Stream(row) => serde_json::to_value(row),
-            Row::Packet(row) => serde_json::to_value(row),
-            Row::SenderReport(row) => serde_json::to_value(row),
-            Row::ReportBlock(row) => serde_json::to_value(row),
-            Row::Message(row) => serde_json::to_value(row),
-            Row::Finding(row) => serde_json::to_value(row),
-        }
-        .unwrap();
+        let mut value = serde_json::to_value(row).unwrap();
         for name in ["url", "client", "server", "cname", "reason"] {
             value.as_object_mut().unwrap().remove(name);
         }
@@ -61,7 +53,7 @@ impl Sink for Rows {
 }
 
 fn rows(file: &[u8]) -> Result<Vec<(Table, Value)>, String> {
-    let options = AnalyzerOptions { quantiles: true, ..AnalyzerOptions::default() };
+    let options = AnalyzerOptions { closely: true, ..AnalyzerOptions::default() };
     let mut analyzer = Analyzer::new(options, Rows::default());
     Source::read(file, &mut analyzer).map_err(|error| error.to_string())?;
     Ok(analyzer.finish().unwrap().0)
