@@ -118,6 +118,48 @@ impl Exported {
         assert!(served.starts_with(&ours) && ours.len() + 2 >= served.len(), "{} of {}", ours.len(), served.len());
     }
 
+    /// The pictures in the table `frames` are those that ffprobe finds in the file: as many, of the same types and, but for
+    /// those with parameter sets, sizes.
+    fn assert_frames(&self, name: &str) {
+        let rows = table(&self.place.file(), "frames");
+        let mut frames: Vec<&Row> =
+            rows.iter().filter(|row| !row["type"].is_empty() && row["type"] != "none").collect();
+        assert!(frames.iter().all(|row| row["complete"] == "1"), "{frames:#?}");
+        let packets = self.ffprobe(name, "packet=size,flags");
+        assert_eq!(frames.len(), packets.len());
+        for (index, (row, packet)) in frames.iter().zip(&packets).enumerate() {
+            let [size, flags, ..] = &packet.split(',').collect::<Vec<_>>()[..] else { panic!("{packet}") };
+            assert_eq!(row["key"] == "1", flags.starts_with('K'), "{row:#?} {packet}");
+            // A start code of four bytes before each unit; ffprobe gives the first one's zero to the picture before.
+            if row["key"] == "0" && index + 1 < frames.len() {
+                let bytes = number(row, "bytes") + 4 * number(row, "units");
+                assert_eq!(bytes.to_string(), *size, "{row:#?}");
+            }
+        }
+        frames.sort_by(|one, other| {
+            let media = |row: &Row| row["media_s"].parse::<f64>().expect("a number");
+            media(one).total_cmp(&media(other))
+        });
+        for (row, shown) in frames.iter().zip(self.ffprobe(name, "frame=pict_type")) {
+            let types = match row["type"].as_str() {
+                "idr" | "i" => "I",
+                "p" => "P",
+                "b" => "B",
+                _ => "PB",
+            };
+            assert!(types.contains(&shown), "{row:#?} {shown}");
+        }
+    }
+
+    /// What ffprobe tells of these entries of the pictures in a file, a line for each.
+    fn ffprobe(&self, name: &str, entries: &str) -> Vec<String> {
+        let mut command = Command::new("ffprobe");
+        command.args(["-v", "error", "-select_streams", "v", "-show_entries", entries, "-of", "csv=p=0"]);
+        let outcome = run(command.arg(self.file(name)), TOOL_LIMIT);
+        let lines = outcome.expect_code(0).stdout.lines();
+        lines.map(|line| line.trim_end_matches(',').to_owned()).filter(|line| !line.is_empty()).collect()
+    }
+
     /// The sound of the file in this coding and format is that of the source.
     fn assert_sound(&self, name: &str, coding: &str, format: &str) {
         let options = ["-map", "0:a", "-c", coding, "-f", format, "-"];
@@ -143,6 +185,7 @@ fn h264_and_aac() {
                   d.audio_0 ! queue ! aacparse ! rtpmp4gpay name=pay1 pt=97";
     let exported = Exported::new("short.mp4", tracks, "udp");
     exported.assert_pictures("1-0-video-H264.h264");
+    exported.assert_frames("1-0-video-H264.h264");
     exported.assert_sound("1-1-audio-MPEG4-GENERIC.aac", "copy", "adts");
 }
 
@@ -162,6 +205,7 @@ fn h264_with_b_frames_and_pcmu() {
     for transport in ["tcp", "udp"] {
         let exported = Exported::new("bframes.mov", tracks, transport);
         exported.assert_pictures("1-0-video-H264.h264");
+        exported.assert_frames("1-0-video-H264.h264");
         exported.assert_sound("1-1-audio-PCMU.wav", "copy", "mulaw");
     }
 }
@@ -171,7 +215,9 @@ fn h264_with_b_frames_and_pcmu() {
 fn h265() {
     for interval in ["0", "-1"] {
         let track = format!("qtdemux ! h265parse ! rtph265pay name=pay0 pt=96 config-interval={interval}");
-        Exported::new("h265.mov", &track, "tcp").assert_pictures("1-0-video-H265.h265");
+        let exported = Exported::new("h265.mov", &track, "tcp");
+        exported.assert_pictures("1-0-video-H265.h265");
+        exported.assert_frames("1-0-video-H265.h265");
     }
 }
 
@@ -182,6 +228,7 @@ fn mjpeg_and_l16() {
                   d.audio_0 ! queue ! rtpL16pay name=pay1 pt=97";
     let exported = Exported::new("mjpeg.mov", tracks, "tcp");
     exported.assert_pictures("1-0-video-JPEG.mjpeg");
+    exported.assert_frames("1-0-video-JPEG.mjpeg");
     exported.assert_sound("1-1-audio-L16.wav", "pcm_s16le", "s16le");
 }
 
