@@ -11,6 +11,7 @@ use crate::session::faults::Fault;
 use crate::session::server::{ReportClock, SlowClient, Speed};
 
 mod export;
+mod compare;
 mod packaging;
 mod probe;
 mod record;
@@ -18,6 +19,7 @@ mod redact;
 mod transport;
 
 pub use export::{ExportArgs, View};
+pub use compare::{CompareArgs, CompareFormat};
 pub use packaging::{CompletionsArgs, ManArgs};
 pub use probe::{ProbeArgs, ProbeFormat};
 pub use record::RecordArgs;
@@ -58,6 +60,8 @@ pub enum Command {
     Probe(ProbeArgs),
     /// RTP timing, jitter, loss and RTCP contents of captures as CSV, JSON or a table
     Analyze(AnalyzeArgs),
+    /// Two captures side by side: dialogue, description, streams; and what happened between two points of one session
+    Compare(CompareArgs),
     /// Serve a capture as an RTSP server: same SDP, headers, timing and faults; or be its client (--to)
     Replay(ReplayArgs),
     /// Media of a capture for other tools: UDP for Wireshark, files for players, rtpdump

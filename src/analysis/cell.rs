@@ -76,6 +76,13 @@ pub(super) fn float(count: i64) -> f64 {
     count as f64
 }
 
+/// With the six decimals that tables show.
+pub(super) fn rounded(value: f64) -> f64 {
+    // What is too large for that is not a time.
+    let scaled = (value * 1e6).round() / 1e6;
+    if scaled.is_finite() { scaled + 0.0 } else { value }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ pub mod findings;
 mod frames;
 mod http;
 mod jitter;
+pub mod matching;
 mod messages;
 mod out;
 mod quantiles;

@@ -318,7 +318,7 @@ impl<S: Sink> Out<S> {
 
 /// What clients send over UDP so that a NAT lets the media in: an RTP packet of zeros without payload (ffmpeg), or four
 /// bytes that are no RTP (live555, GStreamer).
-fn is_nat_punch(direction: Direction, carrier: Carrier, payload: &[u8]) -> bool {
+pub(super) fn is_nat_punch(direction: Direction, carrier: Carrier, payload: &[u8]) -> bool {
     const EMPTY: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     matches!((direction, carrier), (Direction::ClientToServer, Carrier::Port(_)))
         && (payload == EMPTY || payload.len() <= 4 && payload.first().is_none_or(|first| first >> 6 != 2))

@@ -1,6 +1,7 @@
 //! One file a subcommand: glue between the rooms, and the only code that opens files.
 
 mod analyze;
+mod compare;
 mod completions;
 mod demo;
 mod evidence;
@@ -38,6 +39,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Record(args) => record::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::Analyze(args) => analyze::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Redact(args) => redact::run(&args),

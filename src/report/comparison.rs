@@ -7,8 +7,10 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::analysis::comparison::{Comparison, Figures, HeaderChange, LineChange, RequestRow, StreamPair};
 use crate::report::summary::bitrate;
 
+/// How `replay --to` calls both.
+const THEN_AND_NOW: [&str; 2] = ["then", "now"];
 /// No line is wider.
-const WIDTH: usize = 100;
+pub(super) const WIDTH: usize = 100;
 /// Wider paths are shown with their beginning and their end.
 const MAX_PATH: usize = 30;
 /// Wider names of methods and encodings are cut.
@@ -23,13 +25,13 @@ const MAX_LINES: usize = 60;
 const INDENT: usize = 4;
 /// A changed line takes at most so many.
 const MAX_WRAPPED: usize = 6;
-const UNKNOWN: &str = "-";
+pub(super) const UNKNOWN: &str = "-";
 
 /// The comparison as text.
 pub fn text(comparison: &Comparison) -> String {
-    let mut parts = vec![requests(&comparison.requests)];
+    let mut parts = vec![requests(&comparison.requests, THEN_AND_NOW)];
     let mut shown = Vec::new();
-    parts.extend(comparison.requests.iter().filter_map(|row| details(row, &mut shown)));
+    parts.extend(comparison.requests.iter().filter_map(|row| details(row, &mut shown, THEN_AND_NOW)));
     parts.extend((!comparison.streams.is_empty()).then(|| streams(&comparison.streams)));
     let notes: String = comparison.notes.iter().map(|note| cut(&format!("note: {note}"), WIDTH) + "\n").collect();
     parts.extend((!notes.is_empty()).then_some(notes));
@@ -41,8 +43,10 @@ pub fn text(comparison: &Comparison) -> String {
     parts.join("\n")
 }
 
-fn requests(rows: &[RequestRow]) -> String {
-    let header = ["#", "at s", "method", "path", "then", "now", "then ms", "now ms", ""];
+/// The table of the requests, with the names of both sessions.
+pub(super) fn requests(rows: &[RequestRow], [then, now]: [&str; 2]) -> String {
+    let (then_ms, now_ms) = (format!("{then} ms"), format!("{now} ms"));
+    let header = ["#", "at s", "method", "path", then, now, &then_ms, &now_ms, ""];
     let listed = rows.iter().enumerate().filter(|(index, row)| *index < MAX_REQUESTS || row.difference.is_some());
     let cells = |row: &RequestRow| {
         let [then, now] = &row.status;
@@ -66,21 +70,17 @@ fn requests(rows: &[RequestRow]) -> String {
 }
 
 /// What differs in the answers to a request. What was shown of an answer before is only named.
-fn details<'a>(row: &'a RequestRow, shown: &mut Vec<&'a HeaderChange>) -> Option<String> {
+pub(super) fn details<'a>(
+    row: &'a RequestRow,
+    shown: &mut Vec<&'a HeaderChange>,
+    [then, now]: [&str; 2],
+) -> Option<String> {
     if row.headers.is_empty() && row.body.is_empty() {
         return None;
     }
     let number = row.number.map(|number| format!(" #{number}")).unwrap_or_default();
-    let mut lines = vec![cut(&format!("Answer{number} to {} differs (- then, + now)", row.method), WIDTH)];
-    let (old, new): (Vec<_>, Vec<_>) = row.headers.iter().partition(|change| shown.contains(change));
-    for change in &new {
-        let line = |sign: char, value: &String| wrapped(sign, &format!("{}: {value}", change.name));
-        lines.extend(change.then.iter().map(|value| line('-', value)));
-        lines.extend(change.now.iter().map(|value| line('+', value)));
-    }
-    let names: Vec<&str> = old.iter().map(|change| change.name.as_str()).collect();
-    lines.extend((!names.is_empty()).then(|| wrapped('=', &format!("as above: {}", names.join(", ")))));
-    shown.extend(new.into_iter().take(MAX_SHOWN.saturating_sub(shown.len())));
+    let mut lines = vec![cut(&format!("Answer{number} to {} differs (- {then}, + {now})", row.method), WIDTH)];
+    lines.extend(fields(&row.headers, shown));
     lines.extend(row.body.iter().take(MAX_LINES).map(|change| {
         let (sign, text) = match change {
             LineChange::Then(text) => ('-', text),
@@ -92,6 +92,21 @@ fn details<'a>(row: &'a RequestRow, shown: &mut Vec<&'a HeaderChange>) -> Option
         lines.push(format!("      and {} more lines", row.body.len() - MAX_LINES));
     }
     Some(lines.join("\n") + "\n")
+}
+
+/// The fields that differ, two lines each; those that were shown before are only named.
+pub(super) fn fields<'a>(changes: &'a [HeaderChange], shown: &mut Vec<&'a HeaderChange>) -> Vec<String> {
+    let (old, new): (Vec<_>, Vec<_>) = changes.iter().partition(|change| shown.contains(change));
+    let mut lines = Vec::new();
+    for change in &new {
+        let line = |sign: char, value: &String| wrapped(sign, &format!("{}: {value}", change.name));
+        lines.extend(change.then.iter().map(|value| line('-', value)));
+        lines.extend(change.now.iter().map(|value| line('+', value)));
+    }
+    let names: Vec<&str> = old.iter().map(|change| change.name.as_str()).collect();
+    lines.extend((!names.is_empty()).then(|| wrapped('=', &format!("as above: {}", names.join(", ")))));
+    shown.extend(new.into_iter().take(MAX_SHOWN.saturating_sub(shown.len())));
+    lines
 }
 
 fn streams(pairs: &[StreamPair]) -> String {
@@ -125,7 +140,12 @@ fn cells(track: String, when: &str, figures: Option<&Figures>) -> [String; 10] {
 }
 
 /// A table with a title; the columns of these numbers stand to the right.
-fn table<const N: usize>(title: &str, header: &[&str; N], rows: Vec<[String; N]>, numbers: &[usize]) -> String {
+pub(super) fn table<const N: usize>(
+    title: &str,
+    header: &[&str; N],
+    rows: Vec<[String; N]>,
+    numbers: &[usize],
+) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(*header);
     table.add_rows(rows);
@@ -185,7 +205,7 @@ fn wrapped(sign: char, text: &str) -> String {
 }
 
 /// A text of one line, at most so wide. What a server says must not steer the terminal.
-fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut(text: &str, width: usize) -> String {
     let clean = clean(text);
     if clean.width() <= width {
         return clean;
@@ -215,6 +235,7 @@ mod tests {
             status: status.map(str::to_owned),
             latency: [Some(1_234_567), None],
             remark: None,
+            asked: Vec::new(),
             headers: Vec::new(),
             body: Vec::new(),
             difference: None,

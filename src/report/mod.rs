@@ -1,5 +1,6 @@
 //! Rows to the formats that people and programs read: one file a format.
 
+pub mod captures;
 mod cells;
 pub mod comparison;
 pub mod condition;

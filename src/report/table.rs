@@ -120,8 +120,14 @@ pub struct Look {
 }
 
 impl Look {
-    fn name(self) -> Style {
+    /// That of headings.
+    pub(super) fn name(self) -> Style {
         if self.coloured { Style::new().bold() } else { Style::new() }
+    }
+
+    /// That of what should be looked at.
+    pub(super) fn notable(self) -> Style {
+        if self.coloured { AnsiColor::Yellow.on_default() } else { Style::new() }
     }
 
     fn value(self, column: &str, value: &str) -> Style {

@@ -12,6 +12,7 @@
 //! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
 //! | `servers` `carriers` `udp` `auth` `addresses` `endings` `killed` `files` `many` `memory` `demo` | the tests: `record`, `demo` |
 //! | `probes` | the tests: `probe` |
+//! | `compared` | the tests: `compare` |
 //! | `reference` `rotation` `wireshark` `replay` `reruns` | the tests: `analyze`, `replay` |
 //! | `exports` | the tests: `export` |
 //! | `reference` `rotation` `wireshark` `replay` `reruns` `redacted` | the tests: `analyze`, `replay`, `redact` |
@@ -37,6 +38,7 @@ mod addresses;
 mod article;
 mod auth;
 mod carriers;
+mod compared;
 mod demo;
 mod endings;
 mod exports;

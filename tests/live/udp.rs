@@ -150,7 +150,7 @@ fn assert_within(what: &str, seen: usize, of: usize, per_cent: f64) {
 }
 
 /// The sample, eight times as fast and for ever, in a namespace.
-fn replay_within(namespace: &str) -> Running {
+pub(crate) fn replay_within(namespace: &str) -> Running {
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/gstreamer_h264_aac.pcapng");
     let mut command = rtsp_rec();
     command.args(["replay", sample, "--listen", "10.77.0.1:8554", "--loop", "--speed", "8"]);

@@ -45,6 +45,12 @@ impl Wire {
         Self::run(&mut within(&link.client, &command), place, port, "link0")
     }
 
+    /// The same at its server's end.
+    pub(crate) fn tap_server_end(place: &Place, link: &Link, port: u16) -> Self {
+        let command = Self::command("link0", place, "ip", LARGE_BUFFER);
+        Self::run(&mut within(&link.server, &command), place, port, "link0")
+    }
+
     fn start(place: &Place, port: u16, filter: &str, buffer: u32) -> Self {
         Self::run(&mut Self::command("lo", place, filter, buffer), place, port, "lo")
     }

@@ -1,5 +1,6 @@
 //! Two session descriptions: the lines that differ, and whether the tracks do.
 
+use crate::analysis::comparison::alignment::{Place, aligned};
 use crate::analysis::comparison::headers::Presentation;
 use crate::rtp::payload_type;
 use crate::rtsp::mask::masked_urls;
@@ -31,21 +32,22 @@ pub(super) fn changes(bodies: [&[u8]; 2], presentations: &[Presentation; 2]) -> 
     let [then_at, now_at] = presentations;
     let neutral = |lines: &[String], at: &Presentation| lines.iter().map(|line| neutral(line, at)).collect::<Vec<_>>();
     let (then_neutral, now_neutral) = (neutral(&then, then_at), neutral(&now, now_at));
-    different(&then_neutral, &now_neutral)
+    aligned(&then_neutral, &now_neutral)
         .into_iter()
         .filter_map(|place| match place {
             Place::Then(index) => then.get(index).map(|line| LineChange::Then(masked_urls(line))),
             Place::Now(index) => now.get(index).map(|line| LineChange::Now(masked_urls(line))),
+            Place::Both(..) => None,
         })
         .collect()
 }
 
-fn lines(body: &[u8]) -> Vec<String> {
+pub(super) fn lines(body: &[u8]) -> Vec<String> {
     String::from_utf8_lossy(body).lines().take(MAX_LINES).map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// A line without the identifiers of `o=` (RFC 4566, section 5.2) and without addresses.
-fn neutral(line: &str, presentation: &Presentation) -> String {
+pub(super) fn neutral(line: &str, presentation: &Presentation) -> String {
     let mut words = line.split(' ');
     match line.get(..2) {
         Some("o=") => words.next().unwrap_or_default().to_owned(),
@@ -54,54 +56,15 @@ fn neutral(line: &str, presentation: &Presentation) -> String {
     }
 }
 
-enum Place {
-    Then(usize),
-    Now(usize),
-}
-
-/// What is not part of the longest common subsequence.
-fn different(then: &[String], now: &[String]) -> Vec<Place> {
-    let width = now.len() + 1;
-    let mut lengths = vec![0_u16; (then.len() + 1) * width];
-    let at = |lengths: &[u16], row: usize, column: usize| lengths.get(row * width + column).copied().unwrap_or(0);
-    for (row, line) in then.iter().enumerate().rev() {
-        for (column, other) in now.iter().enumerate().rev() {
-            let length = if line == other {
-                at(&lengths, row + 1, column + 1) + 1
-            } else {
-                at(&lengths, row + 1, column).max(at(&lengths, row, column + 1))
-            };
-            if let Some(place) = lengths.get_mut(row * width + column) {
-                *place = length;
-            }
-        }
-    }
-    let (mut row, mut column, mut places) = (0, 0, Vec::new());
-    while row < then.len() || column < now.len() {
-        if row < then.len() && column < now.len() && then.get(row) == now.get(column) {
-            (row, column) = (row + 1, column + 1);
-        } else if column >= now.len()
-            || (row < then.len() && at(&lengths, row + 1, column) >= at(&lengths, row, column + 1))
-        {
-            places.push(Place::Then(row));
-            row += 1;
-        } else {
-            places.push(Place::Now(column));
-            column += 1;
-        }
-    }
-    places
-}
-
 /// How the tracks differ, in words: how many, of what kind, in which encodings.
-pub(super) fn track_difference(then: &[u8], now: &[u8]) -> Option<String> {
+pub(super) fn track_difference(then: &[u8], now: &[u8], [before, after]: [&str; 2]) -> Option<String> {
     let [then, now] = [then, now].map(|body| SessionDescription::parse(body).media);
     if then.len() != now.len() {
-        return Some(format!("{} tracks then, {} now", then.len(), now.len()));
+        return Some(format!("{} tracks {before}, {} {after}", then.len(), now.len()));
     }
     let pairs = then.iter().map(encodings).zip(now.iter().map(encodings));
     let (index, (then, now)) = pairs.enumerate().find(|(_, (then, now))| then != now)?;
-    Some(format!("track {index}: {then} then, {now} now"))
+    Some(format!("track {index}: {then} {before}, {now} {after}"))
 }
 
 /// `video H264/90000`.

@@ -107,9 +107,18 @@ fn fields(answer: &Message<'_>) -> Vec<Field> {
 }
 
 fn change(then: Option<&Field>, now: Option<&Field>) -> HeaderChange {
-    let shown = |field: &Field| masked_urls(&field.values.join(", "));
+    let shown = |field: &Field| match field.key.as_str() {
+        // What stands behind the scheme is for the server alone.
+        "authorization" | "proxy-authorization" => scheme(&field.values.join(", ")).to_owned(),
+        _ => masked_urls(&field.values.join(", ")),
+    };
     let name = then.or(now).map(|field| field.name.clone()).unwrap_or_default();
     HeaderChange { name, then: then.map(shown), now: now.map(shown) }
+}
+
+/// The scheme of credentials (RFC 7235, section 2.1).
+fn scheme(value: &str) -> &str {
+    value.trim_start().split_once(' ').map_or("", |(scheme, _)| scheme)
 }
 
 /// The values without what is another in each session.
@@ -120,6 +129,8 @@ fn neutral(field: &Field, presentation: &Presentation) -> Vec<String> {
 fn neutral_value(key: &str, value: &str, presentation: &Presentation) -> String {
     match key {
         "cseq" | "date" | "expires" => String::new(),
+        // Only of requests: the credentials belong to a nonce, and may be masked.
+        "authorization" | "proxy-authorization" => scheme(value).to_owned(),
         "session" => value.split(';').skip(1).map(|parameter| parameter.trim().to_owned() + ";").collect(),
         "transport" => neutral_parameters(value, ';', |name| {
             ["interleaved", "client_port", "server_port", "port", "ssrc", "source", "destination"].contains(&name)

@@ -1,7 +1,15 @@
-//! A session held against another one that asked for the same: request by request, and track by track.
+//! A session held against another one that asked for the same: request by request, and track by track. Two captures side
+//! by side.
 
+mod alignment;
+mod captures;
 mod description;
+mod dialogue;
+mod differences;
+mod figures;
 mod headers;
+mod heard;
+mod meaning;
 mod performed;
 mod streams;
 
@@ -9,8 +17,12 @@ use crate::rtsp::mask::masked_urls;
 use crate::rtsp::message::Message;
 use crate::rtsp::url::RtspUrl;
 
+pub use captures::{CaptureComparison, CaptureView, PacketPair, PairedBy, SessionName, SessionPair, TrackPair};
 pub use description::LineChange;
+pub use dialogue::Latencies;
+pub use figures::Change;
 pub use headers::HeaderChange;
+pub use heard::{Heard, HeardSession};
 pub use streams::{Figures, StreamPair, figures};
 
 use headers::Presentation;
@@ -91,6 +103,8 @@ pub struct RequestRow {
     pub latency: [Option<i64>; 2],
     /// What should be known of it.
     pub remark: Option<String>,
+    /// The header fields of the requests that differ, but for what must; where both were captured.
+    pub asked: Vec<HeaderChange>,
     /// The header fields of the answers that differ, but for what must.
     pub headers: Vec<HeaderChange>,
     /// The lines of the descriptions that differ, but for identifiers and addresses; of other bodies, whether they do.
@@ -117,7 +131,7 @@ impl Comparison {
     pub fn request(&mut self, request: &Request<'_>, presentations: [&str; 2]) {
         let row = RequestRow::new(request, &presentations.map(Presentation::new));
         if let ("DESCRIBE", Some([then, now])) = (request.method, bodies(request)) {
-            self.tracks = description::track_difference(then, now).or(self.tracks.take());
+            self.tracks = description::track_difference(then, now, ["then", "now"]).or(self.tracks.take());
         }
         self.requests.push(row);
     }
@@ -142,6 +156,7 @@ impl RequestRow {
             status: [then.shown(), now.shown()],
             latency: [then.latency(), now.latency()],
             remark: request.remark(),
+            asked: Vec::new(),
             headers: Vec::new(),
             body: Vec::new(),
             difference: None,

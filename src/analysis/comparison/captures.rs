@@ -1,0 +1,232 @@
+//! Two captures side by side: their sessions in pairs, and of each pair the dialogue, the tracks and the packets.
+
+use serde::Serialize;
+
+use crate::analysis::StreamRow;
+use crate::analysis::comparison::dialogue::{Latencies, is_the_same, latencies};
+use crate::analysis::comparison::figures::{self, Change};
+use crate::analysis::comparison::heard::HeardSession;
+use crate::analysis::comparison::{Comparison, path};
+use crate::analysis::matching::StreamMatch;
+
+/// What is known of a capture.
+#[derive(Debug, Default)]
+pub struct CaptureView<'a> {
+    /// Its sessions.
+    pub sessions: Vec<&'a HeardSession>,
+    /// The rows of their streams.
+    pub streams: Vec<StreamRow<'a>>,
+}
+
+/// A session of a capture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SessionName {
+    /// Its number, as `analyze` gives it.
+    pub session: usize,
+    /// What it asked for.
+    pub url: String,
+}
+
+/// Why two sessions are held against each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PairedBy {
+    /// Packets of the one are in the other.
+    Packets,
+    /// The server gave both the same session identifier.
+    Dialogue,
+    /// Both asked for the same path.
+    Path,
+    /// Each is the next of its capture.
+    Order,
+    /// The user said so.
+    Choice,
+}
+
+/// A track in both captures.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TrackPair {
+    /// `video`, `audio 1`: its kind, and its place among several of that kind.
+    pub track: String,
+    /// Who sends it: `c2s` or `s2c`.
+    pub direction: &'static str,
+    /// Its encoding in both.
+    pub encodings: [Option<String>; 2],
+    /// Packets of each.
+    pub packets: [u64; 2],
+    /// Its figures.
+    pub figures: Vec<Change>,
+}
+
+/// A stream of which both captures have packets.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PacketPair {
+    /// Its track, as [`TrackPair`] names it.
+    pub track: String,
+    /// What both have of it.
+    #[serde(flatten)]
+    pub found: StreamMatch,
+}
+
+/// Two sessions that are held against each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionPair {
+    /// The session of each capture.
+    pub sessions: [SessionName; 2],
+    /// Why these two.
+    pub by: PairedBy,
+    /// Their requests, and what was answered.
+    pub dialogue: Comparison,
+    /// How long answers took, where both captures hold the same dialogue.
+    pub latencies: Option<Latencies>,
+    /// Their media, track by track.
+    pub tracks: Vec<TrackPair>,
+    /// The streams of which both have packets.
+    pub packets: Vec<PacketPair>,
+}
+
+/// Two captures.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CaptureComparison {
+    /// Sessions side by side.
+    pub pairs: Vec<SessionPair>,
+    /// Sessions of each that the other has no like of.
+    pub alone: [Vec<SessionName>; 2],
+}
+
+impl CaptureComparison {
+    /// Holds two captures against each other. `choice` names one session of each that alone counts.
+    pub fn new(views: &[CaptureView<'_>; 2], matches: &[StreamMatch], choice: bool) -> Self {
+        let [a, b] = views;
+        let mut left = [a.sessions.clone(), b.sessions.clone()];
+        let mut pairs = Vec::new();
+        let same_packets = |a: &HeardSession, b: &HeardSession| {
+            matches.iter().any(|found| found.both > 0 && found.sessions == [Some(a.number), Some(b.number)])
+        };
+        let same_path = |a: &HeardSession, b: &HeardSession| path(a.url()) == path(b.url());
+        let rounds: [(PairedBy, &Fits<'_>); 5] = [
+            (PairedBy::Choice, &|_, _| choice),
+            (PairedBy::Packets, &same_packets),
+            (PairedBy::Dialogue, &is_the_same),
+            (PairedBy::Path, &same_path),
+            (PairedBy::Order, &|_, _| true),
+        ];
+        for (by, fits) in rounds {
+            pairs
+                .extend(take_pairs(&mut left, fits).into_iter().map(|pair| SessionPair::new(views, matches, pair, by)));
+        }
+        pairs.sort_by_key(|pair| pair.sessions.each_ref().map(|name| name.session));
+        let alone = left.map(|sessions| sessions.into_iter().map(SessionName::of).collect());
+        Self { pairs, alone }
+    }
+}
+
+/// Whether two sessions belong side by side.
+type Fits<'a> = dyn Fn(&HeardSession, &HeardSession) -> bool + 'a;
+
+/// Takes out what fits: for each session of A the first of B.
+fn take_pairs<'a>([a, b]: &mut [Vec<&'a HeardSession>; 2], fits: &Fits<'_>) -> Vec<[&'a HeardSession; 2]> {
+    let mut pairs = Vec::new();
+    a.retain(|session| match b.iter().position(|other| fits(session, other)) {
+        Some(place) => {
+            pairs.push([*session, b.remove(place)]);
+            false
+        }
+        None => true,
+    });
+    pairs
+}
+
+impl SessionName {
+    fn of(session: &HeardSession) -> Self {
+        Self { session: session.number, url: session.url().to_owned() }
+    }
+}
+
+impl SessionPair {
+    fn new(views: &[CaptureView<'_>; 2], matches: &[StreamMatch], [a, b]: [&HeardSession; 2], by: PairedBy) -> Self {
+        let [a_view, b_view] = views;
+        let numbers = [Some(a.number), Some(b.number)];
+        let [a_kinds, b_kinds] = [kinds(&a_view.streams, a.number), kinds(&b_view.streams, b.number)];
+        let name = |found: &StreamMatch| {
+            let of_it = |row: &StreamRow<'_>| row.ssrc == found.ssrc && row.direction == found.direction;
+            a_kinds.iter().find(|kind| kind.rows.iter().any(of_it)).map_or_else(String::new, |kind| kind.name.clone())
+        };
+        let packets = matches.iter().filter(|found| found.both > 0 && found.sessions == numbers);
+        Self {
+            sessions: [SessionName::of(a), SessionName::of(b)],
+            by,
+            dialogue: Comparison::of_sessions(a, b),
+            latencies: if is_the_same(a, b) { latencies(a, b) } else { None },
+            packets: packets.map(|found| PacketPair { track: name(found), found: found.clone() }).collect(),
+            tracks: tracks(&a_kinds, &b_kinds),
+        }
+    }
+}
+
+/// A track of one capture: what is compared with the track of the same name.
+struct Kind<'a> {
+    name: String,
+    direction: &'static str,
+    rows: Vec<StreamRow<'a>>,
+}
+
+/// The tracks of a session that had packets, by kind and by place among those of their kind.
+fn kinds<'a>(streams: &[StreamRow<'a>], session: usize) -> Vec<Kind<'a>> {
+    let mut tracks: Vec<(Option<usize>, u16, Kind<'a>)> = Vec::new();
+    for row in streams.iter().filter(|row| row.session == session && row.packets > 0) {
+        // Without a description the channel is all that tells tracks apart.
+        let channel = if row.track.is_some() { 0 } else { row.channel };
+        let same = |(track, number, kind): &&mut (Option<usize>, u16, Kind<'a>)| {
+            (*track, *number, kind.direction) == (row.track, channel, row.direction)
+        };
+        if let Some((_, _, kind)) = tracks.iter_mut().find(same) {
+            kind.rows.push(row.clone());
+        } else {
+            let name = row.media.unwrap_or("unknown").to_owned();
+            tracks.push((row.track, channel, Kind { name, direction: row.direction, rows: vec![row.clone()] }));
+        }
+    }
+    tracks.sort_by_key(|(track, channel, _)| (*track, *channel));
+    let mut kinds: Vec<Kind<'a>> = Vec::new();
+    for (_, _, kind) in tracks {
+        let same = kinds.iter().filter(|other| other.direction == kind.direction && is_of(&other.name, &kind.name));
+        let name = match same.count() {
+            0 => kind.name,
+            before => format!("{} {}", kind.name, before + 1),
+        };
+        kinds.push(Kind { name, ..kind });
+    }
+    kinds
+}
+
+/// Whether a name is that of a kind, with or without a number.
+fn is_of(name: &str, kind: &str) -> bool {
+    name.strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+}
+
+fn tracks(a: &[Kind<'_>], b: &[Kind<'_>]) -> Vec<TrackPair> {
+    let alike = |kind: &Kind<'_>, other: &Kind<'_>| kind.name == other.name && kind.direction == other.direction;
+    let with = a.iter().map(|kind| [Some(kind), b.iter().find(|other| alike(kind, other))]);
+    let new = b.iter().filter(|kind| !a.iter().any(|other| alike(kind, other))).map(|kind| [None, Some(kind)]);
+    with.chain(new).filter_map(|pair| track(pair)).collect()
+}
+
+fn track(pair: [Option<&Kind<'_>>; 2]) -> Option<TrackPair> {
+    let [a, b] = pair.map(|kind| kind.map_or(&[][..], |kind| kind.rows.as_slice()));
+    let kind = pair.into_iter().flatten().next()?;
+    let encoding = |rows: &[StreamRow<'_>]| {
+        let longest = rows.iter().max_by_key(|row| row.packets)?;
+        longest.encoding.map(str::to_ascii_uppercase)
+    };
+    Some(TrackPair {
+        track: kind.name.clone(),
+        direction: kind.direction,
+        encodings: [encoding(a), encoding(b)],
+        packets: [a, b].map(|rows| rows.iter().map(|row| row.packets).sum()),
+        figures: figures::changes(a, b),
+    })
+}
+
+#[cfg(test)]
+mod tests;

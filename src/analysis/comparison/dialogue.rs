@@ -1,0 +1,143 @@
+//! The dialogues of two captured sessions, request by request.
+
+use crate::analysis::cell::{millis, rounded};
+use crate::analysis::comparison::alignment::{Place, aligned};
+use crate::analysis::comparison::headers::Presentation;
+use crate::analysis::comparison::heard::{Exchange, HeardSession};
+use crate::analysis::comparison::{Comparison, Fate, Login, Request, description, headers, meaning};
+use serde::Serialize;
+
+/// Requests of each session that are put side by side by what they are; those behind by their place.
+const MAX_ALIGNED: usize = 500;
+/// The names of both, in the sentences about them.
+pub(super) const IN_BOTH: [&str; 2] = ["in A", "in B"];
+
+/// How long answers took at two points of one dialogue. What the server took is part of both.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Latencies {
+    /// Requests with an answer in both.
+    pub requests: usize,
+    /// The median of A's.
+    pub a_median_ms: f64,
+    /// Of B's.
+    pub b_median_ms: f64,
+    /// The median of B's less A's: there and back between both points. Negative where B is nearer to the server.
+    pub between_median_ms: f64,
+    /// The largest, without its sign.
+    pub between_max_ms: f64,
+}
+
+impl Comparison {
+    /// Two captured sessions; the first is what others call `then`.
+    pub(super) fn of_sessions(a: &HeardSession, b: &HeardSession) -> Self {
+        let mut comparison = Self::default();
+        let presentations = [a.url(), b.url()];
+        for (number, pair) in pairs(a, b) {
+            comparison.request(&request(number, pair), presentations);
+            if let (Some(row), [Some(a), Some(b)]) = (comparison.requests.last_mut(), pair) {
+                let at = presentations.map(Presentation::new);
+                row.asked = headers::changes([a.request(), b.request()], &at, bodies_differ(a, b), false);
+                row.body = bodies(a, b).map(|bodies| meaning::changes(bodies, &at)).unwrap_or_default();
+                let tracks = bodies(a, b).and_then(|[a, b]| description::track_difference(a, b, IN_BOTH));
+                comparison.tracks = tracks.or(comparison.tracks.take());
+            }
+        }
+        for (session, name) in [(a, "A"), (b, "B")].into_iter().filter(|(session, _)| session.left_out > 0) {
+            comparison.notes.push(format!("{} more requests of {name} were not compared", session.left_out));
+        }
+        comparison
+    }
+}
+
+/// Requests side by side, with their number in A.
+fn pairs<'a>(a: &'a HeardSession, b: &'a HeardSession) -> Vec<(Option<usize>, [Option<&'a Exchange>; 2])> {
+    let (a, b) = (a.exchanges(), b.exchanges());
+    let kinds = |exchanges: &'a [Exchange]| exchanges.iter().take(MAX_ALIGNED).map(kind).collect::<Vec<_>>();
+    let mut pairs: Vec<_> = aligned(&kinds(a), &kinds(b))
+        .into_iter()
+        .map(|place| match place {
+            Place::Both(a_place, b_place) => (Some(a_place + 1), [a.get(a_place), b.get(b_place)]),
+            Place::Then(place) => (Some(place + 1), [a.get(place), None]),
+            Place::Now(place) => (None, [None, b.get(place)]),
+        })
+        .collect();
+    for place in MAX_ALIGNED..a.len().max(b.len()) {
+        pairs.push(((place < a.len()).then_some(place + 1), [a.get(place), b.get(place)]));
+    }
+    pairs
+}
+
+/// What tells that two requests ask for the same. A request for a login is no other one's like.
+fn kind(exchange: &Exchange) -> (&str, bool) {
+    (&exchange.method, exchange.answer.as_ref().is_some_and(|answer| answer.status == Some(401)))
+}
+
+fn request(number: Option<usize>, [a, b]: [Option<&Exchange>; 2]) -> Request<'_> {
+    let shown = a.or(b);
+    Request {
+        number,
+        at: shown.map_or(0, |exchange| exchange.at),
+        method: shown.map_or("", |exchange| &exchange.method),
+        url: shown.map_or("", |exchange| &exchange.url),
+        then: fate(a),
+        now: fate(b),
+        login: Login::None,
+        moved: false,
+    }
+}
+
+fn fate(exchange: Option<&Exchange>) -> Fate<'_> {
+    let Some(exchange) = exchange else { return Fate::Nothing };
+    exchange.answer.as_ref().map_or(Fate::NoAnswer, |answer| Fate::Answered {
+        status: answer.status,
+        latency: answer.latency,
+        message: Some(answer.message()),
+    })
+}
+
+fn bodies_differ(a: &Exchange, b: &Exchange) -> bool {
+    a.request().body() != b.request().body()
+}
+
+/// The descriptions of the media: those that a server answers, and those that who publishes sends.
+fn bodies<'a>(a: &'a Exchange, b: &'a Exchange) -> Option<[&'a [u8]; 2]> {
+    match a.method.as_str() {
+        "ANNOUNCE" => Some([a.request().body(), b.request().body()]),
+        "DESCRIBE" => {
+            let good = |exchange: &'a Exchange| {
+                exchange.answer.as_ref().filter(|answer| matches!(answer.status, Some(200..=299)))
+            };
+            Some([good(a)?.message().body(), good(b)?.message().body()])
+        }
+        _ => None,
+    }
+}
+
+/// Whether both captures hold the same dialogue: the server gave both the same session, and every answer is the same.
+pub(super) fn is_the_same(a: &HeardSession, b: &HeardSession) -> bool {
+    let head = |exchange: Option<&Exchange>| Some(exchange?.answer.as_ref()?.message().head().to_vec());
+    let same = |[a, b]: [Option<&Exchange>; 2]| head(a).zip(head(b)).is_none_or(|(a, b)| a == b);
+    a.id().is_some() && a.id() == b.id() && pairs(a, b).into_iter().all(|(_, pair)| same(pair))
+}
+
+/// How long its answers took in both.
+pub(super) fn latencies(a: &HeardSession, b: &HeardSession) -> Option<Latencies> {
+    let latency = |exchange: Option<&Exchange>| Some(exchange?.answer.as_ref()?.latency);
+    let both = pairs(a, b).into_iter().filter_map(|(_, [a, b])| Some((latency(a)?, latency(b)?)));
+    let both: Vec<(i64, i64)> = both.collect();
+    let differences: Vec<i64> = both.iter().map(|(a, b)| b.saturating_sub(*a)).collect();
+    let max = differences.iter().map(|difference| difference.saturating_abs()).max()?;
+    Some(Latencies {
+        requests: both.len(),
+        a_median_ms: median_ms(both.iter().map(|(a, _)| *a).collect()),
+        b_median_ms: median_ms(both.iter().map(|(_, b)| *b).collect()),
+        between_median_ms: median_ms(differences),
+        between_max_ms: rounded(millis(max)),
+    })
+}
+
+fn median_ms(mut values: Vec<i64>) -> f64 {
+    values.sort_unstable();
+    let middle = values.len().saturating_sub(1) / 2;
+    rounded(millis(values.get(middle).copied().unwrap_or(0)))
+}

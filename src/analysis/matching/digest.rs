@@ -1,0 +1,68 @@
+//! RTP packets as they pass, reduced to what is compared.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+
+use crate::analysis::matching::Packet;
+use crate::analysis::out::is_nat_punch;
+use crate::analysis::session::Carrier;
+use crate::rtp::packet::{RtpPacket, is_rtcp};
+use crate::rtsp::demux::PduKind;
+use crate::trace::{Payload, Tap, TraceEvent};
+
+/// So much of a payload is in a recording without media as well; what follows is zero there.
+const HEAD: usize = 16;
+
+/// A tap that hands on each RTP packet.
+#[derive(Debug)]
+pub struct Digests<F> {
+    to: F,
+}
+
+impl<F: FnMut(Packet) -> io::Result<()>> Digests<F> {
+    /// Packets go to `to`.
+    pub const fn new(to: F) -> Self {
+        Self { to }
+    }
+}
+
+impl<F: FnMut(Packet) -> io::Result<()>> Tap for Digests<F> {
+    fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        let (carrier, bytes) = match event.payload {
+            Payload::Datagram { port, payload, .. } => (Carrier::Port(port), payload),
+            Payload::Pdu(pdu) => match pdu.kind {
+                PduKind::Interleaved { channel, payload } => (Carrier::Channel(channel), payload),
+                _ => return Ok(()),
+            },
+            _ => return Ok(()),
+        };
+        if is_rtcp(bytes) || is_nat_punch(event.direction, carrier, bytes) {
+            return Ok(());
+        }
+        RtpPacket::parse(bytes).map_or(Ok(()), |packet| (self.to)(digest(event, &packet)))
+    }
+}
+
+fn digest(event: &TraceEvent<'_>, packet: &RtpPacket<'_>) -> Packet {
+    let payload = packet.payload();
+    let (begin, rest) = payload.split_at_checked(HEAD).unwrap_or((payload, &[]));
+    // A recording without media ends there, but for one byte that may count padding.
+    let stripped = rest.iter().all(|byte| *byte == 0);
+    Packet {
+        session: event.flow.id,
+        direction: event.direction,
+        ssrc: packet.ssrc(),
+        seq: packet.sequence(),
+        timestamp: packet.timestamp(),
+        head: hash(&(payload.len(), begin, packet.payload_type(), packet.marker())),
+        body: (!stripped).then(|| hash(&rest)),
+        at: event.at,
+        frame_number: event.frame_number,
+    }
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}

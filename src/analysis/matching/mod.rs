@@ -1,0 +1,195 @@
+//! The packets of two captures of one stream, taken at two points of its way: what is in both, and what is lost, repeated,
+//! reordered and delayed between them. One pass over both captures at once, with bounded memory.
+
+mod delay;
+mod digest;
+mod losses;
+mod stream;
+mod turn;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use crate::time::Timestamp;
+use crate::trace::Direction;
+
+pub use delay::DelayFigures;
+pub use digest::Digests;
+pub use losses::{Only, Run};
+pub use stream::StreamMatch;
+
+use stream::Stream;
+use turn::Turn;
+use window::{Key, Window};
+
+/// Streams that are matched; packets of any more are passed over.
+const MAX_STREAMS: usize = 4096;
+
+/// One of two captures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The first one.
+    A,
+    /// The second one.
+    B,
+}
+
+impl Side {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::A, Self::B];
+
+    /// 0 or 1: a place in a pair.
+    pub const fn index(self) -> usize {
+        match self {
+            Self::A => 0,
+            Self::B => 1,
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+}
+
+/// What of the pair belongs to a side.
+fn of<T>(pair: &mut [T; 2], side: Side) -> &mut T {
+    let [a, b] = pair;
+    match side {
+        Side::A => a,
+        Side::B => b,
+    }
+}
+
+/// What is compared of an RTP packet. Addresses, ports and channels are not: a NAT may have changed them.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet {
+    /// The connection, [`Flow::id`](crate::trace::Flow::id).
+    pub session: usize,
+    /// Who sent it.
+    pub direction: Direction,
+    /// The source.
+    pub ssrc: u32,
+    /// Its sequence number.
+    pub seq: u16,
+    /// Its RTP timestamp.
+    pub timestamp: u32,
+    /// Hash of what a recording without media holds as well: length and beginning of the payload, type, marker.
+    pub head: u64,
+    /// Hash of the rest of the payload; `None` where the capture does not hold it.
+    pub body: Option<u64>,
+    /// When it came.
+    pub at: Timestamp,
+    /// Wireshark's number of the packet that completes it.
+    pub frame_number: Option<u64>,
+}
+
+/// A stream, wherever it was captured: of several sessions with the same source the first belongs to the first, and so
+/// on. Servers send the same packets to all who watch a live picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct StreamKey {
+    direction: Direction,
+    ssrc: u32,
+    nth: usize,
+}
+
+/// Matches packets as they come from both captures.
+#[derive(Debug, Default)]
+pub struct Matcher {
+    /// For each side the sessions of each source, in their order.
+    sources: [HashMap<(Direction, u32), Vec<usize>>; 2],
+    by_key: HashMap<StreamKey, usize>,
+    streams: Vec<Stream>,
+    window: Window,
+    turn: Turn,
+    samples: usize,
+    passed_over: u64,
+}
+
+impl Matcher {
+    /// From which capture the next packet should come; `None` once both have ended.
+    pub fn wants(&self) -> Option<Side> {
+        self.turn.wants()
+    }
+
+    /// A capture has no more packets.
+    pub fn end(&mut self, side: Side) {
+        self.turn.end(side);
+    }
+
+    /// Takes the next packet of a capture.
+    pub fn packet(&mut self, side: Side, packet: &Packet) {
+        let Some(number) = self.stream(side, packet) else {
+            self.passed_over += 1;
+            self.turn.read(side, packet, None);
+            return;
+        };
+        let key = Key { stream: number, seq: packet.seq, timestamp: packet.timestamp, head: packet.head };
+        let Some(stream) = self.streams.get_mut(number) else { return };
+        let met = self.window.packet(side, key, packet, || stream.next_index(side));
+        if let Some([a, b]) = met {
+            self.turn.met(b.at.nanos_since(a.at));
+            stream.met(&a, &b, &mut self.samples);
+        }
+        self.turn.read(side, packet, Some(number));
+        while let Some(entry) = self.window.overflow(side) {
+            self.settle(side, &entry);
+        }
+    }
+
+    /// Both captures are read: what was found, in the order in which the streams appeared.
+    pub fn finish(mut self) -> Vec<StreamMatch> {
+        for side in Side::BOTH {
+            while let Some(entry) = self.window.pop(side) {
+                self.settle(side, &entry);
+            }
+        }
+        self.streams.into_iter().map(Stream::finish).collect()
+    }
+
+    /// Packets that were not matched, as there were too many streams.
+    pub const fn passed_over(&self) -> u64 {
+        self.passed_over
+    }
+
+    fn settle(&mut self, side: Side, entry: &window::Entry) {
+        if let Some(stream) = self.streams.get_mut(entry.key.stream) {
+            stream.settle(side, entry);
+        }
+    }
+
+    /// The place of the packet's stream, which is made if it is new.
+    fn stream(&mut self, side: Side, packet: &Packet) -> Option<usize> {
+        let source = (packet.direction, packet.ssrc);
+        let full = self.streams.len() >= MAX_STREAMS;
+        let sessions = match of(&mut self.sources, side).get_mut(&source) {
+            Some(sessions) => sessions,
+            None if full => return None,
+            None => of(&mut self.sources, side).entry(source).or_default(),
+        };
+        let nth = match sessions.iter().position(|session| *session == packet.session) {
+            Some(nth) => nth,
+            None if full => return None,
+            None => {
+                sessions.push(packet.session);
+                sessions.len() - 1
+            }
+        };
+        let key = StreamKey { direction: packet.direction, ssrc: packet.ssrc, nth };
+        let number = *self.by_key.entry(key).or_insert(self.streams.len());
+        if number == self.streams.len() {
+            self.streams.push(Stream::new(packet.direction, packet.ssrc));
+        }
+        if let Some(stream) = self.streams.get_mut(number) {
+            stream.is_of(side, packet.session);
+        }
+        Some(number)
+    }
+}
