@@ -164,6 +164,23 @@ pub enum Demand {
 }
 
 /// Something that consumes what passes: a capture writer, an analyzer, or both as a pair.
+///
+/// [`Source`](crate::capture::Source) shows one at work. Two of them in a row are a tap as well:
+///
+/// ```
+/// use rtsp_rec::analysis::{Analyzer, AnalyzerOptions};
+/// use rtsp_rec::capture::{Source, Writer, WriterOptions};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let writer = Writer::new(Vec::new(), WriterOptions::default())?;
+/// let mut tap = (writer, Analyzer::new(AnalyzerOptions::default(), ()));
+/// Source::read(std::fs::File::open("samples/gstreamer_h264_aac.pcapng")?, &mut tap)?;
+/// let (writer, analyzer) = tap;
+/// assert_eq!(analyzer.streams().count(), 2);
+/// assert!(writer.into_inner()?.len() > 100_000);
+/// # Ok(())
+/// # }
+/// ```
 pub trait Tap {
     /// Takes one event. Events of one flow and direction come in stream order.
     ///

@@ -26,6 +26,38 @@ pub struct AnalyzerOptions {
 }
 
 /// Analyzes trace events, one capture at a time.
+///
+/// ```
+/// use std::io;
+///
+/// use rtsp_rec::analysis::{Analyzer, AnalyzerOptions, Row, Sink, Table};
+/// use rtsp_rec::capture::Source;
+///
+/// /// Takes the slowest answer.
+/// #[derive(Default)]
+/// struct Slowest(f64);
+///
+/// impl Sink for Slowest {
+///     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+///         if let Row::Message(message) = row {
+///             self.0 = message.latency_ms.map_or(self.0, |latency| latency.0.max(self.0));
+///         }
+///         Ok(())
+///     }
+///
+///     fn wants(&self, table: Table) -> bool {
+///         table == Table::Messages
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut analyzer = Analyzer::new(AnalyzerOptions::default(), Slowest::default());
+/// Source::read(std::fs::File::open("samples/gstreamer_h264_aac.pcapng")?, &mut analyzer)?;
+/// let Slowest(millis) = analyzer.finish()?;
+/// assert!(millis > 16.0 && millis < 17.0, "DESCRIBE took {millis} ms");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Analyzer<S> {
     sessions: Vec<Option<Session>>,

@@ -13,6 +13,38 @@ use crate::time::Timestamp;
 use crate::trace::{Note, Remark, Tap};
 
 /// Turns packets into trace events.
+///
+/// ```
+/// use std::io;
+///
+/// use rtsp_rec::capture::Source;
+/// use rtsp_rec::rtsp::demux::PduKind;
+/// use rtsp_rec::rtsp::message::Message;
+/// use rtsp_rec::trace::{Payload, Tap, TraceEvent};
+///
+/// /// Remembers the statuses of all answers.
+/// #[derive(Default)]
+/// struct Statuses(Vec<u16>);
+///
+/// impl Tap for Statuses {
+///     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+///         if let Payload::Pdu(pdu) = event.payload
+///             && let PduKind::Message { head, body } = pdu.kind
+///         {
+///             self.0.extend(Message::new(head, body).status());
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut statuses = Statuses::default();
+/// let end = Source::read(std::fs::File::open("samples/gstreamer_h264_aac.pcapng")?, &mut statuses)?;
+/// assert_eq!(statuses.0, [200; 6]);
+/// assert!(!end.cut);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Default)]
 pub struct Source {
     ip: IpLayer,

@@ -78,6 +78,24 @@ impl Default for WriterOptions {
 }
 
 /// Writes trace events as pcapng.
+///
+/// ```
+/// use rtsp_rec::analysis::{Analyzer, AnalyzerOptions};
+/// use rtsp_rec::capture::{Source, Writer, WriterOptions};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A copy without media, of which the analysis tells the same.
+/// let options = WriterOptions { headers_only: true, ..WriterOptions::default() };
+/// let mut writer = Writer::new(Vec::new(), options)?;
+/// Source::read(std::fs::File::open("samples/gstreamer_h264_aac.pcapng")?, &mut writer)?;
+/// let copy = writer.into_inner()?;
+///
+/// let mut analyzer = Analyzer::new(AnalyzerOptions::default(), ());
+/// Source::read(copy.as_slice(), &mut analyzer)?;
+/// assert_eq!(analyzer.streams().map(|stream| stream.packets).sum::<u64>(), 796);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Writer<S> {
     sink: S,
     options: WriterOptions,

@@ -42,6 +42,18 @@ const EXTENSION_HEADER_LEN: usize = 4;
 type Extension<'a> = (u16, &'a [u8]);
 
 /// An RTP packet. Copies nothing; the fields are read when asked for.
+///
+/// ```
+/// use rtsp_rec::rtp::packet::RtpPacket;
+///
+/// let bytes = [0x80, 0xe0, 0x12, 0x34, 0, 0, 0x0b, 0xb8, 0xca, 0xfe, 0xba, 0xbe, 0x65, 0x88];
+/// let packet = RtpPacket::parse(&bytes)?;
+/// assert_eq!((packet.sequence(), packet.timestamp(), packet.ssrc()), (0x1234, 3000, 0xcafe_babe));
+/// assert_eq!((packet.payload_type(), packet.marker()), (96, true));
+/// assert_eq!(packet.payload(), [0x65, 0x88]);
+/// assert!(RtpPacket::parse(&bytes[..11]).is_err());
+/// # Ok::<(), rtsp_rec::rtp::packet::RtpError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RtpPacket<'a> {
     header: &'a [u8; HEADER_LEN],

@@ -54,6 +54,25 @@ pub enum PduKind<'a> {
 }
 
 /// The demuxer of one direction of one connection. Holds at most one unfinished PDU.
+///
+/// ```
+/// use rtsp_rec::rtsp::demux::{Demuxer, PduKind};
+///
+/// let mut demuxer = Demuxer::new();
+/// let mut seen = Vec::new();
+/// // A frame on channel 0 that came in two reads, and an answer right behind it.
+/// for chunk in [&b"$\x00\x00\x03ab"[..], b"cRTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n"] {
+///     let mut pdus = demuxer.feed(chunk);
+///     while let Some(pdu) = pdus.next_pdu() {
+///         match pdu.kind {
+///             PduKind::Interleaved { channel, payload } => seen.push((pdu.offset, channel.into(), payload.len())),
+///             PduKind::Message { head, .. } => seen.push((pdu.offset, 200, head.len())),
+///             PduKind::Junk | PduKind::Gap { .. } => {}
+///         }
+///     }
+/// }
+/// assert_eq!(seen, [(0, 0, 3), (7, 200, 28)]);
+/// ```
 #[derive(Debug, Default)]
 pub struct Demuxer {
     /// Bytes that earlier chunks left behind; those before `start` have been handed over.

@@ -2,6 +2,71 @@
 //!
 //! Input goes in through [`Machine::handle`], what is to be done comes out of [`Machine::poll_output`], and
 //! [`Machine::next_deadline`] says when to come back at the latest. Time is passed in.
+//!
+//! What a client does first; [the front page](crate#a-run-loop) has a whole session:
+//!
+//! ```
+//! use rtsp_rec::session::client::{Limits, Timeouts};
+//! use rtsp_rec::session::{Client, ClientConfig, Input, Machine, MediaTransport, Output};
+//! use rtsp_rec::time::Timestamp;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = ClientConfig {
+//!     url: "rtsp://user:secret@camera/live".parse()?,
+//!     credentials: None,
+//!     user_agent: "example".to_owned(),
+//!     media: vec!["video".to_owned()],
+//!     transports: vec![MediaTransport::Udp, MediaTransport::Tcp],
+//!     seed: 1,
+//!     limits: Limits::default(),
+//!     timeouts: Timeouts::default(),
+//! };
+//! let now = Timestamp::default();
+//! let mut client = Client::new(config, now);
+//! let asked = client.poll_output(now);
+//! assert_eq!(asked, Some(Output::Resolve { host: "camera".to_owned(), port: 554 }));
+//! client.handle(now, Input::Resolved(&["192.0.2.7:554".parse()?]));
+//! assert!(matches!(client.poll_output(now), Some(Output::Connect { .. })));
+//! // Nobody answers: it wants to be woken, and gives up in the end.
+//! while client.outcome().is_none() {
+//!     let then = client.next_deadline().ok_or("it waits for something")?;
+//!     client.handle(then, Input::Wake);
+//!     while client.poll_output(then).is_some() {}
+//! }
+//! assert!(matches!(client.outcome(), Some(Err(_))));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What a server answers that plays a capture:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use rtsp_rec::capture::Source;
+//! use rtsp_rec::rtsp::demux::Demuxer;
+//! use rtsp_rec::session::script::{ScriptBuilder, ScriptOptions};
+//! use rtsp_rec::session::server::Offer;
+//! use rtsp_rec::session::{Input, Machine, Output, Server};
+//! use rtsp_rec::time::Timestamp;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut builder = ScriptBuilder::new(ScriptOptions::default());
+//! Source::read(std::fs::File::open("samples/gstreamer_h264_aac.pcapng")?, &mut builder)?;
+//! let offer = Arc::new(Offer::new(builder.finish()?));
+//!
+//! let (now, addresses) = (Timestamp::default(), ("192.0.2.1:4000".parse()?, "192.0.2.7:8554".parse()?));
+//! let (mut server, mut demuxer) = (Server::new(offer, addresses, 1, now), Demuxer::new());
+//! let mut pdus = demuxer.feed(b"DESCRIBE rtsp://192.0.2.7:8554/short RTSP/1.0\r\nCSeq: 5\r\n\r\n");
+//! while let Some(pdu) = pdus.next_pdu() {
+//!     server.handle(now, Input::Pdu(&pdu));
+//! }
+//! let Some(Output::Send(answer)) = server.poll_output(now) else { panic!("it answers") };
+//! let answer = String::from_utf8(answer.into_owned())?;
+//! assert!(answer.starts_with("RTSP/1.0 200 OK\r\nCSeq: 5\r\n") && answer.contains("a=rtpmap:96 H264/90000"));
+//! # Ok(())
+//! # }
+//! ```
 
 mod authorization;
 pub mod client;

@@ -101,6 +101,38 @@ struct StreamKey {
 }
 
 /// Matches packets as they come from both captures.
+///
+/// ```
+/// use rtsp_rec::analysis::matching::{Matcher, Packet, Side};
+/// use rtsp_rec::time::Timestamp;
+/// use rtsp_rec::trace::Direction;
+///
+/// let packet = |seq: u16, millis: i64| Packet {
+///     session: 0,
+///     direction: Direction::ServerToClient,
+///     ssrc: 7,
+///     seq,
+///     timestamp: u32::from(seq) * 3000,
+///     head: 0,
+///     body: None,
+///     at: Timestamp::from_nanos(millis * 1_000_000),
+///     frame_number: None,
+/// };
+/// // B's clock is 5 s ahead. Packet 2 is lost on the way, packet 3 is 4 ms later than the others.
+/// let a = [packet(1, 0), packet(2, 33), packet(3, 66), packet(4, 99)];
+/// let b = [packet(1, 5001), packet(3, 5071), packet(4, 5100)];
+/// let mut sides = [a.iter(), b.iter()];
+/// let mut matcher = Matcher::default();
+/// while let Some(side) = matcher.wants() {
+///     match sides[side.index()].next() {
+///         Some(packet) => matcher.packet(side, packet),
+///         None => matcher.end(side),
+///     }
+/// }
+/// let found = matcher.finish();
+/// assert_eq!((found[0].both, found[0].only[Side::A.index()].between), (3, 1));
+/// assert_eq!(found[0].delay.as_ref().map(|delay| delay.pdv_max_ms), Some(4.0));
+/// ```
 #[derive(Debug, Default)]
 pub struct Matcher {
     /// For each side the sessions of each source, in their order.

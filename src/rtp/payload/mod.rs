@@ -16,6 +16,18 @@ pub use h265::H265Unit;
 pub use jpeg::JpegHeader;
 
 /// How the payloads of a stream are made up.
+///
+/// ```
+/// use rtsp_rec::rtp::payload::{PayloadFormat, Unit};
+///
+/// let format = PayloadFormat::new("video", "H264", Some("packetization-mode=1"));
+/// // STAP-A (RFC 6184, section 5.7.1) with two NAL units: parameters of the sequence, and of the picture.
+/// let payload = [24, 0, 2, 0x67, 0x64, 0, 3, 0x68, 0xee, 0x3c];
+/// let parts: Vec<_> = format.parts(&payload).collect::<Result<_, _>>()?;
+/// assert_eq!(parts.iter().map(|part| part.body.len()).collect::<Vec<_>>(), [1, 2]);
+/// assert!(parts.iter().all(|part| part.starts && part.ends && matches!(part.unit, Unit::H264(_))));
+/// # Ok::<(), rtsp_rec::rtp::payload::PayloadError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PayloadFormat {
     /// H.264 (RFC 6184).

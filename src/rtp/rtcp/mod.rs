@@ -97,6 +97,19 @@ pub enum RtcpPacket<'a> {
 }
 
 /// The packets of a compound, one after the other. An error is the last item.
+///
+/// ```
+/// use rtsp_rec::rtp::rtcp::{Compound, RtcpPacket};
+///
+/// // A receiver report without blocks, then BYE of the same source.
+/// let bytes = [0x80, 201, 0, 1, 0, 0, 0, 7, 0x81, 203, 0, 1, 0, 0, 0, 7];
+/// let mut packets = Compound::new(&bytes);
+/// assert!(matches!(packets.next(), Some(Ok(RtcpPacket::ReceiverReport(report))) if report.ssrc() == 7));
+/// assert!(matches!(packets.next(), Some(Ok(RtcpPacket::Goodbye(_)))));
+/// assert!(packets.next().is_none());
+/// // What is cut is told, behind what is whole.
+/// assert!(matches!(Compound::new(&bytes[..12]).last(), Some(Err(_))));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Compound<'a> {
     rest: &'a [u8],

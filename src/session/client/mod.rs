@@ -38,6 +38,8 @@ use transport::Transports;
 const MAX_TRACKS: usize = 128;
 
 /// The client machine.
+///
+/// [`session`](crate::session) has an example.
 #[derive(Debug)]
 pub struct Client {
     config: ClientConfig,

@@ -36,6 +36,8 @@ const SLOW: Duration = Duration::from_secs(1);
 const BATCH: usize = 64 << 10;
 
 /// The server machine, one for each connection.
+///
+/// [`session`](crate::session) has an example.
 #[derive(Debug)]
 pub struct Server {
     offer: Arc<Offer>,
