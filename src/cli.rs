@@ -10,16 +10,16 @@ use crate::analysis::Table;
 use crate::session::faults::Fault;
 use crate::session::server::{ReportClock, SlowClient, Speed};
 
-mod export;
 mod compare;
+mod export;
 mod packaging;
 mod probe;
 mod record;
 mod redact;
 mod transport;
 
-pub use export::{ExportArgs, View};
 pub use compare::{CompareArgs, CompareFormat};
+pub use export::{ExportArgs, View};
 pub use packaging::{CompletionsArgs, ManArgs};
 pub use probe::{ProbeArgs, ProbeFormat};
 pub use record::RecordArgs;

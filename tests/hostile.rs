@@ -10,13 +10,16 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io;
 
+use rtsp_rec::analysis::comparison::{CaptureComparison, CaptureView, Heard};
+use rtsp_rec::analysis::matching::{Digests, Matcher};
 use rtsp_rec::analysis::{Analyzer, AnalyzerOptions, Row, Sink, Table};
 use rtsp_rec::capture::Source;
 use rtsp_rec::capture::reader::LinkType;
 use rtsp_rec::export::media::Extractor;
 use rtsp_rec::export::rtpdump::RtpDump;
 use rtsp_rec::export::{MediaPacket, MediaSink, Selection, Track, Tracks, View};
-use rtsp_rec::report::{Format, Tables};
+use rtsp_rec::report::table::Look;
+use rtsp_rec::report::{Format, Tables, captures};
 
 use crate::files::{Order, Packet, change, fragments, gzip, ipv6, pcap, pcapng, sample, zstd};
 
@@ -67,6 +70,7 @@ fn analyze(file: &[u8], size: usize) -> Outcome {
     assert!(all <= size + 64, "{all} rows of {size} bytes: {rows:?}");
     assert!(error.as_deref().is_none_or(|error| !error.is_empty()));
     export(file, size);
+    compare_with_itself(file);
     (rows, error)
 }
 
@@ -115,6 +119,32 @@ impl MediaSink for Exported {
 struct Tally {
     errors: usize,
     findings: usize,
+}
+
+/// Whatever a file holds, it does not differ from itself.
+fn compare_with_itself(file: &[u8]) {
+    let mut packets = Vec::new();
+    let digests = Digests::new(|packet| {
+        packets.push(packet);
+        Ok(())
+    });
+    let mut tap = (Heard::default(), (Analyzer::new(AnalyzerOptions::default(), ()), digests));
+    // What stands before a damage is compared all the same.
+    let _ = Source::read(file, &mut tap);
+    let (heard, (analyzer, _)) = tap;
+    let mut matcher = Matcher::default();
+    let mut sides = [packets.iter(), packets.iter()];
+    while let Some(side) = matcher.wants() {
+        match sides[side.index()].next() {
+            Some(packet) => matcher.packet(side, packet),
+            None => matcher.end(side),
+        }
+    }
+    let view = || CaptureView { sessions: heard.sessions().collect(), streams: analyzer.streams().collect() };
+    let comparison = CaptureComparison::new(&[view(), view()], &matcher.finish(), false);
+    assert_eq!(comparison.differences(), [""; 0]);
+    let lines = captures::text(&comparison, ["a", "b"], Look::default());
+    assert!(lines.ends_with("no difference\n"), "{lines}");
 }
 
 impl Tally {
