@@ -8,6 +8,7 @@
 //!                                    +-> Machine (session::Client)            2. understood
 //!          Machine -> bytes to send -> socket, and through a Demuxer of their own to the same Tap
 //! analyze  capture -> packets -> Source (TCP in order, UDP) -> Demuxer -> Pdu -> Analyzer -> rows -> tables
+//! compare  two captures -> Source each -> dialogues, Analyzers and a Matcher of their packets -> text or JSON
 //! replay   capture -> Source -> Script -> Machine (session::Server, or session::Rerun) -> socket
 //! redact   capture -> Plan (Source, Redaction) -> the same capture with other addresses, names and payloads
 //! probe    session::probe::Plan -> Machines (each around a Client) -> socket; results -> table or JSON

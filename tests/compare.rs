@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 use rtsp_rec::capture::{Source, Writer, WriterOptions};
 use rtsp_rec::rtsp::demux::{Pdu, PduKind};
-use rtsp_rec::trace::{Payload, Tap, TraceEvent};
+use rtsp_rec::trace::{Flow, Payload, Tap, TraceEvent};
 
 const SAMPLE: &str = "samples/gstreamer_h264_aac.pcapng";
 
@@ -47,6 +48,8 @@ struct Change {
     /// Nanoseconds by which the frame at a place is late.
     late: fn(u64) -> i64,
     texts: Vec<(&'static str, &'static str)>,
+    /// Another address of the client.
+    client: Option<SocketAddr>,
 }
 
 /// Writes the sample with changes.
@@ -58,6 +61,9 @@ struct Doctor {
 
 impl Tap for Doctor {
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        let client = self.change.client.unwrap_or(event.flow.client);
+        let flow = Flow { client, ..event.flow.clone() };
+        let event = &TraceEvent { flow: &flow, ..*event };
         let Payload::Pdu(pdu) = event.payload else { return self.writer.event(event) };
         match pdu.kind {
             PduKind::Interleaved { channel, .. } => {
@@ -100,7 +106,7 @@ fn doctored(folder: &Path, name: &str, change: Change) -> PathBuf {
 }
 
 fn unchanged() -> Change {
-    Change { drop: |_, _| false, dropped: Vec::new(), late: |_| 0, texts: Vec::new() }
+    Change { drop: |_, _| false, dropped: Vec::new(), late: |_| 0, texts: Vec::new(), client: None }
 }
 
 /// The output without the folder of the captures.
@@ -157,6 +163,15 @@ fn a_recording_without_media_matches_one_with_it() {
     let path = folder.path().join("headers.pcapng");
     fs::write(&path, writer.into_inner().unwrap()).unwrap();
     assert_eq!(json(SAMPLE.as_ref(), &path)["different"], false);
+}
+
+#[test]
+fn both_sides_of_a_nat() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = Some("198.51.100.7:61000".parse().unwrap());
+    let b = doctored(folder.path(), "b.pcapng", Change { client, late: |_| 7_000_000, ..unchanged() });
+    let found = json(SAMPLE.as_ref(), &b);
+    assert_eq!((&found["different"], &found["sessions"][0]["paired_by"]), (&false.into(), &"packets".into()));
 }
 
 #[test]

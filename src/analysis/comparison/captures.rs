@@ -1,5 +1,8 @@
 //! Two captures side by side: their sessions in pairs, and of each pair the dialogue, the tracks and the packets.
 
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::Hash;
+
 use serde::Serialize;
 
 use crate::analysis::StreamRow;
@@ -98,43 +101,84 @@ impl CaptureComparison {
     /// Holds two captures against each other. `choice` names one session of each that alone counts.
     pub fn new(views: &[CaptureView<'_>; 2], matches: &[StreamMatch], choice: bool) -> Self {
         let [a, b] = views;
-        let mut left = [a.sessions.clone(), b.sessions.clone()];
-        let mut pairs = Vec::new();
-        let same_packets = |a: &HeardSession, b: &HeardSession| {
-            matches.iter().any(|found| found.both > 0 && found.sessions == [Some(a.number), Some(b.number)])
-        };
-        let same_path = |a: &HeardSession, b: &HeardSession| path(a.url()) == path(b.url());
-        let rounds: [(PairedBy, &Fits<'_>); 5] = [
-            (PairedBy::Choice, &|_, _| choice),
-            (PairedBy::Packets, &same_packets),
-            (PairedBy::Dialogue, &is_the_same),
-            (PairedBy::Path, &same_path),
-            (PairedBy::Order, &|_, _| true),
-        ];
-        for (by, fits) in rounds {
-            pairs
-                .extend(take_pairs(&mut left, fits).into_iter().map(|pair| SessionPair::new(views, matches, pair, by)));
+        let mut left = Left { a: a.sessions.clone(), b: b.sessions.clone(), pairs: Vec::new() };
+        if choice {
+            left.take(PairedBy::Choice, |_| Some(()), |_, _| true);
         }
+        left.take_matched(matches);
+        left.take(PairedBy::Dialogue, HeardSession::id, is_the_same);
+        left.take(PairedBy::Path, |session| Some(path(session.url())), |_, _| true);
+        left.take(PairedBy::Order, |_| Some(()), |_, _| true);
+        let pair = |(sessions, by): &([&HeardSession; 2], PairedBy)| SessionPair::new(views, matches, *sessions, *by);
+        let mut pairs: Vec<SessionPair> = left.pairs.iter().map(pair).collect();
         pairs.sort_by_key(|pair| pair.sessions.each_ref().map(|name| name.session));
-        let alone = left.map(|sessions| sessions.into_iter().map(SessionName::of).collect());
+        let alone = [left.a, left.b].map(|sessions| sessions.into_iter().map(SessionName::of).collect());
         Self { pairs, alone }
     }
 }
 
-/// Whether two sessions belong side by side.
-type Fits<'a> = dyn Fn(&HeardSession, &HeardSession) -> bool + 'a;
+/// The sessions that have no like yet, and the pairs that were found. Captures may have thousands: no rule looks at each
+/// with each.
+struct Left<'a> {
+    a: Vec<&'a HeardSession>,
+    b: Vec<&'a HeardSession>,
+    pairs: Vec<([&'a HeardSession; 2], PairedBy)>,
+}
 
-/// Takes out what fits: for each session of A the first of B.
-fn take_pairs<'a>([a, b]: &mut [Vec<&'a HeardSession>; 2], fits: &Fits<'_>) -> Vec<[&'a HeardSession; 2]> {
-    let mut pairs = Vec::new();
-    a.retain(|session| match b.iter().position(|other| fits(session, other)) {
-        Some(place) => {
-            pairs.push([*session, b.remove(place)]);
-            false
+impl<'a> Left<'a> {
+    /// Takes out sessions with the same key: for each of A the first of B, if it fits.
+    fn take<K: Eq + Hash>(
+        &mut self,
+        by: PairedBy,
+        key: impl Fn(&'a HeardSession) -> Option<K>,
+        fits: impl Fn(&HeardSession, &HeardSession) -> bool,
+    ) {
+        let mut of_b: HashMap<K, VecDeque<&'a HeardSession>> = HashMap::new();
+        for session in &self.b {
+            if let Some(key) = key(session) {
+                of_b.entry(key).or_default().push_back(session);
+            }
         }
-        None => true,
-    });
-    pairs
+        let pairs: Vec<_> = self
+            .a
+            .iter()
+            .filter_map(|session| {
+                let others = of_b.get_mut(&key(session)?)?;
+                let other = others.front().copied().filter(|other| fits(session, other))?;
+                others.pop_front();
+                Some([*session, other])
+            })
+            .collect();
+        self.take_out(pairs, by);
+    }
+
+    /// Takes out sessions that have packets in common.
+    fn take_matched(&mut self, matches: &[StreamMatch]) {
+        let by_number = |sessions: &[&'a HeardSession]| -> HashMap<usize, &'a HeardSession> {
+            sessions.iter().map(|session| (session.number, *session)).collect()
+        };
+        let (mut of_a, mut of_b) = (by_number(&self.a), by_number(&self.b));
+        let pairs: Vec<_> = matches
+            .iter()
+            .filter(|found| found.both > 0)
+            .filter_map(|found| {
+                let [a, b] = found.sessions;
+                let pair = [*of_a.get(&a?)?, *of_b.get(&b?)?];
+                of_a.remove(&a?);
+                of_b.remove(&b?);
+                Some(pair)
+            })
+            .collect();
+        self.take_out(pairs, PairedBy::Packets);
+    }
+
+    fn take_out(&mut self, pairs: Vec<[&'a HeardSession; 2]>, by: PairedBy) {
+        let taken = |place: fn(&[&'a HeardSession; 2]) -> usize| pairs.iter().map(place).collect::<HashSet<_>>();
+        let (of_a, of_b) = (taken(|[a, _]| a.number), taken(|[_, b]| b.number));
+        self.a.retain(|session| !of_a.contains(&session.number));
+        self.b.retain(|session| !of_b.contains(&session.number));
+        self.pairs.extend(pairs.into_iter().map(|pair| (pair, by)));
+    }
 }
 
 impl SessionName {

@@ -135,8 +135,10 @@ struct StreamKey {
 /// ```
 #[derive(Debug, Default)]
 pub struct Matcher {
-    /// For each side the sessions of each source, in their order.
-    sources: [HashMap<(Direction, u32), Vec<usize>>; 2],
+    /// For each side the stream of a source in a session.
+    known: [HashMap<(Direction, u32, usize), usize>; 2],
+    /// For each side how many sessions have a source.
+    sessions: [HashMap<(Direction, u32), usize>; 2],
     by_key: HashMap<StreamKey, usize>,
     streams: Vec<Stream>,
     window: Window,
@@ -197,31 +199,26 @@ impl Matcher {
         }
     }
 
-    /// The place of the packet's stream, which is made if it is new.
+    /// The place of the packet's stream, which is made if it is new; `None` where there are too many.
     fn stream(&mut self, side: Side, packet: &Packet) -> Option<usize> {
-        let source = (packet.direction, packet.ssrc);
-        let full = self.streams.len() >= MAX_STREAMS;
-        let sessions = match of(&mut self.sources, side).get_mut(&source) {
-            Some(sessions) => sessions,
-            None if full => return None,
-            None => of(&mut self.sources, side).entry(source).or_default(),
-        };
-        let nth = match sessions.iter().position(|session| *session == packet.session) {
-            Some(nth) => nth,
-            None if full => return None,
+        let Packet { session, direction, ssrc, .. } = *packet;
+        if let Some(number) = of(&mut self.known, side).get(&(direction, ssrc, session)) {
+            return Some(*number);
+        }
+        let nth = of(&mut self.sessions, side).get(&(direction, ssrc)).copied().unwrap_or(0);
+        let key = StreamKey { direction, ssrc, nth };
+        let number = match self.by_key.get(&key) {
+            Some(number) => *number,
+            None if self.streams.len() >= MAX_STREAMS => return None,
             None => {
-                sessions.push(packet.session);
-                sessions.len() - 1
+                self.by_key.insert(key, self.streams.len());
+                self.streams.push(Stream::new(direction, ssrc));
+                self.streams.len() - 1
             }
         };
-        let key = StreamKey { direction: packet.direction, ssrc: packet.ssrc, nth };
-        let number = *self.by_key.entry(key).or_insert(self.streams.len());
-        if number == self.streams.len() {
-            self.streams.push(Stream::new(packet.direction, packet.ssrc));
-        }
-        if let Some(stream) = self.streams.get_mut(number) {
-            stream.is_of(side, packet.session);
-        }
+        of(&mut self.known, side).insert((direction, ssrc, session), number);
+        of(&mut self.sessions, side).insert((direction, ssrc), nth + 1);
+        self.streams.get_mut(number)?.is_of(side, session);
         Some(number)
     }
 }

@@ -16,7 +16,7 @@ pub struct StreamMatch {
     pub direction: &'static str,
     /// The source.
     pub ssrc: Ssrc,
-    /// Numbers of the sessions that had its first packet; `None` where a capture has none.
+    /// Numbers of the sessions that it belongs to; `None` where a capture has none of it.
     pub sessions: [Option<usize>; 2],
     /// Different packets of each capture.
     pub packets: [u64; 2],
@@ -73,7 +73,7 @@ impl Stream {
 
     /// It is this session's in a capture.
     pub(super) fn is_of(&mut self, side: Side, session: usize) {
-        of(&mut self.found.sessions, side).get_or_insert(session.saturating_add(1));
+        *of(&mut self.found.sessions, side) = Some(session.saturating_add(1));
     }
 
     /// The place of one more packet.

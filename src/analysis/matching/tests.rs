@@ -215,3 +215,28 @@ fn payloads_that_differ_behind_their_beginning() {
     };
     assert_eq!(found.only.map(|only| only.runs), [[run(&a[5])], [run(&b[5])]]);
 }
+
+#[test]
+fn more_streams_than_are_matched() {
+    let a: Vec<Packet> = (0..5000).map(|ssrc| Packet { ssrc, ..packet(u64::from(ssrc)) }).collect();
+    let mut matcher = Matcher::default();
+    for side in Side::BOTH {
+        for packet in &a {
+            matcher.packet(side, packet);
+        }
+        matcher.end(side);
+    }
+    assert_eq!(matcher.passed_over(), 2 * (5000 - 4096));
+    assert!(matcher.finish().iter().all(|stream| stream.both == 1), "those of A are found in B");
+}
+
+#[test]
+fn times_that_can_t_be() {
+    let a = [i64::MIN, i64::MAX, 0].map(|nanos| Packet { at: Timestamp::from_nanos(nanos), ..packet(1) });
+    let b = [i64::MAX, i64::MIN].map(|nanos| Packet { at: Timestamp::from_nanos(nanos), ..packet(1) });
+    for (a, b) in [(&a[..], &b[..]), (&b[..], &a[..])] {
+        let found = one(a, b);
+        assert_eq!(found.both, 1);
+        assert!(found.delay.unwrap().pdv_max_ms.is_finite());
+    }
+}

@@ -63,17 +63,19 @@ impl Turn {
             (false, false) => {}
         }
         let a_first = match (self.offset_ns, self.behind()) {
-            (Some(offset_ns), _) => Self::time_left(a.at, b.at).is_none_or(|ahead| ahead + offset_ns < LEAD_NS),
+            (Some(offset_ns), _) => {
+                Self::ahead(a.at, b.at).is_none_or(|ahead| ahead.saturating_add(offset_ns) < LEAD_NS)
+            }
             (None, Some(behind)) => behind == Side::A,
             (None, None) if a.packets.min(b.packets) < FIRST => a.packets <= b.packets,
             // Clocks are all that is left. Most captures have the right time.
-            (None, None) => Self::time_left(a.at, b.at).is_none_or(|ahead| ahead <= 0),
+            (None, None) => Self::ahead(a.at, b.at).is_none_or(|ahead| ahead <= 0),
         };
         Some(if a_first { Side::A } else { Side::B })
     }
 
     /// How far A's clock is ahead of B's; `None` before both have begun.
-    fn time_left(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<i64> {
+    fn ahead(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<i64> {
         Some(a?.nanos_since(b?))
     }
 

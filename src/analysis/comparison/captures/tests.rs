@@ -143,3 +143,16 @@ fn tracks_pair_by_kind() {
     let names: Vec<_> = pairs.iter().map(|pair| (pair.track.as_str(), pair.packets)).collect();
     assert_eq!(names, [("video", [10, 11]), ("audio", [20, 20]), ("video 2", [30, 0]), ("application", [0, 1])]);
 }
+
+/// No rule looks at each session with each: that would take minutes.
+#[test]
+fn thousands_of_sessions() {
+    let paths: Vec<String> = (0..3000).map(|number| format!("/{number}")).collect();
+    let mut paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let a = heard(&paths);
+    paths.reverse();
+    let b = heard(&paths);
+    let comparison = compared(&a, &b, &[]);
+    assert_eq!(comparison.pairs.len(), 3000);
+    assert!(comparison.pairs.iter().all(|pair| pair.sessions[0].url == pair.sessions[1].url));
+}
