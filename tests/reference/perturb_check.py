@@ -22,12 +22,12 @@ import perturb
 import reference
 
 HOWS = ("split", "merge", "reorder", "duplicate", "overlap", "midstream", "conflict", "any", "drop", "rotate")
-# Says nothing about arrivals, though it is in milliseconds.
-TIMELESS = ("sr_offset_spread_ms",)
+# Says nothing about arrivals, though it is in milliseconds; and the other way round.
+TIMELESS, OF_TIMES = ("sr_offset_spread_ms",), ("capture", "freezes")
 
 
 def depends_on_times(column):
-    return column == "capture" or (column.endswith(("_ms", "_s", "_utc", "_bps", "_ppm")) and column not in TIMELESS)
+    return column in OF_TIMES or (column.endswith(("_ms", "_s", "_utc", "_bps", "_ppm")) and column not in TIMELESS)
 
 
 def timeless(rows):
