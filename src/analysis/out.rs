@@ -198,6 +198,7 @@ impl<S: Sink> Out<S> {
     fn message_row(&mut self, place: Place, message: &Message<'_>, request: Option<Request>) -> io::Result<()> {
         let parts = MessageParts::new(place.at, message, request);
         let rtsp_session = message.header("Session");
+        let product = message.header(if parts.kind == "request" { "User-Agent" } else { "Server" });
         self.sink.row(&Row::Message(MessageRow {
             capture: &self.capture,
             frame_number: place.frame_number,
@@ -215,6 +216,7 @@ impl<S: Sink> Out<S> {
             latency_ms: parts.latency.map(|nanos| Fixed(millis(nanos)) as Millis),
             head_bytes: message.head().len(),
             body_bytes: message.body().len(),
+            product: product.as_deref().filter(|product| !product.is_empty()),
         }))
     }
 

@@ -246,6 +246,7 @@ pub struct MessageRow<'a> {
     pub latency_ms: Option<Millis>,
     pub head_bytes: usize,
     pub body_bytes: usize,
+    pub product: Option<&'a str>,
 }
 
 /// One RTP packet. docs/metrics.md defines each column.

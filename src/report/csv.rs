@@ -99,7 +99,7 @@ mod tests {
         let text = String::from_utf8(table.finish().unwrap()).unwrap();
         assert_eq!(
             text.lines().nth(1),
-            Some("\"a,b\",,1970-01-01T00:00:00.000000000Z,0.000000000,0,,request,,,,,,,,0,0")
+            Some("\"a,b\",,1970-01-01T00:00:00.000000000Z,0.000000000,0,,request,,,,,,,,0,0,")
         );
     }
 
