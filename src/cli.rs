@@ -16,6 +16,7 @@ mod packaging;
 mod probe;
 mod record;
 mod redact;
+mod report;
 mod transport;
 
 pub use compare::{CompareArgs, CompareFormat};
@@ -24,6 +25,7 @@ pub use packaging::{CompletionsArgs, ManArgs};
 pub use probe::{ProbeArgs, ProbeFormat};
 pub use record::RecordArgs;
 pub use redact::RedactArgs;
+pub use report::ReportArgs;
 pub use transport::{TransportArgs, TransportName};
 
 /// Name and version as captures and User-Agent headers carry them.
@@ -62,6 +64,8 @@ pub enum Command {
     Analyze(AnalyzeArgs),
     /// Two captures side by side: dialogue, description, streams; and what happened between two points of one session
     Compare(CompareArgs),
+    /// One HTML page about captures: verdict, tables, charts, the RTSP dialogue
+    Report(ReportArgs),
     /// Serve a capture as an RTSP server: same SDP, headers, timing and faults; or be its client (--to)
     Replay(ReplayArgs),
     /// Media of a capture for other tools: UDP for Wireshark, files for players, rtpdump

@@ -39,9 +39,9 @@ pub(super) fn run(args: &AnalyzeArgs) -> Result<(), Error> {
 
 /// What became of a capture and those that follow it, besides its rows.
 #[derive(Default)]
-struct GroupResult {
+pub(super) struct GroupResult {
     /// Something could be read.
-    anything: bool,
+    pub(super) anything: bool,
     /// What the user should know all the same.
     notes: Vec<String>,
     /// Why captures could not be read to their end.
@@ -84,7 +84,13 @@ fn in_lane(
 ) -> GroupResult {
     let mut rows = Rows { tables: Tables::new(format, |table| lane.part(table)), conditions, any: false };
     let mut result = GroupResult::default();
-    let done = analyze_group(lane.number(), queue, lanes, progress, &mut rows, &mut result);
+    let moved = |follower: Option<usize>| {
+        lanes.changed();
+        if let Some(follower) = follower {
+            lanes.open(follower).finish(Ok(Vec::new()));
+        }
+    };
+    let done = analyze_group(lane.number(), queue, progress, &mut rows, &mut result, moved);
     lane.finish(done.and_then(|()| rows.tables.finish()));
     result.anything |= rows.any;
     result.conditions = rows.conditions;
@@ -92,14 +98,14 @@ fn in_lane(
 }
 
 /// Analyzes a capture and those that follow it as one. What can't be read stops nothing: the rows of what stands before a
-/// damage come all the same.
-fn analyze_group(
+/// damage come all the same. `moved` is told after each of them which one follows it.
+pub(super) fn analyze_group(
     first: usize,
     queue: &Queue,
-    lanes: &Lanes,
     progress: &Progress,
     rows: &mut impl Sink,
     result: &mut GroupResult,
+    moved: impl Fn(Option<usize>),
 ) -> io::Result<()> {
     let options = AnalyzerOptions {
         closely: [Table::Streams, Table::Frames].iter().any(|table| rows.wants(*table)),
@@ -116,10 +122,7 @@ fn analyze_group(
             Err(error) => result.errors.push(error),
         }
         next = queue.follow(number, &source);
-        lanes.changed();
-        if let Some(follower) = next {
-            lanes.open(follower).finish(Ok(Vec::new()));
-        }
+        moved(next);
     }
     source.finish(&mut analyzer)?;
     if result.anything && !analyzer.has_sessions() {
@@ -168,7 +171,7 @@ impl Sink for Rows<'_> {
 }
 
 /// Says which conditions hold and what went wrong; the last of that decides on the exit code.
-fn conclude(results: Vec<GroupResult>, mut conditions: Conditions) -> Result<(), Error> {
+pub(super) fn conclude(results: Vec<GroupResult>, mut conditions: Conditions) -> Result<(), Error> {
     let mut failures = Vec::new();
     for result in results {
         for note in result.notes {

@@ -18,6 +18,7 @@ mod queue;
 mod record;
 mod redact;
 mod replay;
+mod report;
 mod terminal;
 mod trust;
 
@@ -40,6 +41,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Probe(args) => probe::run(&args),
         Command::Analyze(args) => analyze::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Redact(args) => redact::run(&args),

@@ -10,6 +10,7 @@ pub mod document;
 pub mod json;
 mod lines;
 pub mod packets;
+pub mod page;
 pub mod probe;
 pub mod summary;
 pub mod table;

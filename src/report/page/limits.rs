@@ -1,0 +1,75 @@
+//! How much of a capture the page shows: whatever it holds, the page stays readable, and memory bounded.
+
+/// Streams that charts are collected of.
+pub(super) const SERIES: usize = 2048;
+/// Buckets of each kind of chart that are kept of all streams together, and the least and most that one has.
+const BUCKETS: usize = 1 << 17;
+const BUCKETS_OF_A_STREAM: (usize, usize) = (64, 4096);
+/// The same on the page, where all captures share it.
+const SHOWN_BUCKETS: usize = 32_000;
+/// Streams with charts, of all captures on the page together.
+const CHARTED: usize = 24;
+/// Streams with figures.
+pub(super) const STREAMS: usize = 256;
+/// Sessions with a dialogue, and the messages at its beginning and its end.
+pub(super) const SESSIONS: usize = 24;
+pub(super) const MESSAGES: (usize, usize) = (48, 12);
+/// Findings of one code that are listed.
+pub(super) const FINDINGS: (usize, usize) = (12, 4);
+/// Verdicts that are listed.
+pub(super) const VERDICTS: (usize, usize) = (96, 32);
+/// Characters of a text that a capture holds.
+pub(super) const TEXT: usize = 200;
+
+/// The share of one capture.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    pub(super) charted: usize,
+    buckets: usize,
+}
+
+impl Share {
+    /// Of so many captures.
+    pub(super) fn of(captures: usize) -> Self {
+        let captures = captures.max(1);
+        Self { charted: (CHARTED / captures).max(1), buckets: SHOWN_BUCKETS / captures }
+    }
+
+    /// Buckets of each chart of a stream, if so many have charts.
+    pub(super) fn shown_buckets(self, charted: usize) -> usize {
+        (self.buckets / charted.max(1)).clamp(BUCKETS_OF_A_STREAM.0, BUCKETS_OF_A_STREAM.1)
+    }
+}
+
+/// Buckets of each chart of a stream while they come, if there are so many streams.
+pub(super) fn kept_buckets(streams: usize) -> usize {
+    (BUCKETS / streams.max(1)).clamp(BUCKETS_OF_A_STREAM.0, BUCKETS_OF_A_STREAM.1)
+}
+
+/// A text from a capture, cut off where it is long.
+pub(super) fn clipped(text: &str) -> String {
+    match text.char_indices().nth(TEXT) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares() {
+        assert_eq!((Share::of(1).charted, Share::of(5).charted, Share::of(1000).charted), (24, 4, 1));
+        assert_eq!(Share::of(1).shown_buckets(2), 4096);
+        assert!(Share::of(1).shown_buckets(24) * 24 <= SHOWN_BUCKETS);
+        assert_eq!((kept_buckets(1), kept_buckets(100), kept_buckets(SERIES)), (4096, 1310, 64));
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(clipped("äöü"), "äöü");
+        assert_eq!(clipped(&"ü".repeat(TEXT)), "ü".repeat(TEXT));
+        assert_eq!(clipped(&"ü".repeat(TEXT + 1)), "ü".repeat(TEXT) + "…");
+    }
+}

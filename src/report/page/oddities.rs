@@ -1,0 +1,282 @@
+//! What a viewer may notice, and everything odd.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+
+use crate::analysis::rows::{FindingRow, VerdictRow};
+use crate::report::page::collect::Section;
+use crate::report::page::ends::Ends;
+use crate::report::page::limits::{FINDINGS, VERDICTS, clipped};
+use crate::report::page::words::{frame_link, goto_exactly, left_out, many};
+
+/// What may be noticed.
+#[derive(Debug)]
+pub(super) struct Verdicts {
+    all: Ends<Verdict>,
+}
+
+#[derive(Debug)]
+struct Verdict {
+    event: &'static str,
+    cause: &'static str,
+    count: u64,
+    place: Place,
+    last: Place,
+    session: usize,
+    track: Option<usize>,
+    duration_ms: Option<String>,
+    detail: String,
+}
+
+/// Where it was seen.
+#[derive(Debug)]
+struct Place {
+    /// As in the CSV.
+    seconds: String,
+    frame_number: Option<u64>,
+}
+
+impl Default for Verdicts {
+    fn default() -> Self {
+        Self { all: Ends::new(VERDICTS.0, VERDICTS.1) }
+    }
+}
+
+impl Verdicts {
+    pub(super) fn add(&mut self, row: &VerdictRow<'_>) {
+        self.all.push(Verdict {
+            event: row.event,
+            cause: row.verdict,
+            count: row.count,
+            place: Place { seconds: row.time_s.to_string(), frame_number: row.frame_number },
+            last: Place { seconds: row.last_time_s.to_string(), frame_number: row.last_frame_number },
+            session: row.session,
+            track: row.track,
+            duration_ms: row.duration_ms.map(|duration| duration.to_string()),
+            detail: clipped(row.detail),
+        });
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.all.count()
+    }
+}
+
+/// The verdicts, or that there are none.
+pub(super) fn verdicts(section: &Section) -> Markup {
+    let (first, omitted, last) = section.verdicts.all.parts();
+    let id = format!("s{}-verdict", section.number);
+    let start = section.span.start;
+    html! {
+        section.verdicts aria-labelledby={ (id) "s" } {
+            h3 id={ (id) "s" } { "What a viewer may notice" }
+            @if section.verdicts.count() == 0 { p.calm { "Nothing was noticed that a viewer would see." } }
+            @else { ul {
+                @for (index, verdict) in first.iter().enumerate() { (verdict.card(&format!("{id}-{index}"), start)) }
+                @if omitted > 0 { li.omitted { (left_out(&many(omitted, "verdict"), "verdicts")) } }
+                @for (index, verdict) in last.enumerate() { (verdict.card(&format!("{id}-end-{index}"), start)) }
+            } }
+        }
+    }
+}
+
+impl Verdict {
+    fn card(&self, anchor: &str, start: Option<i64>) -> Markup {
+        html! { li {
+            p.event {
+                b { (self.event.replace('-', " ")) }
+                @if self.count > 1 { " × " (self.count) }
+                span.verdict { (self.cause.replace('-', " ")) }
+            }
+            p { (self.detail) }
+            p.facts {
+                span { "session " (self.session) @if let Some(track) = self.track { ", track " (track) } }
+                span { (goto_exactly(&self.place.seconds, start)) " s"
+                    @if self.count > 1 { " to " (goto_exactly(&self.last.seconds, start)) " s" } }
+                @if let Some(duration) = &self.duration_ms { span { (duration) " ms" } }
+                (frame_link(anchor, self.place.frame_number))
+                @if self.last.frame_number != self.place.frame_number {
+                    (frame_link(&format!("{anchor}-last"), self.last.frame_number))
+                }
+            }
+        } }
+    }
+}
+
+/// Findings by their code.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    by_code: BTreeMap<(Severity, &'static str), Ends<Finding>>,
+}
+
+/// The worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Severity {
+    Error,
+    Warning,
+    Note,
+}
+
+#[derive(Debug)]
+struct Finding {
+    place: Place,
+    session: Option<usize>,
+    track: Option<usize>,
+    direction: Option<&'static str>,
+    detail: String,
+    stream_offset: Option<u64>,
+}
+
+impl Severity {
+    fn of(word: &str) -> Self {
+        match word {
+            "error" => Self::Error,
+            "note" => Self::Note,
+            _ => Self::Warning,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+impl Findings {
+    pub(super) fn add(&mut self, row: &FindingRow<'_>) {
+        let of_code = self.by_code.entry((Severity::of(row.severity), row.code));
+        of_code.or_insert_with(|| Ends::new(FINDINGS.0, FINDINGS.1)).push(Finding {
+            place: Place { seconds: row.time_s.to_string(), frame_number: row.frame_number },
+            session: row.session,
+            track: row.track,
+            direction: row.direction,
+            detail: clipped(row.detail),
+            stream_offset: row.stream_offset,
+        });
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        let codes = self.by_code.iter().filter(|((of, _), _)| *of == severity);
+        codes.map(|(_, findings)| findings.count()).sum()
+    }
+
+    /// Whether there is any error.
+    pub(super) fn has_errors(&self) -> bool {
+        self.count(Severity::Error) > 0
+    }
+
+    /// How many there are of each severity: `2 errors`, and the rest: `3 warnings, 1 note`.
+    pub(super) fn counts(&self) -> (String, String) {
+        let counts =
+            [Severity::Error, Severity::Warning, Severity::Note].map(|severity| (severity, self.count(severity)));
+        let some = counts.iter().filter(|(_, count)| *count > 0);
+        let mut texts = some.map(|(severity, count)| many(*count, severity.name()));
+        let worst = texts.next().unwrap_or_else(|| "none".to_owned());
+        (worst, texts.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// As in the CSV, and whether it holds numbers.
+const COLUMNS: [(&str, bool); 7] = [
+    ("frame_number", false),
+    ("time_s", true),
+    ("detail", false),
+    ("session", true),
+    ("track", true),
+    ("direction", false),
+    ("stream_offset", true),
+];
+
+/// The findings, a group for each code.
+pub(super) fn findings(section: &Section) -> Markup {
+    let id = format!("s{}-findings", section.number);
+    html! {
+        section.findings aria-labelledby=(id) {
+            h3 id=(id) { "Findings" }
+            @if section.findings.by_code.is_empty() { p.calm { "Nothing odd was found." } }
+            @else { p.hint {
+                "Everything odd, the worst first. A frame number can be copied into Wireshark as a display filter; "
+                "a time shows its place in the charts."
+            } }
+            @for ((severity, code), findings) in &section.findings.by_code {
+                details.(severity.name()) open[*severity != Severity::Note || section.findings.by_code.len() <= 3] {
+                    summary {
+                        span.severity { (severity.name()) } " " code { (code) } " "
+                        span.count { (many(findings.count(), "time")) }
+                    }
+                    (group(&format!("s{}-{code}", section.number), findings, section.span.start))
+                }
+            }
+        }
+    }
+}
+
+fn group(id: &str, findings: &Ends<Finding>, start: Option<i64>) -> Markup {
+    let (first, omitted, last) = findings.parts();
+    html! { div.scroll { table {
+        thead { tr { @for (name, is_number) in COLUMNS { th.number[is_number] scope="col" { (name) } } } }
+        tbody {
+            @for (index, finding) in first.iter().enumerate() { (finding.line(&format!("{id}-{index}"), start)) }
+            @if omitted > 0 { tr { td.omitted colspan="7" { (left_out(&format!("{omitted} more"), "findings")) } } }
+            @for (index, finding) in last.enumerate() { (finding.line(&format!("{id}-end-{index}"), start)) }
+        }
+    } } }
+}
+
+impl Finding {
+    fn line(&self, anchor: &str, start: Option<i64>) -> Markup {
+        html! { tr {
+            td { (frame_link(anchor, self.place.frame_number)) }
+            td.number { (goto_exactly(&self.place.seconds, start)) }
+            td.detail { (self.detail) }
+            td.number { @if let Some(session) = self.session { (session) } }
+            td.number { @if let Some(track) = self.track { (track) } }
+            td { (self.direction.unwrap_or_default()) }
+            td.number { @if let Some(offset) = self.stream_offset { (offset) } }
+        } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_comes_first_and_what_is_left_out_is_said() {
+        let mut section = Section::new(0);
+        assert_eq!(section.findings.counts().0, "none");
+        for _ in 0..30 {
+            section.findings.add(&FindingRow { severity: "note", code: "nat-punch", ..<_>::default() });
+        }
+        section.findings.add(&FindingRow { severity: "error", code: "junk", ..<_>::default() });
+        assert_eq!(section.findings.counts(), ("1 error".to_owned(), "30 notes".to_owned()));
+        let text = findings(&section).into_string();
+        assert!(text.find("junk") < text.find("nat-punch"), "{text}");
+        assert!(text.contains("14 more left out here"), "{text}");
+    }
+
+    #[test]
+    fn a_verdict_has_its_place() {
+        let mut section = Section::new(0);
+        assert!(verdicts(&section).into_string().contains("Nothing was noticed"));
+        section.verdicts.add(&VerdictRow {
+            event: "picture-freeze",
+            verdict: "lost-before-capture",
+            count: 3,
+            frame_number: Some(7),
+            last_frame_number: Some(9),
+            detail: "<b>",
+            ..<_>::default()
+        });
+        let text = verdicts(&section).into_string();
+        for part in
+            ["<b>picture freeze</b> × 3", "lost before capture", "frame.number == 7", "frame.number == 9", "&lt;b&gt;"]
+        {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The streams: an overview, and for each its figures and the places of its charts.
+
+use std::io;
+
+use maud::{Markup, html};
+
+use crate::analysis::cell::Fixed;
+use crate::analysis::rows::StreamRow;
+use crate::report::cells::{Cell, each_cell};
+use crate::report::page::collect::Section;
+use crate::report::page::limits::{STREAMS, clipped};
+use crate::report::page::series::SeriesKey;
+use crate::report::page::words::{grouped, left_out, many};
+use crate::report::summary::bitrate;
+
+/// The streams of a capture.
+#[derive(Debug, Default)]
+pub(super) struct Streams {
+    pub(super) kept: Vec<Stream>,
+    pub(super) total: Total,
+}
+
+/// All of them together.
+#[derive(Debug, Default)]
+pub(super) struct Total {
+    pub(super) streams: usize,
+    pub(super) packets: u64,
+    pub(super) missing: i64,
+    pub(super) freezes: u64,
+    pub(super) incomplete_frames: u64,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// From 1, in the order of the table.
+    pub(super) number: usize,
+    pub(super) key: SeriesKey,
+    pub(super) packets: u64,
+    /// What it is, in a few words.
+    name: String,
+    bitrate: String,
+    /// Columns and cells as in the CSV.
+    figures: Vec<(&'static str, String)>,
+}
+
+impl Streams {
+    pub(super) fn add(&mut self, row: &StreamRow<'_>) -> io::Result<()> {
+        self.total.streams += 1;
+        self.total.packets += row.packets;
+        self.total.missing = self.total.missing.saturating_add(row.missing);
+        self.total.freezes += row.freezes.unwrap_or(0);
+        self.total.incomplete_frames += row.incomplete_frames.unwrap_or(0);
+        self.kept.push(Stream::new(self.total.streams, row)?);
+        if self.kept.len() >= 2 * STREAMS {
+            self.keep_largest();
+        }
+        Ok(())
+    }
+
+    /// Those with the most packets, in their order.
+    fn keep_largest(&mut self) {
+        self.kept.sort_by_key(|stream| (std::cmp::Reverse(stream.packets), stream.number));
+        self.kept.truncate(STREAMS);
+        self.kept.sort_by_key(|stream| stream.number);
+    }
+
+    /// Nothing more comes: which have charts, at most so many.
+    pub(super) fn finish(&mut self, charted: usize) -> Vec<usize> {
+        self.keep_largest();
+        let mut largest: Vec<&Stream> = self.kept.iter().collect();
+        largest.sort_by_key(|stream| (std::cmp::Reverse(stream.packets), stream.number));
+        let mut charted: Vec<usize> = largest.into_iter().take(charted).map(|stream| stream.number).collect();
+        charted.sort_unstable();
+        charted
+    }
+}
+
+impl Stream {
+    fn new(number: usize, row: &StreamRow<'_>) -> io::Result<Self> {
+        let mut figures = Vec::new();
+        each_cell(row, |name, cell| {
+            let text = match cell {
+                Cell::Empty => String::new(),
+                Cell::Number(text) | Cell::Text(text) => clipped(text),
+            };
+            figures.push((name, text));
+            Ok(())
+        })?;
+        let from_client = row.direction == "c2s";
+        let encoding = row.encoding.map(|encoding| format!(" {encoding}")).unwrap_or_default();
+        let track = row.track.map(|track| format!(", track {track}")).unwrap_or_default();
+        let name = format!(
+            "{}{encoding}, session {}{track}, {} {}",
+            row.media.unwrap_or("media"),
+            row.session,
+            if from_client { "to the server," } else { "SSRC" },
+            row.ssrc
+        );
+        Ok(Self {
+            number,
+            key: SeriesKey { session: row.session, channel: row.channel, ssrc: row.ssrc.0, from_client },
+            packets: row.packets,
+            name: clipped(&name),
+            bitrate: row.bitrate_bps.map(bitrate).unwrap_or_default(),
+            figures,
+        })
+    }
+
+    fn figure(&self, name: &str) -> &str {
+        self.figures.iter().find(|(column, _)| *column == name).map_or("", |(_, text)| text)
+    }
+}
+
+/// Columns of the overview, and whether they hold numbers.
+const OVERVIEW: [(&str, bool); 10] = [
+    ("session", true),
+    ("track", true),
+    ("media", false),
+    ("encoding", false),
+    ("ssrc", false),
+    ("packets", true),
+    ("missing", true),
+    ("frame_jitter_max_ms", true),
+    ("incomplete_frames", true),
+    ("freezes", true),
+];
+
+/// A line for each stream.
+pub(super) fn overview(section: &Section, charted: &[usize]) -> Markup {
+    let streams = &section.streams;
+    html! {
+        h3 { "Streams" }
+        @if streams.kept.is_empty() { p.calm { "There is no RTP stream in the capture." } }
+        @else { div.scroll { table {
+            thead { tr {
+                th scope="col" { "stream" }
+                @for (name, is_number) in OVERVIEW { th.number[is_number] scope="col" { (name) } }
+                th.number scope="col" { "bitrate" }
+            } }
+            tbody { @for stream in &streams.kept { tr {
+                th scope="row" {
+                    @if charted.contains(&stream.number) {
+                        a href={ "#" (id(section, stream.number)) } { (stream.number) }
+                    } @else { (stream.number) }
+                }
+                @for (name, is_number) in OVERVIEW { td.number[is_number] { (stream.figure(name)) } }
+                td.number { (stream.bitrate) }
+            } } }
+        } } }
+        @if streams.total.streams > streams.kept.len() {
+            @let more = many(streams.total.streams - streams.kept.len(), "stream");
+            p.omitted { (left_out(&format!("{more} with fewer packets"), "streams")) }
+        }
+        @if streams.kept.len() > charted.len() {
+            p.omitted { "Figures and charts follow for the " (charted.len()) " streams with the most packets." }
+        }
+    }
+}
+
+/// The figures of a stream in groups, each with the column that begins the next one.
+const GROUPS: [(&str, &str); 6] = [
+    ("Identity", "first_packet_utc"),
+    ("Packets and loss", "delta_min_ms"),
+    ("Timing", "marker_packets"),
+    ("Sender reports", "frames"),
+    ("Frames", "play_to_first_packet_ms"),
+    ("Start", ""),
+];
+
+/// The figures and the charts of one stream.
+pub(super) fn stream(section: &Section, stream: &Stream) -> Markup {
+    let id = id(section, stream.number);
+    html! {
+        section.stream id=(id) aria-labelledby={ (id) "-name" } {
+            h3 id={ (id) "-name" } { "Stream " (stream.number) ": " (stream.name) }
+            p.digest {
+                span { b { (grouped(stream.packets)) } " packets" }
+                @if !stream.bitrate.is_empty() { span { b { (stream.bitrate) } } }
+                span { b { (stream.figure("missing")) } " missing" }
+                @for (name, what) in [("delta_max_ms", "longest delta"), ("frame_jitter_max_ms", "most frame jitter")] {
+                    @if let Ok(value) = stream.figure(name).parse() {
+                        span { b { (Fixed::<1>(value)) " ms" } " " (what) }
+                    }
+                }
+            }
+            (charts(section, stream))
+            details.figures open { summary { "Figures, as in the table streams of analyze" }
+                div.groups { @for (title, columns) in groups(&stream.figures) {
+                    table {
+                        caption { (title) }
+                        tbody { @for (name, text) in columns {
+                            tr { th scope="row" { (name) } td data-column=(name) { (text) } }
+                        } }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn groups<'a>(figures: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a [(&'static str, String)])> {
+    let mut rest = figures;
+    let take = |(title, next)| {
+        let end = rest.iter().position(|(name, _)| *name == next).unwrap_or(rest.len());
+        let (columns, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+        rest = after;
+        (title, columns)
+    };
+    GROUPS.into_iter().map(take).collect()
+}
+
+/// What there is to draw, and what it shows.
+fn charts(section: &Section, stream: &Stream) -> Markup {
+    let Some(series) = section.charts.of(stream.key) else { return html! {} };
+    let packets = series.packets.buckets();
+    let frames = series.frames.buckets();
+    let charts = [
+        ("delta", "Delta", "ms between two packets", packets.iter().any(|(_, bucket)| bucket.delta.is_some())),
+        ("jitter", "Jitter", "ms, RFC 3550", packets.iter().any(|(_, bucket)| bucket.jitter.is_some())),
+        (
+            "skew",
+            "Skew",
+            "ms; above 0 is later than the media clock says",
+            packets.iter().any(|(_, bucket)| bucket.skew.is_some()),
+        ),
+        ("bitrate", "Bitrate", "of RTP payload", !packets.is_empty()),
+        ("frames", "Frame sizes", "bytes, by type", !frames.is_empty()),
+        (
+            "gaps",
+            "Sequence",
+            "numbers that were skipped, and what came out of order",
+            !series.gaps.buckets().is_empty(),
+        ),
+        (
+            "offset",
+            "Sender report offset",
+            "ms between NTP and RTP clock",
+            section.charts.offsets_of(stream.key).is_some(),
+        ),
+    ];
+    html! {
+        div.charts data-section=(section.number) data-stream=(stream.number) {
+            @for (kind, title, unit, _) in charts.into_iter().filter(|(.., some)| *some) {
+                figure.chart {
+                    figcaption { b { (title) } " " span.unit { (unit) } }
+                    div.plot data-chart=(kind) role="img" aria-label={ (title) ": " (unit) } {}
+                }
+            }
+        }
+        @if series.gaps.buckets().is_empty() && !packets.is_empty() {
+            p.hint { "Sequence numbers: each came in order, none is missing." }
+        }
+    }
+}
+
+fn id(section: &Section, number: usize) -> String {
+    format!("s{}-stream-{number}", section.number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_figure_is_in_one_group() {
+        let stream = Stream::new(1, &StreamRow::default()).unwrap();
+        let groups = groups(&stream.figures);
+        assert!(groups.iter().all(|(_, columns)| !columns.is_empty()), "{groups:?}");
+        assert_eq!(groups.iter().map(|(_, columns)| columns.len()).sum::<usize>(), stream.figures.len());
+        assert!(OVERVIEW.iter().all(|(name, _)| stream.figures.iter().any(|(column, _)| column == name)));
+    }
+
+    #[test]
+    fn the_largest_stay_in_their_order() {
+        let mut streams = Streams::default();
+        for packets in 0..2000 {
+            streams.add(&StreamRow { packets: packets % 1000, ..<_>::default() }).unwrap();
+        }
+        let charted = streams.finish(3);
+        assert_eq!(charted, [999, 1000, 2000]);
+        assert_eq!((streams.kept.len(), streams.total.streams), (STREAMS, 2000));
+        assert!(streams.kept.is_sorted_by_key(|stream| stream.number));
+        assert!(streams.kept.iter().all(|stream| stream.packets >= 1000 - STREAMS as u64 / 2));
+    }
+}

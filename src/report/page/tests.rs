@@ -1,0 +1,264 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::analysis::cell::{Fixed, Ssrc, Utc};
+use crate::analysis::rows::{
+    FindingRow, FrameRow, MessageRow, PacketRow, Row, SenderReportRow, Sink, StreamRow, VerdictRow,
+};
+
+/// The most that a page may have for one capture.
+const MAX_PAGE: usize = 5_000_000;
+
+fn at(millis: i64) -> Utc {
+    Utc(Timestamp::from_nanos(1_700_000_000_000_000_000 + millis * 1_000_000))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "small")]
+fn seconds(millis: i64) -> Fixed<9> {
+    Fixed(millis as f64 / 1e3)
+}
+
+/// A row of each kind, with this text wherever a capture can have any.
+fn rows(text: &str) -> Vec<Row<'_>> {
+    let message = |time, kind, direction, status| MessageRow {
+        frame_number: Some(4),
+        time_utc: at(time),
+        time_s: seconds(time),
+        session: 1,
+        direction,
+        kind,
+        method: Some(text),
+        url: Some(text),
+        status,
+        reason: status.map(|_| text),
+        rtsp_session: Some(text),
+        latency_ms: status.map(|_| Fixed(1.5)),
+        body_bytes: 7,
+        product: Some(text),
+        ..<_>::default()
+    };
+    let packet = |time, frame_number, gap| PacketRow {
+        frame_number: Some(frame_number),
+        time_utc: at(time),
+        time_s: seconds(time),
+        session: 1,
+        direction: "s2c",
+        ssrc: Ssrc(7),
+        payload_bytes: 1000,
+        delta_ms: Some(Fixed(40.0)),
+        jitter_ms: Some(Fixed(0.25)),
+        gap,
+        status: if gap == 0 { "ok" } else { "gap" },
+        ..<_>::default()
+    };
+    vec![
+        Row::Message(message(0, "request", "c2s", None)),
+        Row::Message(message(2, "response", "s2c", Some(404))),
+        Row::Packet(packet(40, 5, 0)),
+        Row::Packet(packet(80, 6, 3)),
+        Row::Frame(FrameRow {
+            time_utc: at(80),
+            time_s: seconds(80),
+            session: 1,
+            direction: "s2c",
+            ssrc: Ssrc(7),
+            kind: Some("idr"),
+            key: Some(1),
+            bytes: 2000,
+            frame_number: Some(6),
+            ..<_>::default()
+        }),
+        Row::SenderReport(SenderReportRow {
+            time_utc: at(90),
+            time_s: seconds(90),
+            session: 1,
+            direction: "s2c",
+            channel: 1,
+            ssrc: Ssrc(7),
+            offset_ms: Some(Fixed(0.0)),
+            cname: Some(text),
+            ..<_>::default()
+        }),
+        Row::Finding(FindingRow {
+            frame_number: Some(6),
+            time_utc: at(80),
+            time_s: seconds(80),
+            session: Some(1),
+            severity: "error",
+            code: "sequence-gap",
+            detail: text,
+            ..<_>::default()
+        }),
+        Row::Verdict(VerdictRow {
+            frame_number: Some(6),
+            time_s: seconds(80),
+            last_time_s: seconds(80),
+            last_frame_number: Some(6),
+            session: 1,
+            event: "picture-damaged",
+            verdict: "lost-before-capture",
+            count: 1,
+            detail: text,
+            ..<_>::default()
+        }),
+        Row::Stream(Box::new(StreamRow {
+            capture: text,
+            session: 1,
+            url: text.to_owned(),
+            client: text.to_owned(),
+            server: text.to_owned(),
+            media: Some(text),
+            encoding: Some(text),
+            transport: "tcp",
+            direction: "s2c",
+            ssrc: Ssrc(7),
+            packets: 2,
+            missing: 3,
+            bitrate_bps: Some(400_000),
+            delta_max_ms: Some(Fixed(40.0)),
+            cname: Some(text),
+            ..<_>::default()
+        })),
+    ]
+}
+
+fn section<'a>(rows: impl IntoIterator<Item = Row<'a>>, name: &str) -> String {
+    let mut section = Section::new(0);
+    for row in rows {
+        assert!(section.wants(row.table()));
+        section.row(&row).unwrap();
+    }
+    section.render(&[name.to_owned()], 1).unwrap()
+}
+
+/// The tags with all their attributes, and nothing else.
+fn tags(html: &str) -> Vec<&str> {
+    html.match_indices('<').map(|(start, _)| &html[start..=start + html[start..].find('>').unwrap()]).collect()
+}
+
+#[test]
+fn looks_like_this() {
+    let html = section(rows("some text"), "a.pcapng");
+    insta::assert_snapshot!(html.replace("><", ">\n<"));
+}
+
+#[test]
+fn a_capture_without_anything_has_a_section() {
+    let html = section([], "empty.pcapng");
+    for part in ["empty.pcapng", "Nothing was noticed", "no RTP stream", "Nothing odd was found"] {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+}
+
+#[test]
+fn hostile_texts_stay_texts() {
+    let harmless = section(rows("x"), "x");
+    for text in [
+        "</script><script>alert(1)</script>",
+        "\"><img src=x onerror=alert(1)>",
+        "' onmouseover='alert(1)",
+        "<!--",
+        "]]>",
+        "&lt;b&gt;",
+        "</title></style></section>",
+        "\0\u{202e}\u{feff}\r\n",
+        "{{constructor}}${1}",
+    ] {
+        assert_eq!(tags(&section(rows(text), text)), tags(&harmless), "{text}");
+        let beginning = beginning(&[text, text]);
+        assert_eq!(tags(&beginning).len(), tags(&super::beginning(&["x", "x"])).len(), "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_text_becomes_a_tag(text in "[<>&\"'/a-z!=\\-\\[\\]\u{0}-\u{ff}]{1,40}") {
+        let (hostile, harmless) = (section(rows(&text), &text), section(rows("x"), "x"));
+        prop_assert_eq!(tags(&hostile), tags(&harmless));
+    }
+}
+
+#[test]
+fn only_what_is_written_here_may_run() {
+    let policy = policy();
+    assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    assert!(end().contains("Leon Sorokin"), "the library's licence goes along");
+    for code in [SCRIPT, STYLE, UPLOT, UPLOT_STYLE] {
+        assert!(!code.contains("</script") && !code.contains("</style"));
+    }
+}
+
+/// Far more of everything than fits.
+#[test]
+fn a_page_does_not_grow_with_its_capture() {
+    let long = "ü".repeat(10_000);
+    let some = |index: usize| rows(&long).swap_remove(index);
+    let mut section = Section::new(0);
+    let mut give = |count: u32, row: &dyn Fn(u32) -> Row<'static>| {
+        (0..count).for_each(|number| section.row(&row(number)).unwrap());
+    };
+    let moment = |number: u32| (at(i64::from(number)), seconds(i64::from(number)));
+    give(300_000, &|number| {
+        let (time_utc, time_s) = moment(number);
+        let noise = f64::from(number.wrapping_mul(2_654_435_761) >> 12) / 1000.0;
+        Row::Packet(PacketRow {
+            ssrc: Ssrc(number % 30),
+            frame_number: Some(number.into()),
+            time_utc,
+            time_s,
+            delta_ms: Some(Fixed(noise)),
+            jitter_ms: Some(Fixed(noise)),
+            skew_ms: Some(Fixed(-noise)),
+            gap: 5,
+            status: "gap",
+            payload_bytes: 1400,
+            ..<_>::default()
+        })
+    });
+    give(100_000, &|number| {
+        let (time_utc, time_s) = moment(number * 3);
+        let kind = Some(["i", "p", "b", "other"][number as usize % 4]);
+        let (ssrc, bytes) = (Ssrc(number % 30), number.into());
+        Row::Frame(FrameRow { ssrc, time_utc, time_s, kind, bytes, frame_number: Some(bytes), ..<_>::default() })
+    });
+    for number in 0..3000u32 {
+        if let Row::Message(mut row) = some(0) {
+            row.session = number as usize % 100;
+            section.row(&Row::Message(row)).unwrap();
+        }
+        for (code, _) in crate::analysis::findings::CODES {
+            if let Row::Finding(mut row) = some(6)
+                && number < 30
+            {
+                row.code = code;
+                section.row(&Row::Finding(row)).unwrap();
+            }
+        }
+        section.row(&some(7)).unwrap();
+        if let Row::Stream(mut row) = some(8) {
+            (row.ssrc, row.packets, row.session, row.direction) = (Ssrc(number), 3000 - u64::from(number), 0, "");
+            section.row(&Row::Stream(row)).unwrap();
+        }
+    }
+    let html = section.render(&["x".to_owned()], 1).unwrap();
+    let page = beginning(&["x"]).len() + html.len() + end().len();
+    assert!(page < MAX_PAGE, "{page} bytes");
+    for what in [
+        "streams with fewer packets left out",
+        "sessions left out",
+        "verdicts left out",
+        "more left out here",
+        "message",
+    ] {
+        assert!(html.contains(what), "{what}");
+    }
+}
+
+#[test]
+fn durations() {
+    let texts = [1_234_567_890, 65_000_000_000, 3_723_000_000_000].map(duration);
+    assert_eq!(texts, ["1.235 s", "1 min 05 s", "1 h 02 min 03 s"]);
+}

@@ -1,0 +1,65 @@
+//! Small pieces of the page: numbers in words, places that can be gone to.
+
+use maud::{Markup, html};
+
+use crate::time::Timestamp;
+
+/// `1 message`, `3 messages`.
+pub(super) fn many(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{} {what}s", grouped(count as u64)) }
+}
+
+/// What the page has no room for.
+pub(super) fn left_out(what: &str, table: &str) -> String {
+    format!("{what} left out here; rtsp-rec analyze --table {table} has all")
+}
+
+/// `1 234 567`, with spaces that don't break.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A moment: seconds since the start. Scripts make it a way to the charts.
+pub(super) fn goto(seconds: f64, start: Option<i64>) -> Markup {
+    let text = format!("{seconds:.6}");
+    let utc = start.map(|start| Timestamp::from_nanos(start).plus_nanos(nanos(seconds)).to_string());
+    html! { time.goto data-t=(text) title=[utc] { (text) " s" } }
+}
+
+/// A moment as it stands in the CSV.
+pub(super) fn goto_exactly(text: &str, start: Option<i64>) -> Markup {
+    let seconds = text.parse().unwrap_or_default();
+    let utc = start.map(|start| Timestamp::from_nanos(start).plus_nanos(nanos(seconds)).to_string());
+    html! { time.goto data-t=(text) title=[utc] { (text) } }
+}
+
+/// A filter for Wireshark, which can be copied, and an anchor of its own.
+pub(super) fn frame_link(anchor: &str, frame_number: Option<u64>) -> Markup {
+    html! { @if let Some(number) = frame_number {
+        a.frame id=(anchor) href={ "#" (anchor) } { code { "frame.number == " (number) } }
+    } }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a float becomes the nearest integer that there is")]
+fn nanos(seconds: f64) -> i64 {
+    (seconds * 1e9).round() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_words() {
+        assert_eq!([many(0, "gap"), many(1, "gap"), many(2, "gap")], ["0 gaps", "1 gap", "2 gaps"]);
+        assert_eq!([7, 1000, 1_234_567].map(grouped), ["7", "1\u{202f}000", "1\u{202f}234\u{202f}567"]);
+    }
+}
