@@ -24,7 +24,7 @@ const MODE: u32 = 0o666;
 /// Analyzes the captures and writes the page, which gets its name when it is whole.
 pub(super) fn run(args: &ReportArgs) -> Result<(), Error> {
     let target = Target::new(&args.output, args.force)?;
-    let progress = Progress::of_files(&args.captures, redraws());
+    let progress = Progress::of_files(&args.captures, redraws() && !is_stdout(&args.output));
     let (sections, results) = analyze(&Queue::new(&args.captures), &progress).map_err(|error| target.failed(error))?;
     drop(progress);
     if !sections.is_empty() {

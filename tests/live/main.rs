@@ -7,7 +7,7 @@
 //!
 //! | module | what for |
 //! |---|---|
-//! | `process`, `peers`, `link`, `wire`, `flood` | starting, watching and ending what a test runs |
+//! | `process`, `peers`, `link`, `wire`, `flood`, `browser` | starting, watching and ending what a test runs |
 //! | `article` | a capture made of a transcript |
 //! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
 //! | `servers` `carriers` `udp` `auth` `addresses` `endings` `killed` `files` `many` `memory` `demo` | the tests: `record`, `demo` |
@@ -16,6 +16,7 @@
 //! | `reference` `rotation` `wireshark` `replay` `reruns` | the tests: `analyze`, `replay` |
 //! | `exports` | the tests: `export` |
 //! | `reference` `rotation` `wireshark` `replay` `reruns` `redacted` | the tests: `analyze`, `replay`, `redact` |
+//! | `pages` | the tests: `report` |
 
 #![allow(
     clippy::expect_used,
@@ -25,6 +26,7 @@
     reason = "all of this crate is test code: a panic is how it reports"
 )]
 
+mod browser;
 mod flood;
 mod judges;
 mod link;
@@ -46,6 +48,7 @@ mod files;
 mod killed;
 mod many;
 mod memory;
+mod pages;
 mod probes;
 mod redacted;
 mod reference;

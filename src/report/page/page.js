@@ -59,7 +59,7 @@ class Group {
     const [first, last] = this.whole;
     const width = Math.min(Math.max(to - from, SHORTEST), last - first);
     const start = Math.min(Math.max(from, first), last - width);
-    this.range = [start, start + width];
+    this.range = width < last - first ? [start, start + width] : this.whole;
     for (const chart of this.charts.values()) chart.setScale("x", { min: this.range[0], max: this.range[1] });
     this.tell();
   }
@@ -178,7 +178,10 @@ const MAKERS = {
     const shown = KINDS.map((kind, index) => [kind, frames.bytes[index]]).filter(([, sizes]) => sizes.length);
     const text = (_, value, __, index) => (value == null ? "–" : bytes(value) + " · frame " + numbers[index]);
     const series = shown.map(([[label, name]]) => bars(shown.length === 1 && label === "other" ? "size" : label, name, text));
-    if (frames.bytes[0].length) series[0].points = { show: true, size: 6, fill: colour("--chart-2"), stroke: colour("--chart-2") };
+    if (frames.bytes[0].length) {
+      const few = (chart, place, first, last) => chart.data[place].slice(first, last + 1).filter((size) => size != null).length < 200;
+      series[0].points = { show: few, size: 6, fill: colour("--chart-2"), stroke: colour("--chart-2") };
+    }
     // The large ones first, for the small ones to stand before them.
     return { t: summed(frames.t, 1e6), values: shown.map(([, sizes]) => sizes), series, y: fromZero, unit: bytes, incomplete: frames.incomplete };
   },

@@ -210,6 +210,14 @@ fn groups<'a>(figures: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a [
     GROUPS.into_iter().map(take).collect()
 }
 
+/// Nanoseconds. What a point stands for is worth a word where it is longer.
+const FINE: i64 = 10_000_000;
+
+#[expect(clippy::cast_precision_loss, reason = "three decimals are shown")]
+fn seconds(nanos: i64) -> f64 {
+    nanos as f64 / 1e9
+}
+
 /// What there is to draw, and what it shows.
 fn charts(section: &Section, stream: &Stream) -> Markup {
     let Some(series) = section.charts.of(stream.key) else { return html! {} };
@@ -246,6 +254,12 @@ fn charts(section: &Section, stream: &Stream) -> Markup {
                     figcaption { b { (title) } " " span.unit { (unit) } }
                     div.plot data-chart=(kind) role="img" aria-label={ (title) ": " (unit) } {}
                 }
+            }
+        }
+        @if series.packets.width() > FINE {
+            p.hint {
+                "Each point stands for " (Fixed::<3>(seconds(series.packets.width())))
+                " s, with the highest and the lowest value of that time."
             }
         }
         @if series.gaps.buckets().is_empty() && !packets.is_empty() {
