@@ -20,6 +20,8 @@ use rtsp_rec::export::rtpdump::RtpDump;
 use rtsp_rec::export::{MediaPacket, MediaSink, Selection, Track, Tracks, View};
 use rtsp_rec::report::table::Look;
 use rtsp_rec::report::{Format, Tables, captures};
+use rtsp_rec::report::page::Section;
+use rtsp_rec::report::{Format, Tables};
 
 use crate::files::{Order, Packet, change, fragments, gzip, ipv6, pcap, pcapng, sample, zstd};
 
@@ -39,15 +41,17 @@ impl Numbers {
     }
 }
 
-/// Counts rows on their way to their tables.
+/// Counts rows on their way to their tables and to the page.
 struct Counted {
     tables: Tables<io::Sink>,
+    page: Section,
     rows: BTreeMap<Table, usize>,
 }
 
 impl Sink for Counted {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         *self.rows.entry(row.table()).or_default() += 1;
+        self.page.row(row)?;
         self.tables.row(row)
     }
 
@@ -61,11 +65,13 @@ type Outcome = (BTreeMap<Table, usize>, Option<String>);
 
 /// Analyzes a file that has no more than `size` bytes uncompressed.
 fn analyze(file: &[u8], size: usize) -> Outcome {
-    let sink = Counted { tables: Tables::new(Format::Csv, |_| Some(io::sink())), rows: BTreeMap::new() };
+    let tables = Tables::new(Format::Csv, |_| Some(io::sink()));
+    let sink = Counted { tables, page: Section::new(0), rows: BTreeMap::new() };
     let options = AnalyzerOptions { capture: "hostile".to_owned(), closely: true };
     let mut analyzer = Analyzer::new(options, sink);
     let error = Source::read(file, &mut analyzer).err().map(|error| error.to_string());
-    let rows = analyzer.finish().unwrap().rows;
+    let Counted { rows, page, .. } = analyzer.finish().unwrap();
+    assert!(page.render(&["hostile".to_owned()], 1).unwrap().ends_with("</script>"));
     let all: usize = rows.values().sum();
     assert!(all <= size + 64, "{all} rows of {size} bytes: {rows:?}");
     assert!(error.as_deref().is_none_or(|error| !error.is_empty()));

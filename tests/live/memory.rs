@@ -2,13 +2,14 @@
 //! system's own: an allocation beyond it fails and ends the process.
 
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::recorder::{Place, rtsp_rec};
+use crate::recorder::{Place, rtsp_rec, size};
 
 /// KiB of writable memory.
 const LIMIT: usize = 256 << 10;
@@ -92,10 +93,25 @@ fn analyze(code: i32, write: impl FnOnce(Pipe) -> io::Result<()> + Send) {
 #[track_caller]
 fn limited(arguments: &[&str], code: i32, write: impl FnOnce(Pipe) -> io::Result<()> + Send) {
     let place = Place::new();
+    within_limit(code, &["analyze", "-", "-o"], place.dir(), write);
+}
+
+/// The same for `report`. The page is not large either.
+#[track_caller]
+fn report(code: i32, write: impl FnOnce(Pipe) -> io::Result<()> + Send) {
+    let place = Place::new();
+    let page = place.dir().join("report.html");
+    within_limit(code, &["report", "-", "-o"], &page, write);
+    assert!(size(&page) < 5_000_000, "{} bytes", size(&page));
+}
+
+#[track_caller]
+fn within_limit(code: i32, arguments: &[&str], output: &Path, write: impl FnOnce(Pipe) -> io::Result<()> + Send) {
     let limited = format!("ulimit -d {LIMIT} && exec \"$0\" \"$@\"");
     let mut command = Command::new("sh");
     command.args(["-c", &limited]).arg(rtsp_rec().get_program()).args(arguments).arg(place.dir());
     command.stdout(Stdio::null());
+    command.args(["-c", &limited]).arg(rtsp_rec().get_program()).args(arguments).arg(output);
     let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("sh is there");
     let pipe = BufWriter::with_capacity(1 << 18, child.stdin.take().expect("it is piped"));
     let outcome = thread::scope(|scope| {
@@ -304,6 +320,18 @@ fn exports_of_pictures_without_an_end() {
             let mut at = wire.rtsp(host)?;
             for number in 0..5 {
                 at = wire.long_frame(host, at, number, &[0x80, 26])?;
+/// More sessions, streams and packets than a page can show.
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn reports_of_thousands_of_streams() {
+    report(0, |pipe| {
+        let mut wire = Wire::new(pipe)?;
+        for host in 0..300 {
+            let mut at = wire.rtsp(host)?;
+            for packet in 0..300_u16 {
+                for source in 0..15 {
+                    at = wire.frame_at(host, at, source, 2 * packet, 3000 * u32::from(packet))?;
+                }
             }
         }
         Ok(())

@@ -49,6 +49,7 @@ impl<B: Bucket> Decimator<B> {
     pub(super) fn limit_to(&mut self, limit: usize) {
         self.limit = limit.max(4);
         self.shrink_if_above(self.limit);
+        self.buckets.shrink_to(self.limit);
     }
 
     /// Widens until there is room for a quarter more, so that it happens seldom.

@@ -3,10 +3,10 @@
 /// Streams that charts are collected of.
 pub(super) const SERIES: usize = 2048;
 /// Buckets of each kind of chart that are kept of all streams together, and the least and most that one has.
-const BUCKETS: usize = 1 << 17;
+const BUCKETS: usize = 1 << 16;
 const BUCKETS_OF_A_STREAM: (usize, usize) = (64, 4096);
 /// The same on the page, where all captures share it.
-const SHOWN_BUCKETS: usize = 32_000;
+const SHOWN_BUCKETS: usize = 26_000;
 /// Streams with charts, of all captures on the page together.
 const CHARTED: usize = 24;
 /// Streams with figures.
@@ -63,7 +63,7 @@ mod tests {
         assert_eq!((Share::of(1).charted, Share::of(5).charted, Share::of(1000).charted), (24, 4, 1));
         assert_eq!(Share::of(1).shown_buckets(2), 4096);
         assert!(Share::of(1).shown_buckets(24) * 24 <= SHOWN_BUCKETS);
-        assert_eq!((kept_buckets(1), kept_buckets(100), kept_buckets(SERIES)), (4096, 1310, 64));
+        assert_eq!((kept_buckets(1), kept_buckets(100), kept_buckets(SERIES)), (4096, 655, 64));
     }
 
     #[test]

@@ -71,7 +71,12 @@ pub(super) fn verdicts(section: &Section) -> Markup {
     html! {
         section.verdicts aria-labelledby={ (id) "s" } {
             h3 id={ (id) "s" } { "What a viewer may notice" }
-            @if section.verdicts.count() == 0 { p.calm { "Nothing was noticed that a viewer would see." } }
+            @if section.verdicts.count() == 0 && section.streams.total.is_clean() {
+                p.calm { "Nothing was noticed that a viewer would see." }
+            }
+            @else if section.verdicts.count() == 0 {
+                p { "No verdict was reached, but packets or frames are missing or late: see the streams." }
+            }
             @else { ul {
                 @for (index, verdict) in first.iter().enumerate() { (verdict.card(&format!("{id}-{index}"), start)) }
                 @if omitted > 0 { li.omitted { (left_out(&many(omitted, "verdict"), "verdicts")) } }

@@ -44,6 +44,13 @@ pub(super) struct Stream {
     figures: Vec<(&'static str, String)>,
 }
 
+impl Total {
+    /// Whether all that was expected came, and in time.
+    pub(super) const fn is_clean(&self) -> bool {
+        self.missing <= 0 && self.freezes == 0 && self.incomplete_frames == 0
+    }
+}
+
 impl Streams {
     pub(super) fn add(&mut self, row: &StreamRow<'_>) -> io::Result<()> {
         self.total.streams += 1;
@@ -113,7 +120,7 @@ impl Stream {
 }
 
 /// Columns of the overview, and whether they hold numbers.
-const OVERVIEW: [(&str, bool); 10] = [
+const OVERVIEW: [(&str, bool); 9] = [
     ("session", true),
     ("track", true),
     ("media", false),
@@ -122,7 +129,6 @@ const OVERVIEW: [(&str, bool); 10] = [
     ("packets", true),
     ("missing", true),
     ("frame_jitter_max_ms", true),
-    ("incomplete_frames", true),
     ("freezes", true),
 ];
 
