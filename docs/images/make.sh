@@ -16,16 +16,18 @@ until grep -q Serving "$work/server.log"; do kill -0 "$server"; done
 "$tool" record rtsp://127.0.0.1:8555/short -d 20s -q -o "$work/camera.pcapng"
 (cd "$work" && "$tool" report camera.pcapng -o report.html)
 
-# The dialogue alone: a picture begins at the top of its page.
+# The charts alone, and the dialogue alone: a picture begins at the top of its page.
+perl -0pe 's/<p class="span">.*?(?=<div class="detail">)//s' "$work/report.html" >"$work/charts.html"
 perl -0pe 's/<main>.*?(<section aria-labelledby="s0-dialogue">)/<main>$1/s' "$work/report.html" >"$work/dialogue.html"
 
 # picture NAME PAGE WIDTH,HEIGHT SCHEME: SCHEME is 0 for dark, 1 for light.
 picture() {
     chromium --headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --hide-scrollbars \
         --user-data-dir="$work/profile" --blink-settings=preferredColorScheme="$4" --window-size="$3" \
-        --virtual-time-budget=3000 --screenshot="$work/$1.png" "file://$work/$2.html" 2>/dev/null
+        --run-all-compositor-stages-before-draw --virtual-time-budget=9000 --screenshot="$work/$1.png" "file://$work/$2.html" 2>/dev/null
     mv "$work/$1.png" "docs/images/$1.png"
 }
-picture report report 1100,1300 1
+picture report report 1100,920 1
+picture report-charts charts 1100,1000 1
 picture report-dialogue dialogue 760,700 0
 ls -l docs/images/*.png

@@ -171,7 +171,7 @@ const GROUPS: [(&str, &str); 6] = [
     ("Timing", "marker_packets"),
     ("Sender reports", "frames"),
     ("Frames", "play_to_first_packet_ms"),
-    ("Start", ""),
+    ("Further figures", ""),
 ];
 
 /// The figures and the charts of one stream.
