@@ -133,6 +133,14 @@ fn zooms_all_charts_and_tells_what_is_under_the_mouse() {
     browser.evaluate("[...document.querySelectorAll('.ladder .goto')].at(-1).click()");
     browser.frame();
     assert_eq!(browser.evaluate(RANGE), "8.564 to 10.511 s");
+    let second = "document.querySelector('#s0-stream-2').getBoundingClientRect().top";
+    assert!(browser.evaluate(second).as_f64().unwrap() > 200.0);
+    browser.evaluate(
+        "document.querySelector('.rung').dataset.of = '1/1'; document.querySelector('.ladder .goto').click()",
+    );
+    browser.frame();
+    let top = browser.evaluate(second).as_f64().unwrap();
+    assert!((0.0..200.0).contains(&top), "its stream is in sight, at {top}");
     browser.evaluate("document.querySelector('[data-do=reset]').click()");
     assert_eq!(browser.evaluate(RANGE), all);
     assert_eq!(browser.troubles(), [""; 0]);
@@ -174,7 +182,8 @@ fn has_the_figures_of_analyze_without_scripts_too() {
 fn runs_nothing_that_a_capture_says() {
     let place = Place::new();
     let harmless = report(&place, &[&sample()]);
-    let count = "[...document.querySelectorAll('*')].map(element => element.tagName).join(' ')";
+    // Charts are drawn when they come near, sooner or later.
+    let count = "[...document.querySelectorAll('*:not(.plot *)')].map(element => element.tagName).join(' ')";
     let mut browser = Browser::start();
     browser.open(&harmless, DESKTOP, false);
     let elements = browser.evaluate(count);

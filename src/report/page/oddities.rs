@@ -8,7 +8,7 @@ use crate::analysis::rows::{FindingRow, VerdictRow};
 use crate::report::page::collect::Section;
 use crate::report::page::ends::Ends;
 use crate::report::page::limits::{FINDINGS, VERDICTS, clipped};
-use crate::report::page::words::{frame_link, goto_exactly, left_out, many};
+use crate::report::page::words::{frame_link, goto_exactly, left_out, many, stream_of};
 
 /// What may be noticed.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ pub(super) fn verdicts(section: &Section) -> Markup {
 
 impl Verdict {
     fn card(&self, anchor: &str, start: Option<i64>) -> Markup {
-        html! { li {
+        html! { li data-of=[stream_of(Some(self.session), self.track)] {
             p.event {
                 b { (self.event.replace('-', " ")) }
                 @if self.count > 1 { " × " (self.count) }
@@ -234,7 +234,7 @@ fn group(id: &str, findings: &Ends<Finding>, start: Option<i64>) -> Markup {
 
 impl Finding {
     fn line(&self, anchor: &str, start: Option<i64>) -> Markup {
-        html! { tr {
+        html! { tr data-of=[stream_of(self.session, self.track)] {
             td { (frame_link(anchor, self.place.frame_number)) }
             td.number { (goto_exactly(&self.place.seconds, start)) }
             td.detail { (self.detail) }

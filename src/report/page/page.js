@@ -74,11 +74,12 @@ class Group {
     if (what === "right") this.zoom(from + width / 2, to + width / 2);
   }
 
-  // Shows a moment in all charts.
-  show(at) {
+  // Shows a moment in all charts, and those of the stream that it is about.
+  show(at, of) {
     const width = Math.min(this.end, Math.max(2, this.end / 50));
     this.zoom(at - width / 2, at + width / 2);
-    this.element.querySelector(".stream")?.scrollIntoView({ block: "start" });
+    const charts = this.element.querySelector(`.charts[data-of="${of}"]`) || this.element.querySelector(".charts");
+    charts?.closest(".stream").scrollIntoView({ block: "start" });
     requestAnimationFrame(() => {
       for (const chart of this.charts.values()) chart.setCursor({ left: chart.valToPos(at, "x"), top: 10 }, false);
     });
@@ -293,7 +294,7 @@ addEventListener("beforeprint", () => {
 const follow = (target) => {
   const time = target.closest?.(".goto");
   if (!time) return false;
-  groups.get(time.closest("section.capture").id.slice(1)).show(+time.dataset.t);
+  groups.get(time.closest("section.capture").id.slice(1)).show(+time.dataset.t, time.closest("[data-of]")?.dataset.of);
   return true;
 };
 for (const time of document.querySelectorAll(".goto")) {

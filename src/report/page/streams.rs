@@ -10,7 +10,7 @@ use crate::report::cells::{Cell, each_cell};
 use crate::report::page::collect::Section;
 use crate::report::page::limits::{STREAMS, clipped};
 use crate::report::page::series::SeriesKey;
-use crate::report::page::words::{grouped, left_out, many};
+use crate::report::page::words::{grouped, left_out, many, stream_of};
 use crate::report::summary::bitrate;
 
 /// The streams of a capture.
@@ -36,6 +36,7 @@ pub(super) struct Stream {
     /// From 1, in the order of the table.
     pub(super) number: usize,
     pub(super) key: SeriesKey,
+    track: Option<usize>,
     pub(super) packets: u64,
     /// What it is, in a few words.
     name: String,
@@ -107,6 +108,7 @@ impl Stream {
         Ok(Self {
             number,
             key: SeriesKey { session: row.session, channel: row.channel, ssrc: row.ssrc.0, from_client },
+            track: row.track,
             packets: row.packets,
             name: clipped(&name),
             bitrate: row.bitrate_bps.map(bitrate).unwrap_or_default(),
@@ -254,7 +256,8 @@ fn charts(section: &Section, stream: &Stream) -> Markup {
         ),
     ];
     html! {
-        div.charts data-section=(section.number) data-stream=(stream.number) {
+        @let of = stream_of(Some(stream.key.session), stream.track);
+        div.charts data-section=(section.number) data-stream=(stream.number) data-of=[of] {
             @for (kind, title, unit, _) in charts.into_iter().filter(|(.., some)| *some) {
                 figure.chart {
                     figcaption { b { (title) } " " span.unit { (unit) } }

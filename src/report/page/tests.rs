@@ -20,24 +20,34 @@ fn seconds(millis: i64) -> Fixed<9> {
 
 /// A row of each kind, with this text wherever a capture can have any.
 fn rows(text: &str) -> Vec<Row<'_>> {
-    let message = |time, kind, direction, status| MessageRow {
-        frame_number: Some(4),
-        time_utc: at(time),
-        time_s: seconds(time),
-        session: 1,
-        direction,
-        kind,
-        method: Some(text),
-        url: Some(text),
-        status,
-        reason: status.map(|_| text),
-        rtsp_session: Some(text),
-        latency_ms: status.map(|_| Fixed(1.5)),
-        body_bytes: 7,
-        product: Some(text),
-        ..<_>::default()
+    [messages(text).to_vec(), media(text).to_vec(), oddities(text).to_vec(), vec![stream(text)]].concat()
+}
+
+fn messages(text: &str) -> [Row<'_>; 2] {
+    let message = |time, kind, direction, status| {
+        Row::Message(MessageRow {
+            frame_number: Some(4),
+            time_utc: at(time),
+            time_s: seconds(time),
+            session: 1,
+            direction,
+            kind,
+            method: Some(text),
+            url: Some(text),
+            status,
+            reason: status.map(|_| text),
+            rtsp_session: Some(text),
+            latency_ms: status.map(|_| Fixed(1.5)),
+            body_bytes: 7,
+            product: Some(text),
+            ..<_>::default()
+        })
     };
-    let packet = |time, frame_number, gap| PacketRow {
+    [message(0, "request", "c2s", None), message(2, "response", "s2c", Some(404))]
+}
+
+fn packet(time: i64, frame_number: u64, gap: u16) -> Row<'static> {
+    Row::Packet(PacketRow {
         frame_number: Some(frame_number),
         time_utc: at(time),
         time_s: seconds(time),
@@ -50,76 +60,84 @@ fn rows(text: &str) -> Vec<Row<'_>> {
         gap,
         status: if gap == 0 { "ok" } else { "gap" },
         ..<_>::default()
+    })
+}
+
+fn media(text: &str) -> [Row<'_>; 4] {
+    let (session, direction, ssrc) = (1, "s2c", Ssrc(7));
+    let frame = FrameRow {
+        time_utc: at(80),
+        time_s: seconds(80),
+        session,
+        direction,
+        ssrc,
+        kind: Some("idr"),
+        key: Some(1),
+        bytes: 2000,
+        frame_number: Some(6),
+        ..<_>::default()
     };
-    vec![
-        Row::Message(message(0, "request", "c2s", None)),
-        Row::Message(message(2, "response", "s2c", Some(404))),
-        Row::Packet(packet(40, 5, 0)),
-        Row::Packet(packet(80, 6, 3)),
-        Row::Frame(FrameRow {
-            time_utc: at(80),
-            time_s: seconds(80),
-            session: 1,
-            direction: "s2c",
-            ssrc: Ssrc(7),
-            kind: Some("idr"),
-            key: Some(1),
-            bytes: 2000,
-            frame_number: Some(6),
-            ..<_>::default()
-        }),
-        Row::SenderReport(SenderReportRow {
-            time_utc: at(90),
-            time_s: seconds(90),
-            session: 1,
-            direction: "s2c",
-            channel: 1,
-            ssrc: Ssrc(7),
-            offset_ms: Some(Fixed(0.0)),
-            cname: Some(text),
-            ..<_>::default()
-        }),
-        Row::Finding(FindingRow {
-            frame_number: Some(6),
-            time_utc: at(80),
-            time_s: seconds(80),
-            session: Some(1),
-            severity: "error",
-            code: "sequence-gap",
-            detail: text,
-            ..<_>::default()
-        }),
-        Row::Verdict(VerdictRow {
-            frame_number: Some(6),
-            time_s: seconds(80),
-            last_time_s: seconds(80),
-            last_frame_number: Some(6),
-            session: 1,
-            event: "picture-damaged",
-            verdict: "lost-before-capture",
-            count: 1,
-            detail: text,
-            ..<_>::default()
-        }),
-        Row::Stream(Box::new(StreamRow {
-            capture: text,
-            session: 1,
-            url: text.to_owned(),
-            client: text.to_owned(),
-            server: text.to_owned(),
-            media: Some(text),
-            encoding: Some(text),
-            transport: "tcp",
-            direction: "s2c",
-            ssrc: Ssrc(7),
-            packets: 2,
-            missing: 3,
-            bitrate_bps: Some(400_000),
-            delta_max_ms: Some(Fixed(40.0)),
-            cname: Some(text),
-            ..<_>::default()
-        })),
-    ]
+    let report = SenderReportRow {
+        time_utc: at(90),
+        time_s: seconds(90),
+        session,
+        direction,
+        channel: 1,
+        ssrc,
+        offset_ms: Some(Fixed(0.0)),
+        cname: Some(text),
+        ..<_>::default()
+    };
+    [packet(40, 5, 0), packet(80, 6, 3), Row::Frame(frame), Row::SenderReport(report)]
+}
+
+fn oddities(text: &str) -> [Row<'_>; 2] {
+    let finding = FindingRow {
+        frame_number: Some(6),
+        time_utc: at(80),
+        time_s: seconds(80),
+        session: Some(1),
+        track: Some(0),
+        severity: "error",
+        code: "sequence-gap",
+        detail: text,
+        ..<_>::default()
+    };
+    let verdict = VerdictRow {
+        frame_number: Some(6),
+        time_s: seconds(80),
+        last_time_s: seconds(80),
+        last_frame_number: Some(6),
+        session: 1,
+        event: "picture-damaged",
+        verdict: "lost-before-capture",
+        count: 1,
+        detail: text,
+        ..<_>::default()
+    };
+    [Row::Finding(finding), Row::Verdict(verdict)]
+}
+
+fn stream(text: &str) -> Row<'_> {
+    Row::Stream(Box::new(StreamRow {
+        capture: text,
+        session: 1,
+        track: Some(0),
+        url: text.to_owned(),
+        client: text.to_owned(),
+        server: text.to_owned(),
+        media: Some(text),
+        encoding: Some(text),
+        transport: "tcp",
+        direction: "s2c",
+        ssrc: Ssrc(7),
+        packets: 2,
+        missing: 3,
+        bitrate_bps: Some(400_000),
+        delta_max_ms: Some(Fixed(40.0)),
+        cname: Some(text),
+        ..<_>::default()
+    }))
 }
 
 fn section<'a>(rows: impl IntoIterator<Item = Row<'a>>, name: &str) -> String {

@@ -41,6 +41,11 @@ pub(super) fn goto_exactly(text: &str, start: Option<i64>) -> Markup {
     html! { time.goto data-t=(text) title=[utc] { (text) } }
 }
 
+/// What a stream and a place in it have in common: session and track.
+pub(super) fn stream_of(session: Option<usize>, track: Option<usize>) -> Option<String> {
+    session.zip(track).map(|(session, track)| format!("{session}/{track}"))
+}
+
 /// A filter for Wireshark, which can be copied, and an anchor of its own.
 pub(super) fn frame_link(anchor: &str, frame_number: Option<u64>) -> Markup {
     html! { @if let Some(number) = frame_number {
