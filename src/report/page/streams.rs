@@ -8,8 +8,9 @@ use crate::analysis::cell::Fixed;
 use crate::analysis::rows::StreamRow;
 use crate::report::cells::{Cell, each_cell};
 use crate::report::page::collect::Section;
+use crate::report::page::decimate::Span;
 use crate::report::page::limits::{STREAMS, clipped};
-use crate::report::page::series::SeriesKey;
+use crate::report::page::series::{Packets, Series, SeriesKey};
 use crate::report::page::words::{grouped, left_out, many, stream_of};
 use crate::report::summary::bitrate;
 
@@ -229,39 +230,14 @@ fn seconds(nanos: i64) -> f64 {
 /// What there is to draw, and what it shows.
 fn charts(section: &Section, stream: &Stream) -> Markup {
     let Some(series) = section.charts.of(stream.key) else { return html! {} };
-    let packets = series.packets.buckets();
-    let frames = series.frames.buckets();
-    let charts = [
-        ("delta", "Delta", "ms between two packets", packets.iter().any(|(_, bucket)| bucket.delta.is_some())),
-        ("jitter", "Jitter", "ms, RFC 3550", packets.iter().any(|(_, bucket)| bucket.jitter.is_some())),
-        (
-            "skew",
-            "Skew",
-            "ms; above 0 is later than the media clock says",
-            packets.iter().any(|(_, bucket)| bucket.skew.is_some()),
-        ),
-        ("bitrate", "Bitrate", "of RTP payload", !packets.is_empty()),
-        ("frames", "Frame sizes", "bytes, by type", !frames.is_empty()),
-        (
-            "gaps",
-            "Sequence",
-            "numbers that were skipped, and what came out of order",
-            !series.gaps.buckets().is_empty(),
-        ),
-        (
-            "offset",
-            "Sender report offset",
-            "ms between NTP and RTP clock",
-            section.charts.offsets_of(stream.key).is_some(),
-        ),
-    ];
+    let drawn = drawn(series, section.charts.offsets_of(stream.key).is_some());
     html! {
         @let of = stream_of(Some(stream.key.session), stream.track);
         div.charts data-section=(section.number) data-stream=(stream.number) data-of=[of] {
-            @for (kind, title, unit, _) in charts.into_iter().filter(|(.., some)| *some) {
+            @for (kind, (title, unit), _) in drawn.into_iter().filter(|(.., some)| *some) {
                 figure.chart {
                     figcaption { b { (title) } " " span.unit { (unit) } }
-                    div.plot data-chart=(kind) role="img" aria-label={ (title) ": " (unit) } {}
+                    div.plot data-chart=(kind) role="group" aria-label={ (title) ": " (unit) } {}
                 }
             }
         }
@@ -271,10 +247,25 @@ fn charts(section: &Section, stream: &Stream) -> Markup {
                 " s, with the highest and the lowest value of that time."
             }
         }
-        @if series.gaps.buckets().is_empty() && !packets.is_empty() {
+        @if series.gaps.buckets().is_empty() && series.count > 0 {
             p.hint { "Sequence numbers: each came in order, none is missing." }
         }
     }
+}
+
+/// Each chart with its title and unit, and whether there is anything to draw.
+fn drawn(series: &Series, has_offsets: bool) -> [(&'static str, (&'static str, &'static str), bool); 7] {
+    let any = |span: fn(&Packets) -> Span| series.packets.buckets().iter().any(|(_, bucket)| span(bucket).is_some());
+    let (frames, gaps) = (!series.frames.buckets().is_empty(), !series.gaps.buckets().is_empty());
+    [
+        ("delta", ("Delta", "ms between two packets"), any(|bucket| bucket.delta)),
+        ("jitter", ("Jitter", "ms, RFC 3550"), any(|bucket| bucket.jitter)),
+        ("skew", ("Skew", "ms; above 0 is later than the media clock says"), any(|bucket| bucket.skew)),
+        ("bitrate", ("Bitrate", "of RTP payload"), series.count > 0),
+        ("frames", ("Frame sizes", "bytes, by type"), frames),
+        ("gaps", ("Sequence", "numbers that were skipped, and what came out of order"), gaps),
+        ("offset", ("Sender report offset", "ms between NTP and RTP clock"), has_offsets),
+    ]
 }
 
 fn id(section: &Section, number: usize) -> String {
