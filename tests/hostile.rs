@@ -18,10 +18,9 @@ use rtsp_rec::capture::reader::LinkType;
 use rtsp_rec::export::media::Extractor;
 use rtsp_rec::export::rtpdump::RtpDump;
 use rtsp_rec::export::{MediaPacket, MediaSink, Selection, Track, Tracks, View};
+use rtsp_rec::report::page::Section;
 use rtsp_rec::report::table::Look;
 use rtsp_rec::report::{Format, Tables, captures};
-use rtsp_rec::report::page::Section;
-use rtsp_rec::report::{Format, Tables};
 
 use crate::files::{Order, Packet, change, fragments, gzip, ipv6, pcap, pcapng, sample, zstd};
 

@@ -13,7 +13,6 @@
 //! | `servers` `carriers` `udp` `auth` `addresses` `endings` `killed` `files` `many` `memory` `demo` | the tests: `record`, `demo` |
 //! | `probes` | the tests: `probe` |
 //! | `compared` | the tests: `compare` |
-//! | `reference` `rotation` `wireshark` `replay` `reruns` | the tests: `analyze`, `replay` |
 //! | `exports` | the tests: `export` |
 //! | `reference` `rotation` `wireshark` `replay` `reruns` `redacted` | the tests: `analyze`, `replay`, `redact` |
 //! | `pages` | the tests: `report` |

@@ -92,8 +92,7 @@ fn analyze(code: i32, write: impl FnOnce(Pipe) -> io::Result<()> + Send) {
 /// Runs `rtsp-rec` with these arguments, the last of which takes a folder, on what `write` gives.
 #[track_caller]
 fn limited(arguments: &[&str], code: i32, write: impl FnOnce(Pipe) -> io::Result<()> + Send) {
-    let place = Place::new();
-    within_limit(code, &["analyze", "-", "-o"], place.dir(), write);
+    within_limit(code, arguments, Place::new().dir(), write);
 }
 
 /// The same for `report`. The page is not large either.
@@ -105,13 +104,13 @@ fn report(code: i32, write: impl FnOnce(Pipe) -> io::Result<()> + Send) {
     assert!(size(&page) < 5_000_000, "{} bytes", size(&page));
 }
 
+/// Runs `rtsp-rec` with these arguments and `output` on what `write` gives.
 #[track_caller]
 fn within_limit(code: i32, arguments: &[&str], output: &Path, write: impl FnOnce(Pipe) -> io::Result<()> + Send) {
     let limited = format!("ulimit -d {LIMIT} && exec \"$0\" \"$@\"");
     let mut command = Command::new("sh");
-    command.args(["-c", &limited]).arg(rtsp_rec().get_program()).args(arguments).arg(place.dir());
-    command.stdout(Stdio::null());
     command.args(["-c", &limited]).arg(rtsp_rec().get_program()).args(arguments).arg(output);
+    command.stdout(Stdio::null());
     let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("sh is there");
     let pipe = BufWriter::with_capacity(1 << 18, child.stdin.take().expect("it is piped"));
     let outcome = thread::scope(|scope| {
@@ -320,6 +319,12 @@ fn exports_of_pictures_without_an_end() {
             let mut at = wire.rtsp(host)?;
             for number in 0..5 {
                 at = wire.long_frame(host, at, number, &[0x80, 26])?;
+            }
+        }
+        Ok(())
+    });
+}
+
 /// More sessions, streams and packets than a page can show.
 #[test]
 #[ignore = "needs real peers: tests/run turns it on"]
