@@ -59,7 +59,7 @@ fn read_until(outside: &mut File, shown: &mut Vec<u8>, mut enough: impl FnMut(&[
 fn rtsp_rec(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rtsp-rec"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).stdin(Stdio::null());
-    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "CI"] {
         command.env_remove(name);
     }
     command.env("TERM", "xterm").envs(environment.iter().copied());
