@@ -134,7 +134,7 @@ impl<S: Sink> Analyzer<S> {
                 out.ended_frames(session.flow.id + 1, stream)?;
             }
         }
-        for session in sessions.iter().flatten() {
+        for session in sessions.iter_mut().flatten() {
             let end = out.end_of(session, Direction::ServerToClient);
             out.verdicts(session, end)?;
         }

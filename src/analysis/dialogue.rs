@@ -25,14 +25,31 @@ const SEQ_BEFORE: u16 = 100;
 const SEQ_BEHIND: u16 = 3000;
 const RTPTIME_S: f64 = 10.0;
 
+/// Whether a PLAY asks for more or less than a second of media each second: Scale and Speed (RFC 2326, sections 12.34 and
+/// 12.35), or ONVIF's `Rate-Control: no`.
+fn asks_for_another_speed(message: &Message<'_>) -> bool {
+    let is_other = |name| {
+        message
+            .header(name)
+            .is_some_and(|value| value.trim().parse::<f64>().is_ok_and(|value| (value - 1.0).abs() > 0.001))
+    };
+    let controlled = message.header("Rate-Control").is_none_or(|value| !value.trim().eq_ignore_ascii_case("no"));
+    is_other("Scale") || is_other("Speed") || !controlled
+}
+
 /// What the messages of a session said so far.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Heard {
     /// PLAY was answered.
     pub(super) playing: bool,
     /// And then, at this time, TEARDOWN.
     pub(super) torn_down: Option<Timestamp>,
     pub(super) teardown_asked: bool,
+    /// PAUSE was answered, and no PLAY since.
+    pub(super) paused: bool,
+    /// The client asked for media at another speed than that of its clock.
+    pub(super) other_speed: bool,
     /// The latest sequence number of each side's requests.
     cseq: [Option<u32>; 2],
     /// Every identifier that the server gave.
@@ -164,6 +181,7 @@ impl Watch {
             found
                 .extend(self.heard.check_session(method, message).filter(|finding| self.once(finding.code, direction)));
             self.heard.teardown_asked |= method == "TEARDOWN";
+            self.heard.other_speed |= method == "PLAY" && asks_for_another_speed(message);
         }
     }
 
@@ -241,6 +259,7 @@ impl Watch {
                 }
             }
             "PLAY" => self.play(at, message, dialog, found),
+            "PAUSE" => self.heard.paused = true,
             "TEARDOWN" => self.heard.torn_down = Some(at),
             _ => {}
         }
@@ -248,7 +267,7 @@ impl Watch {
 
     fn play(&mut self, at: Timestamp, message: &Message<'_>, dialog: &Dialog, found: &mut Vec<Finding>) {
         let first = !self.heard.playing;
-        (self.heard.playing, self.heard.torn_down) = (true, None);
+        (self.heard.playing, self.heard.paused, self.heard.torn_down) = (true, false, None);
         let Some(value) = message.header("RTP-Info") else {
             if self.first("rtp-info-missing", 0) {
                 found.push(Finding::new("rtp-info-missing", None, "the answer to PLAY has no RTP-Info"));

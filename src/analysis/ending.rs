@@ -33,7 +33,7 @@ impl Session {
         let heard = &self.watch.heard;
         let media = self.streams.iter().filter(|stream| stream.key.direction == Direction::ServerToClient);
         let last = media.filter_map(Stream::last).max()?;
-        if !heard.playing || heard.teardown_asked || self.watch.bye {
+        if !heard.playing || heard.paused || heard.teardown_asked || self.watch.bye {
             return None;
         }
         if self.closed == Some(Direction::ServerToClient) {

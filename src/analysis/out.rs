@@ -170,12 +170,27 @@ impl<S: Sink> Out<S> {
         for finding in found {
             self.finding(place, &finding)?;
         }
-        if let Some(judge) = self.judge(place.session)
-            && let (Some(request), StartLine::Response { status: Some(status), .. }) = (&request, message.start_line())
-        {
+        self.answered(session, place, message, request.as_ref());
+        if self.sink.wants(Table::Messages) { self.message_row(place, message, request) } else { Ok(()) }
+    }
+
+    /// What an answer means for freezes and verdicts.
+    fn answered(&mut self, session: &mut Session, place: Place, message: &Message<'_>, request: Option<&Request>) {
+        let StartLine::Response { status: Some(status), .. } = message.start_line() else { return };
+        let Some(request) = request else { return };
+        if let Some(judge) = self.judge(place.session) {
             judge.response(place, &request.method, status);
         }
-        if self.sink.wants(Table::Messages) { self.message_row(place, message, request) } else { Ok(()) }
+        if status < 300 && matches!(request.method.as_str(), "PLAY" | "PAUSE") {
+            for stream in &mut session.streams {
+                if let Some(frames) = &mut stream.frames {
+                    frames.statistics.forget_pace(place.at);
+                }
+            }
+            if let Some(judge) = self.judge(place.session) {
+                judge.played(session.watch.heard.other_speed);
+            }
+        }
     }
 
     /// Takes what is neither a message nor a frame.
@@ -262,7 +277,7 @@ impl<S: Sink> Out<S> {
             self.packet(place, stream, &packet, &taken.figures)?;
         }
         if self.judges.is_some() {
-            self.judge_packet(session, place, taken);
+            self.judge_packet(session, place, taken, packet.marker());
         }
         if self.frames
             && let Some(stream) = session.streams.get_mut(taken.stream)

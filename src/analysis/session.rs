@@ -1,5 +1,6 @@
 //! One RTSP connection: its dialogue, and the streams that it carries.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,6 +21,9 @@ use crate::trace::{Direction, Flow};
 
 /// Streams that one connection is allowed: a capture that changes its SSRC with each packet must not eat the memory.
 const MAX_STREAMS: usize = 4096;
+
+/// Streams of a session that are looked through for the first track.
+const MAX_COMPARED: usize = 64;
 
 /// On what a packet came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,9 +251,13 @@ impl Session {
     pub(super) fn track_skew_ms(&self, key: StreamKey, delay_ms: Option<f64>, cname: Option<&str>) -> Option<f64> {
         let of_same_source = |other: &&Stream| {
             let same = other.cname.as_deref().zip(cname).is_none_or(|(other, own)| other == own);
-            other.key.direction == key.direction && other.reports.delay_ms.is_some() && same
+            other.key.direction == key.direction
+                && other.reports.delay_ms.is_some()
+                && other.key.track.is_some()
+                && same
         };
-        let first = self.streams.iter().filter(of_same_source).min_by_key(|other| other.key.track)?;
+        let latest = |other: &&Stream| (other.key.track, Reverse(other.reports.last.map(|report| report.at)));
+        let first = self.streams.iter().take(MAX_COMPARED).filter(of_same_source).min_by_key(latest)?;
         if first.key.track == key.track {
             return None;
         }

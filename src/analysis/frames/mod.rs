@@ -49,6 +49,8 @@ pub(super) struct Frame {
     begins: Edge,
     ends: Edge,
     marker: bool,
+    /// It is of pictures.
+    pub(super) video: bool,
     pub(super) first_at: Timestamp,
     pub(super) first_number: Option<u64>,
     pub(super) last_at: Timestamp,
@@ -80,6 +82,8 @@ pub(super) struct Frames {
     max_open: usize,
     /// A packet far from all others, which the next one may confirm.
     jumped: Option<(Arrival, u32, bool, Share)>,
+    /// Markers were seen that did not end their frame, as on each slice: none is believed any more.
+    markers_within: bool,
     /// Those that ended and were not fetched, where somebody fetches them.
     ended: VecDeque<Ended>,
     kept: bool,
@@ -103,9 +107,9 @@ impl Frames {
         self.format = format;
     }
 
-    /// The names that pictures of this stream have; `None` if it has no pictures.
-    pub(super) fn coding_of(&self, frame: &Frame) -> Option<(&'static str, bool)> {
-        self.format.is_video().then(|| (frame.coding.name(), frame.coding.key))
+    /// The name that a picture has, and whether decoding can begin there; `None` if it is no picture.
+    pub(super) fn coding_of(frame: &Frame) -> Option<(&'static str, bool)> {
+        frame.video.then(|| (frame.coding.name(), frame.coding.key))
     }
 
     /// Takes the next packet in order of arrival.
@@ -117,6 +121,7 @@ impl Frames {
             && arrival.status == (Status::InOrder { gap: 0 })
             && let Some(share) = Share::of_inner_fragment(self.format, packet.payload())
         {
+            self.markers_within |= frame.marker;
             frame.append(arrival, packet.marker(), &share);
             self.jumped = None;
         } else if arrival.status != Status::Duplicate {
@@ -157,17 +162,19 @@ impl Frames {
 
     fn add(&mut self, arrival: Arrival, timestamp: u32, marker: bool, share: &Share) {
         if let Some(frame) = self.open.iter_mut().rev().find(|frame| frame.rtp_timestamp == timestamp) {
+            self.markers_within |= frame.marker && arrival.ext_seq == frame.last_seq + 1;
             return frame.add(arrival, marker, share);
         }
-        if self.open.len() >= self.max_open {
+        // Of a frame that is over already: too late for it.
+        let too_late = |before: Option<(i64, Timestamp, i64)>| before.is_some_and(|(last, ..)| arrival.ext_seq <= last);
+        if !too_late(self.before) && self.open.len() >= self.max_open {
             self.end_first();
         }
-        // Of a frame that is over already: too late for it.
-        if self.before.is_some_and(|(last_seq, ..)| arrival.ext_seq <= last_seq) {
+        if too_late(self.before) {
             return;
         }
         let place = self.open.iter().rposition(|frame| frame.first_seq < arrival.ext_seq).map_or(0, |place| place + 1);
-        self.open.insert(place, Frame::new(arrival, timestamp, marker, share));
+        self.open.insert(place, Frame::new(arrival, timestamp, marker, self.format.is_video(), share));
     }
 
     fn end_those_that_are_over(&mut self, highest: i64) {
@@ -198,7 +205,7 @@ impl Frames {
         let Some(frame) = self.open.pop_front() else { return };
         let complete = self.is_complete(&frame);
         self.number += 1;
-        self.statistics.frame(&frame, complete, self.format.is_video());
+        self.statistics.frame(&frame, complete, frame.video);
         let first_timestamp = *self.first_timestamp.get_or_insert(frame.ext_timestamp);
         let before = self.before.replace((frame.last_seq, frame.last_at, frame.ext_timestamp));
         if !self.kept {
@@ -229,7 +236,7 @@ impl Frames {
         };
         let ends = match frame.ends {
             Edge::Cut => false,
-            Edge::Open => frame.marker || after,
+            Edge::Open => frame.marker && !self.markers_within || after,
             Edge::Frame => true,
         };
         begins && ends && frame.has_no_hole()
@@ -237,7 +244,7 @@ impl Frames {
 }
 
 impl Frame {
-    fn new(arrival: Arrival, rtp_timestamp: u32, marker: bool, share: &Share) -> Self {
+    fn new(arrival: Arrival, rtp_timestamp: u32, marker: bool, video: bool, share: &Share) -> Self {
         let Arrival { at, frame_number, capture, ext_seq, ext_timestamp, .. } = arrival;
         Self {
             rtp_timestamp,
@@ -251,6 +258,7 @@ impl Frame {
             begins: share.begins,
             ends: share.ends,
             marker,
+            video,
             first_at: at,
             first_number: frame_number,
             last_at: at,

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::analysis::cell::{Fixed, Ssrc, Utc, float, millis};
+use crate::analysis::frames::Frames;
 use crate::analysis::out::Out;
 use crate::analysis::rows::{FrameRow, Row, Sink};
 use crate::analysis::stream::Stream;
@@ -14,7 +15,7 @@ impl<S: Sink> Out<S> {
         let Some(frames) = &mut stream.frames else { return Ok(()) };
         while let Some(ended) = frames.next_ended() {
             let frame = &ended.frame;
-            let coding = frames.coding_of(frame);
+            let coding = Frames::coding_of(frame);
             let (first_capture, capture) = frame.captures;
             self.sink.row(&Row::Frame(FrameRow {
                 capture: &self.capture_at(capture),
@@ -32,7 +33,8 @@ impl<S: Sink> Out<S> {
                 complete: u8::from(ended.complete),
                 packets: frame.packets,
                 missing: frame.missing(),
-                units: frame.units,
+                // Fragments of an access unit of audio do not tell which is the first.
+                units: if coding.is_none() { frame.units.max(1) } else { frame.units },
                 bytes: frame.bytes,
                 first_frame_number: frame.first_number.filter(|_| first_capture == capture),
                 first_time_s: self.time_s(frame.first_at),

@@ -84,7 +84,7 @@ impl Share {
         for part in format.parts(payload) {
             match part {
                 Ok(part) => {
-                    share.add(&part, payload, !any);
+                    share.add(format, &part, payload, !any);
                     any = true;
                 }
                 Err(error) => {
@@ -97,7 +97,7 @@ impl Share {
     }
 
     #[inline]
-    fn add(&mut self, part: &Part, payload: &[u8], first: bool) {
+    fn add(&mut self, format: PayloadFormat, part: &Part, payload: &[u8], first: bool) {
         self.units += u32::from(part.starts);
         self.bytes += part.body.len() as u64;
         let begins = match part.unit {
@@ -109,6 +109,7 @@ impl Share {
             }
             // A fragment of audio does not tell which of them it is.
             Unit::Aac if !part.starts => Edge::Open,
+            Unit::Other if format == PayloadFormat::Other => Edge::Open,
             Unit::Aac | Unit::Other => Edge::Frame,
         };
         if first {
@@ -116,6 +117,7 @@ impl Share {
         }
         self.ends = match part.unit {
             Unit::H264(_) | Unit::H265(_) if !part.ends => Edge::Cut,
+            Unit::Other if format == PayloadFormat::Other => Edge::Open,
             Unit::Aac | Unit::Other if part.ends => Edge::Frame,
             _ => Edge::Open,
         };

@@ -10,14 +10,19 @@ const RECENT_COUNT: i64 = 30;
 /// Longer than the average by this is a freeze, if it is also three times as long.
 const FREEZE_NS: i64 = 150_000_000;
 
+/// More ticks from one frame to the next are no media time: ten seconds of video.
+const MAX_STEP: i64 = 900_000;
+
 /// Statistics over the frames of one stream, in their order.
 #[derive(Clone, Debug, Default)]
 pub(in crate::analysis) struct FrameStatistics {
     pub(in crate::analysis) frames: u64,
     pub(in crate::analysis) incomplete: u64,
     pub(in crate::analysis) key_frames: u64,
-    /// Lowest and highest extended timestamp.
-    span: Option<(i64, i64)>,
+    /// The highest extended timestamp, the ticks from the first one to it, and how many frames began another stretch.
+    highest: Option<i64>,
+    ticks: i64,
+    stretches: u64,
     /// Frames since the latest key frame, which is one of them.
     since_key: Option<u64>,
     /// Frames in whole groups, the longest of them, and how many there are.
@@ -34,6 +39,8 @@ pub(in crate::analysis) struct FrameStatistics {
 /// The distances at which pictures become complete.
 #[derive(Clone, Debug, Default)]
 struct Pace {
+    /// What ended before does not count.
+    since: Option<Timestamp>,
     latest: Option<Timestamp>,
     recent: [i64; RECENT],
     /// Of what is in `recent`.
@@ -56,9 +63,22 @@ impl FrameStatistics {
         self.frames += 1;
         self.incomplete += u64::from(!complete);
         let at = frame.ext_timestamp;
-        self.span = Some(self.span.map_or((at, at), |(low, high)| (low.min(at), high.max(at))));
+        self.advance(at);
         if video {
             self.picture(frame, complete);
+        }
+    }
+
+    /// Counts media time, but not over jumps of the timestamps.
+    fn advance(&mut self, at: i64) {
+        let step = self.highest.map_or(0, |highest| at.saturating_sub(highest));
+        if !(-MAX_STEP..=MAX_STEP).contains(&step) {
+            self.stretches += 1;
+        } else if step > 0 {
+            self.ticks = self.ticks.saturating_add(step);
+        }
+        if self.highest.is_none() || !(-MAX_STEP..=0).contains(&step) {
+            self.highest = Some(at);
         }
     }
 
@@ -88,11 +108,9 @@ impl FrameStatistics {
 
     /// Frames for each second of media time.
     pub(in crate::analysis) fn rate_fps(&self, clock_rate_hz: Option<u32>) -> Option<f64> {
-        let (low, high) = self.span?;
-        let ticks = high.saturating_sub(low);
-        let steps = i64::try_from(self.frames).ok()? - 1;
-        (ticks > 0 && steps > 0)
-            .then(|| float(steps) * f64::from(clock_rate_hz.unwrap_or(0)) / float(ticks))
+        let steps = i64::try_from(self.frames.checked_sub(1 + self.stretches)?).ok()?;
+        (self.ticks > 0 && steps > 0)
+            .then(|| float(steps) * f64::from(clock_rate_hz.unwrap_or(0)) / float(self.ticks))
             .filter(|rate| *rate > 0.0)
     }
 
@@ -110,6 +128,11 @@ impl FrameStatistics {
         Some(mean(self.key_sizes)? / mean(self.other_sizes)?)
     }
 
+    /// The client paused or plays again: the time between is no freeze.
+    pub(in crate::analysis) fn forget_pace(&mut self, at: Timestamp) {
+        (self.pace.since, self.pace.latest) = (Some(at), None);
+    }
+
     /// From when to when the picture stood still, if it has since the last time.
     pub(in crate::analysis) fn take_freeze(&mut self) -> Option<(Timestamp, Timestamp)> {
         self.pace.latest_freeze.take()
@@ -125,6 +148,9 @@ impl Pace {
     /// A freeze as the statistics of WebRTC define it (`freezeCount`): an interval of three times the average of the
     /// 30 before it at least, and of 150 ms more than that. The second interval can be the first one.
     fn complete(&mut self, at: Timestamp) {
+        if self.since.is_some_and(|since| at < since) {
+            return;
+        }
         let Some(before) = self.latest.replace(at) else { return };
         let interval = at.nanos_since(before);
         if let Some(average) = self.average()

@@ -227,3 +227,45 @@ fn a_pause_in_the_arrivals_is_a_freeze() {
     assert_eq!(paused(199), Some((0, 0.0)));
     assert_eq!(paused(200), Some((1, 300.0)));
 }
+
+#[test]
+fn markers_on_each_slice_are_not_believed() {
+    let slice = |number: u16, timestamp, first: bool| {
+        // A first macroblock of 0, or of 1.
+        let head = if first { 0x9a } else { 0x4c };
+        Sent { number, timestamp, marker: true, payload: vec![0x41, head, 7] }
+    };
+    let picture = |at: u16| [slice(4 * at, 3000 * u32::from(at), true), slice(4 * at + 1, 3000 * u32::from(at), false)];
+    let sent = [
+        &picture(0)[..],
+        &[slice(2, 0, false), slice(3, 0, false)],
+        &picture(1),
+        &[slice(6, 3000, false)],
+        &picture(2),
+    ];
+    let complete: Vec<bool> = ended(PayloadFormat::H264, &sent.concat()).iter().map(|one| one.complete).collect();
+    // The last slice of the second picture is missing, and so may one be behind the last packet.
+    assert_eq!(complete, [true, false, false]);
+}
+
+#[test]
+fn pictures_that_are_not_taken_apart_need_their_edges() {
+    let packet = |number: u16| {
+        let picture = u32::from(number) / 3;
+        Sent { number, timestamp: 3000 * picture, marker: number % 3 == 2, payload: vec![1, 2] }
+    };
+    // The last packet of the second picture and the first of the third are missing.
+    let sent: Vec<Sent> = (0..15).filter(|number| ![5, 6].contains(number)).map(packet).collect();
+    let complete: Vec<bool> = ended(PayloadFormat::Other, &sent).iter().map(|one| one.complete).collect();
+    assert_eq!(complete, [false, false, false, true, true]);
+}
+
+#[test]
+fn jumps_of_timestamps_are_no_media_time() {
+    let mut sent = pictures(1, &[1; 20]);
+    for packet in sent.iter_mut().skip(10) {
+        packet.timestamp = packet.timestamp.wrapping_add(90_000_000);
+    }
+    let frames = fed(PayloadFormat::H264, &sent, |place| place);
+    assert_eq!(frames.statistics.rate_fps(Some(90_000)), Some(30.0));
+}

@@ -69,7 +69,8 @@ impl<S: Sink> Out<S> {
         let cname = cname_of(compound, report.ssrc()).or_else(|| stream.cname.clone());
         let (delay_ms, key) = (stream.delay_ms(), stream.key);
         let track_skew_ms = session.track_skew_ms(key, delay_ms, cname.as_deref());
-        let Some(stream) = session.streams.iter().find(|stream| stream.key == key) else { return Ok(()) };
+        let index = session.known(place.direction, carrier, report.ssrc());
+        let Some(stream) = index.and_then(|index| session.streams.get(index)) else { return Ok(()) };
         let row = SenderReportRow {
             capture: &self.capture,
             frame_number: place.frame_number,

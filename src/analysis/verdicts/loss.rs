@@ -4,10 +4,15 @@ use crate::analysis::out::Place;
 use crate::analysis::stream::Stream;
 use crate::analysis::verdicts::event::Verdict;
 use crate::rtp::MAX_MISORDER;
-use crate::time::Timestamp;
+use crate::time::{NANOS_PER_SECOND, Timestamp};
 
-/// A sender counts its packets a little before or after it sends the report.
+/// A sender counts its packets a little before or after it sends the report: by so many at most, as long as reports without
+/// a loss between them have not shown how exact it is.
 const SLACK: i64 = 4;
+/// Gaps whose times are remembered for each loss.
+const MAX_SPANS: usize = 64;
+/// A gap so long after the last one is another loss, reports or not.
+const APART_NS: i64 = 10 * NANOS_PER_SECOND;
 /// Freezes that one loss may cause.
 const MAX_FREEZES: usize = 64;
 
@@ -18,6 +23,17 @@ struct Balance {
     sent: u32,
     received: i64,
     missing: i64,
+    at: Timestamp,
+}
+
+/// Numbers that were skipped right before a packet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gap {
+    pub(super) place: Place,
+    pub(super) ext_seq: i64,
+    /// When the packet before it came.
+    pub(super) since: Timestamp,
+    pub(super) packets: u16,
 }
 
 /// Numbers that were skipped and may still come.
@@ -26,8 +42,8 @@ struct Open {
     first: Place,
     last: Place,
     last_seq: i64,
-    /// Of the latest packet before it.
-    since: Timestamp,
+    /// From the packet before each gap to the one behind it.
+    spans: Vec<(Timestamp, Timestamp)>,
     /// At the latest report before it, and at the latest one since.
     before: Balance,
     after: Option<Balance>,
@@ -47,6 +63,10 @@ pub(super) struct Freeze {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Losses {
     reported: Balance,
+    /// At the report before that one.
+    earlier: Balance,
+    /// By how many packets the counts are off at most, as far as reports without a loss between them show it.
+    noise: Option<i64>,
     open: Option<Open>,
     freezes: Vec<Freeze>,
 }
@@ -56,7 +76,8 @@ pub(super) struct Losses {
 pub(super) struct Lost {
     pub(super) first: Place,
     pub(super) last: Place,
-    pub(super) since: Timestamp,
+    /// From the packet before each gap to the one behind it.
+    pub(super) spans: Vec<(Timestamp, Timestamp)>,
     pub(super) packets: u64,
     pub(super) freezes: Vec<Freeze>,
     pub(super) verdict: Verdict,
@@ -64,13 +85,26 @@ pub(super) struct Lost {
 }
 
 impl Losses {
-    /// Numbers are skipped right before the packet at `place`, of which nothing is counted yet but the gap.
-    pub(super) fn gap(&mut self, place: Place, ext_seq: i64, since: Timestamp, gap: u16, stream: &Stream) {
-        let before = self.reported;
-        let missing = stream.sequence.missing() - i64::from(gap);
-        let new = Open { first: place, last: place, last_seq: ext_seq, since, before, after: None, missing };
+    /// Numbers are skipped, of which nothing is counted yet but the gap. What was skipped long before is another loss.
+    pub(super) fn gap(&mut self, gap: Gap, stream: &Stream) -> Option<Lost> {
+        let Gap { place, ext_seq, since, packets } = gap;
+        let missing = stream.sequence.missing() - i64::from(packets);
+        let apart = |open: &Open| {
+            place.at.nanos_since(open.last.at) > APART_NS && ext_seq - open.last_seq > i64::from(MAX_MISORDER)
+        };
+        let lost = if self.open.as_ref().is_some_and(apart) { self.close(stream, missing) } else { None };
+        // A report between the packets on both sides of the gap may count what is missing or not.
+        let before = if self.reported.at > since { self.earlier } else { self.reported };
+        let (after, spans) = (None, Vec::new());
+        let new = Open { first: place, last: place, last_seq: ext_seq, spans, before, after, missing };
         let open = self.open.get_or_insert(new);
         (open.last, open.last_seq) = (place, ext_seq);
+        if open.spans.len() < MAX_SPANS {
+            open.spans.push((since, place.at));
+        } else if let Some((_, to)) = open.spans.last_mut() {
+            *to = place.at;
+        }
+        lost
     }
 
     /// Whether numbers were skipped since then.
@@ -86,43 +120,63 @@ impl Losses {
     }
 
     /// A sender report with this packet count came. What was skipped long enough ago won't come any more.
-    pub(super) fn report(&mut self, sent: u32, stream: &Stream) -> Option<Lost> {
+    pub(super) fn report(&mut self, at: Timestamp, sent: u32, stream: &Stream) -> Option<Lost> {
         let highest = stream.sequence.highest().unwrap_or(0);
-        let now = balance(sent, stream);
-        if let Some(open) = &mut self.open {
-            open.after = Some(now);
-            if highest - open.last_seq < i64::from(MAX_MISORDER) {
-                return None;
+        let now = Balance::new(at, sent, stream);
+        match &mut self.open {
+            Some(open) => {
+                open.after = Some(now);
+                if highest - open.last_seq < i64::from(MAX_MISORDER) {
+                    return None;
+                }
             }
+            None => self.learn(now),
         }
-        self.reported = now;
+        self.earlier = std::mem::replace(&mut self.reported, now);
         self.end(stream)
+    }
+
+    /// How exact the sender counts, from two reports without a loss between them. Before the first one it may have counted
+    /// what others got.
+    fn learn(&mut self, now: Balance) {
+        let off = i64::from(now.sent.wrapping_sub(self.reported.sent)) - (now.received - self.reported.received);
+        let first = self.reported.received == 0;
+        if now.missing == self.reported.missing && (!first || off.abs() <= SLACK) {
+            self.noise = Some(self.noise.unwrap_or(0).max(off.abs()));
+        }
     }
 
     /// Nothing more comes that belongs there.
     pub(super) fn end(&mut self, stream: &Stream) -> Option<Lost> {
+        self.close(stream, stream.sequence.missing())
+    }
+
+    /// `missing`: of the stream, but for what belongs to another loss.
+    fn close(&mut self, stream: &Stream, missing: i64) -> Option<Lost> {
         let (open, freezes) = (self.open.take()?, std::mem::take(&mut self.freezes));
-        let packets = stream.sequence.missing() - open.missing;
         // All of it came late.
-        let packets = u64::try_from(packets).ok().filter(|packets| *packets > 0)?;
-        let (verdict, detail) = judge(stream, &open.before, open.after.as_ref());
-        let Open { first, last, since, .. } = open;
-        Some(Lost { first, last, since, packets, freezes, verdict, detail })
+        let packets = u64::try_from(missing - open.missing).ok().filter(|packets| *packets > 0)?;
+        let noise = self.noise.unwrap_or(SLACK);
+        let (verdict, detail) = judge(stream.is_over_tcp(), noise, &open.before, open.after.as_ref());
+        let Open { first, last, spans, .. } = open;
+        Some(Lost { first, last, spans, packets, freezes, verdict, detail })
     }
 }
 
-fn balance(sent: u32, stream: &Stream) -> Balance {
-    let distinct = stream.sequence.packets.saturating_sub(stream.sequence.duplicates);
-    Balance { sent, received: i64::try_from(distinct).unwrap_or(i64::MAX), missing: stream.sequence.missing() }
+impl Balance {
+    fn new(at: Timestamp, sent: u32, stream: &Stream) -> Self {
+        let distinct = stream.sequence.packets.saturating_sub(stream.sequence.duplicates);
+        let received = i64::try_from(distinct).unwrap_or(i64::MAX);
+        Self { sent, received, missing: stream.sequence.missing(), at }
+    }
 }
 
 /// What the counts of two sender reports say: one before the loss, or the beginning, and one behind it.
-fn judge(stream: &Stream, before: &Balance, after: Option<&Balance>) -> (Verdict, String) {
-    let over_tcp = stream.is_over_tcp();
+fn judge(over_tcp: bool, noise: i64, before: &Balance, after: Option<&Balance>) -> (Verdict, String) {
     let counted = after.map(|after| {
         let sent = i64::from(after.sent.wrapping_sub(before.sent));
         let (received, missing) = (after.received - before.received, after.missing - before.missing);
-        (sent, received, missing, weigh(sent - received, missing))
+        (sent, received, missing, weigh(sent - received, missing, noise))
     });
     let counts = |sent, received| format!("the sender reports count {sent} packets, {received} came");
     match counted {
@@ -146,16 +200,11 @@ fn judge(stream: &Stream, before: &Balance, after: Option<&Balance>) -> (Verdict
     }
 }
 
-/// Whether what was missing had been counted as sent, by how many more were sent than came; `None` where that can't be
-/// told.
-fn weigh(more: i64, missing: i64) -> Option<bool> {
-    let fits = (-SLACK..=missing.saturating_add(SLACK)).contains(&more);
-    match (2 * more).cmp(&missing) {
-        _ if !fits => None,
-        std::cmp::Ordering::Greater => Some(true),
-        std::cmp::Ordering::Less => Some(false),
-        std::cmp::Ordering::Equal => None,
-    }
+/// Whether what was missing had been counted as sent, by how many more were sent than came and how exact that is; `None`
+/// where that can't be told.
+fn weigh(more: i64, missing: i64, noise: i64) -> Option<bool> {
+    let (sent, unsent) = ((more - missing).abs() <= noise, more.abs() <= noise);
+    (sent != unsent).then_some(sent)
 }
 
 #[cfg(test)]
@@ -164,8 +213,8 @@ mod tests {
 
     #[test]
     fn counts_are_weighed() {
-        assert_eq!((weigh(1, 1), weigh(0, 1), weigh(2, 1)), (Some(true), Some(false), Some(true)));
-        assert_eq!((weigh(10, 12), weigh(1, 12), weigh(6, 12)), (Some(true), Some(false), None));
-        assert_eq!((weigh(-2, 5), weigh(-5, 5), weigh(10, 5)), (Some(false), None, None));
+        assert_eq!((weigh(1, 1, 0), weigh(0, 1, 0), weigh(2, 1, 0)), (Some(true), Some(false), None));
+        assert_eq!((weigh(1, 1, 1), weigh(0, 1, 1), weigh(10, 12, 4)), (None, None, Some(true)));
+        assert_eq!((weigh(1, 12, 4), weigh(6, 12, 4), weigh(-5, 5, 4)), (Some(false), None, None));
     }
 }

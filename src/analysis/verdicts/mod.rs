@@ -5,6 +5,7 @@ mod event;
 mod loss;
 mod pace;
 mod rows;
+mod silence;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -20,13 +21,13 @@ use crate::analysis::out::Place;
 use crate::analysis::sequence::Status;
 use crate::analysis::stream::{PacketFigures, Stream, StreamKey};
 use crate::time::Timestamp;
-use crate::trace::Note;
+use crate::trace::{Direction, Note};
 
 pub use event::Verdict;
 
 use event::{Event, Subject};
-use loss::{Freeze, Losses, Lost};
-use pace::{Late, Moment, Pace};
+use loss::{Freeze, Gap, Losses, Lost};
+use pace::Pace;
 
 /// Events of all sessions; further ones are left out, and the last one before says so.
 const MAX_EVENTS: usize = 20_000;
@@ -79,7 +80,9 @@ pub(super) struct Judge {
     /// When the recorder was late, and by how much; when the system dropped datagrams, and how many.
     lags: VecDeque<(Timestamp, i64)>,
     drops: VecDeque<(Timestamp, u64)>,
-    capture_gaps: VecDeque<Timestamp>,
+    capture_gaps: VecDeque<(Timestamp, Direction)>,
+    /// The server was asked for another speed.
+    other_speed: bool,
     tally: tally::Tally,
     events: Vec<Event>,
     /// Events that all sessions together may still have.
@@ -89,147 +92,80 @@ pub(super) struct Judge {
 /// What is known of one stream.
 #[derive(Debug, Default)]
 struct Watched {
+    direction: Option<Direction>,
+    /// Its latest packet.
+    latest: Option<Timestamp>,
     losses: Losses,
     pace: Pace,
 }
 
+/// What passed: a packet, and what is known of its stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passed {
+    pub(super) figures: PacketFigures,
+    /// The packet has the marker, and is of audio: silence before it was meant (RFC 3551, section 4.1).
+    pub(super) begins_talkspurt: bool,
+    /// Packets come as time passes, unlike those of events.
+    pub(super) is_paced: bool,
+}
+
 impl Judge {
     /// A packet that was counted.
-    pub(super) fn packet(&mut self, place: Place, index: usize, stream: &mut Stream, figures: &PacketFigures) {
+    pub(super) fn packet(&mut self, place: Place, index: usize, stream: &mut Stream, passed: &Passed) {
         let freeze = stream.frames.as_mut().and_then(|frames| frames.statistics.take_freeze());
         let watched = self.streams.entry(index).or_default();
-        let since = watched.pace.last.unwrap_or(place.at);
-        match figures.status {
+        watched.direction = Some(place.direction);
+        let since = watched.latest.replace(place.at).unwrap_or(place.at);
+        let lost = match passed.figures.status {
             Status::Duplicate => return,
-            Status::InOrder { gap } if gap > 0 => watched.losses.gap(place, figures.ext_seq, since, gap, stream),
-            Status::Restart => {
-                let lost = watched.losses.end(stream);
-                self.lost(lost, stream);
+            Status::InOrder { gap } if gap > 0 => {
+                let gap = Gap { place, ext_seq: passed.figures.ext_seq, since, packets: gap };
+                watched.losses.gap(gap, stream)
             }
-            _ => {}
+            Status::Restart => watched.losses.end(stream),
+            _ => None,
+        };
+        self.lost(lost, stream);
+        if passed.is_paced && !self.other_speed {
+            self.pace(place, index, stream, passed);
         }
-        self.pace(place, index, stream, figures);
         if let Some((from, to)) = freeze {
             self.freeze(Freeze { from, to, place }, index, stream.key);
         }
     }
 
-    fn pace(&mut self, place: Place, index: usize, stream: &Stream, figures: &PacketFigures) {
-        let rate = stream.clock_rate_hz();
-        let Some(watched) = self.streams.get_mut(&index) else { return };
-        let moment = watched.pace.packet(place.at, figures.ext_rtp_timestamp, rate);
-        let done = watched.pace.caught_up(rate).and_then(|caught_up| Some((watched.pace.late.take()?, caught_up)));
-        if let Some((late, caught_up)) = done {
-            self.late(&late, caught_up, place, stream);
-        }
-        match moment {
-            Some(Moment::Late(by)) => self.begin_late(place, by, index, stream),
-            // Timestamps jump over what is missing.
-            Some(Moment::Pause) if figures.status != (Status::InOrder { gap: 0 }) => {}
-            Some(Moment::Pause) => self.pause(place, index, stream.key),
-            Some(Moment::Jump(by)) => {
-                let detail = format!("RTP timestamps went {:.3} s more than the clock", seconds(by));
-                self.push(Event { detail, ..Event::at(place, stream.key, "timestamps", Verdict::SourceClockJumped) });
-            }
-            None => {}
-        }
-    }
-
-    fn begin_late(&mut self, place: Place, by: i64, index: usize, stream: &Stream) {
-        let Some(before) = self.streams.get_mut(&index) else { return };
-        // Another silence came before the last one was judged.
-        let unjudged = before.pace.late.take();
-        let Some((from, to)) = before.pace.silence() else { return };
-        let middle = from.plus_nanos(to.nanos_since(from) / 2);
-        let went_on = |(other, watched): (&usize, &Watched)| *other != index && watched.pace.went_on_at(middle);
-        let others_went_on = self.streams.iter().any(went_on);
-        let recorder = self.lags.iter().any(|(at, lag)| (from..=to).contains(at) && *lag >= by / 2);
-        if let Some(watched) = self.streams.get_mut(&index)
-            && let Some(late) = watched.pace.begin_late(place, by, stream.clock_rate_hz())
-        {
-            (late.others_went_on, late.recorder) = (others_went_on, recorder);
-        }
-        if let Some(late) = unjudged {
-            self.late(&late, true, place, stream);
-        }
-    }
-
-    /// A silence is judged.
-    fn late(&mut self, late: &Late, caught_up: bool, end: Place, stream: &Stream) {
-        let by = format!(
-            "{:.3} s of silence, {:.3} s later than the timestamps",
-            seconds(late.to.nanos_since(late.from)),
-            seconds(late.by)
-        );
-        let (verdict, detail) = if late.recorder {
-            (Verdict::RecorderLate, format!("{by}; the recorder says that it read late"))
-        } else if late.others_went_on {
-            (Verdict::LateAtTheSource, format!("{by}; other tracks of the session went on meanwhile"))
-        } else if caught_up {
-            (Verdict::LateOnTheNetwork, format!("{by}, then a burst that caught up; no track went on meanwhile"))
-        } else {
-            (Verdict::LateAtTheSource, format!("{by}; it never caught up"))
-        };
-        let kind = if late.freeze { "freeze" } else { "late" };
-        let span = Some((late.from, late.to));
-        let event = Event { span, detail, last: end, ..Event::at(late.first, stream.key, kind, verdict) };
-        self.push(Event { last: late.first, ..event });
-    }
-
-    fn pause(&mut self, place: Place, index: usize, key: StreamKey) {
-        let Some(span) = self.streams.get(&index).and_then(|watched| watched.pace.silence()) else { return };
-        let length = seconds(span.1.nanos_since(span.0));
-        let detail = format!("{length:.3} s of silence, and the timestamps jump by as much");
-        let event = Event { span: Some(span), detail, ..Event::at(place, key, "pause", Verdict::LateAtTheSource) };
-        self.push(event);
-    }
-
-    /// The picture stood still: the silence in that time was the cause, or a loss.
-    fn freeze(&mut self, freeze: Freeze, index: usize, key: StreamKey) {
-        let Some(watched) = self.streams.get_mut(&index) else { return };
-        let overlaps = |from: Timestamp, to: Timestamp| from < freeze.to && freeze.from < to;
-        if let Some(late) = watched.pace.late.as_mut().filter(|late| overlaps(late.from, late.to)) {
-            late.freeze = true;
-            return;
-        }
-        let silence = |event: &&mut Event| {
-            event.subject == Subject::Stream(key)
-                && matches!(event.kind, "late" | "pause" | "freeze")
-                && event.span.is_some_and(|(from, to)| overlaps(from, to))
-        };
-        if let Some(event) = self.events.iter_mut().rev().take(8).find(silence) {
-            event.kind = "freeze";
-        } else if watched.losses.is_open_since(freeze.from) {
-            watched.losses.freeze(freeze);
-        } else {
-            let detail = "no complete picture for so long, though no packet is missing or late".to_owned();
-            let span = Some((freeze.from, freeze.to));
-            self.push(Event { span, detail, ..Event::at(freeze.place, key, "freeze", Verdict::Unexplained) });
+    /// The client starts or stops the media, perhaps at another speed than that of its clock: silence and jumps of
+    /// timestamps are no events there.
+    pub(super) fn played(&mut self, other_speed: bool) {
+        self.other_speed |= other_speed;
+        for watched in self.streams.values_mut() {
+            watched.pace.forget();
         }
     }
 
     /// A sender report with this packet count.
-    pub(super) fn report(&mut self, index: usize, stream: &Stream, packet_count: u32) {
-        let lost = self.streams.entry(index).or_default().losses.report(packet_count, stream);
+    pub(super) fn report(&mut self, at: Timestamp, index: usize, stream: &Stream, packet_count: u32) {
+        let lost = self.streams.entry(index).or_default().losses.report(at, packet_count, stream);
         self.lost(lost, stream);
     }
 
     fn lost(&mut self, lost: Option<Lost>, stream: &Stream) {
         let Some(mut lost) = lost else { return };
-        let during = |at: &Timestamp| (lost.since..=lost.last.at).contains(at);
-        let dropped: u64 = self.drops.iter().filter(|(at, _)| during(at)).map(|(_, count)| count).sum();
-        if self.capture_gaps.iter().any(during) {
+        let during = |at: Timestamp| lost.spans.iter().any(|(from, to)| (*from..=*to).contains(&at));
+        let capture_gap = |(at, direction): &(Timestamp, Direction)| *direction == stream.key.direction && during(*at);
+        let dropped: u64 = self.drops.iter().filter(|(at, _)| during(*at)).map(|(_, count)| count).sum();
+        if stream.is_over_tcp() && self.capture_gaps.iter().any(capture_gap) {
             lost.verdict = Verdict::MissingInTheCapture;
             lost.detail = String::from("bytes are missing from the capture there");
-        } else if dropped >= lost.packets {
+        } else if !stream.is_over_tcp() && dropped >= lost.packets {
+            self.drops.retain(|(at, _)| !lost.spans.iter().any(|(from, to)| (*from..=*to).contains(at)));
             lost.verdict = Verdict::LostInTheRecorder;
             lost.detail = format!("the recorder's system dropped {dropped} datagrams there");
         }
         let Lost { first, last, packets, verdict, detail, .. } = lost;
         self.push(Event { last, count: packets, detail, ..Event::at(first, stream.key, "gap", verdict) });
-        for Freeze { from, to, place } in lost.freezes {
-            let detail = "no complete picture for so long, since packets are missing".to_owned();
-            self.push(Event { span: Some((from, to)), detail, ..Event::at(place, stream.key, "freeze", verdict) });
+        for freeze in lost.freezes {
+            self.push(freeze.event(stream.key, verdict));
         }
     }
 
@@ -247,7 +183,7 @@ impl Judge {
     /// A finding of this session.
     pub(super) fn finding(&mut self, place: Place, finding: &Finding) {
         if finding.code == "capture-gap" {
-            remember(&mut self.capture_gaps, place.at);
+            remember(&mut self.capture_gaps, (place.at, place.direction));
         }
         self.tally.finding(place, finding, &self.room);
     }
@@ -258,18 +194,25 @@ impl Judge {
     }
 
     /// The session is over: what is open is judged.
-    pub(super) fn end(&mut self, streams: &[Stream], end: Place) {
-        for (index, stream) in streams.iter().enumerate() {
+    pub(super) fn end(&mut self, streams: &mut [Stream], end: Place) {
+        for (index, stream) in streams.iter_mut().enumerate() {
+            let freeze = stream.frames.as_mut().and_then(|frames| frames.statistics.take_freeze());
+            if let Some((from, to)) = freeze {
+                self.freeze(Freeze { from, to, place: Place { at: to, frame_number: None, ..end } }, index, stream.key);
+            }
             let Some(watched) = self.streams.get_mut(&index) else { continue };
-            let (lost, late) = (watched.losses.end(stream), watched.pace.late.take());
+            let lost = watched.losses.end(stream);
+            let unjudged = watched.pace.take_unjudged(stream.clock_rate_hz(), 0);
             let jitter = watched.pace.jitter_mean_ms();
             self.lost(lost, stream);
-            if let Some(late) = late {
-                self.late(&late, true, end, stream);
+            if let Some((late, made_up)) = unjudged {
+                self.late(&late, made_up, index, stream.key);
             }
-            self.whole(stream, jitter, end);
+            self.whole(stream, jitter, index, end);
+        }
+        for stream in &*streams {
             let others = streams.iter().filter(|other| other.key.track == stream.key.track);
-            if others.map(|other| other.sequence.packets).sum::<u64>() == 0 {
+            if stream.reports.count > 0 && others.map(|other| other.sequence.packets).sum::<u64>() == 0 {
                 self.nothing_came(stream, end);
             }
         }
@@ -281,7 +224,8 @@ impl Judge {
     }
 
     /// What a stream shows as a whole.
-    fn whole(&mut self, stream: &Stream, jitter_ms: Option<f64>, end: Place) {
+    fn whole(&mut self, stream: &Stream, jitter_ms: Option<f64>, index: usize, end: Place) {
+        let shifted = self.other_speed || self.streams.get(&index).is_some_and(|watched| watched.pace.shifted);
         let at = |kind, verdict| {
             let place = Place { direction: stream.key.direction, frame_number: None, ..end };
             Event::at(place, stream.key, kind, verdict)
@@ -290,7 +234,7 @@ impl Judge {
         let told = |kinds: &[&str]| self.events.iter().filter(own).any(|event| kinds.contains(&event.kind));
         let jitter =
             jitter_ms.filter(|jitter| *jitter >= UNSTEADY_MS && !told(&["late", "pause", "freeze", "timestamps"]));
-        let drift = drift(stream, jitter_ms.unwrap_or(0.0)).filter(|_| !told(&["timestamps"]));
+        let drift = drift(stream, jitter_ms.unwrap_or(0.0)).filter(|_| !shifted && !told(&["timestamps"]));
         if let Some(jitter) = jitter {
             let detail = format!("packets with a new timestamp come {jitter:.1} ms off their pace on average");
             self.push(Event { detail, ..at("jitter", Verdict::UnsteadyDelivery) });
@@ -305,17 +249,24 @@ impl Judge {
         let verdict = if stream.is_over_tcp() { Verdict::LostBeforeSending } else { Verdict::LostOnTheWay };
         let Some(report) = stream.reports.last.filter(|report| report.packets > 0) else { return };
         let detail = format!("the sender reports count {} packets, none came", report.packets);
-        let place = Place { at: report.at, frame_number: None, direction: stream.key.direction, ..end };
+        let place = Place { frame_number: None, direction: stream.key.direction, ..end };
         self.push(Event { count: u64::from(report.packets), detail, ..Event::at(place, stream.key, "gap", verdict) });
     }
 
+    /// An event less.
+    fn give_back(&self) {
+        self.room.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn push(&mut self, event: Event) {
-        if let Some(before) = self.events.iter_mut().rev().take(8).find(|before| before.is_continued_by(&event)) {
+        if let Some(before) =
+            self.events.iter_mut().rev().take(silence::LATELY).find(|before| before.is_continued_by(&event))
+        {
             before.take(event);
         } else if take_room(&self.room) {
             self.events.push(event);
         } else if let Some(last) = self.events.last_mut() {
-            last.detail = String::from("more of these and others are left out");
+            last.detail = String::from("this and more; further events are left out");
         }
     }
 }

@@ -16,19 +16,19 @@ const JUMP_NS: i64 = 500_000_000;
 /// What has not caught up in this time does not.
 const CATCH_UP_NS: i64 = 5 * NANOS_PER_SECOND;
 /// Silences that are remembered begin with this length.
-const SILENCE_NS: i64 = 80_000_000;
+const SILENCE_NS: i64 = 50_000_000;
 /// An average needs so many steps.
 const STEADY: u32 = 10;
 /// How late a stream usually is shows in this time, and in that before it.
 const LATELY_NS: i64 = 2 * NANOS_PER_SECOND;
 
 /// Something that the pace shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Moment {
     /// A silence, behind which a packet came so many nanoseconds later than its timestamp says.
     Late(i64),
-    /// A silence as long as the timestamps say.
-    Pause,
+    /// A silence that ended at this place, as long as the timestamps say.
+    Pause(Place, (Timestamp, Timestamp)),
     /// A jump of the timestamps by so many nanoseconds more than time passed.
     Jump(i64),
 }
@@ -65,6 +65,10 @@ pub(super) struct Pace {
     step: f64,
     steps: u32,
     pub(super) late: Option<Late>,
+    /// A long step of the timestamps, in nanoseconds, which may be a pause or the first one at a lower rate.
+    long_step: Option<(Place, (Timestamp, Timestamp), f64)>,
+    /// A silence was never made up for.
+    pub(super) shifted: bool,
     lately: Lately,
     /// Packets with a lower timestamp than one before.
     backward: i64,
@@ -74,8 +78,15 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Takes the next packet in order of arrival; says what it shows.
-    pub(super) fn packet(&mut self, at: Timestamp, ext_timestamp: i64, clock_rate_hz: Option<u32>) -> Option<Moment> {
+    /// Takes the next packet in order of arrival; says what it shows. An `excused` silence is no pause.
+    pub(super) fn packet(
+        &mut self,
+        place: Place,
+        ext_timestamp: i64,
+        clock_rate_hz: Option<u32>,
+        excused: bool,
+    ) -> Option<Moment> {
+        let at = place.at;
         let before = self.last.replace(at);
         if let Some(before) = before.filter(|before| at.nanos_since(*before) >= SILENCE_NS) {
             self.silence = Some((before, at));
@@ -100,10 +111,9 @@ impl Pace {
         let passed = at.nanos_since(highest_at);
         let silence = before.map_or(0, |before| at.nanos_since(before));
         let off = passed.saturating_sub(step);
-        let usual = (self.steps >= STEADY).then_some(self.step);
         if off <= -JUMP_NS && self.late.is_none() {
             self.restart(at, ext_timestamp);
-            return Some(Moment::Jump(-off));
+            return Some(Moment::Jump(off.saturating_neg()));
         }
         self.jitter += (millis(off).abs() - self.jitter) / 16.0;
         self.jitter_sum += self.jitter;
@@ -114,20 +124,40 @@ impl Pace {
         if by >= LATE_NS && silence >= by / 2 {
             return Some(Moment::Late(by));
         }
-        let long = usual.is_some_and(|usual| float(step) >= (3.0 * usual).max(usual + float(PAUSE_NS)));
-        if long && off.abs() < LATE_NS.max(passed / 5) && silence >= passed / 2 {
-            return Some(Moment::Pause);
+        let excused = excused || off.saturating_abs() >= LATE_NS.max(passed / 5) || silence < passed / 2;
+        self.step(place, float(step), excused)
+    }
+
+    /// Takes a step of the timestamps, in nanoseconds. A long one is a pause if the next one is not as long: else the rate
+    /// is another now.
+    fn step(&mut self, place: Place, step: f64, excused: bool) -> Option<Moment> {
+        let usual = (self.steps >= STEADY).then_some(self.step);
+        let long = usual.is_some_and(|usual| step >= (3.0 * usual).max(usual + float(PAUSE_NS)));
+        let before = self.long_step.take();
+        match before {
+            Some((_, _, before)) if 2.0 * step >= before => (self.step, self.steps) = (step, 1),
+            _ if long && !excused => {
+                self.long_step = self.silence().map(|span| (place, span, step));
+            }
+            _ if long => {}
+            _ => {
+                self.step += (step - self.step) / f64::from((self.steps + 1).min(16));
+                self.steps = self.steps.saturating_add(1);
+            }
         }
-        // The average takes a while to follow another frame rate.
-        self.step += (float(step) - self.step) / f64::from((self.steps + 1).min(16));
-        self.steps = self.steps.saturating_add(1);
-        None
+        before.filter(|(_, _, before)| 2.0 * step < *before).map(|(place, span, _)| Moment::Pause(place, span))
     }
 
     /// Counts from here on.
     fn restart(&mut self, at: Timestamp, ext_timestamp: i64) {
-        (self.first, self.highest, self.late) = (Some((at, ext_timestamp)), Some((at, ext_timestamp)), None);
-        self.lately = Lately::default();
+        self.forget();
+        (self.last, self.first, self.highest) = (Some(at), Some((at, ext_timestamp)), Some((at, ext_timestamp)));
+    }
+
+    /// What comes next has another beginning: the client paused, or plays from elsewhere.
+    pub(super) fn forget(&mut self) {
+        (self.first, self.highest, self.last, self.late, self.silence) = (None, None, None, None, None);
+        (self.lately, self.long_step) = (Lately::default(), None);
     }
 
     /// How late a packet is, in nanoseconds, compared with the first one.
@@ -139,6 +169,12 @@ impl Pace {
     /// The latest silence, which the latest packet ended.
     pub(super) fn silence(&self) -> Option<(Timestamp, Timestamp)> {
         self.silence.filter(|(_, to)| Some(*to) == self.last)
+    }
+
+    /// Whether a silence fills most of this time.
+    pub(super) fn was_silent(&self, begin: Timestamp, end: Timestamp) -> bool {
+        let within = |(from, to): (Timestamp, Timestamp)| to.min(end).nanos_since(from.max(begin));
+        self.silence.is_some_and(|silence| 2 * within(silence).max(0) > end.nanos_since(begin))
     }
 
     /// Whether packets came around this time.
@@ -170,6 +206,14 @@ impl Pace {
         }
         let waited = self.last?.nanos_since(late.to);
         (waited > CATCH_UP_NS.max(late.by)).then_some(false)
+    }
+
+    /// Takes the silence that is to be judged, and whether it is made up for as far as can be seen: something of it must be.
+    /// `besides`: so much of the lateness is of another silence.
+    pub(super) fn take_unjudged(&mut self, clock_rate_hz: Option<u32>, besides: i64) -> Option<(Late, bool)> {
+        let now = self.lateness(clock_rate_hz).unwrap_or(0).saturating_sub(besides);
+        let late = self.late.take()?;
+        Some((late, now.saturating_sub(late.before) < late.by - late.by / 10))
     }
 
     /// Mean of the jitter over packets with a new timestamp, in milliseconds; `None` where timestamps go back and forth.

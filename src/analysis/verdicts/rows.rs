@@ -6,16 +6,27 @@ use crate::analysis::cell::{Fixed, Ssrc, Utc, millis};
 use crate::analysis::out::{Out, Place};
 use crate::analysis::rows::{Row, Sink, VerdictRow};
 use crate::analysis::session::{Carrier, Session, Taken};
+use crate::analysis::verdicts::Passed;
 use crate::analysis::verdicts::event::{Event, Subject};
 use crate::rtp::rtcp::SenderReport;
 
 impl<S: Sink> Out<S> {
-    /// Judges a packet that was taken.
-    pub(in crate::analysis) fn judge_packet(&mut self, session: &mut Session, place: Place, taken: &Taken) {
+    /// Judges a packet that was taken; `marker`: it has one.
+    pub(in crate::analysis) fn judge_packet(
+        &mut self,
+        session: &mut Session,
+        place: Place,
+        taken: &Taken,
+        marker: bool,
+    ) {
+        let Session { dialog, streams, .. } = session;
         if let Some(judge) = self.judge(place.session)
-            && let Some(stream) = session.streams.get_mut(taken.stream)
+            && let Some(stream) = streams.get_mut(taken.stream)
         {
-            judge.packet(place, taken.stream, stream, &taken.figures);
+            let kind = dialog.media(stream.key.track).map(|media| media.kind.as_str());
+            let is_paced = matches!(kind, None | Some("audio" | "video"));
+            let begins_talkspurt = marker && kind == Some("audio");
+            judge.packet(place, taken.stream, stream, &Passed { figures: taken.figures, begins_talkspurt, is_paced });
         }
     }
 
@@ -31,15 +42,15 @@ impl<S: Sink> Out<S> {
             && let Some(index) = session.known(place.direction, carrier, report.ssrc())
             && let Some(stream) = session.streams.get(index)
         {
-            judge.report(index, stream, report.packet_count());
+            judge.report(place.at, index, stream, report.packet_count());
         }
     }
 
     /// Hands over the verdicts on a session that is over.
-    pub(in crate::analysis) fn verdicts(&mut self, session: &Session, end: Place) -> io::Result<()> {
+    pub(in crate::analysis) fn verdicts(&mut self, session: &mut Session, end: Place) -> io::Result<()> {
         let judge = self.judges.as_mut().and_then(|judges| judges.take(end.session));
         let Some(mut judge) = judge else { return Ok(()) };
-        judge.end(&session.streams, end);
+        judge.end(&mut session.streams, end);
         judge.events.iter().try_for_each(|event| self.verdict(event))
     }
 

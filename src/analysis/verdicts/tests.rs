@@ -41,6 +41,10 @@ enum Passing {
     Note(Note),
     /// Bytes that the capture lacks.
     Gap,
+    /// A request of the client without its line end, and the answer's status.
+    Ask(&'static str, u16),
+    /// A packet of the client's own sound.
+    Backchannel(u16, i64),
 }
 
 /// A session under analysis.
@@ -124,6 +128,29 @@ impl Session {
                 let pdu = Pdu { offset: 1, raw: &[], kind: PduKind::Gap { len: 9 } };
                 self.event(at, Direction::ServerToClient, Payload::Pdu(&pdu));
             }
+            Passing::Ask(request, status) => {
+                let cseq = 100 + at;
+                let request = format!("{request}\r\nCSeq: {cseq}\r\nSession: 1\r\n\r\n");
+                let answer = format!("RTSP/1.0 {status} So\r\nCSeq: {cseq}\r\nSession: 1\r\n\r\n");
+                self.say(at, Direction::ClientToServer, &request);
+                self.say(at, Direction::ServerToClient, &answer);
+            }
+            Passing::Backchannel(number, media) => {
+                let timestamp = u32::try_from(media * 8).unwrap();
+                let header =
+                    [&[0x80, 0][..], &number.to_be_bytes(), &timestamp.to_be_bytes(), &[0, 0, 0, 9, 1]].concat();
+                let pdu = Pdu { offset: 1, raw: &header, kind: PduKind::Interleaved { channel: 2, payload: &header } };
+                self.event(at, Direction::ClientToServer, Payload::Pdu(&pdu));
+            }
+        }
+    }
+
+    /// A message alone.
+    fn say(&mut self, at: i64, direction: Direction, text: &str) {
+        let mut demuxer = Demuxer::new();
+        let mut pdus = demuxer.feed(text.as_bytes());
+        while let Some(pdu) = pdus.next_pdu() {
+            self.event(at, direction, Payload::Pdu(&pdu));
         }
     }
 
@@ -316,6 +343,142 @@ fn timestamps_that_jump_alone() {
 fn packets_that_are_counted_and_never_come() {
     let told = verdicts(true, &without(both(), 1, 0..500));
     assert_eq!(told, ["1 gap lost-on-the-way 451"]);
+}
+
+/// What comes after a time comes so much later.
+fn later(all: Vec<(i64, Passing)>, after: i64, by: i64) -> Vec<(i64, Passing)> {
+    all.into_iter().map(|(at, passing)| (if at > after { at + by } else { at }, passing)).collect()
+}
+
+#[test]
+fn a_pause_of_the_client_is_nobodys_fault() {
+    for clock_goes_on in [false, true] {
+        let mut paused = later(both(), 5000, 4000);
+        for (at, passing) in &mut paused {
+            if let Passing::Packet(_, _, media) = passing
+                && clock_goes_on
+                && *at > 5000
+            {
+                *media += 4000;
+            }
+        }
+        paused.push((5001, Passing::Ask("PAUSE rtsp://h/x RTSP/1.0", 200)));
+        paused.push((9001, Passing::Ask("PLAY rtsp://h/x RTSP/1.0", 200)));
+        assert_eq!(verdicts(false, &paused), Vec::<String>::new(), "{clock_goes_on}");
+    }
+    let mut stopped = both();
+    stopped.retain(|(at, _)| *at < 3000);
+    stopped.extend([
+        (3000, Passing::Ask("PAUSE rtsp://h/x RTSP/1.0", 200)),
+        (60_000, Passing::Ask("OPTIONS * RTSP/1.0", 200)),
+    ]);
+    assert_eq!(verdicts(false, &stopped), Vec::<String>::new());
+}
+
+#[test]
+fn media_faster_than_time_is_not_judged() {
+    let fast = |(at, passing)| match passing {
+        Passing::Packet(track, number, media) => (at, Passing::Packet(track, number, 10 * media)),
+        other => (at, other),
+    };
+    let mut fast: Vec<_> = both().into_iter().map(fast).collect();
+    fast.push((-1, Passing::Ask("PLAY rtsp://h/x RTSP/1.0\r\nRate-Control: no", 200)));
+    assert_eq!(verdicts(false, &fast), Vec::<String>::new());
+}
+
+#[test]
+fn another_frame_rate_is_no_pause() {
+    let mut slower = steady(0);
+    slower.retain(|(at, passing)| matches!(passing, Passing::Packet(..)) && (*at < 3000 || at % 200 == 0));
+    for (place, (_, passing)) in slower.iter_mut().enumerate() {
+        if let Passing::Packet(_, number, _) = passing {
+            *number = u16::try_from(place).unwrap();
+        }
+    }
+    let told = verdicts(false, &slower);
+    assert!(told.iter().all(|line| !line.contains("pause") && !line.contains("late-at")), "{told:?}");
+}
+
+#[test]
+fn stalls_that_are_never_made_up_for() {
+    let stalled = [2000, 4000, 6000, 8000].into_iter().fold(steady(1), |all, after| {
+        let stalls = after / 2000 - 1;
+        later(all, after + 300 * stalls, 300)
+    });
+    assert_eq!(verdicts(false, &stalled), ["1 late late-at-the-source 4"]);
+}
+
+#[test]
+fn a_server_that_counts_ahead_leaves_it_open_who_lost_one() {
+    let mut lost = without(both(), 1, 100..101);
+    for (at, passing) in &mut lost {
+        if let Passing::Report(1, sent) = passing {
+            *sent += u32::from(*at < 2000 || *at / 1000 % 2 == 0);
+        }
+    }
+    assert_eq!(verdicts(true, &lost), ["1 gap lost-somewhere 1"]);
+}
+
+#[test]
+fn a_gap_of_the_control_connection_explains_no_loss_over_udp() {
+    let mut lost = without(both(), 1, 100..107);
+    lost.push((2125, Passing::Gap));
+    let told = verdicts(true, &lost);
+    assert!(told.contains(&"1 gap lost-on-the-way 7".to_owned()), "{told:?}");
+}
+
+#[test]
+fn losses_far_apart_are_judged_apart() {
+    let mut lost = without(long(20_000), 1, 100..103);
+    lost = without(lost, 1, 900..901);
+    lost.push((18_000, Passing::Note(Note::KernelDrops { datagrams: 1 })));
+    assert_eq!(verdicts(true, &lost), ["1 gap lost-somewhere 3", "1 gap lost-in-the-recorder 1"]);
+}
+
+/// Sound without reports for so many milliseconds.
+fn long(until: i64) -> Vec<(i64, Passing)> {
+    (0..until / 20)
+        .map(|number| (20 * number, Passing::Packet(1, u16::try_from(number).unwrap(), 20 * number)))
+        .collect()
+}
+
+#[test]
+fn what_the_client_sends_does_not_tell_of_the_way_to_it() {
+    let mut stalled = held(both(), 3000..3600, None);
+    stalled
+        .extend((0..500).map(|number| (20 * i64::from(number), Passing::Backchannel(number, 20 * i64::from(number)))));
+    let told = verdicts(false, &stalled);
+    assert!(told.contains(&"0 freeze late-on-the-network 1".to_owned()), "{told:?}");
+}
+
+#[test]
+fn refused_keep_alives_are_no_event() {
+    let mut all = both();
+    all.extend([
+        (4000, Passing::Ask("GET_PARAMETER rtsp://h/x RTSP/1.0", 501)),
+        (7000, Passing::Ask("SETUP rtsp://h/x/9 RTSP/1.0", 404)),
+    ]);
+    assert_eq!(verdicts(false, &all), ["- refusal refused-by-the-server 1"]);
+}
+
+#[test]
+fn extreme_times_stop_nothing() {
+    let mut session = Session::new(true);
+    for (nanos, number) in [(0, 1), (i64::MIN, 2), (i64::MAX, 3), (i64::MIN, 4), (0, 5)] {
+        let packet = [&[0x80, 0xe0, 0, number][..], &[0xff; 3], &[number, 0, 0, 0, 7, 0x41, 0x9a]].concat();
+        let (from, to) = (session.flow.server, session.flow.client);
+        let payload = Payload::Datagram { port: 6000, from, to, payload: &packet };
+        let at = Timestamp::from_nanos(nanos);
+        let event = TraceEvent {
+            at,
+            flow: &session.flow,
+            direction: Direction::ServerToClient,
+            frame_number: Some(1),
+            payload,
+        };
+        session.analyzer.event(&event).unwrap();
+    }
+    session.analyzer.finish().unwrap();
 }
 
 proptest! {

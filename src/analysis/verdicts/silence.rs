@@ -1,0 +1,141 @@
+//! Silences and freezes: who was late?
+
+use crate::analysis::out::Place;
+use crate::analysis::sequence::Status;
+use crate::analysis::stream::{Stream, StreamKey};
+use crate::analysis::verdicts::event::{Event, Subject, Verdict};
+use crate::analysis::verdicts::loss::Freeze;
+use crate::analysis::verdicts::pace::{Late, Moment};
+use crate::analysis::verdicts::{Judge, Passed, Watched, seconds};
+use crate::time::Timestamp;
+
+/// So many of the latest events are looked through for one that belongs together with a new one.
+pub(super) const LATELY: usize = 8;
+
+impl Judge {
+    /// Whether a packet comes at the pace of its timestamps.
+    pub(super) fn pace(&mut self, place: Place, index: usize, stream: &Stream, passed: &Passed) {
+        let (figures, rate) = (&passed.figures, stream.clock_rate_hz());
+        let Some(watched) = self.streams.get_mut(&index) else { return };
+        // Timestamps jump over what is missing.
+        let excused = passed.begins_talkspurt || figures.status != (Status::InOrder { gap: 0 });
+        let moment = watched.pace.packet(place, figures.ext_rtp_timestamp, rate, excused);
+        let done = watched.pace.caught_up(rate).and_then(|caught_up| Some((watched.pace.late.take()?, caught_up)));
+        if let Some((late, caught_up)) = done {
+            self.late(&late, caught_up, index, stream.key);
+        }
+        match moment {
+            Some(Moment::Late(by)) => self.begin_late(place, by, index, stream),
+            Some(Moment::Pause(place, span)) => {
+                let length = seconds(span.1.nanos_since(span.0));
+                let detail = format!("{length:.3} s of silence, and the timestamps jump by as much");
+                let event = Event::at(place, stream.key, "pause", Verdict::LateAtTheSource);
+                self.push(Event { span: Some(span), detail, ..event });
+            }
+            Some(Moment::Jump(by)) => {
+                let detail = format!("RTP timestamps jumped by {:+.3} s against the clock", seconds(by));
+                self.push(Event { detail, ..Event::at(place, stream.key, "timestamps", Verdict::SourceClockJumped) });
+            }
+            None => {}
+        }
+    }
+
+    fn begin_late(&mut self, place: Place, by: i64, index: usize, stream: &Stream) {
+        let rate = stream.clock_rate_hz();
+        let Some(watched) = self.streams.get_mut(&index) else { return };
+        let Some((from, to)) = watched.pace.silence() else { return };
+        // Another silence came before the last one was judged.
+        let unjudged = watched.pace.take_unjudged(rate, by);
+        let middle = from.plus_nanos(to.nanos_since(from) / 2);
+        let went_on = |(other, watched): (&usize, &Watched)| {
+            *other != index && watched.direction == Some(place.direction) && watched.pace.went_on_at(middle)
+        };
+        let others_went_on = self.streams.iter().any(went_on);
+        let recorder = self.lags.iter().any(|(at, lag)| (from..=to).contains(at) && *lag >= by / 2);
+        if let Some(watched) = self.streams.get_mut(&index)
+            && let Some(late) = watched.pace.begin_late(place, by, rate)
+        {
+            (late.others_went_on, late.recorder) = (others_went_on, recorder);
+        }
+        if let Some((late, made_up)) = unjudged {
+            self.late(&late, made_up, index, stream.key);
+        }
+    }
+
+    /// A silence is judged; `made_up`: at least in part.
+    pub(super) fn late(&mut self, late: &Late, made_up: bool, index: usize, key: StreamKey) {
+        let silence = seconds(late.to.nanos_since(late.from));
+        let by = format!("{silence:.3} s of silence, {:.3} s later than the timestamps", seconds(late.by));
+        let (verdict, detail) = if late.recorder {
+            (Verdict::RecorderLate, format!("{by}; the recorder says that it read late"))
+        } else if late.others_went_on {
+            (Verdict::LateAtTheSource, format!("{by}; other tracks of the session went on meanwhile"))
+        } else if made_up {
+            (Verdict::LateOnTheNetwork, format!("{by}, then a burst that caught up; no track went on meanwhile"))
+        } else {
+            (Verdict::LateAtTheSource, format!("{by}; it never caught up"))
+        };
+        if let Some(watched) = self.streams.get_mut(&index) {
+            watched.pace.shifted |= !made_up;
+        }
+        let kind = if late.freeze { "freeze" } else { "late" };
+        self.push(Event { span: Some((late.from, late.to)), detail, ..Event::at(late.first, key, kind, verdict) });
+    }
+
+    /// The picture stood still: the silence in that time was the cause, or a loss.
+    pub(super) fn freeze(&mut self, freeze: Freeze, index: usize, key: StreamKey) {
+        let overlaps = |from: Timestamp, to: Timestamp| from < freeze.to && freeze.from < to;
+        let late = self.streams.get_mut(&index).and_then(|watched| watched.pace.late.as_mut());
+        if let Some(late) = late.filter(|late| overlaps(late.from, late.to)) {
+            late.freeze = true;
+            return;
+        }
+        let lately = || (0..self.events.len()).rev().take(LATELY);
+        let own = |place: usize| self.events.get(place).filter(|event| event.subject == Subject::Stream(key));
+        let silence = |event: &Event| {
+            matches!(event.kind, "late" | "pause" | "freeze") && event.span.is_some_and(|(from, to)| overlaps(from, to))
+        };
+        let loss = |event: &Event| event.kind == "gap" && event.first.at <= freeze.to && freeze.from <= event.last.at;
+        let silent = lately().find(|place| own(*place).is_some_and(silence));
+        let lossy = lately().find_map(|place| own(place).filter(|event| loss(event)).map(|event| event.verdict));
+        if let Some(place) = silent {
+            self.rename(place, "freeze");
+        } else if let Some(verdict) = lossy {
+            self.push(freeze.event(key, verdict));
+        } else if let Some(watched) = self.streams.get_mut(&index) {
+            if watched.losses.is_open_since(freeze.from) {
+                watched.losses.freeze(freeze);
+            } else {
+                let event = freeze.without_loss(key, watched.pace.was_silent(freeze.from, freeze.to));
+                self.push(event);
+            }
+        }
+    }
+
+    /// Calls an event by another name, under which it may be more of the same.
+    fn rename(&mut self, place: usize, kind: &'static str) {
+        if self.events.get(place).is_some_and(|event| event.kind != kind) {
+            let event = self.events.remove(place);
+            self.give_back();
+            self.push(Event { kind, ..event });
+        }
+    }
+}
+
+impl Freeze {
+    /// A freeze in which packets are missing, with what is known of them.
+    pub(super) fn event(self, key: StreamKey, verdict: Verdict) -> Event {
+        let detail = "no complete picture for so long, since packets are missing".to_owned();
+        Event { span: Some((self.from, self.to)), detail, ..Event::at(self.place, key, "freeze", verdict) }
+    }
+
+    fn without_loss(self, key: StreamKey, silent: bool) -> Event {
+        let (verdict, detail) = if silent {
+            (Verdict::UnsteadyDelivery, "no complete picture for so long: pictures come in bursts")
+        } else {
+            (Verdict::Unexplained, "no complete picture for so long, though no packet is missing or late")
+        };
+        let detail = detail.to_owned();
+        Event { span: Some((self.from, self.to)), detail, ..Event::at(self.place, key, "freeze", verdict) }
+    }
+}
