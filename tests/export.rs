@@ -148,7 +148,7 @@ fn what_can_not_be_is_said() {
     assert!(complaint(SAMPLE, 2, &["--media", "--rtpdump", "-o", &out]).contains("cannot be used with"));
     assert!(complaint(SAMPLE, 2, &["--media", "-o", "-"]).contains("--track N says which"));
     assert!(complaint(SAMPLE, 2, &["--media", "-o", SAMPLE]).contains("is no folder"));
-    assert!(complaint(SAMPLE, 2, &["--view", "udp", "-f", "-o", SAMPLE]).contains("is the capture itself"));
+    assert!(complaint(SAMPLE, 2, &["--view", "udp", "-f", "-o", SAMPLE]).contains("itself; -o takes another file"));
     for (arguments, what) in
         [(&["--session", "7"][..], "no RTSP session 7 is in it"), (&["--track", "5"], "no media of track 5 is in it")]
     {

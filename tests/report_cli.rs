@@ -26,7 +26,9 @@ fn a_page_goes_to_a_file_or_to_standard_output() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("x.html");
     let path = file.to_str().unwrap();
-    assert!(report(0, &[SAMPLE, "-o", path]).stdout.is_empty());
+    let said = String::from_utf8(report(0, &[SAMPLE, "-o", path]).stdout).unwrap();
+    assert!(said.starts_with(&format!("{path}: one page, ")) && said.ends_with("B\n"), "{said}");
+    assert!(report(0, &[SAMPLE, "-q", "-f", "-o", path]).stdout.is_empty());
     let page = fs::read_to_string(&file).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
     assert_eq!(sections(&page), 1);
@@ -82,4 +84,15 @@ fn blocks(bytes: &[u8]) -> (usize, Vec<usize>) {
         at += word(at + 4) as usize;
     }
     (starts[0], starts)
+}
+
+#[test]
+fn a_capture_is_no_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = folder.path().join("x.pcapng");
+    fs::copy(SAMPLE, &capture).unwrap();
+    let path = capture.to_str().unwrap();
+    let refused = report(2, &[path, "-f", "-o", path]);
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("itself; -o takes another file"));
+    assert_eq!(fs::read(&capture).unwrap(), fs::read(SAMPLE).unwrap());
 }

@@ -27,4 +27,8 @@ pub struct ReportArgs {
     /// Overwrite an existing file
     #[arg(short, long)]
     pub force: bool,
+
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
 }

@@ -18,12 +18,9 @@ use crate::commands::open_capture;
 use crate::commands::progress::Progress;
 use crate::commands::queue::Queue;
 use crate::commands::terminal::{complain, redraws, stdout_is_piped, takes_colour};
+use crate::commands::{CUT, NO_SESSION};
 use crate::error::Error;
 use crate::report::{Condition, Conditions, Document, Format, Tables};
-
-/// What a capture of something else, or of a part of a session, is told.
-const NO_SESSION: &str =
-    "no RTSP session found; was its beginning captured, without TLS? RTP alone says too little to be analyzed";
 
 /// Analyzes the captures, several at a time, and puts their rows into the order given.
 pub(super) fn run(args: &AnalyzeArgs) -> Result<(), Error> {
@@ -145,7 +142,7 @@ impl GroupResult {
     fn read(&mut self, path: &Path, end: FileEnd) {
         self.anything = true;
         if end.cut {
-            let note = "the file ends in the middle of a packet; what stands before it is analyzed";
+            let note = format!("{CUT}; what stands before it is analyzed");
             self.notes.push(format!("{}: {note}", path.display()));
         }
     }

@@ -12,8 +12,8 @@ use crate::analysis::matching::{Digests, Matcher, Packet, Side, StreamMatch};
 use crate::analysis::{Analyzer, AnalyzerOptions};
 use crate::capture::Source;
 use crate::cli::{CompareArgs, CompareFormat};
-use crate::commands::open_capture;
 use crate::commands::terminal::{complain, takes_colour};
+use crate::commands::{CUT, open_capture};
 use crate::error::Error;
 use crate::report::captures;
 use crate::report::table::Look;
@@ -96,10 +96,7 @@ fn read_both(paths: [&PathBuf; 2], sessions: [Option<usize>; 2]) -> Result<([Rea
     });
     let readings = [a_read?, b_read?];
     for (_, path) in readings.iter().zip(paths).filter(|(reading, _)| reading.cut) {
-        complain(&format!(
-            "{}: the file ends in the middle of a packet; what stands before it is compared",
-            path.display()
-        ));
+        complain(&format!("{}: {CUT}; what stands before it is compared", path.display()));
     }
     Ok((readings, matches))
 }

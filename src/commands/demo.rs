@@ -9,6 +9,7 @@ use std::sync::mpsc::{Sender, channel};
 
 use clap::Parser;
 
+use crate::analysis::Table;
 use crate::capture::Source;
 use crate::cli::{AnalyzeArgs, Cli, Command, DemoArgs, Format, RecordArgs, TableName};
 use crate::commands::{analyze, record};
@@ -46,18 +47,26 @@ pub(super) fn run(args: &DemoArgs) -> Result<(), Error> {
         format: Format::Csv,
         fail_if: Vec::new(),
     })?;
-    for (name, what) in [
-        ("demo.pcapng", "every RTSP message and RTP/RTCP packet; open it in Wireshark"),
-        ("streams.csv", "packets, loss, jitter, timing of each track"),
-        ("packets.csv", "each RTP packet with its delta, jitter and skew"),
-        ("sender_reports.csv", "the RTCP sender reports"),
-        ("report_blocks.csv", "what receivers reported"),
-        ("messages.csv", "the RTSP dialogue with its latencies"),
-        ("findings.csv", "everything odd, with its place"),
-    ] {
-        say(&format!("   {}  {what}", folder.join(name).display()))?;
+    say(&format!("   {}  every RTSP message and RTP/RTCP packet; open it in Wireshark", capture.display()))?;
+    for table in Table::ALL {
+        let file = folder.join(table.name()).with_extension("csv");
+        say(&format!("   {}  {}", file.display(), contents(table)))?;
     }
     Ok(())
+}
+
+/// What a table holds, in a few words.
+const fn contents(table: Table) -> &'static str {
+    match table {
+        Table::Streams => "packets, loss, jitter, timing, frame rate of each track",
+        Table::Packets => "each RTP packet with its delta, jitter and skew",
+        Table::Frames => "each picture with its type and size",
+        Table::SenderReports => "the RTCP sender reports",
+        Table::ReportBlocks => "what receivers reported",
+        Table::Messages => "the RTSP dialogue with its latencies",
+        Table::Findings => "everything odd, with its place",
+        Table::Verdicts => "what a viewer may notice, and why",
+    }
 }
 
 fn script() -> Result<Script, Error> {

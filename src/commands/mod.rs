@@ -51,6 +51,12 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     }
 }
 
+/// What a capture of something else, or of a part of a session, is told.
+const NO_SESSION: &str =
+    "no RTSP session found; was its beginning captured, without TLS? RTP alone says too little to be analyzed";
+/// And one that is not whole.
+const CUT: &str = "the file ends in the middle of a packet";
+
 /// Opens a capture.
 fn open_capture(path: &Path) -> Result<File, Error> {
     let opened = File::open(path).and_then(|file| {

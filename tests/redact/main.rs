@@ -368,7 +368,7 @@ fn the_command() {
         assert!(fs::metadata(folder.join(name)).unwrap().len() * 3 < out.len() as u64);
     }
     for (arguments, why) in [
-        (["redact", "in.pcapng", "-o", "in.pcapng", "-f"], "the output would overwrite the capture"),
+        (["redact", "in.pcapng", "-o", "in.pcapng", "-f"], "itself; -o takes another file"),
         (["redact", "-", "-o", "x.pcapng", "-f"], "both must be files, not -"),
     ] {
         let (code, _, error) = run(&arguments, folder);

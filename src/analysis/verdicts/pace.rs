@@ -51,6 +51,19 @@ pub(super) struct Late {
     pub(super) freeze: bool,
 }
 
+/// What is known of a packet with a higher timestamp than all before, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+struct Ahead {
+    /// Before it.
+    silence: i64,
+    /// Since the one with the highest timestamp so far.
+    passed: i64,
+    /// By the timestamps.
+    step: i64,
+    lateness: i64,
+    excused: bool,
+}
+
 /// The pace of one stream.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pace {
@@ -108,9 +121,16 @@ impl Pace {
             return None;
         }
         self.highest = Some((at, ext_timestamp));
-        let passed = at.nanos_since(highest_at);
         let silence = before.map_or(0, |before| at.nanos_since(before));
-        let off = passed.saturating_sub(step);
+        let lateness = self.lateness_at(at, ext_timestamp, rate);
+        let ahead = Ahead { silence, passed: at.nanos_since(highest_at), step, lateness, excused };
+        self.ahead(place, ext_timestamp, ahead)
+    }
+
+    /// A packet with a higher timestamp than all before came.
+    fn ahead(&mut self, place: Place, ext_timestamp: i64, ahead: Ahead) -> Option<Moment> {
+        let Ahead { silence, passed, step, lateness, excused } = ahead;
+        let (at, off) = (place.at, passed.saturating_sub(step));
         if off <= -JUMP_NS && self.late.is_none() {
             self.restart(at, ext_timestamp);
             return Some(Moment::Jump(off.saturating_neg()));
@@ -118,7 +138,6 @@ impl Pace {
         self.jitter += (millis(off).abs() - self.jitter) / 16.0;
         self.jitter_sum += self.jitter;
         self.jitter_count += 1;
-        let lateness = self.lateness_at(at, ext_timestamp, rate);
         let by = lateness.saturating_sub(self.lately.highest().unwrap_or(lateness));
         self.lately.add(at, lateness);
         if by >= LATE_NS && silence >= by / 2 {

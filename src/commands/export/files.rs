@@ -3,9 +3,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::slice;
 
+use crate::cli::ExportArgs;
 use crate::commands::export::failed;
-use crate::commands::output::is_stdout;
+use crate::commands::output::{is_stdout, refuse_captures};
 use crate::error::Error;
 
 /// Thousands of tracks may be written at once.
@@ -16,6 +18,8 @@ const BUFFER: usize = 4 << 10;
 pub(super) struct Files {
     place: Place,
     force: bool,
+    /// Must not be written to.
+    capture: PathBuf,
 }
 
 #[derive(Debug)]
@@ -40,17 +44,19 @@ enum Out {
 }
 
 impl Files {
-    /// `one`: there is one track, and `path` its file, unless it is a folder or ends with a slash.
-    pub(super) fn new(path: &Path, force: bool, one: bool) -> Result<Self, Error> {
+    /// With `--track` the output is a file, unless it is a folder or ends with a slash.
+    pub(super) fn new(args: &ExportArgs) -> Result<Self, Error> {
+        let (path, force, one) = (&*args.output, args.force, args.track.is_some());
+        let capture = args.capture.clone();
         let is_folder = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
         if is_stdout(path) || one && !is_folder {
-            return Ok(Self { place: Place::One(Some(path.to_owned())), force });
+            return Ok(Self { place: Place::One(Some(path.to_owned())), force, capture });
         }
         if path.exists() && !path.is_dir() {
             let text = format!("{} is no folder; with --track N it may be a file", path.display());
             return Err(Error::Usage(text));
         }
-        Ok(Self { place: Place::Folder(path.to_owned()), force })
+        Ok(Self { place: Place::Folder(path.to_owned()), force, capture })
     }
 
     /// Begins the file of a track, which is called so in a folder.
@@ -70,6 +76,7 @@ impl Files {
     }
 
     fn open(&self, path: &Path) -> Result<BufWriter<File>, Error> {
+        refuse_captures(path, slice::from_ref(&self.capture))?;
         let mut options = OpenOptions::new();
         options.write(true);
         if self.force {
@@ -117,31 +124,43 @@ impl OutFile {
 mod tests {
     use super::*;
 
+    fn files(output: &Path, force: bool, one: bool) -> Result<Files, Error> {
+        let args = ExportArgs {
+            capture: PathBuf::from("capture"),
+            view: None,
+            media: true,
+            rtpdump: false,
+            output: output.to_owned(),
+            session: None,
+            track: one.then_some(0),
+            force,
+            quiet: true,
+        };
+        Files::new(&args)
+    }
+
     #[test]
     fn existing_files_stay() {
         let folder = tempfile::tempdir().unwrap();
         let media = folder.path().join("media");
-        let mut files = Files::new(&media, false, false).unwrap();
-        let mut file = files.create("1-0-video-H264.h264").unwrap();
+        let mut made = files(&media, false, false).unwrap();
+        let mut file = made.create("1-0-video-H264.h264").unwrap();
         file.write(b"header, and more").unwrap();
         file.finish(Some(b"HEADER".to_vec())).unwrap();
         assert_eq!(std::fs::read(&file.path).unwrap(), b"HEADER, and more");
-        assert!(matches!(files.create("1-0-video-H264.h264"), Err(Error::Exists(_))));
-        Files::new(&media, true, false).unwrap().create("1-0-video-H264.h264").unwrap();
+        assert!(matches!(made.create("1-0-video-H264.h264"), Err(Error::Exists(_))));
+        files(&media, true, false).unwrap().create("1-0-video-H264.h264").unwrap();
         assert_eq!(std::fs::read(&file.path).unwrap(), b"");
-        assert!(
-            matches!(Files::new(&file.path, false, false), Err(Error::Usage(_))),
-            "a file, where a folder has to be"
-        );
+        assert!(matches!(files(&file.path, false, false), Err(Error::Usage(_))), "a file, where a folder has to be");
     }
 
     #[test]
     fn one_track_is_one_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("video.h264");
-        let mut files = Files::new(&path, false, true).unwrap();
-        assert_eq!(files.create("1-0-video-H264.h264").unwrap().path, path);
-        assert!(matches!(files.create("2-0-video-H264.h264"), Err(Error::Usage(_))));
-        assert_eq!(Files::new(folder.path(), false, true).unwrap().create("x").unwrap().path, folder.path().join("x"));
+        let mut made = files(&path, false, true).unwrap();
+        assert_eq!(made.create("1-0-video-H264.h264").unwrap().path, path);
+        assert!(matches!(made.create("2-0-video-H264.h264"), Err(Error::Usage(_))));
+        assert_eq!(files(folder.path(), false, true).unwrap().create("x").unwrap().path, folder.path().join("x"));
     }
 }

@@ -12,6 +12,7 @@ use crate::cli::ExportArgs;
 use crate::commands::analyze::open;
 use crate::commands::output::{clean, is_stdout, print};
 use crate::commands::terminal::complain;
+use crate::commands::{CUT, NO_SESSION};
 use crate::error::Error;
 use crate::export::{MediaSink, Selection, Track, Tracks};
 
@@ -29,7 +30,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), Error> {
         return Err(Error::Usage("-o - takes one track: --track N says which".to_owned()));
     }
     super::raise_file_limit();
-    let files = Files::new(&args.output, args.force, args.track.is_some())?;
+    let files = Files::new(args)?;
     if args.media { media::run(args, files) } else { dump::run(args, files) }
 }
 
@@ -51,7 +52,7 @@ fn read<S: MediaSink + Failing>(args: &ExportArgs, sink: S) -> Result<(Vec<Track
     }
     match done {
         Ok(end) if end.cut => {
-            complain(&format!("{}: the file ends in the middle of a packet", args.capture.display()));
+            complain(&format!("{}: {CUT}", args.capture.display()));
         }
         Ok(_) => {}
         // What stands before the damage is exported.
@@ -69,7 +70,7 @@ fn read<S: MediaSink + Failing>(args: &ExportArgs, sink: S) -> Result<(Vec<Track
 /// Why there is no track.
 fn missing(args: &ExportArgs, saw_rtsp: bool) -> String {
     match (saw_rtsp, args.session, args.track) {
-        (false, None, _) => "no RTSP session is in it".to_owned(),
+        (false, None, _) => NO_SESSION.to_owned(),
         (false, Some(session), _) => format!("no RTSP session {session} is in it; analyze --table messages lists them"),
         (true, _, Some(track)) => format!("no media of track {track} is in it; analyze lists the streams"),
         (true, ..) => "no media of an RTSP session is in it".to_owned(),

@@ -1,19 +1,17 @@
 //! `--view udp`: the media as UDP datagrams.
 
 use std::io;
+use std::slice;
 
 use crate::capture::{Writer, WriterOptions};
 use crate::cli::{APPLICATION, ExportArgs};
 use crate::commands::export::{Failing, failed, read, tell};
-use crate::commands::output::{Names, Output, complete, is_stdout, system};
+use crate::commands::output::{Names, Output, complete, refuse_captures, system};
 use crate::error::Error;
 use crate::export::{MediaPacket, MediaSink, Track, View};
 
 pub(super) fn run(args: &ExportArgs) -> Result<(), Error> {
-    let same = |path: &std::path::Path| path.canonicalize().ok();
-    if !is_stdout(&args.output) && same(&args.output).is_some_and(|output| Some(output) == same(&args.capture)) {
-        return Err(Error::Usage(format!("{} is the capture itself", args.output.display())));
-    }
+    refuse_captures(&args.output, slice::from_ref(&args.capture))?;
     let sink = ViewSink { args, view: None, packets: Vec::new(), failure: None };
     let (tracks, ViewSink { view, packets, .. }) = read(args, sink)?;
     let Some(view) = view else { return Ok(()) };

@@ -2,6 +2,7 @@
 
 mod disk;
 mod naming;
+mod target;
 
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
@@ -13,6 +14,7 @@ use crate::error::Error;
 
 pub(super) use disk::{Disk, DiskFile};
 pub(super) use naming::{Names, clean};
+pub(super) use target::{Target, refuse_captures};
 
 use naming::is_compressed;
 

@@ -2,17 +2,19 @@
 
 mod verify;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::slice;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tempfile::NamedTempFile;
 
-use crate::capture::reader::CaptureError;
+use crate::capture::reader::{CaptureError, FileEnd};
 use crate::capture::rewrite::Plan;
 use crate::cli::{APPLICATION, RedactArgs};
+use crate::commands::output::Target;
+use crate::commands::terminal::complain;
+use crate::commands::{CUT, NO_SESSION, open_capture};
 use crate::error::Error;
 use crate::redact::Redaction;
 
@@ -24,29 +26,29 @@ const COMPRESSION: i32 = 1;
 /// Writes the capture anew, and looks whether its figures are the same.
 pub(super) fn run(args: &RedactArgs) -> Result<(), Error> {
     check(args)?;
-    let folder = args.output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = |source| Error::File { action: "create a file in", path: folder.to_owned(), source };
-    let mut file = hidden_file(folder).map_err(failed)?;
-    let packets = write(args, file.as_file_mut())?;
+    let target = Target::new(&args.output, args.force, slice::from_ref(&args.capture))?;
+    let mut file = target.begin().map_err(|error| target.failed(error))?;
+    let end = write(args, file.as_file_mut())?;
+    if end.packets == 0 {
+        let source = io::Error::other("it holds no packet");
+        return Err(Error::File { action: "redact", path: args.capture.clone(), source });
+    }
     let same = verify(&args.capture, file.path())?;
-    finish(args, file)?;
+    target.keep(file).map_err(|error| target.failed(error))?;
+    if end.cut {
+        complain(&format!("{}: {CUT}", args.capture.display()));
+    }
+    if same.messages == 0 {
+        complain(&format!("{}: {NO_SESSION}", args.capture.display()));
+    }
     if args.quiet {
         return Ok(());
     }
     let verify::Same { payloads, messages } = same;
-    let output = args.output.display();
+    let (output, packets) = (args.output.display(), end.packets);
     let line =
         format!("{output}: {packets} packets, {payloads} RTP payloads, {messages} messages; the tables are the same");
     writeln!(io::stdout(), "{line}").map_err(Error::Stdout)
-}
-
-/// A file that no pattern for captures finds, and that vanishes unless it gets a name. Its rights are those of any new one.
-fn hidden_file(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".rtsp-rec-").suffix(".part");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
 }
 
 /// Refuses what can't be done, before anything is.
@@ -57,27 +59,19 @@ fn check(args: &RedactArgs) -> Result<(), Error> {
             return Err(Error::Usage(why.to_owned()));
         }
     }
-    let there = fs::canonicalize(&args.output).ok();
-    if there.is_some() && there == fs::canonicalize(&args.capture).ok() {
-        return Err(Error::Usage("the output would overwrite the capture; -o takes another file".to_owned()));
-    }
-    if there.is_some() && !args.force { Err(Error::Exists(args.output.clone())) } else { Ok(()) }
+    Ok(())
 }
 
-fn open(path: &Path) -> Result<File, Error> {
-    File::open(path).map_err(|source| Error::File { action: "open", path: path.to_owned(), source })
-}
-
-/// Both passes. Gives how many packets there are.
-fn write(args: &RedactArgs, file: &mut File) -> Result<u64, Error> {
+/// Both passes.
+fn write(args: &RedactArgs, file: &mut File) -> Result<FileEnd, Error> {
     let failed = |source| match source {
         CaptureError::Tap(source) => Error::File { action: "redact", path: args.capture.clone(), source },
         source => Error::Capture { path: args.capture.clone(), source },
     };
-    let plan = Plan::new(open(&args.capture)?, Box::new(Redaction::default())).map_err(failed)?;
+    let plan = Plan::new(open_capture(&args.capture)?, Box::new(Redaction::default())).map_err(failed)?;
     let comment =
         format!("Redacted by {APPLICATION}: addresses, names and URLs are others, logins and media are blank.");
-    let input = open(&args.capture)?;
+    let input = open_capture(&args.capture)?;
     let name = args.output.as_os_str().as_encoded_bytes();
     let file = BufWriter::with_capacity(1 << 18, file);
     let end = if name.ends_with(b".zst") {
@@ -88,17 +82,5 @@ fn write(args: &RedactArgs, file: &mut File) -> Result<u64, Error> {
     } else {
         plan.write(input, file, &comment)
     };
-    Ok(end.map_err(failed)?.packets)
-}
-
-/// The file gets its name.
-fn finish(args: &RedactArgs, file: NamedTempFile) -> Result<(), Error> {
-    let failed = |source| Error::File { action: "create", path: args.output.clone(), source };
-    file.as_file().sync_all().map_err(failed)?;
-    let kept = if args.force { file.persist(&args.output) } else { file.persist_noclobber(&args.output) };
-    match kept {
-        Ok(_) => Ok(()),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists(args.output.clone())),
-        Err(error) => Err(failed(error.error)),
-    }
+    end.map_err(failed)
 }

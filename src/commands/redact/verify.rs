@@ -12,7 +12,7 @@ use crate::analysis::rows::{Row, Sink, Table};
 use crate::analysis::{Analyzer, AnalyzerOptions};
 use crate::capture::Source;
 use crate::capture::reader::CaptureError;
-use crate::commands::redact::open;
+use crate::commands::open_capture;
 use crate::error::Error;
 
 /// Rows of the original that wait for their likes.
@@ -54,7 +54,7 @@ fn differs(path: &Path, source: io::Error) -> Error {
 fn analyze<S: Sink>(path: &Path, sink: S) -> Result<S, Error> {
     let options = AnalyzerOptions { closely: true, ..AnalyzerOptions::default() };
     let mut analyzer = Analyzer::new(options, sink);
-    match Source::read(open(path)?, &mut analyzer) {
+    match Source::read(open_capture(path)?, &mut analyzer) {
         Ok(_) => analyzer.finish().map_err(|source| differs(path, source)),
         Err(CaptureError::Tap(source)) => Err(differs(path, source)),
         Err(source) => Err(Error::Capture { path: path.to_owned(), source }),
