@@ -159,7 +159,7 @@ fn what_can_not_be_is_said() {
     }
     let none = path(folder.path(), "none.pcap");
     fs::write(&none, [&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0][..], &[0; 8], &[0, 0, 4, 0, 1, 0, 0, 0]].concat()).unwrap();
-    assert!(complaint(&none, 1, &["--media", "-o", &out]).contains("no RTSP session is in it"));
+    assert!(complaint(&none, 1, &["--media", "-o", &out]).contains("no RTSP session found"));
     assert!(complaint("nowhere.pcap", 1, &["--media", "-o", &out]).contains("can't open nowhere.pcap"));
     assert!(!Path::new(&out).exists(), "nothing was made");
 }
