@@ -9,11 +9,12 @@ work=$(mktemp -d)
 trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$work"' EXIT
 
 : >"$work/server.log"
-"$tool" replay samples/gstreamer_h264_aac.pcapng --listen 127.0.0.1:8555 --loop --seed 7 \
+"$tool" replay samples/gstreamer_h264_aac.pcapng --listen 127.0.0.1:0 --loop --seed 7 \
     --fault drop=1% --fault video:stall=1.5s@4s >"$work/server.log" 2>&1 &
 server=$!
-until grep -q Serving "$work/server.log"; do kill -0 "$server"; done
-"$tool" record rtsp://127.0.0.1:8555/short -d 20s -q -o "$work/camera.pcapng"
+until grep -q '^Serving' "$work/server.log"; do kill -0 "$server"; sleep 0.1; done
+url=$(grep -o 'rtsp://[^ ]*' "$work/server.log" | head -n 1)
+"$tool" record "$url" -d 20s -q -o "$work/camera.pcapng"
 (cd "$work" && "$tool" report camera.pcapng -o report.html)
 
 # The charts alone, and the dialogue alone: a picture begins at the top of its page.
