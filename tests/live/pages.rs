@@ -176,6 +176,49 @@ fn has_the_figures_of_analyze_without_scripts_too() {
     }
 }
 
+/// How high the line of a chart is, in pixels from the top, at moments of the capture; `null` where there is none.
+const HEIGHTS: &str = "(chart, stream, moments) => {
+    const plot = document.querySelector(`.charts[data-stream='${stream}'] [data-chart=${chart}]`);
+    const canvas = plot.querySelector('canvas'), over = plot.querySelector('.u-over');
+    const end = JSON.parse(document.querySelector('#s0-data').textContent).end;
+    const ink = getComputedStyle(document.documentElement).getPropertyValue('--chart-1').trim();
+    const wanted = [1, 3, 5].map(at => parseInt(ink.slice(at, at + 2), 16));
+    return moments.map(at => {
+        const x = Math.round(over.offsetLeft + (at / end + 0.005) / 1.01 * over.clientWidth);
+        const { data } = canvas.getContext('2d').getImageData(x, 0, 1, canvas.height);
+        for (let y = 0; y < canvas.height; y++)
+            if (wanted.every((part, index) => Math.abs(part - data[4 * y + index]) < 80)) return y;
+        return null;
+    });
+}";
+
+/// Whatever the packet rate: video has 10 pictures a second here.
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn draws_a_pause_as_a_plateau_and_breaks_the_other_lines() {
+    let place = Place::new();
+    let late = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/tutorial/late_network.pcapng");
+    let page = report(&place, &[&late]);
+    let mut browser = Browser::start();
+    browser.open(&page, DESKTOP, false);
+    browser.evaluate(SCROLL);
+    browser.frame();
+    for stream in [1, 2] {
+        let mut heights = |chart, moments: &str| {
+            let heights = browser.evaluate(&format!("({HEIGHTS})('{chart}', {stream}, {moments})"));
+            heights.as_array().unwrap().iter().map(Value::as_u64).collect::<Vec<_>>()
+        };
+        let pause = "[4.2, 4.5, 4.8, 5.1, 5.3]";
+        let plateau = heights("delta", pause);
+        assert!(plateau[0].is_some_and(|top| top < 40), "stream {stream}: {plateau:?}");
+        assert!(plateau.iter().all(|height| *height == plateau[0]), "stream {stream}: {plateau:?}");
+        assert_eq!(heights("jitter", pause), [None; 5], "stream {stream}");
+        assert_eq!(heights("skew", pause), [None; 5], "stream {stream}");
+        assert!(heights("delta", "[2, 8]").iter().all(|low| low.is_some_and(|low| low > 100)), "stream {stream}");
+        assert!(heights("skew", "[2, 8]").iter().all(Option::is_some), "stream {stream}");
+    }
+}
+
 /// What a server or a client says is text, whatever it looks like.
 #[test]
 #[ignore = "needs real peers: tests/run turns it on"]

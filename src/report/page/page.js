@@ -117,15 +117,16 @@ const decoded = (points, name, held) => {
   const t = summed(points.t, 1e6);
   const steps = t.map((at, index) => (index > 0 ? at - t[index - 1] : 0));
   const usual = [...steps].sort((one, other) => one - other)[Math.floor(steps.length / 2)];
-  const long = Math.max(0.5, usual * 20);
+  const long = Math.max(0.5, usual * 5);
   const cut = (values, between) =>
-    steps.some((step) => step > long) ? values.flatMap((value, index) => (steps[index] > long ? [between(index), value] : [value])) : values;
-  const measured = (values) => cut(values, (index) => (held ? values[index] : null));
-  const { hi, lo } = points[name];
+    steps.some((step) => step > long) ? values.flatMap((value, index) => (steps[index] > long ? [...between(index), value] : [value])) : values;
+  const [hi, lo, n] = [ms(points[name].hi), points[name].lo && ms(points[name].lo), summed(points.n, 1)];
+  // From one end of the pause to the other it is one value, the longest, whatever came at once behind it.
+  const measured = (values, longest) => cut(values, (index) => (held ? [longest[index], longest[index]] : [null]));
   return {
-    t: cut(t, (index) => (held ? t[index - 1] + 1e-6 : t[index] - 1e-6)),
-    n: measured(summed(points.n, 1)),
-    measure: { hi: measured(ms(hi)), lo: lo && measured(ms(lo)) },
+    t: cut(t, (index) => (held ? [t[index - 1] + 1e-6, t[index] - 1e-6] : [t[index] - 1e-6])),
+    n: measured(n, n),
+    measure: { hi: measured(hi, hi), lo: lo && measured(lo, hi) },
   };
 };
 
@@ -157,7 +158,10 @@ const KINDS = [["key", "--chart-2"], ["I", "--chart-4"], ["P", "--chart-1"], ["B
 const MAKERS = {
   delta({ packets }) {
     const { t, n, measure } = decoded(packets, "delta", true);
-    return { t, ...ranged("delta", measure, n), y: fromZero };
+    const made = ranged("delta", measure, n);
+    // A delta is true of the time before its packet: a step up where the packet before came, and down where this one did.
+    for (const series of made.series) series.paths = uPlot.paths.stepped({ align: -1 });
+    return { t, ...made, y: fromZero };
   },
   jitter({ packets }) {
     const { t, measure } = decoded(packets, "jitter");
