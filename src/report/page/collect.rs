@@ -77,6 +77,11 @@ impl Section {
         }
     }
 
+    /// Whether RTSP was spoken: without, nothing else was looked at.
+    pub(super) fn has_sessions(&self) -> bool {
+        !self.sessions.is_empty()
+    }
+
     fn message(&mut self, row: &MessageRow<'_>) {
         let room = self.sessions.len() < limits::SESSIONS;
         match self.sessions.get_mut(&row.session) {

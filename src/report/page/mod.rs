@@ -39,6 +39,10 @@ const UPLOT_LICENSE: &str = include_str!("vendor/LICENSE");
 const SCRIPT: &str = include_str!("page.js");
 const STYLE: &str = include_str!("page.css");
 
+/// What a capture of something else, or of a part of a session, is told: silence would look like an all-clear.
+const NO_SESSION: &str = "No RTSP session was found; was its beginning captured, without TLS? \
+    RTP alone says too little to be analyzed.";
+
 impl Section {
     /// Nothing more comes: the section about these captures as HTML, with the data of its charts. It shares the page with
     /// so many sections.
@@ -87,6 +91,7 @@ impl Section {
             h2 id={ (id) "-name" } {
                 @for (index, name) in captures.iter().enumerate() { @if index > 0 { ", " } (name) }
             }
+            @if !self.has_sessions() { p.caution role="note" { (NO_SESSION) } }
             @if let (Some(start), Some(end)) = (self.span.start, end) {
                 p.span { (time(start)) " to " (end) " (" (duration(self.span.end)) ")" }
             }

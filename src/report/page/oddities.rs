@@ -65,13 +65,19 @@ impl Verdicts {
 
 /// The verdicts, or that there are none.
 pub(super) fn verdicts(section: &Section) -> Markup {
+    if section.verdicts.count() == 0 && !section.has_sessions() {
+        return html! {};
+    }
     let (first, omitted, last) = section.verdicts.all.parts();
     let id = format!("s{}-verdict", section.number);
     let start = section.span.start;
     html! {
         section.verdicts aria-labelledby={ (id) "s" } {
             h3 id={ (id) "s" } { "What a viewer may notice" }
-            @if section.verdicts.count() == 0 && section.streams.total.is_clean() {
+            @if section.verdicts.count() == 0 && section.streams.total.streams == 0 {
+                p { "No verdict was reached: there is nothing that a viewer could have seen." }
+            }
+            @else if section.verdicts.count() == 0 && section.streams.total.is_clean() {
                 p.calm { "Nothing was noticed that a viewer would see." }
             }
             @else if section.verdicts.count() == 0 {
@@ -198,6 +204,9 @@ const COLUMNS: [(&str, bool); 7] = [
 
 /// The findings, a group for each code.
 pub(super) fn findings(section: &Section) -> Markup {
+    if section.findings.by_code.is_empty() && !section.has_sessions() {
+        return html! {};
+    }
     let id = format!("s{}-findings", section.number);
     html! {
         section.findings aria-labelledby=(id) {
@@ -267,7 +276,6 @@ mod tests {
     #[test]
     fn a_verdict_has_its_place() {
         let mut section = Section::new(0);
-        assert!(verdicts(&section).into_string().contains("Nothing was noticed"));
         section.verdicts.add(&VerdictRow {
             event: "picture-freeze",
             verdict: "lost-before-capture",

@@ -139,9 +139,9 @@ const OVERVIEW: [(&str, bool); 9] = [
 pub(super) fn overview(section: &Section, charted: &[usize]) -> Markup {
     let streams = &section.streams;
     html! {
-        h3 { "Streams" }
-        @if streams.kept.is_empty() { p.calm { "There is no RTP stream in the capture." } }
-        @else { div.scroll { table {
+        @if section.has_sessions() || !streams.kept.is_empty() { h3 { "Streams" } }
+        @if streams.kept.is_empty() && section.has_sessions() { p { "There is no RTP stream in the capture." } }
+        @if !streams.kept.is_empty() { div.scroll { table {
             thead { tr {
                 th scope="col" { "stream" }
                 @for (name, is_number) in OVERVIEW { th.number[is_number] scope="col" { (name) } }

@@ -160,12 +160,29 @@ fn looks_like_this() {
     insta::assert_snapshot!(html.replace("><", ">\n<"));
 }
 
+/// All is well only where something was looked at.
 #[test]
-fn a_capture_without_anything_has_a_section() {
+fn a_capture_without_a_session_is_no_all_clear() {
     let html = section([], "empty.pcapng");
-    for part in ["empty.pcapng", "Nothing was noticed", "no RTP stream", "Nothing odd was found"] {
+    for part in ["empty.pcapng", "No RTSP session was found", "RTP alone says too little"] {
         assert!(html.contains(part), "{part} in {html}");
     }
+    let calm = ["class=\"calm\"", "Nothing was noticed", "no RTP stream", "Nothing odd was found"];
+    for part in calm {
+        assert!(!html.contains(part), "{part} in {html}");
+    }
+    let finding = section(oddities("some text").into_iter().take(1), "other.pcapng");
+    assert!(finding.contains("No RTSP session was found") && finding.contains("sequence-gap"), "{finding}");
+
+    let silent = section(messages("some text"), "silent.pcapng");
+    assert!(!silent.contains("No RTSP session") && !silent.contains("Nothing was noticed"), "{silent}");
+    assert!(silent.contains("There is no RTP stream") && silent.contains("Nothing odd was found"), "{silent}");
+    let good = section(messages("some text").into_iter().chain([clean_stream()]), "good.pcapng");
+    assert!(good.contains("Nothing was noticed") && !good.contains("No RTSP session"), "{good}");
+}
+
+fn clean_stream() -> Row<'static> {
+    Row::Stream(Box::new(StreamRow { session: 1, packets: 2, ..<_>::default() }))
 }
 
 #[test]
