@@ -29,7 +29,7 @@ pub use collect::Section;
 use crate::report::page::data::Data;
 use crate::report::page::limits::Share;
 use crate::report::page::streams::Stream;
-use crate::report::page::words::grouped;
+use crate::report::page::words::{file_name, file_names, grouped};
 use crate::time::Timestamp;
 
 /// The chart library, uPlot 1.6.32 as npm has it; `vendor/README.md` tells how it got here.
@@ -89,7 +89,7 @@ impl Section {
         ];
         html! {
             h2 id={ (id) "-name" } {
-                @for (index, name) in captures.iter().enumerate() { @if index > 0 { ", " } (name) }
+                @for (index, name) in captures.iter().enumerate() { @if index > 0 { ", " } (file_name(name)) }
             }
             @if !self.has_sessions() { p.caution role="note" { (NO_SESSION) } }
             @if let (Some(start), Some(end)) = (self.span.start, end) {
@@ -134,8 +134,10 @@ fn duration(nanos: i64) -> String {
     }
 }
 
-/// The page before its sections; `names` are what they are about.
+/// The page before its sections; `names` are what they are about: a capture, or several with `, ` between them. Their
+/// folders are left out.
 pub fn beginning(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| file_names(name)).collect();
     let title = names.first().map_or_else(String::new, |name| format!("{name}: "));
     let markup = html! {
         (DOCTYPE)

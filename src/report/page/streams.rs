@@ -11,7 +11,7 @@ use crate::report::page::collect::Section;
 use crate::report::page::decimate::Span;
 use crate::report::page::limits::{STREAMS, clipped};
 use crate::report::page::series::{Packets, Series, SeriesKey};
-use crate::report::page::words::{grouped, left_out, many, stream_of};
+use crate::report::page::words::{file_name, grouped, left_out, many, stream_of};
 use crate::report::summary::bitrate;
 
 /// The streams of a capture.
@@ -34,7 +34,7 @@ pub(super) struct Total {
 /// One of them.
 #[derive(Debug)]
 pub(super) struct Stream {
-    /// From 1, in the order of the table.
+    /// From 1, in the order of the table `streams`; of the page, once all are there.
     pub(super) number: usize,
     pub(super) key: SeriesKey,
     track: Option<usize>,
@@ -42,6 +42,7 @@ pub(super) struct Stream {
     /// What it is, in a few words.
     name: String,
     bitrate: String,
+    frame_jitter: String,
     /// Columns and cells as in the CSV.
     figures: Vec<(&'static str, String)>,
 }
@@ -74,9 +75,14 @@ impl Streams {
         self.kept.sort_by_key(|stream| stream.number);
     }
 
-    /// Nothing more comes: which have charts, at most so many.
+    /// Nothing more comes: puts them into the order of sessions and tracks, those without a track last. Which have charts,
+    /// at most so many.
     pub(super) fn finish(&mut self, charted: usize) -> Vec<usize> {
         self.keep_largest();
+        self.kept.sort_by_key(|stream| (stream.key.session, stream.track.is_none(), stream.track, stream.number));
+        for (number, stream) in (1..).zip(&mut self.kept) {
+            stream.number = number;
+        }
         let mut largest: Vec<&Stream> = self.kept.iter().collect();
         largest.sort_by_key(|stream| (std::cmp::Reverse(stream.packets), stream.number));
         let mut charted: Vec<usize> = largest.into_iter().take(charted).map(|stream| stream.number).collect();
@@ -90,6 +96,8 @@ impl Stream {
         let mut figures = Vec::new();
         each_cell(row, |name, cell| {
             let text = match cell {
+                // Folders are nobody's business but the sender's.
+                Cell::Text(path) if name == "capture" => clipped(file_name(path)),
                 Cell::Empty => String::new(),
                 Cell::Number(text) | Cell::Text(text) => clipped(text),
             };
@@ -113,6 +121,7 @@ impl Stream {
             packets: row.packets,
             name: clipped(&name),
             bitrate: row.bitrate_bps.map(bitrate).unwrap_or_default(),
+            frame_jitter: row.frame_jitter_max_ms.map(|most| format!("{:.1} ms", most.0)).unwrap_or_default(),
             figures,
         })
     }
@@ -123,7 +132,7 @@ impl Stream {
 }
 
 /// Columns of the overview, and whether they hold numbers.
-const OVERVIEW: [(&str, bool); 9] = [
+const OVERVIEW: [(&str, bool); 8] = [
     ("session", true),
     ("track", true),
     ("media", false),
@@ -131,7 +140,6 @@ const OVERVIEW: [(&str, bool); 9] = [
     ("ssrc", false),
     ("packets", true),
     ("missing", true),
-    ("frame_jitter_max_ms", true),
     ("freezes", true),
 ];
 
@@ -145,6 +153,7 @@ pub(super) fn overview(section: &Section, charted: &[usize]) -> Markup {
             thead { tr {
                 th scope="col" { "stream" }
                 @for (name, is_number) in OVERVIEW { th.number[is_number] scope="col" { (name) } }
+                th.number scope="col" { "max frame jitter" }
                 th.number scope="col" { "bitrate" }
             } }
             tbody { @for stream in &streams.kept { tr {
@@ -154,6 +163,7 @@ pub(super) fn overview(section: &Section, charted: &[usize]) -> Markup {
                     } @else { (stream.number) }
                 }
                 @for (name, is_number) in OVERVIEW { td.number[is_number] { (stream.figure(name)) } }
+                td.number { (stream.frame_jitter) }
                 td.number { (stream.bitrate) }
             } } }
         } } }
@@ -275,6 +285,7 @@ fn id(section: &Section, number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::cell::Ssrc;
 
     #[test]
     fn every_figure_is_in_one_group() {
@@ -286,13 +297,38 @@ mod tests {
     }
 
     #[test]
+    fn streams_stand_in_the_order_of_their_tracks() {
+        let mut streams = Streams::default();
+        for (session, track, ssrc) in [(2, Some(0), 1), (1, None, 2), (1, Some(1), 3), (1, Some(0), 4), (1, Some(1), 5)]
+        {
+            streams.add(&StreamRow { session, track, ssrc: Ssrc(ssrc), packets: 9, ..<_>::default() }).unwrap();
+        }
+        let charted = streams.finish(2);
+        let order: Vec<_> = streams.kept.iter().map(|stream| (stream.number, stream.key.ssrc)).collect();
+        assert_eq!(order, [(1, 4), (2, 3), (3, 5), (4, 2), (5, 1)]);
+        assert_eq!(charted, [1, 2]);
+    }
+
+    #[test]
+    fn the_overview_speaks_in_words() {
+        let mut section = Section::new(0);
+        let row = StreamRow { frame_jitter_max_ms: Some(Fixed(3.21)), ..<_>::default() };
+        section.streams.add(&row).unwrap();
+        section.streams.finish(0);
+        let text = overview(&section, &[]).into_string();
+        assert!(text.contains(">max frame jitter</th>") && text.contains(">3.2 ms</td>"), "{text}");
+        assert!(!text.contains('_'), "{text}");
+    }
+
+    #[test]
     fn the_largest_stay_in_their_order() {
         let mut streams = Streams::default();
         for packets in 0..2000 {
             streams.add(&StreamRow { packets: packets % 1000, ..<_>::default() }).unwrap();
         }
         let charted = streams.finish(3);
-        assert_eq!(charted, [999, 1000, 2000]);
+        let shown = streams.kept.iter().filter(|stream| charted.contains(&stream.number));
+        assert_eq!(shown.map(|stream| stream.packets).collect::<Vec<_>>(), [998, 999, 999]);
         assert_eq!((streams.kept.len(), streams.total.streams), (STREAMS, 2000));
         assert!(streams.kept.is_sorted_by_key(|stream| stream.number));
         assert!(streams.kept.iter().all(|stream| stream.packets >= 1000 - STREAMS as u64 / 2));

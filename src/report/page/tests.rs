@@ -185,6 +185,23 @@ fn clean_stream() -> Row<'static> {
     Row::Stream(Box::new(StreamRow { session: 1, packets: 2, ..<_>::default() }))
 }
 
+/// A page is meant to be sent to others: they learn what files are called, not where they were.
+#[test]
+fn folders_stay_at_home() {
+    let path = "/home/somebody/captures/a.pcapng";
+    let html = section([Row::Stream(Box::new(StreamRow { capture: path, ..<_>::default() }))], path);
+    assert!(html.contains(">a.pcapng</h2>") && html.contains("<td data-column=\"capture\">a.pcapng</td>"), "{html}");
+    assert!(!html.contains("somebody"), "{html}");
+
+    let joined = format!("{path}, ../x/b.pcapng");
+    let beginning = beginning(&[&joined, "-"]);
+    assert!(beginning.contains("<title>a.pcapng, b.pcapng: RTSP report</title>"), "{beginning}");
+    assert!(
+        beginning.contains("<a href=\"#s0\">a.pcapng, b.pcapng</a>") && beginning.contains("<a href=\"#s1\">-</a>")
+    );
+    assert!(!beginning.contains("somebody"), "{beginning}");
+}
+
 #[test]
 fn hostile_texts_stay_texts() {
     let harmless = section(rows("x"), "x");

@@ -1,5 +1,8 @@
 //! Small pieces of the page: numbers in words, places that can be gone to.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use maud::{Markup, html};
 
 use crate::time::Timestamp;
@@ -7,6 +10,16 @@ use crate::time::Timestamp;
 /// `1 message`, `3 messages`.
 pub(super) fn many(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{} {what}s", grouped(count as u64)) }
+}
+
+/// A capture without its folders.
+pub(super) fn file_name(path: &str) -> &str {
+    Path::new(path).file_name().and_then(OsStr::to_str).unwrap_or(path)
+}
+
+/// The same for captures that were joined, `, ` between them.
+pub(super) fn file_names(paths: &str) -> String {
+    paths.split(", ").map(file_name).collect::<Vec<_>>().join(", ")
 }
 
 /// What the page has no room for.
@@ -61,6 +74,15 @@ fn nanos(seconds: f64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn captures_without_folders() {
+        assert_eq!(
+            ["a.pcap", "/x/y/a.pcap", "../a.pcap", "-", ".."].map(file_name),
+            ["a.pcap", "a.pcap", "a.pcap", "-", ".."]
+        );
+        assert_eq!(file_names("/x/1.pcap, /x/2.pcap"), "1.pcap, 2.pcap");
+    }
 
     #[test]
     fn numbers_in_words() {
