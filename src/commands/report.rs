@@ -41,9 +41,10 @@ fn say(args: &ReportArgs) -> Result<(), Error> {
     writeln!(io::stdout(), "{}: one page, {size}", args.output.display()).map_err(Error::Stdout)
 }
 
-/// A part of the page, and what it is called.
+/// A part of the page, and what it is about.
 struct Part {
-    name: String,
+    /// The captures.
+    names: Vec<String>,
     html: String,
 }
 
@@ -60,7 +61,7 @@ fn analyze(queue: &Queue, progress: &Progress) -> io::Result<(Vec<Part>, Vec<Gro
         if result.anything {
             // If all captures are joined like this one, there will be so many parts.
             let html = section.render(&names, queue.len().div_ceil(names.len()))?;
-            parts.push(Part { name: names.join(", "), html });
+            parts.push(Part { names, html });
         }
         results.push(result);
     }
@@ -68,7 +69,7 @@ fn analyze(queue: &Queue, progress: &Progress) -> io::Result<(Vec<Part>, Vec<Gro
 }
 
 fn write_page(out: &mut dyn Write, parts: &[Part]) -> io::Result<()> {
-    let names: Vec<&str> = parts.iter().map(|part| &*part.name).collect();
+    let names: Vec<Vec<String>> = parts.iter().map(|part| part.names.clone()).collect();
     out.write_all(page::beginning(&names).as_bytes())?;
     for part in parts {
         out.write_all(part.html.as_bytes())?;

@@ -29,7 +29,7 @@ pub use collect::Section;
 use crate::report::page::data::Data;
 use crate::report::page::limits::Share;
 use crate::report::page::streams::Stream;
-use crate::report::page::words::{file_name, file_names, grouped};
+use crate::report::page::words::{file_name, grouped};
 use crate::time::Timestamp;
 
 /// The chart library, uPlot 1.6.32 as npm has it; `vendor/README.md` tells how it got here.
@@ -134,10 +134,10 @@ fn duration(nanos: i64) -> String {
     }
 }
 
-/// The page before its sections; `names` are what they are about: a capture, or several with `, ` between them. Their
-/// folders are left out.
-pub fn beginning(names: &[&str]) -> String {
-    let names: Vec<String> = names.iter().map(|name| file_names(name)).collect();
+/// The page before its sections; `captures` are what each of them is about. Their folders are left out.
+pub fn beginning(captures: &[Vec<String>]) -> String {
+    let names = captures.iter().map(|names| names.iter().map(|name| file_name(name)).collect::<Vec<_>>().join(", "));
+    let names: Vec<String> = names.collect();
     let title = names.first().map_or_else(String::new, |name| format!("{name}: "));
     let markup = html! {
         (DOCTYPE)

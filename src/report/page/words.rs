@@ -17,11 +17,6 @@ pub(super) fn file_name(path: &str) -> &str {
     Path::new(path).file_name().and_then(OsStr::to_str).unwrap_or(path)
 }
 
-/// The same for captures that were joined, `, ` between them.
-pub(super) fn file_names(paths: &str) -> String {
-    paths.split(", ").map(file_name).collect::<Vec<_>>().join(", ")
-}
-
 /// What the page has no room for.
 pub(super) fn left_out(what: &str, table: &str) -> String {
     format!("{what} left out here; rtsp-rec analyze --table {table} has all")
@@ -81,7 +76,6 @@ mod tests {
             ["a.pcap", "/x/y/a.pcap", "../a.pcap", "-", ".."].map(file_name),
             ["a.pcap", "a.pcap", "a.pcap", "-", ".."]
         );
-        assert_eq!(file_names("/x/1.pcap, /x/2.pcap"), "1.pcap, 2.pcap");
     }
 
     #[test]
