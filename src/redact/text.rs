@@ -4,25 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::capture::rewrite::FILL;
 use crate::rtsp::demux::FRAME_HEADER;
+use crate::rtsp::start_line::{METHODS, VERSIONS};
 
 /// Words that begin messages.
-const WORDS: [&[u8]; 15] = [
-    b"RTSP/",
-    b"HTTP/",
-    b"OPTIONS ",
-    b"DESCRIBE ",
-    b"SETUP ",
-    b"PLAY ",
-    b"PAUSE ",
-    b"TEARDOWN ",
-    b"GET_PARAMETER ",
-    b"SET_PARAMETER ",
-    b"ANNOUNCE ",
-    b"RECORD ",
-    b"REDIRECT ",
-    b"GET ",
-    b"POST ",
-];
+fn words() -> impl Iterator<Item = &'static [u8]> {
+    VERSIONS.iter().chain(&METHODS).copied()
+}
 
 /// A text of which only white space, control characters and what hid a secret before are left.
 pub(super) fn blank(text: &[u8]) -> Vec<u8> {
@@ -74,7 +61,7 @@ pub(super) fn junk(bytes: &[u8]) -> Vec<u8> {
         |at: usize, len: usize, how: Kept| kept.iter_mut().skip(at).take(len).for_each(|kept| *kept = how.max(*kept));
     for at in 0..bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();
-        if let Some(word) = WORDS.iter().find(|word| rest.starts_with(word)) {
+        if let Some(word) = words().find(|word| rest.starts_with(word)) {
             keep(at, word.len(), Kept::Byte);
         } else if rest.first() == Some(&b'$') {
             keep(at, FRAME_HEADER, Kept::Byte);
@@ -110,8 +97,8 @@ fn frame_len(bytes: &[u8]) -> Option<usize> {
 
 /// How many bytes are the beginning of a word.
 fn begun(bytes: &[u8]) -> usize {
-    let same = |word: &&[u8]| word.iter().zip(bytes).take_while(|(one, other)| one == other).count();
-    WORDS.iter().map(same).max().unwrap_or(0)
+    let same = |word: &[u8]| word.iter().zip(bytes).take_while(|(one, other)| one == other).count();
+    words().map(same).max().unwrap_or(0)
 }
 
 /// A byte that means the same to who looks for a start line.

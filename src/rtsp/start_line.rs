@@ -9,9 +9,9 @@ const MAX_START_LINE: usize = 8 << 10;
 /// Longest method name that is taken for one; the longest of RFC 2326 has 13 letters.
 const MAX_METHOD: usize = 20;
 /// What a response begins with.
-const VERSIONS: [&[u8]; 2] = [b"RTSP/", b"HTTP/"];
+pub(crate) const VERSIONS: [&[u8]; 2] = [b"RTSP/", b"HTTP/"];
 /// The methods of RFC 2326 and those that open an HTTP tunnel.
-const METHODS: [&[u8]; 13] = [
+pub(crate) const METHODS: [&[u8]; 13] = [
     b"OPTIONS ",
     b"DESCRIBE ",
     b"SETUP ",
