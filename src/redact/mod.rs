@@ -130,7 +130,9 @@ impl Redaction {
     fn packet(&mut self, session: Option<usize>, carrier: Carrier, payload: &[u8], at: usize, patch: &mut Patch) {
         let session = session.and_then(|session| self.sessions.get_mut(&session));
         let format = |payload_type| {
-            session.map_or(PayloadFormat::Other, |session| {
+            // Of a session that has said nothing yet the static types are known all the same.
+            let alone = || format(&Dialog::default(), carrier, payload_type);
+            session.map_or_else(alone, |session| {
                 let Session { dialog, formats, .. } = session;
                 *formats.entry((carrier, payload_type)).or_insert_with(|| format(dialog, carrier, payload_type))
             })

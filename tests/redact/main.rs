@@ -158,6 +158,14 @@ fn every_sample() {
     }
 }
 
+/// A JPEG packet of a connection of which nothing else is there: the static payload type tells what it is.
+#[test]
+fn media_of_a_session_that_said_nothing() {
+    let mut file = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/wireshark/marker.pcap")).unwrap();
+    file[10_357] = 0x82;
+    assert_redacted(&file, "another port");
+}
+
 #[test]
 fn every_container_and_layer() {
     let packets = &sample()[..160];
