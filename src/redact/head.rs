@@ -1,10 +1,11 @@
 //! Heads of messages: start lines and header fields (RFC 2326, section 12) with other names and without credentials.
 
 use crate::redact::text::{blank, inside, split};
+use crate::redact::times::{dates, ranges};
 use crate::redact::url::{Pseudonyms, hidden};
 
-/// Fields that tell of no one: of the dialogue, its timing, and the products that speak.
-const PLAIN: [&str; 42] = [
+/// Fields that tell of no one, but for the names in them: of the dialogue, its timing, and the products that speak.
+const PLAIN: [&str; 37] = [
     "accept",
     "accept-encoding",
     "accept-language",
@@ -19,17 +20,12 @@ const PLAIN: [&str; 42] = [
     "content-length",
     "content-type",
     "cseq",
-    "date",
-    "expires",
     "frames",
-    "if-modified-since",
     "immediate",
     "keep-alive",
-    "last-modified",
     "pragma",
     "proxy-require",
     "public",
-    "range",
     "rate-control",
     "require",
     "retry-after",
@@ -48,6 +44,7 @@ const PLAIN: [&str; 42] = [
     "x-playnow",
     "x-transport-options",
 ];
+const DATES: [&str; 4] = ["date", "expires", "if-modified-since", "last-modified"];
 const URLS: [&str; 5] = ["content-base", "content-location", "location", "referer", "base"];
 const LOGINS: [&str; 2] = ["authorization", "proxy-authorization"];
 const CHALLENGES: [&str; 4] =
@@ -95,6 +92,8 @@ const MAX_PROTOCOL: usize = 24;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Field {
     Plain,
+    Range,
+    Date,
     Url,
     Host,
     Login,
@@ -107,6 +106,10 @@ enum Field {
 
 /// A head, or a part of one that begins with its start line.
 pub(super) fn head(pseudonyms: &mut Pseudonyms, head: &[u8]) -> Vec<u8> {
+    pseudonyms.knowing(|pseudonyms| lines(pseudonyms, head))
+}
+
+fn lines(pseudonyms: &mut Pseudonyms, head: &[u8]) -> Vec<u8> {
     let (mut out, mut field) = (Vec::with_capacity(head.len()), Field::Other);
     for (number, line) in head.split_inclusive(|byte| *byte == b'\n').enumerate() {
         if number == 0 {
@@ -136,7 +139,7 @@ fn is_name(name: &[u8]) -> bool {
     name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
 }
 
-/// The URL of a request; of an answer the URLs in its reason.
+/// The URL of a request; of an answer the names in its reason.
 fn start_line(pseudonyms: &mut Pseudonyms, line: &[u8]) -> Vec<u8> {
     let first = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
     let (word, rest) = line.split_at_checked(first).unwrap_or((line, &[]));
@@ -154,10 +157,12 @@ impl Field {
         let name = name.as_str();
         match name {
             "host" => Self::Host,
+            "range" => Self::Range,
             "transport" => Self::Transport,
             "rtp-info" => Self::RtpInfo,
             "x-sessioncookie" => Self::Cookie,
             _ if PLAIN.contains(&name) => Self::Plain,
+            _ if DATES.contains(&name) => Self::Date,
             _ if URLS.contains(&name) => Self::Url,
             _ if LOGINS.contains(&name) => Self::Login,
             _ if CHALLENGES.contains(&name) => Self::Challenge,
@@ -168,7 +173,9 @@ impl Field {
 
 fn value(pseudonyms: &mut Pseudonyms, field: Field, value: &[u8]) -> Vec<u8> {
     match field {
-        Field::Plain => value.to_vec(),
+        Field::Plain => pseudonyms.urls_in(value),
+        Field::Range => ranges(value),
+        Field::Date => dates(value),
         Field::Url => pseudonyms.url(value),
         Field::Host => pseudonyms.host_and_port(value),
         Field::Login => login(pseudonyms, value),
@@ -224,6 +231,11 @@ fn parameter(pseudonyms: &mut Pseudonyms, name: &[u8], value: &[u8]) -> Vec<u8> 
     match name {
         _ if HOW.contains(&name) => value.to_vec(),
         b"uri" => pseudonyms.url(value),
+        b"username" => {
+            pseudonyms
+                .learn_login(value.strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\"")).unwrap_or(value));
+            hidden(value)
+        }
         _ => hidden(value),
     }
 }

@@ -8,7 +8,9 @@ mod media;
 mod names;
 mod sdp;
 mod text;
+mod times;
 mod url;
+mod words;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -107,8 +109,8 @@ impl Policy for Redaction {
     }
 
     fn failure(&self) -> Option<String> {
-        let Pseudonyms { addresses, names } = &self.pseudonyms;
-        (addresses.exhausted || names.exhausted)
+        let Pseudonyms { addresses, names, words } = &self.pseudonyms;
+        (addresses.exhausted || names.exhausted || words.exhausted)
             .then(|| "more addresses and names than others are there for".to_owned())
     }
 }

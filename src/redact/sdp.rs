@@ -1,14 +1,14 @@
 //! Session descriptions (RFC 4566) with other names: what RTP and RTSP need of them stays.
 
 use crate::redact::text::{blank, inside, split};
+use crate::redact::times::ranges;
 use crate::redact::url::{Pseudonyms, hidden};
 
 /// Lines that name nobody: version, times, repetitions, bandwidth, media.
 const PLAIN_LINES: [&[u8]; 6] = [b"v", b"t", b"r", b"z", b"b", b"m"];
 /// Attributes whose value tells of the format or the dialogue.
-const PLAIN_ATTRIBUTES: [&[u8]; 26] = [
+const PLAIN_ATTRIBUTES: [&[u8]; 18] = [
     b"rtpmap",
-    b"range",
     b"framerate",
     b"x-framerate",
     b"framesize",
@@ -20,20 +20,15 @@ const PLAIN_ATTRIBUTES: [&[u8]; 26] = [
     b"maxptime",
     b"quality",
     b"orient",
-    b"mid",
-    b"group",
-    b"type",
-    b"charset",
-    b"lang",
-    b"tool",
     b"rtcp-fb",
-    b"extmap",
     b"rtcp-mux",
     b"isma-compliance",
     b"mpeg4-esid",
     b"3gpp-adaptation-support",
     b"x-broadcastcontrol",
 ];
+/// Attributes whose value is words, among which names may be.
+const TEXTS: [&[u8]; 7] = [b"mid", b"group", b"type", b"charset", b"lang", b"tool", b"extmap"];
 /// Attributes whose value names addresses.
 const ADDRESSES: [&[u8]; 2] = [b"source-filter", b"rtcp"];
 /// Parameters of a format that hold parameter sets, which are the beginning of the media.
@@ -41,8 +36,22 @@ const PARAMETER_SETS: [&[u8]; 6] =
     [b"sprop-parameter-sets", b"sprop-vps", b"sprop-sps", b"sprop-pps", b"config", b"configuration"];
 /// Digits of a configuration that tells the format of audio only.
 const MAX_CONFIG: usize = 10;
-/// Other values longer than this are no numbers and words of a format.
-const MAX_PLAIN: usize = 24;
+/// Parameters of formats whose values are numbers (RFC 6184, 7798, 3640, 6416, 4867, 7587, 4588).
+const NUMBERS: &str = "\
+    packetization-mode profile-level-id level-asymmetry-allowed max-mbps max-smbps max-fs max-cpb max-dpb max-br \
+    max-fps max-rcmd-nalu-size deint-buf-cap sprop-deint-buf-req sprop-interleaving-depth sprop-max-don-diff \
+    sprop-init-buf-time sprop-depack-buf-nalus sprop-depack-buf-bytes sprop-stereo sprop-maxcapturerate profile-id \
+    profile-space profile tier-flag level-id level interop-constraints profile-compatibility-indicator tx-mode \
+    streamtype mode object objecttype bitrate cpresent sizelength indexlength indexdeltalength ctsdeltalength \
+    dtsdeltalength randomaccessindication streamstateindication auxiliarydatasizelength constantsize \
+    constantduration maxdisplacement de-interleavebuffersize octet-align mode-set mode-change-period \
+    mode-change-capability mode-change-neighbor crc robust-sorting interleaving max-red channels stereo \
+    maxplaybackrate maxaveragebitrate maxptime minptime ptime useinbandfec usedtx cbr annexb apt rtx-time width \
+    height framerate depth cif qcif sqcif";
+/// Words that are values of such parameters, in small letters.
+const VALUES: [&[u8]; 6] = [b"aac-hbr", b"aac-lbr", b"generic", b"celp-cbr", b"celp-vbr", b"srst"];
+/// Values longer than this are no numbers.
+const MAX_NUMBER: usize = 24;
 
 /// Whether a body is a description.
 pub(super) fn is_description(content_type: Option<&str>, body: &[u8]) -> bool {
@@ -52,8 +61,10 @@ pub(super) fn is_description(content_type: Option<&str>, body: &[u8]) -> bool {
 
 /// A description line by line.
 pub(super) fn description(pseudonyms: &mut Pseudonyms, body: &[u8]) -> Vec<u8> {
-    let lines = body.split_inclusive(|byte| *byte == b'\n');
-    let mut other: Vec<u8> = lines.flat_map(|line| inside(line, |line| self::line(pseudonyms, line))).collect();
+    let mut other = pseudonyms.knowing(|pseudonyms| {
+        let lines = body.split_inclusive(|byte| *byte == b'\n');
+        lines.flat_map(|line| inside(line, |line| self::line(pseudonyms, line))).collect()
+    });
     // Control characters, of a byte or of two, make it a bad one.
     let controls = other.iter_mut().zip(body).filter(|(_, byte)| byte.is_ascii_control());
     controls.for_each(|(other, byte)| *other = *byte);
@@ -92,7 +103,11 @@ fn origin(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
     for part in split(value, b" \t") {
         let word = !matches!(part, b" " | b"\t");
         match (word, words) {
-            (true, 0) if part != b"-" => out.extend(pseudonyms.names.name(part)),
+            (true, 0) if part != b"-" => {
+                let user = pseudonyms.names.name(part);
+                pseudonyms.words.learn(part, &user);
+                out.extend(user);
+            }
             (true, 5..) => out.extend(pseudonyms.host(part)),
             (true, 1 | 2) if !part.iter().all(u8::is_ascii_digit) => out.extend(hidden(part)),
             _ => out.extend_from_slice(part),
@@ -123,6 +138,8 @@ fn attribute(pseudonyms: &mut Pseudonyms, attribute: &[u8]) -> Vec<u8> {
         b"fmtp" => format(pseudonyms, value),
         b"ssrc" => source(pseudonyms, value),
         name if ADDRESSES.contains(&name) => addresses(pseudonyms, value),
+        b"range" => ranges(value),
+        name if TEXTS.contains(&name) => pseudonyms.urls_in(value),
         name if PLAIN_ATTRIBUTES.contains(&name) => value.to_vec(),
         _ => blank(value),
     };
@@ -132,16 +149,32 @@ fn attribute(pseudonyms: &mut Pseudonyms, attribute: &[u8]) -> Vec<u8> {
 /// `96 packetization-mode=1;profile-level-id=4D400C;sprop-parameter-sets=…`
 fn format(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
     pseudonyms.parameters(value, b";", |_, name, value| match name {
-        // The payload type stands before the first name.
         _ if PARAMETER_SETS.iter().any(|sets| name.ends_with(sets)) => parameter_sets(value),
-        _ if value.is_empty() => name.to_vec(),
-        _ if value.len() <= MAX_PLAIN && value.iter().all(|byte| is_plain(*byte)) => value.to_vec(),
+        _ if value.is_empty() => numbers(name),
+        _ if is_harmless(name, value) => value.to_vec(),
         _ => hidden(value),
     })
 }
 
-const fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b',' | b'_' | b'/')
+/// A payload type and what stands behind it without a name, such as the events of RFC 4733: `101 0-15`.
+fn numbers(text: &[u8]) -> Vec<u8> {
+    let word = |word: &[u8]| if is_number(word, b"") { word.to_vec() } else { hidden(word) };
+    split(text, b" \t;").flat_map(|part| if matches!(part, b";") { part.to_vec() } else { word(part) }).collect()
+}
+
+/// Whether it is known that this parameter tells of the format only, and its value is one.
+fn is_harmless(name: &[u8], value: &[u8]) -> bool {
+    // The payload type stands before the first name.
+    let name = name.rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
+    let known = NUMBERS.split(' ').any(|known| known.as_bytes() == name);
+    let number = value.len() <= MAX_NUMBER && is_number(value, b"abcdefABCDEF");
+    known && (number || VALUES.iter().any(|word| value.eq_ignore_ascii_case(word)))
+}
+
+/// Digits, and what stands between numbers, but no address.
+fn is_number(text: &[u8], letters: &[u8]) -> bool {
+    let of_number = |byte: &u8| byte.is_ascii_digit() || b"-+.,/".contains(byte) || letters.contains(byte);
+    text.split(|byte| *byte == b'.').count() < 4 && text.iter().all(of_number)
 }
 
 /// Zeros in base64 or hexadecimal digits. The type of each NAL unit stays, and a configuration that is too short to hold
@@ -205,6 +238,21 @@ mod tests {
     #[test]
     fn lines_of_all_kinds() {
         insta::assert_snapshot!(text(BODY));
+    }
+
+    #[test]
+    fn only_numbers_of_known_parameters_stay() {
+        for (line, other) in [
+            ("96 packetization-mode=1; secret=12", "96 packetization-mode=1; secret=xx"),
+            ("96 mode=AAC-hbr;sizelength=13;mode=secret", "96 mode=AAC-hbr;sizelength=13;mode=xxxxxx"),
+            ("96 level-id=10.0.0.1;secret", "96 level-id=xxxxxxxx;xxxxxx"),
+            ("101 0-15,66", "101 0-15,66"),
+        ] {
+            assert_eq!(text(&format!("v=0\r\na=fmtp:{line}\r\n")), format!("v=0\r\na=fmtp:{other}\r\n"));
+        }
+        let (tool, other) =
+            ("tool:x on camera\r\na=control:rtsp://camera/", "tool:x on x00000\r\na=control:rtsp://x00000/");
+        assert_eq!(text(&format!("v=0\r\na={tool}\r\n")), format!("v=0\r\na={other}\r\n"));
     }
 
     #[test]

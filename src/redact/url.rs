@@ -7,6 +7,7 @@ use memchr::memmem;
 use crate::redact::addresses::Addresses;
 use crate::redact::names::Names;
 use crate::redact::text::{blank, inside, split};
+use crate::redact::words::Words;
 use crate::rtsp::url::userinfo_len;
 
 /// What stands between the parts of a path and a query.
@@ -38,6 +39,7 @@ const WORDS: [&[u8]; 16] = [
 pub(super) struct Pseudonyms {
     pub(super) addresses: Addresses,
     pub(super) names: Names,
+    pub(super) words: Words,
 }
 
 impl Pseudonyms {
@@ -56,7 +58,7 @@ impl Pseudonyms {
         out
     }
 
-    /// Every absolute URL in a text; all else stays.
+    /// Every absolute URL in a text, and what its words tell; all else stays.
     pub(super) fn urls_in(&mut self, text: &[u8]) -> Vec<u8> {
         let (mut out, mut rest) = (Vec::with_capacity(text.len()), text);
         while let Some(at) = memmem::find(rest, b"://") {
@@ -64,11 +66,11 @@ impl Pseudonyms {
             let (url, behind) = rest.split_at_checked(end.map_or(rest.len(), |end| at + end)).unwrap_or((rest, &[]));
             let begin = at - scheme_len(url.get(..at).unwrap_or_default());
             let (before, url) = url.split_at_checked(begin).unwrap_or((url, &[]));
-            out.extend_from_slice(before);
+            out.extend(self.words_in(before));
             out.extend(self.url(url));
             rest = behind;
         }
-        out.extend_from_slice(rest);
+        out.extend(self.words_in(rest));
         out
     }
 
@@ -81,6 +83,7 @@ impl Pseudonyms {
         let mut rest = text;
         if let Some(len) = userinfo_len(text) {
             let (login, behind) = text.split_at_checked(len + 1).unwrap_or((text, &[]));
+            self.login(login.strip_suffix(b"@").unwrap_or(login));
             out.extend(login.iter().map(|byte| if b":@*".contains(byte) { *byte } else { b'x' }));
             rest = behind;
         }
@@ -125,10 +128,24 @@ impl Pseudonyms {
         out
     }
 
+    /// User and password are not to stand in a text either.
+    fn login(&mut self, login: &[u8]) {
+        let colon = login.iter().position(|byte| *byte == b':').unwrap_or(login.len());
+        let (user, password) = login.split_at_checked(colon).unwrap_or((login, &[]));
+        self.learn_login(user);
+        self.learn_login(password.get(1..).unwrap_or_default());
+    }
+
     /// A name; what names don't have stays, as it makes the URL a bad one.
     fn odd_name(&mut self, host: &[u8]) -> Vec<u8> {
         let odd = |byte: u8| byte.is_ascii_punctuation() && !b"-._~%".contains(&byte);
         let other = self.names.name(host);
+        self.words.learn(host, &other);
+        // A machine is called by the first part of its name as well.
+        let label = host.iter().position(|byte| *byte == b'.').unwrap_or(0);
+        if let (Some(label), Some(other)) = (host.get(..label), other.get(..label)) {
+            self.words.learn(label, other);
+        }
         other.into_iter().zip(host).map(|(other, byte)| if odd(*byte) { *byte } else { other }).collect()
     }
 

@@ -40,7 +40,7 @@ struct Rows(Vec<(Table, Value)>);
 impl Sink for Rows {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         let mut value = serde_json::to_value(row).unwrap();
-        for name in ["url", "client", "server", "cname", "reason"] {
+        for name in ["url", "client", "server", "cname", "reason", "product", "rtsp_session"] {
             value.as_object_mut().unwrap().remove(name);
         }
         self.0.push((row.table(), value));

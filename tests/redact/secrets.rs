@@ -23,6 +23,11 @@ pub(crate) const SECRETS: &[&[u8]] = &[
     b"Max",
     b"4F2C",
     b"Z0LAHtkA",
+    b"SECRETHOST",
+    b"SecretHost",
+    b"192.168.7.99",
+    b"fe80::7:99",
+    b"SECRETFMTP",
 ];
 
 fn request(cseq: u32, method: &str, url: &str, more: &str) -> Said {
@@ -60,8 +65,8 @@ fn frame(channel: u8, packet: &[u8]) -> Vec<u8> {
 }
 
 const SDP: &str = "v=0\r\no=Max 1 1 IN IP4 192.168.7.20\r\ns=Garage\r\ni=SN-4711\r\nc=IN IP4 239.7.7.7/16\r\nt=0 0\r\n\
-    a=control:rtsp://192.168.7.20/garage/hinterhof/\r\na=tool:geheim\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n\
-    a=fmtp:96 packetization-mode=1;sprop-parameter-sets=Z0LAHtkA2D3n,aMuMsg==\r\na=control:hinterhof/trackID=1\r\n";
+    a=control:rtsp://192.168.7.20/garage/hinterhof/\r\na=tool:geheim on SECRETHOST at 192.168.7.99\r\na=range:npt=SECRETHOST\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n\
+    a=fmtp:96 packetization-mode=1;secret=SECRETFMTP;SECRETFMTP;mode=SECRETFMTP;sprop-parameter-sets=Z0LAHtkA2D3n,aMuMsg==\r\na=control:hinterhof/trackID=1\r\n";
 
 /// A session; media passes only over TCP.
 pub(crate) fn dialogue(transport: &str) -> Vec<Said> {
@@ -72,14 +77,21 @@ pub(crate) fn dialogue(transport: &str) -> Vec<Said> {
     let challenge =
         "WWW-Authenticate: Digest realm=\"Garage\", nonce=\"4F2C\"\r\nWWW-Authenticate: Basic realm=\"Max\"\r\n";
     let info = format!("RTP-Info: url={track};seq=1;rtptime=256\r\nSession: 1234;timeout=60\r\n");
-    let sdp = SDP.replace("a=tool:geheim\r\n", "");
+    let texts =
+        "User-Agent: VLC/3 (SecretHost; geheim)\r\nRange: npt=0-;from=SECRETHOST\r\nAccept: SECRETHOST, fe80::7:99\r\n";
+    let answers = "Server: SECRETHOST 192.168.7.99\r\nRange: SECRETHOST\r\nDate: SECRETHOST, 22 Nov 2026 10:33:59 GMT\r\nSession: SECRETHOST;timeout=60\r\n";
     let mut said = vec![
+        request(0, "OPTIONS", "rtsp://SECRETHOST/garage", texts),
+        (
+            ServerToClient,
+            format!("RTSP/1.0 404 SECRETHOST (192.168.7.99) has none\r\nCSeq: 0\r\n{answers}\r\n").into_bytes(),
+        ),
         request(1, "OPTIONS", url, "Proxy-Authorization: Basic Z2VoZWlt\r\n"),
         response(1, "Public: OPTIONS, DESCRIBE\r\nVia: garage\r\n", ""),
         request(2, "DESCRIBE", url, "Cookie: geheim\r\nHost: garage.lan\r\n"),
         (ServerToClient, format!("RTSP/1.0 401 Unauthorized\r\nCSeq: 2\r\n{challenge}\r\n").into_bytes()),
         request(3, "DESCRIBE", url, ""),
-        response(3, base, &sdp),
+        response(3, base, SDP),
         request(4, "SETUP", track, &transport),
         response(4, &format!("Session: 1234;timeout=60\r\n{transport}"), ""),
         request(5, "PLAY", "rtsp://192.168.7.20/garage/", "Session: 1234\r\n"),
