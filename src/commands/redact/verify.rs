@@ -125,9 +125,7 @@ impl Comparison {
         let mut known = |way, from: &str, to: &str| {
             self.names.entry((column.to_owned(), way, from.to_owned())).or_insert_with(|| to.to_owned()) == to
         };
-        original.chars().count() == other.chars().count()
-            && known(false, original, other)
-            && known(true, other, original)
+        fits(original, other) && known(false, original, other) && known(true, other, original)
     }
 
     fn compare(&mut self, (table, cells): &Line) -> io::Result<()> {
@@ -147,7 +145,7 @@ impl Comparison {
             let text = TEXTS.contains(&name)
                 || name == "detail" && expected.get("code").is_some_and(|code| code == SAYS_SESSION);
             let same = original == other
-                || text && len(original) == len(other)
+                || text && original.as_str().zip(other.as_str()).is_some_and(|(original, other)| fits(original, other))
                 || NAMES.contains(&name) && self.stands_for(column, original, other);
             if !same {
                 return Err(difference(*table, &expected, &format!("{column} is {other}, not {original}")));
@@ -169,9 +167,9 @@ impl Sink for Comparison {
     }
 }
 
-/// The letters of a text.
-fn len(text: &Value) -> Option<usize> {
-    text.as_str().map(|text| text.chars().count())
+/// Whether a text may be as long as another one was: what stands for a letter of several bytes has as many letters.
+fn fits(original: &str, other: &str) -> bool {
+    (original.chars().count()..=original.len()).contains(&other.chars().count())
 }
 
 /// What differs, where, and what to try.
@@ -242,6 +240,7 @@ mod tests {
         let row = |url: &str, cseq: u32| json!({"url": url, "cseq": cseq, "frame_number": 7});
         let original = [row("rtsp://a", 1), row("rtsp://b", 2), row("rtsp://a", 3)];
         assert_eq!(compare(&original, &[row("rtsp://x", 1), row("rtsp://y", 2), row("rtsp://x", 3)]), Ok(()));
+        assert_eq!(compare(&[row("rtsp://\u{f6}", 1)], &[row("rtsp://x0", 1)]), Ok(()));
         for (others, why) in [
             (vec![row("rtsp://x", 1), row("rtsp://x", 2), row("rtsp://x", 3)], "url is"),
             (vec![row("rtsp://x", 1), row("rtsp://y", 2), row("rtsp://y", 3)], "url is"),
