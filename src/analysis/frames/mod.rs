@@ -214,8 +214,10 @@ impl Frames {
         self.ended.push_back(Ended {
             number: self.number,
             complete,
-            interval: before.map(|(_, at, timestamp)| (frame.last_at.nanos_since(at), frame.ext_timestamp - timestamp)),
-            media_ticks: frame.ext_timestamp - first_timestamp,
+            interval: before.map(|(_, at, timestamp)| {
+                (frame.last_at.nanos_since(at), frame.ext_timestamp.saturating_sub(timestamp))
+            }),
+            media_ticks: frame.ext_timestamp.saturating_sub(first_timestamp),
             frame,
         });
     }

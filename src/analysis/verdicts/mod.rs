@@ -153,7 +153,8 @@ impl Judge {
         let Some(mut lost) = lost else { return };
         let during = |at: Timestamp| lost.spans.iter().any(|(from, to)| (*from..=*to).contains(&at));
         let capture_gap = |(at, direction): &(Timestamp, Direction)| *direction == stream.key.direction && during(*at);
-        let dropped: u64 = self.drops.iter().filter(|(at, _)| during(*at)).map(|(_, count)| count).sum();
+        let dropped =
+            self.drops.iter().filter(|(at, _)| during(*at)).fold(0u64, |all, (_, drops)| all.saturating_add(*drops));
         if stream.is_over_tcp() && self.capture_gaps.iter().any(capture_gap) {
             lost.verdict = Verdict::MissingInTheCapture;
             lost.detail = String::from("bytes are missing from the capture there");

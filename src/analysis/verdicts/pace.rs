@@ -160,7 +160,7 @@ impl Pace {
             }
             _ if long => {}
             _ => {
-                self.step += (step - self.step) / f64::from((self.steps + 1).min(16));
+                self.step += (step - self.step) / f64::from(self.steps.saturating_add(1).min(16));
                 self.steps = self.steps.saturating_add(1);
             }
         }
@@ -193,7 +193,7 @@ impl Pace {
     /// Whether a silence fills most of this time.
     pub(super) fn was_silent(&self, begin: Timestamp, end: Timestamp) -> bool {
         let within = |(from, to): (Timestamp, Timestamp)| to.min(end).nanos_since(from.max(begin));
-        self.silence.is_some_and(|silence| 2 * within(silence).max(0) > end.nanos_since(begin))
+        self.silence.is_some_and(|silence| within(silence) > end.nanos_since(begin) / 2)
     }
 
     /// Whether packets came around this time.
