@@ -120,6 +120,9 @@ impl AccessUnits {
         }
         // Where headers tell no size, the payload is one unit.
         let untold = size == 0 && self.headers.size == 0;
+        if untold {
+            self.at = self.end;
+        }
         self.first = false;
         self.data = if whole && !untold { begin + size } else { len };
         Some(Ok(Part { unit: Unit::Aac, starts: whole, ends: whole, body: begin..self.data }))
