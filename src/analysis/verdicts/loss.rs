@@ -84,6 +84,13 @@ pub(super) struct Lost {
     pub(super) detail: String,
 }
 
+impl Lost {
+    /// Whether a moment lies in one of its gaps.
+    pub(super) fn covers(&self, at: Timestamp) -> bool {
+        self.spans.iter().any(|(from, to)| (*from..=*to).contains(&at))
+    }
+}
+
 impl Losses {
     /// Numbers are skipped, of which nothing is counted yet but the gap. What was skipped long before is another loss.
     pub(super) fn gap(&mut self, gap: Gap, stream: &Stream) -> Option<Lost> {

@@ -151,15 +151,15 @@ impl Judge {
 
     fn lost(&mut self, lost: Option<Lost>, stream: &Stream) {
         let Some(mut lost) = lost else { return };
-        let during = |at: Timestamp| lost.spans.iter().any(|(from, to)| (*from..=*to).contains(&at));
-        let capture_gap = |(at, direction): &(Timestamp, Direction)| *direction == stream.key.direction && during(*at);
-        let dropped =
-            self.drops.iter().filter(|(at, _)| during(*at)).fold(0u64, |all, (_, drops)| all.saturating_add(*drops));
+        let capture_gap =
+            |(at, direction): &(Timestamp, Direction)| *direction == stream.key.direction && lost.covers(*at);
+        let drops = self.drops.iter().filter(|(at, _)| lost.covers(*at));
+        let dropped = drops.fold(0u64, |all, (_, drops)| all.saturating_add(*drops));
         if stream.is_over_tcp() && self.capture_gaps.iter().any(capture_gap) {
             lost.verdict = Verdict::MissingInTheCapture;
             lost.detail = String::from("bytes are missing from the capture there");
         } else if !stream.is_over_tcp() && dropped >= lost.packets {
-            self.drops.retain(|(at, _)| !lost.spans.iter().any(|(from, to)| (*from..=*to).contains(at)));
+            self.drops.retain(|(at, _)| !lost.covers(*at));
             lost.verdict = Verdict::LostInTheRecorder;
             lost.detail = format!("the recorder's system dropped {dropped} datagrams there");
         }
