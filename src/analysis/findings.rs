@@ -141,54 +141,53 @@ impl Watch {
         self.told.len() < MAX_REMEMBERED && self.told.insert((code, of))
     }
 
-    /// An RTP packet.
+    /// An RTP packet. Of nearly all there is nothing to say: what is odd is put together elsewhere.
+    #[inline]
     pub(super) fn packet(
         &mut self,
         at: Timestamp,
         packet: &RtpPacket<'_>,
         figures: &PacketFigures,
-        stream: &Stream,
+        stream: &mut Stream,
         direction: Direction,
-    ) -> Vec<Finding> {
-        let mut found = Vec::new();
-        let (key, number) = (stream.key, packet.sequence());
-        let mut add = |code, detail: String| found.push(Finding::new(code, key.track, detail));
-        match figures.status {
-            Status::InOrder { gap: 0 } => {}
-            Status::InOrder { gap } => add("sequence-gap", format!("{gap} missing before {number}")),
-            Status::Reordered => add("reordered", format!("{number} came after a higher one")),
-            Status::Duplicate => add("duplicate", format!("{number} came again")),
-            Status::Jump => add("sequence-jump", format!("to {number}, far from all before")),
-            Status::Restart => add("sequence-restart", format!("the numbers start over before {number}")),
+        found: &mut Vec<Finding>,
+    ) {
+        let (track, number) = (stream.key.track, packet.sequence());
+        if figures.status != (Status::InOrder { gap: 0 }) {
+            found.extend(order(figures.status, number, track));
         }
         if let Some(difference) = figures.difference_ms.filter(|difference| difference.abs() > JUMP_MS) {
-            add("timestamp-jump", format!("{number} came {:.3} s off its timestamp's distance", difference / 1e3));
+            found.push(timestamp_jump(difference, number, track));
         }
         if !packet.has_valid_padding() {
-            add("padding-invalid", format!("{number} has a padding count that can't be"));
+            let detail = format!("{number} has a padding count that can't be");
+            found.push(Finding::new("padding-invalid", track, detail));
         }
         if stream.encoding().is_none() && self.first("payload-type-unknown", u64::from(packet.ssrc())) {
-            found.push(Finding::new("payload-type-unknown", key.track, format!("type {}", packet.payload_type())));
+            found.push(Finding::new("payload-type-unknown", track, format!("type {}", packet.payload_type())));
         }
         if !self.heard.playing && direction == Direction::ServerToClient && self.first("media-before-play", 0) {
-            found.push(Finding::new("media-before-play", key.track, "media came before the answer to PLAY"));
+            found.push(Finding::new("media-before-play", track, "media came before the answer to PLAY"));
         }
         // A datagram that came before may stand behind the message: a recorder reads the connection first.
         if self.heard.torn_down.is_some_and(|torn_down| at >= torn_down) && self.first("media-after-teardown", 0) {
-            found.push(Finding::new("media-after-teardown", key.track, "media came after the answer to TEARDOWN"));
+            found.push(Finding::new("media-after-teardown", track, "media came after the answer to TEARDOWN"));
         }
         if packet.payload().is_empty() && self.first("payload-empty", u64::from(packet.ssrc())) {
-            found.push(Finding::new("payload-empty", key.track, format!("{} carries nothing", packet.sequence())));
+            found.push(Finding::new("payload-empty", track, format!("{number} carries nothing")));
         }
-        found
+        if let Some(error) = stream.frames.as_mut().and_then(|frames| frames.take_error()) {
+            found.extend(self.payload(packet, error, track));
+        }
     }
 
     /// The first payload of a stream that is not of the announced format.
-    pub(super) fn payload(&mut self, packet: &RtpPacket<'_>, error: PayloadError, stream: &Stream) -> Option<Finding> {
+    #[cold]
+    fn payload(&mut self, packet: &RtpPacket<'_>, error: PayloadError, track: Option<usize>) -> Option<Finding> {
         // An empty one has a code of its own.
         let first = !packet.payload().is_empty() && self.first("payload-malformed", u64::from(packet.ssrc()));
         let detail = || format!("{}: {error}", packet.sequence());
-        first.then(|| Finding::new("payload-malformed", stream.key.track, detail()))
+        first.then(|| Finding::new("payload-malformed", track, detail()))
     }
 
     /// The first packet of a stream.
@@ -271,6 +270,26 @@ impl Watch {
         }
         found
     }
+}
+
+/// What is odd about the order of packets.
+#[cold]
+fn order(status: Status, number: u16, track: Option<usize>) -> Option<Finding> {
+    let (code, detail) = match status {
+        Status::InOrder { gap: 0 } => return None,
+        Status::InOrder { gap } => ("sequence-gap", format!("{gap} missing before {number}")),
+        Status::Reordered => ("reordered", format!("{number} came after a higher one")),
+        Status::Duplicate => ("duplicate", format!("{number} came again")),
+        Status::Jump => ("sequence-jump", format!("to {number}, far from all before")),
+        Status::Restart => ("sequence-restart", format!("the numbers start over before {number}")),
+    };
+    Some(Finding::new(code, track, detail))
+}
+
+#[cold]
+fn timestamp_jump(difference_ms: f64, number: u16, track: Option<usize>) -> Finding {
+    let detail = format!("{number} came {:.3} s off its timestamp's distance", difference_ms / 1e3);
+    Finding::new("timestamp-jump", track, detail)
 }
 
 #[cfg(test)]

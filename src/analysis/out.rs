@@ -74,12 +74,7 @@ impl<S: Sink> Out<S> {
         u32::try_from(self.captures.len()).unwrap_or(u32::MAX).saturating_sub(1)
     }
 
-    /// The name of a capture at this place.
-    pub(super) fn capture_at(&self, place: u32) -> Arc<str> {
-        let place = usize::try_from(place).unwrap_or(usize::MAX);
-        Arc::clone(self.captures.get(place).unwrap_or(&self.capture))
-    }
-
+    #[inline]
     pub(super) fn time_s(&self, at: Timestamp) -> Seconds {
         Fixed(self.first.map_or(0.0, |first| at.seconds_since(first)))
     }
@@ -271,22 +266,25 @@ impl<S: Sink> Out<S> {
         let Some(taken) = &taken else {
             return self.finding(place, &Finding::new("too-many-streams", None, "this source is not counted"));
         };
-        if self.packets
-            && let Some(stream) = session.streams.get(taken.stream)
-        {
-            self.packet(place, stream, &packet, &taken.figures)?;
+        let mut found = Vec::new();
+        if self.findings && taken.new {
+            found = session.new_stream_findings(place.at, carrier, &packet, taken.stream);
+        }
+        let Session { dialog, streams, watch, .. } = session;
+        let Some(stream) = streams.get_mut(taken.stream) else { return Ok(()) };
+        if self.packets {
+            self.packet(&place, stream, &packet, &taken.figures)?;
         }
         if self.judges.is_some() {
-            self.judge_packet(session, place, taken, packet.marker());
+            self.judge_packet(dialog, stream, &place, taken, packet.marker());
         }
-        if self.frames
-            && let Some(stream) = session.streams.get_mut(taken.stream)
-        {
+        if self.frames {
             self.ended_frames(place.session, stream)?;
         }
         if self.findings {
-            for finding in session.packet_findings(place.at, place.direction, carrier, &packet, taken) {
-                self.finding(place, &finding)?;
+            watch.packet(place.at, &packet, &taken.figures, stream, place.direction, &mut found);
+            if !found.is_empty() {
+                found.iter().try_for_each(|finding| self.finding(place, finding))?;
             }
         }
         Ok(())
@@ -294,7 +292,7 @@ impl<S: Sink> Out<S> {
 
     fn packet(
         &mut self,
-        place: Place,
+        place: &Place,
         stream: &Stream,
         packet: &RtpPacket<'_>,
         figures: &PacketFigures,
@@ -331,6 +329,12 @@ impl<S: Sink> Out<S> {
             status,
         }))
     }
+}
+
+/// The name of the capture at this place; of the latest if there is none.
+pub(super) fn capture_at(captures: &[Arc<str>], place: u32) -> &str {
+    let place = usize::try_from(place).ok();
+    place.and_then(|place| captures.get(place)).or(captures.last()).map_or("", |capture| capture)
 }
 
 /// What clients send over UDP so that a NAT lets the media in: an RTP packet of zeros without payload (ffmpeg), or four

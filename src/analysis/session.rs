@@ -171,34 +171,25 @@ impl Session {
         Some(Taken { stream: index, figures, new })
     }
 
-    /// What is odd about the packet just taken.
-    pub(super) fn packet_findings(
+    /// What is odd about a stream that has just begun.
+    #[cold]
+    pub(super) fn new_stream_findings(
         &mut self,
         at: Timestamp,
-        direction: Direction,
         carrier: Carrier,
         packet: &RtpPacket<'_>,
-        taken: &Taken,
+        index: usize,
     ) -> Vec<Finding> {
-        let Taken { stream: index, figures, new } = taken;
-        let Some(stream) = self.streams.get(*index) else { return Vec::new() };
+        let Some(stream) = self.streams.get(index) else { return Vec::new() };
         let (key, rate) = (stream.key, stream.clock_rate_hz());
-        let setup = if *new { self.setup(carrier).cloned() } else { None };
+        let setup = self.setup(carrier).cloned();
         let Self { watch, streams, .. } = self;
-        let mut found = Vec::new();
-        if *new {
-            let same = |other: &&Stream| {
-                other.key.ssrc == key.ssrc && other.key.direction == key.direction && other.key.track != key.track
-            };
-            let shares = streams.iter().find(same).and_then(|other| other.key.track);
-            found = watch.new_stream(&key, carrier, setup.as_ref(), shares);
-            found.extend(watch.heard.first_packet(at, packet, key.track, rate));
-        }
-        if let Some(stream) = streams.get_mut(*index) {
-            found.extend(watch.packet(at, packet, figures, stream, direction));
-            let error = stream.frames.as_mut().and_then(|frames| frames.take_error());
-            found.extend(error.and_then(|error| watch.payload(packet, error, stream)));
-        }
+        let same = |other: &&Stream| {
+            other.key.ssrc == key.ssrc && other.key.direction == key.direction && other.key.track != key.track
+        };
+        let shares = streams.iter().find(same).and_then(|other| other.key.track);
+        let mut found = watch.new_stream(&key, carrier, setup.as_ref(), shares);
+        found.extend(watch.heard.first_packet(at, packet, key.track, rate));
         found
     }
 

@@ -85,7 +85,7 @@ pub(super) struct Frames {
     /// Markers were seen that did not end their frame, as on each slice: none is believed any more.
     markers_within: bool,
     /// Those that ended and were not fetched, where somebody fetches them.
-    ended: VecDeque<Ended>,
+    ended: Vec<Ended>,
     kept: bool,
     /// Why a payload was not of the format.
     error: Option<PayloadError>,
@@ -196,9 +196,15 @@ impl Frames {
         }
     }
 
-    /// The next frame that ended.
-    pub(super) fn next_ended(&mut self) -> Option<Ended> {
-        self.ended.pop_front()
+    /// The frames that ended and were not fetched, in their order.
+    #[inline]
+    pub(super) fn ended(&self) -> &[Ended] {
+        &self.ended
+    }
+
+    /// They were fetched.
+    pub(super) fn forget_ended(&mut self) {
+        self.ended.clear();
     }
 
     fn end_first(&mut self) {
@@ -211,7 +217,7 @@ impl Frames {
         if !self.kept {
             return;
         }
-        self.ended.push_back(Ended {
+        self.ended.push(Ended {
             number: self.number,
             complete,
             interval: before.map(|(_, at, timestamp)| {

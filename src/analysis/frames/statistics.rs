@@ -133,6 +133,12 @@ impl FrameStatistics {
         (self.pace.since, self.pace.latest) = (Some(at), None);
     }
 
+    /// Whether the picture stood still since the last time.
+    #[inline]
+    pub(in crate::analysis) fn has_freeze(&self) -> bool {
+        self.pace.latest_freeze.is_some()
+    }
+
     /// From when to when the picture stood still, if it has since the last time.
     pub(in crate::analysis) fn take_freeze(&mut self) -> Option<(Timestamp, Timestamp)> {
         self.pace.latest_freeze.take()

@@ -44,8 +44,8 @@ fn pictures(first: u16, sizes: &[usize]) -> Vec<Sent> {
 }
 
 fn ended(format: PayloadFormat, sent: &[Sent]) -> Vec<Ended> {
-    let mut frames = fed(format, sent, |place| place * 1_000_000);
-    std::iter::from_fn(|| frames.next_ended()).collect()
+    let frames = fed(format, sent, |place| place * 1_000_000);
+    frames.ended().to_vec()
 }
 
 /// A stream that has ended; `at` gives the nanoseconds at which each packet came.

@@ -10,7 +10,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -58,12 +58,20 @@ impl Judges {
     #[inline]
     pub(super) fn of(&mut self, session: usize) -> Option<&mut Judge> {
         let place = session.checked_sub(1)?;
-        if place >= self.by_session.len() {
-            self.by_session.resize_with(session, || None);
+        if !matches!(self.by_session.get(place), Some(Some(_))) {
+            self.begin(place);
         }
-        let Self { by_session, room } = self;
-        let new = || Box::new(Judge { room: Arc::clone(room), ..Judge::default() });
-        Some(by_session.get_mut(place)?.get_or_insert_with(new))
+        self.by_session.get_mut(place)?.as_deref_mut()
+    }
+
+    #[cold]
+    fn begin(&mut self, place: usize) {
+        if place >= self.by_session.len() {
+            self.by_session.resize_with(place.saturating_add(1), || None);
+        }
+        if let Some(judge) = self.by_session.get_mut(place) {
+            *judge = Some(Box::new(Judge { room: Arc::clone(&self.room), ..Judge::default() }));
+        }
     }
 
     /// The judge of a session that is over.
@@ -76,7 +84,7 @@ impl Judges {
 #[derive(Debug, Default)]
 pub(super) struct Judge {
     /// By their place in the session.
-    streams: BTreeMap<usize, Watched>,
+    streams: Vec<Watched>,
     /// When the recorder was late, and by how much; when the system dropped datagrams, and how many.
     lags: VecDeque<(Timestamp, i64)>,
     drops: VecDeque<(Timestamp, u64)>,
@@ -110,10 +118,25 @@ pub(super) struct Passed {
 }
 
 impl Judge {
+    /// Takes a packet of which there is nothing to judge, as are nearly all: one more of the picture before, in order and
+    /// in time.
+    #[inline]
+    pub(super) fn goes_on(&mut self, at: Timestamp, index: usize, stream: &Stream, figures: &PacketFigures) -> bool {
+        let Some(watched) = self.streams.get_mut(index) else { return false };
+        let freezes = stream.frames.as_ref().is_some_and(|frames| frames.statistics.has_freeze());
+        let goes_on = figures.status == (Status::InOrder { gap: 0 })
+            && !freezes
+            && watched.pace.goes_on(at, figures.ext_rtp_timestamp);
+        if goes_on {
+            watched.latest = Some(at);
+        }
+        goes_on
+    }
+
     /// A packet that was counted.
     pub(super) fn packet(&mut self, place: Place, index: usize, stream: &mut Stream, passed: &Passed) {
         let freeze = stream.frames.as_mut().and_then(|frames| frames.statistics.take_freeze());
-        let watched = self.streams.entry(index).or_default();
+        let Some(watched) = self.watched(index) else { return };
         watched.direction = Some(place.direction);
         let since = watched.latest.replace(place.at).unwrap_or(place.at);
         let lost = match passed.figures.status {
@@ -138,15 +161,23 @@ impl Judge {
     /// timestamps are no events there.
     pub(super) fn played(&mut self, other_speed: bool) {
         self.other_speed |= other_speed;
-        for watched in self.streams.values_mut() {
+        for watched in &mut self.streams {
             watched.pace.forget();
         }
     }
 
     /// A sender report with this packet count.
     pub(super) fn report(&mut self, at: Timestamp, index: usize, stream: &Stream, packet_count: u32) {
-        let lost = self.streams.entry(index).or_default().losses.report(at, packet_count, stream);
+        let lost = self.watched(index).and_then(|watched| watched.losses.report(at, packet_count, stream));
         self.lost(lost, stream);
+    }
+
+    /// What is known of the stream at this place of the session.
+    fn watched(&mut self, index: usize) -> Option<&mut Watched> {
+        if index >= self.streams.len() {
+            self.streams.resize_with(index.saturating_add(1), Watched::default);
+        }
+        self.streams.get_mut(index)
     }
 
     fn lost(&mut self, lost: Option<Lost>, stream: &Stream) {
@@ -201,7 +232,7 @@ impl Judge {
             if let Some((from, to)) = freeze {
                 self.freeze(Freeze { from, to, place: Place { at: to, frame_number: None, ..end } }, index, stream.key);
             }
-            let Some(watched) = self.streams.get_mut(&index) else { continue };
+            let Some(watched) = self.streams.get_mut(index) else { continue };
             let lost = watched.losses.end(stream);
             let unjudged = watched.pace.take_unjudged(stream.clock_rate_hz(), 0);
             let jitter = watched.pace.jitter_mean_ms();
@@ -226,7 +257,7 @@ impl Judge {
 
     /// What a stream shows as a whole.
     fn whole(&mut self, stream: &Stream, jitter_ms: Option<f64>, index: usize, end: Place) {
-        let shifted = self.other_speed || self.streams.get(&index).is_some_and(|watched| watched.pace.shifted);
+        let shifted = self.other_speed || self.streams.get(index).is_some_and(|watched| watched.pace.shifted);
         let at = |kind, verdict| {
             let place = Place { direction: stream.key.direction, frame_number: None, ..end };
             Event::at(place, stream.key, kind, verdict)

@@ -127,6 +127,19 @@ impl Pace {
         self.ahead(place, ext_timestamp, ahead)
     }
 
+    /// Takes a packet that shows nothing: one more with the highest timestamp, soon after the one before, while no silence
+    /// is to be judged. It does what [`packet`](Self::packet) does with such a packet.
+    #[inline]
+    pub(super) fn goes_on(&mut self, at: Timestamp, ext_timestamp: i64) -> bool {
+        let same = self.highest.is_some_and(|(_, highest)| highest == ext_timestamp);
+        let soon = self.last.is_some_and(|last| at.nanos_since(last) < SILENCE_NS);
+        let goes_on = same && soon && self.late.is_none();
+        if goes_on {
+            self.last = Some(at);
+        }
+        goes_on
+    }
+
     /// A packet with a higher timestamp than all before came.
     fn ahead(&mut self, place: Place, ext_timestamp: i64, ahead: Ahead) -> Option<Moment> {
         let Ahead { silence, passed, step, lateness, excused } = ahead;
@@ -267,4 +280,52 @@ impl Lately {
 #[expect(clippy::cast_possible_truncation, reason = "saturates; beyond 292 years nothing is asked")]
 fn nanos(ticks: i64, rate: f64) -> i64 {
     (float(ticks) * 1e9 / rate) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::trace::Direction;
+
+    const RATE: Option<u32> = Some(90_000);
+
+    fn place(at: i64) -> Place {
+        let (at, direction) = (Timestamp::from_nanos(at), Direction::ServerToClient);
+        Place { at, frame_number: None, capture: 0, session: 1, direction, offset: None }
+    }
+
+    /// Nanoseconds and ticks since the packet before.
+    fn steps() -> impl Strategy<Value = Vec<(i64, i64)>> {
+        let nanos = prop_oneof![6 => 0i64..1_000_000, 3 => 0i64..200_000_000, 1 => -1_000_000i64..8_000_000_000];
+        let ticks = prop_oneof![6 => Just(0i64), 3 => Just(3_600i64), 1 => -400_000i64..400_000];
+        prop::collection::vec((nanos, ticks), 0..200)
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_on_shows_nothing(steps in steps()) {
+            let (mut short, mut long) = (Pace::default(), Pace::default());
+            let (mut at, mut timestamp) = (0, 0);
+            for (nanos, ticks) in steps {
+                (at, timestamp) = (at + nanos, timestamp + ticks);
+                let moment = long.packet(place(at), timestamp, RATE, false);
+                if short.goes_on(place(at).at, timestamp) {
+                    prop_assert!(moment.is_none() && long.caught_up(RATE).is_none(), "{moment:?}");
+                } else {
+                    short.packet(place(at), timestamp, RATE, false);
+                }
+                if let Some(Moment::Late(by)) = moment {
+                    for pace in [&mut short, &mut long] {
+                        pace.begin_late(place(at), by, RATE);
+                    }
+                }
+                if long.caught_up(RATE).is_some() {
+                    (short.late, long.late) = (None, None);
+                }
+                prop_assert_eq!(format!("{short:?}"), format!("{long:?}"));
+            }
+        }
+    }
 }

@@ -3,30 +3,33 @@
 use std::io;
 
 use crate::analysis::cell::{Fixed, Ssrc, Utc, millis};
-use crate::analysis::out::{Out, Place};
+use crate::analysis::out::{Out, Place, capture_at};
 use crate::analysis::rows::{Row, Sink, VerdictRow};
 use crate::analysis::session::{Carrier, Session, Taken};
+use crate::analysis::stream::Stream;
 use crate::analysis::verdicts::Passed;
 use crate::analysis::verdicts::event::{Event, Subject};
 use crate::rtp::rtcp::SenderReport;
+use crate::session::Dialog;
 
 impl<S: Sink> Out<S> {
     /// Judges a packet that was taken; `marker`: it has one.
+    #[inline]
     pub(in crate::analysis) fn judge_packet(
         &mut self,
-        session: &mut Session,
-        place: Place,
+        dialog: &Dialog,
+        stream: &mut Stream,
+        place: &Place,
         taken: &Taken,
         marker: bool,
     ) {
-        let Session { dialog, streams, .. } = session;
         if let Some(judge) = self.judge(place.session)
-            && let Some(stream) = streams.get_mut(taken.stream)
+            && !judge.goes_on(place.at, taken.stream, stream, &taken.figures)
         {
             let kind = dialog.media(stream.key.track).map(|media| media.kind.as_str());
             let is_paced = matches!(kind, None | Some("audio" | "video"));
             let begins_talkspurt = marker && kind == Some("audio");
-            judge.packet(place, taken.stream, stream, &Passed { figures: taken.figures, begins_talkspurt, is_paced });
+            judge.packet(*place, taken.stream, stream, &Passed { figures: taken.figures, begins_talkspurt, is_paced });
         }
     }
 
@@ -61,7 +64,7 @@ impl<S: Sink> Out<S> {
             Subject::Track(track) => (track, None),
         };
         self.sink.row(&Row::Verdict(VerdictRow {
-            capture: &self.capture_at(first.capture),
+            capture: capture_at(&self.captures, first.capture),
             frame_number: first.frame_number,
             time_utc: Utc(first.at),
             time_s: self.time_s(first.at),

@@ -16,7 +16,7 @@ impl Judge {
     /// Whether a packet comes at the pace of its timestamps.
     pub(super) fn pace(&mut self, place: Place, index: usize, stream: &Stream, passed: &Passed) {
         let (figures, rate) = (&passed.figures, stream.clock_rate_hz());
-        let Some(watched) = self.streams.get_mut(&index) else { return };
+        let Some(watched) = self.streams.get_mut(index) else { return };
         // Timestamps jump over what is missing.
         let excused = passed.begins_talkspurt || figures.status != (Status::InOrder { gap: 0 });
         let moment = watched.pace.packet(place, figures.ext_rtp_timestamp, rate, excused);
@@ -42,17 +42,17 @@ impl Judge {
 
     fn begin_late(&mut self, place: Place, by: i64, index: usize, stream: &Stream) {
         let rate = stream.clock_rate_hz();
-        let Some(watched) = self.streams.get_mut(&index) else { return };
+        let Some(watched) = self.streams.get_mut(index) else { return };
         let Some((from, to)) = watched.pace.silence() else { return };
         // Another silence came before the last one was judged.
         let unjudged = watched.pace.take_unjudged(rate, by);
         let middle = from.plus_nanos(to.nanos_since(from) / 2);
-        let went_on = |(other, watched): (&usize, &Watched)| {
-            *other != index && watched.direction == Some(place.direction) && watched.pace.went_on_at(middle)
+        let went_on = |(other, watched): (usize, &Watched)| {
+            other != index && watched.direction == Some(place.direction) && watched.pace.went_on_at(middle)
         };
-        let others_went_on = self.streams.iter().any(went_on);
+        let others_went_on = self.streams.iter().enumerate().any(went_on);
         let recorder = self.lags.iter().any(|(at, lag)| (from..=to).contains(at) && *lag >= by / 2);
-        if let Some(watched) = self.streams.get_mut(&index)
+        if let Some(watched) = self.streams.get_mut(index)
             && let Some(late) = watched.pace.begin_late(place, by, rate)
         {
             (late.others_went_on, late.recorder) = (others_went_on, recorder);
@@ -75,7 +75,7 @@ impl Judge {
         } else {
             (Verdict::LateAtTheSource, format!("{by}; it never caught up"))
         };
-        if let Some(watched) = self.streams.get_mut(&index) {
+        if let Some(watched) = self.streams.get_mut(index) {
             watched.pace.shifted |= !made_up;
         }
         let kind = if late.freeze { "freeze" } else { "late" };
@@ -85,7 +85,7 @@ impl Judge {
     /// The picture stood still: the silence in that time was the cause, or a loss.
     pub(super) fn freeze(&mut self, freeze: Freeze, index: usize, key: StreamKey) {
         let overlaps = |from: Timestamp, to: Timestamp| from < freeze.to && freeze.from < to;
-        let late = self.streams.get_mut(&index).and_then(|watched| watched.pace.late.as_mut());
+        let late = self.streams.get_mut(index).and_then(|watched| watched.pace.late.as_mut());
         if let Some(late) = late.filter(|late| overlaps(late.from, late.to)) {
             late.freeze = true;
             return;
@@ -102,7 +102,7 @@ impl Judge {
             self.rename(place, "freeze");
         } else if let Some(verdict) = lossy {
             self.push(freeze.event(key, verdict));
-        } else if let Some(watched) = self.streams.get_mut(&index) {
+        } else if let Some(watched) = self.streams.get_mut(index) {
             if watched.losses.is_open_since(freeze.from) {
                 watched.losses.freeze(freeze);
             } else {
