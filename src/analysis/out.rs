@@ -305,7 +305,7 @@ impl<S: Sink> Out<S> {
             // Where the numbers start over is seen here; the next packet only confirms it.
             Status::Jump => ("restart", 0),
         };
-        self.sink.row(&Row::Packet(PacketRow {
+        self.sink.packet(PacketRow {
             capture: &self.capture,
             frame_number: place.frame_number,
             time_utc: Utc(place.at),
@@ -327,7 +327,7 @@ impl<S: Sink> Out<S> {
             skew_ms: figures.skew_ms.map(Fixed),
             gap,
             status,
-        }))
+        })
     }
 }
 

@@ -178,9 +178,8 @@ impl RateData {
 impl FrameData {
     fn new(frames: &Decimator<Frames>) -> Self {
         let buckets = frames.buckets();
-        let bytes = |place: usize| {
-            let sizes = buckets.iter().map(|(_, bucket)| bucket.largest.get(place).copied().flatten());
-            let sizes: Vec<Option<u64>> = sizes.collect();
+        let bytes = |kind: Kind| {
+            let sizes: Vec<Option<u64>> = buckets.iter().map(|(_, bucket)| bucket.largest(kind)).collect();
             if sizes.iter().all(Option::is_none) { Vec::new() } else { sizes }
         };
         let incomplete: Vec<u64> = buckets.iter().map(|(_, bucket)| bucket.incomplete).collect();
@@ -188,7 +187,7 @@ impl FrameData {
             width: float(frames.width()) / 1e9,
             t: times(buckets),
             n: differences(buckets.iter().map(|(_, bucket)| bucket.frame_number)),
-            bytes: (0..Kind::ALL.len()).map(bytes).collect(),
+            bytes: Kind::ALL.into_iter().map(bytes).collect(),
             incomplete: if incomplete.iter().all(|count| *count == 0) { Vec::new() } else { incomplete },
         }
     }

@@ -58,17 +58,38 @@ impl<B: Bucket> Decimator<B> {
             return;
         }
         while self.buckets.len() > limit - limit / 4 && self.width < i64::MAX / 2 {
+            let before = self.buckets.len();
             self.width *= 2;
-            let width = self.width;
-            self.buckets.dedup_by(|(at, later), (first, bucket)| {
-                let same = at.div_euclid(width) == first.div_euclid(width);
-                if same {
-                    bucket.join(later);
-                }
-                same
-            });
+            self.join_neighbours();
+            if self.buckets.len() == before {
+                self.widen_to_the_nearest();
+            }
         }
         self.end = self.buckets.last().map_or(i64::MIN, |(at, _)| end(*at, self.width));
+    }
+
+    /// Widens as long as that would join nothing: points as far apart as a bucket is wide are in two of them.
+    fn widen_to_the_nearest(&mut self) {
+        let neighbours = self.buckets.iter().zip(self.buckets.iter().skip(1));
+        let nearest = neighbours.map(|((at, _), (next, _))| next.saturating_sub(*at)).min();
+        while self.width < i64::MAX / 4 && nearest.is_some_and(|nearest| nearest >= self.width * 2) {
+            self.width *= 2;
+        }
+    }
+
+    /// Joins the buckets that are in one by now.
+    fn join_neighbours(&mut self) {
+        let width = self.width;
+        let mut until = self.buckets.first().map_or(i64::MIN, |(at, _)| end(*at, width));
+        self.buckets.dedup_by(|(at, later), (_, bucket)| {
+            let same = *at < until;
+            if same {
+                bucket.join(later);
+            } else {
+                until = end(*at, width);
+            }
+            same
+        });
     }
 
     /// Nanoseconds that a bucket is wide.
@@ -106,8 +127,8 @@ impl Span {
 
     #[inline]
     pub(super) fn join(&mut self, other: &Self) {
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
+        self.min = if other.min < self.min { other.min } else { self.min };
+        self.max = if other.max > self.max { other.max } else { self.max };
     }
 
     /// Whether there is any value.

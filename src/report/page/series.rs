@@ -48,7 +48,8 @@ impl Series {
         self.frames.limit_to(limit);
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a row of 200 bytes need not be made for the few columns that are taken")]
+    #[inline(always)]
     pub(super) fn packet(&mut self, at: i64, row: &PacketRow<'_>) {
         self.count += 1;
         self.latest = self.latest.max(at);
@@ -176,11 +177,15 @@ impl Kind {
     }
 }
 
+/// The size of no frame.
+const NONE: i64 = -1;
+
 /// Frames of a stretch of time: the largest of each kind.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Frames {
-    /// By [`Kind`].
-    pub(super) largest: [Option<u64>; Kind::ALL.len()],
+    /// Bytes by [`Kind`], or [`NONE`]; and of all kinds.
+    largest: [i64; Kind::ALL.len()],
+    largest_of_all: i64,
     pub(super) incomplete: u64,
     /// The largest frame of all, as Wireshark numbers its last packet.
     pub(super) frame_number: u64,
@@ -188,23 +193,25 @@ pub(super) struct Frames {
 
 impl Frames {
     fn of(row: &FrameRow<'_>) -> Self {
-        let kind = Kind::of(row);
+        let (kind, bytes) = (Kind::of(row), i64::try_from(row.bytes).unwrap_or(i64::MAX));
         Self {
-            largest: Kind::ALL.map(|each| (each == kind).then_some(row.bytes)),
+            largest: Kind::ALL.map(|each| if each == kind { bytes } else { NONE }),
+            largest_of_all: bytes,
             incomplete: u64::from(row.complete == 0),
             frame_number: row.frame_number.unwrap_or(0),
         }
     }
 
-    pub(super) fn largest_of_all(&self) -> Option<u64> {
-        self.largest.iter().copied().max().flatten()
+    /// Bytes of the largest frame of a kind.
+    pub(super) fn largest(&self, kind: Kind) -> Option<u64> {
+        self.largest.get(kind as usize).and_then(|bytes| u64::try_from(*bytes).ok())
     }
 }
 
 impl Bucket for Frames {
     fn join(&mut self, later: &Self) {
-        if later.largest_of_all() > self.largest_of_all() {
-            self.frame_number = later.frame_number;
+        if later.largest_of_all > self.largest_of_all {
+            (self.largest_of_all, self.frame_number) = (later.largest_of_all, later.frame_number);
         }
         for (largest, later) in self.largest.iter_mut().zip(later.largest) {
             *largest = (*largest).max(later);
@@ -272,7 +279,7 @@ mod tests {
             series.frame(0, &row(kind, key, bytes));
         }
         let [(0, bucket)] = series.frames.buckets() else { panic!("{series:?}") };
-        assert_eq!(bucket.largest, [Some(900), None, Some(30), Some(5), Some(7)]);
+        assert_eq!(Kind::ALL.map(|kind| bucket.largest(kind)), [Some(900), None, Some(30), Some(5), Some(7)]);
         assert_eq!((bucket.incomplete, bucket.frame_number), (5, 900));
     }
 
