@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""A large capture as tcpdump would write it: an RTSP session whose frames of 1,400 bytes come interleaved.
+"""A large capture as tcpdump would write it: an RTSP session whose frames of 1,400 bytes (--frame N) come interleaved.
 
-    tests/bench/capture.py FILE BYTES [--segment N] [--ack-every N]
+    tests/bench/capture.py FILE BYTES [--frame N] [--segment N] [--ack-every N]
 
 pcap with nanoseconds. Without --segment each frame is a TCP segment of its own; with it the stream is cut every N bytes
 (1448 is Ethernet's), wherever a frame ends. --ack-every N has the client acknowledge each N segments (0: the client's
@@ -11,7 +11,6 @@ side is not in the capture after PLAY).
 import argparse
 import struct
 
-FRAME = 1400
 SDP = "v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=bench\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:track0\r\n"
 URL = "rtsp://10.0.0.2/bench"
 
@@ -56,8 +55,8 @@ def dialogue(capture):
     capture.say(True, "RTSP/1.0 200 OK\r\nCSeq: 3\r\nSession: 1")
 
 
-def stream(limit):
-    """Frames of 1,400 bytes, ten to a picture."""
+def stream(limit, frame):
+    """Frames of so many bytes, ten to a picture."""
     filler = bytes(range(256)) * 6
     for number in range(limit):
         marker = 0x80 if number % 10 == 9 else 0
@@ -65,8 +64,8 @@ def stream(limit):
         edge = 0x80 if number % 10 == 0 else marker >> 1
         idr = number // 10 % 50 == 0
         fragment = bytes([0x7C, edge | (5 if idr else 1), 0x88 if idr else 0x9A])
-        head = struct.pack(">BBHBBHII", 0x24, 0, FRAME, 0x80, 96 | marker, number & 0xFFFF, number // 10 * 3600 & 0xFFFFFFFF, 7)
-        yield head + fragment + filler[: FRAME - 12 - len(fragment)]
+        head = struct.pack(">BBHBBHII", 0x24, 0, frame, 0x80, 96 | marker, number & 0xFFFF, number // 10 * 3600 & 0xFFFFFFFF, 7)
+        yield head + fragment + filler[: frame - 12 - len(fragment)]
 
 
 def cut(frames, size):
@@ -84,10 +83,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("file")
     parser.add_argument("bytes", type=int)
+    parser.add_argument("--frame", type=int, default=1400)
     parser.add_argument("--segment", type=int, default=0)
     parser.add_argument("--ack-every", type=int, default=0)
     args = parser.parse_args()
-    frames = stream(args.bytes // (FRAME + 4 + 54 + 16))
+    frames = stream(args.bytes // (args.frame + 4 + 54 + 16), args.frame)
     with open(args.file, "wb", 1 << 20) as out:
         capture = Capture(out)
         dialogue(capture)

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # How long `report` takes next to `analyze`, on a capture of 1 GB, in turns; and how large the page is.
 #
-#     tests/bench/report.sh [BYTES] [ROUNDS]
+#     tests/bench/report.sh [BYTES] [ROUNDS] [FRAME]
 #
 # Needs a release build and Python. The capture goes to $TMPDIR and is removed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-bytes=${1:-1000000000} rounds=${2:-7} tool=target/release/rtsp-rec
+bytes=${1:-1000000000} rounds=${2:-7} frame=${3:-1400} tool=target/release/rtsp-rec
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-tests/bench/capture.py "$work/capture.pcap" "$bytes"
+tests/bench/capture.py "$work/capture.pcap" "$bytes" --frame "$frame"
 
 # timed NAME COMMAND...: seconds of wall clock and of CPU.
 timed() {
