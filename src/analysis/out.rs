@@ -13,7 +13,7 @@ use crate::analysis::http::Part;
 use crate::analysis::messages::MessageParts;
 use crate::analysis::rows::{FindingRow, MessageRow, PacketRow, Row, Sink, Table};
 use crate::analysis::sequence::Status;
-use crate::analysis::session::{Carrier, Session};
+use crate::analysis::session::{Carrier, Session, Taken};
 use crate::analysis::stream::{PacketFigures, Stream};
 use crate::analysis::verdicts::{Judge, Judges};
 use crate::rtp::packet::{RtpPacket, is_rtcp};
@@ -266,11 +266,7 @@ impl<S: Sink> Out<S> {
         let Some(taken) = &taken else {
             return self.finding(place, &Finding::new("too-many-streams", None, "this source is not counted"));
         };
-        let mut found = Vec::new();
-        if self.findings && taken.new {
-            found = session.new_stream_findings(place.at, carrier, &packet, taken.stream);
-        }
-        let Session { dialog, streams, watch, .. } = session;
+        let Session { dialog, streams, .. } = &mut *session;
         let Some(stream) = streams.get_mut(taken.stream) else { return Ok(()) };
         if self.packets {
             self.packet(&place, stream, &packet, &taken.figures)?;
@@ -281,13 +277,28 @@ impl<S: Sink> Out<S> {
         if self.frames {
             self.ended_frames(place.session, stream)?;
         }
-        if self.findings {
-            watch.packet(place.at, &packet, &taken.figures, stream, place.direction, &mut found);
-            if !found.is_empty() {
-                found.iter().try_for_each(|finding| self.finding(place, finding))?;
-            }
+        if self.findings { self.packet_findings(session, place, carrier, &packet, taken) } else { Ok(()) }
+    }
+
+    /// What is odd about the packet just taken.
+    #[inline]
+    fn packet_findings(
+        &mut self,
+        session: &mut Session,
+        place: Place,
+        carrier: Carrier,
+        packet: &RtpPacket<'_>,
+        taken: &Taken,
+    ) -> io::Result<()> {
+        let mut found = Vec::new();
+        if taken.new {
+            found = session.new_stream_findings(place.at, carrier, packet, taken.stream);
         }
-        Ok(())
+        let Session { streams, watch, .. } = session;
+        if let Some(stream) = streams.get_mut(taken.stream) {
+            watch.packet(place.at, packet, &taken.figures, stream, place.direction, &mut found);
+        }
+        found.iter().try_for_each(|finding| self.finding(place, finding))
     }
 
     fn packet(

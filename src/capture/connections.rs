@@ -63,7 +63,7 @@ impl Connections {
         arrival: Arrival,
         tap: &mut impl Tap,
     ) -> io::Result<()> {
-        let known = self.look_up((segment.from, segment.to));
+        let known = self.look_up(segment);
         let (number, direction) = match known {
             Some((number, direction)) if !self.is_reopened(number, direction, segment) => (number, direction),
             Some((number, _)) => {
@@ -81,12 +81,20 @@ impl Connections {
         if self.held + self.tunnels.held() > MAX_HELD { self.give_up(arrival, tap) } else { Ok(()) }
     }
 
-    fn look_up(&mut self, ends: Ends) -> Option<(u64, Direction)> {
-        let place = usize::from(ends.0.port() ^ ends.1.port().rotate_left(2)) % RECENT;
+    /// The connection of a segment, if it is known. Its addresses are compared where they stand: they were written just now,
+    /// field by field, and a copy of them as a whole would have to wait for that.
+    #[inline]
+    fn look_up(&mut self, segment: &TcpSegment<'_>) -> Option<(u64, Direction)> {
+        let TcpSegment { from, to, .. } = segment;
+        let place = usize::from(from.port() ^ to.port().rotate_left(2)) % RECENT;
         let recent = self.recent.get_mut(place)?;
-        if let Some((_, known)) = recent.as_ref().filter(|(recent, _)| *recent == ends) {
+        if let Some(((sender, receiver), known)) = recent
+            && sender == from
+            && receiver == to
+        {
             return Some(*known);
         }
+        let ends = (*from, *to);
         let known = self.ends.get(&ends).copied()?;
         *recent = Some((ends, known));
         Some(known)
