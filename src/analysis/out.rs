@@ -277,7 +277,7 @@ impl<S: Sink> Out<S> {
         if self.frames {
             self.ended_frames(place.session, stream)?;
         }
-        if self.findings { self.packet_findings(session, place, carrier, &packet, taken) } else { Ok(()) }
+        if self.findings { self.packet_findings(session, &place, carrier, &packet, taken) } else { Ok(()) }
     }
 
     /// What is odd about the packet just taken.
@@ -285,7 +285,7 @@ impl<S: Sink> Out<S> {
     fn packet_findings(
         &mut self,
         session: &mut Session,
-        place: Place,
+        place: &Place,
         carrier: Carrier,
         packet: &RtpPacket<'_>,
         taken: &Taken,
@@ -298,7 +298,7 @@ impl<S: Sink> Out<S> {
         if let Some(stream) = streams.get_mut(taken.stream) {
             watch.packet(place.at, packet, &taken.figures, stream, place.direction, &mut found);
         }
-        found.iter().try_for_each(|finding| self.finding(place, finding))
+        if found.is_empty() { Ok(()) } else { found.iter().try_for_each(|finding| self.finding(*place, finding)) }
     }
 
     fn packet(
