@@ -1,0 +1,226 @@
+//! Made sessions, and the verdicts on them.
+
+use std::io;
+
+use crate::analysis::{Analyzer, AnalyzerOptions, Row, Sink, Table};
+use crate::rtsp::demux::{Demuxer, Pdu, PduKind};
+use crate::time::Timestamp;
+use crate::trace::{Direction, Flow, Note, Payload, Tap, TraceEvent};
+
+const MS: i64 = 1_000_000;
+const START: i64 = 1_800_000_000_000 * MS;
+const SDP: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:0\r\n\
+                   m=audio 0 RTP/AVP 0\r\na=control:1\r\n";
+
+/// Verdicts as `track event verdict count`.
+#[derive(Default)]
+pub(super) struct Verdicts(Vec<String>);
+
+impl Sink for Verdicts {
+    fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        if let Row::Verdict(row) = row {
+            let track = row.track.map_or("-".to_owned(), |track| track.to_string());
+            self.0.push(format!("{track} {} {} {}", row.event, row.verdict, row.count));
+        }
+        Ok(())
+    }
+
+    fn wants(&self, table: Table) -> bool {
+        table == Table::Verdicts
+    }
+}
+
+/// What passes at some time, in milliseconds.
+#[derive(Clone, Debug)]
+pub(super) enum Passing {
+    /// Track, sequence number, milliseconds of its timestamp.
+    Packet(usize, u16, i64),
+    /// Track, packets that it counts.
+    Report(usize, u32),
+    Note(Note),
+    /// Bytes that the capture lacks.
+    Gap,
+    /// A request of the client without its line end, and the answer's status.
+    Ask(&'static str, u16),
+    /// A packet of the client's own sound.
+    Backchannel(u16, i64),
+}
+
+/// A session under analysis.
+pub(super) struct Session {
+    pub(super) analyzer: Analyzer<Verdicts>,
+    pub(super) flow: Flow,
+    udp: bool,
+}
+
+impl Session {
+    pub(super) fn new(udp: bool) -> Self {
+        let address = |text: &str| text.parse().unwrap();
+        let flow = Flow {
+            id: 0,
+            session: 0,
+            url: String::new(),
+            client: address("10.0.0.1:50000"),
+            server: address("10.0.0.2:554"),
+        };
+        let options = AnalyzerOptions { closely: true, ..AnalyzerOptions::default() };
+        let mut session = Self { analyzer: Analyzer::new(options, Verdicts::default()), flow, udp };
+        session.dialogue();
+        session
+    }
+
+    fn event(&mut self, at: i64, direction: Direction, payload: Payload<'_>) {
+        let at = Timestamp::from_nanos(START + at * MS);
+        let event = TraceEvent { at, flow: &self.flow, direction, frame_number: Some(1), payload };
+        self.analyzer.event(&event).unwrap();
+    }
+
+    fn dialogue(&mut self) {
+        let mut demuxers = [Demuxer::new(), Demuxer::new()];
+        let mut say = |session: &mut Self, direction: Direction, text: String| {
+            let mut pdus = demuxers[direction.index()].feed(text.as_bytes());
+            while let Some(pdu) = pdus.next_pdu() {
+                session.event(-100, direction, Payload::Pdu(&pdu));
+            }
+        };
+        let ask = |method: &str, path: &str, cseq: u32, more: &str| {
+            format!("{method} rtsp://h/x/{path} RTSP/1.0\r\nCSeq: {cseq}\r\n{more}\r\n")
+        };
+        let answer = |cseq: u32, more: &str| format!("RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\nSession: 1\r\n{more}\r\n");
+        let body = format!("Content-Base: rtsp://h/x/\r\nContent-Length: {}\r\n", SDP.len());
+        say(self, Direction::ClientToServer, ask("DESCRIBE", "", 1, ""));
+        say(self, Direction::ServerToClient, answer(1, &body) + SDP);
+        for track in 0..2u32 {
+            let transport = if self.udp {
+                let (client, server) = (5000 + 2 * track, 6000 + 2 * track);
+                format!(
+                    "Transport: RTP/AVP;unicast;client_port={client}-{};server_port={server}-{}\r\n",
+                    client + 1,
+                    server + 1
+                )
+            } else {
+                format!("Transport: RTP/AVP/TCP;unicast;interleaved={}-{}\r\n", 2 * track, 2 * track + 1)
+            };
+            say(self, Direction::ClientToServer, ask("SETUP", &track.to_string(), 2 + track, &transport));
+            say(self, Direction::ServerToClient, answer(2 + track, &transport));
+        }
+        say(self, Direction::ClientToServer, ask("PLAY", "", 4, ""));
+        say(self, Direction::ServerToClient, answer(4, ""));
+    }
+
+    fn pass(&mut self, at: i64, passing: &Passing) {
+        match passing {
+            Passing::Packet(track, number, media) => {
+                let (payload_type, rate) = [(96, 90), (0, 8)][*track];
+                let timestamp = u32::try_from(media * rate + 1_000_000).unwrap();
+                let payload = if *track == 0 { [0x41, 0x9a] } else { [0x55; 2] };
+                let marker = if *track == 0 { 0x80 } else { 0 };
+                let header = [&[0x80, marker | payload_type][..], &number.to_be_bytes(), &timestamp.to_be_bytes()];
+                self.media(at, *track, false, &[&header.concat(), &[0, 0, 0, 7][..], &payload[..]].concat());
+            }
+            Passing::Report(track, packets) => {
+                let words = [7, 0, 0, 0, *packets, 0].map(u32::to_be_bytes).concat();
+                self.media(at, *track, true, &[&[0x80, 200, 0, 6][..], &words].concat());
+            }
+            Passing::Note(note) => self.event(at, Direction::ServerToClient, Payload::Note(note)),
+            Passing::Gap => {
+                let pdu = Pdu { offset: 1, raw: &[], kind: PduKind::Gap { len: 9 } };
+                self.event(at, Direction::ServerToClient, Payload::Pdu(&pdu));
+            }
+            Passing::Ask(request, status) => {
+                let cseq = 100 + at;
+                let request = format!("{request}\r\nCSeq: {cseq}\r\nSession: 1\r\n\r\n");
+                let answer = format!("RTSP/1.0 {status} So\r\nCSeq: {cseq}\r\nSession: 1\r\n\r\n");
+                self.say(at, Direction::ClientToServer, &request);
+                self.say(at, Direction::ServerToClient, &answer);
+            }
+            Passing::Backchannel(number, media) => {
+                let timestamp = u32::try_from(media * 8).unwrap();
+                let header =
+                    [&[0x80, 0][..], &number.to_be_bytes(), &timestamp.to_be_bytes(), &[0, 0, 0, 9, 1]].concat();
+                let pdu = Pdu { offset: 1, raw: &header, kind: PduKind::Interleaved { channel: 2, payload: &header } };
+                self.event(at, Direction::ClientToServer, Payload::Pdu(&pdu));
+            }
+        }
+    }
+
+    /// A message alone.
+    fn say(&mut self, at: i64, direction: Direction, text: &str) {
+        let mut demuxer = Demuxer::new();
+        let mut pdus = demuxer.feed(text.as_bytes());
+        while let Some(pdu) = pdus.next_pdu() {
+            self.event(at, direction, Payload::Pdu(&pdu));
+        }
+    }
+
+    fn media(&mut self, at: i64, track: usize, rtcp: bool, payload: &[u8]) {
+        let number = u16::try_from(2 * track).unwrap();
+        if self.udp {
+            let (from, to) = (self.flow.server, self.flow.client);
+            self.event(at, Direction::ServerToClient, Payload::Datagram { port: 6000 + number, from, to, payload });
+        } else {
+            let channel = u8::try_from(number).unwrap() + u8::from(rtcp);
+            let pdu = Pdu { offset: 1, raw: payload, kind: PduKind::Interleaved { channel, payload } };
+            self.event(at, Direction::ServerToClient, Payload::Pdu(&pdu));
+        }
+    }
+}
+
+/// The verdicts on what passes.
+pub(super) fn verdicts(udp: bool, passing: &[(i64, Passing)]) -> Vec<String> {
+    let mut session = Session::new(udp);
+    let mut passing = passing.to_vec();
+    passing.sort_by_key(|(at, _)| *at);
+    for (at, passing) in &passing {
+        session.pass(*at, passing);
+    }
+    session.analyzer.finish().unwrap().0
+}
+
+/// A picture each 40 ms, or a packet of audio each 20 ms, and a report each second; for ten seconds.
+pub(super) fn steady(track: usize) -> Vec<(i64, Passing)> {
+    let step = [40, 20][track];
+    let packets = (0..10_000 / step).map(|number| {
+        let at = number * step;
+        (at, Passing::Packet(track, u16::try_from(number).unwrap(), at))
+    });
+    // Each report counts what was sent before it.
+    let reports = (1..10).map(|second| {
+        let sent = u32::try_from((second * 1000 + 10) / step + 1).unwrap();
+        (second * 1000 + 10, Passing::Report(track, sent))
+    });
+    packets.chain(reports).collect()
+}
+
+pub(super) fn both() -> Vec<(i64, Passing)> {
+    [steady(0), steady(1)].concat()
+}
+
+/// Without the packets of the track whose numbers are in there.
+pub(super) fn without(
+    mut all: Vec<(i64, Passing)>,
+    track: usize,
+    numbers: std::ops::Range<u16>,
+) -> Vec<(i64, Passing)> {
+    all.retain(
+        |(_, passing)| !matches!(passing, Passing::Packet(of, number, _) if *of == track && numbers.contains(number)),
+    );
+    all
+}
+
+/// What is due in the silence comes at its end; of this track, or of both.
+pub(super) fn held(
+    all: Vec<(i64, Passing)>,
+    silence: std::ops::Range<i64>,
+    track: Option<usize>,
+) -> Vec<(i64, Passing)> {
+    let is_held = |passing: &Passing| match passing {
+        Passing::Packet(of, ..) | Passing::Report(of, _) => track.is_none_or(|track| track == *of),
+        _ => false,
+    };
+    let hold = |(at, passing): (i64, Passing)| {
+        let held = silence.contains(&at) && is_held(&passing);
+        (if held { silence.end } else { at }, passing)
+    };
+    all.into_iter().map(hold).collect()
+}
