@@ -272,6 +272,18 @@ fn extreme_times_stop_nothing() {
     session.analyzer.finish().unwrap();
 }
 
+/// Each picture in three packets.
+fn sliced(all: Vec<(i64, Passing)>) -> Vec<(i64, Passing)> {
+    let slices = |(at, passing)| match passing {
+        Passing::Packet(0, number, media) => {
+            (0..3).map(|slice| (at, Passing::Packet(0, 3 * number + slice, media))).collect()
+        }
+        Passing::Report(0, packets) => vec![(at, Passing::Report(0, 3 * packets))],
+        passing => vec![(at, passing)],
+    };
+    all.into_iter().flat_map(slices).collect()
+}
+
 proptest! {
     /// Pictures in any order of display within four, with a jitter of 8 ms.
     #[test]
@@ -290,6 +302,25 @@ proptest! {
             }
         }
         prop_assert_eq!(verdicts(udp, &passing), Vec::<String>::new());
+    }
+
+    /// Most packets of a picture go on where the one before ended: they are looked at less closely.
+    #[test]
+    fn in_how_many_packets_pictures_come_does_not_matter(
+        begin in 500..7_000i64,
+        length in 50..2_500i64,
+        track in prop::option::of(0..2usize),
+        by in -3_000..3_000i64,
+        udp in any::<bool>(),
+    ) {
+        let shifted = |(at, passing)| match passing {
+            Passing::Packet(0, number, media) if at > 8_000 => (at, Passing::Packet(0, number, media + by)),
+            passing => (at, passing),
+        };
+        let all: Vec<_> = both().into_iter().map(shifted).collect();
+        let silence = begin..begin + length;
+        let whole = verdicts(udp, &held(all.clone(), silence.clone(), track));
+        prop_assert_eq!(verdicts(udp, &held(sliced(all), silence, track)), whole);
     }
 
     #[test]
