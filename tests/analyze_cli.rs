@@ -1,6 +1,8 @@
 //! `rtsp-rec analyze` as its users see it: what it prints, writes and exits with.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "test code")]
 
+mod command;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -12,17 +14,13 @@ const TABLES: [&str; 8] =
 
 /// `rtsp-rec analyze` with these arguments, at the root of the package.
 fn analyze(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rtsp-rec"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).arg("analyze").args(arguments);
-    command
+    command::rtsp_rec(&[&["analyze"], arguments].concat())
 }
 
 /// Runs it; panics unless it ends with this code.
 #[track_caller]
 fn run(code: i32, arguments: &[&str]) -> Output {
-    let output = analyze(arguments).stdin(Stdio::null()).output().unwrap();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output
+    command::run(code, &[&["analyze"], arguments].concat())
 }
 
 #[track_caller]

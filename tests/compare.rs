@@ -1,12 +1,14 @@
 //! `rtsp-rec compare` as its users see it: the sample against itself, and against what was made of it.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "test code")]
 
+mod command;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -20,11 +22,7 @@ const SAMPLE: &str = "samples/gstreamer_h264_aac.pcapng";
 /// `rtsp-rec compare` with these arguments, at the root of the package; panics unless it ends with this code.
 #[track_caller]
 fn run(code: i32, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rtsp-rec"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).arg("compare").args(arguments).stdin(Stdio::null());
-    let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output
+    command::run(code, &[&["compare"], arguments].concat())
 }
 
 #[track_caller]

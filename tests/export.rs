@@ -2,10 +2,12 @@
 //! tests/live.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "test code")]
 
+mod command;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use rtsp_rec::capture::reader::read_packets;
@@ -20,11 +22,7 @@ fn export(code: i32, arguments: &[&str]) -> Output {
 
 #[track_caller]
 fn export_of(capture: &str, code: i32, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rtsp-rec"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["export", capture]).args(arguments);
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output
+    command::run(code, &[&["export", capture], arguments].concat())
 }
 
 /// What it says on standard error when it ends with this code.

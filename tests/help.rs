@@ -1,26 +1,15 @@
 //! What the program says of itself: `--help`, completions for shells, manual pages.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "test code")]
 
+mod command;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
+
+use command::{rtsp_rec, run};
 
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
-
-/// `rtsp-rec` with these arguments, and nothing that tells how wide a terminal is.
-fn rtsp_rec(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rtsp-rec"));
-    command.args(arguments).env_remove("COLUMNS").stdin(Stdio::null());
-    command
-}
-
-/// Runs it; panics unless it ends with this code.
-#[track_caller]
-fn run(code: i32, arguments: &[&str]) -> Output {
-    let output = rtsp_rec(arguments).output().unwrap();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output
-}
 
 #[track_caller]
 fn stdout(arguments: &[&str]) -> String {

@@ -1,9 +1,11 @@
 //! `rtsp-rec report` from outside: what it writes, and where it refuses to.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "test code")]
 
+mod command;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 const SAMPLE: &str = "samples/gstreamer_h264_aac.pcapng";
 const OTHER: &str = "samples/wireshark/duplicates.pcap";
@@ -11,10 +13,7 @@ const OTHER: &str = "samples/wireshark/duplicates.pcap";
 /// `rtsp-rec report` with these arguments; panics unless it ends with this code.
 #[track_caller]
 fn report(code: i32, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rtsp-rec"));
-    let output = command.arg("report").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output
+    command::run(code, &[&["report"], arguments].concat())
 }
 
 fn sections(page: &str) -> usize {
