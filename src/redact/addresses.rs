@@ -4,7 +4,7 @@
 //! They come from ranges that nobody has (RFC 5737, 3849, 6676, 1112), and are given out in the order in which they are
 //! asked for. So a capture that was redacted once stays as it is when it is redacted again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
@@ -43,7 +43,8 @@ pub(super) struct Addresses {
     latest: HashMap<(bool, usize), (usize, u32)>,
     given: HashMap<(u16, usize), u128>,
     links: HashMap<[u8; 6], [u8; 6]>,
-    groups: HashSet<[u8; 6]>,
+    /// How many of them are of a group.
+    groups: usize,
     /// There were none left.
     pub(super) exhausted: bool,
 }
@@ -118,15 +119,13 @@ impl Addresses {
         }
         let [first, ..] = address;
         let group = first & 1;
-        let number = self.links.len() - self.groups.len();
-        let number = if group == 1 { self.groups.len() } else { number };
+        let number = self.links.len() - self.groups;
+        let number = if group == 1 { self.groups } else { number };
         let [a, b, c, d] = u32::try_from(number + 1).unwrap_or(u32::MAX).to_be_bytes();
         let other = [2 | group, 0, a, b, c, d];
         if self.links.len() < MAX_ADDRESSES {
             self.links.insert(address, other);
-            if group == 1 {
-                self.groups.insert(address);
-            }
+            self.groups += usize::from(group);
         }
         other
     }

@@ -51,23 +51,9 @@ const CHALLENGES: [&str; 4] =
     ["www-authenticate", "proxy-authenticate", "authentication-info", "proxy-authentication-info"];
 /// Parameters of logins and challenges that tell how, not who.
 const HOW: [&[u8]; 5] = [b"algorithm", b"qop", b"nc", b"stale", b"charset"];
-const KNOWN: [&[u8]; 15] = [
-    b"username",
-    b"realm",
-    b"nonce",
-    b"uri",
-    b"response",
-    b"opaque",
-    b"cnonce",
-    b"domain",
-    b"userhash",
-    b"rspauth",
-    b"algorithm",
-    b"qop",
-    b"nc",
-    b"stale",
-    b"charset",
-];
+/// Their other parameters.
+const KNOWN: [&[u8]; 10] =
+    [b"username", b"realm", b"nonce", b"uri", b"response", b"opaque", b"cnonce", b"domain", b"userhash", b"rspauth"];
 const SCHEMES: [&[u8]; 4] = [b"basic", b"digest", b"bearer", b"negotiate"];
 /// Parameters of a Transport header that name no host.
 const TRANSPORT: [&[u8]; 12] = [
@@ -218,7 +204,7 @@ fn challenge(pseudonyms: &mut Pseudonyms, text: &[u8]) -> Vec<u8> {
         let quoted = value.strip_prefix(b"\"").and_then(|inner| inner.iter().position(|byte| *byte == b'"'));
         let plain = || value.iter().position(|byte| b" \t,".contains(byte)).unwrap_or(value.len());
         let (value, behind) = value.split_at_checked(quoted.map_or_else(plain, |end| end + 2)).unwrap_or((value, &[]));
-        let known = KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known));
+        let known = HOW.iter().chain(&KNOWN).any(|known| name.eq_ignore_ascii_case(known));
         out.extend(if known { name.to_vec() } else { blank(name) });
         out.push(b'=');
         out.extend(parameter(pseudonyms, &name.to_ascii_lowercase(), value));

@@ -90,7 +90,7 @@ fn rtcp(pseudonyms: &mut Pseudonyms, bytes: &[u8]) -> Vec<u8> {
             Err(_) => bytes.len(),
         };
         let (from, to) = (bytes.get(at..end).unwrap_or_default(), out.get_mut(at..end).unwrap_or_default());
-        keep(from, to, kept(&packet, from));
+        put(from, to, 0, kept(&packet, from));
         if let Ok(RtcpPacket::SourceDescription(_)) = packet {
             items(pseudonyms, from, to);
         }
@@ -116,10 +116,6 @@ fn kept<E>(packet: &Result<RtcpPacket<'_>, E>, bytes: &[u8]) -> usize {
         Ok(RtcpPacket::App(_) | RtcpPacket::Other { .. }) => TWO_WORDS,
         Ok(RtcpPacket::SourceDescription(_)) | Err(_) => RTCP_HEADER,
     }
-}
-
-fn keep(from: &[u8], to: &mut [u8], len: usize) {
-    to.iter_mut().zip(from).take(len).for_each(|(to, from)| *to = *from);
 }
 
 /// The count at the end of the last packet.
@@ -166,6 +162,7 @@ fn other_text(pseudonyms: &mut Pseudonyms, kind: u8, text: &[u8]) -> Vec<u8> {
     }
 }
 
+/// Keeps so many bytes there.
 fn put(from: &[u8], to: &mut [u8], at: usize, len: usize) {
     to.iter_mut().zip(from).skip(at).take(len).for_each(|(to, from)| *to = *from);
 }

@@ -161,7 +161,8 @@ impl Redaction {
         if recognise(bytes) != Recognition::Yes {
             return text::junk(bytes);
         }
-        let (head, body) = bytes.split_at_checked(head_len(bytes)).unwrap_or((bytes, &[]));
+        let head_len = tunnel::head_end(bytes, 0).unwrap_or(bytes.len());
+        let (head, body) = bytes.split_at_checked(head_len).unwrap_or((bytes, &[]));
         let mut patch = Patch::default();
         self.message(&Message::new(head, body), &mut patch);
         patch.pieces().flat_map(|(_, piece)| piece.iter().copied()).collect()
@@ -216,16 +217,6 @@ fn format(dialog: &Dialog, carrier: Carrier, payload_type: u8) -> PayloadFormat 
         Carrier::Channel(channel) => dialog.channel(channel).map(|(setup, _)| setup),
         Carrier::Port(port) => dialog.port(port),
     };
-    let track = setup.and_then(|setup| setup.track);
-    let Some(encoding) = dialog.encoding(track, payload_type) else { return PayloadFormat::Other };
-    let media = dialog.media(track);
-    let fmtp = media.and_then(|media| media.format(payload_type)).and_then(|format| format.fmtp.as_deref());
-    PayloadFormat::new(media.map_or("", |media| media.kind.as_str()), &encoding.name, fmtp)
-}
-
-/// Behind the empty line that ends a head; all if there is none.
-fn head_len(bytes: &[u8]) -> usize {
-    let crlf = memchr::memmem::find(bytes, b"\n\r\n").map(|at| at + 3);
-    let bare = memchr::memmem::find(bytes, b"\n\n").map(|at| at + 2);
-    crlf.into_iter().chain(bare).min().unwrap_or(bytes.len())
+    let encoding = dialog.encoding(setup.and_then(|setup| setup.track), payload_type);
+    encoding.map_or(PayloadFormat::Other, |encoding| encoding.payload)
 }

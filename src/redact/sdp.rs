@@ -2,7 +2,7 @@
 
 use crate::redact::text::{blank, inside, split};
 use crate::redact::times::ranges;
-use crate::redact::url::{Pseudonyms, hidden};
+use crate::redact::url::{Pseudonyms, address, hidden};
 
 /// Lines that name nobody: version, times, repetitions, bandwidth, media.
 const PLAIN_LINES: [&[u8]; 6] = [b"v", b"t", b"r", b"z", b"b", b"m"];
@@ -123,8 +123,7 @@ fn addresses(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
     for part in split(value, b" \t/") {
         let plain = part.len() <= 5
             || part.iter().all(u8::is_ascii_alphabetic) && part.len() <= 12 && !pseudonyms.names.knows(part);
-        let is_address = str::from_utf8(part).is_ok_and(|part| part.parse::<std::net::IpAddr>().is_ok());
-        out.extend(if plain && !is_address { part.to_vec() } else { pseudonyms.host(part) });
+        out.extend(if plain && address(part).is_none() { part.to_vec() } else { pseudonyms.host(part) });
     }
     out
 }

@@ -184,7 +184,7 @@ impl Pseudonyms {
         }
     }
 
-    /// Parameters of a header field, each `name=value` or a name alone: those that `keep` names stay.
+    /// Parameters of a header field, each `name=value` or a name alone: each value becomes what `value` makes of it.
     pub(super) fn parameters(
         &mut self,
         text: &[u8],
@@ -216,7 +216,7 @@ fn scheme_len(text: &[u8]) -> usize {
     text.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count()
 }
 
-fn address(text: &[u8]) -> Option<IpAddr> {
+pub(super) fn address(text: &[u8]) -> Option<IpAddr> {
     str::from_utf8(text).ok()?.parse().ok()
 }
 

@@ -131,7 +131,7 @@ fn carries_tunnel(answer: &Message<'_>) -> bool {
 }
 
 /// Behind the empty line that ends a head, with CRLF or LF alone. No line ends before `from`.
-fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
+pub(crate) fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
     let line_ends = memchr::memchr_iter(b'\n', bytes.get(from..)?).map(|at| from + at + 1);
     line_ends.into_iter().find_map(|end| match bytes.get(end..) {
         Some([b'\n', ..]) => Some(end + 1),
