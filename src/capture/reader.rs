@@ -8,7 +8,7 @@ mod compressed;
 mod input;
 mod interface;
 mod pcap;
-mod pcapng;
+pub(super) mod pcapng;
 
 use std::io::{self, Read};
 
@@ -17,6 +17,7 @@ use thiserror::Error;
 
 use self::compressed::Members;
 use self::input::Input;
+pub(super) use self::interface::Options;
 pub use crate::capture::link::LinkType;
 use crate::time::Timestamp;
 

@@ -106,9 +106,9 @@ impl Clock {
 }
 
 /// The options of a block, with or without the mark at their end. One that is longer than its block is the end.
-struct Options<'a> {
-    bytes: &'a [u8],
-    order: Order,
+pub(in crate::capture) struct Options<'a> {
+    pub(in crate::capture) bytes: &'a [u8],
+    pub(in crate::capture) order: Order,
 }
 
 impl<'a> Iterator for Options<'a> {

@@ -8,21 +8,21 @@ use crate::time::Timestamp;
 use crate::trace::PREFIX;
 
 /// Block types. The first reads the same in both byte orders.
-pub(super) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
-const INTERFACE: u32 = 1;
-const OBSOLETE_PACKET: u32 = 2;
-const SIMPLE_PACKET: u32 = 3;
-const ENHANCED_PACKET: u32 = 6;
+pub(in crate::capture) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
+pub(in crate::capture) const INTERFACE: u32 = 1;
+pub(in crate::capture) const OBSOLETE_PACKET: u32 = 2;
+pub(in crate::capture) const SIMPLE_PACKET: u32 = 3;
+pub(in crate::capture) const ENHANCED_PACKET: u32 = 6;
 
 /// Options of a packet: the end of them, a comment; and the length of what our packets without a comment have.
 const END_OF_OPTIONS: u16 = 0;
-const COMMENT: u16 = 1;
+pub(in crate::capture) const COMMENT: u16 = 1;
 const FLAGS_ONLY: usize = 12;
 
-const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
+pub(in crate::capture) const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
 /// Type and total length before a block's body, the length again behind it.
-const BLOCK_HEAD: usize = 8;
-const TRAILER: usize = 4;
+pub(in crate::capture) const BLOCK_HEAD: usize = 8;
+pub(in crate::capture) const TRAILER: usize = 4;
 /// The shortest block: one without a body.
 const MIN_BLOCK: usize = BLOCK_HEAD + TRAILER;
 /// The longest block that is kept as a whole; packets are much shorter.

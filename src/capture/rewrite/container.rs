@@ -6,28 +6,22 @@
 use std::io::{self, Write};
 
 use crate::capture::interface;
-use crate::capture::reader::{FileEnd, Order, Packet, Part, Raw, Taker};
+use crate::capture::reader::pcapng::{
+    BLOCK_HEAD, BYTE_ORDER_MAGIC, COMMENT, ENHANCED_PACKET, INTERFACE, OBSOLETE_PACKET, SECTION_HEADER, SIMPLE_PACKET,
+    TRAILER,
+};
+use crate::capture::reader::{FileEnd, Options, Order, Packet, Part, Raw, Taker};
 use crate::capture::rewrite::ledger::{Body, Ledger};
 use crate::capture::rewrite::packet::rewritten;
 use crate::trace::Note;
 
-const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 /// How a section begins.
 const NO_SECTION: [u8; 4] = SECTION_HEADER.to_be_bytes();
-const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
-const INTERFACE: u32 = 1;
-const OBSOLETE_PACKET: u32 = 2;
-const SIMPLE_PACKET: u32 = 3;
-const ENHANCED_PACKET: u32 = 6;
 /// A block of somebody's own, which no copy need keep.
 const CUSTOM: u32 = 0x4000_0bad;
-/// Type and length before the body of a block, and the length behind it.
-const HEAD: usize = 8;
-const TRAILER: usize = 4;
 /// Fields of a packet block before the packet.
 const PACKET_FIELDS: usize = 20;
 
-const COMMENT: u16 = 1;
 /// Of a section: what wrote it.
 const USER_APPLICATION: u16 = 4;
 const IF_NAME: u16 = 2;
@@ -77,8 +71,8 @@ impl<'a, W: Write> Container<'a, W> {
         let magic = raw.order.u32(BYTE_ORDER_MAGIC.to_ne_bytes()).to_ne_bytes();
         // The length of the section is left open.
         let mut body = [&magic, fixed.get(4..8).unwrap_or(&[0; 4]), &[0xff; 8]].concat();
-        let mut out = Options::new(raw.order, &mut body);
-        for (code, value) in read_options(options, raw.order) {
+        let mut out = NewOptions::new(raw.order, &mut body);
+        for (code, value) in (Options { bytes: options, order: raw.order }) {
             if code == USER_APPLICATION {
                 out.put(code, value);
             }
@@ -91,8 +85,8 @@ impl<'a, W: Write> Container<'a, W> {
     fn interface(&mut self, raw: Raw<'_>) -> io::Result<()> {
         let Some((fixed, options)) = raw.body().split_at_checked(8) else { return Ok(()) };
         let mut body = fixed.to_vec();
-        let mut out = Options::new(raw.order, &mut body);
-        for (code, value) in read_options(options, raw.order) {
+        let mut out = NewOptions::new(raw.order, &mut body);
+        for (code, value) in (Options { bytes: options, order: raw.order }) {
             match code {
                 IF_NAME if is_own_name(value) => out.put(code, value),
                 IF_DESCRIPTION => {
@@ -132,9 +126,9 @@ impl<'a, W: Write> Container<'a, W> {
         other.extend_from_slice(data);
         other.resize(other.len() + padded - data.len(), 0);
         if kind == ENHANCED_PACKET {
-            let mut out = Options::new(raw.order, &mut other);
+            let mut out = NewOptions::new(raw.order, &mut other);
             let options = body.get(PACKET_FIELDS + padded..).unwrap_or_default();
-            read_options(options, raw.order)
+            Options { bytes: options, order: raw.order }
                 .filter(|(code, _)| PACKET_PLAIN.contains(code))
                 .for_each(|(code, value)| out.put(code, value));
             let notes = Note::all_in(notes).map(|note| note.to_string()).collect::<Vec<_>>().join("\n");
@@ -148,7 +142,8 @@ impl<'a, W: Write> Container<'a, W> {
 
     fn block(&mut self, kind: u32, order: Order, body: &[u8]) -> io::Result<()> {
         let padding = body.len().next_multiple_of(4) - body.len();
-        let length = order.u32(u32::try_from(HEAD + body.len() + padding + TRAILER).unwrap_or(u32::MAX).to_ne_bytes());
+        let length =
+            order.u32(u32::try_from(BLOCK_HEAD + body.len() + padding + TRAILER).unwrap_or(u32::MAX).to_ne_bytes());
         let head = [order.u32(kind.to_ne_bytes()).to_ne_bytes(), length.to_ne_bytes()];
         self.output.write_all(head.as_flattened())?;
         self.output.write_all(body)?;
@@ -195,7 +190,7 @@ impl<W: Write> Taker for Container<'_, W> {
 impl<'a> Raw<'a> {
     /// The body of a block.
     fn body(&self) -> &'a [u8] {
-        self.bytes.get(HEAD..self.bytes.len().saturating_sub(TRAILER)).unwrap_or_default()
+        self.bytes.get(BLOCK_HEAD..self.bytes.len().saturating_sub(TRAILER)).unwrap_or_default()
     }
 }
 
@@ -205,25 +200,14 @@ fn is_own_name(name: &[u8]) -> bool {
     number.is_some_and(|number| number.len() <= 10 && number.iter().all(u8::is_ascii_digit))
 }
 
-/// The options of a block. One that is longer than its block is the end.
-fn read_options(mut rest: &[u8], order: Order) -> impl Iterator<Item = (u16, &[u8])> {
-    std::iter::from_fn(move || {
-        let (&[a, b, c, d], behind) = rest.split_first_chunk()?;
-        let (code, len) = (order.u16([a, b]), usize::from(order.u16([c, d])));
-        let value = behind.get(..len).filter(|_| code != 0)?;
-        rest = behind.get(len.next_multiple_of(4)..).unwrap_or_default();
-        Some((code, value))
-    })
-}
-
 /// Options in the making.
-struct Options<'a> {
+struct NewOptions<'a> {
     order: Order,
     body: &'a mut Vec<u8>,
     any: bool,
 }
 
-impl<'a> Options<'a> {
+impl<'a> NewOptions<'a> {
     fn new(order: Order, body: &'a mut Vec<u8>) -> Self {
         Self { order, body, any: false }
     }

@@ -181,9 +181,6 @@ impl Ledger {
             stream.pieces.sort_by_key(|piece| piece.start);
         }
         for (id, place) in &self.places {
-            if let StreamId::Tunnel(_) = id {
-                self.shown.insert(*place);
-            }
             if let StreamId::Tcp(number, _) = id
                 && self.connections.contains(number)
             {
