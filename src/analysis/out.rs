@@ -16,7 +16,7 @@ use crate::analysis::sequence::Status;
 use crate::analysis::session::{Carrier, Session, Taken};
 use crate::analysis::stream::{PacketFigures, Stream};
 use crate::analysis::verdicts::{Judge, Judges};
-use crate::rtp::packet::{RtpPacket, is_rtcp};
+use crate::rtp::packet::{RtpPacket, is_nat_punch, is_rtcp};
 use crate::rtsp::message::{Message, StartLine};
 use crate::session::dialog::Request;
 use crate::time::Timestamp;
@@ -247,7 +247,7 @@ impl<S: Sink> Out<S> {
         carrier: Carrier,
         payload: &[u8],
     ) -> io::Result<()> {
-        if is_nat_punch(place.direction, carrier, payload) {
+        if opens_nat(place.direction, carrier, payload) {
             let track = session.setup(carrier).and_then(|setup| setup.track);
             return session.watch.punch(track).map_or(Ok(()), |finding| self.finding(place, &finding));
         }
@@ -348,10 +348,7 @@ pub(super) fn capture_at(captures: &[Arc<str>], place: u32) -> &str {
     place.and_then(|place| captures.get(place)).or(captures.last()).map_or("", |capture| capture)
 }
 
-/// What clients send over UDP so that a NAT lets the media in: an RTP packet of zeros without payload (ffmpeg), or four
-/// bytes that are no RTP (live555, GStreamer).
-pub(super) fn is_nat_punch(direction: Direction, carrier: Carrier, payload: &[u8]) -> bool {
-    const EMPTY: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    matches!((direction, carrier), (Direction::ClientToServer, Carrier::Port(_)))
-        && (payload == EMPTY || payload.len() <= 4 && payload.first().is_none_or(|first| first >> 6 != 2))
+/// Whether a payload is nothing but an opening in a NAT, as clients send them over UDP.
+pub(super) fn opens_nat(direction: Direction, carrier: Carrier, payload: &[u8]) -> bool {
+    matches!((direction, carrier), (Direction::ClientToServer, Carrier::Port(_))) && is_nat_punch(payload)
 }

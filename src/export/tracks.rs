@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 
-use crate::rtp::packet::is_rtcp;
+use crate::rtp::packet::{is_nat_punch, is_rtcp};
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::sdp::{Format, Media};
@@ -164,11 +164,6 @@ impl<S: MediaSink> Tracks<S> {
         !self.sessions.is_empty()
     }
 
-    /// The tracks that had media.
-    pub fn tracks(&self) -> &[Track] {
-        &self.found
-    }
-
     /// The capture is over: hands over what still waits, and gives the sink back.
     ///
     /// # Errors
@@ -225,7 +220,8 @@ impl<S: MediaSink> Tracks<S> {
     }
 
     fn frame(&mut self, event: &TraceEvent<'_>, carrier: Carrier, bytes: &[u8]) -> io::Result<()> {
-        if is_nat_punch(event.direction, carrier, bytes) {
+        let may_punch = matches!((event.direction, carrier), (Direction::ClientToServer, Carrier::Port(_)));
+        if may_punch && is_nat_punch(bytes) {
             return Ok(());
         }
         let session = self.sessions.entry(event.flow.id).or_default();
@@ -367,13 +363,6 @@ fn awaits_setup(dialog: &Dialog) -> bool {
 fn is_of_tunnel(message: &Message<'_>) -> bool {
     let is_request = matches!(message.start_line(), StartLine::Request { .. });
     tunnel::is_http(message) && (is_request || tunnel::is_answer(message) || message.cseq().is_none())
-}
-
-/// What clients send over UDP so that a NAT lets the media in: an RTP packet of zeros, or a few bytes that are no RTP.
-fn is_nat_punch(direction: Direction, carrier: Carrier, payload: &[u8]) -> bool {
-    const EMPTY: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    matches!((direction, carrier), (Direction::ClientToServer, Carrier::Port(_)))
-        && (payload == EMPTY || payload.len() <= 4 && payload.first().is_none_or(|first| first >> 6 != 2))
 }
 
 impl<S: MediaSink> Tap for Tracks<S> {

@@ -185,6 +185,14 @@ pub fn is_rtcp(payload: &[u8]) -> bool {
     matches!(payload, [first, 200..=207, _, _, ..] if first >> 6 == 2)
 }
 
+/// Whether a datagram of a client is meant only to let the media in through a NAT: an RTP packet of zeros without payload
+/// (ffmpeg), or four bytes that are no RTP (live555, GStreamer).
+#[inline]
+pub fn is_nat_punch(payload: &[u8]) -> bool {
+    const EMPTY: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    payload == EMPTY || payload.len() <= 4 && payload.first().is_none_or(|first| first >> 6 != 2)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 
 use crate::analysis::matching::Packet;
-use crate::analysis::out::is_nat_punch;
+use crate::analysis::out::opens_nat;
 use crate::analysis::session::Carrier;
 use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::rtsp::demux::PduKind;
@@ -36,7 +36,7 @@ impl<F: FnMut(Packet) -> io::Result<()>> Tap for Digests<F> {
             },
             _ => return Ok(()),
         };
-        if is_rtcp(bytes) || is_nat_punch(event.direction, carrier, bytes) {
+        if is_rtcp(bytes) || opens_nat(event.direction, carrier, bytes) {
             return Ok(());
         }
         RtpPacket::parse(bytes).map_or(Ok(()), |packet| (self.to)(digest(event, &packet)))
