@@ -1,7 +1,6 @@
 //! `rtsp-rec compare`: two captures side by side. Each is read by a thread of its own, in step.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -12,8 +11,9 @@ use crate::analysis::matching::{Digests, Matcher, Packet, Side, StreamMatch};
 use crate::analysis::{Analyzer, AnalyzerOptions};
 use crate::capture::Source;
 use crate::cli::{CompareArgs, CompareFormat};
+use crate::commands::CUT;
+use crate::commands::analyze::open;
 use crate::commands::terminal::{complain, takes_colour};
-use crate::commands::{CUT, open_capture};
 use crate::error::Error;
 use crate::report::captures;
 use crate::report::table::Look;
@@ -147,8 +147,7 @@ impl Arriving {
 
 /// Reads a capture, and hands its RTP packets on: those of one session, if it is chosen.
 fn read(path: &Path, session: Option<usize>, packets: &SyncSender<Vec<Packet>>) -> Result<Reading, Error> {
-    let input: Box<dyn Read> =
-        if path.as_os_str() == "-" { Box::new(io::stdin()) } else { Box::<File>::new(open_capture(path)?) };
+    let input = open(path)?;
     let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
     let mut batch = Vec::with_capacity(BATCH);
     let digests = Digests::new(|packet: Packet| {

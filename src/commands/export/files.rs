@@ -1,13 +1,13 @@
 //! The files of an export: one for each track in a folder, or one for the only track.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::slice;
 
 use crate::cli::ExportArgs;
 use crate::commands::export::failed;
-use crate::commands::output::{is_stdout, refuse_captures};
+use crate::commands::output::{create, is_stdout, refuse_captures};
 use crate::error::Error;
 
 /// Thousands of tracks may be written at once.
@@ -77,14 +77,7 @@ impl Files {
 
     fn open(&self, path: &Path) -> Result<BufWriter<File>, Error> {
         refuse_captures(path, slice::from_ref(&self.capture))?;
-        let mut options = OpenOptions::new();
-        options.write(true);
-        if self.force {
-            options.create(true).truncate(true)
-        } else {
-            options.create_new(true)
-        };
-        match options.open(path) {
+        match create(path, self.force) {
             Ok(file) => Ok(BufWriter::with_capacity(BUFFER, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists(path.to_owned())),
             Err(source) => Err(Error::File { action: "create", path: path.to_owned(), source }),

@@ -55,7 +55,7 @@ impl Output {
         } else {
             names.refuse_existing()?;
             let path = names.current();
-            create(&path, names.overwrites()).map_err(|source| match source.kind() {
+            create(&path, names.overwrites()).map(Stream::File).map_err(|source| match source.kind() {
                 io::ErrorKind::AlreadyExists if !path.is_dir() => Error::Exists(path),
                 io::ErrorKind::AlreadyExists => {
                     Error::File { action: "create", path, source: io::ErrorKind::IsADirectory.into() }
@@ -110,7 +110,7 @@ impl BlockSink for Output {
 
     fn next_file(&mut self) -> io::Result<()> {
         self.complete()?;
-        self.stream = create(&self.names.next(), self.names.overwrites())?;
+        self.stream = Stream::File(create(&self.names.next(), self.names.overwrites())?);
         Ok(())
     }
 }
@@ -153,7 +153,8 @@ impl Stream {
     }
 }
 
-fn create(path: &Path, overwrite: bool) -> io::Result<Stream> {
+/// Creates a file, which must not be there unless it may be overwritten.
+pub(super) fn create(path: &Path, overwrite: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true);
     if overwrite {
@@ -161,7 +162,7 @@ fn create(path: &Path, overwrite: bool) -> io::Result<Stream> {
     } else {
         options.create_new(true)
     };
-    options.open(path).map(Stream::File)
+    options.open(path)
 }
 
 /// A compressor needs more memory than most of what it compresses: each thread has one, not each file.
