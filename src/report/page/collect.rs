@@ -11,6 +11,7 @@ use crate::report::page::limits;
 use crate::report::page::oddities::{Findings, Verdicts};
 use crate::report::page::series::{Offsets, Series, SeriesKey};
 use crate::report::page::streams::Streams;
+use crate::report::page::words::nanos;
 
 /// What the page needs; report blocks have no place on it.
 const WANTED: [Table; 7] = [
@@ -157,14 +158,8 @@ impl Span {
     #[cold]
     #[inline(never)]
     fn begin(&mut self, utc: Utc, since: Seconds) -> i64 {
-        *self.start.insert(utc.0.as_nanos().saturating_sub(nanos(since)))
+        *self.start.insert(utc.0.as_nanos().saturating_sub(nanos(since.0)))
     }
-}
-
-/// Seconds as nanoseconds.
-#[expect(clippy::cast_possible_truncation, reason = "a float becomes the nearest integer that there is")]
-pub(super) fn nanos(seconds: Seconds) -> i64 {
-    (seconds.0 * 1e9).round() as i64
 }
 
 impl Charts {
@@ -181,16 +176,14 @@ impl Charts {
     #[expect(clippy::inline_always, reason = "a row of 200 bytes need not be made for the few columns that are taken")]
     #[inline(always)]
     fn packet(&mut self, at: i64, row: &PacketRow<'_>) {
-        let from_client = row.direction == "c2s";
-        let key = SeriesKey { session: row.session, channel: row.channel, ssrc: row.ssrc.0, from_client };
+        let key = SeriesKey::new(row.session, row.channel, row.ssrc, row.direction);
         if let Some(series) = self.series(key) {
             series.packet(at, row);
         }
     }
 
     fn frame(&mut self, at: i64, row: &FrameRow<'_>) {
-        let from_client = row.direction == "c2s";
-        let key = SeriesKey { session: row.session, channel: row.channel, ssrc: row.ssrc.0, from_client };
+        let key = SeriesKey::new(row.session, row.channel, row.ssrc, row.direction);
         if let Some(series) = self.series(key) {
             series.frame(at, row);
         }

@@ -91,13 +91,11 @@ impl Session {
 
     fn ladder(&self, id: &str, start: Option<i64>) -> Markup {
         let (first, omitted, last) = self.messages.parts();
-        let unknown =
-            |address: &str, whose: &str| if address.is_empty() { whose.to_owned() } else { address.to_owned() };
         html! {
             div.ladder role="list" aria-label="RTSP messages in their order" {
                 div.ends aria-hidden="true" {
-                    span { b { "client" } " " (unknown(&self.client, "")) }
-                    span { b { "server" } " " (unknown(&self.server, "")) }
+                    span { b { "client" } " " (self.client) }
+                    span { b { "server" } " " (self.server) }
                 }
                 @for (index, message) in first.iter().enumerate() { (message.rung(&format!("{id}-{index}"), start)) }
                 @if omitted > 0 {

@@ -1,6 +1,6 @@
 //! What the charts of a stream are drawn from.
 
-use crate::analysis::cell::Millis;
+use crate::analysis::cell::{Millis, Ssrc};
 use crate::analysis::rows::{FrameRow, PacketRow, SenderReportRow};
 use crate::report::page::decimate::{Bucket, Decimator, Span};
 
@@ -15,6 +15,14 @@ pub(super) struct SeriesKey {
     pub(super) channel: u16,
     pub(super) ssrc: u32,
     pub(super) from_client: bool,
+}
+
+impl SeriesKey {
+    /// Of a stream as the tables name it.
+    #[inline]
+    pub(super) fn new(session: usize, channel: u16, ssrc: Ssrc, direction: &str) -> Self {
+        Self { session, channel, ssrc: ssrc.0, from_client: direction == "c2s" }
+    }
 }
 
 /// The charts of one stream in the making. Times are nanoseconds since the beginning of the capture.

@@ -104,19 +104,19 @@ impl Stream {
             figures.push((name, text));
             Ok(())
         })?;
-        let from_client = row.direction == "c2s";
+        let key = SeriesKey::new(row.session, row.channel, row.ssrc, row.direction);
         let encoding = row.encoding.map(|encoding| format!(" {encoding}")).unwrap_or_default();
         let track = row.track.map(|track| format!(", track {track}")).unwrap_or_default();
         let name = format!(
             "{}{encoding}, session {}{track}, {} {}",
             row.media.unwrap_or("media"),
             row.session,
-            if from_client { "to the server," } else { "SSRC" },
+            if key.from_client { "to the server," } else { "SSRC" },
             row.ssrc
         );
         Ok(Self {
             number,
-            key: SeriesKey { session: row.session, channel: row.channel, ssrc: row.ssrc.0, from_client },
+            key,
             track: row.track,
             packets: row.packets,
             name: clipped(&name),

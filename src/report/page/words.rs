@@ -37,16 +37,17 @@ pub(super) fn grouped(number: u64) -> String {
 
 /// A moment: seconds since the start. Scripts make it a way to the charts.
 pub(super) fn goto(seconds: f64, start: Option<i64>) -> Markup {
-    let text = format!("{seconds:.6}");
-    let utc = start.map(|start| Timestamp::from_nanos(start).plus_nanos(nanos(seconds)).to_string());
-    html! { time.goto data-t=(text) title=[utc] { (text) " s" } }
+    moment(&format!("{seconds:.6}"), seconds, " s", start)
 }
 
 /// A moment as it stands in the CSV.
 pub(super) fn goto_exactly(text: &str, start: Option<i64>) -> Markup {
-    let seconds = text.parse().unwrap_or_default();
+    moment(text, text.parse().unwrap_or_default(), "", start)
+}
+
+fn moment(text: &str, seconds: f64, unit: &str, start: Option<i64>) -> Markup {
     let utc = start.map(|start| Timestamp::from_nanos(start).plus_nanos(nanos(seconds)).to_string());
-    html! { time.goto data-t=(text) title=[utc] { (text) } }
+    html! { time.goto data-t=(text) title=[utc] { (text) (unit) } }
 }
 
 /// What a stream and a place in it have in common: session and track.
@@ -61,8 +62,9 @@ pub(super) fn frame_link(anchor: &str, frame_number: Option<u64>) -> Markup {
     } }
 }
 
+/// Seconds as nanoseconds.
 #[expect(clippy::cast_possible_truncation, reason = "a float becomes the nearest integer that there is")]
-fn nanos(seconds: f64) -> i64 {
+pub(super) fn nanos(seconds: f64) -> i64 {
     (seconds * 1e9).round() as i64
 }
 
