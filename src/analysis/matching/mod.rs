@@ -48,15 +48,6 @@ impl Side {
             Self::B => 1,
         }
     }
-
-    /// The other one.
-    #[must_use]
-    pub const fn other(self) -> Self {
-        match self {
-            Self::A => Self::B,
-            Self::B => Self::A,
-        }
-    }
 }
 
 /// What of the pair belongs to a side.

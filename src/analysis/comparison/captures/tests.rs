@@ -144,7 +144,7 @@ fn tracks_pair_by_kind() {
     assert_eq!(names, [("video", [10, 11]), ("audio", [20, 20]), ("video 2", [30, 0]), ("application", [0, 1])]);
 }
 
-/// No rule looks at each session with each: that would take minutes.
+/// Each of thousands finds its like.
 #[test]
 fn thousands_of_sessions() {
     let paths: Vec<String> = (0..3000).map(|number| format!("/{number}")).collect();

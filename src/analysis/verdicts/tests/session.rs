@@ -76,20 +76,13 @@ impl Session {
     }
 
     fn dialogue(&mut self) {
-        let mut demuxers = [Demuxer::new(), Demuxer::new()];
-        let mut say = |session: &mut Self, direction: Direction, text: String| {
-            let mut pdus = demuxers[direction.index()].feed(text.as_bytes());
-            while let Some(pdu) = pdus.next_pdu() {
-                session.event(-100, direction, Payload::Pdu(&pdu));
-            }
-        };
         let ask = |method: &str, path: &str, cseq: u32, more: &str| {
             format!("{method} rtsp://h/x/{path} RTSP/1.0\r\nCSeq: {cseq}\r\n{more}\r\n")
         };
         let answer = |cseq: u32, more: &str| format!("RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\nSession: 1\r\n{more}\r\n");
         let body = format!("Content-Base: rtsp://h/x/\r\nContent-Length: {}\r\n", SDP.len());
-        say(self, Direction::ClientToServer, ask("DESCRIBE", "", 1, ""));
-        say(self, Direction::ServerToClient, answer(1, &body) + SDP);
+        self.say(-100, Direction::ClientToServer, &ask("DESCRIBE", "", 1, ""));
+        self.say(-100, Direction::ServerToClient, &(answer(1, &body) + SDP));
         for track in 0..2u32 {
             let transport = if self.udp {
                 let (client, server) = (5000 + 2 * track, 6000 + 2 * track);
@@ -101,11 +94,11 @@ impl Session {
             } else {
                 format!("Transport: RTP/AVP/TCP;unicast;interleaved={}-{}\r\n", 2 * track, 2 * track + 1)
             };
-            say(self, Direction::ClientToServer, ask("SETUP", &track.to_string(), 2 + track, &transport));
-            say(self, Direction::ServerToClient, answer(2 + track, &transport));
+            self.say(-100, Direction::ClientToServer, &ask("SETUP", &track.to_string(), 2 + track, &transport));
+            self.say(-100, Direction::ServerToClient, &answer(2 + track, &transport));
         }
-        say(self, Direction::ClientToServer, ask("PLAY", "", 4, ""));
-        say(self, Direction::ServerToClient, answer(4, ""));
+        self.say(-100, Direction::ClientToServer, &ask("PLAY", "", 4, ""));
+        self.say(-100, Direction::ServerToClient, &answer(4, ""));
     }
 
     fn pass(&mut self, at: i64, passing: &Passing) {
