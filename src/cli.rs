@@ -116,7 +116,8 @@ pub struct TlsArgs {
 Several captures are read at once; their rows come in the order given. Files that rotation made of one \
 capture (tcpdump -C or -G, ring buffers, editcap) are joined, whatever they are called.
 
-Exit code: 0 done, 1 a capture could not be read, 2 wrong usage, 3 a --fail-if condition holds.")]
+Exit code: 0 done, 1 a capture could not be read or holds nothing to analyze, 2 wrong usage, \
+3 a --fail-if condition holds.")]
 pub struct AnalyzeArgs {
     /// pcap or pcapng of any tool, also compressed with gzip or zstd; - is standard input
     #[arg(required = true, value_name = "CAPTURE")]

@@ -61,7 +61,7 @@ pub enum Error {
         /// What it holds.
         source: RerunError,
     },
-    /// A capture holds nothing that could be exported.
+    /// A capture holds nothing to work on.
     #[error("{}: {reason}", .path.display())]
     Nothing {
         /// The file.

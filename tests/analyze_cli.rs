@@ -148,10 +148,34 @@ fn mistakes_are_told_with_what_to_try() {
         ("Cargo.toml", 1, "is it the right file?"),
         ("samples", 1, "name the files in it"),
         ("/dev/null", 1, "has anything been recorded?"),
-        (other.to_str().unwrap(), 0, "no RTSP session found; was its beginning captured"),
+        (other.to_str().unwrap(), 1, "no RTSP session found; was its beginning captured"),
     ] {
         let text = stderr(code, &[capture, "--table", "findings"]);
         assert!(text.contains(capture) && text.contains(words) && text.lines().count() == 1, "{text}");
+    }
+}
+
+/// Nothing that was analyzed is no success: neither for a condition on streams that are not there, nor among others.
+#[test]
+fn a_capture_without_a_session_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let none = folder.path().join("none.pcap");
+    fs::write(&none, [0xa1b2_c3d4, 0x0002_0004, 0, 0, 65535, 1].map(u32::to_be_bytes).concat()).unwrap();
+    let none = none.to_str().unwrap();
+    let told = format!("rtsp-rec: {none}: no RTSP session found");
+    for more in [&[][..], &["--fail-if", "lost>0"], &["--format", "json"], &["--format", "table"]] {
+        let text = stderr(1, &[&[none], more].concat());
+        assert!(text.starts_with(&told) && text.lines().count() == 1, "{more:?}: {text}");
+    }
+    let both = run(1, &[SAMPLE, none]);
+    assert_eq!(String::from_utf8(both.stdout).unwrap(), stdout(&[SAMPLE]), "the rows of the others come");
+    assert!(String::from_utf8(both.stderr).unwrap().starts_with(&told));
+
+    let tables = folder.path().join("tables");
+    run(1, &[none, "-o", tables.to_str().unwrap()]);
+    for table in TABLES {
+        let header = stdout(&[SAMPLE, "--table", table]).lines().next().unwrap().to_owned() + "\n";
+        assert_eq!(fs::read_to_string(tables.join(table).with_extension("csv")).unwrap(), header);
     }
 }
 

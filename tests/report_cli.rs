@@ -54,6 +54,19 @@ fn what_can_t_be_read_is_told_and_the_rest_is_shown() {
     report(2, &[SAMPLE]);
 }
 
+/// The page says so as well; the exit code is for scripts.
+#[test]
+fn a_capture_without_a_session_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let none = folder.path().join("none.pcap");
+    fs::write(&none, [0xa1b2_c3d4, 0x0002_0004, 0, 0, 65535, 1].map(u32::to_be_bytes).concat()).unwrap();
+    let output = report(1, &[none.to_str().unwrap(), SAMPLE, "-o", "-"]);
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert!(sections(&page) == 2 && page.contains("No RTSP session was found"));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("none.pcap: no RTSP session found") && told.lines().count() == 1, "{told}");
+}
+
 /// What rotation has cut is one capture again, whatever the order.
 #[test]
 fn files_of_one_capture_are_one_section() {

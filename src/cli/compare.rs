@@ -17,7 +17,8 @@ captures hold the same packets (SSRC, sequence number, RTP timestamp and payload
 it tells what is lost, repeated, reordered and delayed between them: name the one nearer to the sender first. \
 docs/compare.md has the rules.
 
-Exit code: 0 done, 1 a capture could not be read, 2 wrong usage, 3 they differ, with --fail-if-different.")]
+Exit code: 0 done, 1 a capture could not be read or holds nothing to compare, 2 wrong usage, 3 they differ, \
+with --fail-if-different.")]
 pub struct CompareArgs {
     /// pcap or pcapng of any tool, also compressed with gzip or zstd; - is standard input
     #[arg(value_name = "A")]

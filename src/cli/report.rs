@@ -14,7 +14,8 @@ use clap::Args;
 The page is one file that loads nothing: mail it, or attach it to a ticket. Its tables need no scripts. \
 Files that rotation made of one capture are joined; other captures have a section each.
 
-Exit code: 0 done, 1 a capture could not be read or the page not written, 2 wrong usage.")]
+Exit code: 0 done, 1 a capture could not be read or holds nothing to analyze, or the page could not be \
+written, 2 wrong usage.")]
 pub struct ReportArgs {
     /// pcap or pcapng of any tool, also compressed with gzip or zstd; - is standard input
     #[arg(required = true, value_name = "CAPTURE")]

@@ -41,7 +41,7 @@ pub(super) struct GroupResult {
     pub(super) anything: bool,
     /// What the user should know all the same.
     notes: Vec<String>,
-    /// Why captures could not be read to their end.
+    /// Why captures could not be read to their end, or that there was nothing in them.
     errors: Vec<Error>,
     conditions: Conditions,
 }
@@ -123,7 +123,7 @@ pub(super) fn analyze_group(
     }
     source.finish(&mut analyzer)?;
     if result.anything && !analyzer.has_sessions() {
-        result.notes.push(format!("{}: {NO_SESSION}", queue.path(first).display()));
+        result.errors.push(nothing(queue.path(first)));
     }
     analyzer.finish().map(|_| ())
 }
@@ -136,6 +136,11 @@ fn read<S: Sink>(
 ) -> Result<FileEnd, Error> {
     let failed = |source| Error::Capture { path: path.to_owned(), source };
     source.read_part(progress.count(open(path)?), analyzer).map_err(failed)
+}
+
+/// There was nothing to work on, which a script must be able to tell from a session without faults.
+fn nothing(path: &Path) -> Error {
+    Error::Nothing { path: path.to_owned(), reason: NO_SESSION.to_owned() }
 }
 
 impl GroupResult {
