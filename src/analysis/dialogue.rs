@@ -79,7 +79,8 @@ impl Heard {
         track: Option<usize>,
         clock_rate_hz: Option<u32>,
     ) -> Option<Finding> {
-        let place = self.rtp_info.iter().position(|(of, _)| *of == track)?;
+        let is_of = |info: &RtpInfo| info.ssrc.is_none_or(|ssrc| ssrc == packet.ssrc());
+        let place = self.rtp_info.iter().position(|(of, info)| *of == track && is_of(info))?;
         let (_, info) = self.rtp_info.swap_remove(place);
         if at.nanos_since(self.played_at) > SOON_NS {
             return None;
@@ -103,7 +104,9 @@ impl Heard {
 
     /// An identifier in a request or answer after SETUP.
     fn check_session(&self, method: &str, message: &Message<'_>) -> Option<Finding> {
-        if !matches!(method, "PLAY" | "PAUSE" | "RECORD" | "TEARDOWN") || self.ids.is_empty() {
+        // Requests that are sent before SETUP is answered name each other instead (RFC 7826, section 18.33).
+        let pipelined = message.header("Pipelined-Requests").is_some();
+        if !matches!(method, "PLAY" | "PAUSE" | "RECORD" | "TEARDOWN") || self.ids.is_empty() || pipelined {
             return None;
         }
         match message.header("Session").and_then(|value| SessionHeader::parse(&value)) {

@@ -337,6 +337,27 @@ fn rtp_info() {
     }
 }
 
+/// RTSP 2.0 (RFC 7826): what SETUP and PLAY are sent at once has no session yet, and RTP-Info names sources.
+#[test]
+fn pipelined_requests() {
+    let talk = Talk::new()
+        .described()
+        .set_up(TCP, TCP)
+        .ask(
+            "PLAY rtsp://h/x RTSP/2.0|CSeq: 4|Pipelined-Requests: 1",
+            "RTSP/2.0 200 OK|CSeq: 4|Session: 7|RTP-Info: url=\"rtsp://h/x/0\" ssrc=01020304:seq=100;rtptime=90000",
+        )
+        .media(100..110);
+    talk.teardown().assert_found(&[]);
+    let wrong = "RTSP/2.0 200 OK|CSeq: 4|Session: 7|RTP-Info: url=\"rtsp://h/x/0\" ssrc=";
+    let play = |rest: &str| {
+        let request = "PLAY rtsp://h/x RTSP/2.0|CSeq: 4|Session: 7";
+        Talk::new().described().set_up(TCP, TCP).ask(request, &format!("{wrong}{rest}")).media(100..110).teardown()
+    };
+    play("01020304:seq=9000").assert_found(&["rtp-info-wrong"]);
+    play("01020305:seq=9000").assert_found(&[]);
+}
+
 #[test]
 fn packets() {
     let playing = || Talk::playing().media(100..102);

@@ -150,6 +150,18 @@ mod tests {
     }
 
     #[test]
+    fn addresses_of_rtsp_2() {
+        let transport =
+            "RTP/AVP/UDP;unicast;dest_addr=\":5000\"/\":5003\";src_addr=\"10.0.0.3:6970\"/\"10.0.0.3:6971\"";
+        let ports = known("10.0.0.1:4000", "10.0.0.2:554", transport);
+        assert_eq!(direction(&ports, "10.0.0.3:6970", "10.0.0.1:5000"), S);
+        assert_eq!(direction(&ports, "10.0.0.1:5003", "10.0.0.3:6971"), C);
+        let ports = known("[::1]:4000", "[::1]:554", "RTP/AVP;unicast;RTCP-mux;dest_addr=\"[fe80::7]:5000\"");
+        assert_eq!(direction(&ports, "[::1]:6970", "[fe80::7]:5000"), S);
+        assert_eq!(direction(&ports, "[::1]:6970", "[fe80::7]:5001"), None);
+    }
+
+    #[test]
     fn the_clients_own_reports_to_its_group() {
         let ports = known("10.0.0.1:4000", "10.0.0.2:554", GROUP);
         assert_eq!(direction(&ports, "10.0.0.2:7000", "239.1.2.3:7000"), S);

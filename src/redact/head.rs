@@ -5,7 +5,7 @@ use crate::redact::times::{dates, ranges};
 use crate::redact::url::{Pseudonyms, hidden};
 
 /// Fields that tell of no one, but for the names in them: of the dialogue, its timing, and the products that speak.
-const PLAIN: [&str; 37] = [
+const PLAIN: [&str; 43] = [
     "accept",
     "accept-encoding",
     "accept-language",
@@ -23,6 +23,10 @@ const PLAIN: [&str; 37] = [
     "frames",
     "immediate",
     "keep-alive",
+    "media-properties",
+    "media-range",
+    "notify-reason",
+    "pipelined-requests",
     "pragma",
     "proxy-require",
     "public",
@@ -31,10 +35,12 @@ const PLAIN: [&str; 37] = [
     "retry-after",
     "rtcp-interval",
     "scale",
+    "seek-style",
     "server",
     "session",
     "speed",
     "supported",
+    "terminate-reason",
     "timestamp",
     "transfer-encoding",
     "unsupported",
@@ -56,7 +62,7 @@ const KNOWN: [&[u8]; 10] =
     [b"username", b"realm", b"nonce", b"uri", b"response", b"opaque", b"cnonce", b"domain", b"userhash", b"rspauth"];
 const SCHEMES: [&[u8]; 4] = [b"basic", b"digest", b"bearer", b"negotiate"];
 /// Parameters of a Transport header that name no host.
-const TRANSPORT: [&[u8]; 12] = [
+const TRANSPORT: [&[u8]; 13] = [
     b"unicast",
     b"multicast",
     b"interleaved",
@@ -69,6 +75,7 @@ const TRANSPORT: [&[u8]; 12] = [
     b"append",
     b"layers",
     b"setup",
+    b"rtcp-mux",
 ];
 
 /// The longest protocol of a Transport header that is taken for one.
@@ -236,6 +243,12 @@ fn transport(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
             let host = if host.is_empty() { Vec::new() } else { pseudonyms.host(host) };
             [front, &host, back].concat()
         }
+        b"dest_addr" | b"src_addr" => split(value, b"/\"")
+            .flat_map(|part| match part {
+                b"/" | b"\"" => part.to_vec(),
+                address => inside(address, |address| pseudonyms.host_and_port(address)),
+            })
+            .collect(),
         _ if value.is_empty() => word(name),
         _ if TRANSPORT.contains(&name) => value.to_vec(),
         _ => hidden(value),
@@ -257,16 +270,25 @@ fn rtp_info(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
         let begin = memchr::memmem::rfind(part, b"url=").unwrap_or(part.len());
         let (before, url) = part.split_at_checked(begin).unwrap_or((part, &[]));
         let (name, url) = url.split_at_checked(4).unwrap_or((url, &[]));
-        // Before a URL the last parameter of the stream before may stand.
-        out.extend(pseudonyms.parameters(before, b", ", |_, name, value| match name {
-            b"seq" | b"rtptime" | b"ssrc" => value.to_vec(),
-            _ if value.is_empty() && name.len() < 2 => name.to_vec(),
-            _ => hidden(if value.is_empty() { name } else { value }),
-        }));
+        // Before a URL the last parameter of the stream before may stand, and behind it, in quotes, its source.
+        out.extend(stream_parameters(pseudonyms, before));
         out.extend_from_slice(name);
+        let quoted = url.strip_prefix(b"\"").and_then(|inner| memchr::memchr(b'"', inner));
+        let end = quoted.map_or(url.len(), |end| end + 2);
+        let (url, behind) = url.split_at_checked(end).unwrap_or((url, &[]));
         out.extend(inside(url, |url| pseudonyms.url(url)));
+        out.extend(stream_parameters(pseudonyms, behind));
     }
     out
+}
+
+/// `seq=…`, or in RTSP 2.0 ` ssrc=…:seq=…`.
+fn stream_parameters(pseudonyms: &mut Pseudonyms, text: &[u8]) -> Vec<u8> {
+    pseudonyms.parameters(text, b", :", |_, name, value| match name {
+        b"seq" | b"rtptime" | b"ssrc" => value.to_vec(),
+        _ if value.is_empty() && name.len() < 2 => name.to_vec(),
+        _ => hidden(if value.is_empty() { name } else { value }),
+    })
 }
 
 #[cfg(test)]
@@ -315,10 +337,21 @@ mod tests {
             let [one] = &Transport::parse_all(&transport)[..] else { panic!() };
             let [two] = &Transport::parse_all(&String::from_utf8(other).unwrap())[..] else { panic!() };
             prop_assert_eq!((one.client_port, one.source.is_some()), (two.client_port, two.source.is_some()));
-            let info = format!("url={url};seq={seq};rtptime=9, url=a/{url};seq=2");
-            let other = String::from_utf8(rtp_info(&mut Pseudonyms::default(), info.as_bytes())).unwrap();
-            let read = |text: &str| RtpInfo::parse_all(text).iter().map(|info| (info.seq, info.rtptime)).collect::<Vec<_>>();
-            prop_assert_eq!(read(&info), read(&other));
+            for info in [
+                format!("url={url};seq={seq};rtptime=9, url=a/{url};seq=2"),
+                format!("url=\"rtsp://{source}/{url}\" ssrc=0A:seq={seq};rtptime=9 ssrc=0B:seq=3,url=\"{url}\" ssrc=0C:seq=2"),
+            ] {
+                let other = String::from_utf8(rtp_info(&mut Pseudonyms::default(), info.as_bytes())).unwrap();
+                let read = |text: &str| RtpInfo::parse_all(text).iter().map(|info| (info.ssrc, info.seq, info.rtptime)).collect::<Vec<_>>();
+                prop_assert_eq!(read(&info), read(&other));
+            }
+            let transport = format!("RTP/AVP;unicast;dest_addr=\":{port}\"/\":{}\";src_addr=\"{source}:{port}\"", port + 1);
+            let other = String::from_utf8(super::transport(&mut Pseudonyms::default(), transport.as_bytes())).unwrap();
+            let read = |text: &str| {
+                let one = Transport::parse_all(text).remove(0);
+                (one.client_port, one.server_port, one.source.is_some())
+            };
+            prop_assert_eq!(read(&other), read(&transport));
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::rtsp::addresses::AddressPair;
+
 /// A session without a timeout parameter lives for 60 s without a sign of its client (RFC 2326, section 12.37).
 pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -57,7 +59,33 @@ impl Transport {
     fn parse(text: &str) -> Self {
         let mut parameters = text.split(';').map(str::trim);
         let protocol = parameters.next().unwrap_or_default().to_owned();
-        parameters.fold(Self { protocol, ..Self::default() }, Self::with_parameter)
+        let muxed = parameters.clone().any(|parameter| parameter.eq_ignore_ascii_case("RTCP-mux"));
+        let addresses = |wanted: &str| {
+            let mut named = parameters.clone().filter_map(|parameter| parameter.split_once('='));
+            let (_, value) = named.find(|(name, _)| name.trim().eq_ignore_ascii_case(wanted))?;
+            AddressPair::parse(value, muxed)
+        };
+        let (to, from) = (addresses("dest_addr"), addresses("src_addr"));
+        let mut transport = parameters.fold(Self { protocol, ..Self::default() }, Self::with_parameter);
+        transport.read_addresses(to, from);
+        if let (Some((rtp, rtcp)), true) = (&mut transport.interleaved, muxed) {
+            *rtcp = *rtp;
+        }
+        transport
+    }
+
+    /// The addresses of RTSP 2.0 mean what ports, `source` and `destination` mean in 1.0; the ports of a group stand as
+    /// the server's, as `port` does.
+    fn read_addresses(&mut self, to: Option<AddressPair>, from: Option<AddressPair>) {
+        if let Some(to) = to {
+            let ports = if self.multicast { &mut self.server_port } else { &mut self.client_port };
+            *ports = Some(to.ports);
+            self.destination = to.host.or(self.destination);
+        }
+        if let Some(from) = from.filter(|_| !self.multicast) {
+            self.server_port = Some(from.ports);
+            self.source = from.host.or(self.source);
+        }
     }
 
     fn with_parameter(mut self, parameter: &str) -> Self {
@@ -109,11 +137,13 @@ impl Session {
     }
 }
 
-/// One stream of an RTP-Info header (RFC 2326, section 12.33).
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One stream of an RTP-Info header (RFC 2326, section 12.33; RFC 7826, section 18.45).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RtpInfo {
     /// The stream's URL as given, absolute or relative.
     pub url: String,
+    /// The source it speaks of, where it names one. A stream of RTSP 2.0 may have several.
+    pub ssrc: Option<u32>,
     /// Sequence number of the first packet.
     pub seq: Option<u16>,
     /// RTP timestamp that corresponds to the start of the range.
@@ -125,21 +155,34 @@ impl RtpInfo {
     pub fn parse_all(value: &str) -> Vec<Self> {
         let starts: Vec<usize> = value.match_indices("url=").map(|(at, _)| at).collect();
         let ends = starts.iter().skip(1).copied().chain([value.len()]);
-        starts.iter().zip(ends).filter_map(|(start, end)| value.get(*start..end)).map(Self::parse).collect()
+        starts.iter().zip(ends).filter_map(|(start, end)| value.get(*start..end)).flat_map(Self::parse).collect()
     }
 
-    fn parse(text: &str) -> Self {
-        let mut info = Self { url: String::new(), seq: None, rtptime: None };
-        for parameter in text.trim_end_matches([',', ';', ' ']).split(';') {
+    /// `url=…;seq=…;rtptime=…`, or as RTSP 2.0 has it: `url="…" ssrc=…:seq=…;rtptime=…`, with more sources behind.
+    fn parse(text: &str) -> Vec<Self> {
+        let text = text.trim_end_matches([',', ';', ' ']);
+        let quoted = text.strip_prefix("url=\"").and_then(|quoted| quoted.split_once('"'));
+        let Some((url, parameters)) = quoted else { return vec![Self::default().with_parameters(text)] };
+        let of_stream = |text: &str| Self { url: url.to_owned(), ..Self::default() }.with_parameters(text);
+        let mut sources = parameters.split("ssrc=").peekable();
+        match (sources.next(), sources.peek()) {
+            (Some(all), None) => vec![of_stream(all)],
+            _ => sources.map(|source| of_stream(&format!("ssrc={}", source.replacen(':', ";", 1)))).collect(),
+        }
+    }
+
+    fn with_parameters(mut self, text: &str) -> Self {
+        for parameter in text.split(';') {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             match name.trim() {
-                "url" => value.trim().clone_into(&mut info.url),
-                "seq" => info.seq = value.trim().parse().ok(),
-                "rtptime" => info.rtptime = value.trim().parse().ok(),
+                "url" => value.trim().clone_into(&mut self.url),
+                "ssrc" => self.ssrc = u32::from_str_radix(value.trim(), 16).ok(),
+                "seq" => self.seq = value.trim().parse().ok(),
+                "rtptime" => self.rtptime = value.trim().parse().ok(),
                 _ => {}
             }
         }
-        info
+        self
     }
 }
 
@@ -211,6 +254,50 @@ mod tests {
         assert_eq!((infos[0].url.as_str(), infos[0].seq), ("rtsp://h/a,b/stream=0", Some(29883)));
         assert_eq!((infos[1].url.as_str(), infos[1].seq, infos[1].rtptime), ("stream=1", None, None));
         assert!(RtpInfo::parse_all("").is_empty());
+    }
+
+    #[test]
+    fn transports_of_rtsp_2() {
+        let read = |value: &str| {
+            let one = Transport::parse_all(value).remove(0);
+            (
+                one.client_port,
+                one.server_port,
+                one.destination.map(|to| to.to_string()),
+                one.source.map(|from| from.to_string()),
+            )
+        };
+        let ip = |text: &str| Some(text.to_owned());
+        let answer = "RTP/AVP/UDP;unicast;dest_addr=\"10.0.0.2:50100\"/\"10.0.0.2:50101\";src_addr=\"10.0.0.1:6000\"/\"10.0.0.1:6001\";ssrc=00000007";
+        assert_eq!(read(answer), (Some((50100, 50101)), Some((6000, 6001)), ip("10.0.0.2"), ip("10.0.0.1")));
+        assert_eq!(read("RTP/AVP;unicast;dest_addr=\":50100\"/\":50105\""), (Some((50100, 50105)), None, None, None));
+        assert_eq!(
+            read("RTP/AVP;unicast;RTCP-mux;dest_addr=\"[::1]:50100\""),
+            (Some((50100, 50100)), None, ip("::1"), None)
+        );
+        let group = "RTP/AVP;dest_addr=\"239.1.2.3:7000\"/\"239.1.2.3:7001\";multicast;ttl=5";
+        assert_eq!(read(group), (None, Some((7000, 7001)), ip("239.1.2.3"), None));
+        assert_eq!(Transport::parse_all("RTP/AVP/TCP;interleaved=4;RTCP-mux")[0].interleaved, Some((4, 4)));
+    }
+
+    #[test]
+    fn rtp_infos_of_rtsp_2() {
+        let value = "url=\"rtsp://h/a;b/1\" ssrc=0D12F123:seq=5;rtptime=7 ssrc=000000ff:seq=6,url=\"rtsp://h/2\" ssrc=A0:rtptime=9";
+        let read = |value: &str| {
+            let infos = RtpInfo::parse_all(value).into_iter();
+            infos.map(|info| (info.url, info.ssrc, info.seq, info.rtptime)).collect::<Vec<_>>()
+        };
+        let one = |url: &str, ssrc, seq, rtptime| (url.to_owned(), ssrc, seq, rtptime);
+        assert_eq!(
+            read(value),
+            [
+                one("rtsp://h/a;b/1", Some(0x0d12_f123), Some(5), Some(7)),
+                one("rtsp://h/a;b/1", Some(0xff), Some(6), None),
+                one("rtsp://h/2", Some(0xa0), None, Some(9)),
+            ]
+        );
+        assert_eq!(read("url=\"rtsp://h/1\";seq=5;rtptime=7"), [one("rtsp://h/1", None, Some(5), Some(7))]);
+        assert_eq!(read("url=rtsp://h/1;ssrc=ff;seq=5"), [one("rtsp://h/1", Some(0xff), Some(5), None)]);
     }
 
     #[test]

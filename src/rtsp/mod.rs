@@ -1,5 +1,6 @@
-//! Bytes to RTSP/1.0 (RFC 2326) and back, without a socket or a clock.
+//! Bytes to RTSP/1.0 (RFC 2326) and back, and what of RTSP/2.0 (RFC 7826) is read, without a socket or a clock.
 
+mod addresses;
 pub mod auth;
 pub(crate) mod challenge;
 pub mod channels;

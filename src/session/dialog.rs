@@ -259,7 +259,7 @@ impl Dialog {
         }
         let track = self.track_of(&request.url);
         let place = u8::try_from(self.setups.len()).unwrap_or(u8::MAX);
-        for (channel, rtcp) in channels.iter().flat_map(|(rtp, rtcp)| [(*rtp, false), (*rtcp, true)]) {
+        for (channel, rtcp) in channels.iter().flat_map(|(rtp, rtcp)| [(*rtcp, true), (*rtp, false)]) {
             if let Some(entry) = self.channels.get_mut(usize::from(channel)) {
                 *entry = Some((place, rtcp));
             }

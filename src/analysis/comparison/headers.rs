@@ -121,6 +121,10 @@ fn scheme(value: &str) -> &str {
     value.trim_start().split_once(' ').map_or("", |(scheme, _)| scheme)
 }
 
+/// Parameters of Transport that are another in each session.
+const ADDRESSES: [&str; 9] =
+    ["interleaved", "client_port", "server_port", "port", "ssrc", "source", "destination", "dest_addr", "src_addr"];
+
 /// The values without what is another in each session.
 fn neutral(field: &Field, presentation: &Presentation) -> Vec<String> {
     field.values.iter().map(|value| neutral_value(&field.key, value, presentation)).collect()
@@ -132,9 +136,7 @@ fn neutral_value(key: &str, value: &str, presentation: &Presentation) -> String 
         // Only of requests: the credentials belong to a nonce, and may be masked.
         "authorization" | "proxy-authorization" => scheme(value).to_owned(),
         "session" => value.split(';').skip(1).map(|parameter| parameter.trim().to_owned() + ";").collect(),
-        "transport" => neutral_parameters(value, ';', |name| {
-            ["interleaved", "client_port", "server_port", "port", "ssrc", "source", "destination"].contains(&name)
-        }),
+        "transport" => neutral_parameters(value, ';', |name| ADDRESSES.contains(&name)),
         "rtp-info" => RtpInfo::parse_all(value).iter().map(|info| neutral_info(info, presentation)).collect(),
         "www-authenticate" | "proxy-authenticate" => {
             neutral_parameters(value, ',', |name| name.ends_with("nonce") || name == "opaque")
