@@ -4,14 +4,16 @@
 //! them ([`Tap`]) does not know which one it was.
 
 mod note;
+mod unreachable;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
 
 pub use note::{NoNote, Note, PREFIX, TcpState};
+pub use unreachable::UnreachableReason;
 
 /// One transport connection between an RTSP client and its server, or one of the two of an HTTP tunnel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +108,20 @@ pub enum Payload<'a> {
         to: SocketAddr,
         /// The packet.
         payload: &'a [u8],
+    },
+    /// An ICMP error about a datagram of the session, which did not get where it was sent. The event's direction is that of
+    /// the error: the other way round than that of the datagram.
+    Unreachable {
+        /// The track of the datagram, as `Datagram` names it.
+        port: u16,
+        /// Who had sent it.
+        from: SocketAddr,
+        /// Where it did not get.
+        to: SocketAddr,
+        /// Who says so: the host itself, or a router on the way.
+        by: IpAddr,
+        /// Why.
+        reason: UnreachableReason,
     },
     /// The client's side of an HTTP tunnel holds a character that is no base64, `offset` bytes into the decoded stream. Told
     /// once for each POST.

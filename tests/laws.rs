@@ -167,7 +167,11 @@ impl Tap for Collector {
             Payload::Pdu(pdu) => Ok(Owned::of(pdu)),
             Payload::Closed(close) => Err(Some(close)),
             Payload::Opened { .. } => Err(None),
-            Payload::ReadEnd | Payload::Datagram { .. } | Payload::NotBase64 { .. } | Payload::Note(_) => return Ok(()),
+            Payload::ReadEnd
+            | Payload::Datagram { .. }
+            | Payload::NotBase64 { .. }
+            | Payload::Unreachable { .. }
+            | Payload::Note(_) => return Ok(()),
         };
         let Flow { client, server, url, .. } = event.flow.clone();
         self.0.push(Event { at: event.at, direction: event.direction, client, server, url, what });

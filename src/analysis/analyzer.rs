@@ -9,6 +9,7 @@ use crate::analysis::out::{Out, Place};
 use crate::analysis::rows::{Row, Sink, StreamRow, Table};
 use crate::analysis::session::{Carrier, Session};
 use crate::analysis::stream::Depth;
+use crate::analysis::unreachable::UnreachablePath;
 use crate::analysis::verdicts::Judges;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::Message;
@@ -219,6 +220,17 @@ impl<S: Sink> Tap for Analyzer<S> {
             Payload::NotBase64 { byte, offset } => {
                 let detail = format!("{:?} in the tunnel is no base64; it is passed over", char::from(*byte));
                 out.finding(out.place(event, Some(*offset)), &Finding::new("tunnel-garbage", None, detail))
+            }
+            Payload::Unreachable { port, from, to, by, reason } => {
+                // What was under way meets ports that are closed.
+                if session.watch.heard.teardown_asked {
+                    return Ok(());
+                }
+                let track = session.setup(Carrier::Port(*port)).and_then(|setup| setup.track);
+                let (from, to, by, reason) = (*from, *to, *by, *reason);
+                let (direction, since, count) = (event.direction, event.at, 1);
+                session.unreachable.add(UnreachablePath { track, direction, from, to, by, reason, since, count });
+                Ok(())
             }
             // The GET of an HTTP tunnel may come behind its POST.
             Payload::Opened { .. } => {

@@ -25,7 +25,8 @@ impl Session {
             let found = [marker(stream), reports(stream), self.stray_reports(stream)];
             found.into_iter().flatten().map(|finding| (stream.key.direction, finding)).collect::<Vec<_>>()
         };
-        own.into_iter().chain(self.streams.iter().flat_map(of)).collect()
+        let unreachable = self.unreachable.iter().map(|path| (path.direction, path.finding()));
+        own.into_iter().chain(unreachable).chain(self.streams.iter().flat_map(of)).collect()
     }
 
     /// Media that ended without a word.

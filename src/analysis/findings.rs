@@ -100,6 +100,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("rtpmap-missing", "warning"),
     ("control-missing", "note"),
     ("dialogue-forgotten", "error"),
+    ("media-port-unreachable", "warning"),
 ];
 
 /// The severity of a code.

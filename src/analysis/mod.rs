@@ -23,6 +23,7 @@ mod skew;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod unreachable;
 pub mod verdicts;
 
 pub use analyzer::{Analyzer, AnalyzerOptions};

@@ -11,6 +11,7 @@ use crate::analysis::out::Place;
 use crate::analysis::report_blocks::RecentReports;
 use crate::analysis::rows::StreamRow;
 use crate::analysis::stream::{Depth, PacketFigures, Stream, StreamKey};
+use crate::analysis::unreachable::UnreachablePaths;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{RtcpPacket, SenderReport};
 use crate::rtsp::message::Message;
@@ -84,6 +85,7 @@ pub(super) struct Session {
     pub(super) closed: Option<Direction>,
     pub(super) watch: Watch,
     pub(super) recent: RecentReports,
+    pub(super) unreachable: UnreachablePaths,
 }
 
 impl Session {
@@ -100,6 +102,7 @@ impl Session {
             closed: None,
             watch: Watch::default(),
             recent: RecentReports::default(),
+            unreachable: UnreachablePaths::default(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::rtsp::demux::{Demuxer, Pdus};
 use crate::time::Timestamp;
-use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
+use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent, UnreachableReason};
 
 /// Codes of findings, and how many packets the streams have.
 #[derive(Debug, Default)]
@@ -149,6 +149,14 @@ impl Talk {
     fn datagram(mut self, direction: Direction, payload: &[u8]) -> Self {
         let nowhere = SocketAddr::from(([0; 4], 0));
         self.event(direction, Payload::Datagram { port: 7000, from: nowhere, to: nowhere, payload });
+        self
+    }
+
+    /// The client's host refuses a datagram.
+    fn refused(mut self) -> Self {
+        let (from, to) = (SocketAddr::from(([10, 0, 0, 2], 7000)), SocketAddr::from(([10, 0, 0, 1], 6000)));
+        let reason = UnreachableReason::Port;
+        self.event(C, Payload::Unreachable { port: 7000, from, to, by: to.ip(), reason });
         self
     }
 
@@ -436,4 +444,11 @@ fn what_opens_the_way_through_a_nat_is_no_stream() {
     assert_eq!(seen.packets, [1]);
     let seen = udp().datagram(C, &rtp(1, true)).teardown().seen();
     assert_eq!(seen.packets, [1]);
+}
+
+#[test]
+fn refused_datagrams_are_told_once() {
+    let playing = || Talk::new().options().described().set_up(UDP, UDP_SERVER).play();
+    playing().refused().refused().teardown().refused().close(C).assert_found(&["media-port-unreachable"]);
+    playing().teardown().refused().close(C).assert_found(&[]);
 }

@@ -95,7 +95,7 @@ impl Beginning {
         match ip.decode(packet) {
             Some(Decoded::Tcp(segment)) => self.segment(&segment),
             Some(Decoded::Udp(datagram)) => self.datagram(&datagram),
-            None => {}
+            Some(Decoded::Icmp(_)) | None => {}
         }
         self.packets += 1;
         self.bytes += packet.data.len();

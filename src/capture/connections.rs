@@ -8,7 +8,7 @@ use crate::capture::beginning::Beginning;
 use crate::capture::connection::Connection;
 use crate::capture::content::Outlet;
 use crate::capture::interface;
-use crate::capture::ip::{Decoded, TcpSegment, UdpDatagram};
+use crate::capture::ip::{Decoded, IcmpError, TcpSegment, UdpDatagram};
 use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::Ledger;
@@ -228,7 +228,7 @@ impl Connections {
             Some(Decoded::Udp(datagram)) => {
                 self.ports.find(datagram.from, datagram.to).map(|media| (&*media.flow, media.direction))
             }
-            None => None,
+            Some(Decoded::Icmp(_)) | None => None,
         };
         let Some((flow, direction)) = whose else { return Ok(false) };
         for note in Note::all_in(notes) {
@@ -254,6 +254,16 @@ impl Connections {
         let payload =
             Payload::Datagram { port: media.port, from: datagram.from, to: datagram.to, payload: datagram.payload };
         let (flow, direction) = (&*media.flow, media.direction);
+        tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })
+    }
+
+    /// Takes an error about a datagram.
+    #[cold]
+    pub(super) fn unreachable(&self, error: &IcmpError, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
+        let IcmpError { by, from, to, reason } = *error;
+        let Some(media) = self.ports.find(from, to) else { return Ok(()) };
+        let payload = Payload::Unreachable { port: media.port, from, to, by, reason };
+        let (flow, direction, Arrival { at, number }) = (&*media.flow, media.direction.reverse(), arrival);
         tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })
     }
 }

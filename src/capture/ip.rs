@@ -8,25 +8,31 @@ use crate::capture::fragments::{Fragment, Fragments, Key};
 use crate::capture::link;
 use crate::capture::packet::flags;
 use crate::capture::reader::Packet;
+use crate::trace::UnreachableReason;
 
+const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
+const ICMP_V6: u8 = 58;
 const DESTINATION: u8 = 60;
 /// Mobility, host identity, shim6: laid out as the others.
 const OTHER_EXTENSIONS: [u8; 3] = [135, 139, 140];
 /// How many extension headers are followed.
 const MAX_EXTENSIONS: usize = 10;
 const IPV6_HEADER: usize = 40;
+/// Type, code, checksum, and four bytes that depend on the type.
+pub(super) const ICMP_HEADER: usize = 8;
 
 /// What a packet carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decoded<'a> {
     Tcp(TcpSegment<'a>),
     Udp(UdpDatagram<'a>),
+    Icmp(IcmpError),
 }
 
 /// A TCP segment.
@@ -77,6 +83,17 @@ pub(super) struct UdpDatagram<'a> {
     pub(super) missing: u32,
     /// Bytes before `payload` in what the IP header announced.
     pub(super) header: u16,
+}
+
+/// An ICMP error about a UDP datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct IcmpError {
+    /// Who says it.
+    pub(super) by: IpAddr,
+    /// Who had sent the datagram, and where it did not get.
+    pub(super) from: SocketAddr,
+    pub(super) to: SocketAddr,
+    pub(super) reason: UnreachableReason,
 }
 
 /// Takes packets apart, and keeps fragments until their packet is complete.
@@ -187,25 +204,36 @@ pub(super) struct Layout {
 
 /// Where the parts of a packet lie; `None` if it is no IP packet, or damaged.
 pub(super) fn layout(packet: &Packet<'_>) -> Option<Layout> {
-    let Datagram { from, body, fragment, .. } = datagram(packet)?;
     // The IP packet reaches to the end of what was captured; its header tells where it ends itself.
     let ip = packet.data.len() - link::ip_packet(packet.link, packet.data)?.len();
-    let head = packet.data.get(ip..)?;
-    let header = match head.first()? {
-        first if from.is_ipv4() => usize::from(first & 0x0f) * 4,
-        _ => IPV6_HEADER,
-    };
-    let begin = ip + header + usize::from(body.skipped);
-    Some(Layout {
-        ip,
-        is_v6: from.is_ipv6(),
-        protocol: body.protocol,
-        body: begin,
-        end: begin + body.bytes.len(),
-        skipped: usize::from(body.skipped),
-        missing: body.missing,
-        fragment: fragment.map(|fragment| fragment.start),
-    })
+    Layout::new(packet.data, ip, &datagram(packet)?)
+}
+
+/// Where the parts of a UDP packet lie that a message of ICMP quotes.
+pub(super) fn quoted_layout(message: &[u8]) -> Option<Layout> {
+    Layout::new(message, ICMP_HEADER, &quoted(message)?)
+}
+
+impl Layout {
+    /// Of a packet that begins at `ip`.
+    fn new(data: &[u8], ip: usize, datagram: &Datagram<'_>) -> Option<Self> {
+        let Datagram { from, body, fragment, .. } = datagram;
+        let header = match data.get(ip)? {
+            first if from.is_ipv4() => usize::from(first & 0x0f) * 4,
+            _ => IPV6_HEADER,
+        };
+        let begin = ip + header + usize::from(body.skipped);
+        Some(Self {
+            ip,
+            is_v6: from.is_ipv6(),
+            protocol: body.protocol,
+            body: begin,
+            end: begin + body.bytes.len(),
+            skipped: usize::from(body.skipped),
+            missing: body.missing,
+            fragment: fragment.map(|fragment| fragment.start),
+        })
+    }
 }
 
 /// Cuts a packet to the length its header tells, which leaves out padding. A length of 0 stands for one too long for
@@ -260,7 +288,6 @@ fn ipv6(ip: &[u8], uncaptured: u32) -> Option<Datagram<'_>> {
 fn extensions(mut body: Body<'_>) -> Option<(Body<'_>, Option<Fragment>)> {
     for _ in 0..MAX_EXTENSIONS {
         body = match body.protocol {
-            TCP | UDP => return Some((body, None)),
             HOP_BY_HOP | ROUTING | DESTINATION => skip_extension(body)?,
             AUTHENTICATION => skip_authentication(body)?,
             FRAGMENT => match fragment(body)? {
@@ -268,7 +295,7 @@ fn extensions(mut body: Body<'_>) -> Option<(Body<'_>, Option<Fragment>)> {
                 fragment => return Some(fragment),
             },
             other if OTHER_EXTENSIONS.contains(&other) => skip_extension(body)?,
-            _ => return None,
+            _ => return Some((body, None)),
         };
     }
     None
@@ -317,6 +344,7 @@ fn transport(from: IpAddr, to: IpAddr, body: Body<'_>) -> Option<Decoded<'_>> {
     match body.protocol {
         TCP => tcp(from, to, body).map(Decoded::Tcp),
         UDP => udp(from, to, body).map(Decoded::Udp),
+        ICMP | ICMP_V6 => icmp(from, body).map(Decoded::Icmp),
         _ => None,
     }
 }
@@ -340,6 +368,37 @@ fn tcp(from: IpAddr, to: IpAddr, body: Body<'_>) -> Option<TcpSegment<'_>> {
         missing,
         header: body.skipped + u16::from(offset >> 4) * 4,
     })
+}
+
+/// An error that quotes the beginning of a datagram.
+#[cold]
+fn icmp(by: IpAddr, body: Body<'_>) -> Option<IcmpError> {
+    let reason = icmp_reason(body.protocol, body.bytes)?;
+    let quoted = quoted(body.bytes)?;
+    let UdpDatagram { from, to, .. } = udp(quoted.from, quoted.to, quoted.body)?;
+    Some(IcmpError { by, from, to, reason })
+}
+
+/// What a message of ICMP says of the packet that it quotes.
+pub(super) fn icmp_reason(protocol: u8, message: &[u8]) -> Option<UnreachableReason> {
+    let ([kind, code, _, _, rest @ ..], _) = message.split_first_chunk::<ICMP_HEADER>()?;
+    match protocol {
+        ICMP => UnreachableReason::of_icmp(*kind, *code, *rest),
+        ICMP_V6 => UnreachableReason::of_icmp_v6(*kind, *code, *rest),
+        _ => None,
+    }
+}
+
+/// The UDP packet that a message of ICMP quotes, or as much as it quotes of it.
+fn quoted(message: &[u8]) -> Option<Datagram<'_>> {
+    let ip = message.get(ICMP_HEADER..)?;
+    let datagram = match ip.first()? >> 4 {
+        4 => ipv4(ip, 0),
+        6 => ipv6(ip, 0),
+        _ => None,
+    }?;
+    let begins = datagram.fragment.is_none_or(|fragment| fragment.start == 0);
+    (begins && datagram.body.protocol == UDP).then_some(datagram)
 }
 
 /// What follows a header, which need not be captured as a whole.

@@ -135,6 +135,7 @@ impl Source {
         match decoded {
             Some(Decoded::Tcp(segment)) => self.connections.segment(packet.description, segment, arrival, tap)?,
             Some(Decoded::Udp(datagram)) => self.connections.datagram(datagram, arrival, tap)?,
+            Some(Decoded::Icmp(error)) => self.connections.unreachable(error, arrival, tap)?,
             None => {}
         }
         // Only now may it be known whose they are.

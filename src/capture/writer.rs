@@ -335,8 +335,8 @@ impl<S: BlockSink> Tap for Writer<S> {
                 self.note(event.flow, note);
                 Ok(())
             }
-            // What is recorded here is no tunnel.
-            Payload::NotBase64 { .. } => Ok(()),
+            // What is recorded here is no tunnel, and of ICMP errors a socket hears nothing.
+            Payload::NotBase64 { .. } | Payload::Unreachable { .. } => Ok(()),
             Payload::ReadEnd => {
                 if let Some(Open { connection, .. }) = self.flows.get(event.flow.id) {
                     connection.read_end(self.blocks.get_mut(), event.direction);

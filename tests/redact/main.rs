@@ -45,7 +45,7 @@ impl Sink for Rows {
         for name in ["url", "client", "server", "cname", "reason", "product", "rtsp_session"] {
             value.as_object_mut().unwrap().remove(name);
         }
-        if value["code"] == "payload-malformed" {
+        if ["payload-malformed", "media-port-unreachable"].iter().any(|code| value["code"] == *code) {
             value.as_object_mut().unwrap().remove("detail");
         }
         self.0.push((row.table(), value));

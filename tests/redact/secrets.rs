@@ -143,6 +143,7 @@ pub(crate) fn udp_session(multicast: bool) -> Vec<Packet> {
     packets.push(ip(true, to, 17, ports.map(|port| port + 1), &udp(&report())));
     packets.push(ip(false, [10, 0, 0, 2], 17, [5353, 53], &udp(b"geheim.garage.example")));
     packets.push(ip(false, [10, 0, 0, 2], 1, [0x0303, 0], &packets[14][14..40]));
+    packets.push(ip(false, [10, 0, 0, 2], 1, [0x0303, 0], &[&[0; 4], &packets[20][14..]].concat()));
     packets.push(
         [&[2; 12][..], &[8, 6], b"\0\x01\x08\0\x06\x04\0\x01", &[2; 6], &[10, 0, 0, 1], &[0; 6], &[10, 0, 0, 2]]
             .concat(),

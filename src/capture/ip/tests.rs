@@ -55,6 +55,7 @@ fn without_header(decoded: Decoded<'_>) -> Decoded<'_> {
     match decoded {
         Decoded::Tcp(segment) => Decoded::Tcp(TcpSegment { header: 0, ..segment }),
         Decoded::Udp(datagram) => Decoded::Udp(UdpDatagram { header: 0, ..datagram }),
+        icmp @ Decoded::Icmp(_) => icmp,
     }
 }
 
@@ -93,7 +94,7 @@ fn what_snaplen_cut_off_is_counted() {
             let decoded = layer.decode(&packet(LinkType::RAW, &ip[..len]));
             let found = decoded.map(|decoded| match decoded {
                 Decoded::Tcp(tcp) => (tcp.payload, tcp.missing),
-                Decoded::Udp(_) => panic!("TCP"),
+                Decoded::Udp(_) | Decoded::Icmp(_) => panic!("TCP"),
             });
             assert_eq!(found, expected, "{len}");
         }
@@ -118,12 +119,38 @@ fn extension_headers_are_passed_over() {
     assert_eq!(IpLayer::default().decode(&packet(LinkType::RAW, &v6(0, &endless))), None);
 }
 
+fn unreachable(from: &str, to: &str, reason: UnreachableReason) -> Decoded<'static> {
+    let (from, to): (SocketAddr, SocketAddr) = (from.parse().unwrap(), to.parse().unwrap());
+    Decoded::Icmp(IcmpError { by: from.ip(), from, to, reason })
+}
+
+fn decoded(ip: &[u8]) -> Option<Decoded<'static>> {
+    match IpLayer::default().decode(&packet(LinkType::RAW, ip)) {
+        Some(Decoded::Icmp(error)) => Some(Decoded::Icmp(error)),
+        Some(other) => panic!("{other:?}"),
+        None => None,
+    }
+}
+
 #[test]
-fn icmp_errors_that_quote_a_packet_are_none() {
-    let quoted = [vec![3, 3, 0, 0, 0, 0, 0, 0], v4(UDP, 0, &udp_bytes(b"hello"))].concat();
-    assert_eq!(IpLayer::default().decode(&packet(LinkType::RAW, &v4(1, 0, &quoted))), None);
-    let quoted = [vec![1, 4, 0, 0, 0, 0, 0, 0], v6(UDP, &udp_bytes(b"hello"))].concat();
-    assert_eq!(IpLayer::default().decode(&packet(LinkType::RAW, &v6(58, &quoted))), None);
+fn icmp_errors_quote_a_datagram() {
+    let (v4_udp, v6_udp) = (v4(UDP, 0, &udp_bytes(b"hello")), v6(UDP, &udp_bytes(b"hello")));
+    let quoting = |head: [u8; 4], quote: &[u8]| [&head[..], &[0; 4], quote].concat();
+    // Some quote the header and eight bytes only.
+    for quote in [&v4_udp[..], &v4_udp[..32]] {
+        let port = v4(ICMP, 0, &quoting([3, 3, 0, 0], quote));
+        assert_eq!(decoded(&port), Some(unreachable(FROM, TO, UnreachableReason::Port)));
+    }
+    let port = v6(ICMP_V6, &quoting([1, 4, 0, 0], &v6_udp));
+    assert_eq!(decoded(&port), Some(unreachable(FROM6, TO6, UnreachableReason::Port)));
+    for (what, message) in [
+        ("no error", quoting([8, 0, 0, 0], &v4_udp)),
+        ("too short a quote", quoting([3, 3, 0, 0], &v4_udp[..31])),
+        ("TCP", quoting([3, 3, 0, 0], &v4(TCP, 0, &tcp_bytes(b"hello")))),
+        ("a later fragment", quoting([3, 3, 0, 0], &v4(UDP, 4, &udp_bytes(b"hello")))),
+    ] {
+        assert_eq!(decoded(&v4(ICMP, 0, &message)), None, "{what}");
+    }
 }
 
 /// The fragments of a packet, each with 16 bytes.
@@ -178,7 +205,7 @@ proptest! {
         let payload = match layer.decode(&packet) {
             Some(Decoded::Tcp(tcp)) => tcp.payload.len(),
             Some(Decoded::Udp(udp)) => udp.payload.len(),
-            None => 0,
+            Some(Decoded::Icmp(_)) | None => 0,
         };
         prop_assert!(payload <= bytes.len());
     }

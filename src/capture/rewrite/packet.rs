@@ -1,16 +1,21 @@
 //! One packet written anew: its length stays, and where in it what lies.
 
-use crate::capture::ip::{self, Layout};
+use crate::capture::ip::{self, ICMP_HEADER, Layout};
 use crate::capture::reader::Packet;
-use crate::capture::rewrite::FILL;
 use crate::capture::rewrite::headers::{
     TCP_FIXED, ip as ip_header, link_addresses, link_len, settle_transport, tcp_options, transport_checksum,
 };
 use crate::capture::rewrite::ledger::{Body, Ledger};
+use crate::capture::rewrite::{FILL, Policy};
+use crate::trace::UnreachableReason;
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const UDP_HEADER: usize = 8;
+/// Where its checksum is.
+const UDP_CHECKSUM: usize = 6;
+/// Behind type, code and checksum of ICMP.
+const CHECKSUM_END: usize = 4;
 /// ICMP for both versions of IP.
 const ICMP: [u8; 2] = [1, 58];
 
@@ -35,7 +40,7 @@ pub(super) fn rewritten(ledger: &mut Ledger, packet: &Packet<'_>, body: Option<B
 }
 
 /// The contents of an IP packet.
-fn transport(ledger: &Ledger, bytes: &mut [u8], layout: &Layout, body: Option<Body>) {
+fn transport(ledger: &mut Ledger, bytes: &mut [u8], layout: &Layout, body: Option<Body>) {
     match (layout.fragment, body) {
         (Some(start), Some(Body::Fragment(assembly))) => match ledger.assembled(assembly) {
             Some(body) => fragment(ledger, bytes, start as usize, layout.protocol, body),
@@ -47,11 +52,11 @@ fn transport(ledger: &Ledger, bytes: &mut [u8], layout: &Layout, body: Option<Bo
 }
 
 /// A transport packet in one piece.
-fn whole(ledger: &Ledger, bytes: &mut [u8], layout: &Layout, body: Option<Body>) {
+fn whole(ledger: &mut Ledger, bytes: &mut [u8], layout: &Layout, body: Option<Body>) {
     let header = match layout.protocol {
         TCP => bytes.get(12).map_or(TCP_FIXED, |offset| usize::from(offset >> 4) * 4).max(TCP_FIXED),
         UDP => UDP_HEADER,
-        protocol if ICMP.contains(&protocol) => return bytes.iter_mut().skip(4).for_each(|byte| *byte = 0),
+        protocol if ICMP.contains(&protocol) => return icmp(bytes, protocol, &mut *ledger.policy),
         _ => return bytes.fill(0),
     };
     if layout.protocol == TCP {
@@ -62,6 +67,18 @@ fn whole(ledger: &Ledger, bytes: &mut [u8], layout: &Layout, body: Option<Body>)
         Some(body) => content(ledger, payload, 0, body),
         None => payload.fill(FILL),
     }
+}
+
+/// A message of ICMP: of a UDP packet that it quotes, addresses and ports lead to the session.
+fn icmp(bytes: &mut [u8], protocol: u8, policy: &mut dyn Policy) {
+    let reason = ip::icmp_reason(protocol, bytes);
+    let quoted = ip::quoted_layout(bytes).filter(|_| reason.is_some());
+    let kept = if matches!(reason, Some(UnreachableReason::TooBig { .. })) { ICMP_HEADER } else { CHECKSUM_END };
+    let Some(quoted) = quoted else { return bytes.iter_mut().skip(kept).for_each(|byte| *byte = 0) };
+    bytes.iter_mut().take(ICMP_HEADER).skip(kept).for_each(|byte| *byte = 0);
+    ip_header(bytes, &quoted, policy);
+    let ports_and_length = quoted.body + UDP_CHECKSUM;
+    bytes.iter_mut().skip(ports_and_length).for_each(|byte| *byte = 0);
 }
 
 /// A fragment that begins `start` bytes behind the IP header of the packet that it belongs to.

@@ -84,7 +84,7 @@ impl Draft {
             Payload::Datagram { port, payload, .. } => {
                 self.frame(event.at, direction, Carrier::Port(port, is_rtcp(payload)), payload)?;
             }
-            Payload::ReadEnd | Payload::Note(_) | Payload::NotBase64 { .. } => {}
+            Payload::ReadEnd | Payload::Note(_) | Payload::NotBase64 { .. } | Payload::Unreachable { .. } => {}
             Payload::Closed(close) => {
                 self.settle_junk(direction, true);
                 self.side(direction).closed.get_or_insert((event.at, close));
