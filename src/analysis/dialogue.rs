@@ -102,15 +102,17 @@ impl Heard {
         Some(Finding::new("rtp-info-wrong", track, detail))
     }
 
-    /// An identifier in a request or answer after SETUP.
-    fn check_session(&self, method: &str, message: &Message<'_>) -> Option<Finding> {
+    /// An identifier in a request or answer after SETUP. A client has to return the one that it got with every request of
+    /// the session (RFC 2326, section 12.37). A server need not: the answers to PAUSE and TEARDOWN in sections 10.6 and
+    /// 10.7 have none, and `req.` in table 3 says what a side has to understand, not what it has to send.
+    fn check_session(&self, method: &str, message: &Message<'_>, is_request: bool) -> Option<Finding> {
         // Requests that are sent before SETUP is answered name each other instead (RFC 7826, section 18.33).
         let pipelined = message.header("Pipelined-Requests").is_some();
         if !matches!(method, "PLAY" | "PAUSE" | "RECORD" | "TEARDOWN") || self.ids.is_empty() || pipelined {
             return None;
         }
         match message.header("Session").and_then(|value| SessionHeader::parse(&value)) {
-            None => Some(Finding::new("session-missing", None, format!("{method} without Session"))),
+            None => is_request.then(|| Finding::new("session-missing", None, format!("{method} without Session"))),
             Some(session) if !self.ids.contains(&session.id) => {
                 Some(Finding::new("session-unknown", None, format!("{method} for a session that SETUP did not give")))
             }
@@ -181,8 +183,9 @@ impl Watch {
             }
         }
         if direction == Direction::ClientToServer {
-            found
-                .extend(self.heard.check_session(method, message).filter(|finding| self.once(finding.code, direction)));
+            found.extend(
+                self.heard.check_session(method, message, true).filter(|finding| self.once(finding.code, direction)),
+            );
             self.heard.teardown_asked |= method == "TEARDOWN";
             self.heard.other_speed |= method == "PLAY" && asks_for_another_speed(message);
         }
@@ -249,7 +252,7 @@ impl Watch {
         found: &mut Vec<Finding>,
     ) {
         let direction = Direction::ServerToClient;
-        let session = self.heard.check_session(&request.method, message);
+        let session = self.heard.check_session(&request.method, message, false);
         found.extend(session.filter(|finding| self.once(finding.code, direction)));
         match request.method.as_str() {
             "OPTIONS" if message.header("Public").is_none() && self.first("public-missing", 0) => {

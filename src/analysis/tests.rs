@@ -322,7 +322,14 @@ fn sessions() {
     play("8", "7").assert_found(&["session-unknown"]);
     play("7", "8").assert_found(&["session-unknown"]);
     play("", "7").assert_found(&["session-missing"]);
-    play("7", "").assert_found(&["session-missing"]);
+    // Only the client has to return it.
+    play("7", "").assert_found(&[]);
+    let torn_down = |asked: &str, codes: &[&str]| {
+        let asked = format!("TEARDOWN rtsp://h/x RTSP/1.0|CSeq: 5{asked}");
+        play("7", "7").ask(&asked, "RTSP/1.0 200 OK|CSeq: 5").assert_found(codes);
+    };
+    torn_down("|Session: 7", &[]);
+    torn_down("", &["session-missing"]);
     let again = "RTSP/1.0 200 OK|CSeq: 4|Session: 8|Transport: RTP/AVP/TCP;interleaved=2-3";
     let talk =
         set_up("Session: 7|").ask("SETUP rtsp://h/x/1 RTSP/1.0|CSeq: 4|Transport: RTP/AVP/TCP;interleaved=2-3", again);
