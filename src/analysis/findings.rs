@@ -128,8 +128,8 @@ pub(super) struct Watch {
     told: HashSet<(&'static str, u64)>,
     /// The latest source on each track, channel and direction.
     sources: HashMap<(u16, Direction), u32>,
-    /// Sender's minus received packets at the first report of a stream.
-    baselines: HashMap<StreamKey, i64>,
+    /// Sender's minus received packets at the first report of a stream. Sender's counts wrap (RFC 3550, section 6.4.1).
+    baselines: HashMap<StreamKey, u32>,
     /// What the messages said so far.
     pub(super) heard: Heard,
     /// A source has said BYE.
@@ -258,18 +258,25 @@ impl Watch {
             }
             _ => {}
         }
-        let received = i64::try_from(stream.sequence.packets - stream.sequence.duplicates).unwrap_or(i64::MAX);
-        let difference = i64::from(report.packet_count()) - received;
-        if self.baselines.len() < MAX_REMEMBERED {
-            let baseline = *self.baselines.entry(key).or_insert(difference);
-            let moved = difference - baseline;
-            if moved.abs() > COUNT_SLACK {
-                self.baselines.insert(key, difference);
-                let detail = format!("the sender counts {moved} more than came since the last comparison");
-                found.push(Finding::new("sr-count-mismatch", key.track, detail));
-            }
-        }
+        found.extend(self.count(report, stream));
         found
+    }
+
+    /// What the sender counted against what came, both modulo 2^32.
+    fn count(&mut self, report: &SenderReport<'_>, stream: &Stream) -> Option<Finding> {
+        if self.baselines.len() >= MAX_REMEMBERED {
+            return None;
+        }
+        let [_, _, _, _, low @ ..] = stream.sequence.distinct().to_be_bytes();
+        let difference = report.packet_count().wrapping_sub(u32::from_be_bytes(low));
+        let baseline = *self.baselines.entry(stream.key).or_insert(difference);
+        let moved = i64::from(difference.wrapping_sub(baseline).cast_signed());
+        if moved.abs() <= COUNT_SLACK {
+            return None;
+        }
+        self.baselines.insert(stream.key, difference);
+        let detail = format!("the sender counts {moved} more than came since the last comparison");
+        Some(Finding::new("sr-count-mismatch", stream.key.track, detail))
     }
 }
 

@@ -119,6 +119,11 @@ impl Sequence {
         self.expected() - i64::try_from(self.packets).unwrap_or(i64::MAX)
     }
 
+    /// Packets without those that came again.
+    pub(super) fn distinct(&self) -> u64 {
+        self.packets.saturating_sub(self.duplicates)
+    }
+
     /// How many numbers were never seen.
     pub(super) fn missing(&self) -> i64 {
         self.expected() - self.earlier_distinct - self.run.map_or(0, |run| run.distinct)

@@ -172,8 +172,7 @@ impl Losses {
 
 impl Balance {
     fn new(at: Timestamp, sent: u32, stream: &Stream) -> Self {
-        let distinct = stream.sequence.packets.saturating_sub(stream.sequence.duplicates);
-        let received = i64::try_from(distinct).unwrap_or(i64::MAX);
+        let received = i64::try_from(stream.sequence.distinct()).unwrap_or(i64::MAX);
         Self { sent, received, missing: stream.sequence.missing(), at }
     }
 }
