@@ -154,7 +154,8 @@ impl Watch {
         found: &mut Vec<Finding>,
     ) {
         let (track, number) = (stream.key.track, packet.sequence());
-        if figures.status != (Status::InOrder { gap: 0 }) {
+        let harmless = matches!(figures.status, Status::InOrder { gap } if gap == 0 || stream.sequence.is_given_up());
+        if !harmless {
             found.extend(order(figures.status, number, track));
         }
         if let Some(difference) = figures.difference_ms.filter(|difference| difference.abs() > JUMP_MS) {
@@ -264,7 +265,7 @@ impl Watch {
 
     /// What the sender counted against what came, both modulo 2^32.
     fn count(&mut self, report: &SenderReport<'_>, stream: &Stream) -> Option<Finding> {
-        if self.baselines.len() >= MAX_REMEMBERED {
+        if self.baselines.len() >= MAX_REMEMBERED || stream.sequence.is_given_up() {
             return None;
         }
         let [_, _, _, _, low @ ..] = stream.sequence.distinct().to_be_bytes();

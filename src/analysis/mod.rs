@@ -4,6 +4,7 @@ pub mod analyzer;
 mod budget;
 pub mod cell;
 pub mod comparison;
+mod control;
 mod dialogue;
 mod ending;
 pub mod findings;

@@ -149,6 +149,7 @@ impl<S: Sink> Out<S> {
                 (request, found)
             }
             Part::Dialogue => {
+                session.asked(&place, message);
                 let request = session.message(place.at, place.direction, message);
                 let Session { watch, dialog, .. } = session;
                 let found = if self.findings {
@@ -173,6 +174,7 @@ impl<S: Sink> Out<S> {
     fn answered(&mut self, session: &mut Session, place: Place, message: &Message<'_>, request: Option<&Request>) {
         let StartLine::Response { status: Some(status), .. } = message.start_line() else { return };
         let Some(request) = request else { return };
+        session.answered(place.at, request, status);
         if let Some(judge) = self.judge(place.session) {
             judge.response(place, &request.method, status);
         }

@@ -31,6 +31,8 @@ pub(super) struct Sequence {
     earlier_distinct: i64,
     /// The number that would confirm a jump.
     confirms: Option<u16>,
+    /// The highest number when the client gave the stream up: what lacks behind it lacks nobody.
+    given_up: Option<i64>,
     pub(super) packets: u64,
     pub(super) duplicates: u64,
     pub(super) reordered: u64,
@@ -76,15 +78,19 @@ impl Sequence {
             Status::Reordered | Status::Duplicate => run.highest - i64::from(behind),
             Status::Jump | Status::Restart => i64::from(number),
         };
-        self.count(status, number);
+        self.count(status, number, extended);
         (status, extended)
     }
 
-    fn count(&mut self, status: Status, number: u16) {
+    fn count(&mut self, status: Status, number: u16, extended: i64) {
         let confirms = self.confirms.take();
         match status {
+            Status::InOrder { gap } if self.given_up.is_some() => self.earlier_expected -= i64::from(gap),
             Status::InOrder { gap } => self.longest_gap = self.longest_gap.max(gap),
-            Status::Reordered => self.reordered += 1,
+            Status::Reordered => {
+                self.reordered += 1;
+                self.earlier_expected += i64::from(self.given_up.is_some_and(|last| extended > last));
+            }
             Status::Duplicate => self.duplicates += 1,
             Status::Jump => self.confirms = Some(number.wrapping_add(1)),
             Status::Restart => {
@@ -95,8 +101,19 @@ impl Sequence {
                 let mut run = Run::new(confirms.unwrap_or(number).wrapping_sub(1));
                 run.move_to(1);
                 self.run = Some(run);
+                self.given_up = self.given_up.and(self.highest());
             }
         }
+    }
+
+    /// The client asked for the end of the stream, or wants it after all: while it is given up, nothing is lost.
+    pub(super) fn give_up(&mut self, given_up: bool) {
+        self.given_up = self.highest().filter(|_| given_up);
+    }
+
+    /// Whether the client has asked for its end.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.is_some()
     }
 
     /// Number of the first packet.
@@ -213,6 +230,31 @@ mod tests {
     #[test]
     fn an_unconfirmed_jump_is_a_stray() {
         assert_eq!(figures(&[1, 2, 30000, 3, 4]), [4, -1, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn what_lacks_behind_the_end_is_not_lost() {
+        let mut sequence = of(&[1, 2, 4]);
+        sequence.give_up(true);
+        // 3 was under way, 7 comes late, 6 and 8 never do.
+        for number in [5, 9, 7, 3, 9] {
+            sequence.packet(number);
+        }
+        assert_eq!((sequence.expected(), sequence.lost(), sequence.missing()), (7, -1, 0));
+        assert_eq!((sequence.longest_gap, sequence.reordered, sequence.duplicates), (1, 2, 1));
+        sequence.give_up(false);
+        sequence.packet(12);
+        assert_eq!((sequence.expected(), sequence.missing(), sequence.longest_gap), (10, 2, 2));
+    }
+
+    #[test]
+    fn the_end_holds_for_numbers_that_start_over() {
+        let mut sequence = of(&[1, 2]);
+        sequence.give_up(true);
+        for number in [40_000, 40_001, 40_005, 40_003] {
+            sequence.packet(number);
+        }
+        assert_eq!((sequence.expected(), sequence.missing()), (6, 0));
     }
 
     #[test]

@@ -202,6 +202,14 @@ impl Stream {
         figures.skew_ms = self.skew.packet(at, figures.ext_rtp_timestamp, rate);
     }
 
+    /// The client asked for its end, or wants it after all: from here on nothing is lost that anybody misses.
+    pub(super) fn give_up(&mut self, at: Timestamp, given_up: bool) {
+        self.sequence.give_up(given_up);
+        if let Some(frames) = &mut self.frames {
+            frames.statistics.give_up(given_up.then_some(at));
+        }
+    }
+
     /// Whether TCP carries it, which loses nothing.
     pub(super) fn is_over_tcp(&self) -> bool {
         matches!(self.transport, "tcp" | "http")

@@ -403,6 +403,11 @@ fn sources_sequences_and_times() {
     playing().media(9000..9001).teardown().assert_found(&["sequence-jump", "timestamp-jump"]);
     playing().frame(0, &rtp(109, true)).teardown().assert_found(&["duplicate"]);
     playing().wait(3000).media(110..111).teardown().assert_found(&["timestamp-jump"]);
+    let asked = || playing().say(C, "TEARDOWN rtsp://h/x RTSP/1.0|CSeq: 9|Session: 7").media(112..114);
+    asked().say(S, "RTSP/1.0 200 OK|CSeq: 9").assert_found(&[]);
+    // Refused: the media goes on.
+    let refused = asked().say(S, "RTSP/1.0 401 No|CSeq: 9").media(116..117);
+    refused.teardown().assert_found(&["error-response", "sequence-gap", "cseq-repeated"]);
     playing().frame(0, &[0x40; 12]).teardown().assert_found(&["rtp-malformed"]);
     Talk::new().described().set_up(TCP, TCP).media(100..101).assert_found(&["media-before-play"]);
     Talk::new()

@@ -33,6 +33,8 @@ pub(in crate::analysis) struct FrameStatistics {
     key_sizes: (u64, u64),
     other_sizes: (u64, u64),
     pub(in crate::analysis) first_key_at: Option<Timestamp>,
+    /// From here on nobody looks: the client has asked for the end.
+    given_up: Option<Timestamp>,
     pace: Pace,
 }
 
@@ -60,8 +62,9 @@ impl FrameStatistics {
         if video && !frame.coding.picture {
             return;
         }
+        let given_up = self.given_up.is_some_and(|since| frame.last_at >= since);
         self.frames += 1;
-        self.incomplete += u64::from(!complete);
+        self.incomplete += u64::from(!complete && !given_up);
         let at = frame.ext_timestamp;
         self.advance(at);
         if video {
@@ -102,7 +105,9 @@ impl FrameStatistics {
             if key {
                 self.first_key_at.get_or_insert(frame.last_at);
             }
-            self.pace.complete(frame.last_at);
+            if self.given_up.is_none_or(|since| frame.last_at < since) {
+                self.pace.complete(frame.last_at);
+            }
         }
     }
 
@@ -131,6 +136,11 @@ impl FrameStatistics {
     /// The client paused or plays again: the time between is no freeze.
     pub(in crate::analysis) fn forget_pace(&mut self, at: Timestamp) {
         (self.pace.since, self.pace.latest) = (Some(at), None);
+    }
+
+    /// The client asked for the end at this time, or goes on.
+    pub(in crate::analysis) fn give_up(&mut self, since: Option<Timestamp>) {
+        self.given_up = since;
     }
 
     /// Whether the picture stood still since the last time.

@@ -141,7 +141,7 @@ impl Judge {
         let since = watched.latest.replace(place.at).unwrap_or(place.at);
         let lost = match passed.figures.status {
             Status::Duplicate => return,
-            Status::InOrder { gap } if gap > 0 => {
+            Status::InOrder { gap } if gap > 0 && !stream.sequence.is_given_up() => {
                 let gap = Gap { place, ext_seq: passed.figures.ext_seq, since, packets: gap };
                 watched.losses.gap(gap, stream)
             }

@@ -131,6 +131,22 @@ fn timestamps_that_jump_alone() {
 }
 
 #[test]
+fn a_loss_behind_the_clients_end_harms_nobody() {
+    let ended = |request: &'static str, status: u16| {
+        let mut lost = without(both(), 1, 300..307);
+        lost.push((5_500, Passing::Ask(request, status)));
+        verdicts(true, &lost)
+    };
+    let lost = ["1 gap lost-on-the-way 7"];
+    assert_eq!(ended("TEARDOWN rtsp://h/x/ RTSP/1.0", 200), Vec::<String>::new());
+    assert_eq!(ended("TEARDOWN rtsp://h/x/1 RTSP/1.0", 200), Vec::<String>::new());
+    assert_eq!(ended("TEARDOWN rtsp://h/x/0 RTSP/1.0", 200), lost, "the other track");
+    assert_eq!(ended("PAUSE rtsp://h/x/ RTSP/1.0", 200), lost);
+    let refused = ended("TEARDOWN rtsp://h/x/ RTSP/1.0", 401);
+    assert!(refused.contains(&lost[0].to_owned()), "{refused:?}");
+}
+
+#[test]
 fn packets_that_are_counted_and_never_come() {
     let told = verdicts(true, &without(both(), 1, 0..500));
     assert_eq!(told, ["1 gap lost-on-the-way 451"]);
