@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use crate::analysis::cell::millis;
 use crate::analysis::dialogue::Heard;
+use crate::analysis::frames::PayloadFault;
 use crate::analysis::sequence::Status;
 use crate::analysis::session::Carrier;
 use crate::analysis::stream::{PacketFigures, Stream, StreamKey};
 use crate::rtp::packet::RtpPacket;
-use crate::rtp::payload::PayloadError;
 use crate::rtp::rtcp::{SenderReport, SourceDescription};
 use crate::session::dialog::Setup;
 use crate::time::Timestamp;
@@ -72,6 +72,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("nat-punch", "note"),
     ("payload-empty", "note"),
     ("payload-malformed", "warning"),
+    ("payload-odd", "warning"),
+    ("payload-unusual", "note"),
     ("marker-missing", "warning"),
     ("media-after-teardown", "warning"),
     ("media-stopped", "warning"),
@@ -178,18 +180,25 @@ impl Watch {
         if packet.payload().is_empty() && self.first("payload-empty", u64::from(packet.ssrc())) {
             found.push(Finding::new("payload-empty", track, format!("{number} carries nothing")));
         }
-        if let Some(error) = stream.frames.as_mut().and_then(|frames| frames.take_error()) {
-            found.extend(self.payload(packet, error, track));
+        if let Some(fault) = stream.frames.as_mut().and_then(|frames| frames.take_fault()) {
+            found.extend(self.payload(packet, fault, track));
         }
     }
 
-    /// The first payload of a stream that is not of the announced format.
+    /// The first payload of a stream that is not of the announced format, and the first with each of its oddities.
     #[cold]
-    fn payload(&mut self, packet: &RtpPacket<'_>, error: PayloadError, track: Option<usize>) -> Option<Finding> {
-        // An empty one has a code of its own.
-        let first = !packet.payload().is_empty() && self.first("payload-malformed", u64::from(packet.ssrc()));
-        let detail = || format!("{}: {error}", packet.sequence());
-        first.then(|| Finding::new("payload-malformed", track, detail()))
+    fn payload(&mut self, packet: &RtpPacket<'_>, fault: PayloadFault, track: Option<usize>) -> Option<Finding> {
+        let (ssrc, number) = (u64::from(packet.ssrc()), packet.sequence());
+        let (code, of, detail) = match fault {
+            // An empty one has a code of its own.
+            PayloadFault::Malformed(_) if packet.payload().is_empty() => return None,
+            PayloadFault::Malformed(error) => ("payload-malformed", ssrc, format!("{number}: {error}")),
+            PayloadFault::Odd(oddity) => {
+                let code = if oddity.is_allowed() { "payload-unusual" } else { "payload-odd" };
+                (code, ssrc << 8 | u64::from(oddity.kind()), format!("{number}: {oddity}"))
+            }
+        };
+        self.first(code, of).then(|| Finding::new(code, track, detail))
     }
 
     /// The first packet of a stream.

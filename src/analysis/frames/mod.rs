@@ -13,9 +13,10 @@ use std::collections::VecDeque;
 use crate::analysis::sequence::Status;
 use crate::rtp::MAX_MISORDER;
 use crate::rtp::packet::RtpPacket;
-use crate::rtp::payload::{PayloadError, PayloadFormat};
+use crate::rtp::payload::{PayloadFormat, PayloadOddity};
 use crate::time::Timestamp;
 
+pub(super) use share::PayloadFault;
 use share::{Coding, Edge, Share};
 pub(super) use statistics::FrameStatistics;
 
@@ -87,8 +88,8 @@ pub(super) struct Frames {
     /// Those that ended and were not fetched, where somebody fetches them.
     ended: Vec<Ended>,
     kept: bool,
-    /// Why a payload was not of the format.
-    error: Option<PayloadError>,
+    /// What a payload had that is to be told.
+    fault: Option<PayloadFault>,
     /// Of the latest that ended: its last sequence number, its end and its timestamp.
     before: Option<(i64, Timestamp, i64)>,
     first_timestamp: Option<i64>,
@@ -131,8 +132,8 @@ impl Frames {
 
     /// Any but the usual one, which is a fragment in the middle of the latest frame.
     fn other_packet(&mut self, arrival: Arrival, packet: &RtpPacket<'_>) {
-        let (share, error) = Share::of(self.format, packet.payload());
-        self.error = self.error.take().or(error);
+        let (share, fault) = Share::of(self.format, packet.payload());
+        self.fault = self.fault.take().or(fault);
         let (timestamp, marker) = (packet.timestamp(), packet.marker());
         match arrival.status {
             Status::Jump => {
@@ -146,9 +147,10 @@ impl Frames {
         self.end_those_that_are_over(arrival.ext_seq);
     }
 
-    /// Why a payload was not of the format, if one was since the last time.
-    pub(super) fn take_error(&mut self) -> Option<PayloadError> {
-        self.error.take()
+    /// What a payload had that is to be told, if one had since the last time.
+    #[inline]
+    pub(super) fn take_fault(&mut self) -> Option<PayloadFault> {
+        self.fault.take()
     }
 
     /// The numbers start over: what is open ends, and the packet that jumped is the first.
@@ -210,6 +212,10 @@ impl Frames {
     fn end_first(&mut self) {
         let Some(frame) = self.open.pop_front() else { return };
         let complete = self.is_complete(&frame);
+        if frame.begins == Edge::Cut && self.before.is_some() && self.follows_on(&frame) {
+            let number = u16::try_from(frame.first_seq & 0xffff).unwrap_or(0);
+            self.fault = self.fault.or(Some(PayloadFault::Odd(PayloadOddity::FragmentWithoutStart { number })));
+        }
         self.number += 1;
         self.statistics.frame(&frame, complete, frame.video);
         let first_timestamp = *self.first_timestamp.get_or_insert(frame.ext_timestamp);

@@ -1,6 +1,6 @@
 //! What one packet adds to its frame.
 
-use crate::rtp::payload::{H264Unit, H265Unit, Part, PayloadError, PayloadFormat, SliceType, Unit};
+use crate::rtp::payload::{H264Unit, H265Unit, Part, PayloadError, PayloadFormat, PayloadOddity, SliceType, Unit};
 
 /// The contribution of one payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,15 @@ pub(super) struct Share {
     pub(super) begins: Edge,
     /// Whether the frame can end with it.
     pub(super) ends: Edge,
+}
+
+/// What a payload had that is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::analysis) enum PayloadFault {
+    /// It can't be read, or not to its end.
+    Malformed(PayloadError),
+    /// It was read.
+    Odd(PayloadOddity),
 }
 
 /// Whether a payload can be at the edge of its frame.
@@ -70,30 +79,42 @@ impl Share {
     /// are, so this is fast.
     #[inline]
     pub(super) fn of_inner_fragment(format: PayloadFormat, payload: &[u8]) -> Option<Self> {
-        let (picture, header) = format.inner_fragment(payload)?;
+        let header = format.inner_fragment(payload)?;
         let bytes = (payload.len() - header) as u64;
-        let coding = Coding { picture, ..Coding::default() };
+        let coding = Coding { picture: true, ..Coding::default() };
         Some(Self { bytes, units: 0, coding, begins: Edge::Cut, ends: Edge::Cut })
     }
 
     /// Takes a payload apart. What is damaged counts as far as it can be read.
     #[inline]
-    pub(super) fn of(format: PayloadFormat, payload: &[u8]) -> (Self, Option<PayloadError>) {
+    pub(super) fn of(format: PayloadFormat, payload: &[u8]) -> (Self, Option<PayloadFault>) {
         let mut share = Self::default();
         let mut any = false;
-        for part in format.parts(payload) {
+        let mut parts = format.parts(payload);
+        for part in parts.by_ref() {
             match part {
                 Ok(part) => {
                     share.add(format, &part, payload, !any);
                     any = true;
                 }
                 Err(error) => {
-                    share.ends = Edge::Cut;
-                    return (share, Some(error));
+                    share.damaged(format, error);
+                    return (share, Some(PayloadFault::Malformed(error)));
                 }
             }
         }
-        (share, None)
+        (share, parts.oddity().map(PayloadFault::Odd))
+    }
+
+    /// A type that is not defined stands beside the picture, if it is not all that there is of it.
+    #[cold]
+    fn damaged(&mut self, format: PayloadFormat, error: PayloadError) {
+        if matches!(error, PayloadError::Truncated { .. }) {
+            self.ends = Edge::Cut;
+        }
+        if format == PayloadFormat::Jpeg {
+            self.coding.add(Coding { key: true, ..Coding::slice(Some(SliceType::I)) });
+        }
     }
 
     #[inline]
@@ -149,7 +170,8 @@ impl Share {
         if !unit.is_slice() {
             return Edge::Frame;
         }
-        self.coding.add(Coding { idr: unit.is_idr(), key: unit.is_irap(), ..Coding::slice(None) });
+        let base = unit.layer() == 0;
+        self.coding.add(Coding { idr: base && unit.is_idr(), key: base && unit.is_irap(), ..Coding::slice(None) });
         let begins = payload.get(part.body.clone()).and_then(|body| unit.begins_picture(body));
         if begins == Some(true) { Edge::Frame } else { Edge::Open }
     }
@@ -197,7 +219,40 @@ mod tests {
 
     #[test]
     fn what_is_no_payload_of_the_format_counts_as_far_as_it_is_read() {
-        let (share, error) = Share::of(PayloadFormat::H264, &[0x78, 0, 2, 0x67, 1, 0, 9, 0x68]);
-        assert!(share.units == 1 && share.ends == Edge::Cut && error.is_some());
+        let (share, fault) = Share::of(PayloadFormat::H264, &[0x78, 0, 2, 0x67, 1, 0, 9, 0x68]);
+        assert_eq!((share.units, share.ends), (1, Edge::Cut));
+        let error = PayloadError::Truncated { what: "the NAL units that it aggregates", len: 8 };
+        assert_eq!(fault, Some(PayloadFault::Malformed(error)));
+    }
+
+    #[test]
+    fn a_type_that_is_not_defined_cuts_nothing() {
+        for header in [0x60, 0x7e, 0x7f] {
+            let (share, fault) = Share::of(PayloadFormat::H264, &[header, 1, 2]);
+            let error = PayloadError::Undefined { kind: header & 0x1f, format: "H.264" };
+            assert_eq!((share, fault), (Share::default(), Some(PayloadFault::Malformed(error))));
+        }
+    }
+
+    #[test]
+    fn a_picture_without_its_tables_is_a_picture() {
+        let (share, fault) = Share::of(PayloadFormat::Jpeg, &[0, 0, 0, 0, 1, 255, 40, 30, 0, 0, 0, 64, 1]);
+        assert_eq!((share.coding.name(), share.coding.key, share.ends), ("i", true, Edge::Cut));
+        let error = PayloadError::Truncated { what: "its quantization tables", len: 13 };
+        assert_eq!(fault, Some(PayloadFault::Malformed(error)));
+    }
+
+    #[test]
+    fn units_behind_start_codes_count() {
+        let (share, fault) = Share::of(PayloadFormat::H264, &[0x7c, 0x87, 1, 0, 0, 1, 0x68, 2, 0, 0, 1, 0x65, 0x88, 9]);
+        assert_eq!((share.units, share.bytes, share.begins, share.ends), (3, 7, Edge::Frame, Edge::Cut));
+        assert_eq!((share.coding.name(), share.coding.key), ("idr", true));
+        assert_eq!(fault, Some(PayloadFault::Odd(PayloadOddity::StartCode)));
+    }
+
+    #[test]
+    fn a_key_picture_of_another_layer_is_none() {
+        let layer = share(PayloadFormat::H265 { numbered: false }, &[0x26, 9, 0x80]).coding;
+        assert_eq!((layer.name(), layer.key, layer.picture), ("other", false, true));
     }
 }

@@ -269,3 +269,16 @@ fn jumps_of_timestamps_are_no_media_time() {
     let frames = fed(PayloadFormat::H264, &sent, |place| place);
     assert_eq!(frames.statistics.rate_fps(Some(90_000)), Some(30.0));
 }
+
+#[test]
+fn a_fragment_without_its_start_is_told_where_no_packet_lacks() {
+    let mut sent = pictures(1, &[3, 3, 3]);
+    // The first fragment of the second picture has no start bit.
+    sent[4].payload[1] &= 0x7f;
+    let fault = |sent: &[Sent]| fed(PayloadFormat::H264, sent, |place| place).take_fault();
+    let number = sent[4].number;
+    assert_eq!(fault(&sent), Some(PayloadFault::Odd(PayloadOddity::FragmentWithoutStart { number })));
+    sent.remove(4);
+    assert_eq!(fault(&sent), None, "it lacks");
+    assert_eq!(fault(&pictures(1, &[3, 3, 3])), None);
+}

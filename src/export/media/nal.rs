@@ -40,6 +40,8 @@ pub(super) struct NalUnits {
     /// The unit that is being put together, with its start code; and what it is.
     unit: Vec<u8>,
     open: Option<Unit>,
+    /// The unit that its further fragments name: another one, where it stood behind a start code.
+    fragments: Option<Unit>,
     /// Its timestamp.
     timestamp: u32,
     /// The timestamp of a unit whose rest is passed over.
@@ -76,6 +78,7 @@ impl NalUnits {
             latest: VecDeque::new(),
             unit: Vec::new(),
             open: None,
+            fragments: None,
             timestamp: 0,
             skipping: None,
         };
@@ -101,9 +104,12 @@ impl NalUnits {
         if payload.gap {
             self.interrupt(counts);
         }
-        for part in self.format.parts(payload.bytes) {
+        let parts = self.format.parts(payload.bytes);
+        let fragments = parts.unit();
+        for part in parts {
             if let Ok(part) = part {
                 self.part(&part, payload, counts, out);
+                self.fragments = fragments.filter(|_| self.open.is_some());
             } else {
                 counts.malformed += 1;
                 self.interrupt(counts);
@@ -124,7 +130,7 @@ impl NalUnits {
                 _ => {}
             }
             self.open = Some(part.unit);
-        } else if self.open != Some(part.unit) {
+        } else if self.open.is_none() || self.fragments != Some(part.unit) {
             self.interrupt(counts);
             counts.incomplete += u64::from(self.skipping.replace(payload.timestamp) != Some(payload.timestamp));
             return;

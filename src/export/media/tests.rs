@@ -272,3 +272,34 @@ proptest! {
         prop_assert_eq!(bodies, units_sent);
     }
 }
+
+#[test]
+fn units_behind_start_codes_are_written_one_by_one() {
+    let first = [&[0x7c, 0x87, 0x42][..], &[0, 0, 1, 0x68, 0xce], &[0, 0, 1, 0x65, 1]].concat();
+    let sent: [Sent<'_>; 4] = [
+        (1, 0, false, &first),
+        (2, 0, false, &[0x7c, 0x07, 2]),
+        (3, 0, true, &[0x7c, 0x47, 3]),
+        (4, 9, true, &[0, 0, 0, 1, 0x41, 4]),
+    ];
+    let (out, tally) = run(H264, &sent);
+    assert_eq!(units(&out), [&[0x67, 0x42][..], &[0x68, 0xce], &[0x65, 1, 2, 3], &[0x41, 4]]);
+    assert_eq!((tally.units, tally.incomplete, tally.malformed), (4, 0, 0));
+    // Without its middle it is no unit, and what follows is not glued to another.
+    let (out, tally) = run(H264, &[sent[0], sent[2], sent[3]]);
+    assert_eq!(units(&out), [&[0x67, 0x42][..], &[0x68, 0xce], &[0x41, 4]]);
+    assert_eq!((tally.units, tally.incomplete), (3, 1));
+}
+
+#[test]
+fn content_information_is_taken_off() {
+    let description = "m=video 0 RTP/AVP 96\na=rtpmap:96 H265/90000\n";
+    let sent: [Sent<'_>; 3] = [
+        (1, 0, true, &[0x64, 1, 0x26, 0x10, 9, 0xaf, 1]),
+        (2, 9, false, &[0x64, 1, 0x62, 0, 0x81, 0xd0]),
+        (3, 9, true, &[0x64, 1, 0x62, 0, 0x41, 2]),
+    ];
+    let (out, tally) = run(description, &sent);
+    assert_eq!(units(&out), [&[0x26, 1, 0xaf, 1][..], &[2, 1, 0xd0, 2]]);
+    assert_eq!((tally.units, tally.incomplete, tally.malformed), (2, 0, 0));
+}

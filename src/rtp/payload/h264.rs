@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Layout, Part, PayloadError, State, Unit, whole};
+use super::{Layout, Part, PayloadError, PayloadOddity, State, Unit, start_code, whole};
 
 const STAP_A: u8 = 24;
 const STAP_B: u8 = 25;
@@ -115,14 +115,32 @@ pub(super) fn begin(payload: &[u8]) -> Result<State, PayloadError> {
         // Before each unit: how far its DON is from the first one, and its timestamp.
         MTAP16 => Ok(aggregate(1 + DON, 1 + 2)),
         MTAP24 => Ok(aggregate(1 + DON, 1 + 3)),
+        0 if start_code::behind(payload).is_some() => behind_start_code(*header, payload),
         kind => Err(PayloadError::Undefined { kind, format: "H.264" }),
     }
 }
 
+/// A payload that is a piece of a byte stream (ITU-T H.264, Annex B).
+fn behind_start_code(header: u8, payload: &[u8]) -> Result<State, PayloadError> {
+    let unit = start_code::behind(payload)
+        .and_then(|at| start_code::unit(Unit::H264(H264Unit(header)), payload, at, payload.len()));
+    unit.map(State::One).ok_or(PayloadError::Truncated { what: "a NAL unit", len: payload.len() })
+}
+
+pub(super) fn oddity(payload: &[u8]) -> Option<PayloadOddity> {
+    match payload {
+        [indicator, fu, ..] if matches!(indicator & 0x1f, FU_A | FU_B) && fu & 0xc0 == 0xc0 => {
+            Some(PayloadOddity::WholeFragment)
+        }
+        [0, ..] => start_code::behind(payload).map(|_| PayloadOddity::StartCode),
+        _ => None,
+    }
+}
+
 #[inline]
-pub(super) fn inner_fragment(payload: &[u8]) -> Option<(bool, usize)> {
+pub(super) fn inner_fragment(payload: &[u8]) -> Option<usize> {
     let [indicator, fu, ..] = payload else { return None };
-    (indicator & 0x1f == FU_A && fu & 0xc0 == 0).then(|| (H264Unit(fu & 0x1f).is_slice(), 2))
+    (indicator & 0x1f == FU_A && fu & 0xc0 == 0 && H264Unit(fu & 0x1f).is_slice()).then_some(2)
 }
 
 #[inline]
@@ -192,6 +210,53 @@ mod tests {
     #[test]
     fn an_aggregate_without_its_media_ends_where_zeros_begin() {
         assert_eq!(parts(&[0x78, 0, 2, 0x67, 0, 0, 0, 0, 0]), [part(0x67, true, true, 4..5)].map(Ok));
+    }
+
+    #[test]
+    fn start_codes_part_units() {
+        let sets_and_slice = [0x67, 1, 0, 0, 0, 1, 0x68, 2, 0, 0, 1, 0x65, 0x88, 0, 0, 1, 0x65];
+        // A slice is not searched.
+        let rest = [part(0x68, true, true, 7..8), part(0x65, true, true, 12..17)].map(Ok);
+        assert_eq!(parts(&sets_and_slice), [&[Ok(part(0x67, true, true, 1..3))], &rest[..]].concat());
+        // The same as a byte stream, and in a fragment that is not the last.
+        let stream = [&[0, 0, 0, 1], &sets_and_slice[..]].concat();
+        assert_eq!(parts(&stream).len(), 3);
+        assert_eq!(parts(&stream)[0], Ok(part(0x67, true, true, 5..7)));
+        let fragment = [&[0x7c, 0x87], &sets_and_slice[1..]].concat();
+        assert_eq!(parts(&fragment).last(), Some(&Ok(part(0x65, true, false, 13..18))));
+        // One that goes on, up to the start code.
+        assert_eq!(
+            parts(&[0x7c, 7, 9, 0, 0, 1, 0x65, 0x88]),
+            [Ok(part(0x67, false, true, 2..3)), Ok(part(0x65, true, false, 7..8)),]
+        );
+        // A byte stream cut into fragments as it is, and within an aggregate.
+        assert_eq!(parts(&[0x1c, 0x80, 0, 0, 1, 0x65, 0x88]), [part(0x65, true, false, 6..7)].map(Ok));
+        assert_eq!(parts(&[0x78, 0, 6, 0, 0, 0, 1, 0x65, 0x88]), [part(0x65, true, true, 8..9)].map(Ok));
+        assert!(parts(&[0, 0, 1])[0].is_err() && parts(&[0, 1, 2])[0].is_err());
+    }
+
+    #[test]
+    fn oddities() {
+        let oddity = |payload: &[u8]| {
+            let mut parts = PayloadFormat::H264.parts(payload);
+            parts.by_ref().for_each(drop);
+            parts.oddity()
+        };
+        assert_eq!(oddity(&[0x67, 1, 0, 0, 1, 0x68]), Some(PayloadOddity::StartCode));
+        assert_eq!(oddity(&[0, 0, 1, 0x68]), Some(PayloadOddity::StartCode));
+        assert_eq!(oddity(&[0x7c, 0xc5, 0x88]), Some(PayloadOddity::WholeFragment));
+        assert_eq!(oddity(&[0x78, 0, 0, 0, 1, 0x68]), Some(PayloadOddity::EmptyUnit));
+        for usual in [&[0x67, 1, 0, 0, 3, 1][..], &[0x7c, 0x85, 0x88], &[0x78, 0, 1, 0x68], &[0x65, 0, 0, 1, 0x65], &[]]
+        {
+            assert_eq!(oddity(usual), None, "{usual:?}");
+        }
+    }
+
+    #[test]
+    fn units_of_no_bytes_are_passed_over() {
+        assert_eq!(parts(&[0x78, 0, 0, 0, 2, 0x65, 0x88, 0, 0]), [part(0x65, true, true, 6..7)].map(Ok));
+        let mtap16 = [0x7a, 0, 5, 0, 0, 9, 0, 9, 0, 2, 0, 0, 0, 0x61, 1];
+        assert_eq!(parts(&mtap16), [part(0x61, true, true, 14..15)].map(Ok));
     }
 
     #[test]

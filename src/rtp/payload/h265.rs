@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use super::{Layout, Part, PayloadError, State, Unit, whole};
+use super::{Layout, Part, PayloadError, PayloadOddity, State, Unit, start_code};
 
 const AGGREGATION: u8 = 48;
 const FRAGMENTATION: u8 = 49;
+const PACI: u8 = 50;
 const HEADER: usize = 2;
 
 /// The two header bytes of a NAL unit of H.265, where it is fragmented put together again.
@@ -39,6 +40,12 @@ impl H265Unit {
         matches!(self.kind(), 32..=34)
     }
 
+    /// `nuh_layer_id`: 0 is the base layer, which alone most decoders show.
+    pub const fn layer(self) -> u8 {
+        let [first, second] = self.0;
+        first << 5 & 0x20 | second >> 3
+    }
+
     /// `first_slice_segment_in_pic_flag`, from the bytes behind the header of a unit that holds a slice.
     pub fn begins_picture(self, body: &[u8]) -> Option<bool> {
         body.first().filter(|_| self.is_slice()).map(|first| first & 0x80 != 0)
@@ -49,43 +56,80 @@ impl H265Unit {
 #[inline]
 pub(super) fn begin(payload: &[u8], numbered: bool) -> Result<State, PayloadError> {
     let len = payload.len();
-    let Some((&[first, second], rest)) = payload.split_first_chunk::<HEADER>() else {
+    let Some(header) = payload.first_chunk::<HEADER>() else {
         return Err(PayloadError::Truncated { what: "a NAL unit", len });
     };
-    let unit = H265Unit([first, second]);
+    let unit = H265Unit(*header);
     match unit.kind() {
-        AGGREGATION => Ok(aggregate(numbered)),
+        PACI => {
+            let (unit, at) = content(unit, payload)?;
+            packet(unit, payload, at, numbered)
+        }
+        // Its temporal id can't be 0.
+        _ if *header == [0, 0] && start_code::behind(payload).is_some() => {
+            let at = start_code::behind(payload).unwrap_or_default();
+            let unit = start_code::unit(Unit::H265(unit), payload, at, len);
+            unit.map(State::One).ok_or(PayloadError::Truncated { what: "a NAL unit", len })
+        }
+        _ => packet(unit, payload, HEADER, numbered),
+    }
+}
+
+/// A packet with this header, the rest of which begins at `at`.
+#[inline]
+fn packet(unit: H265Unit, payload: &[u8], at: usize, numbered: bool) -> Result<State, PayloadError> {
+    let (len, [first, second]) = (payload.len(), unit.0);
+    let number = |here: bool| if here { 2 } else { 0 };
+    match unit.kind() {
+        AGGREGATION => {
+            let layout = Layout { before_unit: 0, between: usize::from(numbered), read };
+            Ok(State::Aggregate { at: at + number(numbered), layout })
+        }
         FRAGMENTATION => {
-            let fu = rest.first().ok_or(PayloadError::Truncated { what: "a fragmentation unit", len })?;
+            let short = PayloadError::Truncated { what: "a fragmentation unit", len };
+            let fu = payload.get(at).ok_or(short)?;
             let unit = H265Unit([first & 0x81 | (fu & 0x3f) << 1, second]);
             let starts = fu & 0x80 != 0;
-            let body = fragment_body(len, numbered && starts)?;
-            Ok(State::One(Part { unit: Unit::H265(unit), starts, ends: fu & 0x40 != 0, body }))
+            let body = at + 1 + number(numbered && starts);
+            let part = Part { unit: Unit::H265(unit), starts, ends: fu & 0x40 != 0, body: body..len };
+            if len < body { Err(short) } else { Ok(State::One(part)) }
         }
-        // One with PACI (50) is taken as it is.
+        PACI => Err(PayloadError::Undefined { kind: PACI, format: "H.265 within another of its kind" }),
         _ => {
-            let start = if numbered { HEADER + 2 } else { HEADER };
+            let start = at + number(numbered);
             let short = PayloadError::Truncated { what: "a decoding order number", len };
-            if len < start { Err(short) } else { Ok(State::One(whole(Unit::H265(unit), start, payload))) }
+            let part = Part { unit: Unit::H265(unit), starts: true, ends: true, body: start..len };
+            if len < start { Err(short) } else { Ok(State::One(part)) }
         }
     }
 }
 
+/// What a PACI packet holds (RFC 7798, section 4.4.4): the header of what it carries, whose other fields are its own, and
+/// where that goes on behind the extension.
+fn content(outer: H265Unit, payload: &[u8]) -> Result<(H265Unit, usize), PayloadError> {
+    let short = PayloadError::Truncated { what: "a PACI header", len: payload.len() };
+    let &[high, low] = payload.get(HEADER..).and_then(<[u8]>::first_chunk).ok_or(short)?;
+    let [first, second] = outer.0;
+    let extension = usize::from((high & 1) << 4 | low >> 4);
+    let at = 2 * HEADER + extension;
+    if payload.len() < at { Err(short) } else { Ok((H265Unit([high & 0xfe | first & 1, second]), at)) }
+}
+
+pub(super) fn oddity(payload: &[u8]) -> Option<PayloadOddity> {
+    let unit = H265Unit(*payload.first_chunk()?);
+    match (unit.kind(), payload.get(HEADER)) {
+        (PACI, _) => Some(PayloadOddity::Paci),
+        (FRAGMENTATION, Some(fu)) if fu & 0xc0 == 0xc0 => Some(PayloadOddity::WholeFragment),
+        _ if unit.0 == [0, 0] => start_code::behind(payload).map(|_| PayloadOddity::StartCode),
+        _ => Some(unit.layer()).filter(|layer| *layer > 0).map(PayloadOddity::Layer),
+    }
+}
+
 #[inline]
-pub(super) fn inner_fragment(payload: &[u8]) -> Option<(bool, usize)> {
+pub(super) fn inner_fragment(payload: &[u8]) -> Option<usize> {
     let [first, second, fu, ..] = payload else { return None };
-    let inner = H265Unit([*first, *second]).kind() == FRAGMENTATION && fu & 0xc0 == 0;
-    inner.then(|| (fu & 0x3f < 32, HEADER + 1))
-}
-
-fn fragment_body(len: usize, numbered: bool) -> Result<Range<usize>, PayloadError> {
-    let start = HEADER + 1 + if numbered { 2 } else { 0 };
-    if len < start { Err(PayloadError::Truncated { what: "a fragmentation unit", len }) } else { Ok(start..len) }
-}
-
-fn aggregate(numbered: bool) -> State {
-    let at = if numbered { HEADER + 2 } else { HEADER };
-    State::Aggregate { at, layout: Layout { before_unit: 0, between: usize::from(numbered), read } }
+    // Of a slice: its kind is below 32.
+    (H265Unit([*first, *second]).kind() == FRAGMENTATION && fu & 0xe0 == 0).then_some(HEADER + 1)
 }
 
 fn read(payload: &[u8], unit: Range<usize>) -> Option<Part> {
@@ -130,6 +174,41 @@ mod tests {
         assert_eq!(parts(true, &[0x60, 1, 0, 7, 0, 3, 0x40, 1, 9, 0, 0, 2, 0x42, 1]), both(8..9, 14..14));
         let cut = parts(false, &[0x60, 1, 0, 3, 0x40, 1, 9, 0, 1, 0x42]);
         assert!(cut[0].is_ok() && cut[1].is_err());
+    }
+
+    #[test]
+    fn content_information_stands_before_any_packet() {
+        // Without extension a unit; with one of three bytes a fragment, in layer 0; an aggregate.
+        assert_eq!(parts(false, &[0x64, 1, 0x26, 0, 0xaf]), [part([0x26, 1], true, true, 4..5)].map(Ok));
+        let fragment = [0x64, 1, 0x62, 0x30, 9, 9, 9, 0x93, 0xaf];
+        assert_eq!(parts(false, &fragment), [part([0x26, 1], true, false, 8..9)].map(Ok));
+        let aggregate = [0x64, 1, 0x61, 0, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 0, 3, 0x40, 1, 9];
+        assert_eq!(parts(false, &aggregate), [part([0x40, 1], true, true, 24..25)].map(Ok));
+        assert_eq!(parts(true, &[0x64, 1, 0x26, 0, 0, 7, 0xaf]), [part([0x26, 1], true, true, 6..7)].map(Ok));
+        for broken in [&[0x64, 1, 0x26][..], &[0x64, 1, 0x26, 0x30, 9, 9], &[0x64, 1, 0x64, 0, 9]] {
+            assert!(parts(false, broken)[0].is_err(), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn oddities() {
+        let oddity = |payload: &[u8]| {
+            let mut parts = PayloadFormat::H265 { numbered: false }.parts(payload);
+            parts.by_ref().for_each(drop);
+            parts.oddity()
+        };
+        assert_eq!(oddity(&[0x62, 1, 0xd3, 0xaf]), Some(PayloadOddity::WholeFragment));
+        assert_eq!(oddity(&[0x64, 1, 0x26, 0, 0xaf]), Some(PayloadOddity::Paci));
+        assert_eq!(oddity(&[0x26, 9, 0xaf]), Some(PayloadOddity::Layer(1)));
+        assert_eq!(oddity(&[0x27, 1, 0xaf]), Some(PayloadOddity::Layer(32)));
+        assert_eq!(oddity(&[0x40, 1, 0, 0, 1, 0x42, 1]), Some(PayloadOddity::StartCode));
+        assert_eq!(oddity(&[0, 0, 0, 1, 0x42, 1]), Some(PayloadOddity::StartCode));
+        assert_eq!(oddity(&[0x26, 1, 0xaf]), None);
+        let stream = [0, 0, 1, 0x40, 1, 9, 0, 0, 1, 0x26, 1, 0xaf];
+        assert_eq!(
+            parts(false, &stream),
+            [part([0x40, 1], true, true, 5..6), part([0x26, 1], true, true, 11..12)].map(Ok)
+        );
     }
 
     #[test]

@@ -1,0 +1,48 @@
+//! NAL units behind start codes, as in a byte stream (ITU-T H.264 and H.265, Annex B): some cameras put a whole access
+//! unit into what should be one NAL unit (V380, others of Macro-video).
+
+use memchr::memmem;
+
+use super::{H264Unit, H265Unit, Part, Unit};
+
+const START_CODE: [u8; 3] = [0, 0, 1];
+
+/// Where a payload goes on that begins with a start code.
+pub(super) fn behind(payload: &[u8]) -> Option<usize> {
+    [3, 4].into_iter().find(|len| {
+        let (zeros, one) = payload.split_at_checked(len - 1).unwrap_or_default();
+        zeros.len() == len - 1 && zeros.iter().all(|byte| *byte == 0) && one.first() == Some(&1)
+    })
+}
+
+/// The unit of this kind whose header stands at `at`, up to `end`.
+pub(super) fn unit(like: Unit, payload: &[u8], at: usize, end: usize) -> Option<Part> {
+    let bytes = payload.get(at..end)?;
+    let (unit, header) = match like {
+        Unit::H264(_) => (Unit::H264(H264Unit(*bytes.first()?)), 1),
+        Unit::H265(_) => (Unit::H265(H265Unit(*bytes.first_chunk()?)), 2),
+        _ => return None,
+    };
+    Some(Part { unit, starts: true, ends: true, body: at + header..end })
+}
+
+/// A unit that holds others behind start codes: the unit itself, and what follows the first start code. Slices are not
+/// searched: parameter sets stand before them, and another slice behind one adds nothing to what is told of the picture.
+#[inline]
+pub(super) fn split(part: &Part, payload: &[u8]) -> Option<(Part, Part)> {
+    let is_other = match part.unit {
+        Unit::H264(unit) => !unit.is_slice(),
+        Unit::H265(unit) => !unit.is_slice(),
+        _ => false,
+    };
+    if is_other { search(part, payload) } else { None }
+}
+
+#[cold]
+fn search(part: &Part, payload: &[u8]) -> Option<(Part, Part)> {
+    // Within a unit these three bytes can't be (ITU-T H.264, section 7.4.1). A fourth one, a zero before them, stays with
+    // the unit before, as zeros may stand behind any.
+    let at = part.body.start + memmem::find(payload.get(part.body.clone())?, &START_CODE)?;
+    let next = unit(part.unit, payload, at + START_CODE.len(), part.body.end)?;
+    Some((Part { ends: true, body: part.body.start..at, ..part.clone() }, Part { ends: part.ends, ..next }))
+}
