@@ -128,6 +128,10 @@ impl<S: Sink> Analyzer<S> {
             }
         }
         for session in sessions.iter_mut().flatten() {
+            let end = out.end_of(session, Direction::ServerToClient);
+            out.silent_tracks(session, end)?;
+        }
+        for session in sessions.iter_mut().flatten() {
             for stream in &mut session.streams {
                 if let Some(frames) = &mut stream.frames {
                     frames.end_all();
@@ -193,6 +197,7 @@ impl<S: Sink> Out<S> {
             }
             PduKind::Junk => self.junk(session, place, pdu.raw),
             PduKind::Gap { len } => {
+                session.wait.missing(place.direction, len);
                 let detail = format!("{len} bytes are not in the capture");
                 self.finding(place, &Finding::new("capture-gap", None, detail))
             }
@@ -239,6 +244,10 @@ impl<S: Sink> Tap for Analyzer<S> {
             }
             Payload::Closed(_) => {
                 session.closed.get_or_insert(event.direction);
+                // The POST of a tunnel may end before its GET.
+                if !session.http.is_tunnel() {
+                    session.end_wait(out.place(event, None), None);
+                }
                 Ok(())
             }
             Payload::Note(note) => out.note(out.place(event, None), note),

@@ -77,6 +77,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("marker-missing", "warning"),
     ("media-after-teardown", "warning"),
     ("media-stopped", "warning"),
+    ("no-media", "error"),
     ("end-without-bye", "note"),
     ("sr-missing", "note"),
     ("sr-stopped", "warning"),

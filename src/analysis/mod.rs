@@ -12,6 +12,7 @@ mod frames;
 mod http;
 mod jitter;
 pub mod matching;
+mod media_wait;
 mod messages;
 mod out;
 mod quantiles;

@@ -134,6 +134,19 @@ impl<S: Sink> Out<S> {
         }))
     }
 
+    /// Tracks of which nothing came.
+    pub(super) fn silent_tracks(&mut self, session: &mut Session, end: Place) -> io::Result<()> {
+        session.end_wait(end, None);
+        for silent in session.wait.take_silent() {
+            let place = Place { direction: silent.direction, ..silent.since };
+            self.finding(place, &Finding::new("no-media", silent.track, silent.detail.as_str()))?;
+            if let Some(judge) = self.judge(place.session) {
+                judge.no_media(&silent);
+            }
+        }
+        Ok(())
+    }
+
     /// Takes a message that came on `connection`, which is the address of its client.
     pub(super) fn message(
         &mut self,
@@ -143,6 +156,12 @@ impl<S: Sink> Out<S> {
         message: &Message<'_>,
     ) -> io::Result<()> {
         let held = session.held();
+        if let StartLine::Request { method, url } = message.start_line()
+            && method == "TEARDOWN"
+        {
+            // Whether it is answered or not.
+            session.end_wait(place, Some(&url));
+        }
         let (request, found) = match session.http.message(place.at, connection, message) {
             Part::Tunnel(request) => {
                 let found = Watch::http_message(place.at, message, request.as_ref());
@@ -178,6 +197,9 @@ impl<S: Sink> Out<S> {
         if let Some(judge) = self.judge(place.session) {
             judge.response(place, &request.method, status);
         }
+        if (200..300).contains(&status) {
+            session.granted(place, request);
+        }
         if status < 300 && matches!(request.method.as_str(), "PLAY" | "PAUSE") {
             for stream in &mut session.streams {
                 if let Some(frames) = &mut stream.frames {
@@ -203,6 +225,7 @@ impl<S: Sink> Out<S> {
         if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
             return Ok(());
         }
+        session.wait.junk(place.direction, bytes.len());
         let detail = format!("{} bytes that are neither a message nor a frame", bytes.len());
         self.finding(place, &Finding::new("junk", None, detail))
     }
@@ -260,12 +283,15 @@ impl<S: Sink> Out<S> {
             Ok(packet) => packet,
             Err(error) => {
                 let track = session.setup(carrier).and_then(|setup| setup.track);
+                session.wait.unreadable(track, place.direction);
                 return self.finding(place, &Finding::new("rtp-malformed", track, error.to_string()));
             }
         };
         let taken = session.rtp(place, carrier, &packet, &mut self.budget);
         // By reference, as it is large.
         let Some(taken) = &taken else {
+            let track = session.setup(carrier).and_then(|setup| setup.track);
+            session.wait.unreadable(track, place.direction);
             return self.finding(place, &Finding::new("too-many-streams", None, "this source is not counted"));
         };
         let Session { dialog, streams, .. } = &mut *session;

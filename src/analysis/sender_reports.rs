@@ -14,7 +14,8 @@ const NANOSECONDS_HZ: u32 = 1_000_000_000;
 pub(super) struct SenderReports {
     pub(super) count: u64,
     pub(super) last: Option<Report>,
-    first_at: Option<Timestamp>,
+    /// Arrival and packet count of the first one.
+    pub(super) first: Option<(Timestamp, u32)>,
     timestamps: Unwrapper<u32>,
     /// NTP time and extended RTP timestamp of the first report with a wall clock.
     reference: Option<(Timestamp, i64)>,
@@ -47,7 +48,7 @@ impl SenderReports {
     ) -> (Option<f64>, Option<f64>) {
         let interval_s = self.last.map(|last| at.seconds_since(last.at));
         self.count += 1;
-        self.first_at.get_or_insert(at);
+        self.first.get_or_insert((at, report.packet_count()));
         self.last = Some(Report {
             at,
             ntp: report.ntp(),
@@ -101,7 +102,8 @@ impl SenderReports {
 
     /// Mean distance of the reports, in seconds; `None` before the second.
     pub(super) fn interval_mean_s(&self) -> Option<f64> {
-        let span = self.last?.at.nanos_since(self.first_at?);
+        let (first_at, _) = self.first?;
+        let span = self.last?.at.nanos_since(first_at);
         let intervals = i64::try_from(self.count).ok()? - 1;
         (intervals > 0).then(|| float(span) / float(intervals) / float(NANOS_PER_SECOND))
     }

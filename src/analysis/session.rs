@@ -7,13 +7,14 @@ use std::sync::Arc;
 use crate::analysis::budget::Budget;
 use crate::analysis::findings::{Finding, Watch};
 use crate::analysis::http::Http;
+use crate::analysis::media_wait::{MediaWait, SessionState};
 use crate::analysis::out::Place;
 use crate::analysis::report_blocks::RecentReports;
 use crate::analysis::rows::StreamRow;
 use crate::analysis::stream::{Depth, PacketFigures, Stream, StreamKey};
 use crate::analysis::unreachable::UnreachablePaths;
 use crate::rtp::packet::RtpPacket;
-use crate::rtp::rtcp::{RtcpPacket, SenderReport};
+use crate::rtp::rtcp::{ReportBlock, RtcpPacket, SenderReport};
 use crate::rtsp::message::Message;
 use crate::session::Dialog;
 use crate::session::dialog::{Request, Setup};
@@ -86,6 +87,7 @@ pub(super) struct Session {
     pub(super) watch: Watch,
     pub(super) recent: RecentReports,
     pub(super) unreachable: UnreachablePaths,
+    pub(super) wait: MediaWait,
 }
 
 impl Session {
@@ -103,6 +105,7 @@ impl Session {
             watch: Watch::default(),
             recent: RecentReports::default(),
             unreachable: UnreachablePaths::default(),
+            wait: MediaWait::default(),
         }
     }
 
@@ -121,6 +124,19 @@ impl Session {
             (0..self.streams.len()).for_each(|index| self.adopt(index));
         }
         request
+    }
+
+    /// A request was granted: media may be due from now on, or no longer.
+    pub(super) fn granted(&mut self, place: Place, request: &Request) {
+        let Self { wait, dialog, streams, watch, .. } = self;
+        let state = SessionState { dialog, streams, bye: watch.bye };
+        wait.granted(place, &request.method, &request.url, state);
+    }
+
+    /// Media is no longer waited for: of the track of a URL, or of any.
+    pub(super) fn end_wait(&mut self, place: Place, url: Option<&str>) {
+        let Self { wait, dialog, streams, watch, .. } = self;
+        wait.end(place, url, SessionState { dialog, streams, bye: watch.bye });
     }
 
     /// About how many bytes of memory the dialogue takes.
@@ -214,6 +230,12 @@ impl Session {
         let Self { dialog, watch, .. } = self;
         let Carrier::Channel(channel) = carrier else { return None };
         watch.rtcp_channel(carrier, dialog.channel(channel).map(|(setup, _)| setup))
+    }
+
+    /// A receiver's report on what the other side sends.
+    pub(super) fn reported(&mut self, direction: Direction, carrier: Carrier, reporter: u32, block: &ReportBlock) {
+        let setup = self.setup(carrier).cloned();
+        self.wait.reported(setup.as_ref(), direction, reporter, block);
     }
 
     /// The clock rate of a source, for a report on it.

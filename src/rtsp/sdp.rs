@@ -36,6 +36,23 @@ pub struct Media {
     pub range: Option<String>,
     /// `a=framerate` in frames a second, where it is a number above 0.
     pub framerate: Option<f64>,
+    /// Which way it goes, where that is said.
+    pub flow: Option<MediaFlow>,
+    /// It may be silent while it goes on: `a=silenceSupp:on` (RFC 3108, section 5.6.3.2).
+    pub suppresses_silence: bool,
+}
+
+/// The attribute that says which way media goes (RFC 4566, section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaFlow {
+    /// `a=sendonly`
+    SendOnly,
+    /// `a=recvonly`
+    ReceiveOnly,
+    /// `a=sendrecv`
+    Both,
+    /// `a=inactive`
+    Inactive,
 }
 
 /// One payload type of a media section.
@@ -131,8 +148,17 @@ impl Media {
             "range" => keep_first(&mut self.range, value),
             "framerate" => self.framerate = self.framerate.or_else(|| parse_framerate(value)),
             "rtpmap" | "fmtp" => self.read_format_attribute(name, value),
+            "sendonly" => self.set_flow(MediaFlow::SendOnly),
+            "recvonly" => self.set_flow(MediaFlow::ReceiveOnly),
+            "sendrecv" => self.set_flow(MediaFlow::Both),
+            "inactive" => self.set_flow(MediaFlow::Inactive),
+            "silenceSupp" => self.suppresses_silence |= value.starts_with("on"),
             _ => {}
         }
+    }
+
+    fn set_flow(&mut self, flow: MediaFlow) {
+        self.flow.get_or_insert(flow);
     }
 
     /// Both attributes begin with the payload type that they speak of.

@@ -26,11 +26,13 @@ impl<S: Sink> Out<S> {
                 Ok(RtcpPacket::SenderReport(report)) => {
                     self.sender_report(session, place, carrier, payload, &report)?;
                     for block in report.report_blocks() {
+                        session.reported(place.direction, carrier, report.ssrc(), &block);
                         self.report_block(session, place, carrier, report.ssrc(), &block)?;
                     }
                 }
                 Ok(RtcpPacket::ReceiverReport(report)) => {
                     for block in report.report_blocks() {
+                        session.reported(place.direction, carrier, report.ssrc(), &block);
                         self.report_block(session, place, carrier, report.ssrc(), &block)?;
                     }
                 }

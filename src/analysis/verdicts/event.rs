@@ -52,6 +52,12 @@ pub enum Verdict {
     EndedByTheServer,
     /// Media stopped without a word.
     MediaStopped,
+    /// PLAY was granted and nothing came; nothing tells why.
+    NoMedia,
+    /// And who should have sent it gave nothing.
+    NothingSent,
+    /// It came to another port or channel than was agreed on.
+    SentElsewhere,
     /// There are no sender reports.
     NoSenderReports,
     /// The server refused a request.
@@ -66,7 +72,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::LostBeforeSending,
         Self::LostOnTheWay,
         Self::LostSomewhere,
@@ -88,6 +94,9 @@ impl Verdict {
         Self::ChannelsUnclear,
         Self::EndedByTheServer,
         Self::MediaStopped,
+        Self::NoMedia,
+        Self::NothingSent,
+        Self::SentElsewhere,
         Self::NoSenderReports,
         Self::RefusedByTheServer,
         Self::LoginNeeded,
@@ -119,6 +128,9 @@ impl Verdict {
             Self::ChannelsUnclear => "channels-unclear",
             Self::EndedByTheServer => "ended-by-the-server",
             Self::MediaStopped => "media-stopped",
+            Self::NoMedia => "no-media",
+            Self::NothingSent => "nothing-sent",
+            Self::SentElsewhere => "sent-elsewhere",
             Self::NoSenderReports => "no-sender-reports",
             Self::RefusedByTheServer => "refused-by-the-server",
             Self::LoginNeeded => "login-needed",

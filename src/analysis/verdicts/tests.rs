@@ -1,3 +1,4 @@
+mod no_media;
 mod session;
 
 use std::time::Duration;
@@ -149,7 +150,7 @@ fn a_loss_behind_the_clients_end_harms_nobody() {
 #[test]
 fn packets_that_are_counted_and_never_come() {
     let told = verdicts(true, &without(both(), 1, 0..500));
-    assert_eq!(told, ["1 gap lost-on-the-way 451"]);
+    assert_eq!(told, ["1 no-media lost-on-the-way 400"]);
 }
 
 /// What comes after a time comes so much later.

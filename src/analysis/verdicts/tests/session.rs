@@ -14,7 +14,7 @@ const SDP: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=co
 
 /// Verdicts as `track event verdict count`.
 #[derive(Default)]
-pub(super) struct Verdicts(Vec<String>);
+pub(super) struct Verdicts(pub(super) Vec<String>);
 
 impl Sink for Verdicts {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
@@ -37,6 +37,10 @@ pub(super) enum Passing {
     Packet(usize, u16, i64),
     /// Track, packets that it counts.
     Report(usize, u32),
+    /// The client's word on a track: highest sequence number.
+    Heard(usize, u32),
+    /// The end of a track.
+    Goodbye(usize),
     Note(Note),
     /// Bytes that the capture lacks.
     Gap,
@@ -51,10 +55,24 @@ pub(super) struct Session {
     pub(super) analyzer: Analyzer<Verdicts>,
     pub(super) flow: Flow,
     udp: bool,
+    /// The tracks that are set up.
+    tracks: Vec<usize>,
 }
 
 impl Session {
     pub(super) fn new(udp: bool) -> Self {
+        Self::of(udp, &[0, 1])
+    }
+
+    /// With these tracks set up and played.
+    fn of(udp: bool, tracks: &[usize]) -> Self {
+        let mut session = Self::silent(udp, tracks);
+        session.dialogue();
+        session
+    }
+
+    /// Of which nothing has passed yet.
+    pub(super) fn silent(udp: bool, tracks: &[usize]) -> Self {
         let address = |text: &str| text.parse().unwrap();
         let flow = Flow {
             id: 0,
@@ -64,9 +82,7 @@ impl Session {
             server: address("10.0.0.2:554"),
         };
         let options = AnalyzerOptions { closely: true, ..AnalyzerOptions::default() };
-        let mut session = Self { analyzer: Analyzer::new(options, Verdicts::default()), flow, udp };
-        session.dialogue();
-        session
+        Self { analyzer: Analyzer::new(options, Verdicts::default()), flow, udp, tracks: tracks.to_vec() }
     }
 
     fn event(&mut self, at: i64, direction: Direction, payload: Payload<'_>) {
@@ -75,7 +91,7 @@ impl Session {
         self.analyzer.event(&event).unwrap();
     }
 
-    fn dialogue(&mut self) {
+    pub(super) fn dialogue(&mut self) {
         let ask = |method: &str, path: &str, cseq: u32, more: &str| {
             format!("{method} rtsp://h/x/{path} RTSP/1.0\r\nCSeq: {cseq}\r\n{more}\r\n")
         };
@@ -83,7 +99,8 @@ impl Session {
         let body = format!("Content-Base: rtsp://h/x/\r\nContent-Length: {}\r\n", SDP.len());
         self.say(-100, Direction::ClientToServer, &ask("DESCRIBE", "", 1, ""));
         self.say(-100, Direction::ServerToClient, &(answer(1, &body) + SDP));
-        for track in 0..2u32 {
+        for track in self.tracks.clone() {
+            let track = u32::try_from(track).unwrap();
             let transport = if self.udp {
                 let (client, server) = (5000 + 2 * track, 6000 + 2 * track);
                 format!(
@@ -101,7 +118,7 @@ impl Session {
         self.say(-100, Direction::ServerToClient, &answer(4, ""));
     }
 
-    fn pass(&mut self, at: i64, passing: &Passing) {
+    pub(super) fn pass(&mut self, at: i64, passing: &Passing) {
         match passing {
             Passing::Packet(track, number, media) => {
                 let (payload_type, rate) = [(96, 90), (0, 8)][*track];
@@ -115,6 +132,17 @@ impl Session {
                 let words = [7, 0, 0, 0, *packets, 0].map(u32::to_be_bytes).concat();
                 self.media(at, *track, true, &[&[0x80, 200, 0, 6][..], &words].concat());
             }
+            Passing::Heard(track, highest) => {
+                let words = [9, 7, 0, *highest, 3, 0, 0].map(u32::to_be_bytes).concat();
+                self.media_from(
+                    Direction::ClientToServer,
+                    at,
+                    *track,
+                    true,
+                    &[&[0x81, 201, 0, 7][..], &words].concat(),
+                );
+            }
+            Passing::Goodbye(track) => self.media(at, *track, true, &[0x81, 203, 0, 1, 0, 0, 0, 7]),
             Passing::Note(note) => self.event(at, Direction::ServerToClient, Payload::Note(note)),
             Passing::Gap => {
                 let pdu = Pdu { offset: 1, raw: &[], kind: PduKind::Gap { len: 9 } };
@@ -137,8 +165,14 @@ impl Session {
         }
     }
 
+    /// What the server sends on a channel.
+    pub(super) fn pass_on(&mut self, at: i64, channel: u8, payload: &[u8]) {
+        let pdu = Pdu { offset: 1, raw: payload, kind: PduKind::Interleaved { channel, payload } };
+        self.event(at, Direction::ServerToClient, Payload::Pdu(&pdu));
+    }
+
     /// A message alone.
-    fn say(&mut self, at: i64, direction: Direction, text: &str) {
+    pub(super) fn say(&mut self, at: i64, direction: Direction, text: &str) {
         let mut demuxer = Demuxer::new();
         let mut pdus = demuxer.feed(text.as_bytes());
         while let Some(pdu) = pdus.next_pdu() {
@@ -147,21 +181,35 @@ impl Session {
     }
 
     fn media(&mut self, at: i64, track: usize, rtcp: bool, payload: &[u8]) {
+        self.media_from(Direction::ServerToClient, at, track, rtcp, payload);
+    }
+
+    fn media_from(&mut self, direction: Direction, at: i64, track: usize, rtcp: bool, payload: &[u8]) {
         let number = u16::try_from(2 * track).unwrap();
         if self.udp {
             let (from, to) = (self.flow.server, self.flow.client);
-            self.event(at, Direction::ServerToClient, Payload::Datagram { port: 6000 + number, from, to, payload });
+            self.event(at, direction, Payload::Datagram { port: 6000 + number, from, to, payload });
         } else {
             let channel = u8::try_from(number).unwrap() + u8::from(rtcp);
             let pdu = Pdu { offset: 1, raw: payload, kind: PduKind::Interleaved { channel, payload } };
-            self.event(at, Direction::ServerToClient, Payload::Pdu(&pdu));
+            self.event(at, direction, Payload::Pdu(&pdu));
         }
     }
 }
 
-/// The verdicts on what passes.
+/// The verdicts on what passes, with the tracks set up that are in it.
 pub(super) fn verdicts(udp: bool, passing: &[(i64, Passing)]) -> Vec<String> {
-    let mut session = Session::new(udp);
+    let is_in = |track: &usize| {
+        passing.iter().any(|(_, passing)| {
+            matches!(passing, Passing::Packet(of, ..) | Passing::Report(of, _) | Passing::Heard(of, ..) if of == track)
+        })
+    };
+    verdicts_of(udp, &[0, 1].into_iter().filter(is_in).collect::<Vec<_>>(), passing)
+}
+
+/// The verdicts on what passes in a session of these tracks.
+pub(super) fn verdicts_of(udp: bool, tracks: &[usize], passing: &[(i64, Passing)]) -> Vec<String> {
+    let mut session = Session::of(udp, tracks);
     let mut passing = passing.to_vec();
     passing.sort_by_key(|(at, _)| *at);
     for (at, passing) in &passing {

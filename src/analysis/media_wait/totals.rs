@@ -1,0 +1,128 @@
+//! What has come of a track so far: packets, reports of its sender, words of its receiver.
+
+use crate::analysis::stream::Stream;
+use crate::rtp::rtcp::ReportBlock;
+use crate::session::Dialog;
+use crate::session::dialog::Setup;
+use crate::trace::Direction;
+
+/// What the dialogue and the streams of a session say.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::analysis) struct SessionState<'a> {
+    pub(in crate::analysis) dialog: &'a Dialog,
+    pub(in crate::analysis) streams: &'a [Stream],
+    /// A source has said BYE.
+    pub(in crate::analysis) bye: bool,
+}
+
+/// Counts that only rise, so that two of them tell what came between.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    /// RTP packets, and what came on their way and is none.
+    pub(super) packets: u64,
+    /// Sender reports, and the packet counts of the first and the last of them.
+    pub(super) reports: u64,
+    pub(super) first_reported: Option<u32>,
+    pub(super) reported: Option<u32>,
+    /// RTP packets on channels that no SETUP named.
+    pub(super) elsewhere: u64,
+    pub(super) missing_bytes: u64,
+    pub(super) junk_bytes: u64,
+}
+
+impl Totals {
+    /// Of the streams that may belong to this SETUP.
+    pub(super) fn of(setup: &Setup, direction: Direction, state: SessionState<'_>) -> Self {
+        let own = || state.streams.iter().filter(|stream| is_of(stream, setup, direction, state.dialog));
+        let reporting = own().max_by_key(|stream| stream.reports.count);
+        Self {
+            packets: own().map(|stream| stream.sequence.packets).sum(),
+            reports: reporting.map_or(0, |stream| stream.reports.count),
+            first_reported: reporting.and_then(|stream| stream.reports.first).map(|(_, packets)| packets),
+            reported: reporting.and_then(|stream| stream.reports.last).map(|report| report.packets),
+            elsewhere: unnamed(direction, state).map(|stream| stream.sequence.packets).sum(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Whether a stream may be this track's: by its track, or where tracks share a channel or port by its payload type.
+fn is_of(stream: &Stream, setup: &Setup, direction: Direction, dialog: &Dialog) -> bool {
+    let key = &stream.key;
+    let by_track = setup.track.is_some() && key.track == setup.track;
+    let shares = || setup.number() == Some(key.channel);
+    let described = || {
+        let media = dialog.media(setup.track);
+        let payload_type = stream.payload_type();
+        media.zip(payload_type).is_none_or(|(media, payload_type)| media.format(payload_type).is_some())
+    };
+    key.direction == direction && (by_track || shares() && described())
+}
+
+/// RTP on channels that no SETUP named.
+fn unnamed(direction: Direction, state: SessionState<'_>) -> impl Iterator<Item = &Stream> {
+    let is_setup =
+        move |stream: &Stream| state.dialog.setups().iter().any(|setup| setup.number() == Some(stream.key.channel));
+    let streams = state.streams.iter().filter(move |stream| stream.key.direction == direction);
+    streams.filter(move |stream| stream.key.track.is_none() && stream.sequence.packets > 0 && !is_setup(stream))
+}
+
+/// Where RTP came that no SETUP named.
+pub(super) fn elsewhere(direction: Direction, state: SessionState<'_>) -> Option<String> {
+    let stream = unnamed(direction, state).max_by_key(|stream| stream.sequence.packets)?;
+    Some(format!("on channel {}", stream.key.channel))
+}
+
+/// What a receiver reports of a source (RFC 3550, section 6.4.1).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReceiverWord {
+    reporter: u32,
+    source: u32,
+    track: Option<usize>,
+    number: Option<u16>,
+    direction: Direction,
+    first: u32,
+    last: u32,
+    /// It is the first word on this source, and has a jitter, which takes two packets.
+    is_new_with_jitter: bool,
+}
+
+impl ReceiverWord {
+    pub(super) fn new(setup: &Setup, direction: Direction, reporter: u32, block: &ReportBlock) -> Self {
+        Self {
+            reporter,
+            source: block.source_ssrc,
+            track: setup.track,
+            number: setup.number(),
+            direction,
+            first: block.ext_highest_seq,
+            last: block.ext_highest_seq,
+            is_new_with_jitter: block.ext_highest_seq > 0 && block.jitter > 0,
+        }
+    }
+
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let key = |word: &Self| (word.reporter, word.source, word.track, word.number, word.direction);
+        key(self) == key(other)
+    }
+
+    /// Whether it speaks of the media of this SETUP, which goes in `direction`.
+    pub(super) fn is_of(&self, setup: &Setup, direction: Direction) -> bool {
+        self.direction == direction.reverse() && self.track == setup.track && self.number == setup.number()
+    }
+
+    pub(super) fn go_on(&mut self, block: &ReportBlock) {
+        self.last = block.ext_highest_seq;
+    }
+
+    /// Only what comes from now on counts.
+    pub(super) fn begin(&mut self) {
+        (self.first, self.is_new_with_jitter) = (self.last, false);
+    }
+
+    /// The highest sequence numbers that prove that packets came.
+    pub(super) fn received(&self) -> Option<(u32, u32)> {
+        let rose = self.last.wrapping_sub(self.first).cast_signed() > 0;
+        (rose || self.is_new_with_jitter).then_some((self.first, self.last))
+    }
+}

@@ -1,0 +1,54 @@
+//! A track of which nothing came, as a verdict.
+
+use crate::analysis::out::Place;
+use crate::analysis::verdicts::event::{Event, Subject, Verdict};
+use crate::analysis::verdicts::{Judge, take_room};
+use crate::trace::Direction;
+
+/// The word in the column `event`.
+const KIND: &str = "no-media";
+
+/// PLAY or RECORD was granted, and nothing came.
+#[derive(Clone, Debug)]
+pub(in crate::analysis) struct NoMedia {
+    /// `None` where no track of several had anything.
+    pub(in crate::analysis) track: Option<usize>,
+    /// Where the answer stands that granted it.
+    pub(in crate::analysis) since: Place,
+    /// Where nobody waits any longer.
+    pub(in crate::analysis) until: Place,
+    /// Which way the media should have come.
+    pub(in crate::analysis) direction: Direction,
+    pub(in crate::analysis) verdict: Verdict,
+    /// How many are counted somewhere.
+    pub(in crate::analysis) packets: u64,
+    pub(in crate::analysis) detail: String,
+}
+
+impl Judge {
+    pub(in crate::analysis) fn no_media(&mut self, told: &NoMedia) {
+        if !take_room(&self.room) {
+            return;
+        }
+        let first = Place { direction: told.direction, ..told.since };
+        self.events.push(Event {
+            subject: Subject::Track(told.track),
+            kind: KIND,
+            verdict: told.verdict,
+            count: told.packets.max(1),
+            first,
+            last: told.until,
+            span: Some((told.since.at, told.until.at)),
+            detail: told.detail.clone(),
+        });
+    }
+
+    /// Whether it is said already that nothing came of a track.
+    pub(super) fn is_silent(&self, track: Option<usize>, direction: Direction) -> bool {
+        let own = |event: &Event| match event.subject {
+            Subject::Track(of) => of.is_none() || of == track,
+            Subject::Stream(_) => false,
+        };
+        self.events.iter().any(|event| event.kind == KIND && event.first.direction == direction && own(event))
+    }
+}
