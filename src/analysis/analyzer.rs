@@ -139,6 +139,9 @@ impl<S: Sink> Analyzer<S> {
                 out.ended_frames(session.flow.id + 1, stream)?;
             }
         }
+        if let Some(judges) = &mut out.judges {
+            judges.match_logins(sessions.iter().flatten());
+        }
         for session in sessions.iter_mut().flatten() {
             let end = out.end_of(session, Direction::ServerToClient);
             out.verdicts(session, end)?;

@@ -88,6 +88,8 @@ pub(super) struct Session {
     pub(super) recent: RecentReports,
     pub(super) unreachable: UnreachablePaths,
     pub(super) wait: MediaWait,
+    /// When something that needs a login, where there is one, was first granted.
+    pub(super) begun: Option<Timestamp>,
 }
 
 impl Session {
@@ -106,6 +108,7 @@ impl Session {
             recent: RecentReports::default(),
             unreachable: UnreachablePaths::default(),
             wait: MediaWait::default(),
+            begun: None,
         }
     }
 
@@ -128,6 +131,9 @@ impl Session {
 
     /// A request was granted: media may be due from now on, or no longer.
     pub(super) fn granted(&mut self, place: Place, request: &Request) {
+        if matches!(request.method.as_str(), "DESCRIBE" | "ANNOUNCE" | "SETUP" | "PLAY" | "RECORD") {
+            self.begun.get_or_insert(place.at);
+        }
         let Self { wait, dialog, streams, watch, .. } = self;
         let state = SessionState { dialog, streams, bye: watch.bye };
         wait.granted(place, &request.method, &request.url, state);

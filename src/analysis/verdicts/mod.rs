@@ -2,6 +2,7 @@
 //! docs/verdicts.md states the rules.
 
 mod event;
+mod logins;
 mod loss;
 mod no_media;
 mod pace;
@@ -75,6 +76,11 @@ impl Judges {
         if let Some(judge) = self.by_session.get_mut(place) {
             *judge = Some(Box::new(Judge { room: Arc::clone(&self.room), ..Judge::default() }));
         }
+    }
+
+    /// The judge of a session, if there is one.
+    fn existing(&mut self, session: usize) -> Option<&mut Judge> {
+        self.by_session.get_mut(session.checked_sub(1)?)?.as_deref_mut()
     }
 
     /// The judge of a session that is over.

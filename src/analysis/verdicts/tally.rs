@@ -7,9 +7,16 @@ use crate::analysis::findings::Finding;
 use crate::analysis::out::Place;
 use crate::analysis::verdicts::event::{Event, Subject, Verdict};
 use crate::analysis::verdicts::take_room;
+use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 /// Methods whose refusals are remembered.
 const MAX_METHODS: usize = 32;
+/// Who has a password at hand connects again at once; who is asked for it takes longer to type.
+const NEXT_CONNECTION_NS: i64 = 10 * NANOS_PER_SECOND;
+/// What a session works without.
+const SIGNS_OF_LIFE: [&str; 3] = ["OPTIONS", "GET_PARAMETER", "SET_PARAMETER"];
+/// What begins a session, in the order in which one method needs what those before have brought.
+const BEGINNING: [&[&str]; 3] = [&["DESCRIBE", "ANNOUNCE"], &["SETUP"], &["PLAY", "RECORD"]];
 
 /// What a finding says of its cause: the words of the event and the verdict, which may depend on the transport.
 fn meaning(code: &str, over_tcp: bool) -> Option<(&'static str, Verdict)> {
@@ -34,6 +41,8 @@ pub(super) struct Tally {
     found: BTreeMap<(&'static str, Option<usize>), Found>,
     /// By method: refusals that no success followed, and how many logins were asked for.
     refused: BTreeMap<String, Refusals>,
+    /// PLAY or RECORD was granted.
+    plays: bool,
 }
 
 /// Findings of one code and track.
@@ -72,8 +81,9 @@ impl Tally {
 
     /// The final answer to a request.
     pub(super) fn response(&mut self, place: Place, method: &str, status: u16, room: &AtomicUsize) {
-        // A session works without these.
-        if matches!(method, "OPTIONS" | "GET_PARAMETER" | "SET_PARAMETER") && status != 401 {
+        // A session works without these; but it is no login that is missing any more.
+        if SIGNS_OF_LIFE.contains(&method) && status != 401 {
+            self.grant(method);
             return;
         }
         let new = status >= 400 && !self.refused.contains_key(method);
@@ -81,11 +91,7 @@ impl Tally {
             return;
         }
         if status < 400 {
-            if let Some(refusals) = self.refused.get_mut(method) {
-                refusals.challenges += u64::from(refusals.status == 401 && !refusals.granted);
-                refusals.granted = true;
-            }
-            return;
+            return self.grant(method);
         }
         let new = Refusals { first: place, last: place, status, count: 0, challenges: 0, granted: false };
         let refusals = self.refused.entry(method.to_owned()).or_insert(new);
@@ -93,8 +99,32 @@ impl Tally {
         refusals.count += 1;
     }
 
+    /// A request was taken. What asked for a login before and is not needed any more, once this was had, had its login.
+    fn grant(&mut self, method: &str) {
+        if let Some(refusals) = self.refused.get_mut(method) {
+            refusals.challenges += u64::from(refusals.status == 401 && !refusals.granted);
+            refusals.granted = true;
+        }
+        let Some(stage) = BEGINNING.iter().position(|methods| methods.contains(&method)) else { return };
+        self.plays |= stage == 2;
+        for (refused, refusals) in self.refused.iter_mut().filter(|(_, refusals)| refusals.status == 401) {
+            // SETUP of one track says nothing about that of another.
+            let described = BEGINNING.first().is_some_and(|methods| methods.contains(&refused.as_str()));
+            refusals.granted |= SIGNS_OF_LIFE.contains(&refused.as_str()) || described && stage > 0;
+        }
+    }
+
+    /// The client's next connection was granted something at that time: its login, where one was asked for just before.
+    pub(super) fn login_given(&mut self, at: Timestamp) {
+        let soon = |refusals: &&mut Refusals| (0..NEXT_CONNECTION_NS).contains(&at.nanos_since(refusals.last.at));
+        for refusals in self.refused.values_mut().filter(|refusals| refusals.status == 401).filter(soon) {
+            refusals.granted = true;
+        }
+    }
+
     /// The events, at the end of the session; `over_tcp` tells how the media of a track travels.
     pub(super) fn into_events(self, over_tcp: impl Fn(Option<usize>) -> bool) -> Vec<Event> {
+        let plays = self.plays;
         let found = self.found.into_iter().filter_map(|((code, track), found)| {
             let (kind, verdict) = meaning(code, over_tcp(track))?;
             let (subject, Found { first, last, count, detail }) = (Subject::Track(track), found);
@@ -102,7 +132,10 @@ impl Tally {
         });
         let mut events: Vec<Event> = found.collect();
         events.extend(repeated_logins(self.refused.values()));
-        events.extend(self.refused.into_iter().filter_map(|(method, refusals)| refusals.into_event(&method)));
+        let harms =
+            |method: &str| !plays || !SIGNS_OF_LIFE.contains(&method) && !matches!(method, "TEARDOWN" | "PAUSE");
+        let refused = self.refused.into_iter().filter(|(method, refusals)| refusals.status != 401 || harms(method));
+        events.extend(refused.filter_map(|(method, refusals)| refusals.into_event(&method)));
         events
     }
 }
