@@ -4,6 +4,7 @@
 //! them ([`Tap`]) does not know which one it was.
 
 mod note;
+mod path;
 mod unreachable;
 
 use std::io;
@@ -13,6 +14,7 @@ use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
 
 pub use note::{NoNote, Note, PREFIX, TcpState};
+pub use path::UdpPath;
 pub use unreachable::UnreachableReason;
 
 /// One transport connection between an RTSP client and its server, or one of the two of an HTTP tunnel.
@@ -100,8 +102,8 @@ pub enum Payload<'a> {
     Pdu(&'a Pdu<'a>),
     /// An RTP or RTCP packet over UDP, between ports that the session set up.
     Datagram {
-        /// The server's RTP port, by which the track is known; the client's where the server named none.
-        port: u16,
+        /// The transport that it came on.
+        path: UdpPath,
         /// Who sent it.
         from: SocketAddr,
         /// Where it goes.
@@ -112,8 +114,8 @@ pub enum Payload<'a> {
     /// An ICMP error about a datagram of the session, which did not get where it was sent. The event's direction is that of
     /// the error: the other way round than that of the datagram.
     Unreachable {
-        /// The track of the datagram, as `Datagram` names it.
-        port: u16,
+        /// The transport of the datagram, as `Datagram` names it.
+        path: UdpPath,
         /// Who had sent it.
         from: SocketAddr,
         /// Where it did not get.

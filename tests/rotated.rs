@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rtsp_rec::capture::{BlockSink, Source, Writer, WriterOptions};
 use rtsp_rec::rtsp::demux::{Demuxer, PduKind};
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Carrier, Close, Direction, Flow, Note, Payload, Tap, TraceEvent};
+use rtsp_rec::trace::{Carrier, Close, Direction, Flow, Note, Payload, Tap, TraceEvent, UdpPath};
 
 /// The files of a recording.
 #[derive(Default)]
@@ -157,7 +157,12 @@ impl Stage {
                 self.seq = self.seq.wrapping_add(1);
                 let (from, to) =
                     ((self.flow.server.ip(), 6000).into(), (self.flow.client.ip(), self.media_port()).into());
-                self.tell(tap, at, S2C, Payload::Datagram { port: 6000, from, to, payload: &packet });
+                self.tell(
+                    tap,
+                    at,
+                    S2C,
+                    Payload::Datagram { path: UdpPath::of_server(6000), from, to, payload: &packet },
+                );
             }
             Step::KeepAlive => self.ask(tap, at, "OPTIONS", 200, "", ""),
             Step::Rotate => {}

@@ -7,12 +7,13 @@ use crate::analysis::budget::Budget;
 use crate::analysis::findings::Finding;
 use crate::analysis::out::{Out, Place};
 use crate::analysis::rows::{Row, Sink, StreamRow, Table};
-use crate::analysis::session::{Carrier, Session};
+use crate::analysis::session::Session;
 use crate::analysis::stream::Depth;
 use crate::analysis::unreachable::UnreachablePath;
 use crate::analysis::verdicts::Judges;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::Message;
+use crate::session::dialog::{MediaPath, PacketSigns};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Note, Payload, Remark, Tap, TraceEvent};
 
@@ -194,7 +195,9 @@ impl<S: Sink> Out<S> {
     fn pdu(&mut self, session: &mut Session, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
         let place = self.place(event, Some(pdu.offset));
         match pdu.kind {
-            PduKind::Interleaved { channel, payload } => self.frame(session, place, Carrier::Channel(channel), payload),
+            PduKind::Interleaved { channel, payload } => {
+                self.frame(session, place, MediaPath::Channel(channel), payload)
+            }
             PduKind::Message { head, body } => {
                 self.message(session, place, event.flow.client, &Message::new(head, body))
             }
@@ -222,19 +225,20 @@ impl<S: Sink> Tap for Analyzer<S> {
         let Some((session, out)) = self.session(event) else { return Ok(()) };
         match &event.payload {
             Payload::Pdu(pdu) => out.pdu(session, event, pdu),
-            Payload::Datagram { port, payload, .. } => {
-                out.frame(session, out.place(event, None), Carrier::Port(*port), payload)
+            Payload::Datagram { path, payload, .. } => {
+                out.frame(session, out.place(event, None), MediaPath::Udp(*path), payload)
             }
             Payload::NotBase64 { byte, offset } => {
                 let detail = format!("{:?} in the tunnel is no base64; it is passed over", char::from(*byte));
                 out.finding(out.place(event, Some(*offset)), &Finding::new("tunnel-garbage", None, detail))
             }
-            Payload::Unreachable { port, from, to, by, reason } => {
+            Payload::Unreachable { path, from, to, by, reason } => {
                 // What was under way meets ports that are closed.
                 if session.watch.heard.teardown_asked {
                     return Ok(());
                 }
-                let track = session.setup(Carrier::Port(*port)).and_then(|setup| setup.track);
+                let (path, direction) = (MediaPath::Udp(*path), event.direction.reverse());
+                let track = session.track_of(&PacketSigns { path, direction, payload_type: None, ssrc: None });
                 let (from, to, by, reason) = (*from, *to, *by, *reason);
                 let (direction, since, count) = (event.direction, event.at, 1);
                 session.unreachable.add(UnreachablePath { track, direction, from, to, by, reason, since, count });

@@ -6,11 +6,11 @@ use crate::analysis::cell::millis;
 use crate::analysis::dialogue::Heard;
 use crate::analysis::frames::PayloadFault;
 use crate::analysis::sequence::Status;
-use crate::analysis::session::Carrier;
 use crate::analysis::stream::{PacketFigures, Stream, StreamKey};
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{SenderReport, SourceDescription};
-use crate::session::dialog::Setup;
+use crate::rtsp::sdp::Media;
+use crate::session::dialog::{MediaPath, PayloadRole, Setup};
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
@@ -125,12 +125,26 @@ impl Finding {
     }
 }
 
+/// What is known of a stream that begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NewStream<'a> {
+    pub(super) path: MediaPath,
+    /// A SETUP named the path.
+    pub(super) named: bool,
+    pub(super) setup: Option<&'a Setup>,
+    pub(super) media: Option<&'a Media>,
+    /// Another track that has the same source.
+    pub(super) shares: Option<usize>,
+    pub(super) role: PayloadRole,
+    pub(super) payload_type: u8,
+}
+
 /// What was found of one session, so that what lasts is told once.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     told: HashSet<(&'static str, u64)>,
     /// The latest source on each track, channel and direction.
-    sources: HashMap<(u16, Direction), u32>,
+    sources: HashMap<(Option<usize>, u16, Direction), u32>,
     /// Sender's minus received packets at the first report of a stream. Sender's counts wrap (RFC 3550, section 6.4.1).
     baselines: HashMap<StreamKey, u32>,
     /// What the messages said so far.
@@ -168,7 +182,7 @@ impl Watch {
             let detail = format!("{number} has a padding count that can't be");
             found.push(Finding::new("padding-invalid", track, detail));
         }
-        if stream.encoding().is_none() && self.first("payload-type-unknown", u64::from(packet.ssrc())) {
+        if stream.encoding().is_none() && self.first("payload-type-unknown", u64::from(packet.payload_type())) {
             found.push(Finding::new("payload-type-unknown", track, format!("type {}", packet.payload_type())));
         }
         if !self.heard.playing && direction == Direction::ServerToClient && self.first("media-before-play", 0) {
@@ -203,25 +217,31 @@ impl Watch {
     }
 
     /// The first packet of a stream.
-    pub(super) fn new_stream(
-        &mut self,
-        stream: &StreamKey,
-        carrier: Carrier,
-        setup: Option<&Setup>,
-        shares: Option<usize>,
-    ) -> Vec<Finding> {
+    pub(super) fn new_stream(&mut self, stream: &StreamKey, new: &NewStream<'_>) -> Vec<Finding> {
         let mut found = Vec::new();
-        let ssrc = format!("{:#010x}", stream.ssrc);
-        let before = self.sources.insert((stream.channel, stream.direction), stream.ssrc);
-        if let Some(before) = before.filter(|before| *before != stream.ssrc) {
-            found.push(Finding::new("ssrc-change", stream.track, format!("from {before:#010x} to {ssrc}")));
-        }
-        if setup.is_none() && self.first("unknown-channel", u64::from(carrier.number())) {
-            let detail = format!("no SETUP named channel {}", carrier.number());
+        let NewStream { path, named, setup, media, shares, role, payload_type } = *new;
+        if !named && self.first("unknown-channel", u64::from(path.number())) {
+            let detail = format!("no SETUP named channel {}", path.number());
             found.push(Finding::new("unknown-channel", None, detail));
         }
-        let announced = setup.and_then(|setup| setup.transport.ssrc);
-        if let Some(announced) = announced.filter(|announced| *announced != stream.ssrc) {
+        if role == PayloadRole::Undescribed && self.first("payload-type-unknown", u64::from(payload_type)) {
+            let detail = format!("type {payload_type}, which the description does not name");
+            found.push(Finding::new("payload-type-unknown", stream.track, detail));
+        }
+        if role != PayloadRole::Media || stream.stranger.is_some() {
+            return found;
+        }
+        let ssrc = format!("{:#010x}", stream.ssrc);
+        let before = self.sources.insert((stream.track, stream.channel, stream.direction), stream.ssrc);
+        // Layers of one track have sources of their own (RFC 5576).
+        let described = |before: u32| {
+            media.is_some_and(|media| [before, stream.ssrc].iter().all(|ssrc| media.sources.contains(ssrc)))
+        };
+        if let Some(before) = before.filter(|before| *before != stream.ssrc && !described(*before)) {
+            found.push(Finding::new("ssrc-change", stream.track, format!("from {before:#010x} to {ssrc}")));
+        }
+        let others = setup.filter(|setup| !setup.announces(media, stream.ssrc));
+        if let Some(announced) = others.and_then(|setup| setup.transport.ssrc) {
             let detail = format!("{ssrc} sends, Transport announced {announced:#010x}");
             found.push(Finding::new("ssrc-not-announced", stream.track, detail));
         }
@@ -232,8 +252,8 @@ impl Watch {
     }
 
     /// RTCP where RTP was agreed upon.
-    pub(super) fn rtcp_channel(&mut self, carrier: Carrier, setup: Option<&Setup>) -> Option<Finding> {
-        let number = carrier.number();
+    pub(super) fn rtcp_channel(&mut self, channel: u8, setup: Option<&Setup>) -> Option<Finding> {
+        let number = u16::from(channel);
         let on_rtp =
             setup.and_then(|setup| setup.channels).is_some_and(|(rtp, rtcp)| rtp != rtcp && u16::from(rtp) == number);
         (on_rtp && self.first("rtcp-on-rtp-channel", u64::from(number))).then(|| {

@@ -13,12 +13,12 @@ use crate::analysis::http::Part;
 use crate::analysis::messages::MessageParts;
 use crate::analysis::rows::{FindingRow, MessageRow, PacketRow, Row, Sink, Table};
 use crate::analysis::sequence::Status;
-use crate::analysis::session::{Carrier, Session, Taken};
+use crate::analysis::session::{Session, Taken};
 use crate::analysis::stream::{PacketFigures, Stream};
 use crate::analysis::verdicts::{Judge, Judges};
 use crate::rtp::packet::{RtpPacket, is_nat_punch, is_rtcp};
 use crate::rtsp::message::{Message, StartLine};
-use crate::session::dialog::Request;
+use crate::session::dialog::{MediaPath, PacketSigns, Request};
 use crate::time::Timestamp;
 use crate::trace::{Direction, TraceEvent};
 
@@ -269,28 +269,28 @@ impl<S: Sink> Out<S> {
         &mut self,
         session: &mut Session,
         place: Place,
-        carrier: Carrier,
+        path: MediaPath,
         payload: &[u8],
     ) -> io::Result<()> {
-        if opens_nat(place.direction, carrier, payload) {
-            let track = session.setup(carrier).and_then(|setup| setup.track);
+        if opens_nat(place.direction, path, payload) {
+            let track = session.track_of(&PacketSigns::new(path, place.direction, payload));
             return session.watch.punch(track).map_or(Ok(()), |finding| self.finding(place, &finding));
         }
         if is_rtcp(payload) {
-            return self.rtcp(session, place, carrier, payload);
+            return self.rtcp(session, place, path, payload);
         }
         let packet = match RtpPacket::parse(payload) {
             Ok(packet) => packet,
             Err(error) => {
-                let track = session.setup(carrier).and_then(|setup| setup.track);
+                let track = session.track_of(&PacketSigns::new(path, place.direction, payload));
                 session.wait.unreadable(track, place.direction);
                 return self.finding(place, &Finding::new("rtp-malformed", track, error.to_string()));
             }
         };
-        let taken = session.rtp(place, carrier, &packet, &mut self.budget);
+        let taken = session.rtp(place, path, &packet, &mut self.budget);
         // By reference, as it is large.
         let Some(taken) = &taken else {
-            let track = session.setup(carrier).and_then(|setup| setup.track);
+            let track = session.track_of(&PacketSigns::new(path, place.direction, payload));
             session.wait.unreadable(track, place.direction);
             return self.finding(place, &Finding::new("too-many-streams", None, "this source is not counted"));
         };
@@ -305,7 +305,7 @@ impl<S: Sink> Out<S> {
         if self.frames {
             self.ended_frames(place.session, stream)?;
         }
-        if self.findings { self.packet_findings(session, &place, carrier, &packet, taken) } else { Ok(()) }
+        if self.findings { self.packet_findings(session, &place, path, &packet, taken) } else { Ok(()) }
     }
 
     /// What is odd about the packet just taken.
@@ -314,13 +314,13 @@ impl<S: Sink> Out<S> {
         &mut self,
         session: &mut Session,
         place: &Place,
-        carrier: Carrier,
+        path: MediaPath,
         packet: &RtpPacket<'_>,
         taken: &Taken,
     ) -> io::Result<()> {
         let mut found = Vec::new();
         if taken.new {
-            found = session.new_stream_findings(place.at, carrier, packet, taken.stream);
+            found = session.new_stream_findings(place.at, path, packet, taken.stream);
         }
         let Session { streams, watch, .. } = session;
         if let Some(stream) = streams.get_mut(taken.stream) {
@@ -377,6 +377,6 @@ pub(super) fn capture_at(captures: &[Arc<str>], place: u32) -> &str {
 }
 
 /// Whether a payload is nothing but an opening in a NAT, as clients send them over UDP.
-pub(super) fn opens_nat(direction: Direction, carrier: Carrier, payload: &[u8]) -> bool {
-    matches!((direction, carrier), (Direction::ClientToServer, Carrier::Port(_))) && is_nat_punch(payload)
+pub(super) fn opens_nat(direction: Direction, path: MediaPath, payload: &[u8]) -> bool {
+    matches!((direction, path), (Direction::ClientToServer, MediaPath::Udp(_))) && is_nat_punch(payload)
 }

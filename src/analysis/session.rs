@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::analysis::budget::Budget;
-use crate::analysis::findings::{Finding, Watch};
+use crate::analysis::findings::{Finding, NewStream, Watch};
 use crate::analysis::http::Http;
 use crate::analysis::media_wait::{MediaWait, SessionState};
 use crate::analysis::out::Place;
@@ -17,47 +17,19 @@ use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{ReportBlock, RtcpPacket, SenderReport};
 use crate::rtsp::message::Message;
 use crate::session::Dialog;
-use crate::session::dialog::{Request, Setup};
+use crate::session::dialog::{MediaPath, PacketSigns, PayloadRole, Request};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Flow};
+
+mod lookup;
+
+pub(super) use lookup::report_signs;
 
 /// Streams that one connection is allowed: a capture that changes its SSRC with each packet must not eat the memory.
 const MAX_STREAMS: usize = 4096;
 
 /// Streams of a session that are looked through for the first track.
 const MAX_COMPARED: usize = 64;
-
-/// On what a packet came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Carrier {
-    /// An interleaved channel.
-    Channel(u8),
-    /// A UDP port, as [`Setup::number`] names it.
-    Port(u16),
-}
-
-impl Carrier {
-    /// The number in the column `channel`.
-    pub(super) fn number(self) -> u16 {
-        match self {
-            Self::Channel(channel) => u16::from(channel),
-            Self::Port(port) => port,
-        }
-    }
-
-    /// Its place among the latest streams; ports share the places of channels.
-    fn place(self) -> usize {
-        usize::from(self.number() & 0xff)
-    }
-
-    /// Whether the stream at that place can be this carrier's.
-    fn is_latest(self, key: &StreamKey) -> bool {
-        match self {
-            Self::Channel(_) => key.channel <= 0xff,
-            Self::Port(port) => key.channel == port,
-        }
-    }
-}
 
 /// What a packet did that was taken.
 #[derive(Debug)]
@@ -79,6 +51,8 @@ pub(super) struct Session {
     pub(super) http: Http,
     pub(super) streams: Vec<Stream>,
     by_key: HashMap<StreamKey, usize>,
+    /// What was looked up since the dialogue last went on.
+    known: HashMap<PacketSigns, usize>,
     /// For each channel the stream of its latest packet.
     latest: Box<[Option<u16>; 256]>,
     depth: Depth,
@@ -101,6 +75,7 @@ impl Session {
             http: Http::default(),
             streams: Vec::new(),
             by_key: HashMap::new(),
+            known: HashMap::new(),
             latest: Box::new([None; 256]),
             depth,
             closed: None,
@@ -123,8 +98,10 @@ impl Session {
         let set_up = self.dialog.setups().len();
         let request = self.dialog.observe(at, direction, message);
         if self.dialog.setups().len() != set_up {
-            self.latest.fill(None);
+            self.forget_lookups();
             (0..self.streams.len()).for_each(|index| self.adopt(index));
+        } else if request.as_ref().is_some_and(|request| request.method == "TEARDOWN") {
+            self.forget_lookups();
         }
         request
     }
@@ -155,22 +132,7 @@ impl Session {
         self.dialog = Dialog::new();
         self.http.forget();
         self.watch.heard.forget();
-        self.latest.fill(None);
-    }
-
-    /// Gives an unnamed stream to the track that has its channel by now, unless that has one of this source.
-    fn adopt(&mut self, index: usize) {
-        let Some(old) = self.streams.get(index).map(|stream| stream.key) else { return };
-        let Ok(channel) = u8::try_from(old.channel) else { return };
-        let key = self.key(old.direction, Carrier::Channel(channel), old.ssrc);
-        if old.track.is_some() || self.by_key.contains_key(&key) {
-            return;
-        }
-        self.by_key.remove(&old);
-        self.by_key.insert(key, index);
-        if let Some(stream) = self.streams.get_mut(index) {
-            stream.name(key);
-        }
+        self.forget_lookups();
     }
 
     /// Takes an RTP packet. `None` where the session has too many streams.
@@ -178,12 +140,12 @@ impl Session {
     pub(super) fn rtp(
         &mut self,
         place: Place,
-        carrier: Carrier,
+        path: MediaPath,
         packet: &RtpPacket<'_>,
         budget: &mut Budget,
     ) -> Option<Taken> {
         let known = self.streams.len();
-        let index = self.stream(place.direction, carrier, packet.ssrc(), budget)?;
+        let index = self.stream(place.direction, path, packet, budget)?;
         let new = self.streams.len() > known;
         let Self { dialog, streams, .. } = self;
         let stream = streams.get_mut(index)?;
@@ -201,20 +163,34 @@ impl Session {
     pub(super) fn new_stream_findings(
         &mut self,
         at: Timestamp,
-        carrier: Carrier,
+        path: MediaPath,
         packet: &RtpPacket<'_>,
         index: usize,
     ) -> Vec<Finding> {
         let Some(stream) = self.streams.get(index) else { return Vec::new() };
         let (key, rate) = (stream.key, stream.clock_rate_hz());
-        let setup = self.setup(carrier).cloned();
-        let Self { watch, streams, .. } = self;
+        let role = stream.role;
+        let signs = PacketSigns {
+            path,
+            direction: key.direction,
+            payload_type: Some(packet.payload_type()),
+            ssrc: Some(packet.ssrc()),
+        };
+        let setup = self.dialog.setup_of(&signs).cloned();
+        let named = self.dialog.knows(path);
+        let Self { watch, streams, dialog, .. } = self;
+        let media = dialog.media(setup.as_ref().and_then(|setup| setup.track));
         let same = |other: &&Stream| {
             other.key.ssrc == key.ssrc && other.key.direction == key.direction && other.key.track != key.track
         };
         let shares = streams.iter().find(same).and_then(|other| other.key.track);
-        let mut found = watch.new_stream(&key, carrier, setup.as_ref(), shares);
-        found.extend(watch.heard.first_packet(at, packet, key.track, rate));
+        let mut found = watch.new_stream(
+            &key,
+            &NewStream { path, named, setup: setup.as_ref(), media, shares, role, payload_type: packet.payload_type() },
+        );
+        if role == PayloadRole::Media {
+            found.extend(watch.heard.first_packet(at, packet, key.track, rate));
+        }
         found
     }
 
@@ -223,32 +199,36 @@ impl Session {
         &mut self,
         at: Timestamp,
         direction: Direction,
-        carrier: Carrier,
+        path: MediaPath,
         report: &SenderReport<'_>,
     ) -> Vec<Finding> {
-        let index = self.known(direction, carrier, report.ssrc());
+        let index = self.known(&report_signs(path, direction, report.ssrc()));
         let Self { watch, streams, .. } = self;
         index.and_then(|index| streams.get(index)).map(|stream| watch.report(at, report, stream)).unwrap_or_default()
     }
 
     /// RTCP on a channel of RTP.
-    pub(super) fn rtcp_channel_finding(&mut self, carrier: Carrier) -> Option<Finding> {
+    pub(super) fn rtcp_channel_finding(&mut self, path: MediaPath) -> Option<Finding> {
         let Self { dialog, watch, .. } = self;
-        let Carrier::Channel(channel) = carrier else { return None };
-        watch.rtcp_channel(carrier, dialog.channel(channel).map(|(setup, _)| setup))
+        let MediaPath::Channel(channel) = path else { return None };
+        watch.rtcp_channel(channel, dialog.channel(channel).map(|(setup, _)| setup))
     }
 
     /// A receiver's report on what the other side sends.
-    pub(super) fn reported(&mut self, direction: Direction, carrier: Carrier, reporter: u32, block: &ReportBlock) {
-        let setup = self.setup(carrier).cloned();
+    pub(super) fn reported(&mut self, direction: Direction, path: MediaPath, reporter: u32, block: &ReportBlock) {
+        let signs = report_signs(path, direction.reverse(), block.source_ssrc);
+        let setup = self.dialog.setup_of(&signs).cloned();
         self.wait.reported(setup.as_ref(), direction, reporter, block);
     }
 
     /// The clock rate of a source, for a report on it.
-    pub(super) fn clock_rate_of(&self, direction: Direction, carrier: Carrier, ssrc: u32) -> Option<u32> {
-        let key = self.key(direction, carrier, ssrc);
-        let stream = self.by_key.get(&key).and_then(|index| self.streams.get(*index));
-        stream.and_then(Stream::clock_rate_hz).or_else(|| announced_rate(&self.dialog, key.track))
+    pub(super) fn clock_rate_of(&mut self, signs: &PacketSigns) -> Option<u32> {
+        let stream = self.known(signs).and_then(|index| self.streams.get(index));
+        if let Some(rate) = stream.and_then(Stream::clock_rate_hz) {
+            return Some(rate);
+        }
+        let track = self.track_of(signs);
+        announced_rate(&self.dialog, track)
     }
 
     /// Takes a sender report; gives its stream, the seconds since the one before and the offset in milliseconds.
@@ -256,11 +236,11 @@ impl Session {
         &mut self,
         at: Timestamp,
         direction: Direction,
-        carrier: Carrier,
+        path: MediaPath,
         report: &SenderReport<'_>,
         budget: &mut Budget,
     ) -> Option<(&mut Stream, Option<f64>, Option<f64>)> {
-        let index = self.stream(direction, carrier, report.ssrc(), budget)?;
+        let index = self.other_stream(report_signs(path, direction, report.ssrc()), budget)?;
         let Self { dialog, streams, .. } = self;
         let stream = streams.get_mut(index)?;
         let rate = stream.clock_rate_hz().or_else(|| announced_rate(dialog, stream.key.track));
@@ -287,92 +267,25 @@ impl Session {
     }
 
     /// The names of sources, from the source descriptions of a compound packet.
-    pub(super) fn names(&mut self, direction: Direction, carrier: Carrier, packet: &RtcpPacket<'_>) {
+    pub(super) fn names(&mut self, direction: Direction, path: MediaPath, packet: &RtcpPacket<'_>) {
         let RtcpPacket::SourceDescription(description) = packet else { return };
         for chunk in description.chunks() {
             let Some(cname) = chunk.cname() else { continue };
-            let key = self.key(direction, carrier, chunk.ssrc());
-            let stream = self.by_key.get(&key).and_then(|index| self.streams.get_mut(*index));
+            let index = self.known(&report_signs(path, direction, chunk.ssrc()));
+            let stream = index.and_then(|index| self.streams.get_mut(index));
             if let Some(stream) = stream.filter(|stream| stream.cname.is_none()) {
                 stream.cname = Some(String::from_utf8_lossy(cname).into_owned());
             }
         }
     }
 
-    /// The track that a packet belongs to.
-    pub(super) fn setup(&self, carrier: Carrier) -> Option<&Setup> {
-        match carrier {
-            Carrier::Channel(channel) => self.dialog.channel(channel).map(|(setup, _)| setup),
-            Carrier::Port(port) => self.dialog.port(port),
-        }
-    }
-
-    pub(super) fn key(&self, direction: Direction, carrier: Carrier, ssrc: u32) -> StreamKey {
-        match self.setup(carrier) {
-            Some(setup) => {
-                let channel = setup.number().unwrap_or(carrier.number());
-                StreamKey { track: setup.track, channel, direction, ssrc }
-            }
-            // By custom RTCP has the odd channel.
-            None => StreamKey { track: None, channel: carrier.number() & !1, direction, ssrc },
-        }
-    }
-
-    /// The place of a stream that is there.
-    pub(super) fn known(&self, direction: Direction, carrier: Carrier, ssrc: u32) -> Option<usize> {
-        let latest = self.latest(direction, carrier, ssrc);
-        latest.or_else(|| self.by_key.get(&self.key(direction, carrier, ssrc)).copied())
-    }
-
-    /// The stream of the latest packet, if it is this one.
-    #[inline]
-    fn latest(&self, direction: Direction, carrier: Carrier, ssrc: u32) -> Option<usize> {
-        let index = usize::from((*self.latest.get(carrier.place())?)?);
-        let key = &self.streams.get(index)?.key;
-        (key.ssrc == ssrc && key.direction == direction && carrier.is_latest(key)).then_some(index)
-    }
-
-    /// The place of a stream, which is made if it is new.
-    #[inline]
-    fn stream(&mut self, direction: Direction, carrier: Carrier, ssrc: u32, budget: &mut Budget) -> Option<usize> {
-        let latest = self.latest(direction, carrier, ssrc);
-        latest.or_else(|| self.other_stream(direction, carrier, ssrc, budget))
-    }
-
-    #[cold]
-    fn other_stream(
-        &mut self,
-        direction: Direction,
-        carrier: Carrier,
-        ssrc: u32,
-        budget: &mut Budget,
-    ) -> Option<usize> {
-        let key = self.key(direction, carrier, ssrc);
-        let index = match self.by_key.get(&key) {
-            Some(index) => *index,
-            None if self.streams.len() >= MAX_STREAMS || !budget.stream() => return None,
-            None => {
-                let depth = Depth { crowded: budget.is_crowded(), ..self.depth };
-                let mut stream = Stream::new(Arc::clone(&self.capture), key, depth);
-                stream.transport = self.transport_name(carrier);
-                self.streams.push(stream);
-                self.by_key.insert(key, self.streams.len() - 1);
-                self.streams.len() - 1
-            }
-        };
-        if let Some(latest) = self.latest.get_mut(carrier.place()) {
-            *latest = u16::try_from(index).ok();
-        }
-        Some(index)
-    }
-
     /// What the column `transport` says.
-    fn transport_name(&self, carrier: Carrier) -> &'static str {
-        match (self.setup(carrier), carrier) {
-            (_, Carrier::Channel(_)) if self.http.is_tunnel() => "http",
-            (Some(setup), _) => setup.transport_name(),
-            (None, Carrier::Channel(_)) => "tcp",
-            (None, Carrier::Port(_)) => "udp",
+    fn transport_name(&self, path: MediaPath) -> &'static str {
+        match path {
+            MediaPath::Channel(_) if self.http.is_tunnel() => "http",
+            MediaPath::Channel(_) => "tcp",
+            MediaPath::Udp(path) if path.group.is_some() => "multicast",
+            MediaPath::Udp(_) => "udp",
         }
     }
 

@@ -1,5 +1,6 @@
 //! One RTP stream: everything about it that one pass can tell in bounded memory.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::analysis::budget::Budget;
@@ -14,7 +15,7 @@ use crate::analysis::sequence::{Sequence, Status};
 use crate::analysis::skew::Skew;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::unwrap::Unwrapper;
-use crate::session::dialog::Encoding;
+use crate::session::dialog::{Encoding, MediaPath, PayloadRole};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Flow};
 
@@ -26,6 +27,10 @@ pub(super) struct StreamKey {
     pub(super) channel: u16,
     pub(super) direction: Direction,
     pub(super) ssrc: u32,
+    /// The payload type, where it is not the track's media: retransmission, error correction, what nobody described.
+    pub(super) beside: Option<u8>,
+    /// Who sends, where that is not the server.
+    pub(super) stranger: Option<IpAddr>,
 }
 
 /// How much of a stream somebody wants to know.
@@ -59,6 +64,9 @@ pub(super) struct Stream {
     /// The capture in which it begins.
     capture: Arc<str>,
     pub(super) key: StreamKey,
+    /// On what its latest packet came.
+    pub(super) path: Option<MediaPath>,
+    pub(super) role: PayloadRole,
     /// Payload type and encoding of the first packet.
     payload_type: Option<u8>,
     encoding: Option<Encoding>,
@@ -90,6 +98,8 @@ impl Stream {
         Self {
             capture,
             key,
+            path: None,
+            role: PayloadRole::Media,
             payload_type: None,
             encoding: None,
             clock: None,

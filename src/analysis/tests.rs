@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::rtsp::demux::{Demuxer, Pdus};
 use crate::time::Timestamp;
-use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent, UnreachableReason};
+use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent, UdpPath, UnreachableReason};
 
 /// Codes of findings, and how many packets the streams have.
 #[derive(Debug, Default)]
@@ -148,7 +148,10 @@ impl Talk {
 
     fn datagram(mut self, direction: Direction, payload: &[u8]) -> Self {
         let nowhere = SocketAddr::from(([0; 4], 0));
-        self.event(direction, Payload::Datagram { port: 7000, from: nowhere, to: nowhere, payload });
+        self.event(
+            direction,
+            Payload::Datagram { path: UdpPath::of_server(7000), from: nowhere, to: nowhere, payload },
+        );
         self
     }
 
@@ -156,7 +159,7 @@ impl Talk {
     fn refused(mut self) -> Self {
         let (from, to) = (SocketAddr::from(([10, 0, 0, 2], 7000)), SocketAddr::from(([10, 0, 0, 1], 6000)));
         let reason = UnreachableReason::Port;
-        self.event(C, Payload::Unreachable { port: 7000, from, to, by: to.ip(), reason });
+        self.event(C, Payload::Unreachable { path: UdpPath::of_server(7000), from, to, by: to.ip(), reason });
         self
     }
 

@@ -247,12 +247,12 @@ impl Connections {
     ) -> io::Result<()> {
         let Some(media) = self.ports.find(datagram.from, datagram.to) else { return Ok(()) };
         media.note(datagram.payload);
+        let path = media.path_from(datagram.from);
         if let Some(ledger) = &mut self.ledger {
-            ledger.datagram(&media.flow, media.direction, media.port, datagram.payload, datagram.header);
+            ledger.datagram(&media.flow, media.direction, path, datagram.payload, datagram.header);
         }
         let Arrival { at, number } = arrival;
-        let payload =
-            Payload::Datagram { port: media.port, from: datagram.from, to: datagram.to, payload: datagram.payload };
+        let payload = Payload::Datagram { path, from: datagram.from, to: datagram.to, payload: datagram.payload };
         let (flow, direction) = (&*media.flow, media.direction);
         tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })
     }
@@ -262,7 +262,7 @@ impl Connections {
     pub(super) fn unreachable(&self, error: &IcmpError, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
         let IcmpError { by, from, to, reason } = *error;
         let Some(media) = self.ports.find(from, to) else { return Ok(()) };
-        let payload = Payload::Unreachable { port: media.port, from, to, by, reason };
+        let payload = Payload::Unreachable { path: media.path_from(from), from, to, by, reason };
         let (flow, direction, Arrival { at, number }) = (&*media.flow, media.direction.reverse(), arrival);
         tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
 use crate::rtsp::headers::Transport;
-use crate::trace::{Direction, Flow};
+use crate::trace::{Direction, Flow, UdpPath};
 
 /// A number so far ahead of the latest is neither next nor late.
 const JUMP: RangeInclusive<u16> = MAX_DROPOUT..=MAX_MISORDER.wrapping_neg();
@@ -27,8 +27,10 @@ pub(super) struct MediaPorts {
 pub(super) struct Media {
     pub(super) flow: Arc<Flow>,
     pub(super) direction: Direction,
-    /// The number by which the tables know the track.
-    pub(super) port: u16,
+    /// The transport of its track.
+    pub(super) path: UdpPath,
+    /// From where it comes: the server, and the `source=` of its answer.
+    senders: [IpAddr; 2],
     /// Source and sequence number of the latest RTP packet.
     latest: Cell<Option<(u32, u16)>>,
 }
@@ -38,6 +40,15 @@ impl Media {
     pub(super) fn note(&self, payload: &[u8]) {
         if let Some(source) = rtp_source(payload) {
             self.latest.set(Some(source));
+        }
+    }
+
+    /// The path of a datagram from this address.
+    #[inline]
+    pub(super) fn path_from(&self, from: SocketAddr) -> UdpPath {
+        match self.direction {
+            Direction::ClientToServer => self.path,
+            Direction::ServerToClient => self.path.sent_from(from, &self.senders),
         }
     }
 
@@ -60,38 +71,46 @@ impl MediaPorts {
         if transport.interleaved.is_some() || self.pairs.len() >= MAX_PORTS {
             return;
         }
-        let Some((number, _)) = transport.server_port.or(transport.client_port) else { return };
+        let Some(path) = UdpPath::new(transport) else { return };
         let server = transport.source.unwrap_or(flow.server.ip());
+        let known = Media {
+            flow: Arc::clone(flow),
+            direction: Direction::ServerToClient,
+            path,
+            senders: [flow.server.ip(), server],
+            latest: Cell::default(),
+        };
         if transport.multicast {
-            return self.set_up_group(flow, transport, number);
+            return self.set_up_group(&known, transport);
         }
         let Some((client_rtp, client_rtcp)) = transport.client_port else { return };
         let client = transport.destination.unwrap_or(flow.client.ip());
         let (server_rtp, server_rtcp) = transport.server_port.unwrap_or((0, 0));
         for (client_port, server_port) in [(client_rtp, server_rtp), (client_rtcp, server_rtcp)] {
             let (client, server) = (SocketAddr::new(client, client_port), SocketAddr::new(server, server_port));
-            self.add(flow, (server, client), Direction::ServerToClient, number);
-            self.add(flow, (client, server), Direction::ClientToServer, number);
+            self.add(&known, (server, client), Direction::ServerToClient);
+            self.add(&known, (client, server), Direction::ClientToServer);
             // Some send from another port, or another address, than they say.
-            self.add(flow, (anybody(client), client), Direction::ServerToClient, number);
+            self.add(&known, (anybody(client), client), Direction::ServerToClient);
         }
     }
 
     /// To a group anybody sends: only where it goes is known. What this client sends there is its reports; on one host
     /// it can't be told from its server.
-    fn set_up_group(&mut self, flow: &Arc<Flow>, transport: &Transport, number: u16) {
+    fn set_up_group(&mut self, known: &Media, transport: &Transport) {
+        let flow = &known.flow;
         let (Some(group), Some((rtp, rtcp))) = (transport.destination, transport.server_port) else { return };
         for port in [rtp, rtcp] {
             let to = SocketAddr::new(group, port);
-            self.add(flow, (anybody(to), to), Direction::ServerToClient, number);
+            self.add(known, (anybody(to), to), Direction::ServerToClient);
             if flow.client.ip() != flow.server.ip() {
-                self.add(flow, (SocketAddr::new(flow.client.ip(), 0), to), Direction::ClientToServer, number);
+                self.add(known, (SocketAddr::new(flow.client.ip(), 0), to), Direction::ClientToServer);
             }
         }
     }
 
-    fn add(&mut self, flow: &Arc<Flow>, ends: (SocketAddr, SocketAddr), direction: Direction, port: u16) {
-        self.pairs.insert(ends, Media { flow: Arc::clone(flow), direction, port, latest: Cell::default() });
+    fn add(&mut self, known: &Media, ends: (SocketAddr, SocketAddr), direction: Direction) {
+        self.pairs.insert(ends, Media { direction, ..known.clone() });
     }
 
     /// Whose datagram this is.

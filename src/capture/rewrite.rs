@@ -19,7 +19,7 @@ use crate::capture::reader::{self, CaptureError, FileEnd};
 use crate::capture::source::Source;
 use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
-use crate::trace::Direction;
+use crate::trace::{Direction, UdpPath};
 
 use self::container::Container;
 pub(super) use self::ledger::{Ledger, StreamId};
@@ -55,8 +55,8 @@ pub trait Policy: Debug {
         patch: &mut Patch,
     ) -> Vec<Late>;
 
-    /// A datagram of a session, with the number of its track's port.
-    fn datagram(&mut self, session: usize, direction: Direction, port: u16, payload: &[u8], patch: &mut Patch);
+    /// A datagram of a session.
+    fn datagram(&mut self, session: usize, direction: Direction, path: UdpPath, payload: &[u8], patch: &mut Patch);
 
     /// Everything was told: patches that still waited.
     fn finish(&mut self) -> Vec<Late>;

@@ -10,12 +10,14 @@ use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::sdp::{Format, Media};
 use crate::rtsp::tunnel;
 use crate::session::Dialog;
-use crate::session::dialog::Setup;
+use crate::session::dialog::{MediaPath, PacketSigns, Setup};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Flow, Payload, Tap, TraceEvent};
 
 /// Tracks of a capture; the packets of further ones are passed over.
 const MAX_TRACKS: usize = 4096;
+/// Look-ups of a session that are remembered.
+const MAX_KNOWN: usize = 4096;
 /// Bytes that wait for the answer to a SETUP, in all sessions.
 const MAX_EARLY: usize = 8 << 20;
 /// Bytes that all dialogues together may take.
@@ -93,22 +95,6 @@ pub trait MediaSink {
     fn packet(&mut self, track: &Track, packet: &MediaPacket<'_>) -> io::Result<()>;
 }
 
-/// On what a packet came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Carrier {
-    Channel(u8),
-    Port(u16),
-}
-
-impl Carrier {
-    fn number(self) -> u16 {
-        match self {
-            Self::Channel(channel) => u16::from(channel),
-            Self::Port(port) => port,
-        }
-    }
-}
-
 /// A connection.
 #[derive(Debug, Default)]
 struct Session {
@@ -116,7 +102,7 @@ struct Session {
     /// Places of its tracks.
     tracks: Vec<usize>,
     /// What is known since the last message.
-    known: HashMap<Carrier, Option<usize>>,
+    known: HashMap<PacketSigns, Option<usize>>,
     /// Packets on channels that a SETUP without answer may name: some servers send before they answer.
     early: Vec<Early>,
 }
@@ -127,7 +113,7 @@ struct Early {
     flow: Flow,
     at: Timestamp,
     direction: Direction,
-    carrier: Carrier,
+    path: MediaPath,
     bytes: Vec<u8>,
 }
 
@@ -180,7 +166,7 @@ impl<S: MediaSink> Tracks<S> {
     fn pdu(&mut self, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
         match pdu.kind {
             PduKind::Message { head, body } => self.message(event, &Message::new(head, body)),
-            PduKind::Interleaved { channel, payload } => self.frame(event, Carrier::Channel(channel), payload),
+            PduKind::Interleaved { channel, payload } => self.frame(event, MediaPath::Channel(channel), payload),
             PduKind::Junk => {
                 if event.direction == Direction::ServerToClient {
                     self.learn(event, |dialog| {
@@ -219,82 +205,80 @@ impl<S: MediaSink> Tracks<S> {
         !session.early.is_empty() && !awaits_setup(&session.dialog)
     }
 
-    fn frame(&mut self, event: &TraceEvent<'_>, carrier: Carrier, bytes: &[u8]) -> io::Result<()> {
-        let may_punch = matches!((event.direction, carrier), (Direction::ClientToServer, Carrier::Port(_)));
+    fn frame(&mut self, event: &TraceEvent<'_>, path: MediaPath, bytes: &[u8]) -> io::Result<()> {
+        let may_punch = matches!((event.direction, path), (Direction::ClientToServer, MediaPath::Udp(_)));
         if may_punch && is_nat_punch(bytes) {
             return Ok(());
         }
         let session = self.sessions.entry(event.flow.id).or_default();
-        if let Carrier::Channel(channel) = carrier
-            && session.dialog.channel(channel).is_none()
+        if matches!(path, MediaPath::Channel(_))
+            && !session.dialog.knows(path)
             && awaits_setup(&session.dialog)
             && self.early + bytes.len() <= MAX_EARLY
         {
             self.early += bytes.len() + size_of::<Early>();
             let (flow, bytes) = (event.flow.clone(), bytes.to_vec());
-            session.early.push(Early { flow, at: event.at, direction: event.direction, carrier, bytes });
+            session.early.push(Early { flow, at: event.at, direction: event.direction, path, bytes });
             return Ok(());
         }
         let packet = MediaPacket { at: event.at, direction: event.direction, rtcp: is_rtcp(bytes), bytes };
-        self.hand_over(event.flow, carrier, &packet)
+        self.hand_over(event.flow, path, &packet)
     }
 
     /// Hands over what came early: its tracks are known now, or never.
     fn release(&mut self, flow: usize) -> io::Result<()> {
         let Some(session) = self.sessions.get_mut(&flow) else { return Ok(()) };
-        for Early { flow, at, direction, carrier, bytes } in std::mem::take(&mut session.early) {
+        for Early { flow, at, direction, path, bytes } in std::mem::take(&mut session.early) {
             self.early = self.early.saturating_sub(bytes.len() + size_of::<Early>());
             let packet = MediaPacket { at, direction, rtcp: is_rtcp(&bytes), bytes: &bytes };
-            self.hand_over(&flow, carrier, &packet)?;
+            self.hand_over(&flow, path, &packet)?;
         }
         Ok(())
     }
 
-    fn hand_over(&mut self, flow: &Flow, carrier: Carrier, packet: &MediaPacket<'_>) -> io::Result<()> {
-        let track = self.sessions.get(&flow.id).and_then(|session| session.known.get(&carrier).copied());
-        let track = track.unwrap_or_else(|| self.find(flow, carrier));
+    fn hand_over(&mut self, flow: &Flow, path: MediaPath, packet: &MediaPacket<'_>) -> io::Result<()> {
+        let signs = PacketSigns::new(path, packet.direction, packet.bytes);
+        let track = self.sessions.get(&flow.id).and_then(|session| session.known.get(&signs).copied());
+        let track = track.unwrap_or_else(|| self.find(flow, &signs));
         match track.and_then(|index| self.found.get(index)) {
             Some(track) => self.sink.packet(track, packet),
             None => Ok(()),
         }
     }
 
-    /// The track of a carrier, made where it is new. `None` where it is not wanted.
+    /// The track of a packet, made where it is new. `None` where it is not wanted.
     #[cold]
-    fn find(&mut self, flow: &Flow, carrier: Carrier) -> Option<usize> {
+    fn find(&mut self, flow: &Flow, signs: &PacketSigns) -> Option<usize> {
         let Self { selection, sessions, found: tracks, described, .. } = self;
         let session = sessions.get_mut(&flow.id)?;
-        let found = session.track(flow, carrier, *selection, tracks, described);
-        session.known.insert(carrier, found);
+        let found = session.track(flow, signs, *selection, tracks, described);
+        if session.known.len() >= MAX_KNOWN {
+            session.known.clear();
+        }
+        session.known.insert(*signs, found);
         found
     }
 }
 
 impl Session {
-    /// The SETUP that a carrier comes from.
-    fn setup(&self, carrier: Carrier) -> Option<&Setup> {
-        match carrier {
-            Carrier::Channel(channel) => self.dialog.channel(channel).map(|(setup, _)| setup),
-            Carrier::Port(port) => self.dialog.port(port),
-        }
-    }
-
-    /// The track of a carrier, made where it is new. `None` where it is not wanted, or there are too many.
+    /// The track of a packet, made where it is new. `None` where it is not wanted, or there are too many.
     fn track(
         &mut self,
         flow: &Flow,
-        carrier: Carrier,
+        signs: &PacketSigns,
         selection: Selection,
         tracks: &mut Vec<Track>,
         described: &mut Described,
     ) -> Option<usize> {
-        let setup = self.setup(carrier);
+        let number_of_path = self.dialog.number_of(signs.path);
+        let setup = self.dialog.setup_of(signs).cloned();
+        let setup = setup.as_ref();
         let number = setup.and_then(|setup| setup.track);
         if selection.track.is_some() && selection.track != number {
             return None;
         }
         // By custom RTCP has the odd channel.
-        let channel = setup.map_or(carrier.number() & !1, |setup| setup.number().unwrap_or(carrier.number()));
+        let channel = setup.and_then(Setup::number).or(number_of_path).unwrap_or(signs.path.number() & !1);
         let media = self.dialog.media(number).cloned().unwrap_or_default();
         let is_it = |track: &Track| track.number == number && (number.is_some() || track.channel == channel);
         let known = self.tracks.iter().copied().find(|index| tracks.get(*index).is_some_and(is_it));
@@ -372,7 +356,7 @@ impl<S: MediaSink> Tap for Tracks<S> {
         }
         match event.payload {
             Payload::Pdu(pdu) => self.pdu(event, pdu),
-            Payload::Datagram { port, payload, .. } => self.frame(event, Carrier::Port(port), payload),
+            Payload::Datagram { path, payload, .. } => self.frame(event, MediaPath::Udp(path), payload),
             _ => Ok(()),
         }
     }

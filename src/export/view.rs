@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use crate::export::tracks::{MediaPacket, MediaSink, Track};
 use crate::rtp::packet::RtpPacket;
 use crate::rtsp::sdp::{Format, Media};
-use crate::trace::{Direction, Payload, Tap, TraceEvent};
+use crate::trace::{Direction, Payload, Tap, TraceEvent, UdpPath};
 
 /// Where Wireshark expects announcements (RFC 2974, section 3).
 const SAP_PORT: u16 = 9875;
@@ -104,7 +104,7 @@ impl<T: Tap> View<T> {
         (from, to): (SocketAddr, SocketAddr),
         payload: &[u8],
     ) -> io::Result<()> {
-        let payload = Payload::Datagram { port: to.port(), from, to, payload };
+        let payload = Payload::Datagram { path: UdpPath::of_server(to.port()), from, to, payload };
         self.tap.event(&TraceEvent { at: packet.at, flow: &track.flow, direction, frame_number: None, payload })
     }
 }

@@ -11,7 +11,7 @@ use crate::net::multicast;
 use crate::net::receiving::{Received, lost, prepare, receive};
 use crate::session::{Group, MediaRoute};
 use crate::time::Timestamp;
-use crate::trace::Flow;
+use crate::trace::{Flow, UdpPath};
 
 /// Bytes that are read before they are handed over.
 const BATCH: usize = 256 << 10;
@@ -150,10 +150,11 @@ impl Datagrams {
         self.tracks.iter().any(|known| known.number == track)
     }
 
-    /// The connection and the number of what arrived.
-    pub(super) fn owner(&self, arrived: &Arrived) -> Option<(&Flow, u16)> {
-        let taken = self.tracks.get(arrived.place)?.taken.as_ref()?;
-        Some((&taken.flow, taken.route.number))
+    /// The connection and the path of what arrived.
+    pub(super) fn owner(&self, arrived: &Arrived) -> Option<(&Flow, UdpPath)> {
+        let Taken { route, flow } = self.tracks.get(arrived.place)?.taken.as_ref()?;
+        let server = flow.server.ip();
+        Some((flow, route.path.sent_from(arrived.from, &[server, route.source.unwrap_or(server)])))
     }
 
     /// Reads what is there, at most [`BATCH`] and one more; gives it by time of arrival, over all sockets.
@@ -210,7 +211,7 @@ impl Datagrams {
         Some((place, socket.address, socket.head.take()?))
     }
 
-    /// Sends a packet to a port of the server's, or of the group. If the system took it: the connection, the number
+    /// Sends a packet to a port of the server's, or of the group. If the system took it: the connection, the path
     /// of the track, and both ends.
     pub(super) fn send(
         &self,
@@ -218,7 +219,7 @@ impl Datagrams {
         rtcp: bool,
         port: u16,
         payload: &[u8],
-    ) -> Option<(&Flow, u16, SocketAddr, SocketAddr)> {
+    ) -> Option<(&Flow, UdpPath, SocketAddr, SocketAddr)> {
         let track = self.tracks.iter().find(|known| known.number == track)?;
         let Taken { route, flow } = track.taken.as_ref()?;
         let [rtp_socket, rtcp_socket] = &track.sockets;
@@ -232,7 +233,7 @@ impl Datagrams {
         // What is lost here is one report of many.
         socket.inner.send_to(payload, to).ok()?;
         let from = SocketAddr::new(flow.client.ip(), socket.address.port());
-        Some((flow, route.number, from, SocketAddr::new(to.ip(), port)))
+        Some((flow, route.path, from, SocketAddr::new(to.ip(), port)))
     }
 }
 
@@ -308,7 +309,7 @@ mod tests {
         let mut datagrams = Datagrams::default();
         let (rtp, _) = datagrams.add(3, Ports::default().bind_pair(local).unwrap()).unwrap();
         let flow = Flow { id: 0, session: 0, url: String::new(), client: local, server: local };
-        let route = MediaRoute { track: 3, number: 6970, source: None, group: None };
+        let route = MediaRoute { track: 3, path: UdpPath::of_server(6970), source: None, group: None };
         datagrams.take(registry, TOKEN, route, flow).unwrap();
         (datagrams, rtp)
     }
@@ -348,7 +349,7 @@ mod tests {
         let arrived = drain(&mut datagrams, &clock);
         assert!(arrived.is_sorted_by_key(|arrived| arrived.at) && arrived.iter().all(|one| one.at <= clock.now()));
         assert!(arrived.iter().all(|one| one.from == sender.local_addr().unwrap() && one.track == 3));
-        assert_eq!(datagrams.owner(&arrived[0]).unwrap().1, 6970);
+        assert_eq!(datagrams.owner(&arrived[0]).unwrap().1.number(), 6970);
         for rtcp in [false, true] {
             let own = arrived.iter().filter(|arrived| arrived.to.port() == rtp + u16::from(rtcp));
             let sent = (0..100).filter(|number| (number % 3 == 0) == rtcp).map(|number| 300 * number);

@@ -27,7 +27,7 @@ use crate::net::tls::{Tls, Trust};
 use crate::net::waker::LoopWaker;
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
-use crate::trace::{Direction, Payload, Tap, TraceEvent};
+use crate::trace::{Direction, Payload, Tap, TraceEvent, UdpPath};
 
 mod accepting;
 mod settling;
@@ -302,7 +302,7 @@ impl<M: Machine> EventLoop<M> {
             let Some(flow) = self.peers.iter().flatten().find_map(|peer| peer.flow_of(from)) else { continue };
             let payload = self.buffer.get(..len).unwrap_or_default();
             let to = SocketAddr::new(flow.server.ip(), own);
-            let payload = Payload::Datagram { port, from, to, payload };
+            let payload = Payload::Datagram { path: UdpPath::of_server(port), from, to, payload };
             let direction = Direction::ClientToServer;
             tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload });
         }

@@ -23,14 +23,14 @@ pub(super) fn packet(
     pseudonyms: &mut Pseudonyms,
     bytes: &[u8],
     at: usize,
-    format: impl FnOnce(u8) -> PayloadFormat,
+    format: impl FnOnce() -> PayloadFormat,
     patch: &mut Patch,
 ) {
     if is_rtcp(bytes) {
         return patch.put(at, &rtcp(pseudonyms, bytes));
     }
     match RtpPacket::parse(bytes) {
-        Ok(packet) => rtp(&packet, bytes, at, format(packet.payload_type()), patch),
+        Ok(packet) => rtp(&packet, bytes, at, format(), patch),
         Err(_) => damaged(bytes, at, patch),
     }
 }
@@ -174,7 +174,7 @@ mod tests {
 
     fn redacted(bytes: &[u8], format: PayloadFormat) -> Vec<u8> {
         let (mut patch, mut out) = (Patch::default(), vec![FILL; bytes.len()]);
-        packet(&mut Pseudonyms::default(), bytes, 0, |_| format, &mut patch);
+        packet(&mut Pseudonyms::default(), bytes, 0, || format, &mut patch);
         for (at, piece) in patch.pieces() {
             out[at..at + piece.len()].copy_from_slice(piece);
         }

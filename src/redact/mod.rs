@@ -23,12 +23,14 @@ use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::start_line::{Recognition, recognise};
 use crate::rtsp::tunnel;
 use crate::session::Dialog;
-use crate::session::dialog::Setup;
+use crate::session::dialog::{MediaPath, PacketSigns};
 use crate::time::Timestamp;
-use crate::trace::Direction;
+use crate::trace::{Direction, UdpPath};
 
 /// Bytes that all dialogues together may take.
 const MAX_DIALOGUES: usize = 64 << 20;
+/// Sources and payload types of a session whose format is remembered.
+const MAX_FORMATS: usize = 4096;
 
 /// What a capture is redacted by.
 #[derive(Debug, Default)]
@@ -43,17 +45,10 @@ pub struct Redaction {
 #[derive(Debug, Default)]
 struct Session {
     dialog: Dialog,
-    /// How payloads are made up, by carrier and payload type.
-    formats: HashMap<(Carrier, u8), PayloadFormat>,
+    /// How payloads are made up, as far as it was asked for.
+    formats: HashMap<PacketSigns, PayloadFormat>,
     /// What has come of a description whose length was not told.
     open: Vec<(Place, u64, Vec<u8>)>,
-}
-
-/// On what a packet comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Carrier {
-    Channel(u8),
-    Port(u16),
 }
 
 impl Policy for Redaction {
@@ -74,7 +69,13 @@ impl Policy for Redaction {
             }
             PduKind::Interleaved { channel, payload } => {
                 patch.put(0, pdu.raw.get(..FRAME_HEADER).unwrap_or_default());
-                self.packet(session, Carrier::Channel(channel), payload, FRAME_HEADER, patch);
+                self.packet(
+                    session,
+                    PacketSigns::new(MediaPath::Channel(channel), direction, payload),
+                    payload,
+                    FRAME_HEADER,
+                    patch,
+                );
             }
             PduKind::Junk => self.junk(place, session, direction, pdu, patch),
             PduKind::Gap { .. } => {}
@@ -82,13 +83,13 @@ impl Policy for Redaction {
         Vec::new()
     }
 
-    fn datagram(&mut self, session: usize, direction: Direction, port: u16, payload: &[u8], patch: &mut Patch) {
+    fn datagram(&mut self, session: usize, direction: Direction, path: UdpPath, payload: &[u8], patch: &mut Patch) {
         // What opens the way through a NAT: only its first bits tell it from RTP.
         let is_rtp = payload.first().is_some_and(|first| first >> 6 == 2);
         if direction == Direction::ClientToServer && payload.len() <= 4 && !is_rtp {
             return patch.put(0, payload.first().map(|first| first & 0xc0).as_slice());
         }
-        self.packet(Some(session), Carrier::Port(port), payload, 0, patch);
+        self.packet(Some(session), PacketSigns::new(MediaPath::Udp(path), direction, payload), payload, 0, patch);
     }
 
     fn finish(&mut self) -> Vec<Late> {
@@ -129,14 +130,17 @@ impl Redaction {
     }
 
     /// Puts an RTP or RTCP packet.
-    fn packet(&mut self, session: Option<usize>, carrier: Carrier, payload: &[u8], at: usize, patch: &mut Patch) {
+    fn packet(&mut self, session: Option<usize>, signs: PacketSigns, payload: &[u8], at: usize, patch: &mut Patch) {
         let session = session.and_then(|session| self.sessions.get_mut(&session));
-        let format = |payload_type| {
+        let format = || {
             // Of a session that has said nothing yet the static types are known all the same.
-            let alone = || format(&Dialog::default(), carrier, payload_type);
+            let alone = || format(&mut Dialog::default(), &signs);
             session.map_or_else(alone, |session| {
                 let Session { dialog, formats, .. } = session;
-                *formats.entry((carrier, payload_type)).or_insert_with(|| format(dialog, carrier, payload_type))
+                if formats.len() >= MAX_FORMATS {
+                    formats.clear();
+                }
+                *formats.entry(signs).or_insert_with(|| format(dialog, &signs))
             })
         };
         media::packet(&mut self.pseudonyms, payload, at, format, patch);
@@ -211,12 +215,9 @@ impl Redaction {
     }
 }
 
-/// How the payloads of a type are made up that come on a carrier.
-fn format(dialog: &Dialog, carrier: Carrier, payload_type: u8) -> PayloadFormat {
-    let setup: Option<&Setup> = match carrier {
-        Carrier::Channel(channel) => dialog.channel(channel).map(|(setup, _)| setup),
-        Carrier::Port(port) => dialog.port(port),
-    };
-    let encoding = dialog.encoding(setup.and_then(|setup| setup.track), payload_type);
+/// How the payload of a packet is made up.
+fn format(dialog: &mut Dialog, signs: &PacketSigns) -> PayloadFormat {
+    let track = dialog.setup_of(signs).and_then(|setup| setup.track);
+    let encoding = signs.payload_type.and_then(|payload_type| dialog.encoding(track, payload_type));
     encoding.map_or(PayloadFormat::Other, |encoding| encoding.payload)
 }

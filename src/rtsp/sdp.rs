@@ -5,6 +5,8 @@
 const MAX_MEDIA: usize = 64;
 /// Formats kept in each media section.
 const MAX_FORMATS: usize = 64;
+/// Sources kept of each media section.
+const MAX_SOURCES: usize = 64;
 
 /// What a DESCRIBE response says of a presentation.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,6 +42,8 @@ pub struct Media {
     pub flow: Option<MediaFlow>,
     /// It may be silent while it goes on: `a=silenceSupp:on` (RFC 3108, section 5.6.3.2).
     pub suppresses_silence: bool,
+    /// Sources that `a=ssrc` and `a=ssrc-group` name (RFC 5576): media, retransmission, layers.
+    pub sources: Vec<u32>,
 }
 
 /// The attribute that says which way media goes (RFC 4566, section 6).
@@ -147,6 +151,7 @@ impl Media {
             "control" => keep_first(&mut self.control, value),
             "range" => keep_first(&mut self.range, value),
             "framerate" => self.framerate = self.framerate.or_else(|| parse_framerate(value)),
+            "ssrc" | "ssrc-group" => self.read_sources(name, value),
             "rtpmap" | "fmtp" => self.read_format_attribute(name, value),
             "sendonly" => self.set_flow(MediaFlow::SendOnly),
             "recvonly" => self.set_flow(MediaFlow::ReceiveOnly),
@@ -159,6 +164,17 @@ impl Media {
 
     fn set_flow(&mut self, flow: MediaFlow) {
         self.flow.get_or_insert(flow);
+    }
+
+    /// Reads `1293807960 cname:user@host`, or `FID 7 77`.
+    fn read_sources(&mut self, name: &str, value: &str) {
+        let words = value.split_ascii_whitespace();
+        let (skipped, taken) = if name == "ssrc" { (0, 1) } else { (1, MAX_SOURCES) };
+        for source in words.skip(skipped).take(taken).filter_map(|word| word.parse().ok()) {
+            if self.sources.len() < MAX_SOURCES && !self.sources.contains(&source) {
+                self.sources.push(source);
+            }
+        }
     }
 
     /// Both attributes begin with the payload type that they speak of.

@@ -3,7 +3,11 @@
 //! It only watches. Recording asks it where a frame belongs, and so does analysis, which has nobody to ask.
 
 mod open;
+mod owner;
+mod path;
 mod request;
+mod role;
+mod setup;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,11 +21,16 @@ use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::sdp::{Format, Media, SessionDescription, npt_end};
 use crate::rtsp::url::RtspUrl;
 use crate::time::Timestamp;
-use crate::trace::Direction;
+use crate::trace::{Direction, UdpPath};
 
 use open::OpenDescription;
+use owner::Owners;
 
+pub use owner::PacketOwner;
+pub use path::{MediaPath, PacketSigns};
 pub use request::Request;
+pub use role::PayloadRole;
+pub use setup::{Encoding, Setup};
 
 /// Requests without an answer that are remembered for each direction.
 const MAX_OUTSTANDING: usize = 64;
@@ -40,6 +49,7 @@ pub struct Dialog {
     base: Option<String>,
     description: Option<SessionDescription>,
     setups: Vec<Setup>,
+    owners: Owners,
     /// For each channel the place in `setups` and whether it is the RTCP one.
     channels: Box<[Option<(u8, bool)>; 256]>,
     session: Option<Session>,
@@ -53,52 +63,6 @@ pub struct Dialog {
     open_description: OpenDescription,
 }
 
-/// A track that a SETUP exchange connected to a transport.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setup {
-    /// Index of the description's `m=` line; `None` where no description was seen or none of its URLs fits.
-    pub track: Option<usize>,
-    /// The URL that was set up.
-    pub url: String,
-    /// The interleaved channels of RTP and RTCP.
-    pub channels: Option<(u8, u8)>,
-    /// The transport agreed upon: what the server answered, filled up with what the client asked for.
-    pub transport: Transport,
-}
-
-impl Setup {
-    fn held(&self) -> usize {
-        size_of::<Self>() + self.url.len() + self.transport.protocol.len()
-    }
-
-    /// The number that the tables call its channel: the interleaved RTP channel, else the server's RTP port, else the
-    /// client's.
-    pub fn number(&self) -> Option<u16> {
-        let ports = self.transport.server_port.or(self.transport.client_port);
-        self.channels.map(|(rtp, _)| u16::from(rtp)).or(ports.map(|(rtp, _)| rtp))
-    }
-
-    /// `tcp`, `udp` or `multicast`.
-    pub fn transport_name(&self) -> &'static str {
-        match self.channels {
-            Some(_) => "tcp",
-            None if self.transport.multicast => "multicast",
-            None => "udp",
-        }
-    }
-}
-
-/// Encoding and clock of a payload type.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Encoding {
-    /// Encoding name as the description writes it.
-    pub name: String,
-    /// RTP clock rate.
-    pub clock_rate_hz: Option<u32>,
-    /// How payloads are made up.
-    pub payload: PayloadFormat,
-}
-
 impl Default for Dialog {
     fn default() -> Self {
         Self {
@@ -108,6 +72,7 @@ impl Default for Dialog {
             base: None,
             description: None,
             setups: Vec::new(),
+            owners: Owners::default(),
             channels: Box::new([None; 256]),
             session: None,
             public: Vec::new(),
@@ -193,7 +158,26 @@ impl Dialog {
                 self.play_range = response.header("Range").map(String::from);
                 self.played.get_or_insert(request.at);
             }
+            "TEARDOWN" => self.tear_down(&request.url),
             _ => {}
+        }
+    }
+
+    /// The places of the setups that a request for this URL controls: one track, or all of them (RFC 2326, section 10.7).
+    pub fn controlled_by(&self, url: &str) -> Vec<usize> {
+        let plain = |url: &str| url.trim_end_matches('/').to_owned();
+        let asked = plain(url);
+        let one = |place: &usize| self.setups.get(*place).is_some_and(|setup| plain(&setup.url) == asked);
+        let aggregate = self.aggregate_url().is_some_and(|aggregate| plain(&aggregate) == asked);
+        let named: Vec<usize> = (0..self.setups.len()).filter(|place| !aggregate && one(place)).collect();
+        if named.is_empty() { (0..self.setups.len()).collect() } else { named }
+    }
+
+    fn tear_down(&mut self, url: &str) {
+        for place in self.controlled_by(url) {
+            if let Some(setup) = self.setups.get_mut(place) {
+                setup.over = true;
+            }
         }
     }
 
@@ -245,7 +229,14 @@ impl Dialog {
         let public = self.public.iter().map(|method| method.len() + size_of::<String>()).sum::<usize>();
         let setups = self.setups.iter().map(Setup::held).sum::<usize>();
         let requests = self.outstanding.iter().flatten().map(Request::held).sum::<usize>();
-        texts + session + public + setups + requests + self.described + self.open_description.held()
+        texts
+            + session
+            + public
+            + setups
+            + requests
+            + self.described
+            + self.open_description.held()
+            + self.owners.held()
     }
 
     fn learn_setup(&mut self, request: &Request, response: &Message<'_>) {
@@ -264,7 +255,9 @@ impl Dialog {
                 *entry = Some((place, rtcp));
             }
         }
-        self.setups.push(Setup { track, url: request.url.clone(), channels, transport });
+        let path = UdpPath::new(&transport);
+        self.setups.push(Setup { track, url: request.url.clone(), channels, path, over: false, transport });
+        self.owners.forget_sources();
     }
 
     /// Some servers change the identifier with each SETUP: the first one stays, and the shortest timeout.
@@ -331,14 +324,14 @@ impl Dialog {
         Some((self.setups.get(usize::from(place))?, rtcp))
     }
 
+    /// The number by which the tables know a path: that of the first SETUP that named it.
+    pub fn number_of(&self, path: MediaPath) -> Option<u16> {
+        self.setups.iter().find(|setup| path.is_of(setup))?.number()
+    }
+
     /// The place in [`setups`](Self::setups) of who uses an interleaved channel.
     pub fn place(&self, channel: u8) -> Option<usize> {
         (*self.channels.get(usize::from(channel))?).map(|(place, _)| usize::from(place))
-    }
-
-    /// The track whose media has this UDP port, as [`Setup::number`] names it.
-    pub fn port(&self, port: u16) -> Option<&Setup> {
-        self.setups.iter().rev().find(|setup| setup.channels.is_none() && setup.number() == Some(port))
     }
 
     /// Encoding and clock rate: from the description, else from the static table of RFC 3551.

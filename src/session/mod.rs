@@ -88,7 +88,7 @@ use crate::rtsp::demux::Pdu;
 use crate::rtsp::message::Message;
 use crate::rtsp::tunnel::TunnelRequest;
 use crate::time::Timestamp;
-use crate::trace::Close;
+use crate::trace::{Close, UdpPath};
 
 pub use client::{Client, ClientConfig, Ending, MediaTransport, SessionError};
 pub use dialog::Dialog;
@@ -205,8 +205,8 @@ pub struct Via {
 pub struct MediaRoute {
     /// Place of the track in the description.
     pub track: usize,
-    /// The number by which the tables know the track: [`dialog::Setup::number`].
-    pub number: u16,
+    /// The transport by which its datagrams are told apart: [`dialog::Setup::path`].
+    pub path: UdpPath,
     /// The address that it comes from, if not the server's.
     pub source: Option<IpAddr>,
     /// With multicast, the group that it comes to.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rtsp_rec::rtsp::demux::Demuxer;
 use rtsp_rec::session::{Input, Machine, Output};
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Carrier, Close, Direction, Flow, Payload, Tap, TraceEvent};
+use rtsp_rec::trace::{Carrier, Close, Direction, Flow, Payload, Tap, TraceEvent, UdpPath};
 
 /// When every test begins.
 pub(crate) const START: Timestamp = Timestamp::from_nanos(1_795_332_904_000_000_000);
@@ -201,7 +201,8 @@ impl World {
             None => {
                 let from = SocketAddr::new(flow.client.ip(), port_of(track) + u16::from(rtcp));
                 let to = SocketAddr::new(flow.server.ip(), port);
-                let payload = Payload::Datagram { port: port - u16::from(rtcp), from, to, payload: &payload };
+                let payload =
+                    Payload::Datagram { path: UdpPath::of_server(port - u16::from(rtcp)), from, to, payload: &payload };
                 tell(tap, now, Direction::ClientToServer, flow, payload);
             }
         }
@@ -235,7 +236,7 @@ impl<'a> Side<'a> {
                 }
                 Packet::Datagram(track, payload) => {
                     let (from, to) = (SocketAddr::new(flow.server.ip(), SERVER_RTP), flow.client);
-                    let event = Payload::Datagram { port: SERVER_RTP, from, to, payload: &payload };
+                    let event = Payload::Datagram { path: UdpPath::of_server(SERVER_RTP), from, to, payload: &payload };
                     tell(tap, now, direction, flow, event);
                     self.machine.handle(now, Input::Datagram { track, payload: &payload });
                 }

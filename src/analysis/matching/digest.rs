@@ -5,10 +5,9 @@ use std::io;
 
 use crate::analysis::matching::Packet;
 use crate::analysis::out::opens_nat;
-use crate::analysis::session::Carrier;
 use crate::rtp::packet::{RtpPacket, is_rtcp};
-use crate::rtsp::demux::PduKind;
-use crate::trace::{Payload, Tap, TraceEvent};
+use crate::session::dialog::MediaPath;
+use crate::trace::{Tap, TraceEvent};
 
 /// So much of a payload is in a recording without media as well; what follows is zero there.
 const HEAD: usize = 16;
@@ -28,15 +27,8 @@ impl<F: FnMut(Packet) -> io::Result<()>> Digests<F> {
 
 impl<F: FnMut(Packet) -> io::Result<()>> Tap for Digests<F> {
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
-        let (carrier, bytes) = match event.payload {
-            Payload::Datagram { port, payload, .. } => (Carrier::Port(port), payload),
-            Payload::Pdu(pdu) => match pdu.kind {
-                PduKind::Interleaved { channel, payload } => (Carrier::Channel(channel), payload),
-                _ => return Ok(()),
-            },
-            _ => return Ok(()),
-        };
-        if is_rtcp(bytes) || opens_nat(event.direction, carrier, bytes) {
+        let Some((path, bytes)) = MediaPath::of(&event.payload) else { return Ok(()) };
+        if is_rtcp(bytes) || opens_nat(event.direction, path, bytes) {
             return Ok(());
         }
         RtpPacket::parse(bytes).map_or(Ok(()), |packet| (self.to)(digest(event, &packet)))

@@ -7,37 +7,38 @@ use crate::analysis::findings::Finding;
 use crate::analysis::out::{Out, Place};
 use crate::analysis::report_blocks::delay_s;
 use crate::analysis::rows::{ReportBlockRow, Row, SenderReportRow, Sink};
-use crate::analysis::session::{Carrier, Session};
+use crate::analysis::session::{Session, report_signs};
 use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderReport};
+use crate::session::dialog::{MediaPath, PacketSigns};
 
 impl<S: Sink> Out<S> {
     pub(super) fn rtcp(
         &mut self,
         session: &mut Session,
         place: Place,
-        carrier: Carrier,
+        path: MediaPath,
         payload: &[u8],
     ) -> io::Result<()> {
-        if let Some(finding) = session.rtcp_channel_finding(carrier) {
+        if let Some(finding) = session.rtcp_channel_finding(path) {
             self.finding(place, &finding)?;
         }
         for packet in Compound::new(payload) {
             match packet {
                 Ok(RtcpPacket::SenderReport(report)) => {
-                    self.sender_report(session, place, carrier, payload, &report)?;
+                    self.sender_report(session, place, path, payload, &report)?;
                     for block in report.report_blocks() {
-                        session.reported(place.direction, carrier, report.ssrc(), &block);
-                        self.report_block(session, place, carrier, report.ssrc(), &block)?;
+                        session.reported(place.direction, path, report.ssrc(), &block);
+                        self.report_block(session, place, path, report.ssrc(), &block)?;
                     }
                 }
                 Ok(RtcpPacket::ReceiverReport(report)) => {
                     for block in report.report_blocks() {
-                        session.reported(place.direction, carrier, report.ssrc(), &block);
-                        self.report_block(session, place, carrier, report.ssrc(), &block)?;
+                        session.reported(place.direction, path, report.ssrc(), &block);
+                        self.report_block(session, place, path, report.ssrc(), &block)?;
                     }
                 }
                 Ok(RtcpPacket::SourceDescription(description)) => {
-                    let track = session.setup(carrier).and_then(|setup| setup.track);
+                    let track = session.track_of(&PacketSigns::new(path, place.direction, payload));
                     if let Some(finding) = session.watch.description(&description, track) {
                         self.finding(place, &finding)?;
                     }
@@ -45,12 +46,12 @@ impl<S: Sink> Out<S> {
                 Ok(RtcpPacket::Goodbye(_)) => session.watch.bye = true,
                 Ok(_) => {}
                 Err(error) => {
-                    let track = session.setup(carrier).and_then(|setup| setup.track);
+                    let track = session.track_of(&PacketSigns::new(path, place.direction, payload));
                     self.finding(place, &Finding::new("rtcp-malformed", track, error.to_string()))?;
                 }
             }
         }
-        Compound::new(payload).flatten().for_each(|packet| session.names(place.direction, carrier, &packet));
+        Compound::new(payload).flatten().for_each(|packet| session.names(place.direction, path, &packet));
         Ok(())
     }
 
@@ -58,20 +59,20 @@ impl<S: Sink> Out<S> {
         &mut self,
         session: &mut Session,
         place: Place,
-        carrier: Carrier,
+        path: MediaPath,
         compound: &[u8],
         report: &SenderReport<'_>,
     ) -> io::Result<()> {
         session.recent.passed(place.direction, report.ntp().middle(), place.at);
         let Some((stream, interval_s, offset_ms)) =
-            session.sender_report(place.at, place.direction, carrier, report, &mut self.budget)
+            session.sender_report(place.at, place.direction, path, report, &mut self.budget)
         else {
             return Ok(());
         };
         let cname = cname_of(compound, report.ssrc()).or_else(|| stream.cname.clone());
         let (delay_ms, key) = (stream.delay_ms(), stream.key);
         let track_skew_ms = session.track_skew_ms(key, delay_ms, cname.as_deref());
-        let index = session.known(place.direction, carrier, report.ssrc());
+        let index = session.known(&report_signs(path, place.direction, report.ssrc()));
         let Some(stream) = index.and_then(|index| session.streams.get(index)) else { return Ok(()) };
         let row = SenderReportRow {
             capture: &self.capture,
@@ -80,7 +81,7 @@ impl<S: Sink> Out<S> {
             time_s: self.time_s(place.at),
             session: place.session,
             track: stream.key.track,
-            channel: carrier.number(),
+            channel: path.number(),
             direction: place.direction.as_str(),
             ssrc: Ssrc(report.ssrc()),
             ntp_seconds: report.ntp().seconds,
@@ -99,10 +100,10 @@ impl<S: Sink> Out<S> {
         };
         self.sink.row(&Row::SenderReport(row))?;
         if self.judges.is_some() {
-            self.judge_report(session, place, carrier, report);
+            self.judge_report(session, place, path, report);
         }
         if self.findings {
-            for finding in session.report_findings(place.at, place.direction, carrier, report) {
+            for finding in session.report_findings(place.at, place.direction, path, report) {
                 self.finding(place, &finding)?;
             }
         }
@@ -111,22 +112,23 @@ impl<S: Sink> Out<S> {
 
     fn report_block(
         &mut self,
-        session: &Session,
+        session: &mut Session,
         place: Place,
-        carrier: Carrier,
+        path: MediaPath,
         reporter: u32,
         block: &ReportBlock,
     ) -> io::Result<()> {
         // The block speaks of what the other side sends.
-        let rate = session.clock_rate_of(place.direction.reverse(), carrier, block.source_ssrc);
+        let signs = report_signs(path, place.direction.reverse(), block.source_ssrc);
+        let (rate, track) = (session.clock_rate_of(&signs), session.track_of(&signs));
         self.sink.row(&Row::ReportBlock(ReportBlockRow {
             capture: &self.capture,
             frame_number: place.frame_number,
             time_utc: Utc(place.at),
             time_s: self.time_s(place.at),
             session: place.session,
-            track: session.setup(carrier).and_then(|setup| setup.track),
-            channel: carrier.number(),
+            track,
+            channel: path.number(),
             direction: place.direction.as_str(),
             reporter_ssrc: Ssrc(reporter),
             source_ssrc: Ssrc(block.source_ssrc),

@@ -5,12 +5,13 @@ use std::io;
 use crate::analysis::cell::{Fixed, Ssrc, Utc, millis};
 use crate::analysis::out::{Out, Place, capture_at};
 use crate::analysis::rows::{Row, Sink, VerdictRow};
-use crate::analysis::session::{Carrier, Session, Taken};
+use crate::analysis::session::{Session, Taken, report_signs};
 use crate::analysis::stream::Stream;
 use crate::analysis::verdicts::Passed;
 use crate::analysis::verdicts::event::{Event, Subject};
 use crate::rtp::rtcp::SenderReport;
 use crate::session::Dialog;
+use crate::session::dialog::MediaPath;
 
 impl<S: Sink> Out<S> {
     /// Judges a packet that was taken; `marker`: it has one.
@@ -36,13 +37,13 @@ impl<S: Sink> Out<S> {
     /// Judges by a sender report.
     pub(in crate::analysis) fn judge_report(
         &mut self,
-        session: &Session,
+        session: &mut Session,
         place: Place,
-        carrier: Carrier,
+        path: MediaPath,
         report: &SenderReport<'_>,
     ) {
         if let Some(judge) = self.judge(place.session)
-            && let Some(index) = session.known(place.direction, carrier, report.ssrc())
+            && let Some(index) = session.known(&report_signs(path, place.direction, report.ssrc()))
             && let Some(stream) = session.streams.get(index)
         {
             judge.report(place.at, index, stream, report.packet_count());

@@ -10,7 +10,7 @@ use crate::capture::rewrite::letters::{Run, Runs};
 use crate::capture::rewrite::{FILL, Patch, Place, Policy};
 use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
-use crate::trace::{Direction, Flow};
+use crate::trace::{Direction, Flow, UdpPath};
 
 /// Bytes that a ledger may take.
 const MAX_SIZE: usize = 512 << 20;
@@ -112,12 +112,12 @@ impl Ledger {
         &mut self,
         flow: &Flow,
         direction: Direction,
-        port: u16,
+        path: UdpPath,
         payload: &[u8],
         header: u16,
     ) {
         let mut patch = Patch::default();
-        self.policy.datagram(flow.id, direction, port, payload, &mut patch);
+        self.policy.datagram(flow.id, direction, path, payload, &mut patch);
         let first = u32::try_from(self.datagrams.len()).unwrap_or(u32::MAX);
         let mut pieces = Vec::new();
         self.keep(0, &patch, &mut pieces);

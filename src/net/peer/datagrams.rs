@@ -8,7 +8,7 @@ use crate::net::datagrams::{Arrived, Datagrams, RECEIVE_BUFFER};
 use crate::net::fused::FusedTap;
 use crate::session::{Input, Machine, MediaRoute};
 use crate::time::Timestamp;
-use crate::trace::{Demand, Direction, Flow, Note, Payload, TraceEvent};
+use crate::trace::{Demand, Direction, Flow, Note, Payload, TraceEvent, UdpPath};
 
 /// After so many bytes the others have their turn.
 const BUDGET: usize = 1 << 20;
@@ -108,8 +108,8 @@ impl<M: Machine> Peer<M> {
         if self.connection.is_none() {
             self.tell_drops(turn);
         }
-        let Some((flow, number, from, to)) = self.datagrams.send(track, rtcp, port, payload) else { return };
-        let payload = Payload::Datagram { port: number, from, to, payload };
+        let Some((flow, path, from, to)) = self.datagrams.send(track, rtcp, port, payload) else { return };
+        let payload = Payload::Datagram { path, from, to, payload };
         let (at, direction) = (turn.clock.now(), Direction::ClientToServer);
         turn.tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload });
     }
@@ -127,7 +127,8 @@ impl<M: Machine> Peer<M> {
             Some(false) => {}
             Some(true) => {
                 let from = SocketAddr::new(flow.server.ip(), if rtcp { own_rtcp } else { own_rtp });
-                let payload = Payload::Datagram { port: own_rtp, from, to, payload };
+                let path = UdpPath::of_server(own_rtp);
+                let payload = Payload::Datagram { path, from, to, payload };
                 let at = turn.clock.now();
                 let direction = Direction::ServerToClient;
                 turn.tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload });
@@ -138,12 +139,12 @@ impl<M: Machine> Peer<M> {
 
 /// Hands a datagram to the tap, unless nobody takes its media.
 fn record(datagrams: &Datagrams, datagram: &Arrived, tap: &mut FusedTap<'_>) -> bool {
-    let Some((flow, port)) = datagrams.owner(datagram) else { return false };
+    let Some((flow, path)) = datagrams.owner(datagram) else { return false };
     let (at, direction) = (datagram.at, Direction::ServerToClient);
     if datagram.dropped > 0 {
         dropped(at, flow, datagram.dropped.into(), tap);
     }
-    let payload = Payload::Datagram { port, from: datagram.from, to: datagram.to, payload: &datagram.bytes };
+    let payload = Payload::Datagram { path, from: datagram.from, to: datagram.to, payload: &datagram.bytes };
     tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload });
     true
 }

@@ -181,8 +181,8 @@ impl Client {
             }
         };
         self.transports.datagrams = true;
-        let number = setup.number().unwrap_or_default();
-        self.outputs.push_back(Output::TakeMedia(MediaRoute { track, number, source: transport.source, group }));
+        let path = setup.path.unwrap_or_default();
+        self.outputs.push_back(Output::TakeMedia(MediaRoute { track, path, source: transport.source, group }));
         if let Some((rtp, rtcp)) = transport.server_port.filter(|_| group.is_none()) {
             let place = self.transports.place(track).unwrap_or_default();
             for (is_rtcp, port, packet) in

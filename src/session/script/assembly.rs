@@ -2,32 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use crate::rtp::packet::{RtpPacket, is_rtcp};
+use crate::rtp::packet::is_rtcp;
 use crate::rtp::rtcp::{Compound, RtcpPacket};
 use crate::rtsp::sdp::SessionDescription;
 use crate::session::Dialog;
 use crate::session::dialog::Setup;
-use crate::session::script::draft::{Carrier, Draft, Heard, Side};
+use crate::session::script::draft::Draft;
+use crate::session::script::finder::{Finder, guess};
 use crate::session::script::frame::{Bytes, Entry};
 use crate::session::script::{End, Exchange, Lane, Left, Script, ScriptTrack, track};
 use crate::time::Timestamp;
+use crate::trace::Direction;
 
 /// Where it is served if the capture holds no URL.
 const NAMELESS: &str = "rtsp://camera/replay";
 
 impl Draft {
     /// The script, with this description instead of the recorded one.
-    pub(super) fn into_script(self, session: usize, given: Option<Vec<u8>>) -> Script {
+    pub(super) fn into_script(mut self, session: usize, given: Option<Vec<u8>>) -> Script {
         let description = given.unwrap_or_else(|| self.recorded_description());
-        let (tracks, setups) = tracks(&self.dialog, &SessionDescription::parse(&description));
+        let dialog = std::mem::take(&mut self.dialog);
+        let (tracks, setups) = tracks(&dialog, &SessionDescription::parse(&description));
         let guessed = if setups.is_empty() { guess(&self, &tracks) } else { BTreeMap::new() };
-        let finder = Finder { dialog: &self.dialog, setups: &setups, guessed };
         let [client, server] = &self.sides;
         let (sender, receiver) = if self.publishes { (client, server) } else { (server, client) };
+        let from = if self.publishes { Direction::ClientToServer } else { Direction::ServerToClient };
         let first_media = sender.frames.first().map(|frame| frame.at);
         let play = self.play.or_else(|| self.asked_to_play()).or(first_media).unwrap_or_default();
-        let frames = finder.entries(sender, play);
-        let client_frames = finder.entries(receiver, self.opened.unwrap_or(play));
+        let mut finder = Finder::new(dialog, &setups, guessed, &self);
+        let frames = finder.entries(sender, from, play);
+        // Reports speak of the sources that were told apart.
+        let client_frames = finder.entries(receiver, from.reverse(), self.opened.unwrap_or(play));
+        self.dialog = finder.into_dialog();
         let end = self.end(&frames, play);
         let closes_after_teardown = self.closes_after_teardown();
         let url = self.url();
@@ -140,60 +146,4 @@ fn tracks(dialog: &Dialog, description: &SessionDescription) -> (Vec<ScriptTrack
         }
     }
     (tracks, setups)
-}
-
-/// Tells to which track a frame belongs.
-struct Finder<'a> {
-    dialog: &'a Dialog,
-    /// Track of each SETUP, by its place in [`Dialog::setups`].
-    setups: &'a [Option<usize>],
-    /// Where no SETUP was captured: track and whether it is RTCP, by channel.
-    guessed: BTreeMap<u8, (usize, bool)>,
-}
-
-impl Finder<'_> {
-    /// The frames of one side, with their times since `origin`.
-    fn entries(&self, side: &Side, origin: Timestamp) -> Vec<Entry> {
-        let entry = |heard: &Heard| {
-            let lane = self.lane(heard.carrier)?;
-            Some(Entry { after: heard.at.nanos_since(origin), lane, place: heard.place })
-        };
-        side.frames.iter().filter_map(entry).collect()
-    }
-
-    fn lane(&self, carrier: Carrier) -> Option<Lane> {
-        let track = |setup: &Setup| {
-            let place = self.dialog.setups().iter().position(|other| std::ptr::eq(other, setup))?;
-            self.setups.get(place).copied().flatten()
-        };
-        match carrier {
-            Carrier::Raw => Some(Lane::Raw),
-            Carrier::Port(port, rtcp) => Some(Lane::Track { index: track(self.dialog.port(port)?)?, rtcp }),
-            Carrier::Channel(channel) => {
-                let set_up = self.dialog.channel(channel).and_then(|(setup, rtcp)| Some((track(setup)?, rtcp)));
-                let known = set_up.or_else(|| self.guessed.get(&channel).copied());
-                Some(known.map_or(Lane::Stray { channel }, |(index, rtcp)| Lane::Track { index, rtcp }))
-            }
-        }
-    }
-}
-
-/// A capture that began behind the SETUPs: a channel belongs to the one track that has its payload type, else to the
-/// track that has it by custom.
-fn guess(draft: &Draft, tracks: &[ScriptTrack]) -> BTreeMap<u8, (usize, bool)> {
-    let mut guessed = BTreeMap::new();
-    for heard in draft.sides.iter().flat_map(|side| &side.frames) {
-        let Carrier::Channel(channel) = heard.carrier else { continue };
-        let Some(payload) = draft.bytes.get(heard.place).filter(|payload| !is_rtcp(payload)) else { continue };
-        let Some(packet) = RtpPacket::parse(payload).ok().filter(|_| !guessed.contains_key(&channel)) else { continue };
-        let has = |track: &ScriptTrack| track.formats.iter().any(|(number, _)| *number == packet.payload_type());
-        let mut fitting = tracks.iter().enumerate().filter(|(_, track)| has(track)).map(|(index, _)| index);
-        let only = fitting.next().filter(|_| fitting.next().is_none());
-        let custom = Some(usize::from(channel / 2)).filter(|index| *index < tracks.len());
-        if let Some(index) = only.or(custom) {
-            guessed.insert(channel, (index, false));
-            guessed.entry(channel ^ 1).or_insert((index, true));
-        }
-    }
-    guessed
 }

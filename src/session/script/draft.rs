@@ -1,10 +1,9 @@
 //! One connection of a capture, as it is heard.
 
-use crate::rtp::packet::is_rtcp;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::{Message, StartLine};
 use crate::session::Dialog;
-use crate::session::dialog::Request;
+use crate::session::dialog::{MediaPath, Request};
 use crate::session::script::frame::{Bytes, Place};
 use crate::session::script::{Answer, Exchange, Recorded, ScriptError};
 use crate::time::Timestamp;
@@ -12,6 +11,8 @@ use crate::trace::{Close, Direction, Payload, TraceEvent};
 
 /// Requests that are kept: keep-alives of weeks.
 const MAX_EXCHANGES: usize = 100_000;
+/// Channels and UDP ports that are told apart: more than there are channels.
+const MAX_PATHS: usize = 1024;
 
 /// What was heard of a connection.
 #[derive(Debug, Default)]
@@ -25,6 +26,8 @@ pub(super) struct Draft {
     pub(super) publishes: bool,
     /// What each side sent besides messages.
     pub(super) sides: [Side; 2],
+    /// On what frames came.
+    pub(super) paths: Vec<MediaPath>,
     pub(super) bytes: Bytes,
 }
 
@@ -44,18 +47,9 @@ pub(super) struct Side {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Heard {
     pub(super) at: Timestamp,
-    pub(super) carrier: Carrier,
+    /// Its place in [`Draft::paths`]; `None` where it is bytes that are no frame.
+    pub(super) path: Option<u16>,
     pub(super) place: Place,
-}
-
-/// How it came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Carrier {
-    Channel(u8),
-    /// Over UDP: the number by which the track is known, and whether it is RTCP.
-    Port(u16, bool),
-    /// As bytes that are no frame.
-    Raw,
 }
 
 impl Draft {
@@ -64,7 +58,7 @@ impl Draft {
     }
 
     pub(super) fn has_media(&self) -> bool {
-        self.sides.iter().any(|side| side.frames.iter().any(|frame| frame.carrier != Carrier::Raw))
+        self.sides.iter().any(|side| side.frames.iter().any(|frame| frame.path.is_some()))
     }
 
     pub(super) fn asks_to_play(&self) -> bool {
@@ -81,8 +75,8 @@ impl Draft {
                 self.opened.get_or_insert(event.at);
                 self.pdu(event.at, direction, pdu)?;
             }
-            Payload::Datagram { port, payload, .. } => {
-                self.frame(event.at, direction, Carrier::Port(port, is_rtcp(payload)), payload)?;
+            Payload::Datagram { path, payload, .. } => {
+                self.frame(event.at, direction, MediaPath::Udp(path), payload)?;
             }
             Payload::ReadEnd | Payload::Note(_) | Payload::NotBase64 { .. } | Payload::Unreachable { .. } => {}
             Payload::Closed(close) => {
@@ -102,7 +96,7 @@ impl Draft {
             }
             PduKind::Interleaved { channel, payload } => {
                 self.side(direction).in_sync = true;
-                self.frame(at, direction, Carrier::Channel(channel), payload)?;
+                self.frame(at, direction, MediaPath::Channel(channel), payload)?;
             }
             PduKind::Junk => {
                 let blank = pdu.raw.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
@@ -120,7 +114,7 @@ impl Draft {
     fn settle_junk(&mut self, direction: Direction, genuine: bool) {
         let side = self.side(direction);
         if let Some((at, place)) = side.junk.take().filter(|_| genuine) {
-            side.frames.push(Heard { at, carrier: Carrier::Raw, place });
+            side.frames.push(Heard { at, path: None, place });
         }
     }
 
@@ -141,7 +135,7 @@ impl Draft {
                 }
             }
             // The server asks: it does so again.
-            StartLine::Request { .. } => self.frame(at, direction, Carrier::Raw, raw)?,
+            StartLine::Request { .. } => self.raw(at, direction, raw)?,
             StartLine::Response { .. } => {
                 if let Some(request) = answered.filter(|_| direction == Direction::ServerToClient) {
                     self.answered(at, &request, message);
@@ -172,11 +166,26 @@ impl Draft {
         &mut self,
         at: Timestamp,
         direction: Direction,
-        carrier: Carrier,
+        path: MediaPath,
         payload: &[u8],
     ) -> Result<(), ScriptError> {
         let place = self.bytes.push(payload)?;
-        self.side(direction).frames.push(Heard { at, carrier, place });
+        let number = match self.paths.iter().rposition(|known| *known == path) {
+            Some(number) => number,
+            None if self.paths.len() < MAX_PATHS => {
+                self.paths.push(path);
+                self.paths.len() - 1
+            }
+            None => return Ok(()),
+        };
+        self.side(direction).frames.push(Heard { at, path: u16::try_from(number).ok(), place });
+        Ok(())
+    }
+
+    /// Bytes that are no frame.
+    fn raw(&mut self, at: Timestamp, direction: Direction, bytes: &[u8]) -> Result<(), ScriptError> {
+        let place = self.bytes.push(bytes)?;
+        self.side(direction).frames.push(Heard { at, path: None, place });
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 mod assembly;
 mod builder;
 mod draft;
+mod finder;
 mod frame;
 mod track;
 

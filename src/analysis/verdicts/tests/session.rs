@@ -5,7 +5,7 @@ use std::io;
 use crate::analysis::{Analyzer, AnalyzerOptions, Row, Sink, Table};
 use crate::rtsp::demux::{Demuxer, Pdu, PduKind};
 use crate::time::Timestamp;
-use crate::trace::{Direction, Flow, Note, Payload, Tap, TraceEvent};
+use crate::trace::{Direction, Flow, Note, Payload, Tap, TraceEvent, UdpPath};
 
 const MS: i64 = 1_000_000;
 const START: i64 = 1_800_000_000_000 * MS;
@@ -188,7 +188,7 @@ impl Session {
         let number = u16::try_from(2 * track).unwrap();
         if self.udp {
             let (from, to) = (self.flow.server, self.flow.client);
-            self.event(at, direction, Payload::Datagram { port: 6000 + number, from, to, payload });
+            self.event(at, direction, Payload::Datagram { path: UdpPath::of_server(6000 + number), from, to, payload });
         } else {
             let channel = u8::try_from(number).unwrap() + u8::from(rtcp);
             let pdu = Pdu { offset: 1, raw: payload, kind: PduKind::Interleaved { channel, payload } };

@@ -1,0 +1,222 @@
+//! Which stream a packet belongs to.
+
+use std::sync::Arc;
+
+use crate::analysis::budget::Budget;
+use crate::analysis::session::{MAX_STREAMS, Session};
+use crate::analysis::stream::{Depth, Stream, StreamKey};
+use crate::rtp::packet::RtpPacket;
+use crate::session::dialog::{MediaPath, PacketSigns, PayloadRole};
+use crate::trace::Direction;
+
+/// Look-ups that are remembered until the dialogue goes on.
+const MAX_KNOWN: usize = 4096;
+
+/// A report's signs: no payload type, and the source that it speaks of.
+pub(in crate::analysis) fn report_signs(path: MediaPath, direction: Direction, ssrc: u32) -> PacketSigns {
+    PacketSigns { path, direction, payload_type: None, ssrc: Some(ssrc) }
+}
+
+impl Session {
+    /// The track that a packet belongs to.
+    pub(in crate::analysis) fn track_of(&mut self, signs: &PacketSigns) -> Option<usize> {
+        self.dialog.setup_of(signs)?.track
+    }
+
+    /// The dialogue went on: what belongs to whom may have changed.
+    pub(super) fn forget_lookups(&mut self) {
+        self.latest.fill(None);
+        self.known.clear();
+    }
+
+    /// Gives an unnamed stream to the track that has its path by now, unless that has one of this source.
+    pub(super) fn adopt(&mut self, index: usize) {
+        let Some(stream) = self.streams.get(index) else { return };
+        let (old, Some(path)) = (stream.key, stream.path) else { return };
+        if old.track.is_some() || old.beside.is_some() || old.stranger.is_some() {
+            return;
+        }
+        let payload_type = stream.payload_type();
+        let signs = PacketSigns { path, direction: old.direction, payload_type, ssrc: Some(old.ssrc) };
+        let (key, role) = self.key(&signs);
+        self.rename(index, key);
+        if let Some(stream) = self.streams.get_mut(index) {
+            stream.role = role;
+        }
+    }
+
+    /// Gives a stream another key, unless a stream has it.
+    fn rename(&mut self, index: usize, key: StreamKey) {
+        let Some(stream) = self.streams.get_mut(index) else { return };
+        if stream.key == key || self.by_key.contains_key(&key) {
+            return;
+        }
+        self.by_key.remove(&stream.key);
+        self.by_key.insert(key, index);
+        stream.name(key);
+    }
+
+    /// What tells the stream of a packet apart, and what the packet is there.
+    fn key(&mut self, signs: &PacketSigns) -> (StreamKey, PayloadRole) {
+        let PacketSigns { path, direction, payload_type, ssrc } = *signs;
+        let ssrc = ssrc.unwrap_or_default();
+        let Some(owner) = self.dialog.owner(signs) else {
+            // By custom RTCP has the odd channel.
+            let channel = self.dialog.number_of(path).unwrap_or(path.number() & !1);
+            let stranger = path.stranger();
+            return (StreamKey { track: None, channel, direction, ssrc, beside: None, stranger }, PayloadRole::Media);
+        };
+        let setup = self.dialog.setups().get(owner.setup);
+        let channel = setup.and_then(crate::session::dialog::Setup::number).unwrap_or(path.number());
+        let track = setup.and_then(|setup| setup.track);
+        let beside = payload_type.filter(|_| owner.role != PayloadRole::Media);
+        (StreamKey { track, channel, direction, ssrc, beside, stranger: None }, owner.role)
+    }
+
+    /// The place of a stream that is there, for a report on it.
+    pub(in crate::analysis) fn known(&mut self, signs: &PacketSigns) -> Option<usize> {
+        if let Some(index) = self.known.get(signs) {
+            return Some(*index);
+        }
+        let (key, _) = self.key(signs);
+        let index = self.by_key.get(&key).copied().or_else(|| self.same_source(&key))?;
+        self.remember(*signs, index);
+        Some(index)
+    }
+
+    /// A stream of this source that is no media: retransmission has reports of its own.
+    fn same_source(&self, key: &StreamKey) -> Option<usize> {
+        let same = |stream: &Stream| {
+            let StreamKey { channel, direction, ssrc, beside, stranger, .. } = stream.key;
+            (channel, direction, ssrc, stranger) == (key.channel, key.direction, key.ssrc, key.stranger)
+                && beside.is_some()
+        };
+        self.streams.iter().position(same)
+    }
+
+    fn remember(&mut self, signs: PacketSigns, index: usize) {
+        if self.known.len() >= MAX_KNOWN {
+            self.known.clear();
+        }
+        self.known.insert(signs, index);
+    }
+
+    /// The place of a packet's stream, which is made if it is new.
+    #[inline]
+    pub(super) fn stream(
+        &mut self,
+        direction: Direction,
+        path: MediaPath,
+        packet: &RtpPacket<'_>,
+        budget: &mut Budget,
+    ) -> Option<usize> {
+        let latest = self.latest.get(latest_place(path)).copied().flatten().map(usize::from);
+        if let Some(index) = latest
+            && let Some(stream) = self.streams.get(index)
+            && stream.key.ssrc == packet.ssrc()
+            && stream.key.direction == direction
+            && stream.payload_type() == Some(packet.payload_type())
+            && stream.path == Some(path)
+        {
+            return Some(index);
+        }
+        let (payload_type, ssrc) = (Some(packet.payload_type()), Some(packet.ssrc()));
+        self.other_stream(PacketSigns { path, direction, payload_type, ssrc }, budget)
+    }
+
+    /// The place of a stream that is not that of the packet before.
+    #[cold]
+    pub(super) fn other_stream(&mut self, signs: PacketSigns, budget: &mut Budget) -> Option<usize> {
+        let known = self.known.get(&signs).copied();
+        let index = if let Some(index) = known { index } else { self.looked_up(&signs, budget)? };
+        if known.is_none() {
+            self.remember(signs, index);
+        }
+        if signs.payload_type.is_some()
+            && let Some(stream) = self.streams.get_mut(index)
+            && let Some(latest) = self.latest.get_mut(latest_place(signs.path))
+        {
+            stream.path = Some(signs.path);
+            *latest = u16::try_from(index).ok();
+        }
+        Some(index)
+    }
+
+    fn looked_up(&mut self, signs: &PacketSigns, budget: &mut Budget) -> Option<usize> {
+        let (mut key, role) = self.key(signs);
+        if signs.payload_type.is_some() {
+            self.disown(signs, &key, role);
+        }
+        if role == PayloadRole::Undescribed && self.has_media(&key) {
+            key.track = None;
+        }
+        if let Some(index) = self.by_key.get(&key).copied() {
+            return Some(index);
+        }
+        if let Some(index) = self.announced_by_reports(signs, &key).or_else(|| self.reporting(signs, &key)) {
+            self.rename(index, key);
+            return Some(index);
+        }
+        if self.streams.len() >= MAX_STREAMS || !budget.stream() {
+            return None;
+        }
+        let depth = Depth { crowded: budget.is_crowded(), ..self.depth };
+        let depth = Depth { closely: depth.closely && role == PayloadRole::Media, ..depth };
+        let mut stream = Stream::new(Arc::clone(&self.capture), key, depth);
+        (stream.transport, stream.role, stream.path) = (self.transport_name(signs.path), role, Some(signs.path));
+        self.streams.push(stream);
+        self.by_key.insert(key, self.streams.len() - 1);
+        Some(self.streams.len() - 1)
+    }
+
+    /// A stream that only reports have spoken of: its first packet tells whose it is.
+    fn announced_by_reports(&self, signs: &PacketSigns, key: &StreamKey) -> Option<usize> {
+        let same = |stream: &Stream| {
+            let StreamKey { channel, direction, ssrc, stranger, .. } = stream.key;
+            stream.sequence.packets == 0
+                && (channel, direction, ssrc, stranger) == (key.channel, key.direction, key.ssrc, key.stranger)
+        };
+        signs.payload_type.and_then(|_| self.streams.iter().position(same))
+    }
+
+    /// A stream of packets, where a report on them comes for the first time.
+    fn reporting(&self, signs: &PacketSigns, key: &StreamKey) -> Option<usize> {
+        if signs.payload_type.is_some() { None } else { self.same_source(key) }
+    }
+
+    /// Whether the description's media has come of a track.
+    fn has_media(&self, key: &StreamKey) -> bool {
+        self.streams.iter().any(|stream| is_media_of(stream, key))
+    }
+
+    /// Media came: what was taken for it is not, packets of other payload types and those of another sender.
+    fn disown(&mut self, signs: &PacketSigns, key: &StreamKey, role: PayloadRole) {
+        if role != PayloadRole::Media || key.track.is_none() {
+            return;
+        }
+        for index in 0..self.streams.len() {
+            let Some(stream) = self.streams.get(index) else { return };
+            let own = (stream.key.track, stream.key.channel, stream.key.direction);
+            if own != (key.track, key.channel, key.direction) {
+                continue;
+            }
+            let sender = stream.path.and_then(MediaPath::stranger);
+            if stream.role == PayloadRole::Undescribed {
+                self.rename(index, StreamKey { track: None, ..stream.key });
+            } else if sender.is_some() && sender != signs.path.stranger() {
+                self.rename(index, StreamKey { track: None, stranger: sender, ..stream.key });
+            }
+        }
+        self.forget_lookups();
+    }
+}
+
+fn is_media_of(stream: &Stream, key: &StreamKey) -> bool {
+    let own = (stream.key.track, stream.key.channel, stream.key.direction);
+    own == (key.track, key.channel, key.direction) && stream.role == PayloadRole::Media && stream.sequence.packets > 0
+}
+
+/// Where the latest stream of a path stands; ports share the places of channels.
+fn latest_place(path: MediaPath) -> usize {
+    usize::from(path.number() & 0xff)
+}

@@ -1,0 +1,87 @@
+//! On what packets come, and what else they show of their track.
+
+use crate::rtp::packet::{RtpPacket, is_rtcp};
+use crate::rtp::rtcp::{Compound, RtcpPacket};
+use crate::rtsp::demux::PduKind;
+use crate::session::dialog::Setup;
+use crate::trace::{Direction, Payload, UdpPath};
+
+/// On what a packet came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MediaPath {
+    /// An interleaved channel.
+    Channel(u8),
+    /// The UDP ports of a SETUP.
+    Udp(UdpPath),
+}
+
+impl MediaPath {
+    /// The path and the bytes of an event that is an RTP or RTCP packet.
+    pub fn of<'a>(payload: &Payload<'a>) -> Option<(Self, &'a [u8])> {
+        match payload {
+            Payload::Datagram { path, payload, .. } => Some((Self::Udp(*path), payload)),
+            Payload::Pdu(pdu) => match pdu.kind {
+                PduKind::Interleaved { channel, payload } => Some((Self::Channel(channel), payload)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The number in the column `channel` where no SETUP is known.
+    pub const fn number(self) -> u16 {
+        match self {
+            Self::Channel(channel) => channel as u16,
+            Self::Udp(path) => path.number(),
+        }
+    }
+
+    /// Who sends, if that is not the other side of the dialogue.
+    pub const fn stranger(self) -> Option<std::net::IpAddr> {
+        match self {
+            Self::Channel(_) => None,
+            Self::Udp(path) => path.stranger,
+        }
+    }
+
+    /// Whether a SETUP agreed upon it.
+    pub(super) fn is_of(self, setup: &Setup) -> bool {
+        match self {
+            Self::Channel(channel) => setup.channels.is_some_and(|(rtp, rtcp)| channel == rtp || channel == rtcp),
+            Self::Udp(path) => setup.path.is_some_and(|own| own.fits(path)),
+        }
+    }
+}
+
+/// What a packet shows of whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PacketSigns {
+    /// On what it came.
+    pub path: MediaPath,
+    /// Who sent it.
+    pub direction: Direction,
+    /// Its payload type; RTCP has none.
+    pub payload_type: Option<u8>,
+    /// Its source; of RTCP the one that it speaks of.
+    pub ssrc: Option<u32>,
+}
+
+impl PacketSigns {
+    /// Reads them off a packet. A receiver report speaks of the other side's source: its direction is that one's.
+    pub fn new(path: MediaPath, direction: Direction, bytes: &[u8]) -> Self {
+        if !is_rtcp(bytes) {
+            let packet = RtpPacket::parse(bytes).ok();
+            let payload_type = packet.as_ref().map(RtpPacket::payload_type);
+            return Self { path, direction, payload_type, ssrc: packet.as_ref().map(RtpPacket::ssrc) };
+        }
+        let (ssrc, direction) = match Compound::new(bytes).flatten().next() {
+            Some(RtcpPacket::SenderReport(report)) => (Some(report.ssrc()), direction),
+            Some(RtcpPacket::ReceiverReport(report)) => match report.report_blocks().next() {
+                Some(block) => (Some(block.source_ssrc), direction.reverse()),
+                None => (None, direction),
+            },
+            _ => (None, direction),
+        };
+        Self { path, direction, payload_type: None, ssrc }
+    }
+}

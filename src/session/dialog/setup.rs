@@ -1,0 +1,54 @@
+//! What SETUP agreed upon for a track, and what its payload types mean.
+
+use crate::rtp::payload::PayloadFormat;
+use crate::rtsp::headers::Transport;
+use crate::trace::UdpPath;
+
+/// A track that a SETUP exchange connected to a transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// Index of the description's `m=` line; `None` where no description was seen or none of its URLs fits.
+    pub track: Option<usize>,
+    /// The URL that was set up.
+    pub url: String,
+    /// The interleaved channels of RTP and RTCP.
+    pub channels: Option<(u8, u8)>,
+    /// The UDP path, where it is not interleaved.
+    pub path: Option<UdpPath>,
+    /// It was torn down.
+    pub over: bool,
+    /// The transport agreed upon: what the server answered, filled up with what the client asked for.
+    pub transport: Transport,
+}
+
+impl Setup {
+    pub(super) fn held(&self) -> usize {
+        size_of::<Self>() + self.url.len() + self.transport.protocol.len()
+    }
+
+    /// The number that the tables call its channel: the interleaved RTP channel, else the server's RTP port, else the
+    /// client's.
+    pub fn number(&self) -> Option<u16> {
+        self.channels.map(|(rtp, _)| u16::from(rtp)).or(self.path.map(UdpPath::number))
+    }
+
+    /// `tcp`, `udp` or `multicast`.
+    pub fn transport_name(&self) -> &'static str {
+        match self.channels {
+            Some(_) => "tcp",
+            None if self.transport.multicast => "multicast",
+            None => "udp",
+        }
+    }
+}
+
+/// Encoding and clock of a payload type.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encoding {
+    /// Encoding name as the description writes it.
+    pub name: String,
+    /// RTP clock rate.
+    pub clock_rate_hz: Option<u32>,
+    /// How payloads are made up.
+    pub payload: PayloadFormat,
+}
