@@ -87,6 +87,11 @@ pub struct Carrier<'a> {
     pub doubt: Option<&'a str>,
 }
 
+impl Carrier<'_> {
+    /// RTSP in the frames of a WebSocket (RFC 6455).
+    pub const WEB_SOCKET: Carrier<'static> = Carrier { name: "WebSocket", doubt: None };
+}
+
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload<'a> {
@@ -133,6 +138,8 @@ pub enum Payload<'a> {
         /// Behind how many decoded bytes.
         offset: u64,
     },
+    /// A WebSocket carries compressed messages (RFC 7692), which are not read. Told once for each direction.
+    Compressed,
     /// What the recorder knows of its own work, before that which it concerns. A capture has it as a comment of the
     /// flow's next packet.
     Note(&'a Note),

@@ -5,6 +5,10 @@
 #![allow(dead_code, reason = "what files are made of is shared with tests/captures.rs")]
 
 mod files;
+#[path = "tunnels/frames.rs"]
+mod frames;
+#[path = "tunnels/wire.rs"]
+mod wire;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -21,8 +25,11 @@ use rtsp_rec::export::{MediaPacket, MediaSink, Selection, Track, Tracks, View};
 use rtsp_rec::report::page::Section;
 use rtsp_rec::report::table::Look;
 use rtsp_rec::report::{Format, Tables, captures};
+use rtsp_rec::trace::Direction;
 
 use crate::files::{Order, Packet, change, fragments, gzip, ipv6, pcap, pcapng, sample, zstd};
+use crate::frames::WebSocket;
+use crate::wire::{Said, Tunnel, Wire};
 
 /// Numbers without chance (xorshift).
 struct Numbers(u64);
@@ -375,6 +382,47 @@ fn messages_that_lie() {
             for (_, file) in files(&change(&packets, lie)) {
                 tally.add(&analyze(&file, file.len()));
             }
+        }
+    }
+    assert!(tally.findings > 1000);
+}
+
+/// What lies between TCP and RTSP, damaged along its structure: sizes, lengths, opcodes, masks.
+#[test]
+fn layers_that_lie() {
+    let (mut numbers, mut tally) = (Numbers(9), Tally::default());
+    let said: Vec<Said> = session()
+        .iter()
+        .filter(|(_, packet)| packet.len() > 54)
+        .map(|(_, packet)| {
+            let from_server = packet[34..36] == 554_u16.to_be_bytes();
+            let direction = if from_server { Direction::ServerToClient } else { Direction::ClientToServer };
+            (direction, packet[54..].to_vec())
+        })
+        .collect();
+    let mut wires = [(); 3].map(|()| Wire::default());
+    Tunnel { chunks: [Some(200), Some(60)], ..Tunnel::default() }.carry(&mut wires[0], &said);
+    WebSocket::default().carry(&mut wires[1], &said);
+    WebSocket { pieces: vec![300, 3], fragments: true, pings: true, ..WebSocket::default() }
+        .carry(&mut wires[2], &said);
+    for wire in &wires {
+        let whole = analyze(&wire.file(), wire.file().len());
+        assert!(whole.0.get(&Table::Streams).is_some_and(|rows| *rows > 0), "{whole:?}");
+        tally.add(&whole);
+        let begins: Vec<usize> = (0..wire.packets.len()).filter(|at| wire.packets[*at].1.len() > 54).collect();
+        for _ in 0..150 {
+            let mut changed = Wire { packets: wire.packets.clone(), ..Wire::default() };
+            for _ in 0..=numbers.below(4) {
+                let packet = &mut changed.packets[numbers.of(&begins)].1;
+                // Near the start of a segment headers stand; and anywhere sizes of what follows.
+                let limit = if numbers.below(3) == 0 { packet.len() - 54 } else { 14.min(packet.len() - 54) };
+                let at = 54 + numbers.below(limit.max(1));
+                overwrite(packet, at, &mut numbers);
+            }
+            if numbers.below(3) == 0 {
+                changed.packets.remove(numbers.of(&begins));
+            }
+            tally.add(&analyze(&changed.file(), changed.file().len()));
         }
     }
     assert!(tally.findings > 1000);

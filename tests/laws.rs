@@ -170,6 +170,7 @@ impl Tap for Collector {
             Payload::ReadEnd
             | Payload::Datagram { .. }
             | Payload::NotBase64 { .. }
+            | Payload::Compressed
             | Payload::Unreachable { .. }
             | Payload::Note(_) => return Ok(()),
         };

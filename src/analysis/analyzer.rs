@@ -232,6 +232,10 @@ impl<S: Sink> Tap for Analyzer<S> {
                 let detail = format!("{:?} in the tunnel is no base64; it is passed over", char::from(*byte));
                 out.finding(out.place(event, Some(*offset)), &Finding::new("tunnel-garbage", None, detail))
             }
+            Payload::Compressed => {
+                let detail = "messages of the WebSocket are compressed (RFC 7692); they are not read";
+                out.finding(out.place(event, None), &Finding::new("websocket-compressed", None, detail))
+            }
             Payload::Unreachable { path, from, to, by, reason } => {
                 // What was under way meets ports that are closed.
                 if session.watch.heard.teardown_asked {
@@ -245,14 +249,15 @@ impl<S: Sink> Tap for Analyzer<S> {
                 Ok(())
             }
             // The GET of an HTTP tunnel may come behind its POST.
-            Payload::Opened { .. } => {
+            Payload::Opened { carrier, .. } => {
+                session.http.opened(*carrier);
                 session.flow.clone_from(event.flow);
                 Ok(())
             }
             Payload::Closed(_) => {
                 session.closed.get_or_insert(event.direction);
                 // The POST of a tunnel may end before its GET.
-                if !session.http.is_tunnel() {
+                if !session.http.carries_rtsp() {
                     session.end_wait(out.place(event, None), None);
                 }
                 Ok(())

@@ -33,6 +33,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("recorder-paused", "warning"),
     ("tcp-info", "note"),
     ("junk", "error"),
+    ("websocket-compressed", "error"),
     ("tunnel-garbage", "warning"),
     ("tunnel-incomplete", "warning"),
     ("rtp-malformed", "error"),

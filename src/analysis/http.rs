@@ -8,8 +8,10 @@ use std::net::SocketAddr;
 use crate::analysis::findings::Finding;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::tunnel::{self, Half};
+use crate::rtsp::upgrade;
 use crate::session::dialog::Request;
 use crate::time::Timestamp;
+use crate::trace::Carrier;
 
 /// Requests without an answer that are remembered.
 const MAX_OUTSTANDING: usize = 64;
@@ -25,6 +27,7 @@ pub(super) enum Part {
 
 /// What was seen of a session's tunnel.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Http {
     /// With the client's address on the connection that they came on.
     outstanding: VecDeque<(SocketAddr, Request)>,
@@ -32,9 +35,16 @@ pub(super) struct Http {
     has_post: bool,
     /// The server has said that its side follows.
     open: bool,
+    /// It is no tunnel, but a WebSocket.
+    web_socket: bool,
 }
 
 impl Http {
+    /// The connection stands, and this carries RTSP on it.
+    pub(super) fn opened(&mut self, carrier: Carrier<'_>) {
+        self.web_socket |= carrier == Carrier::WEB_SOCKET;
+    }
+
     /// Takes a message of HTTP.
     pub(super) fn message(&mut self, at: Timestamp, connection: SocketAddr, message: &Message<'_>) -> Part {
         if !tunnel::is_http(message) {
@@ -54,7 +64,9 @@ impl Http {
                 let asked = self.outstanding.iter().position(|(from, _)| *from == connection);
                 match asked {
                     // A provisional answer: the final one is still to come.
-                    Some(_) if status.is_some_and(|status| status < 200) => Part::Tunnel(None),
+                    Some(_) if status.is_some_and(|status| status < 200) && !upgrade::opens_web_socket(message) => {
+                        Part::Tunnel(None)
+                    }
                     Some(place) => Part::Tunnel(self.outstanding.remove(place).map(|(_, request)| request)),
                     None if tunnel::is_answer(message) => Part::Tunnel(None),
                     None => Part::Dialogue,
@@ -81,9 +93,9 @@ impl Http {
         self.outstanding = VecDeque::new();
     }
 
-    /// Whether the session is tunnelled.
-    pub(super) fn is_tunnel(&self) -> bool {
-        self.has_get || self.has_post || self.open
+    /// Whether HTTP carries the session: by a tunnel, or a WebSocket.
+    pub(super) fn carries_rtsp(&self) -> bool {
+        self.has_get || self.has_post || self.open || self.web_socket
     }
 
     /// What lacks when the capture ends.

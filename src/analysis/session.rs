@@ -282,7 +282,7 @@ impl Session {
     /// What the column `transport` says.
     fn transport_name(&self, path: MediaPath) -> &'static str {
         match path {
-            MediaPath::Channel(_) if self.http.is_tunnel() => "http",
+            MediaPath::Channel(_) if self.http.carries_rtsp() => "http",
             MediaPath::Channel(_) => "tcp",
             MediaPath::Udp(path) if path.group.is_some() => "multicast",
             MediaPath::Udp(_) => "udp",

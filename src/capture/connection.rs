@@ -4,9 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::capture::beginning::{First, is_near, reach};
-use crate::capture::content::{Content, Outlet, State};
+use crate::capture::content::{Content, State};
 use crate::capture::framed::{Framed, Step};
 use crate::capture::ip::TcpSegment;
+use crate::capture::outlet::Outlet;
 use crate::capture::reassembly::{Arrival, Assembler, Piece};
 use crate::capture::rewrite::StreamId;
 use crate::time::Timestamp;

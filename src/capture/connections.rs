@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 
 use crate::capture::beginning::Beginning;
 use crate::capture::connection::Connection;
-use crate::capture::content::Outlet;
 use crate::capture::interface;
 use crate::capture::ip::{Decoded, IcmpError, TcpSegment, UdpDatagram};
+use crate::capture::outlet::Outlet;
 use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::Ledger;

@@ -1,26 +1,24 @@
 //! What a TCP connection carries: RTSP, the POST of an HTTP tunnel, or something else.
 
+mod passing;
+
 use std::io;
 use std::net::SocketAddr;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::capture::framed::{Framed, Step, shows_rtsp};
-use crate::capture::ports::MediaPorts;
-use crate::capture::reassembly::{Arrival, Piece};
-use crate::capture::rewrite::{Ledger, StreamId};
-use crate::capture::tunnel::{PostBody, TunnelKey, Tunnels};
-use crate::rtsp::demux::{Pdu, PduKind};
+use crate::capture::layer::{Coding, Layer};
+use crate::capture::outlet::{MAX_SESSIONS, Outlet, tell, too_many};
+use crate::capture::reassembly::Arrival;
+use crate::capture::tunnel::{PostBody, TunnelKey};
 use crate::rtsp::headers::Transport;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::tunnel::{self, Half};
+use crate::rtsp::upgrade;
 use crate::time::Timestamp;
-use crate::trace::{Carrier, Direction, Flow, Payload, Remark, Tap, TraceEvent};
+use crate::trace::{Carrier, Direction, Flow, Payload, Tap};
 
 /// A connection that has shown so many bytes and no RTSP does not speak it.
 const MAX_PROBE: u64 = 256 << 10;
-/// RTSP connections of one capture; further ones are passed over.
-const MAX_SESSIONS: usize = 10_000;
 /// The longest Transport header that is remembered.
 const MAX_TRANSPORT: usize = 1024;
 
@@ -37,6 +35,14 @@ pub(super) struct Content {
     pub(super) started: Timestamp,
     /// The Transport header of the latest SETUP.
     asked: Option<String>,
+    /// What lies between TCP and RTSP in each direction, where anything does.
+    layers: [Option<Layer>; 2],
+    /// What the message just read says that follows it.
+    announced: Option<Coding>,
+    /// It became a WebSocket, or asked for one.
+    web_socket: bool,
+    /// Compressed messages were told of, in each direction.
+    compressed: [bool; 2],
 }
 
 #[derive(Debug)]
@@ -51,17 +57,6 @@ pub(super) enum State {
     Other,
 }
 
-/// Where events of a connection go, and what numbers it.
-pub(super) struct Outlet<'a, T> {
-    /// RTSP connections so far; one more once some were passed over.
-    pub(super) sessions: &'a mut usize,
-    pub(super) ports: &'a mut MediaPorts,
-    pub(super) tunnels: &'a mut Tunnels,
-    /// Where a plan is made of it.
-    pub(super) ledger: &'a mut Option<Box<Ledger>>,
-    pub(super) tap: &'a mut T,
-}
-
 impl Content {
     /// That of a new connection.
     pub(super) fn new(
@@ -72,115 +67,25 @@ impl Content {
         started: Timestamp,
     ) -> Self {
         let described = described.map(|(url, server)| (url.to_owned(), server));
-        Self { number, client, server, described, state: State::Undecided(0), started, asked: None }
+        Self {
+            number,
+            client,
+            server,
+            described,
+            state: State::Undecided(0),
+            started,
+            asked: None,
+            layers: [None, None],
+            announced: None,
+            web_socket: false,
+            compressed: [false; 2],
+        }
     }
 
     /// An interface of ours tells that it is RTSP before its content does.
     #[inline]
     pub(super) fn is_only_described(&self) -> bool {
         matches!(self.state, State::Undecided(_)) && self.described.is_some()
-    }
-
-    /// What comes next in a stream.
-    #[inline]
-    pub(super) fn piece<T: Tap>(
-        &mut self,
-        framed: &mut Framed,
-        direction: Direction,
-        piece: Piece<'_>,
-        arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<()> {
-        if let (State::Post(body), Direction::ClientToServer) = (&mut self.state, direction) {
-            return body.piece(piece, arrival, outlet);
-        }
-        match piece {
-            Piece::Data(bytes) => {
-                self.pass(framed, Step::Feed(bytes), direction, arrival, outlet)?;
-                self.give_up(bytes.len());
-                Ok(())
-            }
-            Piece::Gap(len) => self.pass(framed, Step::Skip(len), direction, arrival, outlet),
-        }
-    }
-
-    /// A stream ends.
-    pub(super) fn end<T: Tap>(
-        &mut self,
-        framed: &mut Framed,
-        direction: Direction,
-        arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<()> {
-        match (&mut self.state, direction) {
-            (State::Post(body), Direction::ClientToServer) => body.finish(arrival, outlet),
-            _ => self.pass(framed, Step::Close, direction, arrival, outlet),
-        }
-    }
-
-    #[inline]
-    pub(super) fn pass<T: Tap>(
-        &mut self,
-        framed: &mut Framed,
-        step: Step<'_>,
-        direction: Direction,
-        arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<()> {
-        let mid_stream = framed.is_mid_stream();
-        let mut post_head = None;
-        framed.step(step, arrival, |pdu, arrival| {
-            if let PduKind::Message { head, body } = pdu.kind {
-                self.message(direction, &Message::new(head, body), arrival, outlet)?;
-            }
-            if matches!(self.state, State::Undecided(_)) && shows_rtsp(pdu, mid_stream) {
-                self.decide(None, arrival, outlet)?;
-            }
-            if outlet.ledger.is_some() {
-                self.plan(direction, pdu, arrival, outlet);
-            }
-            self.tell(direction, arrival, Payload::Pdu(pdu), outlet)?;
-            if let (State::Post(_), Direction::ClientToServer) = (&self.state, direction) {
-                post_head = Some((pdu.offset + pdu.raw.len() as u64, arrival));
-                return Ok::<_, io::Error>(ControlFlow::Break(()));
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        match post_head {
-            Some((end, arrival)) => self.begin_body(framed, step, end, arrival, outlet),
-            None => Ok(()),
-        }
-    }
-
-    /// The bytes of a PDU may have to be replaced, whether it is known by now that this is RTSP or not.
-    #[cold]
-    fn plan<T: Tap>(&self, direction: Direction, pdu: &Pdu<'_>, arrival: Arrival, outlet: &mut Outlet<'_, T>) {
-        let session = match &self.state {
-            State::Rtsp(flow) => Some(flow.id),
-            State::Post(body) => Some(body.flow().id),
-            State::Undecided(_) | State::Other => None,
-        };
-        if let Some(ledger) = outlet.ledger {
-            ledger.pdu(StreamId::Tcp(self.number, direction), session, direction, pdu, arrival.at);
-        }
-    }
-
-    /// What stands behind the head of a POST is no stream of PDUs.
-    fn begin_body<T: Tap>(
-        &mut self,
-        framed: &mut Framed,
-        step: Step<'_>,
-        head_end: u64,
-        arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<()> {
-        let behind = usize::try_from(framed.fed().saturating_sub(head_end)).unwrap_or(usize::MAX);
-        *framed = Framed::new();
-        let State::Post(body) = &mut self.state else { return Ok(()) };
-        body.begin(self.number, head_end, outlet.ledger);
-        let Step::Feed(bytes) = step else { return Ok(()) };
-        let text = bytes.get(bytes.len().saturating_sub(behind)..).unwrap_or_default();
-        body.piece(Piece::Data(text), arrival, outlet)
     }
 
     /// What a message tells about connections and ports.
@@ -191,6 +96,16 @@ impl Content {
         arrival: Arrival,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
+        if !tunnel::is_http(message) {
+            self.follow_setup(message, outlet);
+            return Ok(());
+        }
+        self.announced = Coding::behind(direction, message);
+        if let Some(Coding::WebSocket(_)) = self.announced {
+            self.web_socket = true;
+            let undecided = matches!(self.state, State::Undecided(_));
+            return if undecided && upgrade::names_rtsp(message) { self.decide(None, arrival, outlet) } else { Ok(()) };
+        }
         if direction == Direction::ClientToServer
             && let Some((half, cookie)) = tunnel::half_of(message)
         {
@@ -302,7 +217,8 @@ impl Content {
     }
 
     fn tell_opened<T: Tap>(&self, flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        let opened = Payload::Opened { started: self.started, carrier: Carrier::default() };
+        let carrier = if self.web_socket { Carrier::WEB_SOCKET } else { Carrier::default() };
+        let opened = Payload::Opened { started: self.started, carrier };
         tell(flow, Direction::ClientToServer, arrival, opened, outlet)
     }
 
@@ -321,27 +237,4 @@ impl Content {
             State::Undecided(_) | State::Other => Ok(()),
         }
     }
-}
-
-/// The first connection that is passed over is told of.
-fn too_many<T: Tap>(arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-    if *outlet.sessions > MAX_SESSIONS {
-        return Ok(());
-    }
-    *outlet.sessions += 1;
-    let detail = &format!("RTSP connections from the {}th on are passed over", *outlet.sessions);
-    outlet.tap.remark(&Remark { at: arrival.at, frame_number: arrival.number, code: "too-many-sessions", detail })
-}
-
-#[inline]
-fn tell<T: Tap>(
-    flow: &Flow,
-    direction: Direction,
-    arrival: Arrival,
-    payload: Payload<'_>,
-    outlet: &mut Outlet<'_, T>,
-) -> io::Result<()> {
-    let Arrival { at, number } = arrival;
-    let frame_number = (number > 0).then_some(number);
-    outlet.tap.event(&TraceEvent { at, flow, direction, frame_number, payload })
 }

@@ -19,6 +19,8 @@ pub(super) struct Framed {
     fed: u64,
     /// Its start is not in the capture: every frame has had to look like one.
     mid_stream: bool,
+    /// A layer above TCP carries it: its places are not those of the TCP stream.
+    carried: bool,
 }
 
 /// What happens to a demuxer.
@@ -32,7 +34,12 @@ pub(super) enum Step<'a> {
 impl Framed {
     /// A dialogue from its start.
     pub(super) fn new() -> Self {
-        Self { demuxer: Demuxer::new(), chunks: VecDeque::new(), fed: 0, mid_stream: false }
+        Self { demuxer: Demuxer::new(), chunks: VecDeque::new(), fed: 0, mid_stream: false, carried: false }
+    }
+
+    /// A dialogue that goes on behind the head of an HTTP message.
+    pub(super) fn behind_head(offset: u64, carried: bool) -> Self {
+        Self { demuxer: Demuxer::at(offset), fed: offset, carried, ..Self::new() }
     }
 
     /// A dialogue that has begun before.
@@ -42,6 +49,15 @@ impl Framed {
 
     pub(super) fn is_mid_stream(&self) -> bool {
         self.mid_stream
+    }
+
+    /// From here on a layer above TCP carries it.
+    pub(super) fn set_carried(&mut self) {
+        self.carried = true;
+    }
+
+    pub(super) fn is_carried(&self) -> bool {
+        self.carried
     }
 
     /// Another file begins, with numbers of its own.

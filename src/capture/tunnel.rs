@@ -10,8 +10,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::capture::base64::Decoder;
-use crate::capture::content::Outlet;
 use crate::capture::framed::{Framed, Step};
+use crate::capture::layer::Carried;
+use crate::capture::outlet::Outlet;
 use crate::capture::reassembly::{Arrival, Piece};
 use crate::capture::rewrite::{Ledger, StreamId};
 use crate::rtsp::tunnel::Half;
@@ -174,6 +175,28 @@ impl PostBody {
         }
     }
 
+    /// A part of it, where it comes in chunks.
+    pub(super) fn carried<T: Tap>(
+        &mut self,
+        at: u64,
+        carried: Carried<'_>,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        self.at = at;
+        match carried {
+            Carried::Framing(bytes) => {
+                if let Some(ledger) = outlet.ledger {
+                    ledger.keep_bytes(self.connection, Direction::ClientToServer, at, bytes);
+                }
+                Ok(())
+            }
+            Carried::Payload(text, _) => self.piece(Piece::Data(text), arrival, outlet),
+            Carried::Gap(len) => self.piece(Piece::Gap(len), arrival, outlet),
+            Carried::Compressed => Ok(()),
+        }
+    }
+
     /// What comes next of it.
     pub(super) fn piece<T: Tap>(
         &mut self,
@@ -252,7 +275,7 @@ fn pass(
 /// The character that is no base64 is told of: it has to stay. It is the first such one.
 fn keep_invalid(ledger: &mut Option<Box<Ledger>>, connection: u64, begin: u64, text: &[u8], byte: u8) {
     if let (Some(ledger), Some(at)) = (ledger, memchr::memchr(byte, text)) {
-        ledger.keep_byte(connection, begin + at as u64, byte);
+        ledger.keep_bytes(connection, Direction::ClientToServer, begin + at as u64, &[byte]);
     }
 }
 

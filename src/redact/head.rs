@@ -5,7 +5,7 @@ use crate::redact::times::{dates, ranges};
 use crate::redact::url::{Pseudonyms, hidden};
 
 /// Fields that tell of no one, but for the names in them: of the dialogue, its timing, and the products that speak.
-const PLAIN: [&str; 43] = [
+const PLAIN: [&str; 47] = [
     "accept",
     "accept-encoding",
     "accept-language",
@@ -35,6 +35,9 @@ const PLAIN: [&str; 43] = [
     "retry-after",
     "rtcp-interval",
     "scale",
+    "sec-websocket-extensions",
+    "sec-websocket-protocol",
+    "sec-websocket-version",
     "seek-style",
     "server",
     "session",
@@ -44,6 +47,7 @@ const PLAIN: [&str; 43] = [
     "timestamp",
     "transfer-encoding",
     "unsupported",
+    "upgrade",
     "user-agent",
     "x-accept-dynamic-rate",
     "x-dynamic-rate",

@@ -15,7 +15,7 @@ const SEPARATORS: &[u8] = b"/?&=;,#:@ \t\r\n\"'<>";
 /// What ends host and port.
 const BEHIND_AUTHORITY: &[u8] = b"/?#;, \t\r\n\"'<>";
 /// Words that many devices use and that tell of none, alone or with a number of up to three digits.
-const WORDS: [&[u8]; 16] = [
+const WORDS: [&[u8]; 17] = [
     b"trackid",
     b"track",
     b"streamid",
@@ -32,6 +32,7 @@ const WORDS: [&[u8]; 16] = [
     b"url",
     b"seq",
     b"rtptime",
+    b"rtsp-over-websocket",
 ];
 
 /// What stands for hosts, addresses and names.

@@ -96,6 +96,11 @@ impl Demuxer {
         Self { framer: Framer::lost_place(), ..Self::default() }
     }
 
+    /// A demuxer at a place where a PDU starts, `offset` bytes into a stream.
+    pub fn at(offset: u64) -> Self {
+        Self { offset, ..Self::default() }
+    }
+
     /// Takes the next bytes of the stream and lends the PDUs that they complete.
     pub fn feed<'a>(&'a mut self, chunk: &'a [u8]) -> Pdus<'a> {
         Pdus { demuxer: self, chunk, gap: 0, closing: false }

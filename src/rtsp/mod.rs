@@ -14,4 +14,5 @@ pub mod relocate;
 pub mod sdp;
 pub mod start_line;
 pub mod tunnel;
+pub mod upgrade;
 pub mod url;

@@ -161,6 +161,12 @@ pub fn is_answer(message: &Message<'_>) -> bool {
         && message.header("Content-Type").is_some_and(|kind| kind.trim().eq_ignore_ascii_case(CONTENT_TYPE))
 }
 
+/// Whether the body comes in chunks (RFC 9112, section 7.1).
+pub fn is_chunked(message: &Message<'_>) -> bool {
+    is_http(message)
+        && message.headers("Transfer-Encoding").any(|coding| coding.to_ascii_lowercase().contains("chunked"))
+}
+
 /// Whether the start line says HTTP.
 pub fn is_http(message: &Message<'_>) -> bool {
     let line = message.head().split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();

@@ -97,8 +97,8 @@ impl Dialog {
                 self.request(at, direction, message, &method, &url);
                 None
             }
-            // A provisional answer (RFC 2326, section 7.1.1): the final one is still to come.
-            StartLine::Response { status: Some(100..=199), .. } => None,
+            // A provisional answer (RFC 2326, section 7.1.1): the final one is still to come. But 101 is HTTP's last word.
+            StartLine::Response { status: Some(100 | 102..=199), .. } => None,
             StartLine::Response { status, .. } => {
                 let request = self.answered(direction.reverse(), message.cseq())?;
                 if status.is_some_and(|status| (200..300).contains(&status)) {

@@ -9,6 +9,8 @@
 
 #[path = "../files/mod.rs"]
 mod files;
+#[path = "../tunnels/frames.rs"]
+mod frames;
 mod secrets;
 #[path = "../tunnels/wire.rs"]
 mod wire;
@@ -32,6 +34,7 @@ use rtsp_rec::trace::{Direction, Payload, Tap, TraceEvent};
 use serde_json::Value;
 
 use crate::files::{ORDERS, Order, Packet, SAMPLE, change, fragments, gzip, ipv6, pcap, pcapng, sample, zstd};
+use crate::frames::WebSocket;
 use crate::secrets::{SECRETS, dialogue, udp_session};
 use crate::wire::{Encoding, Tunnel, Wire, plain};
 
@@ -236,9 +239,21 @@ fn nothing_is_told_of_a_session_over_tcp_udp_or_http() {
         plain(&mut wire, &said);
         assert!(SECRETS.iter().any(|secret| memchr::memmem::find(&wire.file(), secret).is_some()));
         assert_no_secret(&assert_redacted(&wire.file(), "plain"), "plain");
-        for encoding in [Encoding::Padded, Encoding::Lines] {
+        let mut carried = Vec::new();
+        for (encoding, chunks) in
+            [(Encoding::Padded, [None; 2]), (Encoding::Lines, [None; 2]), (Encoding::Padded, [Some(400), Some(30)])]
+        {
             let mut wire = Wire { pieces: wire.pieces.clone(), ..Wire::default() };
-            Tunnel { encoding, per_post: 3, cookie: "geheimer-keks", ..Tunnel::default() }.carry(&mut wire, &said);
+            Tunnel { encoding, per_post: 3, cookie: "geheimer-keks", chunks, ..Tunnel::default() }
+                .carry(&mut wire, &said);
+            carried.push(wire);
+        }
+        for (protocol, cuts) in [("rtsp.onvif.org", vec![]), ("binary", vec![90, 7])] {
+            let mut wire = Wire { pieces: wire.pieces.clone(), ..Wire::default() };
+            WebSocket { protocol, pieces: cuts, fragments: true, ..WebSocket::default() }.carry(&mut wire, &said);
+            carried.push(wire);
+        }
+        for wire in carried {
             let other = assert_redacted(&wire.file(), "tunnel");
             assert_no_secret(&other, "tunnel");
             // Nor decoded.
@@ -304,20 +319,30 @@ fn troubled(said: &[(Direction, Vec<u8>)], pieces: Vec<usize>, troubles: &[(prop
     wire.file()
 }
 
-/// Sizes of segments, what happens to them, and whether they carry a tunnel.
-fn trouble() -> impl Strategy<Value = (Vec<usize>, Vec<(prop::sample::Index, u8)>, bool)> {
+/// What carries a session.
+#[derive(Clone, Copy, Debug)]
+enum Over {
+    Tcp,
+    Tunnel,
+    WebSocket,
+}
+
+/// Sizes of segments, what happens to them, and what they carry.
+fn trouble() -> impl Strategy<Value = (Vec<usize>, Vec<(prop::sample::Index, u8)>, Over)> {
     let troubles = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8);
-    (prop::collection::vec(1usize..600, 0..4), troubles, any::<bool>())
+    let over = prop_oneof![Just(Over::Tcp), Just(Over::Tunnel), Just(Over::WebSocket)];
+    (prop::collection::vec(1usize..600, 0..4), troubles, over)
 }
 
 /// A session whose segments had such trouble.
-fn in_trouble(pieces: Vec<usize>, troubles: &[(prop::sample::Index, u8)], tunnel: bool) -> Vec<u8> {
+fn in_trouble(pieces: Vec<usize>, troubles: &[(prop::sample::Index, u8)], over: Over) -> Vec<u8> {
     let said = dialogue("RTP/AVP/TCP;unicast;interleaved=0-1");
-    if !tunnel {
-        return troubled(&said, pieces, troubles);
+    let mut wire = Wire { pieces: pieces.clone(), ..Wire::default() };
+    match over {
+        Over::Tcp => return troubled(&said, pieces, troubles),
+        Over::Tunnel => Tunnel { encoding: Encoding::Lines, per_post: 2, ..Tunnel::default() }.carry(&mut wire, &said),
+        Over::WebSocket => WebSocket::default().carry(&mut wire, &said),
     }
-    let mut wire = Wire { pieces, ..Wire::default() };
-    Tunnel { encoding: Encoding::Lines, per_post: 2, ..Tunnel::default() }.carry(&mut wire, &said);
     for (at, _) in troubles {
         wire.packets.remove(at.index(wire.packets.len()));
     }
@@ -329,8 +354,8 @@ fn in_trouble(pieces: Vec<usize>, troubles: &[(prop::sample::Index, u8)], tunnel
 fn trouble_hardly_ever_changes_a_table() {
     let mut runner = TestRunner::deterministic();
     let changed = (0..300).filter(|_| {
-        let (pieces, troubles, tunnel) = trouble().new_tree(&mut runner).unwrap().current();
-        let file = in_trouble(pieces, &troubles, tunnel);
+        let (pieces, troubles, over) = trouble().new_tree(&mut runner).unwrap().current();
+        let file = in_trouble(pieces, &troubles, over);
         difference(&rows(&file).unwrap(), &rows(&redacted(&file).unwrap()).unwrap()).is_some()
     });
     assert!(changed.count() <= 3);
@@ -340,8 +365,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
-    fn whatever_happened_to_the_segments((pieces, troubles, tunnel) in trouble()) {
-        let file = in_trouble(pieces, &troubles, tunnel);
+    fn whatever_happened_to_the_segments((pieces, troubles, over) in trouble()) {
+        let file = in_trouble(pieces, &troubles, over);
         prop_assert_eq!(packets(&file), packets(&redacted(&file).unwrap()));
     }
 

@@ -1,6 +1,8 @@
 //! RTSP that is tunnelled through HTTP: the same rows as over plain TCP, and what tunnels do wrong.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
 
+mod frames;
+mod web_socket;
 mod wire;
 
 use std::io;
@@ -161,8 +163,16 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 
 fn tunnel() -> impl Strategy<Value = Tunnel> {
     let encoding = prop_oneof![Just(Encoding::Padded), Just(Encoding::Lines), Just(Encoding::Stream)];
-    (encoding, prop_oneof![Just(usize::MAX), 1_usize..4], any::<bool>())
-        .prop_map(|(encoding, per_post, post_first)| Tunnel { encoding, per_post, post_first, ..Tunnel::default() })
+    let chunks = || prop_oneof![2 => Just(None), 1 => (1_usize..200).prop_map(Some)];
+    (encoding, prop_oneof![Just(usize::MAX), 1_usize..4], any::<bool>(), [chunks(), chunks()]).prop_map(
+        |(encoding, per_post, post_first, chunks)| Tunnel {
+            encoding,
+            per_post,
+            post_first,
+            chunks,
+            ..Tunnel::default()
+        },
+    )
 }
 
 /// The packets of each track, as exports get them.
@@ -261,6 +271,36 @@ proptest! {
         }
         Rows::of(&wire);
     }
+}
+
+/// Some servers say chunked and send none; and behind a hole the next chunk with RTSP is found.
+#[test]
+fn chunks_that_are_none_and_a_hole() {
+    let said = dialogue(&[Event::Media(9), Event::Media(9), Event::Media(9), Event::Media(9)], false);
+    let head = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-rtsp-tunnelled\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let media: Vec<&[u8]> = said.iter().map(|(_, bytes)| bytes.as_slice()).filter(|bytes| bytes[0] == b'$').collect();
+    let chunk = |bytes: &[u8]| [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
+    let packets = |parts: &[Vec<u8>], lost: usize| {
+        let mut wire = Wire::default();
+        let mut tcp = Tcp::open(&mut wire, GET);
+        wire.send(&mut tcp, ClientToServer, &get("c"));
+        wire.send(&mut tcp, ServerToClient, head);
+        wire.send(&mut tcp, ServerToClient, &parts[0]);
+        tcp.lose(ServerToClient, lost);
+        parts[1..].iter().for_each(|part| wire.send(&mut tcp, ServerToClient, part));
+        Rows::of(&wire).lines(Table::Streams, &["packets", "missing"])
+    };
+    let bare: Vec<Vec<u8>> = media.iter().map(|bytes| bytes.to_vec()).collect();
+    assert_eq!(packets(&bare, 0), ["4 0"]);
+    let whole: Vec<Vec<u8>> = media.iter().map(|bytes| chunk(bytes)).collect();
+    assert_eq!(packets(&whole, 0), ["4 0"]);
+    // The second is lost, and the beginning of the third with it.
+    let holed = [whole[0].clone(), whole[2][10..].to_vec(), whole[3].clone(), whole[3].clone()];
+    assert_eq!(packets(&holed, whole[1].len() + 10), ["3 2"]);
+    // Only bytes of the second's payload are lost: the others are where they were.
+    let holed =
+        [[&whole[0][..], &whole[1][..20]].concat(), whole[1][25..].to_vec(), whole[2].clone(), whole[3].clone()];
+    assert_eq!(packets(&holed, 5), ["3 1"]);
 }
 
 #[test]

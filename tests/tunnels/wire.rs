@@ -42,6 +42,11 @@ impl Tcp {
         tcp
     }
 
+    /// One that was there before the capture began.
+    pub(crate) fn begun(client: u16) -> Self {
+        Self { client, next: [u32::MAX - 100, 7] }
+    }
+
     /// Bytes that nobody captured.
     pub(crate) fn lose(&mut self, direction: Direction, len: usize) {
         let next = &mut self.next[direction.index()];
@@ -136,11 +141,13 @@ pub(crate) struct Tunnel {
     pub(crate) per_post: usize,
     pub(crate) post_first: bool,
     pub(crate) cookie: &'static str,
+    /// The longest chunks of the answer to GET and of the POST; not in chunks where there is none.
+    pub(crate) chunks: [Option<usize>; 2],
 }
 
 impl Default for Tunnel {
     fn default() -> Self {
-        Self { encoding: Encoding::Padded, per_post: usize::MAX, post_first: false, cookie: "c1" }
+        Self { encoding: Encoding::Padded, per_post: usize::MAX, post_first: false, cookie: "c1", chunks: [None; 2] }
     }
 }
 
@@ -164,13 +171,14 @@ impl Tunnel {
         let mut first = self.post_first.then(|| self.open_post(wire, POST));
         let mut get_connection = Tcp::open(wire, GET);
         wire.send(&mut get_connection, ClientToServer, &get(self.cookie));
-        wire.send(&mut get_connection, ServerToClient, OPENED);
+        let [from_server, from_client] = self.chunks;
+        wire.send(&mut get_connection, ServerToClient, &in_chunks_head(OPENED, from_server));
         let (mut port, mut sent) = (POST, 0);
         let mut post_connection = first.take().unwrap_or_else(|| self.open_post(wire, port));
         for (direction, bytes) in said {
             wire.now += 1;
             if *direction == ServerToClient {
-                wire.send(&mut get_connection, ServerToClient, bytes);
+                wire.send(&mut get_connection, ServerToClient, &in_chunks(bytes, from_server));
                 continue;
             }
             if sent == self.per_post {
@@ -178,7 +186,7 @@ impl Tunnel {
                 (port, sent) = (port + 1, 0);
                 post_connection = self.open_post(wire, port);
             }
-            wire.send(&mut post_connection, ClientToServer, &self.encoding.of(bytes));
+            wire.send(&mut post_connection, ClientToServer, &in_chunks(&self.encoding.of(bytes), from_client));
             sent += 1;
         }
         wire.close(&mut get_connection, ServerToClient);
@@ -186,9 +194,25 @@ impl Tunnel {
 
     pub(crate) fn open_post(&self, wire: &mut Wire, port: u16) -> Tcp {
         let mut tcp = Tcp::open(wire, port);
-        wire.send(&mut tcp, ClientToServer, &post(self.cookie));
+        wire.send(&mut tcp, ClientToServer, &in_chunks_head(&post(self.cookie), self.chunks[1]));
         tcp
     }
+}
+
+/// A head that says whether its body comes in chunks.
+fn in_chunks_head(head: &[u8], longest: Option<usize>) -> Vec<u8> {
+    let head = String::from_utf8(head.to_vec()).unwrap();
+    match longest {
+        Some(_) => head.replace("Content-Length: 32767", "Transfer-Encoding: chunked").into_bytes(),
+        None => head.into_bytes(),
+    }
+}
+
+/// Bytes in chunks of this length at most.
+fn in_chunks(bytes: &[u8], longest: Option<usize>) -> Vec<u8> {
+    let Some(longest) = longest else { return bytes.to_vec() };
+    let chunk = |bytes: &[u8]| [format!("{:x};a=b\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
+    bytes.chunks(longest).flat_map(chunk).collect()
 }
 
 /// Sends a dialogue as it is.

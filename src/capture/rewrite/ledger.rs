@@ -20,6 +20,8 @@ const MAX_SIZE: usize = 512 << 20;
 pub(in crate::capture) enum StreamId {
     /// One direction of a TCP connection, by its number.
     Tcp(u64, Direction),
+    /// What a layer above TCP carries in one direction of a connection.
+    Carried(u64, Direction),
     /// What the client says through a tunnel, decoded.
     Tunnel(usize),
 }
@@ -44,10 +46,23 @@ struct Piece {
     kept: u32,
 }
 
+/// Bytes of a TCP stream that hold those of a carried one.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u64,
+    len: u64,
+    carried: Place,
+    /// Where in that stream.
+    at: u64,
+    mask: [u8; 4],
+}
+
 /// What is known of a stream.
 #[derive(Debug, Default)]
 struct Stream {
     pieces: Vec<Piece>,
+    /// In their order.
+    spans: Vec<Span>,
     /// The body of a POST.
     runs: Runs,
 }
@@ -165,11 +180,28 @@ impl Ledger {
         }
     }
 
-    /// A byte of a POST that has to stay as it is.
-    pub(in crate::capture) fn keep_byte(&mut self, post: u64, at: u64, byte: u8) {
-        let (place, mut patch) = (self.place(StreamId::Tcp(post, Direction::ClientToServer)), Patch::default());
-        patch.put(0, &[byte]);
+    /// Bytes of a connection that have to stay as they are.
+    pub(in crate::capture) fn keep_bytes(&mut self, connection: u64, direction: Direction, at: u64, bytes: &[u8]) {
+        let (place, mut patch) = (self.place(StreamId::Tcp(connection, direction)), Patch::default());
+        patch.put(0, bytes);
         self.apply(place, at, &patch);
+    }
+
+    /// So many bytes of a connection hold those of what it carries, from `at` on, under a mask.
+    pub(in crate::capture) fn carried_bytes(
+        &mut self,
+        (connection, direction): (u64, Direction),
+        start: u64,
+        len: usize,
+        at: u64,
+        mask: Option<[u8; 4]>,
+    ) {
+        let carried = self.place(StreamId::Carried(connection, direction));
+        let place = self.place(StreamId::Tcp(connection, direction));
+        if let Some(stream) = self.streams.get_mut(place.0 as usize) {
+            stream.spans.push(Span { start, len: len as u64, carried, at, mask: mask.unwrap_or_default() });
+            self.size += size_of::<Span>();
+        }
     }
 
     /// All has been read.
@@ -211,6 +243,7 @@ impl Ledger {
         let raw = usize::try_from(stream.runs.from().saturating_sub(at)).unwrap_or(usize::MAX).min(out.len());
         let (raw, text) = out.split_at_mut(raw);
         self.pieces(&stream.pieces, at, raw);
+        self.spans(&stream.spans, at, raw);
         let behind = at + raw.len() as u64;
         let tunnelled = |tunnel: Place, at: u64| self.byte(tunnel, at);
         let mut kept = vec![FILL; text.len()];
@@ -222,6 +255,25 @@ impl Ledger {
     pub(super) fn datagram_bytes(&self, first: u32, count: u32, at: u64, out: &mut [u8]) {
         let first = first as usize;
         self.pieces(self.datagrams.get(first..first + count as usize).unwrap_or_default(), at, out);
+    }
+
+    /// Writes what is carried over the bytes that hold it.
+    fn spans(&self, spans: &[Span], at: u64, out: &mut [u8]) {
+        let end = at + out.len() as u64;
+        let first = spans.partition_point(|span| span.start + span.len <= at);
+        for span in spans.iter().skip(first).take_while(|span| span.start < end) {
+            let (from, to) = (span.start.max(at), (span.start + span.len).min(end));
+            let place = |position: u64| usize::try_from(position - at).unwrap_or(usize::MAX);
+            let (Some(target), Some(carried)) =
+                (out.get_mut(place(from)..place(to)), self.streams.get(span.carried.0 as usize))
+            else {
+                continue;
+            };
+            self.pieces(&carried.pieces, span.at + (from - span.start), target);
+            let masked = usize::try_from((from - span.start) % 4).unwrap_or(0);
+            let mask = span.mask.iter().cycle().skip(masked);
+            target.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
+        }
     }
 
     fn byte(&self, place: Place, at: u64) -> u8 {

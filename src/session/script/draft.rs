@@ -78,7 +78,11 @@ impl Draft {
             Payload::Datagram { path, payload, .. } => {
                 self.frame(event.at, direction, MediaPath::Udp(path), payload)?;
             }
-            Payload::ReadEnd | Payload::Note(_) | Payload::NotBase64 { .. } | Payload::Unreachable { .. } => {}
+            Payload::ReadEnd
+            | Payload::Note(_)
+            | Payload::NotBase64 { .. }
+            | Payload::Compressed
+            | Payload::Unreachable { .. } => {}
             Payload::Closed(close) => {
                 self.settle_junk(direction, true);
                 self.side(direction).closed.get_or_insert((event.at, close));

@@ -1,0 +1,239 @@
+//! What comes next in the streams of a connection: PDUs as they stand, or out of a layer above TCP.
+
+use std::io;
+use std::ops::ControlFlow;
+
+use crate::capture::content::{Content, State};
+use crate::capture::framed::{Framed, Step, shows_rtsp};
+use crate::capture::layer::{Carried, Coding, Layer, WebSocketFrames, unmask};
+use crate::capture::outlet::Outlet;
+use crate::capture::reassembly::{Arrival, Piece};
+use crate::capture::rewrite::StreamId;
+use crate::rtsp::demux::{Pdu, PduKind};
+use crate::rtsp::message::Message;
+use crate::trace::{Direction, Payload, Tap};
+
+impl Content {
+    /// What comes next in a stream.
+    #[inline]
+    pub(in crate::capture) fn piece<T: Tap>(
+        &mut self,
+        framed: &mut Framed,
+        direction: Direction,
+        piece: Piece<'_>,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        if self.layers.iter().any(Option::is_some)
+            || matches!(self.state, State::Undecided(_)) && framed.is_mid_stream()
+        {
+            return self.layered(framed, direction, piece, arrival, outlet);
+        }
+        self.bare(framed, direction, piece, arrival, outlet)
+    }
+
+    /// What comes next in a stream without a layer.
+    #[inline]
+    fn bare<T: Tap>(
+        &mut self,
+        framed: &mut Framed,
+        direction: Direction,
+        piece: Piece<'_>,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        if let (State::Post(body), Direction::ClientToServer) = (&mut self.state, direction) {
+            return body.piece(piece, arrival, outlet);
+        }
+        match piece {
+            Piece::Data(bytes) => {
+                self.pass(framed, Step::Feed(bytes), direction, arrival, outlet)?;
+                self.give_up(bytes.len());
+                Ok(())
+            }
+            Piece::Gap(len) => self.pass(framed, Step::Skip(len), direction, arrival, outlet),
+        }
+    }
+
+    /// What comes next in a stream that may have a layer.
+    #[cold]
+    fn layered<T: Tap>(
+        &mut self,
+        framed: &mut Framed,
+        direction: Direction,
+        piece: Piece<'_>,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        let place = direction.index();
+        let known = self.layers.get_mut(place).and_then(Option::take);
+        let Some(mut layer) = known.or_else(|| self.found(framed, direction, piece)) else {
+            return self.bare(framed, direction, piece, arrival, outlet);
+        };
+        let foreign =
+            layer.piece(piece, |at, carried| self.carried(framed, direction, at, carried, arrival, outlet))?;
+        if let Some(rest) = foreign {
+            *framed = Framed::behind_head(layer.at(), false);
+            return self.bare(framed, direction, Piece::Data(rest), arrival, outlet);
+        }
+        if let Some(known) = self.layers.get_mut(place) {
+            *known = Some(layer);
+        }
+        Ok(())
+    }
+
+    /// A WebSocket whose beginning is not in the capture.
+    fn found(&mut self, framed: &mut Framed, direction: Direction, piece: Piece<'_>) -> Option<Layer> {
+        let Piece::Data(bytes) = piece else { return None };
+        // Where one direction was found to be one, the other is.
+        let open = self.web_socket || matches!(self.state, State::Undecided(_));
+        if !open || !framed.is_mid_stream() {
+            return None;
+        }
+        let frames = WebSocketFrames::found_in(bytes, direction == Direction::ClientToServer)?;
+        framed.set_carried();
+        self.web_socket = true;
+        Some(Layer::new(Coding::WebSocket(frames), framed.fed()))
+    }
+
+    /// A part of what a layer carries.
+    fn carried<T: Tap>(
+        &mut self,
+        framed: &mut Framed,
+        direction: Direction,
+        at: u64,
+        carried: Carried<'_>,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        if let (State::Post(body), Direction::ClientToServer) = (&mut self.state, direction) {
+            return body.carried(at, carried, arrival, outlet);
+        }
+        match carried {
+            Carried::Framing(bytes) => {
+                if let Some(ledger) = outlet.ledger {
+                    ledger.keep_bytes(self.number, direction, at, bytes);
+                }
+                Ok(())
+            }
+            Carried::Payload(bytes, mask) => {
+                if let Some(ledger) = outlet.ledger {
+                    ledger.carried_bytes((self.number, direction), at, bytes.len(), framed.fed(), mask);
+                }
+                let clear = mask.map(|mask| unmask(bytes, mask));
+                let step = Step::Feed(clear.as_deref().unwrap_or(bytes));
+                self.pass(framed, step, direction, arrival, outlet)?;
+                self.give_up(bytes.len());
+                Ok(())
+            }
+            Carried::Gap(len) => self.pass(framed, Step::Skip(len), direction, arrival, outlet),
+            Carried::Compressed => {
+                let told = self.compressed.get_mut(direction.index()).map(|told| std::mem::replace(told, true));
+                if told == Some(false) { self.tell(direction, arrival, Payload::Compressed, outlet) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// A stream ends.
+    pub(in crate::capture) fn end<T: Tap>(
+        &mut self,
+        framed: &mut Framed,
+        direction: Direction,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        if let (State::Post(body), Direction::ClientToServer) = (&mut self.state, direction) {
+            return body.finish(arrival, outlet);
+        }
+        let layer = self.layers.get_mut(direction.index()).and_then(Option::as_mut);
+        let missing = layer.map_or(0, Layer::finish);
+        self.pass(framed, Step::Skip(missing), direction, arrival, outlet)?;
+        self.pass(framed, Step::Close, direction, arrival, outlet)
+    }
+
+    #[inline]
+    pub(in crate::capture) fn pass<T: Tap>(
+        &mut self,
+        framed: &mut Framed,
+        step: Step<'_>,
+        direction: Direction,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        let mid_stream = framed.is_mid_stream();
+        let carried = framed.is_carried();
+        let mut head_end = None;
+        framed.step(step, arrival, |pdu, arrival| {
+            if let PduKind::Message { head, body } = pdu.kind {
+                self.message(direction, &Message::new(head, body), arrival, outlet)?;
+            }
+            if matches!(self.state, State::Undecided(_)) && shows_rtsp(pdu, mid_stream) {
+                self.decide(None, arrival, outlet)?;
+            }
+            if outlet.ledger.is_some() {
+                let stream = if carried { StreamId::Carried } else { StreamId::Tcp };
+                self.plan(stream(self.number, direction), direction, pdu, arrival, outlet);
+            }
+            self.tell(direction, arrival, Payload::Pdu(pdu), outlet)?;
+            if self.ends_with_head(direction) {
+                head_end = Some((pdu.offset + pdu.raw.len() as u64, arrival));
+                return Ok::<_, io::Error>(ControlFlow::Break(()));
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        match head_end {
+            Some((end, arrival)) => self.begin_body(framed, direction, step, end, arrival, outlet),
+            None => Ok(()),
+        }
+    }
+
+    /// What follows the message just read is no stream of PDUs as it stands.
+    #[inline]
+    fn ends_with_head(&self, direction: Direction) -> bool {
+        self.announced.is_some() || matches!((&self.state, direction), (State::Post(_), Direction::ClientToServer))
+    }
+
+    /// The bytes of a PDU may have to be replaced, whether it is known by now that this is RTSP or not.
+    #[cold]
+    fn plan<T: Tap>(
+        &self,
+        stream: StreamId,
+        direction: Direction,
+        pdu: &Pdu<'_>,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) {
+        let session = match &self.state {
+            State::Rtsp(flow) => Some(flow.id),
+            State::Post(body) => Some(body.flow().id),
+            State::Undecided(_) | State::Other => None,
+        };
+        if let Some(ledger) = outlet.ledger {
+            ledger.pdu(stream, session, direction, pdu, arrival.at);
+        }
+    }
+
+    /// What stands behind a head is the text of a POST, or has a layer.
+    fn begin_body<T: Tap>(
+        &mut self,
+        framed: &mut Framed,
+        direction: Direction,
+        step: Step<'_>,
+        head_end: u64,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        let behind = usize::try_from(framed.fed().saturating_sub(head_end)).unwrap_or(usize::MAX);
+        let coding = self.announced.take();
+        if let (State::Post(body), Direction::ClientToServer) = (&mut self.state, direction) {
+            body.begin(self.number, head_end, outlet.ledger);
+        }
+        *framed = Framed::behind_head(head_end, coding.is_some());
+        if let Some(layer) = self.layers.get_mut(direction.index()) {
+            *layer = coding.map(|coding| Layer::new(coding, head_end));
+        }
+        let Step::Feed(bytes) = step else { return Ok(()) };
+        let rest = bytes.get(bytes.len().saturating_sub(behind)..).unwrap_or_default();
+        self.piece(framed, direction, Piece::Data(rest), arrival, outlet)
+    }
+}

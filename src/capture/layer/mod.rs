@@ -1,0 +1,172 @@
+//! What lies between TCP and RTSP on a connection that began with HTTP: the frames of a WebSocket, or chunks. Told stretch
+//! by stretch, so that nothing is copied and a rewritten capture knows each byte's place.
+
+mod chunked;
+mod web_socket;
+
+use crate::capture::reassembly::Piece;
+use crate::rtsp::message::Message;
+use crate::rtsp::start_line::{Recognition, recognise_token};
+use crate::rtsp::tunnel::{self, Half};
+use crate::rtsp::upgrade;
+use crate::trace::Direction;
+
+pub(super) use chunked::ChunkedBody;
+pub(super) use web_socket::WebSocketFrames;
+
+/// A frame on an interleaved channel: `$`, channel, length, and of RTP or RTCP the first byte.
+const FRAME_START: usize = 5;
+
+/// The layer of one direction.
+#[derive(Debug)]
+pub(super) struct Layer {
+    coding: Coding,
+    /// Where in the TCP stream it is.
+    at: u64,
+}
+
+#[derive(Debug)]
+pub(super) enum Coding {
+    WebSocket(WebSocketFrames),
+    Chunked(ChunkedBody),
+}
+
+impl Coding {
+    /// What follows a message of HTTP, where it is not its body as it stands.
+    pub(super) fn behind(direction: Direction, message: &Message<'_>) -> Option<Coding> {
+        let from_client = direction == Direction::ClientToServer;
+        let upgraded =
+            if from_client { upgrade::asks_for_web_socket(message) } else { upgrade::opens_web_socket(message) };
+        if upgraded {
+            return Some(Coding::WebSocket(WebSocketFrames::new(from_client)));
+        }
+        let tunnelled = match tunnel::half_of(message) {
+            Some((half, _)) => from_client && half == Half::Post,
+            None => tunnel::is_answer(message),
+        };
+        (tunnelled && tunnel::is_chunked(message)).then(|| Coding::Chunked(ChunkedBody::new()))
+    }
+}
+
+/// A part of a stream, as who reads what it carries is told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carried<'a> {
+    /// The layer's own.
+    Framing(&'a [u8]),
+    /// What it carries, as it stands in the stream, and its mask.
+    Payload(&'a [u8], Option<[u8; 4]>),
+    /// The same, compressed.
+    Compressed,
+    /// So many bytes of what it carries are missing.
+    Gap(u64),
+}
+
+/// What a stretch of bytes is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stretch {
+    /// The layer's own: headers of frames, sizes of chunks.
+    Framing,
+    /// What it carries, under this mask.
+    Payload(Option<[u8; 4]>),
+    /// The same, in a message that came compressed (RFC 7692), which is not read.
+    Compressed,
+    /// Neither: control frames, and what can't be placed behind a hole.
+    PassedOver,
+    /// None at all, but the place is known again behind a hole of so many bytes, as far as can be told.
+    FoundAgain(u64),
+    /// None at all: what follows is not of this layer, whatever the head said.
+    Foreign,
+}
+
+impl Layer {
+    /// One that begins at this place of the TCP stream.
+    pub(super) fn new(coding: Coding, at: u64) -> Self {
+        Self { coding, at }
+    }
+
+    /// Where in the TCP stream it is.
+    pub(super) fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Takes what comes next and hands it over, each part with its place in the TCP stream. Gives the bytes, if there are
+    /// any, from which on the stream is not of this layer, whatever the head said.
+    ///
+    /// # Errors
+    /// Those of `each`.
+    pub(super) fn piece<'a, E>(
+        &mut self,
+        piece: Piece<'a>,
+        mut each: impl FnMut(u64, Carried<'_>) -> Result<(), E>,
+    ) -> Result<Option<&'a [u8]>, E> {
+        let mut rest = match piece {
+            Piece::Gap(len) => {
+                let (at, missing) = (self.at, self.skip(len));
+                if missing > 0 {
+                    each(at, Carried::Gap(missing))?;
+                }
+                return Ok(None);
+            }
+            Piece::Data(bytes) => bytes,
+        };
+        while !rest.is_empty() {
+            let at = self.at;
+            let (len, stretch) = self.next(rest);
+            let (bytes, behind) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+            match stretch {
+                Stretch::Framing => each(at, Carried::Framing(bytes))?,
+                Stretch::Payload(mask) => each(at, Carried::Payload(bytes, mask))?,
+                Stretch::Compressed => each(at, Carried::Compressed)?,
+                Stretch::FoundAgain(missing) if missing > 0 => each(at, Carried::Gap(missing))?,
+                Stretch::PassedOver | Stretch::FoundAgain(_) => {}
+                Stretch::Foreign => return Ok(Some(rest)),
+            }
+            rest = behind;
+        }
+        Ok(None)
+    }
+
+    /// What `bytes`, which come next, begin with, and how many of them are so.
+    fn next(&mut self, bytes: &[u8]) -> (usize, Stretch) {
+        let (len, stretch) = match &mut self.coding {
+            Coding::WebSocket(frames) => frames.next(bytes),
+            Coding::Chunked(body) => body.next(bytes),
+        };
+        self.at += len as u64;
+        (len, stretch)
+    }
+
+    /// So many bytes are not in the capture. How many of what it carries are missing, where that can be told by now.
+    fn skip(&mut self, len: u64) -> u64 {
+        self.at = self.at.saturating_add(len);
+        match &mut self.coding {
+            Coding::WebSocket(frames) => frames.skip(len),
+            Coding::Chunked(body) => body.skip(len),
+        }
+    }
+
+    /// Nothing more comes. How many bytes are missing at the end.
+    pub(super) fn finish(&mut self) -> u64 {
+        match &mut self.coding {
+            Coding::WebSocket(frames) => frames.finish(),
+            Coding::Chunked(body) => body.finish(),
+        }
+    }
+}
+
+/// Puts a mask on bytes, or takes it away (RFC 6455, section 5.3).
+pub(super) fn unmask(bytes: &[u8], mask: [u8; 4]) -> Vec<u8> {
+    bytes.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect()
+}
+
+/// Whether a frame or chunk of `len` bytes in all that begins so holds RTSP: the beginning of a message, or one interleaved
+/// frame that fills it.
+fn begins_rtsp(payload: &[u8], len: u64) -> bool {
+    match payload {
+        [b'$', _, high, low, first, ..] => {
+            let packet = u64::from(u16::from_be_bytes([*high, *low]));
+            first >> 6 == 2 && packet + 4 == len
+        }
+        _ => recognise_token(payload) == Recognition::Yes,
+    }
+}

@@ -1,0 +1,47 @@
+//! Where the events of connections go, and what numbers them.
+
+use std::io;
+
+use crate::capture::ports::MediaPorts;
+use crate::capture::reassembly::Arrival;
+use crate::capture::rewrite::Ledger;
+use crate::capture::tunnel::Tunnels;
+use crate::trace::{Direction, Flow, Payload, Remark, Tap, TraceEvent};
+
+/// RTSP connections of one capture; further ones are passed over.
+pub(super) const MAX_SESSIONS: usize = 10_000;
+
+/// Where events of a connection go, and what numbers it.
+pub(super) struct Outlet<'a, T> {
+    /// RTSP connections so far; one more once some were passed over.
+    pub(super) sessions: &'a mut usize,
+    pub(super) ports: &'a mut MediaPorts,
+    pub(super) tunnels: &'a mut Tunnels,
+    /// Where a plan is made of it.
+    pub(super) ledger: &'a mut Option<Box<Ledger>>,
+    pub(super) tap: &'a mut T,
+}
+
+/// The first connection that is passed over is told of.
+pub(super) fn too_many<T: Tap>(arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+    if *outlet.sessions > MAX_SESSIONS {
+        return Ok(());
+    }
+    *outlet.sessions += 1;
+    let detail = &format!("RTSP connections from the {}th on are passed over", *outlet.sessions);
+    outlet.tap.remark(&Remark { at: arrival.at, frame_number: arrival.number, code: "too-many-sessions", detail })
+}
+
+/// Hands an event over.
+#[inline]
+pub(super) fn tell<T: Tap>(
+    flow: &Flow,
+    direction: Direction,
+    arrival: Arrival,
+    payload: Payload<'_>,
+    outlet: &mut Outlet<'_, T>,
+) -> io::Result<()> {
+    let Arrival { at, number } = arrival;
+    let frame_number = (number > 0).then_some(number);
+    outlet.tap.event(&TraceEvent { at, flow, direction, frame_number, payload })
+}
