@@ -257,7 +257,7 @@ impl<S: Sink> Tap for Analyzer<S> {
             Payload::Closed(_) => {
                 session.closed.get_or_insert(event.direction);
                 // The POST of a tunnel may end before its GET.
-                if !session.http.carries_rtsp() {
+                if !session.http.is_tunnel() {
                     session.end_wait(out.place(event, None), None);
                 }
                 Ok(())

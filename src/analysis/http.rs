@@ -93,9 +93,14 @@ impl Http {
         self.outstanding = VecDeque::new();
     }
 
+    /// Whether the session is tunnelled.
+    pub(super) fn is_tunnel(&self) -> bool {
+        self.has_get || self.has_post || self.open
+    }
+
     /// Whether HTTP carries the session: by a tunnel, or a WebSocket.
     pub(super) fn carries_rtsp(&self) -> bool {
-        self.has_get || self.has_post || self.open || self.web_socket
+        self.is_tunnel() || self.web_socket
     }
 
     /// What lacks when the capture ends.
