@@ -25,21 +25,8 @@ const SEQ_BEFORE: u16 = 100;
 const SEQ_BEHIND: u16 = 3000;
 const RTPTIME_S: f64 = 10.0;
 
-/// Whether a PLAY asks for more or less than a second of media each second: Scale and Speed (RFC 2326, sections 12.34 and
-/// 12.35), or ONVIF's `Rate-Control: no`.
-fn asks_for_another_speed(message: &Message<'_>) -> bool {
-    let is_other = |name| {
-        message
-            .header(name)
-            .is_some_and(|value| value.trim().parse::<f64>().is_ok_and(|value| (value - 1.0).abs() > 0.001))
-    };
-    let controlled = message.header("Rate-Control").is_none_or(|value| !value.trim().eq_ignore_ascii_case("no"));
-    is_other("Scale") || is_other("Speed") || !controlled
-}
-
 /// What the messages of a session said so far.
 #[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Heard {
     /// PLAY was answered.
     pub(super) playing: bool,
@@ -48,8 +35,6 @@ pub(super) struct Heard {
     pub(super) teardown_asked: bool,
     /// PAUSE was answered, and no PLAY since.
     pub(super) paused: bool,
-    /// The client asked for media at another speed than that of its clock.
-    pub(super) other_speed: bool,
     /// The latest sequence number of each side's requests.
     cseq: [Option<u32>; 2],
     /// Every identifier that the server gave.
@@ -187,7 +172,6 @@ impl Watch {
                 self.heard.check_session(method, message, true).filter(|finding| self.once(finding.code, direction)),
             );
             self.heard.teardown_asked |= method == "TEARDOWN";
-            self.heard.other_speed |= method == "PLAY" && asks_for_another_speed(message);
         }
     }
 
@@ -327,7 +311,7 @@ fn timeout_s(value: &str) -> Option<u64> {
 }
 
 /// The SETUP that an entry of RTP-Info speaks of: by its URL, else by its place. Only tracks that were set up.
-fn setup_of<'d>(url: &str, place: usize, dialog: &'d Dialog) -> Option<&'d Setup> {
+pub(super) fn setup_of<'d>(url: &str, place: usize, dialog: &'d Dialog) -> Option<&'d Setup> {
     let setups = dialog.setups();
     let name = url.trim_end_matches('/').rsplit('/').next().filter(|name| !name.is_empty());
     let same = setups.iter().find(|setup| setup.url == url);

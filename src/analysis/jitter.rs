@@ -12,6 +12,8 @@ pub(super) struct Jitter {
     max: f64,
     sum: f64,
     count: i64,
+    /// Values since the figures last began.
+    fresh: i64,
 }
 
 impl Jitter {
@@ -27,7 +29,13 @@ impl Jitter {
         self.max = self.max.max(self.value);
         self.sum += self.value;
         self.count += 1;
+        self.fresh += 1;
         Some(difference)
+    }
+
+    /// The next packet is not to be compared with those before it. Maximum and mean are those of all parts.
+    pub(super) fn begin_part(&mut self) {
+        (self.previous, self.value, self.fresh) = (None, 0.0, 0);
     }
 
     /// Arrival and timestamp of the previous packet.
@@ -40,9 +48,10 @@ impl Jitter {
         self.previous.map(|(_, timestamp)| timestamp)
     }
 
-    /// The value after the latest packet, in milliseconds; `None` before the second one.
+    /// The value after the latest packet, in milliseconds; `None` before the second one of a
+    /// part.
     pub(super) fn last(&self) -> Option<f64> {
-        (self.count > 0).then_some(self.value)
+        (self.fresh > 0).then_some(self.value)
     }
 
     /// The highest value.
@@ -74,6 +83,33 @@ mod tests {
         jitter.packet(at(56), 320, Some(8000));
         assert_eq!((jitter.last(), jitter.max()), (Some(1.0 - 1.0 / 16.0), Some(1.0)));
         assert_eq!(jitter.mean(), Some(f64::midpoint(1.0, 0.9375)));
+    }
+
+    #[test]
+    fn early_counts_as_much_as_late() {
+        let [late, early] = [36, 4].map(|ms| {
+            let mut jitter = Jitter::default();
+            jitter.packet(at(0), 0, Some(8000));
+            (jitter.packet(at(ms), 160, Some(8000)), jitter.last())
+        });
+        // The difference has a sign, the jitter has none.
+        assert_eq!((late, early), ((Some(16.0), Some(1.0)), (Some(-16.0), Some(1.0))));
+    }
+
+    #[test]
+    fn a_part_begins_without_those_before() {
+        let mut jitter = Jitter::default();
+        for (ms, timestamp) in [(0, 0), (36, 160), (56, 320)] {
+            jitter.packet(at(ms), timestamp, Some(8000));
+        }
+        jitter.begin_part();
+        assert_eq!(jitter.packet(at(9_000), 9, Some(8000)), None);
+        assert_eq!((jitter.last(), jitter.latest()), (None, Some((at(9_000), 9))));
+        assert_eq!(jitter.packet(at(9_036), 169, Some(8000)), Some(16.0));
+        assert_eq!(
+            (jitter.last(), jitter.max(), jitter.mean()),
+            (Some(1.0), Some(1.0), Some((1.0 + 0.9375 + 1.0) / 3.0))
+        );
     }
 
     #[test]

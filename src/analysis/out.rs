@@ -193,7 +193,7 @@ impl<S: Sink> Out<S> {
     fn answered(&mut self, session: &mut Session, place: Place, message: &Message<'_>, request: Option<&Request>) {
         let StartLine::Response { status: Some(status), .. } = message.start_line() else { return };
         let Some(request) = request else { return };
-        session.answered(place.at, request, status);
+        session.answered(place.at, request, message, status);
         if let Some(judge) = self.judge(place.session) {
             judge.response(place, &request.method, status);
         }
@@ -207,7 +207,7 @@ impl<S: Sink> Out<S> {
                 }
             }
             if let Some(judge) = self.judge(place.session) {
-                judge.played(session.watch.heard.other_speed);
+                judge.played();
             }
         }
     }

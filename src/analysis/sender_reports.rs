@@ -24,6 +24,8 @@ pub(super) struct SenderReports {
     server: Skew,
     /// How much later the media comes than it was sampled, by the latest report; with how the clocks differ.
     pub(super) delay_ms: Option<f64>,
+    /// The media has gone on elsewhere, and no report has told of it yet.
+    elsewhere: bool,
     /// Lowest and highest offset in milliseconds.
     offsets: Option<(f64, f64)>,
 }
@@ -39,13 +41,24 @@ pub(super) struct Report {
 }
 
 impl SenderReports {
-    /// Takes a report; gives the seconds since the one before, and the offset in milliseconds.
+    /// The media goes on elsewhere, with other timestamps: offsets count from the next report that tells of them.
+    pub(super) fn begin_part(&mut self) {
+        self.elsewhere = self.count > 0;
+    }
+
+    /// Takes a report, and the timestamp of the packet before it; gives the seconds since the one before, and the offset in milliseconds.
     pub(super) fn report(
         &mut self,
         at: Timestamp,
         report: &SenderReport<'_>,
         clock_rate_hz: Option<u32>,
+        packet: Option<u32>,
     ) -> (Option<f64>, Option<f64>) {
+        if self.elsewhere && is_near(report.rtp_timestamp(), packet, clock_rate_hz) {
+            self.elsewhere = false;
+            (self.reference, self.timestamps) = (None, Unwrapper::default());
+            self.media.begin_part();
+        }
         let interval_s = self.last.map(|last| at.seconds_since(last.at));
         self.count += 1;
         self.first.get_or_insert((at, report.packet_count()));
@@ -88,7 +101,7 @@ impl SenderReports {
     /// Takes arrival and RTP timestamp of the packet before the latest report: how much later it came than it was
     /// sampled, by the report.
     pub(super) fn delay(&mut self, packet: Option<(Timestamp, u32)>, clock_rate_hz: Option<u32>) -> Option<f64> {
-        let ((at, rtp_timestamp), report) = packet.zip(self.last)?;
+        let ((at, rtp_timestamp), report) = packet.zip(self.last).filter(|_| !self.elsewhere)?;
         let ticks = rtp_timestamp.wrapping_sub(report.rtp_timestamp).cast_signed();
         let sampled_ms = f64::from(ticks) * 1e3 / f64::from(clock_rate_hz?);
         self.delay_ms = report.ntp.to_timestamp().map(|ntp| millis(at.nanos_since(ntp)) - sampled_ms);
@@ -107,4 +120,12 @@ impl SenderReports {
         let intervals = i64::try_from(self.count).ok()? - 1;
         (intervals > 0).then(|| float(span) / float(intervals) / float(NANOS_PER_SECOND))
     }
+}
+
+/// Whether a report speaks of the part that the latest packet is of: in a part that was sought the timestamps of another
+/// one are seldom within ten seconds.
+fn is_near(rtp_timestamp: u32, packet: Option<u32>, clock_rate_hz: Option<u32>) -> bool {
+    let Some((packet, rate)) = packet.zip(clock_rate_hz) else { return true };
+    let ticks = rtp_timestamp.wrapping_sub(packet).cast_signed();
+    i64::from(ticks).abs() < 10 * i64::from(rate)
 }

@@ -1,5 +1,7 @@
 //! Sequence numbers: extension, loss, duplicates, reordering, restarts (RFC 3550, appendices A.1 and A.3).
 
+use std::ops::Range;
+
 use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
 
 /// What a packet's sequence number says.
@@ -31,8 +33,10 @@ pub(super) struct Sequence {
     earlier_distinct: i64,
     /// The number that would confirm a jump.
     confirms: Option<u16>,
-    /// The highest number when the client gave the stream up: what lacks behind it lacks nobody.
-    given_up: Option<i64>,
+    /// Numbers of the run that are not expected: a seek skipped them, or the client had asked for the end.
+    unexpected: Range<i64>,
+    /// The client has asked for the end: what lacks lacks nobody.
+    given_up: bool,
     pub(super) packets: u64,
     pub(super) duplicates: u64,
     pub(super) reordered: u64,
@@ -85,11 +89,11 @@ impl Sequence {
     fn count(&mut self, status: Status, number: u16, extended: i64) {
         let confirms = self.confirms.take();
         match status {
-            Status::InOrder { gap } if self.given_up.is_some() => self.earlier_expected -= i64::from(gap),
+            Status::InOrder { gap } if self.given_up => self.earlier_expected -= i64::from(gap),
             Status::InOrder { gap } => self.longest_gap = self.longest_gap.max(gap),
             Status::Reordered => {
                 self.reordered += 1;
-                self.earlier_expected += i64::from(self.given_up.is_some_and(|last| extended > last));
+                self.earlier_expected += i64::from(self.unexpected.contains(&extended));
             }
             Status::Duplicate => self.duplicates += 1,
             Status::Jump => self.confirms = Some(number.wrapping_add(1)),
@@ -101,19 +105,46 @@ impl Sequence {
                 let mut run = Run::new(confirms.unwrap_or(number).wrapping_sub(1));
                 run.move_to(1);
                 self.run = Some(run);
-                self.given_up = self.given_up.and(self.highest());
+                self.unexpected = if self.given_up { run.base..i64::MAX } else { 0..0 };
             }
         }
     }
 
     /// The client asked for the end of the stream, or wants it after all: while it is given up, nothing is lost.
     pub(super) fn give_up(&mut self, given_up: bool) {
-        self.given_up = self.highest().filter(|_| given_up);
+        let next = self.highest().map_or(i64::MAX, |highest| highest + 1);
+        match (self.given_up, given_up) {
+            (false, true) => self.unexpected = next..i64::MAX,
+            (true, false) => self.unexpected.end = next,
+            _ => {}
+        }
+        self.given_up = given_up;
     }
 
     /// Whether the client has asked for its end.
     pub(super) fn is_given_up(&self) -> bool {
-        self.given_up.is_some()
+        self.given_up
+    }
+
+    /// With the packet of this number begins a part that was announced, perhaps with the number of its first packet. What
+    /// is skipped up to there was never meant to come. Gives the number from which on packets are expected.
+    pub(super) fn begin_part(&mut self, announced: Option<u16>, number: u16) -> u16 {
+        let first = announced.filter(|first| number.wrapping_sub(*first) < MAX_DROPOUT).unwrap_or(number);
+        self.confirms = None;
+        let Some(run) = &mut self.run else { return first };
+        let ahead = first.wrapping_sub(run.highest_number());
+        if ahead != 0 && ahead < MAX_DROPOUT {
+            let skipped = i64::from(ahead) - 1;
+            self.unexpected = run.highest + 1..run.highest + 1 + skipped;
+            self.earlier_expected -= skipped;
+            run.skip(ahead - 1);
+        } else {
+            self.earlier_distinct += run.distinct;
+            self.earlier_expected = self.expected();
+            self.run = Some(Run { base: first.into(), highest: i64::from(first) - 1, seen: 0, distinct: 0 });
+            self.unexpected = 0..0;
+        }
+        first
     }
 
     /// Number of the first packet.
@@ -162,6 +193,12 @@ impl Run {
         self.highest += i64::from(ahead);
         self.seen = self.seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
         self.distinct += 1;
+    }
+
+    /// Goes over numbers that do not come.
+    fn skip(&mut self, by: u16) {
+        self.highest += i64::from(by);
+        self.seen = self.seen.checked_shl(u32::from(by)).unwrap_or(0);
     }
 
     fn look_back(&mut self, behind: u16) -> Status {
@@ -255,6 +292,47 @@ mod tests {
             sequence.packet(number);
         }
         assert_eq!((sequence.expected(), sequence.missing()), (6, 0));
+    }
+
+    /// Numbers 1, 2, 4, then a part that is announced like this and has these numbers.
+    fn parts(announced: Option<u16>, numbers: &[u16]) -> (Vec<Status>, [i64; 4]) {
+        let mut sequence = of(&[1, 2, 4]);
+        sequence.begin_part(announced, numbers[0]);
+        let statuses = numbers.iter().map(|number| sequence.packet(*number).0).collect();
+        let restarts = i64::try_from(sequence.restarts).unwrap();
+        (statuses, [sequence.expected(), sequence.lost(), sequence.missing(), restarts])
+    }
+
+    #[test]
+    fn a_part_that_was_announced_is_no_loss_and_no_restart() {
+        let (next, gap) = (Status::InOrder { gap: 0 }, Status::InOrder { gap: 1 });
+        // Numbers go on, or leave out some; start elsewhere, also lower, and at 0.
+        for first in [5, 9, 2_000, 40_000, 3, 0] {
+            let told = parts(Some(first), &[first, first + 1]);
+            assert_eq!(told, (vec![next, next], [6, 1, 1, 0]), "{first}");
+            assert_eq!(parts(None, &[first, first + 1]), told, "{first}");
+            // The first one is lost, which only the announcement tells.
+            let told = parts(Some(first), &[first + 1, first + 2]);
+            assert_eq!(told, (vec![gap, next], [7, 2, 2, 0]), "{first}");
+        }
+        // What was skipped comes after all.
+        assert_eq!(parts(None, &[9, 7, 10]), (vec![next, Status::Reordered, next], [7, 1, 1, 0]));
+    }
+
+    #[test]
+    fn numbers_of_a_part_that_starts_over_are_its_own() {
+        let mut sequence = of(&[60_000]);
+        sequence.begin_part(None, 0);
+        assert_eq!(sequence.packet(0), (Status::InOrder { gap: 0 }, 0));
+        assert_eq!((sequence.highest(), sequence.first()), (Some(0), Some(60_000)));
+    }
+
+    #[test]
+    fn what_confirms_a_jump_is_forgotten_by_other_packets() {
+        assert_eq!(figures(&[1, 2, 30_000, 3, 30_001, 4])[5], 0);
+        assert_eq!(figures(&[1, 2, 30_000, 40_000, 30_001, 30_002])[5], 1);
+        // The packet that confirmed does not confirm another one.
+        assert_eq!(figures(&[1, 2, 30_000, 30_001, 10_000, 30_002, 30_003])[5], 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::analysis::budget::Budget;
+use crate::analysis::control::PlayControl;
 use crate::analysis::findings::{Finding, NewStream, Watch};
 use crate::analysis::http::Http;
 use crate::analysis::media_wait::{MediaWait, SessionState};
@@ -58,6 +59,7 @@ pub(super) struct Session {
     depth: Depth,
     /// Who ended the connection first.
     pub(super) closed: Option<Direction>,
+    pub(super) control: PlayControl,
     pub(super) watch: Watch,
     pub(super) recent: RecentReports,
     pub(super) unreachable: UnreachablePaths,
@@ -79,6 +81,7 @@ impl Session {
             latest: Box::new([None; 256]),
             depth,
             closed: None,
+            control: PlayControl::default(),
             watch: Watch::default(),
             recent: RecentReports::default(),
             unreachable: UnreachablePaths::default(),
@@ -147,11 +150,14 @@ impl Session {
         let known = self.streams.len();
         let index = self.stream(place.direction, path, packet, budget)?;
         let new = self.streams.len() > known;
-        let Self { dialog, streams, .. } = self;
+        let Self { dialog, streams, control, .. } = self;
         let stream = streams.get_mut(index)?;
         if stream.payload_type() != Some(packet.payload_type()) {
             let encoding = dialog.encoding(stream.key.track, packet.payload_type());
             stream.set_encoding(packet.payload_type(), encoding);
+        }
+        if new {
+            stream.begin(control.paced, packet.sequence(), control.first(stream.key.track));
         }
         let figures = stream.packet(place.at, packet, budget);
         stream.frame(&place, packet, &figures);
@@ -244,7 +250,7 @@ impl Session {
         let Self { dialog, streams, .. } = self;
         let stream = streams.get_mut(index)?;
         let rate = stream.clock_rate_hz().or_else(|| announced_rate(dialog, stream.key.track));
-        let (interval_s, offset_ms) = stream.reports.report(at, report, rate);
+        let (interval_s, offset_ms) = stream.report(at, report, rate);
         Some((stream, interval_s, offset_ms))
     }
 

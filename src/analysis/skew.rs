@@ -7,6 +7,8 @@ use crate::time::{NANOS_PER_SECOND, Timestamp};
 const WINDOW_NS: i64 = 2 * NANOS_PER_SECOND;
 /// A line through less says nothing.
 const MIN_DRIFT_NS: i64 = 60 * NANOS_PER_SECOND;
+/// No clock is worse than this: a slope beyond it is a wrong clock rate, or media that is not sent as time passes.
+const MAX_DRIFT_PPM: f64 = 20_000.0;
 
 /// The skew of a stream: (arrival - first arrival) - (timestamp - first timestamp) / rate. Positive is late.
 #[derive(Clone, Debug, Default)]
@@ -15,8 +17,11 @@ pub(super) struct Skew {
     first: Option<(Timestamp, i64)>,
     min: f64,
     max: f64,
+    known: bool,
     window: Option<Window>,
     envelope: Line,
+    /// Of earlier parts that were long enough: squares and products around their middles.
+    earlier: Option<(f64, f64)>,
     elapsed_ns: i64,
 }
 
@@ -54,8 +59,27 @@ impl Skew {
         let skew_ms = millis(self.elapsed_ns) - float(extended.saturating_sub(first)) * 1e3 / f64::from(rate);
         self.min = self.min.min(skew_ms);
         self.max = self.max.max(skew_ms);
+        self.known = true;
         self.lower_envelope(skew_ms);
         Some(skew_ms)
+    }
+
+    /// The next packet is the first of another part, from which skew counts. Extremes are those of all parts, and drift is
+    /// the common slope of those that are long enough.
+    pub(super) fn begin_part(&mut self) {
+        if let Some((squares, products)) = self.current() {
+            let (before_squares, before_products) = self.earlier.unwrap_or_default();
+            self.earlier = Some((before_squares + squares, before_products + products));
+        }
+        (self.first, self.window, self.envelope, self.elapsed_ns) = (None, None, Line::default(), 0);
+    }
+
+    /// Squares and products of this part, if it is long enough.
+    fn current(&self) -> Option<(f64, f64)> {
+        let window = self.window.filter(|_| self.elapsed_ns >= MIN_DRIFT_NS)?;
+        let mut envelope = self.envelope.clone();
+        envelope.point(&window);
+        Some(envelope.spread())
     }
 
     fn lower_envelope(&mut self, skew_ms: f64) {
@@ -77,16 +101,17 @@ impl Skew {
 
     /// Lowest and highest skew in milliseconds; `None` with an unknown clock rate.
     pub(super) fn range(&self) -> Option<(f64, f64)> {
-        self.window.map(|_| (self.min, self.max))
+        self.known.then_some((self.min, self.max))
     }
 
     /// How much faster the capture's clock runs than the media clock, in parts per million; `None` below 60 s.
     pub(super) fn drift_ppm(&self) -> Option<f64> {
-        let window = self.window.filter(|_| self.elapsed_ns >= MIN_DRIFT_NS)?;
-        let mut envelope = self.envelope.clone();
-        envelope.point(&window);
+        let parts = [self.current(), self.earlier];
+        let (squares, products) =
+            parts.into_iter().flatten().reduce(|one, other| (one.0 + other.0, one.1 + other.1))?;
         // Milliseconds for each second are thousandths.
-        Some(envelope.slope()? * 1e3)
+        let ppm = products / squares * 1e3;
+        (squares > 0.0 && ppm.abs() <= MAX_DRIFT_PPM).then_some(ppm)
     }
 }
 
@@ -100,10 +125,10 @@ impl Line {
         self.xy += x * y;
     }
 
-    fn slope(&self) -> Option<f64> {
-        let count = float(self.count);
-        let spread = count * self.xx - self.x * self.x;
-        (spread > 0.0).then(|| (count * self.xy - self.x * self.y) / spread)
+    /// Squares of times and products with skews, around their middles.
+    fn spread(&self) -> (f64, f64) {
+        let count = float(self.count.max(1));
+        (self.xx - self.x * self.x / count, self.xy - self.x * self.y / count)
     }
 }
 
@@ -134,6 +159,29 @@ mod tests {
     fn drift_is_found_under_jitter() {
         let drift = stretched(200.0, 6000).drift_ppm().unwrap();
         assert!((drift - 200.0).abs() < 1.0, "{drift}");
+    }
+
+    #[test]
+    fn parts_have_one_slope() {
+        let mut skew = stretched(200.0, 6000);
+        let range = skew.range();
+        skew.begin_part();
+        assert_eq!(skew.range(), range);
+        assert!((skew.drift_ppm().unwrap() - 200.0).abs() < 1.0);
+        // Hours away, and too short to tell of drift.
+        for packet in 0..100 {
+            let at = Timestamp::from_nanos((packet * 40 + 7_000_000) * 1_000_000);
+            let told = skew.packet(at, packet * 160, Some(8000)).unwrap();
+            assert!((told - float(packet) * 20.0).abs() < 1e-6, "{told}");
+        }
+        assert!((skew.drift_ppm().unwrap() - 200.0).abs() < 1.0);
+        assert!((skew.range().unwrap().1 - 1980.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn no_clock_drifts_by_percents() {
+        assert!(stretched(19_000.0, 6000).drift_ppm().is_some());
+        assert_eq!(stretched(25_000.0, 6000).drift_ppm(), None);
     }
 
     #[test]

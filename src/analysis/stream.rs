@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::analysis::announced::{AnnouncedPart, AnnouncedParts, NextPacket};
 use crate::analysis::budget::Budget;
 use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, float, millis};
 use crate::analysis::frames::{Arrival, FrameStatistics, Frames};
@@ -13,7 +14,9 @@ use crate::analysis::rows::StreamRow;
 use crate::analysis::sender_reports::SenderReports;
 use crate::analysis::sequence::{Sequence, Status};
 use crate::analysis::skew::Skew;
+use crate::rtp::MAX_DROPOUT;
 use crate::rtp::packet::RtpPacket;
+use crate::rtp::rtcp::SenderReport;
 use crate::rtp::unwrap::Unwrapper;
 use crate::session::dialog::{Encoding, MediaPath, PayloadRole};
 use crate::time::Timestamp;
@@ -56,6 +59,8 @@ pub(super) struct PacketFigures {
     pub(super) skew_ms: Option<f64>,
     /// How much later it came after the one before than the timestamps say.
     pub(super) difference_ms: Option<f64>,
+    /// A part begins with it that PLAY announced.
+    pub(super) begins: bool,
 }
 
 /// A stream and its statistics.
@@ -90,6 +95,10 @@ pub(super) struct Stream {
     pub(super) cname: Option<String>,
     /// `None` where nobody will ask for them.
     pub(super) frames: Option<Box<Frames>>,
+    /// Where PLAY has it go on.
+    pub(super) announced: AnnouncedParts,
+    /// Its timestamps run as time does.
+    paced: bool,
 }
 
 impl Stream {
@@ -119,6 +128,8 @@ impl Stream {
             reports: SenderReports::default(),
             cname: None,
             frames: depth.closely.then(|| Box::new(Frames::new(depth.frame_rows, depth.crowded))),
+            announced: AnnouncedParts::default(),
+            paced: true,
         }
     }
 
@@ -159,6 +170,7 @@ impl Stream {
     /// Takes the next packet in order of arrival.
     #[inline]
     pub(super) fn packet(&mut self, at: Timestamp, packet: &RtpPacket<'_>, budget: &mut Budget) -> PacketFigures {
+        let begins = !self.announced.is_empty() && self.begins(at, packet);
         let (status, ext_seq) = self.sequence.packet(packet.sequence());
         self.payload_bytes += packet.payload().len() as u64;
         self.marker_packets += u64::from(packet.marker());
@@ -171,6 +183,7 @@ impl Stream {
             jitter_ms: None,
             skew_ms: None,
             difference_ms: None,
+            begins,
         };
         if status != Status::Duplicate {
             self.timing(at, packet.timestamp(), &mut figures);
@@ -202,7 +215,7 @@ impl Stream {
 
     /// A duplicate says nothing of time: it is left out here.
     fn timing(&mut self, at: Timestamp, rtp_timestamp: u32, figures: &mut PacketFigures) {
-        let rate = self.clock_rate_hz();
+        let rate = self.clock_rate_hz().filter(|_| self.paced);
         if self.jitter.last_timestamp() != Some(rtp_timestamp) {
             self.frame_jitter.packet(at, rtp_timestamp, rate);
         }
@@ -210,6 +223,66 @@ impl Stream {
         figures.jitter_ms = self.jitter.last();
         figures.ext_rtp_timestamp = self.timestamps.extend(rtp_timestamp);
         figures.skew_ms = self.skew.packet(at, figures.ext_rtp_timestamp, rate);
+    }
+
+    /// Its first packet is to come: at this pace, and the very first has this number by RTP-Info.
+    pub(super) fn begin(&mut self, paced: bool, number: u16, first: Option<u16>) {
+        self.paced = paced;
+        if let Some(frames) = &mut self.frames {
+            frames.begin(first.filter(|first| number.wrapping_sub(*first) < MAX_DROPOUT), number);
+            frames.statistics.begin_part(paced);
+        }
+    }
+
+    /// PLAY has it go on elsewhere, or may.
+    pub(super) fn announce(&mut self, part: AnnouncedPart) {
+        if self.sequence.packets > 0 {
+            self.announced.announce(part);
+        }
+    }
+
+    /// Whether a part begins with this packet that was announced. Figures that compare packets begin anew with it.
+    #[cold]
+    fn begins(&mut self, at: Timestamp, packet: &RtpPacket<'_>) -> bool {
+        let Some((before, timestamp)) = self.jitter.latest() else { return false };
+        let [.., high, low] = self.sequence.highest().unwrap_or(0).to_be_bytes();
+        let next = NextPacket {
+            at,
+            seq: packet.sequence(),
+            ahead: packet.sequence().wrapping_sub(u16::from_be_bytes([high, low])),
+            passed_ns: at.nanos_since(before),
+            ticks: packet.timestamp().wrapping_sub(timestamp).cast_signed(),
+            rate: self.clock_rate_hz(),
+            paced: self.paced,
+        };
+        let Some(part) = self.announced.begins(&next) else { return false };
+        let first = self.sequence.begin_part(part.seq, packet.sequence());
+        self.paced = part.paced;
+        self.jitter.begin_part();
+        self.frame_jitter.begin_part();
+        self.skew.begin_part();
+        self.reports.begin_part();
+        if let Some(frames) = &mut self.frames {
+            frames.begin_part(at, part.paced, part.seq.map(|_| first), packet.sequence());
+        }
+        true
+    }
+
+    /// Takes a sender report; `announced` is the clock rate where no packet has told it. Gives the seconds since the one
+    /// before, and the offset in milliseconds.
+    pub(super) fn report(
+        &mut self,
+        at: Timestamp,
+        report: &SenderReport<'_>,
+        announced: Option<u32>,
+    ) -> (Option<f64>, Option<f64>) {
+        let packet = self.jitter.latest().map(|(_, timestamp)| timestamp);
+        self.reports.report(at, report, announced.filter(|_| self.paced), packet)
+    }
+
+    /// Whether its timestamps run as time does.
+    pub(super) fn is_paced(&self) -> bool {
+        self.paced
     }
 
     /// The client asked for its end, or wants it after all: from here on nothing is lost that anybody misses.
@@ -227,7 +300,7 @@ impl Stream {
 
     /// How much later the media comes than it was sampled, by the report just taken; with how the clocks differ.
     pub(super) fn delay_ms(&mut self) -> Option<f64> {
-        let rate = self.clock_rate_hz();
+        let rate = self.clock_rate_hz().filter(|_| self.paced);
         self.reports.delay(self.jitter.latest(), rate)
     }
 

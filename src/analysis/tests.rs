@@ -9,18 +9,26 @@ use crate::rtsp::demux::{Demuxer, Pdus};
 use crate::time::Timestamp;
 use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent, UdpPath, UnreachableReason};
 
-/// Codes of findings, and how many packets the streams have.
+mod parts;
+
+/// Codes of findings, verdicts, how many packets the streams have, and what else is said of them.
 #[derive(Debug, Default)]
 struct Seen {
     codes: Vec<&'static str>,
+    verdicts: Vec<&'static str>,
     packets: Vec<u64>,
+    figures: Vec<parts::StreamFigures>,
 }
 
 impl Sink for Seen {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         match row {
             Row::Finding(finding) => self.codes.push(finding.code),
-            Row::Stream(stream) => self.packets.push(stream.packets),
+            Row::Verdict(verdict) => self.verdicts.push(verdict.verdict),
+            Row::Stream(stream) => {
+                self.packets.push(stream.packets);
+                self.figures.push(parts::StreamFigures::new(stream));
+            }
             _ => {}
         }
         Ok(())

@@ -93,6 +93,9 @@ pub(super) struct Frames {
     /// Of the latest that ended: its last sequence number, its end and its timestamp.
     before: Option<(i64, Timestamp, i64)>,
     first_timestamp: Option<i64>,
+    /// How many packets there were before the next one, and then the number of the first packet, where RTP-Info tells.
+    missed: Option<u16>,
+    begins: Option<i64>,
     number: u64,
     pub(super) statistics: FrameStatistics,
 }
@@ -111,6 +114,20 @@ impl Frames {
     /// The name that a picture has, and whether decoding can begin there; `None` if it is no picture.
     pub(super) fn coding_of(frame: &Frame) -> Option<(&'static str, bool)> {
         frame.video.then(|| (frame.coding.name(), frame.coding.key))
+    }
+
+    /// The next packet has this number, and the stream begins with `first` by RTP-Info.
+    pub(super) fn begin(&mut self, first: Option<u16>, number: u16) {
+        self.missed = first.map(|first| number.wrapping_sub(first));
+    }
+
+    /// The next packet begins another part, which PLAY announced.
+    pub(super) fn begin_part(&mut self, at: Timestamp, paced: bool, first: Option<u16>, number: u16) {
+        self.end_all();
+        (self.before, self.jumped, self.begins) = (None, None, None);
+        self.begin(first, number);
+        self.statistics.begin_part(paced);
+        self.statistics.forget_pace(at);
     }
 
     /// Takes the next packet in order of arrival.
@@ -132,6 +149,9 @@ impl Frames {
 
     /// Any but the usual one, which is a fragment in the middle of the latest frame.
     fn other_packet(&mut self, arrival: Arrival, packet: &RtpPacket<'_>) {
+        if let Some(missed) = self.missed.take() {
+            self.begins = Some(arrival.ext_seq - i64::from(missed));
+        }
         let (share, fault) = Share::of(self.format, packet.payload());
         self.fault = self.fault.take().or(fault);
         let (timestamp, marker) = (packet.timestamp(), packet.marker());
@@ -241,8 +261,9 @@ impl Frames {
 
     fn is_complete(&self, frame: &Frame) -> bool {
         let after = self.open.front().is_some_and(|next| next.first_seq == frame.last_seq + 1);
-        // What came before the very first packet nobody knows.
-        let follows_on = self.before.is_some() && self.follows_on(frame);
+        // What came before the very first packet nobody knows, unless RTP-Info tells that it is the first.
+        let is_first = self.begins == Some(frame.first_seq);
+        let follows_on = is_first || self.before.is_some() && self.follows_on(frame);
         let begins = match frame.begins {
             Edge::Cut => false,
             Edge::Open => follows_on,

@@ -19,10 +19,13 @@ pub(in crate::analysis) struct FrameStatistics {
     pub(in crate::analysis) frames: u64,
     pub(in crate::analysis) incomplete: u64,
     pub(in crate::analysis) key_frames: u64,
-    /// The highest extended timestamp, the ticks from the first one to it, and how many frames began another stretch.
+    /// The highest extended timestamp of a stretch, the ticks over all of them, their frames, and how many there are.
     highest: Option<i64>,
     ticks: i64,
+    timed: u64,
     stretches: u64,
+    /// Timestamps do not run as time does.
+    unpaced: bool,
     /// Frames since the latest key frame, which is one of them.
     since_key: Option<u64>,
     /// Frames in whole groups, the longest of them, and how many there are.
@@ -74,8 +77,12 @@ impl FrameStatistics {
 
     /// Counts media time, but not over jumps of the timestamps.
     fn advance(&mut self, at: i64) {
+        if self.unpaced {
+            return;
+        }
+        self.timed += 1;
         let step = self.highest.map_or(0, |highest| at.saturating_sub(highest));
-        if !(-MAX_STEP..=MAX_STEP).contains(&step) {
+        if self.highest.is_none() || !(-MAX_STEP..=MAX_STEP).contains(&step) {
             self.stretches += 1;
         } else if step > 0 {
             self.ticks = self.ticks.saturating_add(step);
@@ -113,7 +120,7 @@ impl FrameStatistics {
 
     /// Frames for each second of media time.
     pub(in crate::analysis) fn rate_fps(&self, clock_rate_hz: Option<u32>) -> Option<f64> {
-        let steps = i64::try_from(self.frames.checked_sub(1 + self.stretches)?).ok()?;
+        let steps = i64::try_from(self.timed.checked_sub(self.stretches)?).ok()?;
         (self.ticks > 0 && steps > 0)
             .then(|| float(steps) * f64::from(clock_rate_hz.unwrap_or(0)) / float(self.ticks))
             .filter(|rate| *rate > 0.0)
@@ -136,6 +143,11 @@ impl FrameStatistics {
     /// The client paused or plays again: the time between is no freeze.
     pub(in crate::analysis) fn forget_pace(&mut self, at: Timestamp) {
         (self.pace.since, self.pace.latest) = (Some(at), None);
+    }
+
+    /// Another part of the media begins; `paced`: its timestamps run as time does.
+    pub(in crate::analysis) fn begin_part(&mut self, paced: bool) {
+        (self.highest, self.unpaced) = (None, !paced);
     }
 
     /// The client asked for the end at this time, or goes on.

@@ -98,8 +98,6 @@ pub(super) struct Judge {
     lags: VecDeque<(Timestamp, i64)>,
     drops: VecDeque<(Timestamp, u64)>,
     capture_gaps: VecDeque<(Timestamp, Direction)>,
-    /// The server was asked for another speed.
-    other_speed: bool,
     tally: tally::Tally,
     events: Vec<Event>,
     /// Events that all sessions together may still have.
@@ -135,6 +133,7 @@ impl Judge {
         let freezes = stream.frames.as_ref().is_some_and(|frames| frames.statistics.has_freeze());
         let goes_on = figures.status == (Status::InOrder { gap: 0 })
             && !freezes
+            && !figures.begins
             && watched.pace.goes_on(at, figures.ext_rtp_timestamp);
         if goes_on {
             watched.latest = Some(at);
@@ -146,6 +145,9 @@ impl Judge {
     pub(super) fn packet(&mut self, place: Place, index: usize, stream: &mut Stream, passed: &Passed) {
         let freeze = stream.frames.as_mut().and_then(|frames| frames.statistics.take_freeze());
         let Some(watched) = self.watched(index) else { return };
+        if passed.figures.begins {
+            watched.pace.forget();
+        }
         watched.direction = Some(place.direction);
         let since = watched.latest.replace(place.at).unwrap_or(place.at);
         let lost = match passed.figures.status {
@@ -158,7 +160,7 @@ impl Judge {
             _ => None,
         };
         self.lost(lost, stream);
-        if passed.is_paced && !self.other_speed {
+        if passed.is_paced && stream.is_paced() {
             self.pace(place, index, stream, passed);
         }
         if let Some((from, to)) = freeze {
@@ -166,10 +168,8 @@ impl Judge {
         }
     }
 
-    /// The client starts or stops the media, perhaps at another speed than that of its clock: silence and jumps of
-    /// timestamps are no events there.
-    pub(super) fn played(&mut self, other_speed: bool) {
-        self.other_speed |= other_speed;
+    /// The client starts or stops the media: silence and jumps of timestamps are no events there.
+    pub(super) fn played(&mut self) {
         for watched in &mut self.streams {
             watched.pace.forget();
         }
@@ -267,7 +267,7 @@ impl Judge {
 
     /// What a stream shows as a whole.
     fn whole(&mut self, stream: &Stream, jitter_ms: Option<f64>, index: usize, end: Place) {
-        let shifted = self.other_speed || self.streams.get(index).is_some_and(|watched| watched.pace.shifted);
+        let shifted = self.streams.get(index).is_some_and(|watched| watched.pace.shifted);
         let at = |kind, verdict| {
             let place = Place { direction: stream.key.direction, frame_number: None, ..end };
             Event::at(place, stream.key, kind, verdict)

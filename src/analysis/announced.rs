@@ -1,0 +1,229 @@
+//! Where the media of a stream goes on behind a PLAY: elsewhere, or at another pace. The answer's RTP-Info names the first
+//! packet; without it the jump that follows is the one that was asked for.
+
+use std::collections::VecDeque;
+
+use crate::analysis::cell::{float, millis};
+use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
+use crate::time::Timestamp;
+
+/// RFC 2326 queues PLAYs (section 10.5): more that wait at a time are forgotten.
+const MAX_WAITING: usize = 4;
+/// Behind an answer a jump is the one that was asked for, if it comes so soon, or with the next packet.
+const SOON_NS: i64 = 5_000_000_000;
+/// What is farther off its timestamp's distance has jumped. A network seldom delays by as much, and where it does there is
+/// little harm: the figures begin anew once more.
+const JUMP_MS: f64 = 200.0;
+/// At another pace than that of time timestamps jump if they go so many seconds at once.
+const STRIDE_S: f64 = 2.0;
+
+/// A part of a stream that is to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AnnouncedPart {
+    /// When the PLAY was sent, and when it was answered.
+    pub(super) asked: Timestamp,
+    pub(super) answered: Option<Timestamp>,
+    /// By RTP-Info: the number of its first packet.
+    pub(super) seq: Option<u16>,
+    /// The client asked for another place or pace, so it begins whether or not there is a jump.
+    pub(super) sought: bool,
+    /// Its timestamps run as time does (RFC 2326, sections 12.34 and 12.35).
+    pub(super) paced: bool,
+}
+
+/// The next packet of a stream, as seen from those before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NextPacket {
+    pub(super) at: Timestamp,
+    pub(super) seq: u16,
+    /// Numbers since the highest one so far, modulo 2^16.
+    pub(super) ahead: u16,
+    /// Time and ticks since the packet before.
+    pub(super) passed_ns: i64,
+    pub(super) ticks: i32,
+    /// The clock rate, and whether timestamps run as time does.
+    pub(super) rate: Option<u32>,
+    pub(super) paced: bool,
+}
+
+/// The parts that a stream waits for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AnnouncedParts {
+    waiting: VecDeque<AnnouncedPart>,
+    /// When the latest one began.
+    began: Option<Timestamp>,
+}
+
+impl AnnouncedParts {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// A PLAY was sent, or answered.
+    pub(super) fn announce(&mut self, part: AnnouncedPart) {
+        let before = self.waiting.len();
+        self.forget(part.asked);
+        // The media was there before the answer.
+        let has_begun = self.waiting.len() == before && self.began.is_some_and(|began| began >= part.asked);
+        if has_begun && part.answered.is_some() {
+            return;
+        }
+        if self.waiting.len() == MAX_WAITING {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(part);
+    }
+
+    /// The PLAY that was sent then was refused, or is told of anew.
+    pub(super) fn forget(&mut self, asked: Timestamp) {
+        self.waiting.retain(|part| part.asked != asked);
+    }
+
+    /// The part that begins with this packet, if one does.
+    #[cold]
+    pub(super) fn begins(&mut self, packet: &NextPacket) -> Option<AnnouncedPart> {
+        let place = self.waiting.iter().rposition(|part| part.begins_with(packet));
+        if let Some(place) = place {
+            let part = self.waiting.drain(..=place).next_back();
+            self.began = Some(packet.at);
+            return part;
+        }
+        self.waiting.retain(|part| !part.is_over(packet));
+        None
+    }
+}
+
+impl AnnouncedPart {
+    fn begins_with(&self, packet: &NextPacket) -> bool {
+        let jumps = packet.jumps();
+        let Some(seq) = self.seq.filter(|_| self.sought) else {
+            // Another pace without a number begins with the answer.
+            return jumps || self.answered.is_some() && self.sought && self.paced != packet.paced;
+        };
+        let behind_seq = packet.seq.wrapping_sub(seq) < MAX_DROPOUT;
+        let to_come = seq.wrapping_sub(packet.seq.wrapping_sub(packet.ahead)) < u16::MAX / 2 && packet.ahead != 0;
+        // What was under way when the server answered goes on where the packet before ended. Numbers that start over may
+        // be lower.
+        let goes_on = !jumps && packet.ahead < MAX_MISORDER;
+        behind_seq && (to_come || !goes_on) || jumps && !packet.is_before(seq)
+    }
+
+    /// Nothing has jumped so long after the answer.
+    fn is_over(&self, packet: &NextPacket) -> bool {
+        let late = self.answered.is_some_and(|answered| packet.at.nanos_since(answered) > SOON_NS);
+        late && !self.seq.is_some_and(|seq| self.sought && packet.is_before(seq))
+    }
+}
+
+impl NextPacket {
+    /// It goes on where those before it ended, and that number is still to come.
+    fn is_before(&self, seq: u16) -> bool {
+        let follows = self.ahead < MAX_DROPOUT || self.ahead.wrapping_neg() < MAX_MISORDER;
+        let to_come = seq.wrapping_sub(self.seq);
+        follows && to_come != 0 && to_come < u16::MAX / 2
+    }
+
+    fn jumps(&self) -> bool {
+        if self.ahead >= MAX_DROPOUT && self.ahead.wrapping_neg() >= MAX_MISORDER {
+            return true;
+        }
+        let Some(rate) = self.rate.map(f64::from) else { return false };
+        let seconds = float(self.ticks.into()) / rate;
+        if self.paced { (millis(self.passed_ns) - seconds * 1e3).abs() >= JUMP_MS } else { seconds.abs() >= STRIDE_S }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: i64 = 1_000_000;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_nanos(ms * MS)
+    }
+
+    fn part(seq: Option<u16>, sought: bool) -> AnnouncedPart {
+        AnnouncedPart { asked: at(0), answered: Some(at(10)), seq, sought, paced: true }
+    }
+
+    /// A packet 40 ms after one with the number 299, so many milliseconds of its clock later.
+    fn packet(seq: u16, media_ms: i32) -> NextPacket {
+        let (ahead, ticks) = (seq.wrapping_sub(299), media_ms * 90);
+        NextPacket { at: at(50), seq, ahead, passed_ns: 40 * MS, ticks, rate: Some(90_000), paced: true }
+    }
+
+    fn begins(part: AnnouncedPart, packet: NextPacket) -> bool {
+        let mut parts = AnnouncedParts::default();
+        parts.announce(part);
+        parts.begins(&packet).is_some()
+    }
+
+    #[test]
+    fn a_part_begins_with_its_number() {
+        let sought = |seq| part(Some(seq), true);
+        for (begin, next) in [(300, 300), (300, 302), (305, 305), (40_000, 40_000), (40_000, 40_002), (100, 100)] {
+            assert!(begins(sought(begin), packet(next, 8_000_000)), "{begin} {next}");
+        }
+        // RFC 2326, appendix B, has timestamps go on over a seek.
+        assert!(begins(sought(300), packet(300, 40)));
+        // Under way before: also where the new numbers are lower.
+        for (begin, next) in [(305, 300), (305, 304), (40_000, 300), (100, 300), (250, 300)] {
+            assert!(!begins(sought(begin), packet(next, 40)), "{begin} {next}");
+        }
+        // One that jumps, with another number than was told.
+        assert!(begins(sought(40_000), packet(50_000, 8_000_000)));
+        assert!(!begins(sought(305), packet(303, 8_000_000)), "a jump before the part is not announced");
+    }
+
+    #[test]
+    fn without_a_number_it_begins_with_the_jump() {
+        for sought in [true, false] {
+            assert!(!begins(part(None, sought), packet(300, 40)));
+            assert!(!begins(part(None, sought), packet(300, 239)));
+            for (next, media) in [(300, 241), (300, -5_000), (40_000, 40)] {
+                assert!(begins(part(None, sought), packet(next, media)), "{next} {media}");
+            }
+        }
+        // PLAY behind PAUSE: what goes on needs no new beginning, whatever RTP-Info says.
+        assert!(!begins(part(Some(300), false), packet(300, 40)));
+    }
+
+    #[test]
+    fn another_pace_begins_with_the_answer() {
+        let other = AnnouncedPart { paced: false, ..part(None, true) };
+        assert!(begins(other, packet(300, 40)));
+        assert!(!begins(AnnouncedPart { answered: None, ..other }, packet(300, 40)));
+        // At another pace a timestamp says little of time.
+        let fast = |media| begins(part(None, false), NextPacket { paced: false, ..packet(300, media) });
+        assert!(!fast(1_999) && fast(2_000) && fast(-2_000));
+    }
+
+    #[test]
+    fn a_jump_long_after_is_not_announced() {
+        let mut parts = AnnouncedParts::default();
+        parts.announce(part(None, true));
+        let late = |media| NextPacket { at: at(5_011), ..packet(300, media) };
+        // The next packet, however late it comes.
+        assert!(parts.clone().begins(&late(-5_000)).is_some());
+        assert!(parts.begins(&late(40)).is_none() && parts.begins(&late(-5_000)).is_none());
+        // A PLAY that is queued (section 10.5) begins with its number.
+        parts.announce(part(Some(305), true));
+        assert!(parts.begins(&late(40)).is_none());
+        assert!(parts.begins(&NextPacket { at: at(60_000), ..packet(305, 40) }).is_some());
+    }
+
+    #[test]
+    fn media_that_was_there_before_the_answer_begins_once() {
+        let mut parts = AnnouncedParts::default();
+        let asked = AnnouncedPart { answered: None, seq: None, ..part(None, true) };
+        parts.announce(asked);
+        assert!(parts.begins(&packet(300, 8_000_000)).is_some());
+        parts.announce(part(Some(300), true));
+        assert!(parts.is_empty());
+        parts.announce(asked);
+        parts.forget(asked.asked);
+        assert!(parts.is_empty(), "refused");
+    }
+}
