@@ -3,7 +3,9 @@
 //!
 //! What is malformed comes back as an error that says where; what is merely odd is read as far as it goes.
 
+pub mod clock_fit;
 pub mod edit;
+pub mod infer;
 pub mod packet;
 pub mod payload;
 pub mod payload_type;

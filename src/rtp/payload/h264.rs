@@ -53,17 +53,27 @@ impl H264Unit {
 
     /// `first_mb_in_slice` and the type of a slice, from the bytes behind the header of a unit that holds one.
     pub fn slice_head(self, body: &[u8]) -> Option<(u32, SliceType)> {
-        if !self.is_slice() {
-            return None;
-        }
-        let mut bits = Bits::new(body);
-        let first = bits.exp_golomb()?;
-        let kind = match bits.exp_golomb()? % 5 {
+        let (first, kind) = self.slice_fields(body)?;
+        let kind = match kind % 5 {
             0 | 3 => SliceType::P,
             1 => SliceType::B,
             _ => SliceType::I,
         };
         Some((first, kind))
+    }
+
+    /// Whether a slice can begin like this: table 7-6 has the types 0 to 9.
+    pub fn has_slice_head(self, body: &[u8]) -> bool {
+        self.slice_fields(body).is_some_and(|(_, kind)| kind <= 9)
+    }
+
+    /// `first_mb_in_slice` and `slice_type` as written.
+    fn slice_fields(self, body: &[u8]) -> Option<(u32, u32)> {
+        if !self.is_slice() {
+            return None;
+        }
+        let mut bits = Bits::new(body);
+        Some((bits.exp_golomb()?, bits.exp_golomb()?))
     }
 }
 
