@@ -88,6 +88,13 @@ impl<S: Sink> Analyzer<S> {
         self.sessions.iter().flatten().flat_map(Session::rows)
     }
 
+    /// All packets are there: decides on what streams carry that nothing describes. [`finish`](Self::finish) does it as well.
+    pub fn settle(&mut self) {
+        for session in self.sessions.iter_mut().flatten() {
+            session.streams.iter_mut().for_each(|stream| stream.settle(&mut self.out.budget));
+        }
+    }
+
     /// Whether anything of an RTSP session was seen.
     pub fn has_sessions(&self) -> bool {
         self.sessions.iter().any(Option::is_some)
@@ -108,7 +115,14 @@ impl<S: Sink> Analyzer<S> {
     /// # Errors
     /// Those of the sink.
     pub fn finish(mut self) -> io::Result<S> {
+        self.settle();
         let Self { sessions, out, .. } = &mut self;
+        for session in sessions.iter_mut().flatten() {
+            for (direction, finding) in session.unknown_payload_types() {
+                let place = out.end_of(session, direction);
+                out.finding(place, &finding)?;
+            }
+        }
         let (at, _) = out.latest;
         for session in sessions.iter().flatten() {
             for (direction, request) in session.dialog.unanswered() {

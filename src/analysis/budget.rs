@@ -10,6 +10,8 @@ const MAX_DISTANCES: usize = 56 << 20;
 const FOR_FEW: usize = 16 << 20;
 /// Bytes of dialogues.
 const MAX_DIALOGUES: usize = 32 << 20;
+/// Bytes of packets that wait until it is known what they carry.
+const MAX_WAITING: usize = 8 << 20;
 
 /// What is used of it.
 #[derive(Debug, Default)]
@@ -17,6 +19,7 @@ pub(super) struct Budget {
     streams: usize,
     distances: usize,
     dialogues: usize,
+    waiting: usize,
 }
 
 impl Budget {
@@ -42,6 +45,12 @@ impl Budget {
 
     pub(super) fn give_back(&mut self, bytes: usize) {
         self.distances = self.distances.saturating_sub(bytes);
+    }
+
+    /// Packets of a stream that wait take `after` bytes where they took `before`; whether that is still within the limit.
+    pub(super) fn waits(&mut self, before: usize, after: usize) -> bool {
+        self.waiting = (self.waiting + after).saturating_sub(before);
+        self.waiting <= MAX_WAITING
     }
 
     /// A dialogue keeps `after` bytes where it kept `before`; whether that is still within the limit.
@@ -75,5 +84,6 @@ mod tests {
         let mut budget = Budget::default();
         assert!(budget.dialogue(0, MAX_DIALOGUES) && !budget.dialogue(0, 1));
         assert!(budget.dialogue(MAX_DIALOGUES, 0));
+        assert!(budget.waits(0, MAX_WAITING) && !budget.waits(0, 1) && budget.waits(MAX_WAITING, 0));
     }
 }

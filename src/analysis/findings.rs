@@ -183,8 +183,8 @@ impl Watch {
             let detail = format!("{number} has a padding count that can't be");
             found.push(Finding::new("padding-invalid", track, detail));
         }
-        if stream.encoding().is_none() && self.first("payload-type-unknown", u64::from(packet.payload_type())) {
-            found.push(Finding::new("payload-type-unknown", track, format!("type {}", packet.payload_type())));
+        if stream.encoding().is_none() && !stream.is_open() {
+            found.extend(self.unknown_payload_type(packet.payload_type(), stream));
         }
         if !self.heard.playing && direction == Direction::ServerToClient && self.first("media-before-play", 0) {
             found.push(Finding::new("media-before-play", track, "media came before the answer to PLAY"));
@@ -199,6 +199,12 @@ impl Watch {
         if let Some(fault) = stream.frames.as_mut().and_then(|frames| frames.take_fault()) {
             found.extend(self.payload(packet, fault, track));
         }
+    }
+
+    /// A payload type that nothing describes and whose packets do not show what they carry.
+    pub(super) fn unknown_payload_type(&mut self, payload_type: u8, stream: &Stream) -> Option<Finding> {
+        let unknown = stream.encoding().is_none() && self.first("payload-type-unknown", u64::from(payload_type));
+        unknown.then(|| Finding::new("payload-type-unknown", stream.key.track, format!("type {payload_type}")))
     }
 
     /// The first payload of a stream that is not of the announced format, and the first with each of its oddities.

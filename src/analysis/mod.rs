@@ -26,6 +26,7 @@ mod skew;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod undescribed;
 mod unreachable;
 pub mod verdicts;
 

@@ -211,6 +211,7 @@ pub struct StreamRow<'a> {
     pub play_to_key_frame_ms: Option<Millis>,
     pub sr_drift_ppm: Option<Ratio>,
     pub ntp_drift_ppm: Option<Ratio>,
+    pub inferred: Option<&'static str>,
 }
 
 /// One sender report. docs/metrics.md defines each column.

@@ -153,14 +153,15 @@ impl Session {
         let Self { dialog, streams, control, .. } = self;
         let stream = streams.get_mut(index)?;
         if stream.payload_type() != Some(packet.payload_type()) {
-            let encoding = dialog.encoding(stream.key.track, packet.payload_type());
-            stream.set_encoding(packet.payload_type(), encoding);
+            let (track, payload_type) = (stream.key.track, packet.payload_type());
+            let described = dialog.media(track).is_some_and(|media| media.format(payload_type).is_some());
+            stream.set_encoding(payload_type, dialog.encoding(track, payload_type), described, budget);
         }
         if new {
             stream.begin(control.paced, packet.sequence(), control.first(stream.key.track));
         }
         let figures = stream.packet(place.at, packet, budget);
-        stream.frame(&place, packet, &figures);
+        stream.frame(&place, packet, &figures, budget);
         Some(Taken { stream: index, figures, new })
     }
 
@@ -211,6 +212,14 @@ impl Session {
         let index = self.known(&report_signs(path, direction, report.ssrc()));
         let Self { watch, streams, .. } = self;
         index.and_then(|index| streams.get(index)).map(|stream| watch.report(at, report, stream)).unwrap_or_default()
+    }
+
+    /// Streams whose packets waited to the end and did not show what they carry.
+    pub(super) fn unknown_payload_types(&mut self) -> Vec<(Direction, Finding)> {
+        let Self { watch, streams, .. } = self;
+        let found =
+            |stream: &Stream| Some((stream.key.direction, watch.unknown_payload_type(stream.payload_type()?, stream)?));
+        streams.iter().filter_map(found).collect()
     }
 
     /// RTCP on a channel of RTP.

@@ -1,5 +1,7 @@
 //! One RTP stream: everything about it that one pass can tell in bounded memory.
 
+mod format;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use crate::analysis::rows::StreamRow;
 use crate::analysis::sender_reports::SenderReports;
 use crate::analysis::sequence::{Sequence, Status};
 use crate::analysis::skew::Skew;
+use crate::analysis::undescribed::{Inferred, Undescribed};
 use crate::rtp::MAX_DROPOUT;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::SenderReport;
@@ -77,6 +80,11 @@ pub(super) struct Stream {
     encoding: Option<Encoding>,
     /// Payload type and clock rate of the latest packet.
     clock: Option<(u8, Option<u32>)>,
+    /// The clock rate of the first payload type, where that was inferred; and what else was.
+    inferred_rate: Option<u32>,
+    inferred: Inferred,
+    /// The packets, while it is not known what they carry.
+    undescribed: Option<Box<Undescribed>>,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     pub(super) sequence: Sequence,
@@ -112,6 +120,9 @@ impl Stream {
             payload_type: None,
             encoding: None,
             clock: None,
+            inferred_rate: None,
+            inferred: Inferred::default(),
+            undescribed: None,
             first: None,
             last: None,
             sequence: Sequence::default(),
@@ -136,6 +147,8 @@ impl Stream {
     /// Its track has become known, and with it what its payload types mean.
     pub(super) fn name(&mut self, key: StreamKey) {
         self.key = key;
+        self.inferred = Inferred::default();
+        self.inferred_rate = None;
         self.payload_type = None;
         self.clock = None;
     }
@@ -148,18 +161,6 @@ impl Stream {
     /// The payload type of the latest packet.
     pub(super) fn payload_type(&self) -> Option<u8> {
         self.clock.map(|(payload_type, _)| payload_type)
-    }
-
-    /// From here on packets have this payload type. The table shows the first one.
-    pub(super) fn set_encoding(&mut self, payload_type: u8, encoding: Option<Encoding>) {
-        self.clock = Some((payload_type, encoding.as_ref().and_then(|encoding| encoding.clock_rate_hz)));
-        if let Some(frames) = &mut self.frames {
-            frames.set_format(encoding.as_ref().map(|encoding| encoding.payload).unwrap_or_default());
-        }
-        if self.payload_type.is_none() {
-            self.payload_type = Some(payload_type);
-            self.encoding = encoding;
-        }
     }
 
     /// The clock rate of the latest packet.
@@ -193,7 +194,22 @@ impl Stream {
 
     /// Adds a packet, whose figures are known, to its frame.
     #[inline]
-    pub(super) fn frame(&mut self, place: &Place, packet: &RtpPacket<'_>, figures: &PacketFigures) {
+    pub(super) fn frame(
+        &mut self,
+        place: &Place,
+        packet: &RtpPacket<'_>,
+        figures: &PacketFigures,
+        budget: &mut Budget,
+    ) {
+        if self.undescribed.is_some() {
+            self.wait(place, packet, figures, budget);
+        } else {
+            self.add_to_frame(place, packet, figures);
+        }
+    }
+
+    #[inline]
+    fn add_to_frame(&mut self, place: &Place, packet: &RtpPacket<'_>, figures: &PacketFigures) {
         let Place { at, frame_number, capture, .. } = *place;
         let PacketFigures { status, ext_seq, ext_rtp_timestamp: ext_timestamp, .. } = *figures;
         if let Some(frames) = &mut self.frames {
@@ -214,15 +230,23 @@ impl Stream {
     }
 
     /// A duplicate says nothing of time: it is left out here.
+    #[inline]
     fn timing(&mut self, at: Timestamp, rtp_timestamp: u32, figures: &mut PacketFigures) {
+        figures.ext_rtp_timestamp = self.timestamps.extend(rtp_timestamp);
+        if self.undescribed.is_none() {
+            (figures.difference_ms, figures.skew_ms) = self.pace(at, rtp_timestamp, figures.ext_rtp_timestamp);
+            figures.jitter_ms = self.jitter.last();
+        }
+    }
+
+    /// How a packet keeps pace with its timestamp: how much later it came after the one before, and after the first.
+    fn pace(&mut self, at: Timestamp, rtp_timestamp: u32, extended: i64) -> (Option<f64>, Option<f64>) {
         let rate = self.clock_rate_hz().filter(|_| self.paced);
         if self.jitter.last_timestamp() != Some(rtp_timestamp) {
             self.frame_jitter.packet(at, rtp_timestamp, rate);
         }
-        figures.difference_ms = self.jitter.packet(at, rtp_timestamp, rate);
-        figures.jitter_ms = self.jitter.last();
-        figures.ext_rtp_timestamp = self.timestamps.extend(rtp_timestamp);
-        figures.skew_ms = self.skew.packet(at, figures.ext_rtp_timestamp, rate);
+        let difference_ms = self.jitter.packet(at, rtp_timestamp, rate);
+        (difference_ms, self.skew.packet(at, extended, rate))
     }
 
     /// Its first packet is to come: at this pace, and the very first has this number by RTP-Info.
@@ -351,7 +375,7 @@ impl Stream {
             media,
             encoding: self.encoding.as_ref().map(|encoding| encoding.name.as_str()),
             payload_type: self.payload_type,
-            clock_rate_hz: self.encoding.as_ref().and_then(|encoding| encoding.clock_rate_hz),
+            clock_rate_hz: self.described_rate().or(self.inferred_rate),
             transport: self.transport,
             channel: self.key.channel,
             direction: self.key.direction.as_str(),
@@ -408,6 +432,7 @@ impl Stream {
             sr_drift_ppm: self.reports.media_drift_ppm().map(Fixed),
             ntp_drift_ppm: self.reports.server_drift_ppm().map(Fixed),
             play_to_key_frame_ms: pictures.and_then(|frames| frames.first_key_at).and_then(since_play),
+            inferred: self.inferred.names(),
         }
     }
 }

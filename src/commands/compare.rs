@@ -162,7 +162,8 @@ fn read(path: &Path, session: Option<usize>, packets: &SyncSender<Vec<Packet>>) 
     let options = AnalyzerOptions { capture: path.display().to_string(), closely: true };
     let mut tap = (Heard::default(), (Analyzer::new(options, ()), digests));
     let end = Source::read(input, &mut tap).map_err(|source| Error::Capture { path: path.to_owned(), source })?;
-    let (heard, (analyzer, _)) = tap;
+    let (heard, (mut analyzer, _)) = tap;
+    analyzer.settle();
     // Without a receiver nobody waits for them.
     let _ = packets.send(batch);
     Ok(Reading { heard, analyzer, cut: end.cut })

@@ -228,6 +228,6 @@ mod tests {
         for table in Table::ALL {
             assert_eq!(columns(table).unwrap().first(), Some(&"capture"));
         }
-        assert_eq!(columns(Table::Streams).unwrap().len(), 66);
+        assert_eq!(columns(Table::Streams).unwrap().len(), 67);
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct NalUnits {
     codec: Codec,
     tally: Tally,
     slices: u32,
+    /// Slices of H.264 behind a marker that do not begin a picture (`first_mb_in_slice`).
+    astray: u32,
     /// The kinds of units seen, as bits; and whether one was fragmented.
     kinds: u64,
     fragmented: bool,
@@ -35,7 +37,7 @@ pub(super) struct NalUnits {
 
 impl NalUnits {
     pub(super) fn new(codec: Codec) -> Self {
-        Self { codec, tally: Tally::default(), slices: 0, kinds: 0, fragmented: false, open: None }
+        Self { codec, tally: Tally::default(), slices: 0, astray: 0, kinds: 0, fragmented: false, open: None }
     }
 
     pub(super) fn packet(&mut self, packet: Neighbours<'_>) {
@@ -45,13 +47,15 @@ impl NalUnits {
         }
         let open = self.open.take().filter(|_| packet.follows);
         let fit = self.judge(packet.payload, open);
+        self.astray += u32::from(packet.begins_frame && packet.follows && is_inside_picture(packet.payload));
         self.tally.count(fit);
     }
 
-    /// Whether it is this codec. Where all units are alike, the clock has to be that of video.
+    /// Whether it is this codec. Where all units are alike, the clock has to be that of video, and each has to begin its
+    /// picture or to follow one that does: of random bodies every other one seems to.
     pub(super) fn is_convincing(&self, clock_of_video: bool) -> bool {
         let varied = self.kinds.count_ones() > 1 || self.fragmented;
-        let uniform = clock_of_video && self.slices >= MIN_OF_ONE_KIND;
+        let uniform = clock_of_video && self.slices >= MIN_OF_ONE_KIND && self.astray == 0 && self.tally.misfits == 0;
         self.tally.convinces(CONVINCING) && self.slices >= MIN_SLICES && (varied || uniform)
     }
 
@@ -95,6 +99,12 @@ impl NalUnits {
     }
 }
 
+/// Whether a payload is a slice of H.264 that does not begin its picture.
+fn is_inside_picture(payload: &[u8]) -> bool {
+    let Some((header, body)) = payload.split_first() else { return false };
+    H264Unit(*header).slice_head(body).is_some_and(|(first, _)| first > 0)
+}
+
 /// A fragment goes on with the unit that the packet before it left open. Where that one was lost, it is no evidence.
 fn continuation(open: Option<u8>, kind: u8) -> u32 {
     if open == Some(kind) { 2 } else { 0 }
@@ -130,7 +140,9 @@ fn h264(unit: H264Unit, part: &Part, body: &[u8]) -> Option<(u8, bool, u32)> {
 /// annex A).
 fn is_h264_sequence(body: &[u8]) -> bool {
     let [profile, constraints, level, ..] = *body else { return false };
-    matches!(profile, 66 | 77 | 88 | 100 | 110 | 122 | 244 | 44) && constraints & 3 == 0 && (9..=62).contains(&level)
+    matches!(profile, 66 | 77 | 88 | 100 | 110 | 122 | 244 | 44)
+        && constraints.trailing_zeros() >= 2
+        && (9..=62).contains(&level)
 }
 
 /// By table 7-1 of ITU-T H.265.

@@ -1,0 +1,122 @@
+//! Streams that nothing describes: their first packets wait until they show what they carry, so that all figures begin
+//! with the first of them.
+
+use crate::analysis::out::Place;
+use crate::analysis::stream::PacketFigures;
+use crate::rtp::infer::PayloadEvidence;
+use crate::rtp::packet::RtpPacket;
+use crate::rtp::payload::PayloadFormat;
+use crate::session::dialog::Encoding;
+
+/// Packets of a stream that may wait: half a minute of audio.
+const MAX_PACKETS: usize = 1024;
+/// Bytes of them: a picture or two of a camera, more than is needed to know it.
+const MAX_BYTES: usize = 128 << 10;
+
+/// What of a stream's format was not described but inferred from its packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Inferred {
+    pub(super) encoding: bool,
+    pub(super) clock_rate: bool,
+}
+
+impl Inferred {
+    /// The names of the columns, as the column `inferred` has them.
+    pub(super) const fn names(self) -> Option<&'static str> {
+        match (self.encoding, self.clock_rate) {
+            (true, true) => Some("encoding clock_rate_hz"),
+            (true, false) => Some("encoding"),
+            (false, true) => Some("clock_rate_hz"),
+            (false, false) => None,
+        }
+    }
+}
+
+/// Packets of a stream that wait.
+#[derive(Clone, Debug)]
+pub(super) struct Undescribed {
+    evidence: PayloadEvidence,
+    /// What is described: a name without a clock rate.
+    described: Option<Encoding>,
+    waiting: Vec<Waiting>,
+    bytes: usize,
+}
+
+/// A packet with what is known of it without its format.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) place: Place,
+    pub(super) figures: PacketFigures,
+    bytes: Box<[u8]>,
+}
+
+impl Waiting {
+    /// The packet, as far as anybody asks.
+    pub(super) fn packet(&self) -> Option<RtpPacket<'_>> {
+        RtpPacket::parse(&self.bytes).ok()
+    }
+}
+
+impl Undescribed {
+    pub(super) fn new(payload_type: u8, described: Option<Encoding>) -> Self {
+        Self { evidence: PayloadEvidence::new(payload_type), described, waiting: Vec::new(), bytes: 0 }
+    }
+
+    /// The payload type that is not described.
+    pub(super) fn payload_type(&self) -> u8 {
+        self.evidence.payload_type()
+    }
+
+    /// Takes the next packet. Whether more should wait.
+    pub(super) fn wait(&mut self, place: Place, packet: &RtpPacket<'_>, figures: PacketFigures) -> bool {
+        if packet.payload_type() == self.evidence.payload_type() {
+            self.evidence.packet(place.at, packet);
+        }
+        let bytes = copy(packet);
+        self.bytes += held(&bytes);
+        self.waiting.push(Waiting { place, figures, bytes });
+        !self.evidence.is_settled() && self.waiting.len() < MAX_PACKETS && self.bytes < MAX_BYTES
+    }
+
+    /// Bytes of memory for those that wait.
+    pub(super) fn held(&self) -> usize {
+        self.bytes
+    }
+
+    /// What the packets have shown: the encoding with its clock rate; a clock rate alone; and which of both is inferred.
+    pub(super) fn conclude(&self) -> (Option<Encoding>, Option<u32>, Inferred) {
+        let clock_rate_hz = self.evidence.clock_rate_hz();
+        let clock_rate = clock_rate_hz.is_some();
+        if let Some(described) = &self.described {
+            let encoding = Encoding { clock_rate_hz, ..described.clone() };
+            return (Some(encoding), clock_rate_hz, Inferred { encoding: false, clock_rate });
+        }
+        let encoding = self.evidence.format().map(|format| Encoding {
+            name: format.encoding.to_owned(),
+            clock_rate_hz,
+            payload: PayloadFormat::new(format.media, format.encoding, format.fmtp),
+        });
+        let inferred = Inferred { encoding: encoding.is_some(), clock_rate };
+        (encoding, clock_rate_hz, inferred)
+    }
+
+    /// Those that wait, in order of their arrival.
+    pub(super) fn into_waiting(self) -> Vec<Waiting> {
+        self.waiting
+    }
+}
+
+/// A packet without its sources, extension and padding.
+fn copy(packet: &RtpPacket<'_>) -> Box<[u8]> {
+    let mut bytes = Vec::with_capacity(12 + packet.payload().len());
+    bytes.extend([0x80, u8::from(packet.marker()) << 7 | packet.payload_type()]);
+    bytes.extend(packet.sequence().to_be_bytes());
+    bytes.extend(packet.timestamp().to_be_bytes());
+    bytes.extend(packet.ssrc().to_be_bytes());
+    bytes.extend(packet.payload());
+    bytes.into()
+}
+
+fn held(bytes: &[u8]) -> usize {
+    size_of::<Waiting>() + bytes.len()
+}
