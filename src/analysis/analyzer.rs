@@ -258,8 +258,18 @@ impl<S: Sink> Tap for Analyzer<S> {
                 let (path, direction) = (MediaPath::Udp(*path), event.direction.reverse());
                 let track = session.track_of(&PacketSigns { path, direction, payload_type: None, ssrc: None });
                 let (from, to, by, reason) = (*from, *to, *by, *reason);
-                let (direction, since, count) = (event.direction, event.at, 1);
-                session.unreachable.add(UnreachablePath { track, direction, from, to, by, reason, since, count });
+                let (direction, at, count) = (event.direction, event.at, 1);
+                session.unreachable.add(UnreachablePath {
+                    track,
+                    direction,
+                    from,
+                    to,
+                    by,
+                    reason,
+                    since: at,
+                    last: at,
+                    count,
+                });
                 Ok(())
             }
             // The GET of an HTTP tunnel may come behind its POST.

@@ -114,15 +114,15 @@ impl Session {
         if matches!(request.method.as_str(), "DESCRIBE" | "ANNOUNCE" | "SETUP" | "PLAY" | "RECORD") {
             self.begun.get_or_insert(place.at);
         }
-        let Self { wait, dialog, streams, watch, .. } = self;
-        let state = SessionState { dialog, streams, bye: watch.bye };
+        let Self { wait, dialog, streams, watch, unreachable, .. } = self;
+        let state = SessionState { dialog, streams, unreachable, bye: watch.bye };
         wait.granted(place, &request.method, &request.url, state);
     }
 
     /// Media is no longer waited for: of the track of a URL, or of any.
     pub(super) fn end_wait(&mut self, place: Place, url: Option<&str>) {
-        let Self { wait, dialog, streams, watch, .. } = self;
-        wait.end(place, url, SessionState { dialog, streams, bye: watch.bye });
+        let Self { wait, dialog, streams, watch, unreachable, .. } = self;
+        wait.end(place, url, SessionState { dialog, streams, unreachable, bye: watch.bye });
     }
 
     /// About how many bytes of memory the dialogue takes.

@@ -22,8 +22,9 @@ pub(super) struct UnreachablePath {
     /// Who says so.
     pub(super) by: IpAddr,
     pub(super) reason: UnreachableReason,
-    /// When it was said first.
+    /// When it was said first, and last.
     pub(super) since: Timestamp,
+    pub(super) last: Timestamp,
     /// How often. Hosts send few errors a second (RFC 1812, section 4.3.2.8): more datagrams may have been lost.
     pub(super) count: u64,
 }
@@ -37,11 +38,12 @@ impl UnreachablePaths {
     #[cold]
     pub(super) fn add(&mut self, error: UnreachablePath) {
         let same = |known: &&mut UnreachablePath| {
-            let UnreachablePath { track, since, count, .. } = **known;
-            **known == UnreachablePath { track, since, count, ..error }
+            let UnreachablePath { track, since, last, count, .. } = **known;
+            **known == UnreachablePath { track, since, last, count, ..error }
         };
         if let Some(known) = self.0.iter_mut().find(same) {
             known.count += error.count;
+            known.last = error.last;
         } else if self.0.len() < MAX_PATHS {
             self.0.push(error);
         }
@@ -77,6 +79,7 @@ mod tests {
             by: "10.0.0.2".parse().unwrap(),
             reason: UnreachableReason::Port,
             since: Timestamp::from_nanos(1_700_000_000_000_000_000),
+            last: Timestamp::from_nanos(1_700_000_000_000_000_000),
             count: 1,
         };
         let mut paths = UnreachablePaths::default();

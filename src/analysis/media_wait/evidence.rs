@@ -1,6 +1,8 @@
 //! What proves where the media of a silent track was lost. The first that fits decides; docs/verdicts.md has the rules.
 
+use crate::analysis::unreachable::UnreachablePath;
 use crate::analysis::verdicts::Verdict;
+use crate::trace::UnreachableReason;
 
 /// What the capture holds about a track of which no packet came.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +16,8 @@ pub(super) struct SilenceEvidence {
     /// The highest sequence numbers that its receiver reported, first and last.
     pub(super) received: Option<(u32, u32)>,
     pub(super) reports: Option<ReportedCounts>,
+    /// ICMP errors about its datagrams.
+    pub(super) refusal: Option<UnreachablePath>,
     /// RTP that came elsewhere: where, and how many packets.
     pub(super) elsewhere: Option<(String, u64)>,
     /// Bytes of the connection that the capture lacks, and that are neither a message nor a frame.
@@ -45,6 +49,9 @@ impl SilenceEvidence {
         if self.over_tcp && self.missing_bytes > 0 {
             let why = format!("{} bytes of the connection are missing from the capture", self.missing_bytes);
             return (Verdict::MissingInTheCapture, 0, why);
+        }
+        if let Some(path) = &self.refusal {
+            return refused(path);
         }
         if let Some((place, packets)) = &self.elsewhere {
             let why = format!("{packets} packets of RTP came {place}, agreed was {route}");
@@ -91,9 +98,22 @@ impl SilenceEvidence {
     }
 }
 
+/// Who refuses the datagrams of a path.
+pub(super) fn refused(path: &UnreachablePath) -> (Verdict, u64, String) {
+    let UnreachablePath { to, by, reason, count, .. } = path;
+    let errors = if *count == 1 { "ICMP error" } else { "ICMP errors" };
+    let said = format!("{count} {errors} of {by}, {reason}");
+    match reason {
+        UnreachableReason::Port => (Verdict::NobodyListens, *count, format!("{said}: no program listens at {to}")),
+        _ => (Verdict::BlockedOnTheWay, *count, format!("{said}, on what is sent to {to}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Timestamp;
+    use crate::trace::Direction;
 
     fn udp() -> SilenceEvidence {
         SilenceEvidence { route: "UDP port 5000".to_owned(), sender: "server", ..SilenceEvidence::default() }
@@ -108,8 +128,17 @@ mod tests {
         let tcp = || SilenceEvidence { over_tcp: true, route: "channel 0".to_owned(), ..udp() };
         let sent = counts(2, Some(0), 19).reports;
         let elsewhere = Some(("to UDP port 5002".to_owned(), 9));
+        let refused = |reason| {
+            let (at, to) = (Timestamp::default(), "10.0.0.1:5000".parse().unwrap());
+            let (from, by) = ("10.0.0.2:6000".parse().unwrap(), "10.0.0.1".parse().unwrap());
+            let direction = Direction::ClientToServer;
+            let path = UnreachablePath { track: None, direction, from, to, by, reason, since: at, last: at, count: 3 };
+            SilenceEvidence { refusal: Some(path), ..udp() }
+        };
         let all = [
             udp(),
+            refused(UnreachableReason::Port),
+            refused(UnreachableReason::Prohibited),
             SilenceEvidence { received: Some((7, 19)), reports: sent, ..udp() },
             SilenceEvidence { elsewhere: elsewhere.clone(), reports: sent, ..udp() },
             counts(3, Some(10), 19),

@@ -3,10 +3,11 @@
 
 mod evidence;
 mod expected;
+mod refusal;
 mod totals;
 
 use crate::analysis::out::Place;
-use crate::analysis::verdicts::NoMedia;
+use crate::analysis::verdicts::{NoMedia, Verdict};
 use crate::rtp::rtcp::ReportBlock;
 use crate::session::dialog::Setup;
 use crate::time::NANOS_PER_SECOND;
@@ -86,13 +87,16 @@ impl MediaWait {
         let is_ending = |track: &AwaitedTrack| ending.as_ref().is_none_or(|ending| ending.contains(&track.setup));
         let (ended, open) = std::mem::take(&mut self.open).into_iter().partition::<Vec<_>, _>(is_ending);
         self.open = open;
-        let mut silent = Vec::new();
+        let mut silent: Vec<NoMedia> = Vec::new();
         let is_silent = |track: &&AwaitedTrack| self.is_silent(track, until, state);
         let all = ended.iter().all(|track| is_silent(&track));
         for track in ended.iter().filter(is_silent) {
             let natural = expected::may_be_silent(track.setup, track.direction, state.dialog, all);
             silent.extend((!natural).then(|| self.judge(track, until, state)).flatten());
         }
+        silent.extend(
+            ended.iter().filter(|track| !is_silent(track)).filter_map(|track| self.refused(track, until, state)),
+        );
         self.waited |= !ended.is_empty();
         let room = MAX_SILENT.saturating_sub(self.silent.len());
         self.silent.extend(together(silent, all).into_iter().take(room));
@@ -116,6 +120,25 @@ impl MediaWait {
         Some(NoMedia { track: setup.track, since, until, direction, verdict, packets, detail })
     }
 
+    /// Media that came, to a port where nobody listens.
+    fn refused(&self, track: &AwaitedTrack, until: Place, state: SessionState<'_>) -> Option<NoMedia> {
+        let AwaitedTrack { since, direction, .. } = *track;
+        let setup = state.dialog.setups().get(track.setup)?;
+        let path = refusal::of(setup, direction, state.unreachable)?;
+        let last = totals::last_packet(setup, direction, state).unwrap_or(until.at);
+        if !path.lasts(since.at, last) || self.received(setup, direction).is_some() {
+            return None;
+        }
+        let (verdict, packets, why) = evidence::refused(path);
+        let detail = format!("{} was granted and packets came; {why}", track.method);
+        Some(NoMedia { track: setup.track, since, until, direction, verdict, packets, detail })
+    }
+
+    /// The highest sequence numbers that prove that the other side received packets.
+    fn received(&self, setup: &Setup, direction: Direction) -> Option<(u32, u32)> {
+        self.receivers.iter().filter(|word| word.is_of(setup, direction)).find_map(ReceiverWord::received)
+    }
+
     fn evidence(&self, track: &AwaitedTrack, setup: &Setup, state: SessionState<'_>) -> SilenceEvidence {
         let AwaitedTrack { direction, before, .. } = *track;
         let now = self.totals(track.setup, direction, state);
@@ -124,15 +147,14 @@ impl MediaWait {
             let before = before.reported.or(now.first_reported.filter(|_| reports > 1));
             ReportedCounts { reports, before, last }
         });
-        let received =
-            self.receivers.iter().filter(|word| word.is_of(setup, direction)).find_map(ReceiverWord::received);
         let places = totals::elsewhere(direction, state).filter(|_| now.elsewhere > before.elsewhere);
         SilenceEvidence {
             over_tcp: setup.channels.is_some(),
             route: expected::route(setup, direction),
             sender: if direction == Direction::ServerToClient { "server" } else { "client" },
-            received,
+            received: self.received(setup, direction),
             reports: counts,
+            refusal: refusal::of(setup, direction, state.unreachable).copied(),
             elsewhere: places.map(|place| (place, now.elsewhere.saturating_sub(before.elsewhere))),
             missing_bytes: now.missing_bytes.saturating_sub(before.missing_bytes),
             junk_bytes: now.junk_bytes.saturating_sub(before.junk_bytes),
@@ -190,7 +212,12 @@ fn together(silent: Vec<NoMedia>, all: bool) -> Vec<NoMedia> {
         |first: &NoMedia| silent.iter().all(|track| track.verdict == first.verdict && track.since.at == first.since.at);
     match silent.first() {
         Some(first) if all && silent.len() > 1 && same(first) => {
-            let packets = silent.iter().map(|track| track.packets).fold(0, u64::saturating_add);
+            let counts = silent.iter().map(|track| track.packets);
+            // What came elsewhere is the same for all of them.
+            let packets = match first.verdict {
+                Verdict::SentElsewhere => counts.max().unwrap_or_default(),
+                _ => counts.fold(0, u64::saturating_add),
+            };
             vec![NoMedia { track: None, packets, ..first.clone() }]
         }
         _ => silent,

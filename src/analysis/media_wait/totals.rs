@@ -1,9 +1,11 @@
 //! What has come of a track so far: packets, reports of its sender, words of its receiver.
 
 use crate::analysis::stream::Stream;
+use crate::analysis::unreachable::UnreachablePaths;
 use crate::rtp::rtcp::ReportBlock;
 use crate::session::Dialog;
 use crate::session::dialog::Setup;
+use crate::time::Timestamp;
 use crate::trace::Direction;
 
 /// What the dialogue and the streams of a session say.
@@ -11,6 +13,7 @@ use crate::trace::Direction;
 pub(in crate::analysis) struct SessionState<'a> {
     pub(in crate::analysis) dialog: &'a Dialog,
     pub(in crate::analysis) streams: &'a [Stream],
+    pub(in crate::analysis) unreachable: &'a UnreachablePaths,
     /// A source has said BYE.
     pub(in crate::analysis) bye: bool,
 }
@@ -44,6 +47,12 @@ impl Totals {
             ..Self::default()
         }
     }
+}
+
+/// When the last packet of this SETUP came.
+pub(super) fn last_packet(setup: &Setup, direction: Direction, state: SessionState<'_>) -> Option<Timestamp> {
+    let own = state.streams.iter().filter(|stream| is_of(stream, setup, direction, state.dialog));
+    own.filter_map(Stream::last).max()
 }
 
 /// Whether a stream may be this track's: by its track, or where tracks share a channel or port by its payload type.

@@ -56,6 +56,10 @@ pub enum Verdict {
     NoMedia,
     /// And who should have sent it gave nothing.
     NothingSent,
+    /// The host that it is sent to refuses it.
+    NobodyListens,
+    /// A router or a firewall does.
+    BlockedOnTheWay,
     /// It came to another port or channel than was agreed on.
     SentElsewhere,
     /// There are no sender reports.
@@ -72,7 +76,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::LostBeforeSending,
         Self::LostOnTheWay,
         Self::LostSomewhere,
@@ -96,6 +100,8 @@ impl Verdict {
         Self::MediaStopped,
         Self::NoMedia,
         Self::NothingSent,
+        Self::NobodyListens,
+        Self::BlockedOnTheWay,
         Self::SentElsewhere,
         Self::NoSenderReports,
         Self::RefusedByTheServer,
@@ -130,6 +136,8 @@ impl Verdict {
             Self::MediaStopped => "media-stopped",
             Self::NoMedia => "no-media",
             Self::NothingSent => "nothing-sent",
+            Self::NobodyListens => "nobody-listens",
+            Self::BlockedOnTheWay => "blocked-on-the-way",
             Self::SentElsewhere => "sent-elsewhere",
             Self::NoSenderReports => "no-sender-reports",
             Self::RefusedByTheServer => "refused-by-the-server",

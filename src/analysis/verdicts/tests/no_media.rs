@@ -1,6 +1,8 @@
 //! PLAY was granted, and nothing came.
 
-use crate::trace::Direction;
+use std::net::SocketAddr;
+
+use crate::trace::{Direction, Payload, UdpPath, UnreachableReason};
 
 use super::session::{Passing, Session, both, steady, verdicts_of};
 
@@ -66,6 +68,42 @@ fn the_server_counts() {
     assert_eq!(counted(true, &[100, 100]), ["0 no-media nothing-sent 1"]);
     assert_eq!(counted(true, &[0]), ["0 no-media nothing-sent 1"]);
     assert_eq!(counted(true, &[100]), ["0 no-media no-media 1"], "perhaps to others");
+}
+
+/// The host of `by` refuses datagrams of the first track, each second from `first` to `last`.
+fn refusals(session: &mut Session, (first, last): (i64, i64), port: u16, reason: UnreachableReason) {
+    let (from, to, by) = (SocketAddr::from(([10, 0, 0, 2], 6000)), ([10, 0, 0, 1], port).into(), [10, 0, 0, 1].into());
+    for second in first..=last {
+        session.event(
+            1_000 * second,
+            C2S,
+            Payload::Unreachable { path: UdpPath::of_server(6000), from, to, by, reason },
+        );
+    }
+}
+
+#[test]
+fn who_refuses_it() {
+    let told = |reason, port, (first, last), more: &[(i64, Passing)]| {
+        let mut session = Session::silent(true, &[0]);
+        session.dialogue();
+        let mut more = more.to_vec();
+        more.sort_by_key(|(at, _)| *at);
+        more.iter().for_each(|(at, passing)| session.pass(*at, passing));
+        refusals(&mut session, (first, last), port, reason);
+        session.pass(11_000, &until(0).1);
+        session.analyzer.finish().unwrap().0
+    };
+    use UnreachableReason::{Network, Port, Prohibited};
+    assert_eq!(told(Port, 5000, (0, 10), &[]), ["0 no-media nobody-listens 11"]);
+    assert_eq!(told(Prohibited, 5000, (0, 10), &[]), ["0 no-media blocked-on-the-way 11"]);
+    assert_eq!(told(Network, 5000, (3, 3), &[]), ["0 no-media blocked-on-the-way 1"]);
+    assert_eq!(told(Port, 5001, (0, 10), &[]), ["0 no-media no-media 1"], "RTCP alone");
+    assert_eq!(told(Port, 5000, (0, 10), &steady(0)), ["0 no-media nobody-listens 11"], "it came, and was refused");
+    assert_eq!(told(Port, 5000, (0, 0), &steady(0)), NONE, "it began to listen");
+    assert_eq!(told(Port, 5000, (9, 10), &steady(0)), NONE, "it was gone before");
+    let heard = [steady(0), vec![(5_000, Passing::Heard(0, 9)), (9_000, Passing::Heard(0, 99))]].concat();
+    assert_eq!(told(Port, 5000, (0, 10), &heard), NONE, "another program listened");
 }
 
 #[test]

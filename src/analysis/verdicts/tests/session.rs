@@ -85,7 +85,7 @@ impl Session {
         Self { analyzer: Analyzer::new(options, Verdicts::default()), flow, udp, tracks: tracks.to_vec() }
     }
 
-    fn event(&mut self, at: i64, direction: Direction, payload: Payload<'_>) {
+    pub(super) fn event(&mut self, at: i64, direction: Direction, payload: Payload<'_>) {
         let at = Timestamp::from_nanos(START + at * MS);
         let event = TraceEvent { at, flow: &self.flow, direction, frame_number: Some(1), payload };
         self.analyzer.event(&event).unwrap();
