@@ -16,9 +16,12 @@ pub enum AuthError {
     /// None of the challenges can be answered.
     #[error("the server offers no login that is supported (Digest or Basic), but {offered}")]
     Unsupported {
-        /// The schemes offered, each with what is wrong with it, or `nothing`.
+        /// The schemes offered, each with what is wrong with it.
         offered: String,
     },
+    /// There is no challenge (RFC 7235, section 3.1, wants one).
+    #[error("the server asks for a login (401) and does not say of which kind: WWW-Authenticate is missing")]
+    NotChallenged,
     /// The challenge or the URL holds what can't be written into an answer.
     #[error("can't answer the server's challenge: {0}")]
     Unanswerable(String),
@@ -54,8 +57,14 @@ impl Authenticator {
                 Err(reason) => rejected.push(reason),
             }
         }
-        let offered = if rejected.is_empty() { "nothing".to_owned() } else { rejected.join(", ") };
-        best.map(|scheme| Self { scheme }).ok_or(AuthError::Unsupported { offered })
+        let without = || {
+            if rejected.is_empty() {
+                AuthError::NotChallenged
+            } else {
+                AuthError::Unsupported { offered: rejected.join(", ") }
+            }
+        };
+        best.map(|scheme| Self { scheme }).ok_or_else(without)
     }
 
     /// The value of the `Authorization` header for one request. `uri` is the URL of the request line, byte for byte.
@@ -283,7 +292,7 @@ mod tests {
             text.ends_with(r#"but NTLM, Digest (unknown algorithm "X"), Digest (missing required parameter nonce)"#),
             "{text}"
         );
-        assert!(error(&[]).to_string().ends_with("but nothing"));
+        assert_eq!(error(&[]), AuthError::NotChallenged);
         let mut digest = Authenticator::from_challenges([r#"Digest realm="r", nonce="n""#].into_iter()).unwrap();
         let answer = digest.authorization(&credentials("u", "secret"), "PLAY", "rtsp://h/é").unwrap_err();
         assert!(!answer.to_string().contains("secret"), "{answer}");

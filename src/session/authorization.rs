@@ -53,7 +53,8 @@ impl Authorization {
     pub(super) fn challenged(&mut self, attempts: u8, response: &Message<'_>) -> Verdict {
         let authenticator = match authenticator(response) {
             Ok(authenticator) => authenticator,
-            Err(error) => return Verdict::GiveUp(error),
+            // gortsplib's second 401 has no challenge: what it asked for before was refused.
+            Err(error) => return Verdict::GiveUp(self.refused(attempts).unwrap_or(error)),
         };
         let scheme = authenticator.scheme_name().to_owned();
         if self.credentials.is_none() {
@@ -65,6 +66,12 @@ impl Authorization {
         }
         self.authenticator = Some(authenticator);
         Verdict::Try
+    }
+
+    /// What a 401 says that asks for nothing which could be given, to a request that was sent so often with credentials.
+    fn refused(&self, attempts: u8) -> Option<SessionError> {
+        let scheme = self.authenticator.as_ref().filter(|_| attempts > 0)?.scheme_name().to_owned();
+        Some(SessionError::CredentialsRefused { scheme })
     }
 
     /// A 401 for a request that is not sent again: the next one uses the new nonce.
@@ -89,4 +96,44 @@ fn authenticator(response: &Message<'_>) -> Result<Authenticator, SessionError> 
 
 fn stale(response: &Message<'_>) -> bool {
     is_stale(challenges(response).iter().map(String::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtsp::auth::AuthError;
+
+    fn after(attempts: u8, first: &str, second: &str) -> String {
+        let credentials = Credentials { user: "u".to_owned(), password: "p".to_owned() };
+        let mut authorization = Authorization::new(Some(credentials));
+        let head = |challenge: &str| format!("RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n{challenge}\r\n");
+        let (first, second) = (head(first), head(second));
+        assert!(matches!(authorization.challenged(0, &Message::new(first.as_bytes(), &[])), Verdict::Try));
+        match authorization.challenged(attempts, &Message::new(second.as_bytes(), &[])) {
+            Verdict::Try => "once more".to_owned(),
+            Verdict::GiveUp(error) => error.to_string(),
+        }
+    }
+
+    const DIGEST: &str = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n";
+
+    #[test]
+    fn a_second_401_refuses_the_password_whatever_it_asks_for() {
+        let refused = "the server does not accept the user name or password (Digest MD5)";
+        for second in [DIGEST, "", "WWW-Authenticate: NTLM\r\n"] {
+            assert!(after(1, DIGEST, second).starts_with(refused), "{second}");
+        }
+        assert_eq!(after(1, DIGEST, &DIGEST.replace("nonce", "stale=true, nonce")), "once more");
+    }
+
+    #[test]
+    fn a_401_without_challenge_says_so() {
+        let credentials = Credentials { user: "u".to_owned(), password: "p".to_owned() };
+        let mut authorization = Authorization::new(Some(credentials));
+        let head = b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n\r\n";
+        let Verdict::GiveUp(error) = authorization.challenged(0, &Message::new(head, &[])) else {
+            panic!("there is nothing to try")
+        };
+        assert_eq!(error, SessionError::Authentication(AuthError::NotChallenged));
+    }
 }
