@@ -107,7 +107,11 @@ impl CaptureComparison {
         }
         left.take_matched(matches);
         left.take(PairedBy::Dialogue, HeardSession::id, is_the_same);
-        left.take(PairedBy::Path, |session| Some(path(session.url())), |_, _| true);
+        left.take_by_path(HeardSession::has_played);
+        // Many players and recorders look first: the connection with which they only ask is like another one of its kind.
+        left.take_by_path(HeardSession::wants_media);
+        left.take(PairedBy::Order, |session| session.wants_media().then_some(()), |_, _| true);
+        left.take_by_path(|_| true);
         left.take(PairedBy::Order, |_| Some(()), |_, _| true);
         let pair = |(sessions, by): &([&HeardSession; 2], PairedBy)| SessionPair::new(views, matches, *sessions, *by);
         let mut pairs: Vec<SessionPair> = left.pairs.iter().map(pair).collect();
@@ -150,6 +154,11 @@ impl<'a> Left<'a> {
             })
             .collect();
         self.take_out(pairs, by);
+    }
+
+    /// Takes out sessions that asked for the same path, of those that are so.
+    fn take_by_path(&mut self, is_so: impl Fn(&HeardSession) -> bool) {
+        self.take(PairedBy::Path, |session| is_so(session).then(|| path(session.url())), |_, _| true);
     }
 
     /// Takes out sessions that have packets in common.

@@ -72,6 +72,10 @@ impl Kept {
 }
 
 impl Exchange {
+    fn status(&self) -> Option<u16> {
+        self.answer.as_ref()?.status
+    }
+
     pub(super) fn request(&self) -> Message<'_> {
         self.request.message()
     }
@@ -99,6 +103,20 @@ impl HeardSession {
     /// The session identifier of the server.
     pub(super) fn id(&self) -> Option<&str> {
         self.dialog.session_id()
+    }
+
+    /// Whether media was granted.
+    pub(super) fn has_played(&self) -> bool {
+        let granted = |exchange: &Exchange| exchange.status().is_some_and(|status| status < 300);
+        self.exchanges.iter().any(|exchange| matches!(&*exchange.method, "PLAY" | "RECORD") && granted(exchange))
+    }
+
+    /// Whether media was asked for, or would have been: what was refused, but for a login, ended the session before.
+    pub(super) fn wants_media(&self) -> bool {
+        let refused = |exchange: &Exchange| exchange.status().is_some_and(|status| status >= 400 && status != 401);
+        let asked = |exchange: &Exchange| matches!(&*exchange.method, "SETUP" | "PLAY" | "RECORD" | "ANNOUNCE");
+        let described = |exchange: &Exchange| exchange.method == "DESCRIBE" && refused(exchange);
+        self.exchanges.iter().any(|exchange| asked(exchange) || described(exchange))
     }
 
     pub(super) fn exchanges(&self) -> &[Exchange] {

@@ -75,6 +75,46 @@ fn sessions_find_their_like() {
     );
 }
 
+/// Sessions with these requests and statuses, each on its path.
+fn asked(sessions: &[(&str, &[(&str, u16)])]) -> Heard {
+    let mut heard = Heard::default();
+    for (id, (path, requests)) in sessions.iter().enumerate() {
+        let exchange = |(cseq, (method, status)): (usize, &(&str, u16))| {
+            let request = format!("{method} rtsp://camera{path} RTSP/1.0\r\nCSeq: {cseq}\r\n\r\n");
+            (request, format!("RTSP/1.0 {status} So\r\nCSeq: {cseq}\r\n\r\n"))
+        };
+        let dialogue: Vec<_> = requests.iter().enumerate().map(exchange).collect();
+        hear(&mut heard, id, &dialogue.iter().map(|(request, answer)| (&**request, &**answer)).collect::<Vec<_>>());
+    }
+    heard
+}
+
+#[test]
+fn sessions_that_play_find_each_other_first() {
+    const PLAYS: &[(&str, u16)] = &[("DESCRIBE", 200), ("SETUP", 200), ("PLAY", 200)];
+    const PROBES: &[(&str, u16)] = &[("OPTIONS", 200), ("DESCRIBE", 200)];
+    const CHALLENGED: &[(&str, u16)] = &[("DESCRIBE", 401)];
+    const NOT_FOUND: &[(&str, u16)] = &[("DESCRIBE", 404)];
+    const REFUSED: &[(&str, u16)] = &[("DESCRIBE", 200), ("SETUP", 453)];
+    let pairs =
+        |a: &[(&str, &[(&str, u16)])], b: &[(&str, &[(&str, u16)])]| numbers(&compared(&asked(a), &asked(b), &[]));
+    use PairedBy::{Order, Path};
+    let plays = ("/1", PLAYS);
+    for before in [&[("/1", PROBES)][..], &[("/1", PROBES), ("/1", CHALLENGED)], &[("/1", REFUSED), ("/2", PROBES)]] {
+        let b = [before, &[plays]].concat();
+        assert_eq!(pairs(&[plays], &b), [(1, b.len(), Path)], "{before:?}");
+        assert_eq!(pairs(&b, &[plays]), [(b.len(), 1, Path)], "{before:?}");
+    }
+    assert_eq!(pairs(&[plays, ("/1", PROBES)], &[("/1", PROBES), plays]), [(1, 2, Path), (2, 1, Path)]);
+    assert_eq!(pairs(&[plays], &[("/1", PROBES), ("/2", PLAYS)]), [(1, 2, Order)], "the path has changed");
+    for failed in [NOT_FOUND, REFUSED] {
+        let told = pairs(&[plays], &[("/1", failed), ("/2", PLAYS)]);
+        assert_eq!(told, [(1, 1, Path)], "what does not play any more is no probe");
+    }
+    assert_eq!(pairs(&[plays], &[plays, plays, plays]), [(1, 1, Path)]);
+    assert_eq!(pairs(&[plays], &[("/1", PROBES)]), [(1, 1, Path)], "better than none");
+}
+
 #[test]
 fn the_same_dialogue_at_two_points() {
     let dialogue = |answer_late: &str| {
