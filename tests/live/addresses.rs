@@ -1,8 +1,10 @@
 //! IPv6, the port that Wireshark knows, and ports that it does not.
 
 use crate::judges::Capture;
+use crate::link::{Namespace, within};
 use crate::peers::Peer;
-use crate::recorder::{Place, record, table};
+use crate::process::run;
+use crate::recorder::{Place, RECORD_LIMIT, record_command, table};
 
 #[test]
 #[ignore = "needs real peers: tests/run turns it on"]
@@ -16,7 +18,10 @@ fn ipv6_loopback() {
 #[test]
 #[ignore = "needs real peers: tests/run turns it on"]
 fn port_8554_stays() {
-    recorded(&Peer::gstreamer(&["--port", "8554"]), &[], 8554);
+    // Somebody may use that port of this machine.
+    let namespace = Namespace::new("8554");
+    let server = Peer::gstreamer_within(&namespace.0, "127.0.0.1", &["--port", "8554"]);
+    recorded_within(Some(&namespace), &server, &[], 8554);
 }
 
 #[test]
@@ -34,9 +39,15 @@ fn an_odd_port_is_kept_when_asked() {
 
 /// Records two seconds; the capture shows the server at `port`, holds media, and `analyze` knows the real address.
 fn recorded(server: &Peer, options: &[&str], port: u16) -> (Place, Capture) {
+    recorded_within(None, server, options, port)
+}
+
+fn recorded_within(namespace: Option<&Namespace>, server: &Peer, options: &[&str], port: u16) -> (Place, Capture) {
     let place = Place::new();
     let options = [&["-d", "2s"], options].concat();
-    record(&server.url("av"), &place.file(), &options).expect_code(0);
+    let command = record_command(&server.url("av"), &place.file(), &options);
+    let inner = namespace.map(|namespace| within(&namespace.0, &command));
+    run(&mut inner.unwrap_or(command), RECORD_LIMIT).expect_code(0);
     let capture = Capture { file: place.file(), port };
     let ports = capture.rows("tcp.flags.syn == 1 && tcp.flags.ack == 0", &["tcp.dstport"]).concat();
     assert_eq!(ports, [port.to_string()]);

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::peers::script;
-use crate::process::Running;
+use crate::process::{Running, run};
 use crate::recorder::TOOL_LIMIT;
 
 /// Address of the server's end.
@@ -59,6 +59,25 @@ impl Drop for Link {
                 let _ = Command::new("ip").args(["netns", "del", namespace]).status();
             }
         }
+    }
+}
+
+/// A network namespace with nothing but loopback: all its ports are free.
+pub(crate) struct Namespace(pub(crate) String);
+
+impl Namespace {
+    pub(crate) fn new(name: &str) -> Self {
+        let namespace = Self(format!("rtsp-rec-{}-{name}", std::process::id()));
+        for arguments in [&["netns", "add", &namespace.0][..], &["-n", &namespace.0, "link", "set", "lo", "up"]] {
+            run(Command::new("ip").args(arguments), TOOL_LIMIT).expect_code(0);
+        }
+        namespace
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.0]).status();
     }
 }
 

@@ -40,7 +40,7 @@ fn session(who: Who, url: &str, port: u16, place: &Place) -> PathBuf {
             run(command.arg("fakesink"), RECORD_LIMIT);
         }
     }
-    wire.stop().file
+    wire.stop_behind_answers().file
 }
 
 fn replay(capture: &Path, url: &str, place: &Place, options: &[&str]) -> Outcome {

@@ -80,10 +80,23 @@ impl Wire {
 
     /// Stops once the end of the client's connection has been seen.
     pub(crate) fn stop(self) -> Capture {
+        let client_is_done = client_is_done(self.port);
+        self.stop_after(&client_is_done)
+    }
+
+    /// Stops once nothing more can come: some clients do not wait for the answer to their TEARDOWN, and servers close behind
+    /// it, or are reset.
+    pub(crate) fn stop_behind_answers(self) -> Capture {
+        let port = self.port;
+        let server_is_done = format!("tcp src port {port} and (tcp[13] & 5 != 0 or ip6[53] & 5 != 0)");
+        let reset = format!("tcp dst port {port} and (tcp[13] & 4 != 0 or ip6[53] & 4 != 0)");
+        self.stop_after(&format!("({server_is_done}) or ({reset})"))
+    }
+
+    fn stop_after(self, last: &str) -> Capture {
         let capture = Capture { file: self.file, port: self.port };
         // tshark would need a minute for a long capture.
-        let client_is_done = client_is_done(self.port);
-        await_that("tcpdump sees the client close", TCPDUMP_LIMIT, || packets(&capture.file, &client_is_done) > 0);
+        await_that("tcpdump sees the end of the connection", TCPDUMP_LIMIT, || packets(&capture.file, last) > 0);
         self.tcpdump.signal("INT");
         let outcome = self.tcpdump.finish(TCPDUMP_LIMIT);
         assert!(outcome.expect_code(0).stderr.contains("\n0 packets dropped by kernel"), "{}", outcome.stderr);
