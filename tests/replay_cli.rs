@@ -278,3 +278,27 @@ fn wrong_usage_says_what_to_try() {
         assert!(status == Some(code) && stderr.contains(words), "{args:?}: {status:?} {stderr}");
     }
 }
+
+#[test]
+fn a_play_that_brings_no_media_fails() {
+    let replay = serve(&[]);
+    for transport in ["tcp", "udp"] {
+        let output = record(&with(&replay, "fault=drop=100%25"), &["--max-packets", "2", "-t", transport]).output;
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains("PLAY was granted, but no media came in"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn a_track_of_which_nothing_came_is_named() {
+    let replay = serve(&["--speed", "1"]);
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = rtsp_rec();
+    command.args(["record", &with(&replay, "fault=video:drop=100%25"), "--max-packets", "150", "-o"]);
+    let output = command.arg(folder.path().join("x.pcapng")).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains(": no packet of track 0 (video) came\n"), "{text}");
+}

@@ -205,7 +205,10 @@ impl Reconnecting {
     }
 
     fn end(&mut self, outcome: Result<Ending, SessionError>) {
-        self.outcome = Some(outcome);
+        let Progress { began, rtp_packets, .. } = self.client.progress();
+        // Where no PLAY brought anything, the end of the time does not make it a good recording.
+        let lost = self.losses.back().filter(|_| began.is_some() && rtp_packets == 0 && outcome.is_ok());
+        self.outcome = Some(lost.map_or(outcome, |loss| Err(loss.error.clone())));
         self.state = State::Over { told: false };
     }
 

@@ -23,6 +23,7 @@ macro_rules! as_inner {
     };
 }
 
+mod no_media;
 mod probe;
 mod reconnect;
 mod replay;

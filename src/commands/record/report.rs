@@ -85,12 +85,14 @@ impl SessionReport<'_> {
     }
 }
 
-/// What the server would not give, or not as asked.
+/// What the server would not give, or not as asked, and what never came.
 fn before(session: &Reconnecting) -> String {
     let client = session.client();
     let refusals = client.refusals().iter().map(|refusal| format!("not recorded: {refusal}\n"));
     let changes = session.fallbacks().map(|change| format!("{}: {change}\n", session.url()));
-    changes.chain(refusals).collect()
+    let silent = client.silent_tracks();
+    let silent = silent.map(|(track, kind)| format!("{}: no packet of track {track} ({kind}) came\n", session.url()));
+    changes.chain(refusals).chain(silent).collect()
 }
 
 /// How often a session was lost and tried again, and how the latest times.

@@ -212,8 +212,19 @@ pub enum SessionError {
     Idle {
         /// The idle timeout.
         after: Duration,
-        /// The transport over which nothing ever came, where something between may keep it off.
+        /// The transport over which nothing ever came.
         unheard: Option<MediaTransport>,
+    },
+    /// PLAY was granted, and by the end of the session nothing had come.
+    #[error(
+        "PLAY was granted, but no media came in {:.1} s over {transport}: {}{}", .after.as_secs_f64(), silence_hint(*.transport),
+        other_transport(*.transport)
+    )]
+    NoMedia {
+        /// How long it was waited for.
+        after: Duration,
+        /// How it should have come.
+        transport: MediaTransport,
     },
     /// The stream ended in good order, which nothing had announced.
     #[error("the server ended the stream (BYE), which it had not announced")]
@@ -231,7 +242,9 @@ impl SessionError {
             Self::CredentialsNeeded { .. }
             | Self::CredentialsRefused { .. }
             | Self::Authentication(_)
-            | Self::OtherTransport { .. } => false,
+            | Self::OtherTransport { .. }
+            // The user or a limit has ended it.
+            | Self::NoMedia { .. } => false,
             Self::Refused { status: 0 | 408 | 453..=455 | 500.., .. }
             | Self::Resolve { .. }
             | Self::Connect { .. }
@@ -263,11 +276,25 @@ fn hint(method: &str, status: u16, transport: MediaTransport) -> String {
 /// What to try where no media comes.
 fn patience(unheard: Option<MediaTransport>) -> String {
     match unheard {
+        Some(transport) if transport.is_interleaved() => format!(" over {transport}: {}", silence_hint(transport)),
         Some(transport) => {
-            format!(" over {transport}: a firewall or NAT may keep it off, -t {},tcp tries TCP then", flag(transport))
+            format!(" over {transport}: {}, -t {},tcp tries TCP then", silence_hint(transport), flag(transport))
         }
         None => "; --idle-timeout waits longer".to_owned(),
     }
+}
+
+/// What may be the cause where no media comes.
+pub(in crate::session) const fn silence_hint(transport: MediaTransport) -> &'static str {
+    match transport {
+        MediaTransport::Udp => "a firewall or NAT may keep it off",
+        MediaTransport::Multicast => "no multicast may get through to here",
+        MediaTransport::Tcp | MediaTransport::Http => "the server sends nothing, is its source running?",
+    }
+}
+
+const fn other_transport(transport: MediaTransport) -> &'static str {
+    if transport.is_interleaved() { "" } else { "; -t tcp may work" }
 }
 
 /// How the command line calls a transport.

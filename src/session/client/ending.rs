@@ -27,7 +27,7 @@ impl Client {
                 }
             }
             Phase::Playing if self.media.is_over(now, &self.dialog) => {
-                self.outcome.get_or_insert(Ok(Ending::EndOfStream));
+                self.conclude(now, Ending::EndOfStream);
             }
             Phase::Playing if self.transports.has_datagrams() => return self.orphan(now),
             Phase::Playing => {
@@ -74,7 +74,7 @@ impl Client {
         if !heard && let Some(next) = self.transports.untried() {
             return self.start_over(now, next, &format!("no media over {transport} for {}", format_duration(after)));
         }
-        let unheard = Some(transport).filter(|transport| !heard && !transport.is_interleaved());
+        let unheard = Some(transport).filter(|_| !heard);
         self.fail(now, SessionError::Idle { after, unheard });
     }
 
@@ -100,8 +100,15 @@ impl Client {
     }
 
     pub(in crate::session) fn end(&mut self, now: Timestamp, ending: Ending) {
-        self.outcome.get_or_insert(Ok(ending));
+        self.conclude(now, ending);
         self.tear_down(now);
+    }
+
+    /// It ends as it should; but a PLAY that brought nothing has failed.
+    fn conclude(&mut self, now: Timestamp, ending: Ending) {
+        let transport = self.transports.current();
+        let missed = self.media.missed(now, ending).map(|after| SessionError::NoMedia { after, transport });
+        self.outcome.get_or_insert(missed.map_or(Ok(ending), Err));
     }
 
     pub(super) fn fail(&mut self, now: Timestamp, error: SessionError) {

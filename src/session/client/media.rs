@@ -11,6 +11,8 @@ use crate::time::Timestamp;
 const BYE_LINGER: Duration = Duration::from_millis(500);
 /// How much earlier than announced a stream may end: the last frame begins before the end, and clocks differ.
 const RANGE_SLACK: Duration = Duration::from_secs(2);
+/// The user who ends a session earlier has not waited for its media; see the verdict `no-media`.
+const FIRST_PACKET: Duration = Duration::from_secs(2);
 /// How long media may stay away once the connection of its session is gone.
 const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -19,6 +21,8 @@ const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
 pub struct Progress {
     /// Interleaved frames, RTP and RTCP.
     pub packets: u64,
+    /// Those of RTP.
+    pub rtp_packets: u64,
     /// Bytes from the server.
     pub bytes: u64,
     /// When PLAY was first answered.
@@ -131,6 +135,7 @@ impl MediaWatch {
     /// An RTP packet of this source came, on the track that was set up as this one. A malformed one has no source.
     pub(super) fn rtp(&mut self, now: Timestamp, track: Option<usize>, ssrc: Option<u32>) {
         self.progress.packets += 1;
+        self.progress.rtp_packets += 1;
         self.last = Some(now);
         self.heard = true;
         let Some(track) = track.and_then(|track| self.tracks.get_mut(track)) else { return };
@@ -159,6 +164,20 @@ impl MediaWatch {
     pub(super) fn is_over(&self, now: Timestamp, dialog: &Dialog) -> bool {
         let played = (self.playing_for(now) + RANGE_SLACK).as_secs_f64();
         self.all_bye.is_some() || dialog.range_end().is_some_and(|end| end <= played)
+    }
+
+    /// How long media was waited for, where none ever came. `ending`: whoever ends the session at once has not waited.
+    pub(super) fn missed(&self, now: Timestamp, ending: Ending) -> Option<Duration> {
+        let waited = now.duration_since(self.playing_since?);
+        let long_enough = ending != Ending::Stopped || waited >= FIRST_PACKET;
+        (self.progress.rtp_packets == 0 && long_enough).then_some(waited)
+    }
+
+    /// The SETUPs of which nothing came, while something came of others.
+    pub(super) fn silent(&self) -> impl Iterator<Item = usize> {
+        let others = self.lasted().is_some_and(|lasted| lasted >= FIRST_PACKET) && self.heard;
+        let silent = self.tracks.iter().enumerate().filter(move |(_, track)| others && **track == Track::Unseen);
+        silent.map(|(place, _)| place)
     }
 
     pub(super) fn verdict(&self, now: Timestamp, dialog: &Dialog) -> Verdict {

@@ -26,6 +26,7 @@ use crate::session::{Dialog, Input, Machine, Output};
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
+pub(in crate::session) use config::silence_hint;
 pub use config::{ClientConfig, Ending, Limits, MediaTransport, SessionError, Timeouts};
 pub use media::Progress;
 
@@ -126,6 +127,14 @@ impl Client {
     /// Tracks that the server refused to set up while it took others.
     pub fn refusals(&self) -> &[SessionError] {
         &self.refusals
+    }
+
+    /// Tracks of sound or pictures of which nothing came while others played: number and kind.
+    pub fn silent_tracks(&self) -> impl Iterator<Item = (usize, &str)> {
+        let setups = self.media.silent().filter_map(|place| self.dialog.setups().get(place)?.track);
+        let named = setups.filter_map(|track| Some((track, self.dialog.media(Some(track))?.kind.as_str())));
+        // What speaks of events may be silent.
+        named.filter(|(_, kind)| matches!(*kind, "audio" | "video"))
     }
 
     /// Each change to another transport, and why.

@@ -5,6 +5,7 @@ use humantime::format_duration;
 use crate::rtsp::headers::Transport;
 use crate::rtsp::mask::masked_urls;
 use crate::rtsp::sdp::Media;
+use crate::session::client::silence_hint;
 use crate::session::probe::plan::{Fate, latest};
 use crate::session::probe::{
     CarrierFound, Cut, DescriptionFound, KeepAliveFound, LoginFound, LoginState, Millis, Outcome, Plan, Probe, Results,
@@ -229,8 +230,8 @@ fn after_keep_alive(probe: &Probe) -> &'static str {
 fn transport_outcome(probe: &Probe) -> (Outcome, Option<u16>, String) {
     match probe.error() {
         _ if probe.has_played() && probe.watch.rtp > 0 => (Outcome::Works, None, oddities(probe)),
+        None | Some(SessionError::NoMedia { .. }) if probe.has_played() => (Outcome::NoMedia, None, no_media(probe)),
         Some(error) => failure(error),
-        None if probe.has_played() => (Outcome::NoMedia, None, no_media(probe)),
         None => match probe.cut {
             Some(Cut::Interrupted) => (Outcome::NotTried, None, "interrupted".to_owned()),
             _ => (Outcome::NotTried, None, "the time was up; --timeout allows more".to_owned()),
@@ -275,12 +276,8 @@ fn in_short(why: &str) -> &str {
 }
 
 fn no_media(probe: &Probe) -> String {
-    let hint = match probe.step.transport {
-        MediaTransport::Udp => "; a firewall or NAT may keep it off",
-        MediaTransport::Multicast => "; no multicast may get through to here",
-        MediaTransport::Tcp | MediaTransport::Http => "",
-    };
-    format!("PLAY answered, but nothing came within {}{hint}", format_duration(probe.patience.media))
+    let hint = silence_hint(probe.step.transport);
+    format!("PLAY answered, but nothing came within {}; {hint}", format_duration(probe.patience.media))
 }
 
 /// The server took other channels than it was asked for.
