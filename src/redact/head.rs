@@ -2,7 +2,8 @@
 
 use crate::redact::text::{blank, inside, split};
 use crate::redact::times::{dates, ranges};
-use crate::redact::url::{Pseudonyms, hidden};
+use crate::redact::url::{Parameter, Pseudonyms, hidden};
+use crate::rtsp::message::{after_line, raw_fields};
 
 /// Fields that tell of no one, but for the names in them: of the dialogue, its timing, and the products that speak.
 const PLAIN: [&str; 47] = [
@@ -107,25 +108,13 @@ pub(super) fn head(pseudonyms: &mut Pseudonyms, head: &[u8]) -> Vec<u8> {
 }
 
 fn lines(pseudonyms: &mut Pseudonyms, head: &[u8]) -> Vec<u8> {
-    let (mut out, mut field) = (Vec::with_capacity(head.len()), Field::Other);
-    for (number, line) in head.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        if number == 0 {
-            out.extend(inside(line, |line| start_line(pseudonyms, line)));
-            continue;
-        }
-        let folded = matches!(line, [b' ' | b'\t', ..]);
-        let colon = line.iter().position(|byte| *byte == b':').filter(|_| !folded);
-        let (name, value) = line.split_at_checked(colon.map_or(0, |at| at + 1)).unwrap_or((line, &[]));
-        if !folded {
-            field =
-                if name.is_empty() { Field::Other } else { Field::of(name.get(..name.len() - 1).unwrap_or_default()) };
-        }
+    let (line, _) = head.split_at_checked(head.len() - after_line(head).len()).unwrap_or((head, &[]));
+    let mut out = inside(line, |line| start_line(pseudonyms, line));
+    // A field ends where analysis sees its end: a folded one goes on in the next line (RFC 2068, section 2.2).
+    for (name, value) in raw_fields(head) {
+        let field = name.strip_suffix(b":").map_or(Field::Other, Field::of);
         out.extend(if is_name(name) { name.to_vec() } else { hidden(name) });
         out.extend(inside(value, |value| self::value(pseudonyms, field, value)));
-        if field == Field::Login && value.trim_ascii().to_ascii_lowercase().starts_with(b"digest ") {
-            // So its folded lines are.
-            field = Field::Challenge;
-        }
     }
     out
 }
@@ -199,12 +188,12 @@ fn login(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
 fn challenge(pseudonyms: &mut Pseudonyms, text: &[u8]) -> Vec<u8> {
     let (mut out, mut rest) = (Vec::with_capacity(text.len()), text);
     while let Some(first) = rest.first() {
-        if b" \t,".contains(first) {
+        if b" \t\r\n,".contains(first) {
             out.push(*first);
             rest = rest.get(1..).unwrap_or_default();
             continue;
         }
-        let end = rest.iter().position(|byte| b" \t,=".contains(byte)).unwrap_or(rest.len());
+        let end = rest.iter().position(|byte| b" \t\r\n,=".contains(byte)).unwrap_or(rest.len());
         let (name, behind) = rest.split_at_checked(end).unwrap_or((rest, &[]));
         let Some(value) = behind.strip_prefix(b"=") else {
             let known = SCHEMES.iter().any(|known| name.eq_ignore_ascii_case(known));
@@ -213,7 +202,7 @@ fn challenge(pseudonyms: &mut Pseudonyms, text: &[u8]) -> Vec<u8> {
             continue;
         };
         let quoted = value.strip_prefix(b"\"").and_then(|inner| inner.iter().position(|byte| *byte == b'"'));
-        let plain = || value.iter().position(|byte| b" \t,".contains(byte)).unwrap_or(value.len());
+        let plain = || value.iter().position(|byte| b" \t\r\n,".contains(byte)).unwrap_or(value.len());
         let (value, behind) = value.split_at_checked(quoted.map_or_else(plain, |end| end + 2)).unwrap_or((value, &[]));
         let known = HOW.iter().chain(&KNOWN).any(|known| name.eq_ignore_ascii_case(known));
         out.extend(if known { name.to_vec() } else { blank(name) });
@@ -238,25 +227,31 @@ fn parameter(pseudonyms: &mut Pseudonyms, name: &[u8], value: &[u8]) -> Vec<u8> 
 }
 
 fn transport(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
-    pseudonyms.parameters(value, b";,", |pseudonyms, name, value| match name {
-        b"source" | b"destination" => {
-            let quotes = value.len().min(usize::from(value.starts_with(b"\"")));
-            let host = value.get(quotes..value.len() - quotes.min(value.len() - quotes)).unwrap_or_default();
-            let (front, back) =
-                (value.get(..quotes).unwrap_or_default(), value.get(quotes + host.len()..).unwrap_or_default());
-            let host = if host.is_empty() { Vec::new() } else { pseudonyms.host(host) };
-            [front, &host, back].concat()
-        }
-        b"dest_addr" | b"src_addr" => split(value, b"/\"")
-            .flat_map(|part| match part {
-                b"/" | b"\"" => part.to_vec(),
-                address => inside(address, |address| pseudonyms.host_and_port(address)),
-            })
-            .collect(),
-        _ if value.is_empty() => word(name),
-        _ if TRANSPORT.contains(&name) => value.to_vec(),
-        _ => hidden(value),
+    pseudonyms.parameters(value, b";,", |pseudonyms, parameter| match parameter {
+        Parameter::Word(text) => word(text),
+        Parameter::Named { name: b"source" | b"destination", value } => quoted_host(pseudonyms, value),
+        Parameter::Named { name: b"dest_addr" | b"src_addr", value } => quoted_addresses(pseudonyms, value),
+        Parameter::Named { name, value } if TRANSPORT.contains(&name) => value.to_vec(),
+        Parameter::Named { value, .. } => hidden(value),
     })
+}
+
+/// A host or an address, which may stand in quotes.
+fn quoted_host(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
+    let inner = value.strip_prefix(b"\"").unwrap_or(value);
+    let host = inner.strip_suffix(b"\"").unwrap_or(inner);
+    let quote = |is_there| if is_there { &b"\""[..] } else { b"" };
+    let other = if host.is_empty() { Vec::new() } else { pseudonyms.host(host) };
+    [quote(inner.len() < value.len()), &other, quote(host.len() < inner.len())].concat()
+}
+
+/// `":5000"/"host:5001"`, as RTSP 2.0 writes addresses with their ports (RFC 7826, section 18.54).
+fn quoted_addresses(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
+    let part = |part: &[u8]| match part {
+        b"/" | b"\"" => part.to_vec(),
+        address => inside(address, |address| pseudonyms.host_and_port(address)),
+    };
+    split(value, b"/\"").flat_map(part).collect()
 }
 
 /// A parameter without a value, or a protocol such as `RTP/AVP/TCP`.
@@ -288,11 +283,15 @@ fn rtp_info(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
 
 /// `seq=…`, or in RTSP 2.0 ` ssrc=…:seq=…`.
 fn stream_parameters(pseudonyms: &mut Pseudonyms, text: &[u8]) -> Vec<u8> {
-    pseudonyms.parameters(text, b", :", |_, name, value| match name {
-        b"seq" | b"rtptime" | b"ssrc" => value.to_vec(),
-        _ if value.is_empty() && name.len() < 2 => name.to_vec(),
-        _ => hidden(if value.is_empty() { name } else { value }),
+    pseudonyms.parameters(text, b", :\t\r\n", |_, parameter| match parameter {
+        Parameter::Word(text) if text.len() < 2 || is_of_rtp_info(text) => text.to_vec(),
+        Parameter::Named { name, value } if is_of_rtp_info(name) => value.to_vec(),
+        Parameter::Word(text) | Parameter::Named { value: text, .. } => hidden(text),
     })
+}
+
+fn is_of_rtp_info(name: &[u8]) -> bool {
+    [&b"seq"[..], b"rtptime", b"ssrc"].contains(&name)
 }
 
 #[cfg(test)]
@@ -319,6 +318,23 @@ mod tests {
         let answer = "RTSP/1.0 301 Moved to rtsp://camera/main now\r\nLocation: rtsp://camera/main\r\n\r\n";
         let other = "RTSP/1.0 301 Moved to rtsp://x00000/x000 now\r\nLocation: rtsp://x00000/x000\r\n\r\n";
         assert_eq!(text(answer), other);
+    }
+
+    #[test]
+    fn parameters_without_a_value_and_folded_fields() {
+        for plain in [
+            "Transport: RTP/AVP/TCP;unicast;interleaved=;ssrc= ;mode;ttl=;source=;destination=\"\"\r\n",
+            "RTP-Info: url=a;seq;rtptime,url=;seq=;rtptime=\r\n",
+            " CSeq: 0\r\nTransport: RTP/AVP/TCP;\r\n interleaved=0-1;\r\n\tmode=PLAY\r\n",
+            "Range:\r\n npt=0-\r\n 10\r\nDate: Sun,\r\n 22 Nov 2026\r\n",
+        ] {
+            let head = format!("OPTIONS * RTSP/1.0\r\n{plain}\r\n");
+            assert_eq!(text(&head), head);
+        }
+        assert_eq!(
+            text("OPTIONS * RTSP/1.0\r\nAuthorization: Basic\r\n geheim\r\nX-A: a:b\r\n c: d\r\n"),
+            "OPTIONS * RTSP/1.0\r\nAuthorization: Basic\r\n xxxxxx\r\nX-A: xxx\r\n xx x\r\n"
+        );
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use crate::redact::text::{blank, inside, split};
 use crate::redact::times::ranges;
-use crate::redact::url::{Pseudonyms, address, hidden};
+use crate::redact::url::{Parameter, Pseudonyms, address, hidden};
 
 /// Lines that name nobody: version, times, repetitions, bandwidth, media.
 const PLAIN_LINES: [&[u8]; 6] = [b"v", b"t", b"r", b"z", b"b", b"m"];
@@ -147,11 +147,13 @@ fn attribute(pseudonyms: &mut Pseudonyms, attribute: &[u8]) -> Vec<u8> {
 
 /// `96 packetization-mode=1;profile-level-id=4D400C;sprop-parameter-sets=…`
 fn format(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
-    pseudonyms.parameters(value, b";", |_, name, value| match name {
-        _ if PARAMETER_SETS.iter().any(|sets| name.ends_with(sets)) => parameter_sets(value),
-        _ if value.is_empty() => numbers(name),
-        _ if is_harmless(name, value) => value.to_vec(),
-        _ => hidden(value),
+    pseudonyms.parameters(value, b";", |_, parameter| match parameter {
+        Parameter::Word(text) => numbers(text),
+        Parameter::Named { name, value } if PARAMETER_SETS.iter().any(|sets| name.ends_with(sets)) => {
+            parameter_sets(value)
+        }
+        Parameter::Named { name, value } if is_harmless(name, value) => value.to_vec(),
+        Parameter::Named { value, .. } => hidden(value),
     })
 }
 

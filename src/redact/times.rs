@@ -52,8 +52,8 @@ fn range(part: &[u8]) -> Vec<u8> {
     if !separator && !UNITS.iter().any(|known| known.eq_ignore_ascii_case(name.trim())) {
         return hidden(part);
     }
-    let times = split(times, b"-:,= \t").flat_map(|word| {
-        let plain = matches!(word, [b'-' | b':' | b',' | b'=' | b' ' | b'\t']) || is_time(word);
+    let times = split(times, b"-:,= \t\r\n").flat_map(|word| {
+        let plain = matches!(word, [b'-' | b':' | b',' | b'=' | b' ' | b'\t' | b'\r' | b'\n']) || is_time(word);
         if plain { word.to_vec() } else { hidden(word) }
     });
     if separator { part.to_vec() } else { unit.iter().copied().chain(times).collect() }
@@ -72,8 +72,8 @@ pub(super) fn dates(value: &[u8]) -> Vec<u8> {
         let number = word.iter().all(u8::is_ascii_digit) && word.len() <= MAX_DIGITS;
         number || WORDS.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
     };
-    let date = split(value, b" \t,:+-")
-        .all(|part| matches!(part, [b' ' | b'\t' | b',' | b':' | b'+' | b'-']) || is_word(part));
+    let date = split(value, b" \t\r\n,:+-")
+        .all(|part| matches!(part, [b' ' | b'\t' | b'\r' | b'\n' | b',' | b':' | b'+' | b'-']) || is_word(part));
     if date { value.to_vec() } else { hidden(value) }
 }
 

@@ -185,26 +185,36 @@ impl Pseudonyms {
         }
     }
 
-    /// Parameters of a header field, each `name=value` or a name alone: each value becomes what `value` makes of it.
+    /// Parameters of a header field, each `name=value` or a word alone: each word and each value, even an empty one,
+    /// becomes what `change` makes of it.
     pub(super) fn parameters(
         &mut self,
         text: &[u8],
         separators: &[u8],
-        mut value: impl FnMut(&mut Self, &[u8], &[u8]) -> Vec<u8>,
+        mut change: impl FnMut(&mut Self, Parameter<'_>) -> Vec<u8>,
     ) -> Vec<u8> {
         let mut out = Vec::with_capacity(text.len());
         for part in split(text, separators) {
             let Some(equals) = part.iter().position(|byte| *byte == b'=') else {
-                out.extend(value(self, part, b""));
+                out.extend(change(self, Parameter::Word(part)));
                 continue;
             };
             let (name, given) = part.split_at_checked(equals + 1).unwrap_or((part, &[]));
             let key = name.get(..equals).unwrap_or_default().trim_ascii().to_ascii_lowercase();
             out.extend_from_slice(name);
-            out.extend(inside(given, |given| value(self, &key, given)));
+            out.extend(inside(given, |value| change(self, Parameter::Named { name: &key, value })));
         }
         out
     }
+}
+
+/// A parameter of a header field. `ssrc=` is one with an empty value, `ssrc` is a word.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Parameter<'a> {
+    /// Without `=`; separators come so as well.
+    Word(&'a [u8]),
+    /// Its name in small letters, and what stands behind the `=`.
+    Named { name: &'a [u8], value: &'a [u8] },
 }
 
 /// A login parameter's value and the like.

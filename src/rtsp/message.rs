@@ -69,13 +69,13 @@ impl<'a> Message<'a> {
 
     /// Every header field in its order: name as written, value unfolded and trimmed.
     pub fn fields(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
-        Fields { rest: after_line(self.head) }.map(|(name, value)| (String::from_utf8_lossy(name), unfold(value)))
+        named(self.head).map(|(name, value)| (String::from_utf8_lossy(name), unfold(value)))
     }
 
     /// All values of the fields of this name, in any letter case.
     pub fn headers(&self, name: &str) -> impl Iterator<Item = Cow<'a, str>> + use<'a, '_> {
         let name = name.to_owned();
-        Fields { rest: after_line(self.head) }
+        named(self.head)
             .filter(move |(candidate, _)| candidate.eq_ignore_ascii_case(name.as_bytes()))
             .map(|(_, value)| unfold(value))
     }
@@ -96,22 +96,30 @@ impl<'a> Message<'a> {
     }
 }
 
+/// Fields that have a name, with their values, both without the white space around them.
+fn named(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    raw_fields(head).filter_map(|(name, value)| Some((name.strip_suffix(b":")?.trim_ascii(), value.trim_ascii())))
+}
+
+/// All that stands behind the start line of a head, field by field as it is read: the name with its colon, and the rest of
+/// the field with all its line ends. A field without a colon has no name.
+pub(crate) fn raw_fields(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    Fields { rest: after_line(head) }.map(|field| {
+        let colon = field.iter().position(|byte| *byte == b':').map_or(0, |at| at + 1);
+        field.split_at_checked(colon).unwrap_or((field, &[]))
+    })
+}
+
 /// The field lines of a head, continuation lines still folded in.
 struct Fields<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Iterator for Fields<'a> {
-    type Item = (&'a [u8], &'a [u8]);
+    type Item = &'a [u8];
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let field = self.take_field()?;
-            if let Some(colon) = field.iter().position(|byte| *byte == b':') {
-                let (name, value) = field.split_at_checked(colon)?;
-                return Some((name.trim_ascii(), value.get(1..)?.trim_ascii()));
-            }
-        }
+        self.take_field()
     }
 }
 
@@ -134,7 +142,7 @@ impl<'a> Fields<'a> {
 }
 
 /// What stands behind the first line.
-fn after_line(head: &[u8]) -> &[u8] {
+pub(crate) fn after_line(head: &[u8]) -> &[u8] {
     memchr::memchr(b'\n', head).and_then(|end| head.get(end + 1..)).unwrap_or_default()
 }
 

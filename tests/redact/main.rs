@@ -11,6 +11,7 @@
 mod files;
 #[path = "../tunnels/frames.rs"]
 mod frames;
+mod mutations;
 mod secrets;
 #[path = "../tunnels/wire.rs"]
 mod wire;
