@@ -19,7 +19,7 @@ use crate::capture::reader::{self, CaptureError, FileEnd};
 use crate::capture::source::Source;
 use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
-use crate::trace::{Direction, UdpPath};
+use crate::trace::{Direction, Tap, UdpPath};
 
 use self::container::Container;
 pub(super) use self::ledger::{Ledger, StreamId};
@@ -106,12 +106,12 @@ impl Patch {
 pub struct Plan(Ledger);
 
 impl Plan {
-    /// The first pass.
+    /// The first pass, which hands every event to a tap as well.
     ///
     /// # Errors
-    /// If the capture can't be read or is damaged; or if there is too much to keep.
-    pub fn new<R: Read>(input: R, policy: Box<dyn Policy>) -> Result<Self, CaptureError> {
-        let mut ledger = Source::plan(input, Ledger::new(policy))?;
+    /// If the capture can't be read or is damaged; if there is too much to keep; or if the tap fails.
+    pub fn new<R: Read>(input: R, policy: Box<dyn Policy>, tap: &mut impl Tap) -> Result<Self, CaptureError> {
+        let mut ledger = Source::plan(input, Ledger::new(policy), tap)?;
         ledger.finish();
         Ok(Self(ledger))
     }

@@ -1,14 +1,15 @@
 //! `rtsp-rec redact`: a capture that can be given away.
 
+mod digest;
 mod verify;
+mod written;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::slice;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-
+use crate::analysis::Analyzer;
+use crate::capture::Source;
 use crate::capture::reader::{CaptureError, FileEnd};
 use crate::capture::rewrite::Plan;
 use crate::cli::{APPLICATION, RedactArgs};
@@ -18,22 +19,22 @@ use crate::commands::{CUT, NO_SESSION, open_capture};
 use crate::error::Error;
 use crate::redact::Redaction;
 
-use self::verify::verify;
-
-/// zstd's fastest usual level.
-const COMPRESSION: i32 = 1;
+use self::digest::{Digest, Fingerprint};
+use self::verify::{OPTIONS, Same, verify};
+use self::written::{ChunkReader, Failure, Output};
 
 /// Writes the capture anew, and looks whether its figures are the same.
 pub(super) fn run(args: &RedactArgs) -> Result<(), Error> {
     check(args)?;
     let target = Target::new(&args.output, args.force, slice::from_ref(&args.capture))?;
     let mut file = target.begin().map_err(|error| target.failed(error))?;
-    let end = write(args, file.as_file_mut())?;
+    let (end, same) = write(args, &target, file.as_file_mut())?;
     if end.packets == 0 {
         let source = io::Error::other("it holds no packet");
         return Err(Error::File { action: "redact", path: args.capture.clone(), source });
     }
-    let same = verify(&args.capture, file.path())?;
+    // Row by row it can be told what differs.
+    let same = same.map_or_else(|| verify(&args.capture, file.path()), Ok)?;
     target.keep(file).map_err(|error| target.failed(error))?;
     if end.cut {
         complain(&format!("{}: {CUT}", args.capture.display()));
@@ -44,7 +45,7 @@ pub(super) fn run(args: &RedactArgs) -> Result<(), Error> {
     if args.quiet {
         return Ok(());
     }
-    let verify::Same { payloads, messages } = same;
+    let Same { payloads, messages } = same;
     let (output, packets) = (args.output.display(), end.packets);
     let line =
         format!("{output}: {packets} packets, {payloads} RTP payloads, {messages} messages; the tables are the same");
@@ -62,25 +63,35 @@ fn check(args: &RedactArgs) -> Result<(), Error> {
     Ok(())
 }
 
-/// Both passes.
-fn write(args: &RedactArgs, file: &mut File) -> Result<FileEnd, Error> {
+/// Both passes, each of which analyzes what it reads or writes. Gives what both have where their tables are the same.
+fn write(args: &RedactArgs, target: &Target, file: &mut File) -> Result<(FileEnd, Option<Same>), Error> {
     let failed = |source| match source {
         CaptureError::Tap(source) => Error::File { action: "redact", path: args.capture.clone(), source },
         source => Error::Capture { path: args.capture.clone(), source },
     };
-    let plan = Plan::new(open_capture(&args.capture)?, Box::new(Redaction::default())).map_err(failed)?;
+    let seed = fastrand::u64(..);
+    let mut original = Analyzer::new(OPTIONS, Digest::new(seed));
+    let policy = Box::new(Redaction::default());
+    let plan = Plan::new(open_capture(&args.capture)?, policy, &mut original).map_err(failed)?;
+    let original = original.finish().map_err(CaptureError::Tap).map_err(failed)?.finish();
     let comment =
         format!("Redacted by {APPLICATION}: addresses, names and URLs are others, logins and media are blank.");
     let input = open_capture(&args.capture)?;
-    let name = args.output.as_os_str().as_encoded_bytes();
-    let file = BufWriter::with_capacity(1 << 18, file);
-    let end = if name.ends_with(b".zst") {
-        let encoder = zstd::Encoder::new(file, COMPRESSION).map_err(CaptureError::Tap).map_err(failed)?;
-        plan.write(input, encoder.auto_finish(), &comment)
-    } else if name.ends_with(b".gz") {
-        plan.write(input, GzEncoder::new(file, Compression::fast()), &comment)
-    } else {
-        plan.write(input, file, &comment)
-    };
-    end.map_err(failed)
+    let output = Output::new(args.output.as_os_str().as_encoded_bytes(), file).map_err(|error| target.failed(error))?;
+    let (end, redacted) =
+        written::write(plan, input, output, &comment, |chunks| fingerprint(chunks, seed)).map_err(|failure| {
+            match failure {
+                Failure::Redact(error) => failed(error),
+                Failure::Write(error) => target.failed(error),
+            }
+        })?;
+    let same = redacted.ok().filter(|redacted| *redacted == original).map(|redacted| redacted.same);
+    Ok((end, same))
+}
+
+/// That of a capture's tables.
+fn fingerprint(capture: ChunkReader, seed: u64) -> Result<Fingerprint, CaptureError> {
+    let mut analyzer = Analyzer::new(OPTIONS, Digest::new(seed));
+    Source::read(capture, &mut analyzer)?;
+    Ok(analyzer.finish().map_err(CaptureError::Tap)?.finish())
 }

@@ -18,19 +18,19 @@ use crate::error::Error;
 /// Rows of the original that wait for their likes.
 const WAITING: usize = 1024;
 /// Columns that hold names: one for one, others are allowed.
-const NAMES: [&str; 5] = ["url", "client", "server", "cname", "rtsp_session"];
+pub(super) const NAMES: [&str; 5] = ["url", "client", "server", "cname", "rtsp_session"];
 /// Columns that hold texts with names in them: others as long are allowed. A host is known by its name only from some
 /// message on, so the same text may become two.
-const TEXTS: [&str; 3] = ["reason", "product", "detail"];
+pub(super) const TEXTS: [&str; 3] = ["reason", "product", "detail"];
 /// A finding that says why a payload is not of its format, of which the next reason may be seen first when it is blank.
 const SAYS_WHY: &str = "payload-malformed";
 /// What to try when the captures differ.
 const ADVICE: &str = "; nothing was written. This is a fault of redact: please report it with this line";
 /// Names that are remembered.
-const MAX_NAMES: usize = 1 << 18;
+pub(super) const MAX_NAMES: usize = 1 << 18;
 
 /// What both captures have.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Same {
     pub(super) payloads: u64,
     pub(super) messages: u64,
@@ -39,7 +39,10 @@ pub(super) struct Same {
 /// Packets before and behind a bad one that may have to do with it.
 const AROUND: u64 = 10;
 
-type Line = (Table, Map<String, Value>);
+/// All that analysis can find.
+pub(super) const OPTIONS: AnalyzerOptions = AnalyzerOptions { capture: String::new(), closely: true };
+
+pub(super) type Line = (Table, Map<String, Value>);
 
 /// Analyzes both captures and compares them row by row.
 pub(super) fn verify(original: &Path, redacted: &Path) -> Result<Same, Error> {
@@ -68,14 +71,13 @@ fn fault(original: &Path, source: CaptureError) -> Error {
 }
 
 fn analyze<S: Sink>(path: &Path, sink: S) -> Result<S, CaptureError> {
-    let options = AnalyzerOptions { closely: true, ..AnalyzerOptions::default() };
-    let mut analyzer = Analyzer::new(options, sink);
+    let mut analyzer = Analyzer::new(OPTIONS, sink);
     let file = File::open(path).map_err(CaptureError::Tap)?;
     Source::read(file, &mut analyzer)?;
     analyzer.finish().map_err(CaptureError::Tap)
 }
 
-fn line(row: &Row<'_>) -> io::Result<Line> {
+pub(super) fn line(row: &Row<'_>) -> io::Result<Line> {
     match serde_json::to_value(row)? {
         Value::Object(cells) => Ok((row.table(), cells)),
         _ => Err(io::Error::other("a row that is no object")),
@@ -142,7 +144,7 @@ impl Comparison {
         for (column, original) in &expected {
             let other = cells.get(column).unwrap_or(&Value::Null);
             let name = column.as_str();
-            let says_why = name == "detail" && expected.get("code").is_some_and(|code| code == SAYS_WHY);
+            let says_why = name == "detail" && says_why(&expected);
             let text = TEXTS.contains(&name);
             let same = original == other
                 || says_why
@@ -166,6 +168,11 @@ impl Sink for Comparison {
     fn wants(&self, _: Table) -> bool {
         true
     }
+}
+
+/// Whether a row's detail may be any.
+pub(super) fn says_why(cells: &Map<String, Value>) -> bool {
+    cells.get("code").is_some_and(|code| code == SAYS_WHY)
 }
 
 /// Whether a text may be as long as another one was: what stands for a letter of several bytes has as many letters.
