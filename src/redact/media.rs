@@ -58,10 +58,31 @@ fn structure(payload: &[u8], at: usize, format: PayloadFormat, patch: &mut Patch
     }
     let mut known = 0;
     for part in format.parts(payload) {
-        let Ok(part) = part else { return };
+        let Ok(part) = part else {
+            // Why it can't be read shows in its headers.
+            let head = if known == 0 { head_len(format).min(payload.len()) } else { 0 };
+            return patch.put(at, payload.get(..head).unwrap_or_default());
+        };
         let looked_at = part.body.start + part.looked_at();
         patch.put(at + known, payload.get(known..looked_at.min(part.body.end)).unwrap_or_default());
         known = part.body.end;
+    }
+    // A recording without its media has zeros from somewhere on; behind units they are none.
+    if let Some(rest) = payload.get(known..).filter(|rest| rest.iter().all(|byte| *byte == 0)) {
+        patch.put(at + known, rest);
+    }
+}
+
+/// Bytes that tell of what type a payload is, and where its headers end.
+const fn head_len(format: PayloadFormat) -> usize {
+    match format {
+        PayloadFormat::H264 => 1,
+        // With that of a PACI packet (RFC 7798, section 4.4.4).
+        PayloadFormat::H265 { .. } => 4,
+        // Main, restart marker and quantization table headers (RFC 2435, section 3.1).
+        PayloadFormat::Jpeg => 16,
+        PayloadFormat::Aac(_) => 2,
+        PayloadFormat::Samples | PayloadFormat::Other => 0,
     }
 }
 
@@ -170,6 +191,7 @@ fn put(from: &[u8], to: &mut [u8], at: usize, len: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rtp::payload::PayloadError;
     use proptest::prelude::*;
 
     fn redacted(bytes: &[u8], format: PayloadFormat) -> Vec<u8> {
@@ -230,6 +252,12 @@ mod tests {
                         prop_assert_eq!(one.payload().len(), two.payload().len());
                         prop_assert_eq!(one.has_valid_padding(), two.has_valid_padding());
                         let parts = |payload| format.parts(payload).collect::<Vec<_>>();
+                        let fault = |payload| parts(payload).last().map(|part| match part {
+                            Ok(_) => 0,
+                            Err(PayloadError::Truncated { .. }) => 1,
+                            Err(_) => 2,
+                        });
+                        prop_assert_eq!(fault(one.payload()), fault(two.payload()), "{:?}", format);
                         if !matches!(format, PayloadFormat::Other) {
                             prop_assert_eq!(
                                 parts(one.payload()).into_iter().take_while(Result::is_ok).collect::<Vec<_>>(),
