@@ -20,7 +20,7 @@ pub(super) struct Reorder {
     held: usize,
     /// A packet far from the others: the numbers begin anew if the one behind it follows.
     far: Option<(u16, Vec<u8>)>,
-    /// The next packet does not follow the one before.
+    /// The next packet does not follow the one before, though its number may.
     gap: bool,
     pub(super) lost: u64,
     /// Came again, or too late.
@@ -37,7 +37,8 @@ impl Reorder {
         if distance >= i64::from(MAX_DROPOUT) || distance < -i64::from(MAX_MISORDER) {
             return self.far(sequence, packet, take);
         }
-        self.far = None;
+        // One that came alone from far away came too late, or again.
+        self.repeated += u64::from(self.far.take().is_some());
         match (self.next, distance) {
             (Some(_), ..0) => self.repeated += 1,
             (Some(next), 0) if self.waiting.is_empty() => {
@@ -55,6 +56,11 @@ impl Reorder {
     pub(super) fn finish(&mut self, mut take: impl FnMut(&[u8], bool)) {
         self.drain(0, &mut take);
         self.repeated += u64::from(self.far.take().is_some());
+    }
+
+    /// What was handed over is not all there any more: what comes next does not follow it.
+    pub(super) fn interrupt(&mut self) {
+        self.gap = true;
     }
 
     /// Other numbers follow, which have nothing to do with those so far.
@@ -100,6 +106,7 @@ impl Reorder {
         match self.far.take() {
             Some((before, first)) if before.wrapping_add(1) == sequence => {
                 self.drain(0, &mut take);
+                self.gap = false;
                 take(&first, true);
                 take(packet, false);
                 self.next = Some(i64::from(sequence) + 1);
@@ -166,8 +173,8 @@ mod tests {
     fn a_new_beginning() {
         let mut numbers: Vec<u16> = (0..100).collect();
         numbers.extend([30_000, 100, 101, 9000, 9001, 9002]);
-        let (out, _) = run(&numbers);
-        assert_eq!(out.len(), 105);
+        let (out, reorder) = run(&numbers);
+        assert_eq!((out.len(), reorder.repeated), (105, 1), "30000 came alone");
         assert_eq!(out[101..], [(101, false), (9000, true), (9001, false), (9002, false)]);
     }
 }

@@ -83,7 +83,7 @@ impl MediaFiles {
         self.held = (self.held + stream.extractor.held()).saturating_sub(before);
         if self.held > MAX_HELD {
             self.held = self.held.saturating_sub(stream.extractor.held());
-            stream.extractor.forget();
+            stream.extractor.forget(&mut self.out);
         }
         stream.file.write(&self.out)?;
         self.out.clear();

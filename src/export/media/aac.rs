@@ -22,6 +22,8 @@ pub(super) struct Adts {
     timestamp: u32,
     /// Fragments are passed over up to the next marker.
     skipping: bool,
+    /// The timestamp of a unit that is counted as incomplete already.
+    given_up: Option<u32>,
 }
 
 /// How access units lie in payloads.
@@ -52,7 +54,7 @@ impl Adts {
         let bytes = config(fmtp)?;
         let config = Config::read(&mut Bits { bytes: &bytes, at: 0 }).ok_or_else(|| unfit(NO_ADTS))?;
         let carriage = Carriage::Headers(PayloadFormat::new("audio", "MPEG4-GENERIC", fmtp));
-        Ok(Self { carriage, config, unit: Vec::new(), timestamp: 0, skipping: false })
+        Ok(Self { carriage, config, unit: Vec::new(), timestamp: 0, skipping: false, given_up: None })
     }
 
     /// Those of `MP4A-LATM`, whose `config` is a `StreamMuxConfig`.
@@ -69,7 +71,14 @@ impl Adts {
             return Err(unfit("its config multiplexes several streams, which is not supported"));
         };
         let config = Config::read(&mut bits).ok_or_else(|| unfit(NO_ADTS))?;
-        Ok(Self { carriage: Carriage::Latm(more + 1), config, unit: Vec::new(), timestamp: 0, skipping: false })
+        Ok(Self {
+            carriage: Carriage::Latm(more + 1),
+            config,
+            unit: Vec::new(),
+            timestamp: 0,
+            skipping: false,
+            given_up: None,
+        })
     }
 
     pub(super) fn held(&self) -> usize {
@@ -90,7 +99,7 @@ impl Adts {
         for part in format.parts(payload.bytes) {
             let Ok(part) = part else {
                 counts.malformed += 1;
-                return self.interrupt(counts);
+                return self.skip(payload, counts);
             };
             let body = payload.bytes.get(part.body.clone()).unwrap_or_default();
             if part.starts && part.ends {
@@ -116,7 +125,8 @@ impl Adts {
     fn fragment(&mut self, payload: Payload<'_>, body: &[u8], counts: &mut Tally, out: &mut Vec<u8>) {
         if self.skipping {
             self.skipping = !payload.marker;
-            counts.incomplete += u64::from(payload.marker);
+            let counted = self.given_up == Some(payload.timestamp);
+            counts.incomplete += u64::from(payload.marker && !counted);
             return;
         }
         if !self.unit.is_empty() && self.timestamp != payload.timestamp {
@@ -124,7 +134,7 @@ impl Adts {
         }
         self.timestamp = payload.timestamp;
         if self.unit.len() + body.len() > MAX_UNIT {
-            return self.interrupt(counts);
+            return self.skip(payload, counts);
         }
         self.unit.extend_from_slice(body);
         if payload.marker {
@@ -150,9 +160,18 @@ impl Adts {
         }
     }
 
+    /// A part of a unit can't be taken: its rest is not to be taken for a whole one.
+    fn skip(&mut self, payload: Payload<'_>, counts: &mut Tally) {
+        self.skipping = !payload.marker;
+        self.interrupt(counts);
+    }
+
     /// What is open stays without its end.
     pub(super) fn interrupt(&mut self, counts: &mut Tally) {
-        counts.incomplete += u64::from(!self.unit.is_empty());
+        if !self.unit.is_empty() {
+            counts.incomplete += 1;
+            self.given_up = Some(self.timestamp);
+        }
         self.unit = Vec::new();
     }
 }

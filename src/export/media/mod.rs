@@ -215,22 +215,22 @@ impl Extractor {
         self.counts.others += u64::from(self.candidate.take().is_some());
     }
 
-    /// Gives up what is not whole yet, to free its memory.
-    pub fn forget(&mut self) {
-        self.stream.interrupt(&mut self.counts);
-        self.reorder.finish(|_, _| {});
+    /// Waits for nothing any more, to free memory: appends what waits and is whole, and gives up the rest.
+    pub fn forget(&mut self, out: &mut Vec<u8>) {
+        let Self { reorder, stream, counts, .. } = self;
+        reorder.finish(|packet, gap| stream.packet(packet, gap, counts, out));
+        if stream.held() > 0 {
+            stream.interrupt(counts);
+            // What comes next may be the rest of what was given up.
+            reorder.interrupt();
+        }
         self.counts.others += u64::from(self.candidate.take().is_some());
     }
 
     /// Bytes of memory that are held for what is not whole yet.
     pub fn held(&self) -> usize {
-        let stream = match &self.stream {
-            Elementary::Nal(units) => units.held(),
-            Elementary::Aac(units) => units.held(),
-            Elementary::Jpeg(pictures) => pictures.held(),
-            Elementary::Wave(_) | Elementary::Plain { .. } => 0,
-        };
-        stream + self.reorder.held() + self.candidate.as_ref().map_or(0, |(.., packet)| packet.len())
+        let candidate = self.candidate.as_ref().map_or(0, |(.., packet)| packet.len());
+        self.stream.held() + self.reorder.held() + candidate
     }
 
     /// What became of the packets so far.
@@ -299,6 +299,16 @@ impl Elementary {
                 out.extend_from_slice(bytes.get(*skip..).unwrap_or_default());
                 counts.units += 1;
             }
+        }
+    }
+
+    /// Bytes of what is not whole yet.
+    fn held(&self) -> usize {
+        match self {
+            Self::Nal(units) => units.held(),
+            Self::Aac(units) => units.held(),
+            Self::Jpeg(pictures) => pictures.held(),
+            Self::Wave(_) | Self::Plain { .. } => 0,
         }
     }
 

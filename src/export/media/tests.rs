@@ -155,6 +155,65 @@ fn access_units_get_headers_and_fragments_are_joined() {
     assert_eq!((tally.units, tally.incomplete, tally.lost), (4, 2, 1));
 }
 
+/// What one who ran out of memory writes of these packets, where `forget` comes behind so many of them.
+fn forgetting(text: &str, sent: &[Sent<'_>], behind: usize) -> (Vec<u8>, Tally) {
+    let mut extractor = extractor(text);
+    let (payload_type, mut out) = (extractor.payload_type, Vec::new());
+    for (place, sent) in sent.iter().enumerate() {
+        if place == behind {
+            extractor.forget(&mut out);
+            assert_eq!(extractor.held(), 0);
+        }
+        extractor.packet(&packet(payload_type, 7, *sent), &mut out);
+    }
+    extractor.finish(&mut out);
+    (out, extractor.tally())
+}
+
+#[test]
+fn the_rest_of_what_was_forgotten_is_no_unit() {
+    let aac: [Sent<'_>; 7] = [
+        (1, 0, true, &[0, 16, 0, 8, 1]),
+        (2, 1, true, &[0, 16, 0, 8, 2]),
+        (3, 2, true, &[0, 16, 0, 8, 3]),
+        (4, 3, true, &[0, 16, 0, 8, 4]),
+        (5, 9, false, &[0, 16, 0, 32, 4, 5]),
+        (6, 9, true, &[0, 16, 0, 32, 6, 7]),
+        (7, 19, true, &[0, 16, 0, 8, 9]),
+    ];
+    let (out, tally) = forgetting(AAC, &aac, 5);
+    assert_eq!((tally.units, tally.incomplete, tally.lost, out.last()), (5, 1, 0, Some(&9)));
+    let h264: [Sent<'_>; 7] = [
+        (1, 0, true, &[0x65, 1]),
+        (2, 1, true, &[0x61, 2]),
+        (3, 2, true, &[0x61, 3]),
+        (4, 3, true, &[0x61, 4]),
+        (5, 4, false, &[0x7c, 0x81, 1]),
+        (6, 4, true, &[0x7c, 0x41, 3]),
+        (7, 5, true, &[0x61, 7]),
+    ];
+    let (out, tally) = forgetting(H264, &h264, 5);
+    assert_eq!(units(&out)[2..], [[0x65, 1], [0x61, 2], [0x61, 3], [0x61, 4], [0x61, 7]]);
+    assert_eq!(tally.incomplete, 1);
+}
+
+#[test]
+fn what_waits_is_written_before_it_is_forgotten() {
+    let sent: [Sent<'_>; 6] = [
+        (1, 0, true, &[0x65, 1]),
+        (2, 1, true, &[0x61, 2]),
+        (3, 2, true, &[0x61, 3]),
+        (4, 3, true, &[0x61, 4]),
+        (6, 5, true, &[0x61, 6]),
+        (7, 6, true, &[0x61, 7]),
+    ];
+    for behind in 0..sent.len() {
+        let (out, tally) = forgetting(H264, &sent, behind);
+        assert_eq!(units(&out)[2..].iter().map(|unit| unit[1]).collect::<Vec<_>>(), [1, 2, 3, 4, 6, 7]);
+        assert_eq!((tally.lost, tally.incomplete), (1, 0));
+    }
+}
+
 #[test]
 fn multiplex_elements_are_joined_and_split() {
     let sent: [Sent<'_>; 5] = [
