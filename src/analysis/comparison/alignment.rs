@@ -11,8 +11,20 @@ pub(super) enum Place {
     Now(usize),
 }
 
-/// Both lists as one, by their longest common subsequence. Its table has a cell for each pair: callers limit both.
+/// Both lists as one, by their longest common subsequence. Its table has a cell for each pair of what stands behind their
+/// common beginning: callers limit both.
 pub(super) fn aligned<T: PartialEq>(then: &[T], now: &[T]) -> Vec<Place> {
+    let same = then.iter().zip(now).take_while(|(line, other)| line == other).count();
+    let [then, now] = [then, now].map(|lines| lines.get(same..).unwrap_or_default());
+    let behind = aligned_from_difference(then, now).into_iter().map(|place| match place {
+        Place::Both(row, column) => Place::Both(row + same, column + same),
+        Place::Then(row) => Place::Then(row + same),
+        Place::Now(column) => Place::Now(column + same),
+    });
+    (0..same).map(|place| Place::Both(place, place)).chain(behind).collect()
+}
+
+fn aligned_from_difference<T: PartialEq>(then: &[T], now: &[T]) -> Vec<Place> {
     let width = now.len() + 1;
     let mut lengths = vec![0_u16; (then.len() + 1) * width];
     let at = |lengths: &[u16], row: usize, column: usize| lengths.get(row * width + column).copied().unwrap_or(0);

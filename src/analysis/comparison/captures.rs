@@ -6,7 +6,7 @@ use std::hash::Hash;
 use serde::Serialize;
 
 use crate::analysis::StreamRow;
-use crate::analysis::comparison::dialogue::{Latencies, is_the_same, latencies};
+use crate::analysis::comparison::dialogue::{Latencies, is_the_same, latencies, pairs};
 use crate::analysis::comparison::figures::{self, Change};
 use crate::analysis::comparison::heard::HeardSession;
 use crate::analysis::comparison::{Comparison, path};
@@ -106,14 +106,15 @@ impl CaptureComparison {
             left.take(PairedBy::Choice, |_| Some(()), |_, _| true);
         }
         left.take_matched(matches);
-        left.take(PairedBy::Dialogue, HeardSession::id, is_the_same);
+        left.take(PairedBy::Dialogue, HeardSession::id, |a, b| is_the_same(a, b, &pairs(a, b)));
         left.take_by_path(HeardSession::has_played);
         // Many players and recorders look first: the connection with which they only ask is like another one of its kind.
         left.take_by_path(HeardSession::wants_media);
         left.take(PairedBy::Order, |session| session.wants_media().then_some(()), |_, _| true);
         left.take_by_path(|_| true);
         left.take(PairedBy::Order, |_| Some(()), |_, _| true);
-        let pair = |(sessions, by): &([&HeardSession; 2], PairedBy)| SessionPair::new(views, matches, *sessions, *by);
+        let media = MediaOfSessions::new(views, matches);
+        let pair = |(sessions, by): &([&HeardSession; 2], PairedBy)| SessionPair::new(&media, *sessions, *by);
         let mut pairs: Vec<SessionPair> = left.pairs.iter().map(pair).collect();
         pairs.sort_by_key(|pair| pair.sessions.each_ref().map(|name| name.session));
         let alone = [left.a, left.b].map(|sessions| sessions.into_iter().map(SessionName::of).collect());
@@ -196,22 +197,50 @@ impl SessionName {
     }
 }
 
+/// The streams and matches of two captures, by session.
+struct MediaOfSessions<'a> {
+    rows: [HashMap<usize, Vec<&'a StreamRow<'a>>>; 2],
+    matches: HashMap<[Option<usize>; 2], Vec<&'a StreamMatch>>,
+}
+
+impl<'a> MediaOfSessions<'a> {
+    fn new(views: &'a [CaptureView<'a>; 2], matches: &'a [StreamMatch]) -> Self {
+        let rows = views.each_ref().map(|view| by(&view.streams, |row| row.session));
+        Self { rows, matches: by(matches, |found| found.sessions) }
+    }
+
+    /// The streams of a session of each capture.
+    fn rows(&self, sessions: [usize; 2]) -> [&[&'a StreamRow<'a>]; 2] {
+        let ([of_a, of_b], [a, b]) = (&self.rows, sessions);
+        [of_a.get(&a), of_b.get(&b)].map(|rows| rows.map_or(&[][..], Vec::as_slice))
+    }
+}
+
+fn by<T, K: Eq + Hash>(all: &[T], key: impl Fn(&T) -> K) -> HashMap<K, Vec<&T>> {
+    let mut sorted: HashMap<K, Vec<&T>> = HashMap::new();
+    for one in all {
+        sorted.entry(key(one)).or_default().push(one);
+    }
+    sorted
+}
+
 impl SessionPair {
-    fn new(views: &[CaptureView<'_>; 2], matches: &[StreamMatch], [a, b]: [&HeardSession; 2], by: PairedBy) -> Self {
-        let [a_view, b_view] = views;
-        let numbers = [Some(a.number), Some(b.number)];
-        let [a_kinds, b_kinds] = [kinds(&a_view.streams, a.number), kinds(&b_view.streams, b.number)];
+    fn new(media: &MediaOfSessions<'_>, [a, b]: [&HeardSession; 2], by: PairedBy) -> Self {
+        let [a_kinds, b_kinds] = media.rows([a.number, b.number]).map(kinds);
         let name = |found: &StreamMatch| {
             let of_it = |row: &StreamRow<'_>| row.ssrc == found.ssrc && row.direction == found.direction;
             a_kinds.iter().find(|kind| kind.rows.iter().any(of_it)).map_or_else(String::new, |kind| kind.name.clone())
         };
-        let packets = matches.iter().filter(|found| found.both > 0 && found.sessions == numbers);
+        let matches = media.matches.get(&[Some(a.number), Some(b.number)]).into_iter().flatten();
+        let packets = matches.filter(|found| found.both > 0);
+        let requests = pairs(a, b);
+        let same = by == PairedBy::Dialogue || is_the_same(a, b, &requests);
         Self {
             sessions: [SessionName::of(a), SessionName::of(b)],
             by,
-            dialogue: Comparison::of_sessions(a, b),
-            latencies: if is_the_same(a, b) { latencies(a, b) } else { None },
-            packets: packets.map(|found| PacketPair { track: name(found), found: found.clone() }).collect(),
+            dialogue: Comparison::of_sessions(a, b, &requests),
+            latencies: if same { latencies(&requests) } else { None },
+            packets: packets.map(|found| PacketPair { track: name(found), found: (*found).clone() }).collect(),
             tracks: tracks(&a_kinds, &b_kinds),
         }
     }
@@ -225,9 +254,9 @@ struct Kind<'a> {
 }
 
 /// The tracks of a session that had packets, by kind and by place among those of their kind.
-fn kinds<'a>(streams: &[StreamRow<'a>], session: usize) -> Vec<Kind<'a>> {
+fn kinds<'a>(streams: &[&StreamRow<'a>]) -> Vec<Kind<'a>> {
     let mut tracks: Vec<(Option<usize>, u16, Kind<'a>)> = Vec::new();
-    for row in streams.iter().filter(|row| row.session == session && row.packets > 0) {
+    for row in streams.iter().copied().filter(|row| row.packets > 0) {
         // Without a description the channel is all that tells tracks apart.
         let channel = if row.track.is_some() { 0 } else { row.channel };
         let same = |(track, number, kind): &&mut (Option<usize>, u16, Kind<'a>)| {

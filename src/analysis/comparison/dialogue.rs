@@ -4,7 +4,7 @@ use crate::analysis::cell::{millis, rounded};
 use crate::analysis::comparison::alignment::{Place, aligned};
 use crate::analysis::comparison::headers::Presentation;
 use crate::analysis::comparison::heard::{Exchange, HeardSession};
-use crate::analysis::comparison::{Comparison, Fate, Login, Request, description, headers, meaning};
+use crate::analysis::comparison::{Comparison, Fate, Login, Request, RequestRow, description, headers, meaning};
 use serde::Serialize;
 
 /// Requests of each session that are put side by side by what they are; those behind by their place.
@@ -28,19 +28,21 @@ pub struct Latencies {
 }
 
 impl Comparison {
-    /// Two captured sessions; the first is what others call `then`.
-    pub(super) fn of_sessions(a: &HeardSession, b: &HeardSession) -> Self {
+    /// Two captured sessions, whose requests stand side by side; the first is what others call `then`.
+    pub(super) fn of_sessions(a: &HeardSession, b: &HeardSession, pairs: &[Pair<'_>]) -> Self {
         let mut comparison = Self::default();
-        let presentations = [a.url(), b.url()];
-        for (number, pair) in pairs(a, b) {
-            comparison.request(&request(number, pair), presentations);
-            if let (Some(row), [Some(a), Some(b)]) = (comparison.requests.last_mut(), pair) {
-                let at = presentations.map(Presentation::new);
-                row.asked = headers::changes([a.request(), b.request()], &at, bodies_differ(a, b), false);
-                row.body = bodies(a, b).map(|bodies| meaning::changes(bodies, &at)).unwrap_or_default();
-                let tracks = bodies(a, b).and_then(|[a, b]| description::track_difference(a, b, IN_BOTH));
-                comparison.tracks = tracks.or(comparison.tracks.take());
+        let presentations = [a.url(), b.url()].map(Presentation::new);
+        for (number, pair) in pairs {
+            let mut row = RequestRow::new(&request(*number, *pair), &presentations, |_, _| Vec::new());
+            if let [Some(a), Some(b)] = pair {
+                row.asked = headers::changes([a.request(), b.request()], &presentations, bodies_differ(a, b), false);
+                if let Some(bodies) = descriptions(a, b) {
+                    row.body = meaning::changes(bodies, &presentations);
+                    let [a, b] = bodies;
+                    comparison.tracks = description::track_difference(a, b, IN_BOTH).or(comparison.tracks.take());
+                }
             }
+            comparison.requests.push(row);
         }
         for (session, name) in [(a, "A"), (b, "B")].into_iter().filter(|(session, _)| session.left_out > 0) {
             comparison.notes.push(format!("{} more requests of {name} were not compared", session.left_out));
@@ -49,8 +51,11 @@ impl Comparison {
     }
 }
 
-/// Requests side by side, with their number in A.
-fn pairs<'a>(a: &'a HeardSession, b: &'a HeardSession) -> Vec<(Option<usize>, [Option<&'a Exchange>; 2])> {
+/// A request of both sessions, or of one, with its number in A.
+pub(super) type Pair<'a> = (Option<usize>, [Option<&'a Exchange>; 2]);
+
+/// Requests side by side.
+pub(super) fn pairs<'a>(a: &'a HeardSession, b: &'a HeardSession) -> Vec<Pair<'a>> {
     let (a, b) = (a.exchanges(), b.exchanges());
     let kinds = |exchanges: &'a [Exchange]| exchanges.iter().take(MAX_ALIGNED).map(kind).collect::<Vec<_>>();
     let mut pairs: Vec<_> = aligned(&kinds(a), &kinds(b))
@@ -100,7 +105,7 @@ fn bodies_differ(a: &Exchange, b: &Exchange) -> bool {
 }
 
 /// The descriptions of the media: those that a server answers, and those that who publishes sends.
-fn bodies<'a>(a: &'a Exchange, b: &'a Exchange) -> Option<[&'a [u8]; 2]> {
+fn descriptions<'a>(a: &'a Exchange, b: &'a Exchange) -> Option<[&'a [u8]; 2]> {
     match a.method.as_str() {
         "ANNOUNCE" => Some([a.request().body(), b.request().body()]),
         "DESCRIBE" => {
@@ -114,16 +119,22 @@ fn bodies<'a>(a: &'a Exchange, b: &'a Exchange) -> Option<[&'a [u8]; 2]> {
 }
 
 /// Whether both captures hold the same dialogue: the server gave both the same session, and every answer is the same.
-pub(super) fn is_the_same(a: &HeardSession, b: &HeardSession) -> bool {
-    let head = |exchange: Option<&Exchange>| Some(exchange?.answer.as_ref()?.message().head().to_vec());
-    let same = |[a, b]: [Option<&Exchange>; 2]| head(a).zip(head(b)).is_none_or(|(a, b)| a == b);
-    a.id().is_some() && a.id() == b.id() && pairs(a, b).into_iter().all(|(_, pair)| same(pair))
+pub(super) fn is_the_same(a: &HeardSession, b: &HeardSession, pairs: &[Pair<'_>]) -> bool {
+    a.id().is_some() && a.id() == b.id() && pairs.iter().all(|(_, pair)| have_the_same_answer(pair))
 }
 
-/// How long its answers took in both.
-pub(super) fn latencies(a: &HeardSession, b: &HeardSession) -> Option<Latencies> {
+/// Where both have one.
+fn have_the_same_answer(pair: &[Option<&Exchange>; 2]) -> bool {
+    match pair.map(|exchange| exchange.and_then(|exchange| exchange.answer.as_ref())) {
+        [Some(a), Some(b)] => a.message().head() == b.message().head(),
+        _ => true,
+    }
+}
+
+/// How long the answers took in both.
+pub(super) fn latencies(pairs: &[Pair<'_>]) -> Option<Latencies> {
     let latency = |exchange: Option<&Exchange>| Some(exchange?.answer.as_ref()?.latency);
-    let both = pairs(a, b).into_iter().filter_map(|(_, [a, b])| Some((latency(a)?, latency(b)?)));
+    let both = pairs.iter().filter_map(|(_, [a, b])| Some((latency(*a)?, latency(*b)?)));
     let both: Vec<(i64, i64)> = both.collect();
     let differences: Vec<i64> = both.iter().map(|(a, b)| b.saturating_sub(*a)).collect();
     let max = differences.iter().map(|difference| difference.saturating_abs()).max()?;

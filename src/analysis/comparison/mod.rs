@@ -129,7 +129,7 @@ pub struct Comparison {
 impl Comparison {
     /// Adds a request. `presentations` are the URLs of the presentation then and now.
     pub fn request(&mut self, request: &Request<'_>, presentations: [&str; 2]) {
-        let row = RequestRow::new(request, &presentations.map(Presentation::new));
+        let row = RequestRow::new(request, &presentations.map(Presentation::new), description::changes);
         if let ("DESCRIBE", Some([then, now])) = (request.method, bodies(request)) {
             self.tracks = description::track_difference(then, now, ["then", "now"]).or(self.tracks.take());
         }
@@ -146,7 +146,12 @@ impl Comparison {
 }
 
 impl RequestRow {
-    fn new(request: &Request<'_>, presentations: &[Presentation; 2]) -> Self {
+    /// `described` tells what differs in two descriptions.
+    fn new(
+        request: &Request<'_>,
+        presentations: &[Presentation; 2],
+        described: impl FnOnce([&[u8]; 2], &[Presentation; 2]) -> Vec<LineChange>,
+    ) -> Self {
         let (then, now) = (request.then, request.now);
         let mut row = Self {
             number: request.number,
@@ -165,7 +170,7 @@ impl RequestRow {
             let bodies_differ = then.body() != now.body();
             row.headers = headers::changes([then, now], presentations, bodies_differ, request.moved);
             row.body = match request.method {
-                "DESCRIBE" => description::changes([then.body(), now.body()], presentations),
+                "DESCRIBE" => described([then.body(), now.body()], presentations),
                 _ if bodies_differ => LineChange::whole([then.body().len(), now.body().len()]),
                 _ => Vec::new(),
             };

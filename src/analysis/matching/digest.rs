@@ -1,7 +1,9 @@
 //! RTP packets as they pass, reduced to what is compared.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 use std::io;
+
+use foldhash::quality::FixedState;
 
 use crate::analysis::matching::Packet;
 use crate::analysis::out::opens_nat;
@@ -53,8 +55,7 @@ fn digest(event: &TraceEvent<'_>, packet: &RtpPacket<'_>) -> Packet {
     }
 }
 
+/// The same in both captures.
 fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
+    FixedState::default().hash_one(value)
 }

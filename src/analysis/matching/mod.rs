@@ -13,6 +13,8 @@ mod tests;
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
@@ -127,7 +129,7 @@ struct StreamKey {
 #[derive(Debug, Default)]
 pub struct Matcher {
     /// For each side the stream of a source in a session.
-    known: [HashMap<(Direction, u32, usize), usize>; 2],
+    known: [HashMap<(Direction, u32, usize), usize, RandomState>; 2],
     /// For each side how many sessions have a source.
     sessions: [HashMap<(Direction, u32), usize>; 2],
     by_key: HashMap<StreamKey, usize>,

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use foldhash::fast::RandomState;
+
 use crate::analysis::matching::{Packet, Side, of};
 use crate::time::Timestamp;
 
@@ -39,7 +41,7 @@ pub(super) struct Entry {
 /// Packets by what tells them apart. Each waits in the queue of the capture that had it first.
 #[derive(Debug, Default)]
 pub(super) struct Window {
-    entries: HashMap<Key, Entry>,
+    entries: HashMap<Key, Entry, RandomState>,
     queues: [VecDeque<Key>; 2],
 }
 

@@ -13,8 +13,8 @@ fn hear(heard: &mut Heard, id: usize, dialogue: &[(&str, &str)]) {
     for (request, answer) in dialogue {
         for (direction, head) in [(Direction::ClientToServer, request), (Direction::ServerToClient, answer)] {
             at = at.plus_nanos(1_000_000);
-            let raw = head.as_bytes();
-            let pdu = Pdu { offset: 0, raw, kind: PduKind::Message { head: raw, body: b"" } };
+            let (raw, end) = (head.as_bytes(), head.find("\r\n\r\n").unwrap() + 4);
+            let pdu = Pdu { offset: 0, raw, kind: PduKind::Message { head: &raw[..end], body: &raw[end..] } };
             let event = TraceEvent { at, flow: &flow, direction, frame_number: None, payload: Payload::Pdu(&pdu) };
             heard.event(&event).unwrap();
         }
@@ -148,6 +148,20 @@ fn the_same_dialogue_at_two_points() {
 }
 
 #[test]
+fn bodies_that_are_no_descriptions() {
+    let with = |body: &str| {
+        let request = "GET_PARAMETER * RTSP/1.0\r\nCSeq: 1\r\n\r\n";
+        let answer = format!("RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let mut heard = Heard::default();
+        hear(&mut heard, 0, &[(request, &answer)]);
+        heard
+    };
+    let differences = |a, b| compared(&with(a), &with(b), &[]).differences();
+    assert_eq!(differences("position: 1\r\n", "position: 12\r\n"), ["#1 GET_PARAMETER: the bodies differ"]);
+    assert_eq!(differences("position: 1\r\n", "position: 1\r\n"), [""; 0]);
+}
+
+#[test]
 fn requests_that_one_has_more() {
     let (options, play) = ("OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n", "PLAY * RTSP/1.0\r\nCSeq: 2\r\n\r\n");
     let asked = "PLAY * RTSP/1.0\r\nCSeq: 3\r\nUser-Agent: x\r\nAuthorization: Basic c2VjcmV0\r\n\r\n";
@@ -179,7 +193,7 @@ fn tracks_pair_by_kind() {
     };
     let a = [row(0, "video", 10), row(1, "audio", 20), row(2, "video", 30), row(3, "video", 0)];
     let b = [row(0, "audio", 20), row(1, "video", 11), row(2, "application", 1)];
-    let pairs = tracks(&kinds(&a, 1), &kinds(&b, 1));
+    let pairs = tracks(&kinds(&a.each_ref()), &kinds(&b.each_ref()));
     let names: Vec<_> = pairs.iter().map(|pair| (pair.track.as_str(), pair.packets)).collect();
     assert_eq!(names, [("video", [10, 11]), ("audio", [20, 20]), ("video 2", [30, 0]), ("application", [0, 1])]);
 }
