@@ -19,7 +19,7 @@ use crate::capture::reader::{self, CaptureError, FileEnd};
 use crate::capture::source::Source;
 use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
-use crate::trace::{Direction, Tap, UdpPath};
+use crate::trace::{Direction, UdpPath};
 
 use self::container::Container;
 pub(super) use self::ledger::{Ledger, StreamId};
@@ -85,6 +85,12 @@ impl Patch {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Nothing is put any more.
+    pub(super) fn clear(&mut self) {
+        self.pieces.clear();
+        self.bytes.clear();
+    }
+
     /// Behind the last piece.
     pub fn end(&self) -> usize {
         self.pieces.last().map_or(0, |(start, len)| start + len)
@@ -106,12 +112,12 @@ impl Patch {
 pub struct Plan(Ledger);
 
 impl Plan {
-    /// The first pass, which hands every event to a tap as well.
+    /// The first pass.
     ///
     /// # Errors
-    /// If the capture can't be read or is damaged; if there is too much to keep; or if the tap fails.
-    pub fn new<R: Read>(input: R, policy: Box<dyn Policy>, tap: &mut impl Tap) -> Result<Self, CaptureError> {
-        let mut ledger = Source::plan(input, Ledger::new(policy), tap)?;
+    /// If the capture can't be read or is damaged; or if there is too much to keep.
+    pub fn new<R: Read>(input: R, policy: Box<dyn Policy>) -> Result<Self, CaptureError> {
+        let mut ledger = Source::plan(input, Ledger::new(policy))?;
         ledger.finish();
         Ok(Self(ledger))
     }

@@ -69,22 +69,21 @@ impl Source {
         Ok(end)
     }
 
-    /// As [`Source::read`], and enters into a ledger what of the capture's bytes is what.
-    pub(super) fn plan<R: Read>(input: R, ledger: Ledger, tap: &mut impl Tap) -> Result<Ledger, CaptureError> {
+    /// Reads one capture to its end and enters into a ledger what of its bytes is what.
+    pub(super) fn plan<R: Read>(input: R, ledger: Ledger) -> Result<Ledger, CaptureError> {
         let mut source = Self::new();
         source.connections.ledger = Some(Box::new(ledger));
-        let end = read_packets(input, |packet| {
+        read_packets(input, |packet| {
             let assembly = source.ip.assembly(packet);
             match &mut source.connections.ledger {
                 Some(ledger) if ledger.is_full() => return Err(rewrite::too_much()),
                 Some(ledger) => ledger.packet(packet.number, assembly),
                 None => {}
             }
-            source.packet(packet, tap)
+            source.packet(packet, &mut ())
         })?;
-        source.end_part(end, tap).map_err(CaptureError::Tap)?;
         let latest = source.latest();
-        source.connections.finish(latest, tap).map_err(CaptureError::Tap)?;
+        source.connections.finish(latest, &mut ()).map_err(CaptureError::Tap)?;
         let ledger = source.connections.ledger.take();
         ledger.map(|ledger| *ledger).ok_or_else(|| CaptureError::Tap(rewrite::too_much()))
     }
@@ -98,18 +97,13 @@ impl Source {
     pub fn read_part<R: Read>(&mut self, input: R, tap: &mut impl Tap) -> Result<FileEnd, CaptureError> {
         self.connections.next_part();
         let end = read_packets(input, |packet| self.packet(packet, tap))?;
-        self.end_part(end, tap).map_err(CaptureError::Tap)?;
-        Ok(end)
-    }
-
-    /// Tells of a file that ends too early.
-    fn end_part(&self, end: FileEnd, tap: &mut impl Tap) -> io::Result<()> {
-        if !end.cut {
-            return Ok(());
+        if end.cut {
+            let Arrival { at, number } = self.latest();
+            let detail = "the file ends in the middle of a packet";
+            let remark = Remark { at, frame_number: number, code: "capture-cut", detail };
+            tap.remark(&remark).map_err(CaptureError::Tap)?;
         }
-        let Arrival { at, number } = self.latest();
-        let detail = "the file ends in the middle of a packet";
-        tap.remark(&Remark { at, frame_number: number, code: "capture-cut", detail })
+        Ok(end)
     }
 
     /// Whether a capture goes on where what was read ends: it begins no earlier, and with a connection that may speak

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
+use foldhash::fast::RandomState;
+
 /// More addresses than a capture has of its own.
 const MAX_ADDRESSES: usize = 1 << 16;
 
@@ -38,11 +40,11 @@ const fn range(from: [u8; 4], to: [u8; 4]) -> RangeInclusive<u32> {
 /// The addresses of a capture, and what stands for them.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
-    known: HashMap<IpAddr, IpAddr>,
+    known: HashMap<IpAddr, IpAddr, RandomState>,
     /// The latest for each length, with its class.
     latest: HashMap<(bool, usize), (usize, u32)>,
     given: HashMap<(u16, usize), u128>,
-    links: HashMap<[u8; 6], [u8; 6]>,
+    links: HashMap<[u8; 6], [u8; 6], RandomState>,
     /// How many of them are of a group.
     groups: usize,
     /// There were none left.

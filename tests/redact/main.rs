@@ -70,7 +70,7 @@ fn rows(file: &[u8]) -> Result<Vec<(Table, Value)>, String> {
 
 fn redacted(file: &[u8]) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
-    let plan = Plan::new(file, Box::new(Redaction::default()), &mut ()).map_err(|error| error.to_string())?;
+    let plan = Plan::new(file, Box::new(Redaction::default())).map_err(|error| error.to_string())?;
     plan.write(file, &mut out, "redacted").map_err(|error| error.to_string())?;
     Ok(out)
 }

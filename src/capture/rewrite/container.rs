@@ -12,7 +12,7 @@ use crate::capture::reader::pcapng::{
 };
 use crate::capture::reader::{FileEnd, Options, Order, Packet, Part, Raw, Taker};
 use crate::capture::rewrite::ledger::{Body, Ledger};
-use crate::capture::rewrite::packet::rewritten;
+use crate::capture::rewrite::packet::rewrite;
 use crate::trace::Note;
 
 /// How a section begins.
@@ -38,13 +38,15 @@ pub(super) struct Container<'a, W> {
     seen: usize,
     output: W,
     comment: &'a str,
+    /// The packet that is being written.
+    data: Vec<u8>,
     /// What a file that is cut ends with: the beginning of another record or block; of the first one, if there is none.
     torn: &'static [u8],
 }
 
 impl<'a, W: Write> Container<'a, W> {
     pub(super) fn new(ledger: Ledger, output: W, comment: &'a str) -> Self {
-        Self { ledger, seen: 0, output, comment, torn: &NO_SECTION }
+        Self { ledger, seen: 0, output, comment, data: Vec::new(), torn: &NO_SECTION }
     }
 
     /// The file ends, where the one that was read is cut as well.
@@ -155,13 +157,18 @@ impl<'a, W: Write> Container<'a, W> {
 impl<W: Write> Taker for Container<'_, W> {
     fn packet(&mut self, packet: &Packet<'_>, raw: Raw<'_>) -> io::Result<()> {
         let body = self.body(packet.number);
-        let data = rewritten(&mut self.ledger, packet, body);
+        rewrite(&mut self.ledger, packet, body, &mut self.data);
         match raw.part {
             Part::Record(head) => {
                 self.output.write_all(raw.bytes.get(..head).unwrap_or_default())?;
-                self.output.write_all(&data)
+                self.output.write_all(&self.data)
             }
-            Part::Block(kind) => self.packet_block(kind, raw, &data, packet.notes),
+            Part::Block(kind) => {
+                let data = std::mem::take(&mut self.data);
+                let written = self.packet_block(kind, raw, &data, packet.notes);
+                self.data = data;
+                written
+            }
             Part::Header | Part::Numbered => Ok(()),
         }
     }

@@ -4,7 +4,10 @@
 //! All bytes that are to be written are in here. So what a packet holds decides nothing: a byte that was sent twice, be it
 //! as another, is written as the same.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::RandomState;
 
 use crate::capture::rewrite::letters::{Run, Runs};
 use crate::capture::rewrite::{FILL, Patch, Place, Policy};
@@ -57,12 +60,19 @@ struct Span {
     mask: [u8; 4],
 }
 
+/// How many pieces are passed over one by one, before the place of the next is looked for among all.
+const NEAR: usize = 8;
+
 /// What is known of a stream.
 #[derive(Debug, Default)]
 struct Stream {
     pieces: Vec<Piece>,
     /// In their order.
     spans: Vec<Span>,
+    /// The piece that was looked for last: packets come in the order of their stream, mostly.
+    near: Cell<usize>,
+    /// Its connection speaks RTSP.
+    shown: bool,
     /// The body of a POST.
     runs: Runs,
 }
@@ -76,13 +86,13 @@ pub(in crate::capture) struct Ledger {
     /// The packet that is being read, and the fragments that it belongs to.
     current: (u64, Option<u32>),
     streams: Vec<Stream>,
-    places: HashMap<StreamId, Place>,
+    places: HashMap<StreamId, Place, RandomState>,
     connections: HashSet<u64>,
-    /// Streams of connections that speak RTSP.
-    shown: HashSet<Place>,
     assembled: HashMap<u32, Body>,
     datagrams: Vec<Piece>,
     kept: Vec<u8>,
+    /// What is put at the moment.
+    patch: Patch,
     size: usize,
 }
 
@@ -93,12 +103,12 @@ impl Ledger {
             bodies: Vec::new(),
             current: (0, None),
             streams: Vec::new(),
-            places: HashMap::new(),
+            places: HashMap::default(),
             connections: HashSet::new(),
-            shown: HashSet::new(),
             assembled: HashMap::new(),
             datagrams: Vec::new(),
             kept: Vec::new(),
+            patch: Patch::default(),
             size: 0,
         }
     }
@@ -131,13 +141,15 @@ impl Ledger {
         payload: &[u8],
         header: u16,
     ) {
-        let mut patch = Patch::default();
+        let mut patch = std::mem::take(&mut self.patch);
+        patch.clear();
         self.policy.datagram(flow.id, direction, path, payload, &mut patch);
-        let first = u32::try_from(self.datagrams.len()).unwrap_or(u32::MAX);
-        let mut pieces = Vec::new();
+        let mut pieces = std::mem::take(&mut self.datagrams);
+        let first = pieces.len();
         self.keep(0, &patch, &mut pieces);
-        let count = u32::try_from(pieces.len()).unwrap_or(0);
-        self.datagrams.append(&mut pieces);
+        let count = u32::try_from(pieces.len() - first).unwrap_or(0);
+        let first = u32::try_from(first).unwrap_or(u32::MAX);
+        (self.datagrams, self.patch) = (pieces, patch);
         self.carried(Body::Datagram { first, count, header });
     }
 
@@ -150,9 +162,11 @@ impl Ledger {
         pdu: &Pdu<'_>,
         at: Timestamp,
     ) {
-        let (place, mut patch) = (self.place(stream), Patch::default());
+        let (place, mut patch) = (self.place(stream), std::mem::take(&mut self.patch));
+        patch.clear();
         let late = self.policy.pdu(place, session, direction, pdu, at, &mut patch);
         self.apply(place, pdu.offset, &patch);
+        self.patch = patch;
         for (place, offset, patch) in late {
             self.apply(place, offset, &patch);
         }
@@ -215,8 +229,9 @@ impl Ledger {
         for (id, place) in &self.places {
             if let StreamId::Tcp(number, _) = id
                 && self.connections.contains(number)
+                && let Some(stream) = self.streams.get_mut(place.0 as usize)
             {
-                self.shown.insert(*place);
+                stream.shown = true;
             }
         }
     }
@@ -237,24 +252,28 @@ impl Ledger {
         let (unknown, out) = out.split_at_mut(before);
         unknown.fill(FILL);
         let at = u64::try_from(at).unwrap_or(0);
-        let Some(stream) = self.streams.get(place.0 as usize).filter(|_| self.shown.contains(&place)) else {
+        let Some(stream) = self.streams.get(place.0 as usize).filter(|stream| stream.shown) else {
             return out.fill(FILL);
         };
         let raw = usize::try_from(stream.runs.from().saturating_sub(at)).unwrap_or(usize::MAX).min(out.len());
         let (raw, text) = out.split_at_mut(raw);
-        self.pieces(&stream.pieces, at, raw);
+        self.pieces(&stream.pieces, &stream.near, at, raw);
         self.spans(&stream.spans, at, raw);
         let behind = at + raw.len() as u64;
-        let tunnelled = |tunnel: Place, at: u64| self.byte(tunnel, at);
+        if text.is_empty() {
+            return;
+        }
+        let tunnelled = |tunnel: Place, at: u64| self.two_bytes(tunnel, at);
         let mut kept = vec![FILL; text.len()];
-        self.pieces(&stream.pieces, behind, &mut kept);
+        self.pieces(&stream.pieces, &stream.near, behind, &mut kept);
         stream.runs.write(behind, text, &kept, tunnelled);
     }
 
     /// Writes what stands at a position of a datagram over `out`.
     pub(super) fn datagram_bytes(&self, first: u32, count: u32, at: u64, out: &mut [u8]) {
         let first = first as usize;
-        self.pieces(self.datagrams.get(first..first + count as usize).unwrap_or_default(), at, out);
+        let pieces = self.datagrams.get(first..first + count as usize).unwrap_or_default();
+        self.pieces(pieces, &Cell::default(), at, out);
     }
 
     /// Writes what is carried over the bytes that hold it.
@@ -269,26 +288,27 @@ impl Ledger {
             else {
                 continue;
             };
-            self.pieces(&carried.pieces, span.at + (from - span.start), target);
+            self.pieces(&carried.pieces, &carried.near, span.at + (from - span.start), target);
             let masked = usize::try_from((from - span.start) % 4).unwrap_or(0);
             let mask = span.mask.iter().cycle().skip(masked);
             target.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
         }
     }
 
-    fn byte(&self, place: Place, at: u64) -> u8 {
-        let mut byte = [FILL];
+    /// The byte there and the next one: the bits of a letter lie in two bytes at most.
+    fn two_bytes(&self, place: Place, at: u64) -> [u8; 2] {
+        let mut bytes = [FILL; 2];
         if let Some(stream) = self.streams.get(place.0 as usize) {
-            self.pieces(&stream.pieces, at, &mut byte);
+            self.pieces(&stream.pieces, &stream.near, at, &mut bytes);
         }
-        let [byte] = byte;
-        byte
+        bytes
     }
 
-    fn pieces(&self, pieces: &[Piece], at: u64, out: &mut [u8]) {
+    fn pieces(&self, pieces: &[Piece], near: &Cell<usize>, at: u64, out: &mut [u8]) {
         out.fill(FILL);
-        let end = at + out.len() as u64;
-        let first = pieces.partition_point(|piece| piece.start + u64::from(piece.len) <= at);
+        let end = at.saturating_add(out.len() as u64);
+        let first = first_behind(pieces, near.get(), at);
+        near.set(first);
         for piece in pieces.iter().skip(first).take_while(|piece| piece.start < end) {
             let (from, to) = (piece.start.max(at), (piece.start + u64::from(piece.len)).min(end));
             let place = |position: u64, base: u64| usize::try_from(position - base).unwrap_or(usize::MAX);
@@ -340,6 +360,39 @@ impl Ledger {
             self.kept.extend_from_slice(bytes);
             pieces.push(Piece { start: offset + at as u64, len, kept });
             self.size += bytes.len() + size_of::<Piece>();
+        }
+    }
+}
+
+/// The place of the first piece that reaches behind a position; `near` is a guess.
+fn first_behind(pieces: &[Piece], near: usize, at: u64) -> usize {
+    let is_before = |piece: &Piece| piece.start + u64::from(piece.len) <= at;
+    let next = pieces.get(near..).unwrap_or_default().iter().take(NEAR).take_while(|piece| is_before(piece)).count();
+    let first = near + next;
+    let comes_behind = first.checked_sub(1).is_none_or(|before| pieces.get(before).is_some_and(is_before));
+    if comes_behind && pieces.get(first).is_none_or(|piece| !is_before(piece)) {
+        return first;
+    }
+    pieces.partition_point(is_before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn a_guess_changes_nothing(
+            pieces in proptest::collection::vec((0..20u64, 1..20u32), 0..40), near in 0..50usize, at in 0..900u64,
+        ) {
+            let mut start = 0;
+            let piece = |(gap, len): (u64, u32)| {
+                let piece = Piece { start: start + gap, len, kept: 0 };
+                start = piece.start + u64::from(len);
+                piece
+            };
+            let pieces: Vec<Piece> = pieces.into_iter().map(piece).collect();
+            proptest::prop_assert_eq!(first_behind(&pieces, near, at), first_behind(&pieces, usize::MAX, at));
         }
     }
 }

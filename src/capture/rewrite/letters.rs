@@ -55,25 +55,27 @@ impl Runs {
         (self.all.len() - before) * size_of::<Placed>()
     }
 
-    /// Writes the text that begins at `at` over `out`: letters by the bits of `byte`; white space and padding stay; of all
+    /// Writes the text that begins at `at` over `out`: letters by the bits of `bytes`, which gives two in a row; white space and padding stay; of all
     /// else what `kept` has, or what is no letter either.
-    pub(super) fn write(&self, at: u64, out: &mut [u8], kept: &[u8], byte: impl Fn(Place, u64) -> u8) {
+    pub(super) fn write(&self, at: u64, out: &mut [u8], kept: &[u8], bytes: impl Fn(Place, u64) -> [u8; 2]) {
         for ((place, was), kept) in (at..).zip(out).zip(kept) {
             *was = match *was {
                 b' ' | b'\t' | b'\r' | b'\n' | b'=' => *was,
                 _ if *kept != FILL => *kept,
-                letter if value_of(letter).is_some() => self.letter(place, &byte),
+                letter if value_of(letter).is_some() => self.letter(place, &bytes),
                 _ => b'!',
             };
         }
     }
 
-    fn letter(&self, at: u64, byte: &impl Fn(Place, u64) -> u8) -> u8 {
+    fn letter(&self, at: u64, bytes: &impl Fn(Place, u64) -> [u8; 2]) -> u8 {
         let index = self.all.partition_point(|placed| placed.run.text + placed.run.len <= at);
         let Some(placed) = self.all.get(index).filter(|placed| placed.run.text <= at) else { return FILL };
         let first = placed.run.bit + 6 * (at - placed.run.text);
-        let bit = |bit: u64| bit < placed.end && byte(placed.tunnel, bit / 8) >> (7 - bit % 8) & 1 == 1;
-        letter_of((first..first + 6).fold(0, |value, place| value << 1 | u8::from(bit(place))))
+        // Of the last letters some bits may not count.
+        let counts = placed.end.saturating_sub(first).min(6);
+        let bits = u16::from_be_bytes(bytes(placed.tunnel, first / 8)) << (first % 8) >> 10;
+        letter_of(u8::try_from(bits & !(0x3f >> counts)).unwrap_or(0))
     }
 }
 

@@ -19,24 +19,23 @@ const CHECKSUM_END: usize = 4;
 /// ICMP for both versions of IP.
 const ICMP: [u8; 2] = [1, 58];
 
-/// The bytes that stand for those of a packet.
-pub(super) fn rewritten(ledger: &mut Ledger, packet: &Packet<'_>, body: Option<Body>) -> Vec<u8> {
-    let mut data = packet.data.to_vec();
+/// Puts into `data` the bytes that stand for those of a packet.
+pub(super) fn rewrite(ledger: &mut Ledger, packet: &Packet<'_>, body: Option<Body>, data: &mut Vec<u8>) {
+    data.clear();
+    data.extend_from_slice(packet.data);
     let layout = ip::layout(packet);
     let known = layout.map_or_else(|| link_len(packet.link), |layout| layout.ip).min(data.len());
     link_addresses(packet.link, data.get_mut(..known).unwrap_or_default(), &mut *ledger.policy);
     let Some(layout) = layout else {
-        data.iter_mut().skip(known).for_each(|byte| *byte = 0);
-        return data;
+        return data.iter_mut().skip(known).for_each(|byte| *byte = 0);
     };
-    let was_right = transport_checksum(&data, &layout);
-    ip_header(&mut data, &layout, &mut *ledger.policy);
+    let was_right = transport_checksum(data, &layout);
+    ip_header(data, &layout, &mut *ledger.policy);
     if let Some(bytes) = data.get_mut(layout.body..layout.end) {
         transport(ledger, bytes, &layout, body);
     }
     data.iter_mut().skip(layout.end).for_each(|byte| *byte = 0);
-    settle_transport(&mut data, &layout, was_right);
-    data
+    settle_transport(data, &layout, was_right);
 }
 
 /// The contents of an IP packet.

@@ -5,8 +5,9 @@ mod verify;
 mod written;
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::slice;
+use std::thread;
 
 use crate::analysis::Analyzer;
 use crate::capture::Source;
@@ -21,7 +22,7 @@ use crate::redact::Redaction;
 
 use self::digest::{Digest, Fingerprint};
 use self::verify::{OPTIONS, Same, verify};
-use self::written::{ChunkReader, Failure, Output};
+use self::written::{Failure, Output, joined};
 
 /// Writes the capture anew, and looks whether its figures are the same.
 pub(super) fn run(args: &RedactArgs) -> Result<(), Error> {
@@ -63,34 +64,36 @@ fn check(args: &RedactArgs) -> Result<(), Error> {
     Ok(())
 }
 
-/// Both passes, each of which analyzes what it reads or writes. Gives what both have where their tables are the same.
+/// Both passes, and beside them the analysis of what is read and of what is written. Gives what both have where their tables
+/// are the same.
 fn write(args: &RedactArgs, target: &Target, file: &mut File) -> Result<(FileEnd, Option<Same>), Error> {
     let failed = |source| match source {
         CaptureError::Tap(source) => Error::File { action: "redact", path: args.capture.clone(), source },
         source => Error::Capture { path: args.capture.clone(), source },
     };
     let seed = fastrand::u64(..);
-    let mut original = Analyzer::new(OPTIONS, Digest::new(seed));
-    let policy = Box::new(Redaction::default());
-    let plan = Plan::new(open_capture(&args.capture)?, policy, &mut original).map_err(failed)?;
-    let original = original.finish().map_err(CaptureError::Tap).map_err(failed)?.finish();
+    let (original, input) = (open_capture(&args.capture)?, open_capture(&args.capture)?);
+    let output = Output::new(args.output.as_os_str().as_encoded_bytes(), file).map_err(|error| target.failed(error))?;
     let comment =
         format!("Redacted by {APPLICATION}: addresses, names and URLs are others, logins and media are blank.");
-    let input = open_capture(&args.capture)?;
-    let output = Output::new(args.output.as_os_str().as_encoded_bytes(), file).map_err(|error| target.failed(error))?;
-    let (end, redacted) =
-        written::write(plan, input, output, &comment, |chunks| fingerprint(chunks, seed)).map_err(|failure| {
-            match failure {
-                Failure::Redact(error) => failed(error),
-                Failure::Write(error) => target.failed(error),
-            }
-        })?;
+    let (written, original) = thread::scope(|scope| {
+        let original = scope.spawn(move || fingerprint(original, seed));
+        let written = Plan::new(open_capture(&args.capture)?, Box::new(Redaction::default()))
+            .map_err(Failure::Redact)
+            .and_then(|plan| written::write(plan, input, output, &comment, |chunks| fingerprint(chunks, seed)));
+        Ok((written, joined(original)))
+    })?;
+    let (end, redacted) = written.map_err(|failure| match failure {
+        Failure::Redact(error) => failed(error),
+        Failure::Write(error) => target.failed(error),
+    })?;
+    let original = original.map_err(failed)?;
     let same = redacted.ok().filter(|redacted| *redacted == original).map(|redacted| redacted.same);
     Ok((end, same))
 }
 
 /// That of a capture's tables.
-fn fingerprint(capture: ChunkReader, seed: u64) -> Result<Fingerprint, CaptureError> {
+fn fingerprint(capture: impl Read, seed: u64) -> Result<Fingerprint, CaptureError> {
     let mut analyzer = Analyzer::new(OPTIONS, Digest::new(seed));
     Source::read(capture, &mut analyzer)?;
     Ok(analyzer.finish().map_err(CaptureError::Tap)?.finish())
