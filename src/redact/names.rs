@@ -43,11 +43,6 @@ impl Names {
         }
         other
     }
-
-    /// Whether something stands for it already.
-    pub(super) fn knows(&self, name: &[u8]) -> bool {
-        self.known.contains_key(name)
-    }
 }
 
 /// `x0`, `x1`… of any length, with capitals where the name has them: who looks for the beginning of a message asks for those.

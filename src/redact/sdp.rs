@@ -2,7 +2,7 @@
 
 use crate::redact::text::{blank, inside, split};
 use crate::redact::times::ranges;
-use crate::redact::url::{Parameter, Pseudonyms, address, hidden};
+use crate::redact::url::{Parameter, Pseudonyms, hidden};
 
 /// Lines that name nobody: version, times, repetitions, bandwidth, media.
 const PLAIN_LINES: [&[u8]; 6] = [b"v", b"t", b"r", b"z", b"b", b"m"];
@@ -29,6 +29,8 @@ const PLAIN_ATTRIBUTES: [&[u8]; 18] = [
 ];
 /// Attributes whose value is words, among which names may be.
 const TEXTS: [&[u8]; 7] = [b"mid", b"group", b"type", b"charset", b"lang", b"tool", b"extmap"];
+/// Words that stand beside addresses.
+const BESIDE_ADDRESSES: [&[u8]; 6] = [b"in", b"ip4", b"ip6", b"incl", b"excl", b"*"];
 /// Attributes whose value names addresses.
 const ADDRESSES: [&[u8]; 2] = [b"source-filter", b"rtcp"];
 /// Parameters of a format that hold parameter sets, which are the beginning of the media.
@@ -110,6 +112,7 @@ fn origin(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
             }
             (true, 5..) => out.extend(pseudonyms.host(part)),
             (true, 1 | 2) if !part.iter().all(u8::is_ascii_digit) => out.extend(hidden(part)),
+            (true, 3 | 4) if !is_beside_addresses(part) => out.extend(hidden(part)),
             _ => out.extend_from_slice(part),
         }
         words += u32::from(word);
@@ -121,11 +124,14 @@ fn origin(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
 fn addresses(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
     for part in split(value, b" \t/") {
-        let plain = part.len() <= 5
-            || part.iter().all(u8::is_ascii_alphabetic) && part.len() <= 12 && !pseudonyms.names.knows(part);
-        out.extend(if plain && address(part).is_none() { part.to_vec() } else { pseudonyms.host(part) });
+        let plain = part.len() < 2 || part.iter().all(u8::is_ascii_digit) || is_beside_addresses(part);
+        out.extend(if plain { part.to_vec() } else { pseudonyms.host(part) });
     }
     out
+}
+
+fn is_beside_addresses(word: &[u8]) -> bool {
+    BESIDE_ADDRESSES.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 fn attribute(pseudonyms: &mut Pseudonyms, attribute: &[u8]) -> Vec<u8> {
@@ -211,11 +217,13 @@ const fn high_bits(letter: u8) -> u8 {
 
 /// `1234 cname:user@host`
 fn source(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
-    let behind = memchr::memmem::find(value, b"cname:").map(|at| at + 6);
-    let space = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
-    let (plain, secret) = value.split_at_checked(behind.unwrap_or(space)).unwrap_or((value, &[]));
-    let secret = if behind.is_some() { pseudonyms.names.name(secret) } else { blank(secret) };
-    [plain, &secret].concat()
+    let space = value.iter().position(|byte| *byte == b' ').map_or(value.len(), |at| at + 1);
+    let (number, attribute) = value.split_at_checked(space).unwrap_or((value, &[]));
+    let other = match attribute.strip_prefix(b"cname:") {
+        Some(name) => [b"cname:", pseudonyms.names.name(name).as_slice()].concat(),
+        None => blank(attribute),
+    };
+    [number, &other].concat()
 }
 
 #[cfg(test)]

@@ -227,7 +227,7 @@ fn scheme_len(text: &[u8]) -> usize {
     text.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count()
 }
 
-pub(super) fn address(text: &[u8]) -> Option<IpAddr> {
+fn address(text: &[u8]) -> Option<IpAddr> {
     str::from_utf8(text).ok()?.parse().ok()
 }
 

@@ -11,6 +11,7 @@
 mod files;
 #[path = "../tunnels/frames.rs"]
 mod frames;
+mod free_texts;
 mod mutations;
 mod secrets;
 #[path = "../tunnels/wire.rs"]
