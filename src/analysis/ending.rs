@@ -22,7 +22,12 @@ impl Session {
     pub(super) fn ending(&self, end: Timestamp) -> Vec<(Direction, Finding)> {
         let own = self.abandoned(end).map(|finding| (Direction::ServerToClient, finding));
         let of = |stream: &Stream| {
-            let found = [marker(stream), reports(stream), self.stray_reports(stream)];
+            let found = if stream.encrypted {
+                // What SRTCP says nobody can tell.
+                [marker(stream), None, None]
+            } else {
+                [marker(stream), reports(stream), self.stray_reports(stream)]
+            };
             found.into_iter().flatten().map(|finding| (stream.key.direction, finding)).collect::<Vec<_>>()
         };
         let unreachable = self.unreachable.iter().map(|path| (path.direction, path.finding()));
@@ -37,7 +42,9 @@ impl Session {
         if !heard.playing || heard.paused || heard.teardown_asked || self.watch.bye {
             return None;
         }
-        if self.closed == Some(Direction::ServerToClient) {
+        // An encrypted BYE can't be told.
+        let encrypted = self.streams.iter().any(|stream| stream.encrypted);
+        if self.closed == Some(Direction::ServerToClient) && !encrypted {
             return Some(Finding::new(
                 "end-without-bye",
                 None,

@@ -7,6 +7,7 @@ use crate::analysis::dialogue::Heard;
 use crate::analysis::frames::PayloadFault;
 use crate::analysis::sequence::Status;
 use crate::analysis::stream::{PacketFigures, Stream, StreamKey};
+use crate::rtp::foreign::ForeignPacket;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{SenderReport, SourceDescription};
 use crate::rtsp::sdp::Media;
@@ -36,6 +37,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("websocket-compressed", "error"),
     ("tunnel-garbage", "warning"),
     ("tunnel-incomplete", "warning"),
+    ("media-encrypted", "note"),
+    ("not-rtp", "warning"),
     ("rtp-malformed", "error"),
     ("rtcp-malformed", "error"),
     ("sequence-gap", "error"),
@@ -179,7 +182,7 @@ impl Watch {
         if let Some(difference) = figures.difference_ms.filter(|difference| difference.abs() > JUMP_MS) {
             found.push(timestamp_jump(difference, number, track));
         }
-        if !packet.has_valid_padding() {
+        if !packet.has_valid_padding() && !stream.encrypted {
             let detail = format!("{number} has a padding count that can't be");
             found.push(Finding::new("padding-invalid", track, detail));
         }
@@ -205,6 +208,20 @@ impl Watch {
     pub(super) fn unknown_payload_type(&mut self, payload_type: u8, stream: &Stream) -> Option<Finding> {
         let unknown = stream.encoding().is_none() && self.first("payload-type-unknown", u64::from(payload_type));
         unknown.then(|| Finding::new("payload-type-unknown", stream.key.track, format!("type {payload_type}")))
+    }
+
+    /// The media of a session is encrypted.
+    pub(super) fn encryption(&mut self, profile: Option<&str>) -> Option<Finding> {
+        let profile = profile.filter(|_| self.first("media-encrypted", 0))?;
+        let detail = format!("{profile}: payloads and RTCP are encrypted, only what RTP headers say is told");
+        Some(Finding::new("media-encrypted", None, detail))
+    }
+
+    /// Packets on a path of media that were not meant as RTP: told once for each kind and path.
+    pub(super) fn foreign(&mut self, kind: ForeignPacket, path: MediaPath, track: Option<usize>) -> Option<Finding> {
+        let of = u64::from(path.number()) << 8 | kind as u64;
+        let code = if kind == ForeignPacket::Unknown { "rtp-malformed" } else { "not-rtp" };
+        self.first("not-rtp", of).then(|| Finding::new(code, track, format!("{kind}; they are in no table")))
     }
 
     /// The first payload of a stream that is not of the announced format, and the first with each of its oddities.

@@ -16,6 +16,7 @@ use crate::analysis::sequence::Status;
 use crate::analysis::session::{Session, Taken};
 use crate::analysis::stream::{PacketFigures, Stream};
 use crate::analysis::verdicts::{Judge, Judges};
+use crate::rtp::foreign::ForeignPacket;
 use crate::rtp::packet::{RtpPacket, is_nat_punch, is_rtcp};
 use crate::rtsp::message::{Message, StartLine};
 use crate::session::dialog::{MediaPath, PacketSigns, Request};
@@ -284,7 +285,11 @@ impl<S: Sink> Out<S> {
             Err(error) => {
                 let track = session.track_of(&PacketSigns::new(path, place.direction, payload));
                 session.wait.unreadable(track, place.direction);
-                return self.finding(place, &Finding::new("rtp-malformed", track, error.to_string()));
+                let found = match ForeignPacket::of(payload) {
+                    Some(kind) => session.watch.foreign(kind, path, track),
+                    None => Some(Finding::new("rtp-malformed", track, error.to_string())),
+                };
+                return found.map_or(Ok(()), |finding| self.finding(place, &finding));
             }
         };
         let taken = session.rtp(place, path, &packet, &mut self.budget);
@@ -360,7 +365,7 @@ impl<S: Sink> Out<S> {
             ext_seq: figures.ext_seq,
             rtp_timestamp: packet.timestamp(),
             ext_rtp_timestamp: figures.ext_rtp_timestamp,
-            payload_bytes: packet.payload().len(),
+            payload_bytes: stream.payload_len(packet),
             delta_ms: figures.delta.map(|nanos| Fixed(millis(nanos))),
             jitter_ms: figures.jitter_ms.map(Fixed),
             skew_ms: figures.skew_ms.map(Fixed),

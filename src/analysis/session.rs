@@ -15,7 +15,7 @@ use crate::analysis::rows::StreamRow;
 use crate::analysis::stream::{Depth, PacketFigures, Stream, StreamKey};
 use crate::analysis::unreachable::UnreachablePaths;
 use crate::rtp::packet::RtpPacket;
-use crate::rtp::rtcp::{ReportBlock, RtcpPacket, SenderReport};
+use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderReport};
 use crate::rtsp::message::Message;
 use crate::session::Dialog;
 use crate::session::dialog::{MediaPath, PacketSigns, PayloadRole, Request};
@@ -28,6 +28,9 @@ pub(super) use lookup::report_signs;
 
 /// Streams that one connection is allowed: a capture that changes its SSRC with each packet must not eat the memory.
 const MAX_STREAMS: usize = 4096;
+
+/// The type of an RTCP packet that is a sender report (RFC 3550, section 12.1).
+const SENDER_REPORT: u8 = 200;
 
 /// Streams of a session that are looked through for the first track.
 const MAX_COMPARED: usize = 64;
@@ -156,6 +159,9 @@ impl Session {
             let (track, payload_type) = (stream.key.track, packet.payload_type());
             let described = dialog.media(track).is_some_and(|media| media.format(payload_type).is_some());
             stream.set_encoding(payload_type, dialog.encoding(track, payload_type), described, budget);
+            if dialog.secure_profile(track).is_some() {
+                stream.encrypt();
+            }
         }
         if new {
             stream.begin(control.paced, packet.sequence(), control.first(stream.key.track));
@@ -195,6 +201,7 @@ impl Session {
             &key,
             &NewStream { path, named, setup: setup.as_ref(), media, shares, role, payload_type: packet.payload_type() },
         );
+        found.extend(watch.encryption(dialog.secure_profile(key.track)));
         if role == PayloadRole::Media {
             found.extend(watch.heard.first_packet(at, packet, key.track, rate));
         }
@@ -279,6 +286,23 @@ impl Session {
             return None;
         }
         Some(delay_ms? - first.reports.delay_ms?)
+    }
+
+    /// A compound packet of SRTCP (RFC 3711, section 3.4). Of its first packet the header and the source are in clear, and so
+    /// that it is a report; nothing else is.
+    pub(super) fn encrypted_report(&mut self, signs: &PacketSigns, compound: &[u8]) {
+        let is_report = compound.get(1) == Some(&SENDER_REPORT);
+        let index = self.known(signs).filter(|_| is_report);
+        if let Some(stream) = index.and_then(|index| self.streams.get_mut(index)) {
+            stream.reports.count += 1;
+        }
+    }
+
+    /// Whether a compound packet breaks off where media can't be read either: then both are encrypted, and what its first
+    /// report seems to say is no figure.
+    pub(super) fn seems_encrypted(&mut self, signs: &PacketSigns, compound: &[u8]) -> bool {
+        let stream = self.known(signs).and_then(|index| self.streams.get(index));
+        stream.is_some_and(|stream| stream.unreadable) && Compound::new(compound).any(|packet| packet.is_err())
     }
 
     /// The names of sources, from the source descriptions of a compound packet.

@@ -101,12 +101,16 @@ pub(super) struct Stream {
     pub(super) transport: &'static str,
     pub(super) reports: SenderReports,
     pub(super) cname: Option<String>,
-    /// `None` where nobody will ask for them.
+    /// `None` where nobody will ask for them, and where payloads can't be read.
     pub(super) frames: Option<Box<Frames>>,
     /// Where PLAY has it go on.
     pub(super) announced: AnnouncedParts,
     /// Its timestamps run as time does.
     paced: bool,
+    /// SRTP: what stands behind the header tells nothing.
+    pub(super) encrypted: bool,
+    /// Most payloads are not of the format: they may be encrypted without a word of it.
+    pub(super) unreadable: bool,
 }
 
 impl Stream {
@@ -141,6 +145,8 @@ impl Stream {
             frames: depth.closely.then(|| Box::new(Frames::new(depth.frame_rows, depth.crowded))),
             announced: AnnouncedParts::default(),
             paced: true,
+            encrypted: false,
+            unreadable: false,
         }
     }
 
@@ -168,12 +174,24 @@ impl Stream {
         self.clock.and_then(|(_, clock_rate_hz)| clock_rate_hz)
     }
 
+    /// Its payloads are encrypted: no frames can be told from them.
+    pub(super) fn encrypt(&mut self) {
+        self.encrypted = true;
+        self.frames = None;
+    }
+
+    /// Bytes of a payload. Of an encrypted one nobody can tell the padding, nor the authentication tag.
+    #[inline]
+    pub(super) fn payload_len(&self, packet: &RtpPacket<'_>) -> usize {
+        packet.payload().len() + if self.encrypted { packet.padding_len() } else { 0 }
+    }
+
     /// Takes the next packet in order of arrival.
     #[inline]
     pub(super) fn packet(&mut self, at: Timestamp, packet: &RtpPacket<'_>, budget: &mut Budget) -> PacketFigures {
         let begins = !self.announced.is_empty() && self.begins(at, packet);
         let (status, ext_seq) = self.sequence.packet(packet.sequence());
-        self.payload_bytes += packet.payload().len() as u64;
+        self.payload_bytes += self.payload_len(packet) as u64;
         self.marker_packets += u64::from(packet.marker());
         let delta = self.delta(at, budget);
         let mut figures = PacketFigures {
@@ -214,6 +232,9 @@ impl Stream {
         let PacketFigures { status, ext_seq, ext_rtp_timestamp: ext_timestamp, .. } = *figures;
         if let Some(frames) = &mut self.frames {
             frames.packet(Arrival { at, frame_number, capture, status, ext_seq, ext_timestamp }, packet);
+            if frames.are_unreadable() {
+                (self.frames, self.unreadable) = (None, true);
+            }
         }
     }
 

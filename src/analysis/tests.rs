@@ -384,6 +384,54 @@ fn pipelined_requests() {
     play("01020305:seq=9000").assert_found(&[]);
 }
 
+/// SRTP by the description or by SETUP: one finding, and what RTCP seems to say is not believed.
+#[test]
+fn encrypted_media() {
+    let ciphertext = |number: u16| [&rtp(number, true)[..12], &[number.to_be_bytes()[1]; 40]].concat();
+    let savp = "RTP/SAVP/TCP;unicast;interleaved=0-1";
+    let described = SDP.replace("RTP/AVP", "RTP/SAVP");
+    for (sdp, transport) in [(described.as_str(), TCP), (SDP, savp), (&described, savp)] {
+        let mut talk = Talk::new().describe(HEADERS, sdp).set_up(transport, transport).play();
+        for number in 100..160 {
+            talk = talk.wait(700).frame(0, &ciphertext(number));
+            // Header and source are in clear; a compound packet that ends anywhere is none.
+            talk = talk.frame(1, &[&[0x81, 200, 0, 12, 1, 2, 3, 4][..], &[0x5a; 60]].concat());
+        }
+        let seen = talk.analyzer.finish().unwrap();
+        let about_media: Vec<&str> = seen.codes.into_iter().filter(|code| *code != "transport-protocol").collect();
+        assert_eq!((about_media, seen.packets), (vec!["media-encrypted"], vec![60]), "{sdp}");
+    }
+}
+
+/// Payloads of no format, as encrypted ones that nobody announced: no figure of pictures is made of them.
+#[test]
+fn unreadable_media() {
+    let mut talk = Talk::playing();
+    for number in 100..400_u16 {
+        let noise = (0..40).map(|place: u32| {
+            u32::from(number).wrapping_mul(2_654_435_761).wrapping_add(place * 40_503).to_be_bytes()[1]
+        });
+        let packet = rtp(number, true)[..12].iter().copied().chain(noise).collect::<Vec<_>>();
+        talk = talk.wait(40).frame(0, &packet);
+    }
+    talk = talk.frame(1, &[&[0x81, 200, 0, 12, 1, 2, 3, 4][..], &[0x5a; 60]].concat());
+    let row = talk.analyzer.streams().next().unwrap();
+    assert_eq!((row.packets, row.frames, row.key_frames, row.freezes), (300, None, None, None));
+    assert_eq!((row.sr_count, row.sr_last_packets), (1, None));
+}
+
+/// What is no RTP is told of once for each kind and path.
+#[test]
+fn foreign_packets() {
+    let ts = [&[0x47, 1, 0, 0x10][..], &[9; 184]].concat();
+    let stun = b"\0\x01\0\0\x21\x12\xa4\x42abcdefghijkl";
+    let mut talk = Talk::playing();
+    for _ in 0..1000 {
+        talk = talk.frame(0, &ts).frame(0, stun).frame(1, stun);
+    }
+    talk.frame(0, &rtp(102, true)[..11]).teardown().assert_found(&["not-rtp", "not-rtp", "not-rtp", "rtp-malformed"]);
+}
+
 #[test]
 fn packets() {
     let playing = || Talk::playing().media(100..102);
@@ -419,7 +467,8 @@ fn sources_sequences_and_times() {
     // Refused: the media goes on.
     let refused = asked().say(S, "RTSP/1.0 401 No|CSeq: 9").media(116..117);
     refused.teardown().assert_found(&["error-response", "sequence-gap", "cseq-repeated"]);
-    playing().frame(0, &[0x40; 12]).teardown().assert_found(&["rtp-malformed"]);
+    let version_1 = [&[0x40], &rtp(110, true)[1..]].concat();
+    playing().frame(0, &version_1).teardown().assert_found(&["rtp-malformed"]);
     Talk::new().described().set_up(TCP, TCP).media(100..101).assert_found(&["media-before-play"]);
     Talk::new()
         .described()

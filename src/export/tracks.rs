@@ -279,7 +279,11 @@ impl Session {
         }
         // By custom RTCP has the odd channel.
         let channel = setup.and_then(Setup::number).or(number_of_path).unwrap_or(signs.path.number() & !1);
-        let media = self.dialog.media(number).cloned().unwrap_or_default();
+        let mut media = self.dialog.media(number).cloned().unwrap_or_default();
+        // That SETUP agreed upon encryption counts, whatever the description says.
+        if let Some(profile) = self.dialog.secure_profile(number) {
+            profile.clone_into(&mut media.protocol);
+        }
         let is_it = |track: &Track| track.number == number && (number.is_some() || track.channel == channel);
         let known = self.tracks.iter().copied().find(|index| tracks.get(*index).is_some_and(is_it));
         if let Some(track) = known.and_then(|index| tracks.get_mut(index)) {

@@ -2,6 +2,7 @@
 
 use crate::capture::rewrite::{FILL, Patch};
 use crate::redact::url::Pseudonyms;
+use crate::rtp::foreign::{ForeignPacket, TS_PACKET};
 use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::rtp::payload::PayloadFormat;
 use crate::rtp::rtcp::{Compound, RtcpPacket};
@@ -13,6 +14,8 @@ const RTCP_HEADER: usize = 4;
 const SENDER_REPORT: usize = 28;
 const RECEIVER_REPORT: usize = 8;
 const REPORT_BLOCK: usize = 24;
+/// Synchronization, PID and continuity of a packet of MPEG-TS.
+const TS_HEADER: usize = 4;
 /// SSRC of who sends, and of whom it speaks, or a name of four letters.
 const TWO_WORDS: usize = 12;
 /// An item of a source description whose text begins with the length of a prefix.
@@ -88,16 +91,40 @@ const fn head_len(format: PayloadFormat) -> usize {
 
 /// What is no RTP packet stays none, for the same reason.
 fn damaged(bytes: &[u8], at: usize, patch: &mut Patch) {
+    if let Some(kind) = ForeignPacket::of(bytes) {
+        return foreign(kind, bytes, at, patch);
+    }
     let kept = match bytes {
         [first, _, ..] if first >> 6 == 2 && bytes.len() >= RTP_HEADER => {
             let extension = RTP_HEADER + usize::from(first & 0x0f) * 4;
             bytes.get(..(extension + 4).min(bytes.len())).unwrap_or_default()
         }
         [first, second, ..] if first >> 6 == 2 => &[*first, *second],
-        [first, ..] => &[first & 0xc0],
+        [first, ..] => &[*first],
         [] => &[],
     };
     patch.put(at, kept);
+}
+
+/// Another protocol stays of its kind: what tells it stays, and nothing behind.
+fn foreign(kind: ForeignPacket, bytes: &[u8], at: usize, patch: &mut Patch) {
+    let keep = |len: usize| bytes.get(..len.min(bytes.len())).unwrap_or_default();
+    match kind {
+        ForeignPacket::TransportStream => {
+            for (number, packet) in bytes.chunks(TS_PACKET).enumerate() {
+                patch.put(at + number * TS_PACKET, packet.get(..TS_HEADER).unwrap_or_default());
+            }
+        }
+        ForeignPacket::Stun | ForeignPacket::Zrtp => patch.put(at, keep(8)),
+        ForeignPacket::Dtls => patch.put(at, keep(3)),
+        ForeignPacket::Zeros => patch.put(at, bytes),
+        // As text the fill is as good as any.
+        ForeignPacket::Text => {}
+        ForeignPacket::Unknown => match bytes {
+            [first, _, ..] => patch.put(at, &[first & 0xc0 | 1, 1]),
+            _ => patch.put(at, bytes),
+        },
+    }
 }
 
 /// A compound packet: its reports, and other texts.
@@ -224,6 +251,29 @@ mod tests {
             Err(error) => error.to_string(),
         };
         Compound::new(bytes).map(text).collect()
+    }
+
+    /// What is no RTP stays of its kind, and tells nothing else.
+    #[test]
+    fn foreign_packets() {
+        let ts =
+            [[&[0x47, 1, 0, 0x10][..], b"geheim", &[9; 178]].concat(), [&[0x47, 1, 0, 0x11][..], &[9; 184]].concat()];
+        let packets: [&[u8]; 9] = [
+            &ts.concat(),
+            b"\0\x01\0\x08\x21\x12\xa4\x42geheim",
+            b"\x16\xfe\xfdgeheim",
+            b"\x10\0\0\x01ZRTPgeheim",
+            b" geheim",
+            &[0; 9],
+            b"\xc0geheim",
+            b"\0\0geheim",
+            b"\x7f",
+        ];
+        for packet in packets {
+            let other = redacted(packet, PayloadFormat::H264);
+            assert_eq!(ForeignPacket::of(&other), ForeignPacket::of(packet), "{packet:?}");
+            assert!(ForeignPacket::of(packet).is_some() && !other.windows(6).any(|bytes| bytes == b"geheim"));
+        }
     }
 
     proptest! {

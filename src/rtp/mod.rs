@@ -5,6 +5,7 @@
 
 pub mod clock_fit;
 pub mod edit;
+pub mod foreign;
 pub mod infer;
 pub mod packet;
 pub mod payload;

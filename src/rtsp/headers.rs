@@ -106,6 +106,11 @@ impl Transport {
     }
 }
 
+/// Whether a profile of RTP is a secure one: `RTP/SAVP` (RFC 3711), `RTP/SAVPF` (RFC 5124), `UDP/TLS/RTP/SAVP` (RFC 5764).
+pub fn is_secure_profile(protocol: &str) -> bool {
+    protocol.split('/').any(|part| part.eq_ignore_ascii_case("SAVP") || part.eq_ignore_ascii_case("SAVPF"))
+}
+
 /// `4-5`, or `4` alone, whose partner is the next number.
 fn pair<T: std::str::FromStr + Copy>(value: &str, next: impl Fn(T) -> Option<T>) -> Option<(T, T)> {
     let (first, second) = value.split_once('-').unwrap_or((value, ""));
@@ -298,6 +303,16 @@ mod tests {
         );
         assert_eq!(read("url=\"rtsp://h/1\";seq=5;rtptime=7"), [one("rtsp://h/1", None, Some(5), Some(7))]);
         assert_eq!(read("url=rtsp://h/1;ssrc=ff;seq=5"), [one("rtsp://h/1", Some(0xff), Some(5), None)]);
+    }
+
+    #[test]
+    fn profiles() {
+        for secure in ["RTP/SAVP", "rtp/savpf", "RTP/SAVP/TCP", "UDP/TLS/RTP/SAVPF", "TCP/DTLS/RTP/SAVP"] {
+            assert!(is_secure_profile(secure), "{secure}");
+        }
+        for other in ["RTP/AVP", "RTP/AVPF", "RTP/AVP/TCP", "MP2T/H2221/UDP", "RTP/SAVPX", ""] {
+            assert!(!is_secure_profile(other), "{other}");
+        }
     }
 
     #[test]

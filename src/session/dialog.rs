@@ -7,6 +7,7 @@ mod owner;
 mod path;
 mod request;
 mod role;
+mod secure;
 mod setup;
 
 use std::collections::VecDeque;

@@ -23,6 +23,8 @@ pub(super) use statistics::FrameStatistics;
 /// Frames of a stream that may be open at a time; and where there are thousands of streams.
 const MAX_OPEN: usize = 16;
 const MAX_OPEN_CROWDED: usize = 2;
+/// So many malformed payloads are not one camera's habit any more.
+const MANY_MALFORMED: u64 = 16;
 
 /// A packet, as far as frames are concerned.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +92,9 @@ pub(super) struct Frames {
     kept: bool,
     /// What a payload had that is to be told.
     fault: Option<PayloadFault>,
+    /// Payloads that were taken apart, and those of them that were not of the format.
+    payloads: u64,
+    malformed: u64,
     /// Of the latest that ended: its last sequence number, its end and its timestamp.
     before: Option<(i64, Timestamp, i64)>,
     first_timestamp: Option<i64>,
@@ -153,6 +158,10 @@ impl Frames {
             self.begins = Some(arrival.ext_seq - i64::from(missed));
         }
         let (share, fault) = Share::of(self.format, packet.payload());
+        self.payloads += 1;
+        if let Some(PayloadFault::Malformed(_)) = fault {
+            self.malformed += 1;
+        }
         self.fault = self.fault.take().or(fault);
         let (timestamp, marker) = (packet.timestamp(), packet.marker());
         match arrival.status {
@@ -171,6 +180,13 @@ impl Frames {
     #[inline]
     pub(super) fn take_fault(&mut self) -> Option<PayloadFault> {
         self.fault.take()
+    }
+
+    /// So many payloads are not of the format that those which seem to be tell nothing either: encrypted ones without a word
+    /// of it, or another format than the described one. Of random bytes about a quarter are malformed H.264.
+    #[inline]
+    pub(super) fn are_unreadable(&self) -> bool {
+        self.malformed >= MANY_MALFORMED && self.malformed > self.payloads / 8
     }
 
     /// The numbers start over: what is open ends, and the packet that jumped is the first.

@@ -22,6 +22,12 @@ impl<S: Sink> Out<S> {
         if let Some(finding) = session.rtcp_channel_finding(path) {
             self.finding(place, &finding)?;
         }
+        let signs = PacketSigns::new(path, place.direction, payload);
+        let track = session.track_of(&signs);
+        if session.dialog.secure_profile(track).is_some() || session.seems_encrypted(&signs, payload) {
+            session.encrypted_report(&signs, payload);
+            return Ok(());
+        }
         for packet in Compound::new(payload) {
             match packet {
                 Ok(RtcpPacket::SenderReport(report)) => {
@@ -38,7 +44,6 @@ impl<S: Sink> Out<S> {
                     }
                 }
                 Ok(RtcpPacket::SourceDescription(description)) => {
-                    let track = session.track_of(&PacketSigns::new(path, place.direction, payload));
                     if let Some(finding) = session.watch.description(&description, track) {
                         self.finding(place, &finding)?;
                     }
@@ -46,7 +51,6 @@ impl<S: Sink> Out<S> {
                 Ok(RtcpPacket::Goodbye(_)) => session.watch.bye = true,
                 Ok(_) => {}
                 Err(error) => {
-                    let track = session.track_of(&PacketSigns::new(path, place.direction, payload));
                     self.finding(place, &Finding::new("rtcp-malformed", track, error.to_string()))?;
                 }
             }

@@ -83,7 +83,11 @@ impl Stream {
     /// No more will tell what the packets carry: those that waited are counted.
     pub(in crate::analysis) fn settle(&mut self, budget: &mut Budget) {
         let Some(undescribed) = self.undescribed.take() else { return };
-        (self.encoding, self.inferred_rate, self.inferred) = undescribed.conclude();
+        let concluded = undescribed.conclude();
+        // What ciphertext seems to be is no encoding.
+        if !(self.encrypted && concluded.0.is_some()) {
+            (self.encoding, self.inferred_rate, self.inferred) = concluded;
+        }
         self.count_those_that_waited(*undescribed, budget);
     }
 

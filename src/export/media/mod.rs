@@ -20,6 +20,7 @@ mod wave;
 use crate::export::reorder::Reorder;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::payload_type::static_format;
+use crate::rtsp::headers::is_secure_profile;
 use crate::rtsp::sdp::{Format, Media};
 
 use aac::Adts;
@@ -39,6 +40,9 @@ pub enum Unfit {
     /// There is no elementary stream of it here.
     #[error("{0} can't be exported")]
     Encoding(String),
+    /// SRTP: the keys are not in the capture, or not used here.
+    #[error("the media is encrypted ({0}); --view and --rtpdump take it as it is")]
+    Encrypted(String),
     /// The encoding is known, but not sent like this.
     #[error("{0}")]
     Parameters(String),
@@ -111,6 +115,9 @@ impl Extractor {
     /// # Errors
     /// Where such media can't be exported.
     pub fn new(media: &Media, version: usize, payload_type: u8) -> Result<Self, Unfit> {
+        if is_secure_profile(&media.protocol) {
+            return Err(Unfit::Encrypted(media.protocol.clone()));
+        }
         let format = format(media, payload_type)?;
         let encoding = format.encoding.clone().unwrap_or_default();
         let stream = Elementary::new(&format)?;

@@ -114,6 +114,8 @@ fn what_is_not_sent_in_order_is_refused() {
     assert_eq!(Extractor::new(&media(H264), 0, 97).err(), Some(Unfit::Undescribed(97)));
     let opus = media("m=audio 0 RTP/AVP 96\na=rtpmap:96 OPUS/48000/2\n");
     assert_eq!(Extractor::new(&opus, 0, 96).err(), Some(Unfit::Encoding("OPUS".to_owned())));
+    let encrypted = media(&H264.replace("RTP/AVP", "UDP/TLS/RTP/SAVPF"));
+    assert_eq!(Extractor::new(&encrypted, 0, 96).err(), Some(Unfit::Encrypted("UDP/TLS/RTP/SAVPF".to_owned())));
 }
 
 #[test]
