@@ -12,6 +12,7 @@ use crate::session::server::{ReportClock, SlowClient, Speed};
 
 mod compare;
 mod export;
+mod named;
 mod packaging;
 mod probe;
 mod record;
@@ -21,6 +22,7 @@ mod transport;
 
 pub use compare::{CompareArgs, CompareFormat};
 pub use export::{ExportArgs, View};
+pub use named::NamedArgs;
 pub use packaging::{CompletionsArgs, ManArgs};
 pub use probe::{ProbeArgs, ProbeFormat};
 pub use record::RecordArgs;
@@ -122,6 +124,10 @@ pub struct AnalyzeArgs {
     /// pcap or pcapng of any tool, also compressed with gzip or zstd; - is standard input
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
+
+    /// Media without RTSP
+    #[command(flatten)]
+    pub named: NamedArgs,
 
     /// The table to print
     #[arg(long, value_enum, default_value_t = TableName::Streams)]

@@ -3,6 +3,7 @@
 //! A live session and a capture file both turn into the same sequence of [`TraceEvent`]s; whatever consumes
 //! them ([`Tap`]) does not know which one it was.
 
+mod given;
 mod note;
 mod path;
 mod unreachable;
@@ -13,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
 
+pub use given::GivenMedia;
 pub use note::{NoNote, Note, PREFIX, TcpState};
 pub use path::UdpPath;
 pub use unreachable::UnreachableReason;
@@ -93,7 +95,7 @@ impl Carrier<'_> {
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Payload<'a> {
     /// The connection stands. `started` is when the client began to connect. Of an HTTP tunnel's connections the one
     /// that shows first is told, and that of the GET: its flow names the addresses that count.
@@ -103,6 +105,8 @@ pub enum Payload<'a> {
         /// What carries it besides TCP.
         carrier: Carrier<'a>,
     },
+    /// What somebody says of the session's media who is no part of it. With transports it is a session without RTSP.
+    Described(&'a GivenMedia),
     /// One message, interleaved frame, stretch of junk, or gap.
     Pdu(&'a Pdu<'a>),
     /// An RTP or RTCP packet over UDP, between ports that the session set up.

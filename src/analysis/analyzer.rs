@@ -272,6 +272,10 @@ impl<S: Sink> Tap for Analyzer<S> {
                 });
                 Ok(())
             }
+            Payload::Described(given) => {
+                session.describe(given);
+                Ok(())
+            }
             // The GET of an HTTP tunnel may come behind its POST.
             Payload::Opened { carrier, .. } => {
                 session.http.opened(*carrier);

@@ -155,6 +155,8 @@ pub(super) struct Watch {
     pub(super) heard: Heard,
     /// A source has said BYE.
     pub(super) bye: bool,
+    /// There is no RTSP: nothing is late or early for it.
+    pub(super) without_rtsp: bool,
 }
 
 impl Watch {
@@ -189,7 +191,11 @@ impl Watch {
         if stream.encoding().is_none() && !stream.is_open() {
             found.extend(self.unknown_payload_type(packet.payload_type(), stream));
         }
-        if !self.heard.playing && direction == Direction::ServerToClient && self.first("media-before-play", 0) {
+        if !self.heard.playing
+            && !self.without_rtsp
+            && direction == Direction::ServerToClient
+            && self.first("media-before-play", 0)
+        {
             found.push(Finding::new("media-before-play", track, "media came before the answer to PLAY"));
         }
         // A datagram that came before may stand behind the message: a recorder reads the connection first.

@@ -20,7 +20,7 @@ use crate::rtsp::message::Message;
 use crate::session::Dialog;
 use crate::session::dialog::{MediaPath, PacketSigns, PayloadRole, Request};
 use crate::time::Timestamp;
-use crate::trace::{Direction, Flow};
+use crate::trace::{Direction, Flow, GivenMedia};
 
 mod lookup;
 
@@ -126,6 +126,13 @@ impl Session {
     pub(super) fn end_wait(&mut self, place: Place, url: Option<&str>) {
         let Self { wait, dialog, streams, watch, unreachable, .. } = self;
         wait.end(place, url, SessionState { dialog, streams, unreachable, bye: watch.bye });
+    }
+
+    /// Takes what somebody says of its media who is no part of it.
+    pub(super) fn describe(&mut self, given: &GivenMedia) {
+        self.dialog.given(given);
+        self.watch.without_rtsp |= !given.transports.is_empty();
+        self.forget_lookups();
     }
 
     /// About how many bytes of memory the dialogue takes.

@@ -8,10 +8,12 @@ use crate::capture::beginning::Beginning;
 use crate::capture::connection::Connection;
 use crate::capture::interface;
 use crate::capture::ip::{Decoded, IcmpError, TcpSegment, UdpDatagram};
+use crate::capture::named::NamedSessions;
 use crate::capture::outlet::Outlet;
 use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::Ledger;
+use crate::capture::rtp_like::RtpLike;
 use crate::capture::tunnel::Tunnels;
 use crate::time::Timestamp;
 use crate::trace::{Direction, Note, Payload, Tap, TraceEvent};
@@ -49,6 +51,9 @@ pub(super) struct Connections {
     sessions: usize,
     ports: MediaPorts,
     tunnels: Tunnels,
+    /// Media without RTSP: what is named, and what could be.
+    pub(super) named: NamedSessions,
+    pub(super) rtp_like: RtpLike,
     /// Where a plan is made of the capture.
     pub(super) ledger: Option<Box<Ledger>>,
 }
@@ -245,7 +250,13 @@ impl Connections {
         arrival: Arrival,
         tap: &mut impl Tap,
     ) -> io::Result<()> {
-        let Some(media) = self.ports.find(datagram.from, datagram.to) else { return Ok(()) };
+        let Some(media) = self.ports.find(datagram.from, datagram.to) else {
+            return if self.begin_named(datagram, arrival, tap)? {
+                self.datagram(datagram, arrival, tap)
+            } else {
+                Ok(())
+            };
+        };
         media.note(datagram.payload);
         let path = media.path_from(datagram.from);
         if let Some(ledger) = &mut self.ledger {
@@ -255,6 +266,22 @@ impl Connections {
         let payload = Payload::Datagram { path, from: datagram.from, to: datagram.to, payload: datagram.payload };
         let (flow, direction) = (&*media.flow, media.direction);
         tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })
+    }
+
+    /// Takes a datagram that is nobody's. Whether it begins a flow that is named, and so is somebody's now.
+    #[cold]
+    fn begin_named(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, tap: &mut impl Tap) -> io::Result<bool> {
+        let Self { named, rtp_like, sessions, ports, .. } = self;
+        let Some((flow, given)) = named.begin(datagram, sessions) else {
+            rtp_like.datagram(datagram, arrival);
+            return Ok(false);
+        };
+        if let Some((_, transport)) = given.transports.last() {
+            ports.set_up(flow, transport);
+        }
+        let (direction, payload) = (Direction::ServerToClient, Payload::Described(given));
+        tap.event(&TraceEvent { at: arrival.at, flow, direction, frame_number: Some(arrival.number), payload })?;
+        Ok(ports.find(datagram.from, datagram.to).is_some())
     }
 
     /// Takes an error about a datagram.

@@ -2,15 +2,18 @@
 //! the session that set up their ports.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use crate::capture::beginning::Beginning;
 use crate::capture::connections::Connections;
 use crate::capture::ip::{Decoded, IpLayer};
+use crate::capture::named::{NamedMedia, NamedSessions};
 use crate::capture::reader::{CaptureError, FileEnd, Packet, read_packets};
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::{self, Ledger};
+use crate::capture::rtp_like::RtpFlow;
 use crate::time::Timestamp;
-use crate::trace::{Note, Remark, Tap};
+use crate::trace::{GivenMedia, Note, Payload, Remark, Tap, TraceEvent};
 
 /// Turns packets into trace events.
 ///
@@ -58,6 +61,18 @@ impl Source {
         Self::default()
     }
 
+    /// One that finds the media that is named as well, and describes with it the sessions that are not described.
+    pub fn with_named(named: Option<Arc<NamedMedia>>) -> Self {
+        let mut source = Self::default();
+        source.connections.named = NamedSessions::new(named);
+        source
+    }
+
+    /// What of the capture looks like RTP and belongs to no session, those flows first that have the most packets.
+    pub fn rtp_flows(&self) -> Vec<RtpFlow> {
+        self.connections.rtp_like.flows()
+    }
+
     /// Reads one capture to its end and hands every event to the tap.
     ///
     /// # Errors
@@ -96,7 +111,13 @@ impl Source {
     /// As [`Source::read`].
     pub fn read_part<R: Read>(&mut self, input: R, tap: &mut impl Tap) -> Result<FileEnd, CaptureError> {
         self.connections.next_part();
-        let end = read_packets(input, |packet| self.packet(packet, tap))?;
+        let end = match self.connections.named.of_rtsp() {
+            None => read_packets(input, |packet| self.packet(packet, tap))?,
+            Some(given) => {
+                let mut tap = Describing { given: &given, tap };
+                read_packets(input, |packet| self.packet(packet, &mut tap))?
+            }
+        };
         if end.cut {
             let Arrival { at, number } = self.latest();
             let detail = "the file ends in the middle of a packet";
@@ -118,7 +139,10 @@ impl Source {
     /// Those of the tap.
     pub fn finish(mut self, tap: &mut impl Tap) -> io::Result<()> {
         let latest = self.latest();
-        self.connections.finish(latest, tap)
+        match self.connections.named.of_rtsp() {
+            None => self.connections.finish(latest, tap),
+            Some(given) => self.connections.finish(latest, &mut Describing { given: &given, tap }),
+        }
     }
 
     fn latest(&self) -> Arrival {
@@ -140,6 +164,26 @@ impl Source {
         }
         // Only now may it be known whose they are.
         if noted { Ok(()) } else { self.connections.notes(decoded.as_ref(), packet.notes, arrival, tap).map(|_| ()) }
+    }
+}
+
+/// Tells of each RTSP session what is given of those that are not described.
+struct Describing<'a, T> {
+    given: &'a GivenMedia,
+    tap: &'a mut T,
+}
+
+impl<T: Tap> Tap for Describing<'_, T> {
+    fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        self.tap.event(event)?;
+        if !matches!(event.payload, Payload::Opened { .. }) {
+            return Ok(());
+        }
+        self.tap.event(&TraceEvent { payload: Payload::Described(self.given), ..*event })
+    }
+
+    fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
+        self.tap.remark(remark)
     }
 }
 

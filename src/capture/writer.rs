@@ -336,7 +336,9 @@ impl<S: BlockSink> Tap for Writer<S> {
                 Ok(())
             }
             // What is recorded here is no tunnel, and of ICMP errors a socket hears nothing.
-            Payload::NotBase64 { .. } | Payload::Compressed | Payload::Unreachable { .. } => Ok(()),
+            Payload::Described(_) | Payload::NotBase64 { .. } | Payload::Compressed | Payload::Unreachable { .. } => {
+                Ok(())
+            }
             Payload::ReadEnd => {
                 if let Some(Open { connection, .. }) = self.flows.get(event.flow.id) {
                     connection.read_end(self.blocks.get_mut(), event.direction);

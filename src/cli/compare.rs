@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::NamedArgs;
+
 /// Options of `compare`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
@@ -27,6 +29,10 @@ pub struct CompareArgs {
     /// The other one
     #[arg(value_name = "B")]
     pub b: PathBuf,
+
+    /// Media without RTSP
+    #[command(flatten)]
+    pub named: NamedArgs,
 
     /// The session of A that alone counts, as analyze numbers them
     #[arg(long, value_name = "N", requires = "session_b")]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum};
 
+use crate::cli::NamedArgs;
+
 /// Options of `export`.
 #[derive(Clone, Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -38,6 +40,10 @@ pub struct ExportArgs {
     /// Where it goes; - is standard output
     #[arg(short, long, value_name = "PATH")]
     pub output: PathBuf,
+
+    /// Media without RTSP
+    #[command(flatten)]
+    pub named: NamedArgs,
 
     /// The session, as analyze numbers them [default: all]
     #[arg(long, value_name = "N")]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::NamedArgs;
+
 /// Options of `report`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
@@ -24,6 +26,10 @@ pub struct ReportArgs {
     /// The page to write; - is standard output
     #[arg(short, long, value_name = "FILE", required = true)]
     pub output: PathBuf,
+
+    /// Media without RTSP
+    #[command(flatten)]
+    pub named: NamedArgs,
 
     /// Overwrite an existing file
     #[arg(short, long)]

@@ -6,28 +6,32 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
 use crate::analysis::rows::{Row, Sink, Table};
 use crate::analysis::{Analyzer, AnalyzerOptions};
-use crate::capture::Source;
 use crate::capture::reader::{CaptureError, FileEnd};
+use crate::capture::{NamedMedia, Source};
 use crate::cli::{self, AnalyzeArgs};
+use crate::commands::CUT;
 use crate::commands::lanes::{Lane, Lanes, Output, Part, waiting_room};
+use crate::commands::named::{list, named, nothing};
 use crate::commands::open_capture;
 use crate::commands::progress::Progress;
 use crate::commands::queue::Queue;
 use crate::commands::terminal::{complain, redraws, stdout_is_piped, takes_colour};
-use crate::commands::{CUT, NO_SESSION};
 use crate::error::Error;
 use crate::report::{Condition, Conditions, Document, Format, Tables};
 
 /// Analyzes the captures, several at a time, and puts their rows into the order given.
 pub(super) fn run(args: &AnalyzeArgs) -> Result<(), Error> {
     let conditions = conditions(&args.fail_if)?;
+    let media = named(&args.named)?;
     let lanes = Lanes::new(outputs(args)?);
     let progress = Progress::of_files(&args.captures, bar_is_wanted(args));
-    let results = analyze_all(&Queue::new(&args.captures), &lanes, &progress, format(args.format), &conditions);
+    let results =
+        analyze_all(&Queue::new(&args.captures), media.as_ref(), &lanes, &progress, format(args.format), &conditions);
     drop(progress);
     let anything = results.iter().any(|result| result.anything);
     lanes.finish(anything).map_err(|error| output_error(args, error))?;
@@ -49,6 +53,7 @@ pub(super) struct GroupResult {
 /// Analyzes the captures on all cores. The results stand in their order; if the output failed, some lack.
 fn analyze_all(
     queue: &Queue,
+    named: Option<&Arc<NamedMedia>>,
     lanes: &Lanes,
     progress: &Progress,
     format: Format,
@@ -57,7 +62,7 @@ fn analyze_all(
     let work = || {
         let mut results = Vec::new();
         while let Some(lane) = lanes.open_next(|limit| queue.take(limit)) {
-            results.push((lane.number(), in_lane(lane, queue, lanes, progress, format, conditions.clone())));
+            results.push((lane.number(), in_lane(lane, queue, named, lanes, progress, format, conditions.clone())));
         }
         results
     };
@@ -74,6 +79,7 @@ fn analyze_all(
 fn in_lane(
     lane: Lane<'_>,
     queue: &Queue,
+    named: Option<&Arc<NamedMedia>>,
     lanes: &Lanes,
     progress: &Progress,
     format: Format,
@@ -87,7 +93,7 @@ fn in_lane(
             lanes.open(follower).finish(Ok(Vec::new()));
         }
     };
-    let done = analyze_group(lane.number(), queue, progress, &mut rows, &mut result, moved);
+    let done = analyze_group(lane.number(), queue, named, progress, &mut rows, &mut result, moved);
     lane.finish(done.and_then(|()| rows.tables.finish()));
     result.anything |= rows.any;
     result.conditions = rows.conditions;
@@ -99,6 +105,7 @@ fn in_lane(
 pub(super) fn analyze_group(
     first: usize,
     queue: &Queue,
+    named: Option<&Arc<NamedMedia>>,
     progress: &Progress,
     rows: &mut impl Sink,
     result: &mut GroupResult,
@@ -108,7 +115,7 @@ pub(super) fn analyze_group(
         closely: [Table::Streams, Table::Frames].iter().any(|table| rows.wants(*table)),
         ..AnalyzerOptions::default()
     };
-    let (mut source, mut analyzer) = (Source::new(), Analyzer::new(options, rows));
+    let (mut source, mut analyzer) = (Source::with_named(named.cloned()), Analyzer::new(options, rows));
     let mut next = Some(first);
     while let Some(number) = next {
         let path = queue.path(number);
@@ -121,9 +128,11 @@ pub(super) fn analyze_group(
         next = queue.follow(number, &source);
         moved(next);
     }
+    let flows = source.rtp_flows();
     source.finish(&mut analyzer)?;
     if result.anything && !analyzer.has_sessions() {
-        result.errors.push(nothing(queue.path(first)));
+        result.notes.extend(list(queue.path(first), &flows));
+        result.errors.push(nothing(queue.path(first), &flows));
     }
     analyzer.finish().map(|_| ())
 }
@@ -136,11 +145,6 @@ fn read<S: Sink>(
 ) -> Result<FileEnd, Error> {
     let failed = |source| Error::Capture { path: path.to_owned(), source };
     source.read_part(progress.count(open(path)?), analyzer).map_err(failed)
-}
-
-/// There was nothing to work on, which a script must be able to tell from a session without faults.
-fn nothing(path: &Path) -> Error {
-    Error::Nothing { path: path.to_owned(), reason: NO_SESSION.to_owned() }
 }
 
 impl GroupResult {

@@ -3,16 +3,19 @@
 use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, ScopedJoinHandle};
 
 use crate::analysis::comparison::{CaptureComparison, CaptureView, Heard};
 use crate::analysis::matching::{Digests, Matcher, Packet, Side, StreamMatch};
 use crate::analysis::{Analyzer, AnalyzerOptions};
-use crate::capture::Source;
+use crate::capture::reader::CaptureError;
+use crate::capture::{NamedMedia, RtpFlow, Source};
 use crate::cli::{CompareArgs, CompareFormat};
 use crate::commands::CUT;
 use crate::commands::analyze::open;
+use crate::commands::named::{list, named, nothing};
 use crate::commands::terminal::{complain, takes_colour};
 use crate::error::Error;
 use crate::report::captures;
@@ -30,7 +33,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), Error> {
     if [a, b].iter().all(|path| path.as_os_str() == "-") {
         return Err(Error::Usage("only one of both captures can be standard input".to_owned()));
     }
-    let (readings, matches) = read_both([a, b], [args.session_a, args.session_b])?;
+    let (readings, matches) = read_both([a, b], [args.session_a, args.session_b], named(&args.named)?.as_ref())?;
     let [a_reading, b_reading] = &readings;
     let views = [a_reading.view(a, args.session_a)?, b_reading.view(b, args.session_b)?];
     let comparison = CaptureComparison::new(&views, &matches, args.session_a.is_some());
@@ -48,6 +51,8 @@ struct Reading {
     heard: Heard,
     analyzer: Analyzer<()>,
     cut: bool,
+    /// What looks like RTP and is nobody's.
+    flows: Vec<RtpFlow>,
 }
 
 impl Reading {
@@ -62,11 +67,12 @@ impl Reading {
             return Ok(view);
         }
         let sessions = self.heard.sessions().count();
-        let source = match session {
-            Some(wanted) if sessions > 0 => ScriptError::NoSession { sessions, wanted },
-            _ => ScriptError::NoRtsp,
-        };
-        Err(Error::Script { path: path.to_owned(), source })
+        if let Some(wanted) = session.filter(|_| sessions > 0) {
+            let source = ScriptError::NoSession { sessions, wanted };
+            return Err(Error::Script { path: path.to_owned(), source });
+        }
+        list(path, &self.flows).iter().for_each(|line| complain(line));
+        Err(nothing(path, &self.flows))
     }
 }
 
@@ -83,14 +89,18 @@ fn print(args: &CompareArgs, comparison: &CaptureComparison) -> io::Result<()> {
 }
 
 /// Reads both captures at once, so that no more of either is held than lies between the copies of a packet.
-fn read_both(paths: [&PathBuf; 2], sessions: [Option<usize>; 2]) -> Result<([Reading; 2], Vec<StreamMatch>), Error> {
+fn read_both(
+    paths: [&PathBuf; 2],
+    sessions: [Option<usize>; 2],
+    named: Option<&Arc<NamedMedia>>,
+) -> Result<([Reading; 2], Vec<StreamMatch>), Error> {
     let [a, b] = paths;
     let [a_session, b_session] = sessions;
     let (a_sender, a_packets) = sync_channel(BATCHES);
     let (b_sender, b_packets) = sync_channel(BATCHES);
     let (a_read, b_read, matches) = thread::scope(|scope| {
-        let a_reader = scope.spawn(move || read(a, a_session, &a_sender));
-        let b_reader = scope.spawn(move || read(b, b_session, &b_sender));
+        let a_reader = scope.spawn(move || read(a, a_session, named, &a_sender));
+        let b_reader = scope.spawn(move || read(b, b_session, named, &b_sender));
         let matches = matched([Arriving::new(a_packets), Arriving::new(b_packets)]);
         (joined(a_reader), joined(b_reader), matches)
     });
@@ -146,7 +156,12 @@ impl Arriving {
 }
 
 /// Reads a capture, and hands its RTP packets on: those of one session, if it is chosen.
-fn read(path: &Path, session: Option<usize>, packets: &SyncSender<Vec<Packet>>) -> Result<Reading, Error> {
+fn read(
+    path: &Path,
+    session: Option<usize>,
+    named: Option<&Arc<NamedMedia>>,
+    packets: &SyncSender<Vec<Packet>>,
+) -> Result<Reading, Error> {
     let input = open(path)?;
     let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
     let mut batch = Vec::with_capacity(BATCH);
@@ -161,10 +176,14 @@ fn read(path: &Path, session: Option<usize>, packets: &SyncSender<Vec<Packet>>) 
     });
     let options = AnalyzerOptions { capture: path.display().to_string(), closely: true };
     let mut tap = (Heard::default(), (Analyzer::new(options, ()), digests));
-    let end = Source::read(input, &mut tap).map_err(|source| Error::Capture { path: path.to_owned(), source })?;
+    let failed = |source| Error::Capture { path: path.to_owned(), source };
+    let mut source = Source::with_named(named.cloned());
+    let end = source.read_part(input, &mut tap).map_err(failed)?;
+    let flows = source.rtp_flows();
+    source.finish(&mut tap).map_err(CaptureError::Tap).map_err(failed)?;
     let (heard, (mut analyzer, _)) = tap;
     analyzer.settle();
     // Without a receiver nobody waits for them.
     let _ = packets.send(batch);
-    Ok(Reading { heard, analyzer, cut: end.cut })
+    Ok(Reading { heard, analyzer, cut: end.cut, flows })
 }

@@ -11,7 +11,7 @@ use clap::Parser;
 
 use crate::analysis::Table;
 use crate::capture::Source;
-use crate::cli::{AnalyzeArgs, Cli, Command, DemoArgs, Format, RecordArgs, TableName};
+use crate::cli::{AnalyzeArgs, Cli, Command, DemoArgs, Format, NamedArgs, RecordArgs, TableName};
 use crate::commands::{analyze, record};
 use crate::error::Error;
 use crate::net::{Accepted, Clock, EventLoop};
@@ -41,6 +41,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<(), Error> {
     }
     say(&format!("\n3. Analyzing the recording:  rtsp-rec analyze {} -o {}\n", capture.display(), folder.display()))?;
     analyze::run(&AnalyzeArgs {
+        named: NamedArgs::default(),
         captures: vec![capture.clone()],
         table: TableName::Streams,
         output: Some(folder.clone()),

@@ -11,6 +11,7 @@ mod live;
 mod login;
 mod man;
 mod monitor;
+mod named;
 mod output;
 mod probe;
 mod progress;
@@ -52,8 +53,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
 }
 
 /// What a capture of something else, or of a part of a session, is told.
-const NO_SESSION: &str =
-    "no RTSP session found; was its beginning captured, without TLS? RTP alone says too little to be analyzed";
+const NO_SESSION: &str = "no RTSP session found; was its beginning captured, without TLS?";
 /// And one that is not whole.
 const CUT: &str = "the file ends in the middle of a packet";
 

@@ -3,12 +3,15 @@
 use std::cell::RefCell;
 use std::fs::Metadata;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use bytesize::ByteSize;
 
+use crate::capture::NamedMedia;
 use crate::cli::ReportArgs;
 use crate::commands::analyze::{GroupResult, analyze_group, conclude};
 use crate::commands::lanes::Choice;
+use crate::commands::named::named;
 use crate::commands::output::{Target, is_stdout};
 use crate::commands::progress::Progress;
 use crate::commands::queue::Queue;
@@ -21,9 +24,11 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), Error> {
     if args.captures.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
         return Err(Error::Usage("only one of the captures can be standard input".to_owned()));
     }
+    let media = named(&args.named)?;
     let target = Target::new(&args.output, args.force, &args.captures)?;
     let progress = Progress::of_files(&args.captures, redraws() && !is_stdout(&args.output));
-    let (sections, results) = analyze(&Queue::new(&args.captures), &progress).map_err(|error| target.failed(error))?;
+    let (sections, results) =
+        analyze(&Queue::new(&args.captures), media.as_ref(), &progress).map_err(|error| target.failed(error))?;
     drop(progress);
     if !sections.is_empty() {
         let written = target.write(|out| write_page(out, &sections));
@@ -49,13 +54,17 @@ struct Part {
 }
 
 /// A part for each capture that follows no other. They are read one after the other, so that only one is in memory.
-fn analyze(queue: &Queue, progress: &Progress) -> io::Result<(Vec<Part>, Vec<GroupResult>)> {
+fn analyze(
+    queue: &Queue,
+    named: Option<&Arc<NamedMedia>>,
+    progress: &Progress,
+) -> io::Result<(Vec<Part>, Vec<GroupResult>)> {
     let (mut parts, mut results) = (Vec::new(), Vec::new());
     while let Choice::Take(first) = queue.take(usize::MAX) {
         let numbers = RefCell::new(vec![first]);
         let (mut section, mut result) = (Section::new(parts.len()), GroupResult::default());
         let moved = |follower| numbers.borrow_mut().extend(follower);
-        analyze_group(first, queue, progress, &mut section, &mut result, moved)?;
+        analyze_group(first, queue, named, progress, &mut section, &mut result, moved)?;
         let names: Vec<String> =
             numbers.into_inner().into_iter().map(|number| queue.path(number).display().to_string()).collect();
         if result.anything {

@@ -360,6 +360,10 @@ impl<S: MediaSink> Tap for Tracks<S> {
         }
         match event.payload {
             Payload::Pdu(pdu) => self.pdu(event, pdu),
+            Payload::Described(given) => {
+                self.learn(event, |dialog| dialog.given(given));
+                Ok(())
+            }
             Payload::Datagram { path, payload, .. } => self.frame(event, MediaPath::Udp(path), payload),
             _ => Ok(()),
         }

@@ -1,6 +1,8 @@
 //! Session descriptions (SDP, RFC 4566) as far as RTSP needs them (RFC 2326, appendix C), from devices that take the
 //! grammar lightly: line by line, what is understood is kept, what is not is passed over.
 
+use std::net::IpAddr;
+
 /// Media sections kept; those behind are ignored.
 const MAX_MEDIA: usize = 64;
 /// Formats kept in each media section.
@@ -17,6 +19,8 @@ pub struct SessionDescription {
     pub control: Option<String>,
     /// The session's `a=range`, such as `npt=0-60.021`; see [`npt_end`].
     pub range: Option<String>,
+    /// Where the media goes (`c=`), of sections that do not say it themselves.
+    pub address: Option<IpAddr>,
     /// One for each `m=` line, in their order: the place in here is the track's number.
     pub media: Vec<Media>,
 }
@@ -28,6 +32,10 @@ pub struct Media {
     pub kind: String,
     /// Port, 0 where SETUP decides, or where it can't be read.
     pub port: u16,
+    /// The port of RTCP (`a=rtcp`, RFC 3605), where it is not the next one.
+    pub rtcp_port: Option<u16>,
+    /// Where it goes (`c=`); the first address of several.
+    pub address: Option<IpAddr>,
     /// Transport protocol, such as `RTP/AVP`.
     pub protocol: String,
     /// Payload types of the `m=` line in its order, then those that only an `rtpmap` or `fmtp` names.
@@ -91,6 +99,7 @@ impl SessionDescription {
                     session.push_media(value);
                 }
                 "a" if media_lines <= MAX_MEDIA => session.read_attribute(value),
+                "c" if media_lines <= MAX_MEDIA => session.read_connection(value),
                 "s" if media_lines == 0 => keep_first(&mut session.name, value),
                 _ => {}
             }
@@ -102,6 +111,13 @@ impl SessionDescription {
         if self.media.len() < MAX_MEDIA {
             self.media.push(Media::parse(value));
         }
+    }
+
+    /// Reads `IN IP4 239.1.1.1/127`, with the reach of multicast behind the address.
+    fn read_connection(&mut self, value: &str) {
+        let address = value.split_ascii_whitespace().nth(2).and_then(|word| word.split('/').next()?.parse().ok());
+        let slot = self.media.last_mut().map_or(&mut self.address, |media| &mut media.address);
+        *slot = slot.or(address);
     }
 
     /// An attribute belongs to the media section it stands in; before the first, to the session.
@@ -150,6 +166,10 @@ impl Media {
         match name {
             "control" => keep_first(&mut self.control, value),
             "range" => keep_first(&mut self.range, value),
+            "rtcp" => {
+                let port = value.split_ascii_whitespace().next().and_then(|port| port.parse().ok());
+                self.rtcp_port = self.rtcp_port.or(port);
+            }
             "framerate" => self.framerate = self.framerate.or_else(|| parse_framerate(value)),
             "ssrc" | "ssrc-group" => self.read_sources(name, value),
             "rtpmap" | "fmtp" => self.read_format_attribute(name, value),

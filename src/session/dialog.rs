@@ -2,6 +2,7 @@
 //!
 //! It only watches. Recording asks it where a frame belongs, and so does analysis, which has nobody to ask.
 
+mod given;
 mod open;
 mod owner;
 mod path;
@@ -49,6 +50,8 @@ pub struct Dialog {
     url: Option<String>,
     base: Option<String>,
     description: Option<SessionDescription>,
+    /// It came by no RTSP.
+    by_hand: bool,
     setups: Vec<Setup>,
     owners: Owners,
     /// For each channel the place in `setups` and whether it is the RTCP one.
@@ -72,6 +75,7 @@ impl Default for Dialog {
             url: None,
             base: None,
             description: None,
+            by_hand: false,
             setups: Vec::new(),
             owners: Owners::default(),
             channels: Box::new([None; 256]),
@@ -217,10 +221,15 @@ impl Dialog {
     }
 
     fn describe(&mut self, body: &[u8]) {
-        let description = SessionDescription::parse(body);
+        self.set_description(SessionDescription::parse(body), body.len());
+    }
+
+    /// A description whose texts take so many bytes.
+    fn set_description(&mut self, description: SessionDescription, texts: usize) {
         let formats: usize = description.media.iter().map(|media| media.formats.capacity()).sum();
-        self.described = body.len() + description.media.capacity() * size_of::<Media>() + formats * size_of::<Format>();
+        self.described = texts + description.media.capacity() * size_of::<Media>() + formats * size_of::<Format>();
         self.description = Some(description);
+        self.by_hand = false;
     }
 
     /// About how many bytes of memory it takes, beside a small fixed size.

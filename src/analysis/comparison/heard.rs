@@ -175,6 +175,9 @@ impl Tap for Heard {
             Payload::Opened { started, .. } => started,
             _ => event.at,
         });
+        if let Payload::Described(given) = event.payload {
+            session.dialog.given(given);
+        }
         if let Payload::Pdu(pdu) = event.payload
             && let PduKind::Message { head, body } = pdu.kind
         {

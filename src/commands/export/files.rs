@@ -119,6 +119,7 @@ mod tests {
 
     fn files(output: &Path, force: bool, one: bool) -> Result<Files, Error> {
         let args = ExportArgs {
+            named: crate::cli::NamedArgs::default(),
             capture: PathBuf::from("capture"),
             view: None,
             media: true,

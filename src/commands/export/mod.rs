@@ -8,11 +8,13 @@ mod view;
 use std::path::Path;
 
 use crate::capture::Source;
+use crate::capture::reader::CaptureError;
 use crate::cli::ExportArgs;
+use crate::commands::CUT;
 use crate::commands::analyze::open;
+use crate::commands::named::{list, named, nothing as no_session};
 use crate::commands::output::{clean, is_stdout, print};
 use crate::commands::terminal::complain;
-use crate::commands::{CUT, NO_SESSION};
 use crate::error::Error;
 use crate::export::{MediaSink, Selection, Track, Tracks};
 
@@ -44,7 +46,10 @@ fn read<S: MediaSink + Failing>(args: &ExportArgs, sink: S) -> Result<(Vec<Track
     let selection = Selection { session: args.session, track: args.track };
     let mut tracks = Tracks::new(selection, sink);
     let input = open(&args.capture)?;
-    let done = Source::read(input, &mut tracks);
+    let mut source = Source::with_named(named(&args.named)?);
+    let done = source.read_part(input, &mut tracks);
+    let flows = source.rtp_flows();
+    let done = done.and_then(|end| source.finish(&mut tracks).map(|()| end).map_err(CaptureError::Tap));
     let saw_rtsp = tracks.saw_rtsp();
     let (tracks, mut sink) = tracks.finish().map_err(|error| failed(&args.output, error))?;
     if let Some(failure) = sink.failure() {
@@ -61,6 +66,10 @@ fn read<S: MediaSink + Failing>(args: &ExportArgs, sink: S) -> Result<(Vec<Track
         }
         Err(source) => return Err(Error::Capture { path: args.capture.clone(), source }),
     }
+    if tracks.is_empty() && !saw_rtsp && args.session.is_none() {
+        list(&args.capture, &flows).iter().for_each(|line| complain(line));
+        return Err(no_session(&args.capture, &flows));
+    }
     if tracks.is_empty() {
         return Err(nothing(args, missing(args, saw_rtsp)));
     }
@@ -70,10 +79,9 @@ fn read<S: MediaSink + Failing>(args: &ExportArgs, sink: S) -> Result<(Vec<Track
 /// Why there is no track.
 fn missing(args: &ExportArgs, saw_rtsp: bool) -> String {
     match (saw_rtsp, args.session, args.track) {
-        (false, None, _) => NO_SESSION.to_owned(),
         (false, Some(session), _) => format!("no RTSP session {session} is in it; analyze --table messages lists them"),
         (true, _, Some(track)) => format!("no media of track {track} is in it; analyze lists the streams"),
-        (true, ..) => "no media of an RTSP session is in it".to_owned(),
+        _ => "no media of an RTSP session is in it".to_owned(),
     }
 }
 

@@ -87,7 +87,7 @@ impl Dialog {
         }
         let candidates = self.candidates(signs.path);
         let setup = match candidates.as_slice() {
-            [] => return None,
+            [] => self.set_up_by_type(signs)?,
             [only] => *only,
             _ => self.choose(&candidates, signs)?,
         };

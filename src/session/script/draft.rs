@@ -79,6 +79,7 @@ impl Draft {
                 self.frame(event.at, direction, MediaPath::Udp(path), payload)?;
             }
             Payload::ReadEnd
+            | Payload::Described(_)
             | Payload::Note(_)
             | Payload::NotBase64 { .. }
             | Payload::Compressed

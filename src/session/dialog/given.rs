@@ -1,0 +1,55 @@
+//! What is known of a session from elsewhere than its dialogue.
+
+use crate::rtsp::headers::Transport;
+use crate::session::dialog::path::{MediaPath, PacketSigns};
+use crate::session::dialog::{Dialog, MAX_SETUPS, Setup};
+use crate::trace::{GivenMedia, UdpPath};
+
+impl Dialog {
+    /// Takes what somebody says who is no part of the session. A description of its own counts for more.
+    pub fn given(&mut self, given: &GivenMedia) {
+        if self.description.is_none() || self.by_hand {
+            self.set_description(given.description.clone(), 0);
+            self.by_hand = true;
+        }
+        for (track, transport) in &given.transports {
+            let known = |setup: &Setup| setup.track == Some(*track) && setup.transport == *transport;
+            if !self.setups.iter().any(known) {
+                self.set_up_by_hand(*track, transport.clone());
+            }
+        }
+        self.owners.forget_sources();
+    }
+
+    /// The place of a setup for a packet on a path that no SETUP in the capture names: that of the only track whose given
+    /// description has its payload type.
+    pub(super) fn set_up_by_type(&mut self, signs: &PacketSigns) -> Option<usize> {
+        let payload_type = signs.payload_type.filter(|_| self.by_hand)?;
+        let media = &self.description.as_ref()?.media;
+        let mut named = (0..media.len())
+            .filter(|place| media.get(*place).is_some_and(|media| media.format(payload_type).is_some()));
+        let track = named.next().filter(|_| named.next().is_none())?;
+        let transport = match signs.path {
+            // By custom RTCP has the odd channel.
+            MediaPath::Channel(channel) => {
+                Transport { interleaved: Some((channel & !1, channel | 1)), ..Transport::default() }
+            }
+            MediaPath::Udp(path) => Transport {
+                server_port: (path.server > 0).then_some((path.server, path.server.wrapping_add(1))),
+                client_port: (path.client > 0).then_some((path.client, path.client.wrapping_add(1))),
+                ..Transport::default()
+            },
+        };
+        self.set_up_by_hand(track, transport)
+    }
+
+    fn set_up_by_hand(&mut self, track: usize, transport: Transport) -> Option<usize> {
+        let place = self.setups.len();
+        if place >= MAX_SETUPS {
+            return None;
+        }
+        let (channels, path) = (transport.interleaved, UdpPath::new(&transport));
+        self.setups.push(Setup { track: Some(track), url: String::new(), channels, path, over: false, transport });
+        Some(place)
+    }
+}

@@ -1,0 +1,165 @@
+//! RTP without any RTSP: named by `--sdp` and `--rtp` it has all tables; else it is listed, and the exit code is 1.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "test code")]
+
+mod command;
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use etherparse::PacketBuilder;
+
+const SENDER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 20);
+const RECEIVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
+const GROUP: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 3);
+
+/// A capture in the making.
+struct Capture(Vec<u8>);
+
+impl Capture {
+    fn new() -> Self {
+        Self([0xa1b2_c3d4, 0x0002_0004, 0, 0, 262_144, 1].map(u32::to_be_bytes).concat())
+    }
+
+    fn udp(&mut self, ms: u32, (from, from_port): (Ipv4Addr, u16), (to, to_port): (Ipv4Addr, u16), payload: &[u8]) {
+        let builder =
+            PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4(from.octets(), to.octets(), 64).udp(from_port, to_port);
+        let mut packet = Vec::new();
+        builder.write(&mut packet, payload).unwrap();
+        let len = u32::try_from(packet.len()).unwrap();
+        self.0.extend([1000 + ms / 1000, ms % 1000 * 1000, len, len].map(u32::to_be_bytes).concat());
+        self.0.extend(packet);
+    }
+}
+
+fn rtp(payload_type: u8, number: u16, timestamp: u32, ssrc: u32, payload: &[u8]) -> Vec<u8> {
+    let head =
+        [&[0x80, payload_type][..], &number.to_be_bytes(), &timestamp.to_be_bytes(), &ssrc.to_be_bytes()].concat();
+    [&head, payload].concat()
+}
+
+/// Ten seconds of H.264 (one packet in 50 lost) and PCMU, with a sender report, to this address; and DNS.
+fn media(to: Ipv4Addr) -> Vec<u8> {
+    let mut capture = Capture::new();
+    for picture in 0..250u16 {
+        let ms = u32::from(picture) * 40;
+        let head = if picture % 50 == 0 { [0x65, 0x88] } else { [0x41, 0x9a] };
+        if picture % 50 != 7 {
+            let packet = rtp(0xe0, 100 + picture, ms * 90, 0xabcd, &[&head[..], &[0x78; 200]].concat());
+            capture.udp(ms, (SENDER, 6000), (to, 5000), &packet);
+        }
+        for half in 0..2u16 {
+            let number = picture * 2 + half;
+            let packet = rtp(0, number, u32::from(number) * 160, 0xabce, &[0xd5; 160]);
+            capture.udp(ms + u32::from(half) * 20, (SENDER, 6002), (to, 5002), &packet);
+        }
+        if picture == 125 {
+            let words = [0x80c8_0006, 0xabcd, 2_208_988_800 + 1005, 0, ms * 90, 122, 24_644];
+            capture.udp(ms, (SENDER, 6001), (to, 5001), &words.map(u32::to_be_bytes).concat());
+        }
+        let [a, b] = (0x8000 + picture).to_be_bytes();
+        capture.udp(
+            ms,
+            (SENDER, 53),
+            (to, 40_000),
+            &[&[a, b, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0][..], b"\x01x\0\0\x01\0\x01"].concat(),
+        );
+    }
+    capture.0
+}
+
+/// Columns of the rows of a table.
+fn columns(arguments: &[&str], table: &str, names: &[&str]) -> Vec<Vec<String>> {
+    let output = command::run(0, &[&["analyze", "--table", table], arguments].concat());
+    let mut csv = csv::Reader::from_reader(output.stdout.as_slice());
+    let header = csv.headers().unwrap().clone();
+    let place = |name: &&str| header.iter().position(|column| column == *name).unwrap();
+    let places: Vec<usize> = names.iter().map(place).collect();
+    csv.records()
+        .map(|row| row.unwrap())
+        .map(|row| places.iter().map(|place| row[*place].to_owned()).collect())
+        .collect()
+}
+
+fn written(folder: &Path, name: &str, bytes: &[u8]) -> String {
+    let path = folder.join(name);
+    fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+const NAMES: [&str; 9] =
+    ["session", "track", "media", "encoding", "clock_rate_hz", "packets", "lost", "sr_count", "inferred"];
+const SDP: &str = "v=0\r\no=- 0 0 IN IP4 192.0.2.20\r\ns=x\r\nc=IN IP4 192.0.2.10\r\nt=0 0\r\nm=video 5000 RTP/AVP 96\r\n\
+                   a=rtpmap:96 H264/90000\r\nm=audio 5002 RTP/AVP 0\r\n";
+
+#[test]
+fn a_description_names_the_flows() {
+    let folder = tempfile::tempdir().unwrap();
+    for (to, sdp) in [
+        (RECEIVER, SDP.to_owned()),
+        (GROUP, SDP.replace("192.0.2.10", "239.1.2.3/127")),
+        (RECEIVER, SDP.replace("192.0.2.10", "0.0.0.0")),
+    ] {
+        let capture = written(folder.path(), "x.pcap", &media(to));
+        let sdp = written(folder.path(), "x.sdp", sdp.as_bytes());
+        let rows = columns(&[&capture, "--sdp", &sdp], "streams", &NAMES);
+        let expected = [
+            ["1", "0", "video", "H264", "90000", "245", "5", "1", ""],
+            ["1", "1", "audio", "PCMU", "8000", "500", "0", "0", ""],
+        ];
+        assert_eq!(rows, expected, "{to}");
+        let findings = columns(&[&capture, "--sdp", &sdp], "findings", &["code"]).concat();
+        assert!(findings.iter().all(|code| code == "sequence-gap"), "{findings:?}");
+    }
+}
+
+#[test]
+fn addresses_name_the_flows() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = written(folder.path(), "x.pcap", &media(RECEIVER));
+    let described = ["1", "0", "video", "H264", "90000", "245", "5", "1", ""];
+    let inferred = ["1", "0", "", "H264", "90000", "245", "5", "1", "encoding clock_rate_hz"];
+    assert_eq!(columns(&[&capture, "--rtp", "192.0.2.10:5000=H264/90000"], "streams", &NAMES), [described]);
+    assert_eq!(columns(&[&capture, "--rtp", "192.0.2.10:5000"], "streams", &NAMES), [inferred]);
+    assert_eq!(columns(&[&capture, "--rtp", "192.0.2.20:6000"], "streams", &NAMES), [inferred], "the sender's end");
+    let both = columns(
+        &[&capture, "--rtp", "192.0.2.10:5000", "--rtp", "192.0.2.10:5002"],
+        "streams",
+        &["track", "channel", "direction"],
+    );
+    assert_eq!(both, [["0", "5000", "s2c"], ["1", "5002", "s2c"]]);
+    let page = command::run(0, &["report", &capture, "--rtp", "192.0.2.10:5000", "-o", "-"]).stdout;
+    assert!(String::from_utf8(page).unwrap().contains("H264, session 1"));
+    let same = command::run(0, &["compare", &capture, &capture, "--rtp", "192.0.2.10:5000", "--fail-if-different"]);
+    assert!(String::from_utf8(same.stdout).unwrap().contains("245"));
+    let out = folder.path().join("video.h264");
+    let export = ["export", &capture, "--media", "--rtp", "192.0.2.10:5000=H264/90000", "--track", "0", "-o"];
+    command::run(0, &[&export[..], &[out.to_str().unwrap()]].concat());
+    assert!(fs::read(out).unwrap().starts_with(&[0, 0, 0, 1, 0x65, 0x88]));
+}
+
+#[test]
+fn without_a_name_it_is_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = written(folder.path(), "x.pcap", &media(RECEIVER));
+    let out = folder.path().join("out");
+    let out = out.to_str().unwrap();
+    for arguments in [
+        &["analyze", &capture][..],
+        &["analyze", &capture, "--fail-if", "lost>0"],
+        &["report", &capture, "-o", "-"],
+        &["export", &capture, "--media", "-o", out],
+        &["compare", &capture, &capture],
+    ] {
+        let told = String::from_utf8(command::run(1, arguments).stderr).unwrap();
+        let lines: Vec<&str> = told.lines().map(|line| line.split(": ").last().unwrap()).collect();
+        let listed = ["--rtp 192.0.2.10:5002", "--rtp 192.0.2.10:5000=H264/90000"];
+        assert_eq!(lines[..2], listed, "{told}");
+        assert!(lines.len() == 3 && lines[2].contains("name it with --sdp FILE"), "{told}");
+    }
+    let wrong = command::run(1, &["analyze", &capture, "--rtp", "192.0.2.10:7000"]);
+    assert!(String::from_utf8(wrong.stderr).unwrap().contains("--rtp 192.0.2.10:5002"), "nothing is there");
+    command::run(2, &["analyze", &capture, "--rtp", "5000"]);
+    command::run(2, &["analyze", &capture, "--sdp", "Cargo.toml"]);
+    command::run(1, &["analyze", &capture, "--sdp", "missing.sdp"]);
+}
