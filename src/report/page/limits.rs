@@ -18,21 +18,29 @@ pub(super) const MESSAGES: (usize, usize) = (48, 12);
 pub(super) const FINDINGS: (usize, usize) = (12, 4);
 /// Verdicts that are listed.
 pub(super) const VERDICTS: (usize, usize) = (96, 32);
-/// Characters of a text that a capture holds.
+/// Characters of a text that a capture holds, and bytes of it as HTML: a quotation mark takes six.
 pub(super) const TEXT: usize = 200;
+const TEXT_BYTES: usize = 800;
+/// Bytes that all captures of a page share; what belongs to none of them takes the rest of 5 MB.
+const PAGE_BYTES: usize = 4_500_000;
 
 /// The share of one capture.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Share {
     pub(super) charted: usize,
     buckets: usize,
+    /// Of HTML.
+    pub(super) bytes: usize,
 }
 
 impl Share {
     /// Of so many captures.
     pub(super) fn of(captures: usize) -> Self {
         let captures = captures.max(1);
-        Self { charted: (CHARTED / captures).max(1), buckets: SHOWN_BUCKETS / captures }
+        let (charted, buckets) = ((CHARTED / captures).max(1), SHOWN_BUCKETS / captures);
+        // The other limits keep a single one small enough.
+        let bytes = if captures == 1 { usize::MAX } else { PAGE_BYTES / captures };
+        Self { charted, buckets, bytes }
     }
 
     /// Buckets of each chart of a stream, if so many have charts.
@@ -48,8 +56,18 @@ pub(super) fn kept_buckets(streams: usize) -> usize {
 
 /// A text from a capture, cut off where it is long.
 pub(super) fn clipped(text: &str) -> String {
-    match text.char_indices().nth(TEXT) {
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+    let mut bytes = 0;
+    let is_too_much = |(place, (_, char)): &(usize, (usize, char))| {
+        bytes += match char {
+            '"' => "&quot;".len(),
+            '&' => "&amp;".len(),
+            '<' | '>' => "&lt;".len(),
+            _ => char.len_utf8(),
+        };
+        *place >= TEXT || bytes > TEXT_BYTES
+    };
+    match text.char_indices().enumerate().find(is_too_much) {
+        Some((_, (at, _))) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text.to_owned(),
     }
 }
@@ -70,6 +88,7 @@ mod tests {
     fn long_texts_are_cut_between_characters() {
         assert_eq!(clipped("äöü"), "äöü");
         assert_eq!(clipped(&"ü".repeat(TEXT)), "ü".repeat(TEXT));
+        assert_eq!(clipped(&"\"".repeat(TEXT)), "\"".repeat(TEXT_BYTES / 6) + "…", "as HTML it is long");
         assert_eq!(clipped(&"ü".repeat(TEXT + 1)), "ü".repeat(TEXT) + "…");
     }
 }

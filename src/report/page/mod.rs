@@ -43,6 +43,26 @@ const STYLE: &str = include_str!("page.css");
 const NO_SESSION: &str = "No RTSP session was found; was its beginning captured, without TLS? \
     RTP alone says too little to be analyzed.";
 
+/// What a section may do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Dialogues,
+    Charts,
+    Findings,
+    Overview,
+    Verdicts,
+}
+
+/// In this order parts are left out where many captures share the page, with what the page calls them: last what tells whether
+/// a capture needs a look.
+const LEFT_OUT_FIRST: [(Part, &str); 5] = [
+    (Part::Dialogues, "messages"),
+    (Part::Charts, "charts"),
+    (Part::Findings, "findings"),
+    (Part::Overview, "sessions and streams"),
+    (Part::Verdicts, "verdicts"),
+];
+
 impl Section {
     /// Nothing more comes: the section about these captures as HTML, with the data of its charts. It shares the page with
     /// so many sections.
@@ -53,18 +73,35 @@ impl Section {
         let share = Share::of(sections);
         let charted = self.streams.finish(share.charted);
         self.charts.limit_to(share.shown_buckets(charted.len()));
+        let mut text = String::new();
+        for left_out in 0..=LEFT_OUT_FIRST.len() {
+            text = self.render_without(captures, &charted, LEFT_OUT_FIRST.get(..left_out).unwrap_or_default())?;
+            if text.len() <= share.bytes {
+                break;
+            }
+        }
+        Ok(text)
+    }
+
+    /// The section without some of its parts, which it names.
+    fn render_without(&self, captures: &[String], charted: &[usize], left_out: &[(Part, &str)]) -> io::Result<String> {
+        let shows = |part: Part| !left_out.iter().any(|(other, _)| *other == part);
+        let charted = if shows(Part::Charts) { charted } else { &[] };
         let of_charted = || self.streams.kept.iter().filter(|stream| charted.contains(&stream.number));
-        let data = Data::of(&self, of_charted()).json()?;
+        let data = Data::of(self, of_charted()).json()?;
         let id = format!("s{}", self.number);
+        let named: Vec<&str> = left_out.iter().map(|(_, name)| *name).collect();
         let markup = html! {
             section.capture id=(id) aria-labelledby={ (id) "-name" } {
                 (self.head(&id, captures))
-                (oddities::verdicts(&self))
-                (dialogue::sessions(&self))
-                (streams::overview(&self, &charted))
+                @if !named.is_empty() { p.omitted {
+                    "Many captures share this page, so it has no " (named.join(", no ")) " of this one; a report of it alone has"
+                } }
+                @if shows(Part::Verdicts) { (oddities::verdicts(self)) }
+                @if shows(Part::Overview) { (dialogue::sessions(self)) (streams::overview(self, charted)) }
                 (self.streams_in_detail(of_charted()))
-                (dialogue::ladders(&self))
-                (oddities::findings(&self))
+                @if shows(Part::Dialogues) { (dialogue::ladders(self)) }
+                @if shows(Part::Findings) { (oddities::findings(self)) }
             }
             script type="application/json" id={ (id) "-data" } { (PreEscaped(data)) }
         };

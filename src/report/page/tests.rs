@@ -314,3 +314,22 @@ fn durations() {
     let texts = [1_234_567_890, 65_000_000_000, 3_723_000_000_000].map(duration);
     assert_eq!(texts, ["1.235 s", "1 min 05 s", "1 h 02 min 03 s"]);
 }
+
+#[test]
+fn many_captures_share_a_page() {
+    let of = |sections: usize| {
+        let mut section = Section::new(0);
+        for row in rows(&"\"".repeat(1000)) {
+            for _ in 0..9 {
+                section.row(&row).unwrap();
+            }
+        }
+        section.render(&["x".to_owned()], sections).unwrap()
+    };
+    assert!(!of(1).contains("Many captures share this page"));
+    for sections in [200, 400, 1000] {
+        let html = of(sections);
+        assert!(html.len() * sections < MAX_PAGE, "{} bytes of each of {sections}", html.len());
+        assert!(html.contains("Many captures share this page, so it has no messages"), "{html}");
+    }
+}
