@@ -1,6 +1,7 @@
 //! What is odd about a session as a whole, which shows when its capture ends.
 
 use crate::analysis::findings::Finding;
+use crate::analysis::media_clock::about_hz;
 use crate::analysis::session::Session;
 use crate::analysis::stream::Stream;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
@@ -24,9 +25,9 @@ impl Session {
         let of = |stream: &Stream| {
             let found = if stream.encrypted {
                 // What SRTCP says nobody can tell.
-                [marker(stream), None, None]
+                [marker(stream), clock(stream), None, None]
             } else {
-                [marker(stream), reports(stream), self.stray_reports(stream)]
+                [marker(stream), clock(stream), reports(stream), self.stray_reports(stream)]
             };
             found.into_iter().flatten().map(|finding| (stream.key.direction, finding)).collect::<Vec<_>>()
         };
@@ -78,6 +79,17 @@ fn marker(stream: &Stream) -> Option<Finding> {
     let none = video && stream.sequence.packets >= MANY_PACKETS && stream.marker_packets() == 0;
     let detail = || format!("none of {} packets of video has the marker", stream.sequence.packets);
     none.then(|| Finding::new("marker-missing", stream.key.track, detail()))
+}
+
+/// Timestamps that run at another rate than described.
+fn clock(stream: &Stream) -> Option<Finding> {
+    Some(Finding::new("clock-rate-wrong", stream.key.track, wrong_clock(stream)?))
+}
+
+/// What is said of a clock whose rate is another one.
+pub(super) fn wrong_clock(stream: &Stream) -> Option<String> {
+    let (hz, described) = stream.wrong_clock_hz().zip(stream.clock_rate_hz())?;
+    Some(format!("timestamps run at about {} Hz, the description says {described}", about_hz(hz)))
 }
 
 /// Sender reports that never came or came no more.

@@ -47,6 +47,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("duplicate", "note"),
     ("reordered", "note"),
     ("timestamp-jump", "warning"),
+    ("clock-rate-wrong", "warning"),
     ("padding-invalid", "warning"),
     ("payload-type-unknown", "warning"),
     ("unknown-channel", "warning"),
@@ -181,7 +182,9 @@ impl Watch {
         if !harmless {
             found.extend(order(figures.status, number, track));
         }
-        if let Some(difference) = figures.difference_ms.filter(|difference| difference.abs() > JUMP_MS) {
+        if let Some(difference) = figures.difference_ms.filter(|difference| difference.abs() > JUMP_MS)
+            && !stream.may_tick_otherwise(figures)
+        {
             found.push(timestamp_jump(difference, number, track));
         }
         if !packet.has_valid_padding() && !stream.encrypted {

@@ -13,6 +13,7 @@ mod frames;
 mod http;
 mod jitter;
 pub mod matching;
+mod media_clock;
 mod media_wait;
 mod messages;
 mod out;

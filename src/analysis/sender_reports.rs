@@ -8,6 +8,8 @@ use crate::time::{NANOS_PER_SECOND, NtpTime, Timestamp};
 
 /// The rate of a clock that counts nanoseconds.
 const NANOSECONDS_HZ: u32 = 1_000_000_000;
+/// Reports tell a rate if they are so many seconds apart: servers round their times to milliseconds or worse.
+const RATE_S: f64 = 4.0;
 
 /// What the reports of a stream said so far.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +21,8 @@ pub(super) struct SenderReports {
     timestamps: Unwrapper<u32>,
     /// NTP time and extended RTP timestamp of the first report with a wall clock.
     reference: Option<(Timestamp, i64)>,
+    /// Those of the latest one.
+    latest: Option<(Timestamp, i64)>,
     /// The media clock against the server's clock, and the server's against the capture's.
     media: Skew,
     server: Skew,
@@ -82,10 +86,18 @@ impl SenderReports {
         let ntp = report.ntp().to_timestamp()?;
         let extended = self.timestamps.extend(report.rtp_timestamp());
         let (first_ntp, first) = *self.reference.get_or_insert((ntp, extended));
+        self.latest = Some((ntp, extended));
         let media_ms = float(extended.saturating_sub(first)) * 1e3 / f64::from(clock_rate_hz?);
         self.media.packet(ntp, extended, clock_rate_hz);
         self.server.packet(at, ntp.as_nanos(), Some(NANOSECONDS_HZ));
         Some(millis(ntp.nanos_since(first_ntp)) - media_ms)
+    }
+
+    /// Ticks of the media clock for each second of the server's clock; `None` where the reports are not 4 s apart.
+    pub(super) fn rate_hz(&self) -> Option<f64> {
+        let ((first_at, first), (at, extended)) = self.reference.zip(self.latest)?;
+        let seconds = at.seconds_since(first_at);
+        (seconds >= RATE_S).then(|| float(extended.saturating_sub(first)) / seconds)
     }
 
     /// How much faster the server's clock runs than its media clock, in parts per million; `None` below 60 s.

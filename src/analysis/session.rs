@@ -171,7 +171,8 @@ impl Session {
             }
         }
         if new {
-            stream.begin(control.paced, packet.sequence(), control.first(stream.key.track));
+            let on_demand = dialog.range_end().is_some();
+            stream.begin(control.paced, on_demand, packet.sequence(), control.first(stream.key.track));
         }
         let figures = stream.packet(place.at, packet, budget);
         stream.frame(&place, packet, &figures, budget);
@@ -253,6 +254,9 @@ impl Session {
     /// The clock rate of a source, for a report on it.
     pub(super) fn clock_rate_of(&mut self, signs: &PacketSigns) -> Option<u32> {
         let stream = self.known(signs).and_then(|index| self.streams.get(index));
+        if stream.is_some_and(|stream| stream.wrong_clock_hz().is_some()) {
+            return None;
+        }
         if let Some(rate) = stream.and_then(Stream::clock_rate_hz) {
             return Some(rate);
         }

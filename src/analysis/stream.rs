@@ -1,18 +1,19 @@
 //! One RTP stream: everything about it that one pass can tell in bounded memory.
 
 mod format;
+mod row;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::analysis::announced::{AnnouncedPart, AnnouncedParts, NextPacket};
 use crate::analysis::budget::Budget;
-use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, float, millis};
-use crate::analysis::frames::{Arrival, FrameStatistics, Frames};
+use crate::analysis::cell::millis;
+use crate::analysis::frames::{Arrival, Frames};
 use crate::analysis::jitter::Jitter;
+use crate::analysis::media_clock::{ClockEvidence, MediaClock};
 use crate::analysis::out::Place;
 use crate::analysis::quantiles::Quantiles;
-use crate::analysis::rows::StreamRow;
 use crate::analysis::sender_reports::SenderReports;
 use crate::analysis::sequence::{Sequence, Status};
 use crate::analysis::skew::Skew;
@@ -23,7 +24,7 @@ use crate::rtp::rtcp::SenderReport;
 use crate::rtp::unwrap::Unwrapper;
 use crate::session::dialog::{Encoding, MediaPath, PayloadRole};
 use crate::time::Timestamp;
-use crate::trace::{Direction, Flow};
+use crate::trace::Direction;
 
 /// What tells a stream apart within its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,6 +112,11 @@ pub(super) struct Stream {
     pub(super) encrypted: bool,
     /// Most payloads are not of the format: they may be encrypted without a word of it.
     pub(super) unreadable: bool,
+    media_clock: MediaClock,
+    /// They run at another rate than the description says.
+    wrong_clock: bool,
+    /// The media has an end.
+    on_demand: bool,
 }
 
 impl Stream {
@@ -147,6 +153,9 @@ impl Stream {
             paced: true,
             encrypted: false,
             unreadable: false,
+            media_clock: MediaClock::default(),
+            wrong_clock: false,
+            on_demand: false,
         }
     }
 
@@ -167,6 +176,26 @@ impl Stream {
     /// The payload type of the latest packet.
     pub(super) fn payload_type(&self) -> Option<u8> {
         self.clock.map(|(payload_type, _)| payload_type)
+    }
+
+    /// The clock rate by which times are told; `None` also where it is wrong, or media does not come as time passes.
+    #[inline]
+    pub(super) fn time_rate_hz(&self) -> Option<u32> {
+        self.clock_rate_hz().filter(|_| self.paced && !self.wrong_clock)
+    }
+
+    /// The rate at which timestamps really run, where that is another one than described.
+    pub(super) fn wrong_clock_hz(&self) -> Option<f64> {
+        let described = self.clock_rate_hz().filter(|_| !self.inferred.clock_rate);
+        let reported = self.reports.rate_hz();
+        self.media_clock.wrong_hz(ClockEvidence { described, reported, on_demand: self.on_demand })
+    }
+
+    /// Whether the clock of the packet just taken, which is so far off, may have another rate than described.
+    pub(super) fn may_tick_otherwise(&self, figures: &PacketFigures) -> bool {
+        let Some((passed, rate)) = figures.delta.zip(self.clock_rate_hz()) else { return false };
+        let ticks = (millis(passed) - figures.difference_ms.unwrap_or(0.0)) * f64::from(rate) / 1e3;
+        self.media_clock.may_explain(passed, ticks)
     }
 
     /// The clock rate of the latest packet.
@@ -262,8 +291,12 @@ impl Stream {
 
     /// How a packet keeps pace with its timestamp: how much later it came after the one before, and after the first.
     fn pace(&mut self, at: Timestamp, rtp_timestamp: u32, extended: i64) -> (Option<f64>, Option<f64>) {
-        let rate = self.clock_rate_hz().filter(|_| self.paced);
-        if self.jitter.last_timestamp() != Some(rtp_timestamp) {
+        let is_new = self.jitter.last_timestamp() != Some(rtp_timestamp);
+        if is_new && self.paced && self.media_clock.packet(at, extended) {
+            self.wrong_clock = self.wrong_clock_hz().is_some();
+        }
+        let rate = self.time_rate_hz();
+        if is_new {
             self.frame_jitter.packet(at, rtp_timestamp, rate);
         }
         let difference_ms = self.jitter.packet(at, rtp_timestamp, rate);
@@ -271,8 +304,8 @@ impl Stream {
     }
 
     /// Its first packet is to come: at this pace, and the very first has this number by RTP-Info.
-    pub(super) fn begin(&mut self, paced: bool, number: u16, first: Option<u16>) {
-        self.paced = paced;
+    pub(super) fn begin(&mut self, paced: bool, on_demand: bool, number: u16, first: Option<u16>) {
+        (self.paced, self.on_demand) = (paced, on_demand);
         if let Some(frames) = &mut self.frames {
             frames.begin(first.filter(|first| number.wrapping_sub(*first) < MAX_DROPOUT), number);
             frames.statistics.begin_part(paced);
@@ -306,6 +339,7 @@ impl Stream {
         self.jitter.begin_part();
         self.frame_jitter.begin_part();
         self.skew.begin_part();
+        self.media_clock.begin_part();
         self.reports.begin_part();
         if let Some(frames) = &mut self.frames {
             frames.begin_part(at, part.paced, part.seq.map(|_| first), packet.sequence());
@@ -322,12 +356,12 @@ impl Stream {
         announced: Option<u32>,
     ) -> (Option<f64>, Option<f64>) {
         let packet = self.jitter.latest().map(|(_, timestamp)| timestamp);
-        self.reports.report(at, report, announced.filter(|_| self.paced), packet)
+        self.reports.report(at, report, announced.filter(|_| self.paced && !self.wrong_clock), packet)
     }
 
-    /// Whether its timestamps run as time does.
+    /// Whether its timestamps run as time does, as far as is known.
     pub(super) fn is_paced(&self) -> bool {
-        self.paced
+        self.paced && !self.wrong_clock
     }
 
     /// The client asked for its end, or wants it after all: from here on nothing is lost that anybody misses.
@@ -345,7 +379,7 @@ impl Stream {
 
     /// How much later the media comes than it was sampled, by the report just taken; with how the clocks differ.
     pub(super) fn delay_ms(&mut self) -> Option<f64> {
-        let rate = self.clock_rate_hz().filter(|_| self.paced);
+        let rate = self.time_rate_hz();
         self.reports.delay(self.jitter.latest(), rate)
     }
 
@@ -368,98 +402,4 @@ impl Stream {
     pub(super) fn duration(&self) -> Option<i64> {
         (self.sequence.packets > 1).then(|| self.last.zip(self.first).map(|(last, first)| last.nanos_since(first)))?
     }
-
-    /// The row of the `streams` table.
-    pub(super) fn row<'a>(
-        &'a self,
-        flow: &Flow,
-        url: &str,
-        media: Option<&'a str>,
-        played: Option<Timestamp>,
-    ) -> StreamRow<'a> {
-        let duration = self.duration();
-        let expected = self.sequence.expected();
-        let steps = self.sequence.packets.saturating_sub(1);
-        let ms = |nanos: i64| Fixed(millis(nanos)) as Millis;
-        let percentile = |percent| self.deltas.as_ref().and_then(|deltas| deltas.percentile(percent)).map(ms);
-        let report = self.reports.last;
-        let frames = self.frames.as_ref().map(|frames| &frames.statistics);
-        let pictures = frames.filter(|_| self.encoding.as_ref().is_some_and(|encoding| encoding.payload.is_video()));
-        let since_play = |at: Timestamp| played.map(|played| ms(at.nanos_since(played)));
-        StreamRow {
-            capture: &self.capture,
-            session: flow.id + 1,
-            url: url.to_owned(),
-            client: flow.client.to_string(),
-            server: flow.server.to_string(),
-            track: self.key.track,
-            media,
-            encoding: self.encoding.as_ref().map(|encoding| encoding.name.as_str()),
-            payload_type: self.payload_type,
-            clock_rate_hz: self.described_rate().or(self.inferred_rate),
-            transport: self.transport,
-            channel: self.key.channel,
-            direction: self.key.direction.as_str(),
-            ssrc: Ssrc(self.key.ssrc),
-            first_packet_utc: self.first.map(Utc),
-            last_packet_utc: self.last.map(Utc),
-            duration_s: duration.map(|nanos| Fixed(float(nanos) / 1e9) as Seconds),
-            packets: self.sequence.packets,
-            payload_bytes: self.payload_bytes,
-            bitrate_bps: duration.and_then(|nanos| bitrate(self.payload_bytes, nanos)),
-            first_seq: self.sequence.first(),
-            last_ext_seq: self.sequence.highest(),
-            expected,
-            lost: self.sequence.lost(),
-            lost_percent: (expected > 0).then(|| Fixed(float(self.sequence.lost()) * 100.0 / float(expected))),
-            missing: self.sequence.missing(),
-            duplicates: self.sequence.duplicates,
-            reordered: self.sequence.reordered,
-            restarts: self.sequence.restarts,
-            longest_gap: self.sequence.longest_gap,
-            delta_min_ms: duration.map(|_| ms(self.delta_min)),
-            delta_mean_ms: duration.map(|nanos| Fixed(millis(nanos) / float(steps.cast_signed()))),
-            delta_max_ms: duration.map(|_| ms(self.delta_max)),
-            delta_p50_ms: percentile(50),
-            delta_p99_ms: percentile(99),
-            jitter_mean_ms: self.jitter.mean().map(Fixed),
-            jitter_max_ms: self.jitter.max().map(Fixed),
-            jitter_last_ms: self.jitter.last().map(Fixed),
-            frame_jitter_mean_ms: self.frame_jitter.mean().map(Fixed),
-            frame_jitter_max_ms: self.frame_jitter.max().map(Fixed),
-            skew_min_ms: self.skew.range().map(|(min, _)| Fixed(min)),
-            skew_max_ms: self.skew.range().map(|(_, max)| Fixed(max)),
-            drift_ppm: self.drift_ppm().map(Fixed),
-            marker_packets: self.marker_packets,
-            sr_count: self.reports.count,
-            sr_last_utc: report.map(|report| Utc(report.at)),
-            sr_last_ntp_utc: report.and_then(|report| report.ntp.to_timestamp()).map(Utc),
-            sr_last_rtp_timestamp: report.map(|report| report.rtp_timestamp),
-            sr_last_packets: report.map(|report| report.packets),
-            sr_last_octets: report.map(|report| report.octets),
-            sr_interval_mean_s: self.reports.interval_mean_s().map(Fixed),
-            sr_offset_spread_ms: self.reports.offset_spread_ms().map(Fixed),
-            cname: self.cname.as_deref(),
-            frames: frames.map(|frames| frames.frames),
-            incomplete_frames: frames.map(|frames| frames.incomplete),
-            frame_rate_fps: frames.and_then(|frames| frames.rate_fps(self.clock_rate_hz())).map(Fixed),
-            key_frames: pictures.map(|frames| frames.key_frames),
-            gop_mean_frames: pictures.and_then(FrameStatistics::groups).map(|(mean, _)| Fixed(mean)),
-            gop_max_frames: pictures.and_then(FrameStatistics::groups).map(|(_, max)| max),
-            key_size_ratio: pictures.and_then(FrameStatistics::key_size_ratio).map(Fixed),
-            freezes: pictures.and_then(FrameStatistics::freezes).map(|(freezes, _)| freezes),
-            longest_freeze_ms: pictures.and_then(FrameStatistics::freezes).map(|(_, longest)| Fixed(longest)),
-            play_to_first_packet_ms: self.first.and_then(since_play),
-            sr_drift_ppm: self.reports.media_drift_ppm().map(Fixed),
-            ntp_drift_ppm: self.reports.server_drift_ppm().map(Fixed),
-            play_to_key_frame_ms: pictures.and_then(|frames| frames.first_key_at).and_then(since_play),
-            inferred: self.inferred.names(),
-        }
-    }
-}
-
-/// Bits for each second; `None` where no time passed.
-fn bitrate(bytes: u64, nanos: i64) -> Option<u64> {
-    let nanos = u128::try_from(nanos).ok().filter(|nanos| *nanos > 0)?;
-    u64::try_from((u128::from(bytes) * 8 * 1_000_000_000 + nanos / 2) / nanos).ok()
 }

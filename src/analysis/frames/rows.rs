@@ -12,7 +12,7 @@ impl<S: Sink> Out<S> {
     /// Hands over the frames of a stream that ended.
     #[inline]
     pub(in crate::analysis) fn ended_frames(&mut self, session: usize, stream: &mut Stream) -> io::Result<()> {
-        let (key, rate) = (stream.key, stream.clock_rate_hz().map(f64::from));
+        let (key, rate) = (stream.key, stream.clock_rate_hz().filter(|_| stream.is_paced()).map(f64::from));
         let Some(frames) = &mut stream.frames else { return Ok(()) };
         if !frames.ended().is_empty() {
             frames.ended().iter().try_for_each(|ended| self.frame_row(session, key, rate, ended))?;

@@ -1,6 +1,7 @@
 //! What a stream's payload types mean: as described, as RFC 3551 has them, or as the packets show.
 
 use crate::analysis::budget::Budget;
+use crate::analysis::media_clock::MediaClock;
 use crate::analysis::out::Place;
 use crate::analysis::sequence::Status;
 use crate::analysis::stream::{PacketFigures, Stream};
@@ -50,6 +51,9 @@ impl Stream {
     }
 
     fn set_clock(&mut self, payload_type: u8, clock_rate_hz: Option<u32>, payload: PayloadFormat) {
+        if self.clock_rate_hz().zip(clock_rate_hz).is_some_and(|(before, rate)| before != rate) {
+            (self.media_clock, self.wrong_clock) = (MediaClock::default(), false);
+        }
         self.clock = Some((payload_type, clock_rate_hz));
         if let Some(frames) = &mut self.frames {
             frames.set_format(payload);

@@ -225,3 +225,32 @@ fn the_first_picture_that_rtp_info_names_is_whole() {
     // It is not the first, or nobody knows.
     assert_eq!((first(";seq=99"), first(""), first(";seq=101")), (Some(1), Some(1), Some(1)));
 }
+
+#[test]
+fn a_wrong_clock_rate_is_named_and_times_are_empty() {
+    // Microseconds and milliseconds.
+    for step in [40_000, 40] {
+        let (codes, verdicts, figures) = Playing::new().pictures(100, step).told();
+        assert_eq!((codes, verdicts), (vec!["clock-rate-wrong"], vec!["clock-rate-wrong"]), "{step}");
+        let empty = StreamFigures {
+            jitter_max: None,
+            frame_jitter_max: None,
+            skew: None,
+            fps: None,
+            ..StreamFigures::steady()
+        };
+        assert_eq!(figures, empty, "{step}");
+    }
+    let mut slow = Playing::new();
+    for _ in 0..20 {
+        slow = slow.pictures(1, 1_000_000).wait(960);
+    }
+    let (codes, verdicts, _) = slow.told();
+    assert_eq!((codes, verdicts), (vec!["clock-rate-wrong"], vec!["clock-rate-wrong"]));
+    // Media on demand may be sent faster than time.
+    let sdp = SDP.replace("t=0 0|", "t=0 0|a=range:npt=0-60|");
+    let talk = Talk::new().describe(HEADERS, &sdp).set_up(TCP, TCP).play();
+    let fast = Playing { talk, number: 100, timestamp: 90_000, cseq: 4 };
+    let (codes, ..) = fast.pictures(100, 40_000).told();
+    assert_eq!(codes, Vec::<&str>::new());
+}

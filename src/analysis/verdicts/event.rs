@@ -30,6 +30,8 @@ pub enum Verdict {
     UnsteadyDelivery,
     /// RTP timestamps jumped.
     SourceClockJumped,
+    /// RTP timestamps run at another rate than described.
+    ClockRateWrong,
     /// The media clock runs at another speed than the server's own clock and the recorder's.
     MediaClockDrifts,
     /// The server's clock runs at another speed than the recorder's.
@@ -76,7 +78,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::LostBeforeSending,
         Self::LostOnTheWay,
         Self::LostSomewhere,
@@ -87,6 +89,7 @@ impl Verdict {
         Self::RecorderLate,
         Self::UnsteadyDelivery,
         Self::SourceClockJumped,
+        Self::ClockRateWrong,
         Self::MediaClockDrifts,
         Self::ServerClockDrifts,
         Self::SourceRestarted,
@@ -123,6 +126,7 @@ impl Verdict {
             Self::RecorderLate => "recorder-late",
             Self::UnsteadyDelivery => "unsteady-delivery",
             Self::SourceClockJumped => "source-clock-jumped",
+            Self::ClockRateWrong => "clock-rate-wrong",
             Self::MediaClockDrifts => "media-clock-drifts",
             Self::ServerClockDrifts => "server-clock-drifts",
             Self::SourceRestarted => "source-restarted",

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::analysis::cell::millis;
+use crate::analysis::ending::wrong_clock;
 use crate::analysis::findings::Finding;
 use crate::analysis::out::Place;
 use crate::analysis::sequence::Status;
@@ -267,6 +268,9 @@ impl Judge {
 
     /// What a stream shows as a whole.
     fn whole(&mut self, stream: &Stream, jitter_ms: Option<f64>, index: usize, end: Place) {
+        if let Some(detail) = wrong_clock(stream) {
+            return self.clock_is_wrong(detail, stream.key, end);
+        }
         let shifted = self.streams.get(index).is_some_and(|watched| watched.pace.shifted);
         let at = |kind, verdict| {
             let place = Place { direction: stream.key.direction, frame_number: None, ..end };
@@ -284,6 +288,18 @@ impl Judge {
         if let Some((verdict, detail)) = drift {
             self.push(Event { detail, ..at("drift", verdict) });
         }
+    }
+
+    /// What was said of the pace of a stream before its clock was known to be wrong is taken back.
+    fn clock_is_wrong(&mut self, detail: String, key: StreamKey, end: Place) {
+        let of_pace = |event: &Event| {
+            event.subject == Subject::Stream(key) && matches!(event.kind, "late" | "pause" | "timestamps")
+        };
+        let before = self.events.len();
+        self.events.retain(|event| !of_pace(event));
+        (self.events.len()..before).for_each(|_| self.give_back());
+        let place = Place { direction: key.direction, frame_number: None, ..end };
+        self.push(Event { detail, ..Event::at(place, key, "timestamps", Verdict::ClockRateWrong) });
     }
 
     /// A stream that the server counts packets of, while none came.
