@@ -22,8 +22,8 @@ use crate::trace::{Direction, Note, Payload, Remark, Tap, TraceEvent};
 pub struct AnalyzerOptions {
     /// What the column `capture` says.
     pub capture: String,
-    /// Look at streams closely: percentiles and frames, which take up to 1 MB a stream. The tables of frames and verdicts
-    /// need it in any case.
+    /// Look at streams closely: percentiles and frames, which take up to 1 MB a stream. The tables of frames, verdicts
+    /// and findings need it in any case.
     pub closely: bool,
 }
 
@@ -72,7 +72,8 @@ impl<S: Sink> Analyzer<S> {
     pub fn new(options: AnalyzerOptions, sink: S) -> Self {
         let AnalyzerOptions { capture, closely } = options;
         let (packets, frames) = (sink.wants(Table::Packets), sink.wants(Table::Frames));
-        let closely = closely || frames || sink.wants(Table::Verdicts);
+        // What is odd about payloads shows where they are taken apart.
+        let closely = closely || frames || [Table::Verdicts, Table::Findings].iter().any(|table| sink.wants(*table));
         let judges = sink.wants(Table::Verdicts).then(Judges::default);
         let findings = sink.wants(Table::Findings) || judges.is_some();
         let latest = (Timestamp::default(), None);

@@ -254,3 +254,44 @@ fn a_wrong_clock_rate_is_named_and_times_are_empty() {
     let (codes, ..) = fast.pictures(100, 40_000).told();
     assert_eq!(codes, Vec::<&str>::new());
 }
+
+/// Codes of findings, where nobody asks for anything else.
+#[derive(Default)]
+struct FindingsAlone(Vec<&'static str>);
+
+impl Sink for FindingsAlone {
+    fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        if let Row::Finding(finding) = row {
+            self.0.push(finding.code);
+        }
+        Ok(())
+    }
+
+    fn wants(&self, table: Table) -> bool {
+        table == Table::Findings
+    }
+}
+
+#[test]
+fn findings_alone_tell_of_payloads_as_well() {
+    let Talk { flow, at, .. } = Talk::new();
+    let mut analyzer = Analyzer::new(AnalyzerOptions::default(), FindingsAlone::default());
+    let mut pass = |direction, bytes: &[u8]| {
+        let mut demuxer = Demuxer::new();
+        let mut pdus = demuxer.feed(bytes);
+        while let Some(pdu) = pdus.next_pdu() {
+            let payload = Payload::Pdu(&pdu);
+            analyzer.event(&TraceEvent { at, flow: &flow, direction, frame_number: Some(1), payload }).unwrap();
+        }
+    };
+    let sdp = SDP.replace('|', "\r\n");
+    pass(C, b"DESCRIBE rtsp://h/x RTSP/1.0\r\nCSeq: 1\r\n\r\n");
+    let head = format!("RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len());
+    pass(S, head.as_bytes());
+    pass(C, format!("SETUP rtsp://h/x/0 RTSP/1.0\r\nCSeq: 2\r\nTransport: {TCP}\r\n\r\n").as_bytes());
+    pass(S, format!("RTSP/1.0 200 OK\r\nCSeq: 2\r\nSession: 7\r\nTransport: {TCP}\r\n\r\n").as_bytes());
+    let packet = [&rtp(1, true)[..12], &[0x7c, 0xc5, 0x88]].concat();
+    pass(S, &[&[b'$', 0, 0, 15], &packet[..]].concat());
+    let FindingsAlone(codes) = analyzer.finish().unwrap();
+    assert!(codes.contains(&"payload-odd"), "{codes:?}");
+}
