@@ -11,6 +11,7 @@ use crate::session::faults::Fault;
 use crate::session::server::{ReportClock, SlowClient, Speed};
 
 mod compare;
+mod demo;
 mod export;
 mod named;
 mod packaging;
@@ -21,6 +22,7 @@ mod report;
 mod transport;
 
 pub use compare::{CompareArgs, CompareFormat};
+pub use demo::DemoArgs;
 pub use export::{ExportArgs, View};
 pub use named::NamedArgs;
 pub use packaging::{CompletionsArgs, ManArgs};
@@ -342,19 +344,6 @@ impl From<ReportClockName> for ReportClock {
             ReportClockName::Now => Self::Now,
         }
     }
-}
-
-/// Options of `demo`.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "Examples:
-  rtsp-rec demo
-  rtsp-rec demo -o /tmp/demo
-
-It takes about ten seconds, opens a port on loopback only, and overwrites what an earlier demo has left.")]
-pub struct DemoArgs {
-    /// Where the capture and the tables go
-    #[arg(short, long, value_name = "DIR", default_value = "rtsp-rec-demo")]
-    pub output: PathBuf,
 }
 
 /// `30s`, `5m`, `1h30m`, or a bare number of seconds.

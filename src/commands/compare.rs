@@ -71,7 +71,9 @@ impl Reading {
             let source = ScriptError::NoSession { sessions, wanted };
             return Err(Error::Script { path: path.to_owned(), source });
         }
-        list(path, &self.flows).iter().for_each(|line| complain(line));
+        for line in list(path, &self.flows) {
+            complain(&line);
+        }
         Err(nothing(path, &self.flows))
     }
 }

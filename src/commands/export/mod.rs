@@ -67,7 +67,9 @@ fn read<S: MediaSink + Failing>(args: &ExportArgs, sink: S) -> Result<(Vec<Track
         Err(source) => return Err(Error::Capture { path: args.capture.clone(), source }),
     }
     if tracks.is_empty() && !saw_rtsp && args.session.is_none() {
-        list(&args.capture, &flows).iter().for_each(|line| complain(line));
+        for line in list(&args.capture, &flows) {
+            complain(&line);
+        }
         return Err(no_session(&args.capture, &flows));
     }
     if tracks.is_empty() {
