@@ -107,6 +107,9 @@ pub enum Payload<'a> {
     },
     /// What somebody says of the session's media who is no part of it. With transports it is a session without RTSP.
     Described(&'a GivenMedia),
+    /// The connection stood before the capture began: its SYN is not in it, nor may be what was agreed upon. Told behind
+    /// `Opened`.
+    BeginningMissing,
     /// One message, interleaved frame, stretch of junk, or gap.
     Pdu(&'a Pdu<'a>),
     /// An RTP or RTCP packet over UDP, between ports that the session set up.

@@ -284,7 +284,7 @@ fn connections_that_are_passed_over_are_told_of_once() {
     for number in 0_u16..10_003 {
         let mut packet = Vec::new();
         let builder = etherparse::PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
-        builder.tcp(20_000 + number, 554, 1, 9).ack(1).write(&mut packet, b"OPTIONS * RTSP/1.0\r\n\r\n").unwrap();
+        builder.tcp(20_000 + number, 554, 1, 9).syn().write(&mut packet, b"OPTIONS * RTSP/1.0\r\n\r\n").unwrap();
         let len = u32::try_from(packet.len()).unwrap();
         file.extend(words(&[1, u32::from(number), len, len]));
         file.extend(packet);

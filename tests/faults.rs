@@ -21,7 +21,7 @@ use rtsp_rec::rtsp::url::Credentials;
 use rtsp_rec::session::faults::{Fault, Faults, Login, NAMES, Step, TrackInfo, reason};
 use rtsp_rec::session::script::{Frame, Lane};
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Direction, Flow, Payload, Tap, TraceEvent};
+use rtsp_rec::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
 use serde_json::Value;
 
 const SEED: u64 = 7;
@@ -110,15 +110,24 @@ impl Wire {
 
     fn close(mut self) -> Shown {
         let Self { analyzer, demuxers, flow, now } = &mut self;
-        events(analyzer, flow, *now, Direction::ServerToClient, demuxers[1].close());
+        let direction = Direction::ServerToClient;
+        // With half a frame left, the server has closed the connection.
+        if events(analyzer, flow, *now, direction, demuxers[1].close()) {
+            let payload = Payload::Closed(Close::Fin);
+            analyzer.event(&TraceEvent { at: *now, flow, direction, frame_number: None, payload }).unwrap();
+        }
         self.analyzer.finish().unwrap()
     }
 }
 
-fn events(tap: &mut impl Tap, flow: &Flow, at: Timestamp, direction: Direction, mut pdus: Pdus<'_>) {
+/// Tells of PDUs. Whether there were any.
+fn events(tap: &mut impl Tap, flow: &Flow, at: Timestamp, direction: Direction, mut pdus: Pdus<'_>) -> bool {
+    let mut any = false;
     while let Some(pdu) = pdus.next_pdu() {
+        any = true;
         tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload: Payload::Pdu(&pdu) }).unwrap();
     }
+    any
 }
 
 fn faults(specs: &[&str]) -> Faults {

@@ -215,6 +215,13 @@ fn udp_session() -> Vec<Packet> {
     (1..).map(|at: i64| at * 20_000_000).zip(packets).collect()
 }
 
+/// The same sessions without their beginning.
+fn begun_late() -> Vec<Vec<Packet>> {
+    let udp = udp_session();
+    let (dialogue, media) = udp.split_at(6);
+    vec![session().split_off(30), [media, &dialogue[5..]].concat()]
+}
+
 /// Packets in many formats: what each is called, and the file.
 fn files(packets: &[Packet]) -> Vec<(&'static str, Vec<u8>)> {
     let raw = change(packets, |packet| packet.get(14..).unwrap_or_default().to_vec());
@@ -252,9 +259,9 @@ fn overwrite(bytes: &mut [u8], at: usize, numbers: &mut Numbers) {
 #[test]
 fn bytes_changed_anywhere() {
     let (mut numbers, mut tally) = (Numbers(1), Tally::default());
-    for packets in [session(), udp_session()] {
+    for packets in [session(), udp_session()].into_iter().chain(begun_late()) {
         for (_, file) in files(&packets) {
-            for _ in 0..60 {
+            for _ in 0..40 {
                 let mut file = file.clone();
                 for _ in 0..=numbers.below(8) {
                     let at = numbers.below(file.len());
@@ -320,8 +327,8 @@ const FIELDS: [usize; 24] =
 #[test]
 fn fields_of_packets() {
     let (mut numbers, mut tally) = (Numbers(3), Tally::default());
-    for packets in [session(), udp_session()] {
-        for round in 0..120 {
+    for packets in [session(), udp_session()].into_iter().chain(begun_late()) {
+        for round in 0..80 {
             let mut packets = packets.clone();
             for _ in 0..=round % 12 {
                 let packet = numbers.below(packets.len());

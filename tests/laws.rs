@@ -167,12 +167,7 @@ impl Tap for Collector {
             Payload::Pdu(pdu) => Ok(Owned::of(pdu)),
             Payload::Closed(close) => Err(Some(close)),
             Payload::Opened { .. } => Err(None),
-            Payload::ReadEnd
-            | Payload::Datagram { .. }
-            | Payload::NotBase64 { .. }
-            | Payload::Compressed
-            | Payload::Unreachable { .. }
-            | Payload::Note(_) => return Ok(()),
+            _ => return Ok(()),
         };
         let Flow { client, server, url, .. } = event.flow.clone();
         self.0.push(Event { at: event.at, direction: event.direction, client, server, url, what });

@@ -9,6 +9,7 @@ use crate::analysis::out::{Out, Place};
 use crate::analysis::rows::{Row, Sink, StreamRow, Table};
 use crate::analysis::session::Session;
 use crate::analysis::stream::Depth;
+use crate::analysis::unplaced::Neighbour;
 use crate::analysis::unreachable::UnreachablePath;
 use crate::analysis::verdicts::Judges;
 use crate::rtsp::demux::{Pdu, PduKind};
@@ -125,6 +126,11 @@ impl<S: Sink> Analyzer<S> {
             }
         }
         let (at, _) = out.latest;
+        for session in sessions.iter_mut().flatten() {
+            for direction in [Direction::ClientToServer, Direction::ServerToClient] {
+                out.settle(session, direction, Neighbour::End)?;
+            }
+        }
         for session in sessions.iter().flatten() {
             for (direction, request) in session.dialog.unanswered() {
                 let place = out.end_of(session, direction);
@@ -211,14 +217,17 @@ impl<S: Sink> Out<S> {
         let place = self.place(event, Some(pdu.offset));
         match pdu.kind {
             PduKind::Interleaved { channel, payload } => {
+                self.settle(session, place.direction, Neighbour::Whole)?;
                 self.frame(session, place, MediaPath::Channel(channel), payload)
             }
             PduKind::Message { head, body } => {
+                self.settle(session, place.direction, Neighbour::Whole)?;
                 self.message(session, place, event.flow.client, &Message::new(head, body))
             }
             PduKind::Junk => self.junk(session, place, pdu.raw),
             PduKind::Gap { len } => {
                 session.wait.missing(place.direction, len);
+                self.settle(session, place.direction, Neighbour::Gap)?;
                 let detail = format!("{len} bytes are not in the capture");
                 self.finding(place, &Finding::new("capture-gap", None, detail))
             }
@@ -283,13 +292,17 @@ impl<S: Sink> Tap for Analyzer<S> {
                 session.flow.clone_from(event.flow);
                 Ok(())
             }
+            Payload::BeginningMissing => {
+                session.watch.beginning_missing = true;
+                Ok(())
+            }
             Payload::Closed(_) => {
                 session.closed.get_or_insert(event.direction);
                 // The POST of a tunnel may end before its GET.
                 if !session.http.is_tunnel() {
                     session.end_wait(out.place(event, None), None);
                 }
-                Ok(())
+                out.settle(session, event.direction, Neighbour::Whole)
             }
             Payload::Note(note) => out.note(out.place(event, None), note),
             Payload::ReadEnd => Ok(()),

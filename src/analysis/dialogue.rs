@@ -129,6 +129,9 @@ impl Watch {
         dialog: &Dialog,
     ) -> Vec<Finding> {
         let mut found = self.form(direction, message);
+        if self.beginning_missing && dialog.setups().is_empty() && message.header("Session").is_some() {
+            found.extend(self.begins_late());
+        }
         match message.start_line() {
             StartLine::Request { method, .. } => self.request(direction, &method, message, &mut found),
             StartLine::Response { reason, .. } => {
@@ -194,7 +197,9 @@ impl Watch {
             add("status-invalid", "the status line has no status of three digits".to_owned());
         }
         let Some(request) = request else {
-            if status.is_none_or(|status| status >= 200) {
+            // What the first answer answers may lie before the capture.
+            let asked = self.heard.cseq.get(direction.reverse().index()).is_some_and(Option::is_some);
+            if status.is_none_or(|status| status >= 200) && (asked || !self.beginning_missing) {
                 add("response-without-request", "no request is known that this could answer".to_owned());
             }
             return;

@@ -29,6 +29,8 @@ const MAX_REMEMBERED: usize = 10_000;
 pub const CODES: &[(&str, &str)] = &[
     ("capture-cut", "error"),
     ("capture-gap", "error"),
+    ("capture-begins-late", "note"),
+    ("cut-by-capture", "note"),
     ("kernel-drops", "error"),
     ("recorder-late", "warning"),
     ("recorder-paused", "warning"),
@@ -158,6 +160,8 @@ pub(super) struct Watch {
     pub(super) bye: bool,
     /// There is no RTSP: nothing is late or early for it.
     pub(super) without_rtsp: bool,
+    /// The connection stood before the capture began.
+    pub(super) beginning_missing: bool,
 }
 
 impl Watch {
@@ -194,11 +198,9 @@ impl Watch {
         if stream.encoding().is_none() && !stream.is_open() {
             found.extend(self.unknown_payload_type(packet.payload_type(), stream));
         }
-        if !self.heard.playing
-            && !self.without_rtsp
-            && direction == Direction::ServerToClient
-            && self.first("media-before-play", 0)
-        {
+        let described = !self.beginning_missing || track.is_some();
+        let early = !self.heard.playing && direction == Direction::ServerToClient && described && !self.without_rtsp;
+        if early && self.first("media-before-play", 0) {
             found.push(Finding::new("media-before-play", track, "media came before the answer to PLAY"));
         }
         // A datagram that came before may stand behind the message: a recorder reads the connection first.
@@ -215,7 +217,10 @@ impl Watch {
 
     /// A payload type that nothing describes and whose packets do not show what they carry.
     pub(super) fn unknown_payload_type(&mut self, payload_type: u8, stream: &Stream) -> Option<Finding> {
-        let unknown = stream.encoding().is_none() && self.first("payload-type-unknown", u64::from(payload_type));
+        // What was said of media without a track was said before the capture began.
+        let described = !self.beginning_missing || stream.key.track.is_some();
+        let unknown =
+            stream.encoding().is_none() && described && self.first("payload-type-unknown", u64::from(payload_type));
         unknown.then(|| Finding::new("payload-type-unknown", stream.key.track, format!("type {payload_type}")))
     }
 
@@ -253,7 +258,9 @@ impl Watch {
     pub(super) fn new_stream(&mut self, stream: &StreamKey, new: &NewStream<'_>) -> Vec<Finding> {
         let mut found = Vec::new();
         let NewStream { path, named, setup, media, shares, role, payload_type } = *new;
-        if !named && self.first("unknown-channel", u64::from(path.number())) {
+        if !named && self.beginning_missing {
+            found.extend(self.begins_late());
+        } else if !named && self.first("unknown-channel", u64::from(path.number())) {
             let detail = format!("no SETUP named channel {}", path.number());
             found.push(Finding::new("unknown-channel", None, detail));
         }
@@ -282,6 +289,13 @@ impl Watch {
             found.push(Finding::new("shared-ssrc", stream.track, format!("{ssrc} sends on track {other} as well")));
         }
         found
+    }
+
+    /// The session was set up before the capture began, which is nobody's fault.
+    #[cold]
+    pub(super) fn begins_late(&mut self) -> Option<Finding> {
+        let detail = "the capture began when the session stood already: what was agreed upon before is not known";
+        self.first("capture-begins-late", 0).then(|| Finding::new("capture-begins-late", None, detail))
     }
 
     /// RTCP where RTP was agreed upon.

@@ -28,6 +28,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod undescribed;
+mod unplaced;
 mod unreachable;
 pub mod verdicts;
 

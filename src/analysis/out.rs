@@ -15,6 +15,7 @@ use crate::analysis::rows::{FindingRow, MessageRow, PacketRow, Row, Sink, Table}
 use crate::analysis::sequence::Status;
 use crate::analysis::session::{Session, Taken};
 use crate::analysis::stream::{PacketFigures, Stream};
+use crate::analysis::unplaced::Neighbour;
 use crate::analysis::verdicts::{Judge, Judges};
 use crate::rtp::foreign::ForeignPacket;
 use crate::rtp::packet::{RtpPacket, is_nat_punch, is_rtcp};
@@ -227,8 +228,17 @@ impl<S: Sink> Out<S> {
             return Ok(());
         }
         session.wait.junk(place.direction, bytes.len());
-        let detail = format!("{} bytes that are neither a message nor a frame", bytes.len());
-        self.finding(place, &Finding::new("junk", None, detail))
+        let found = session.unplaced.add(place, bytes.len());
+        found.map_or(Ok(()), |(place, finding)| self.finding(place, &finding))
+    }
+
+    /// What comes next in a direction tells what the unplaced bytes before it were.
+    #[inline]
+    pub(super) fn settle(&mut self, session: &mut Session, direction: Direction, next: Neighbour) -> io::Result<()> {
+        match session.unplaced.settle(direction, next) {
+            Some((place, finding)) => self.finding(place, &finding),
+            None => Ok(()),
+        }
     }
 
     fn message_row(&mut self, place: Place, message: &Message<'_>, request: Option<Request>) -> io::Result<()> {

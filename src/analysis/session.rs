@@ -13,6 +13,7 @@ use crate::analysis::out::Place;
 use crate::analysis::report_blocks::RecentReports;
 use crate::analysis::rows::StreamRow;
 use crate::analysis::stream::{Depth, PacketFigures, Stream, StreamKey};
+use crate::analysis::unplaced::UnplacedBytes;
 use crate::analysis::unreachable::UnreachablePaths;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderReport};
@@ -64,6 +65,7 @@ pub(super) struct Session {
     pub(super) closed: Option<Direction>,
     pub(super) control: PlayControl,
     pub(super) watch: Watch,
+    pub(super) unplaced: UnplacedBytes,
     pub(super) recent: RecentReports,
     pub(super) unreachable: UnreachablePaths,
     pub(super) wait: MediaWait,
@@ -86,6 +88,7 @@ impl Session {
             closed: None,
             control: PlayControl::default(),
             watch: Watch::default(),
+            unplaced: UnplacedBytes::default(),
             recent: RecentReports::default(),
             unreachable: UnreachablePaths::default(),
             wait: MediaWait::default(),

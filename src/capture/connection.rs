@@ -11,7 +11,7 @@ use crate::capture::outlet::Outlet;
 use crate::capture::reassembly::{Arrival, Assembler, Piece};
 use crate::capture::rewrite::StreamId;
 use crate::time::Timestamp;
-use crate::trace::{Close, Direction, Flow, Payload, Tap};
+use crate::trace::{Close, Direction, Flow, Tap};
 
 /// A TCP connection.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Connection {
         arrival: Arrival,
     ) -> Self {
         let stream = || Stream::new(if opening { Framed::new() } else { Framed::mid_stream() });
-        let content = Content::new(number, client, server, described, arrival.at);
+        let content = Content::new(number, client, server, described, !opening, arrival.at);
         Self { number, streams: [stream(), stream()], content, held: 0 }
     }
 
@@ -55,10 +55,10 @@ impl Connection {
         matches!(self.content.state, State::Rtsp(_) | State::Post(_))
     }
 
-    /// Its numbers and addresses, once it has shown RTSP.
-    pub(super) fn flow(&self) -> Option<&Flow> {
+    /// Its numbers and addresses and who sends in this direction, once it has shown RTSP.
+    pub(super) fn flow(&self, direction: Direction) -> Option<(&Flow, Direction)> {
         match &self.content.state {
-            State::Rtsp(flow) => Some(flow),
+            State::Rtsp(flow) => Some((flow, self.content.sender(direction))),
             _ => None,
         }
     }
@@ -72,7 +72,7 @@ impl Connection {
     #[inline]
     fn count(&mut self) {
         let [one, other] = &self.streams;
-        self.held = one.held() + other.held();
+        self.held = one.held() + other.held() + self.content.held();
     }
 
     /// Whether a SYN in this direction is a repetition of the connection's own.
@@ -86,6 +86,7 @@ impl Connection {
             assembler.forget_numbers();
             framed.forget_numbers();
         }
+        self.content.forget_numbers();
     }
 
     /// Whether a segment can be one of this connection, `pause` nanoseconds after the `latest` packet: its sequence
@@ -142,11 +143,19 @@ impl Connection {
         Ok(())
     }
 
+    /// Decides whether it speaks RTSP by what there is.
+    pub(super) fn conclude<T: Tap>(&mut self, latest: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+        self.content.conclude(latest, outlet)?;
+        self.count();
+        Ok(())
+    }
+
     /// Hands over what waits, as if nothing more came.
     pub(super) fn relieve<T: Tap>(&mut self, latest: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
         let Self { streams, content, .. } = self;
         for (stream, direction) in streams.iter_mut().zip([Direction::ClientToServer, Direction::ServerToClient]) {
             stream.finish(direction, content, outlet)?;
+            content.conclude(latest, outlet)?;
             content.pass(&mut stream.framed, Step::Close, direction, latest, outlet)?;
             stream.framed.release();
         }
@@ -200,10 +209,6 @@ impl Stream {
         self.finish(direction, content, outlet)?;
         content.end(&mut self.framed, direction, arrival, outlet)?;
         self.framed.release();
-        // A tunnel outlives its POSTs.
-        if matches!(content.state, State::Post(_)) {
-            return Ok(());
-        }
-        content.tell(direction, arrival, Payload::Closed(close), outlet)
+        content.closed(direction, close, arrival, outlet)
     }
 }

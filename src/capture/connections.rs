@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use crate::capture::beginning::Beginning;
 use crate::capture::connection::Connection;
+use crate::capture::datagrams;
 use crate::capture::interface;
 use crate::capture::ip::{Decoded, IcmpError, TcpSegment, UdpDatagram};
 use crate::capture::named::NamedSessions;
@@ -23,6 +24,10 @@ const MAX_OTHERS: usize = 8192;
 /// Bytes that all connections together keep of segments and PDUs that are not complete.
 const MAX_HELD: usize = 64 << 20;
 
+/// Where servers of RTSP listen: 554 is IANA's, 8554 that of most of the others.
+const RTSP_PORTS: [u16; 2] = [554, 8554];
+/// A client's port is hardly below (RFC 6335, section 6).
+const FIRST_USER_PORT: u16 = 1024;
 /// Places for what was looked up of late.
 const RECENT: usize = 16;
 /// Packets of several interfaces need not be in order: a file may begin so long before the one before it ends.
@@ -73,9 +78,9 @@ impl Connections {
             Some((number, direction)) if !self.is_reopened(number, direction, segment) => (number, direction),
             Some((number, _)) => {
                 self.drain(number, arrival, tap)?;
-                self.connect(description, segment, arrival)
+                self.connect(description, segment, arrival, tap)?
             }
-            None => self.connect(description, segment, arrival),
+            None => self.connect(description, segment, arrival, tap)?,
         };
         let Self { by_number, sessions, ports, tunnels, ledger, .. } = self;
         let Some(connection) = by_number.get_mut(&number) else { return Ok(()) };
@@ -112,8 +117,14 @@ impl Connections {
     }
 
     /// A connection that was not seen before.
-    fn connect(&mut self, description: &str, segment: &TcpSegment<'_>, arrival: Arrival) -> (u64, Direction) {
-        self.forget_oldest();
+    fn connect(
+        &mut self,
+        description: &str,
+        segment: &TcpSegment<'_>,
+        arrival: Arrival,
+        tap: &mut impl Tap,
+    ) -> io::Result<(u64, Direction)> {
+        self.forget_oldest(arrival, tap)?;
         let direction = direction_of(segment);
         let (client, server) = match direction {
             Direction::ClientToServer => (segment.from, segment.to),
@@ -127,18 +138,28 @@ impl Connections {
         let described = interface::parse(description);
         let connection = Connection::new(number, client, server, described, segment.is_opening(), arrival);
         self.by_number.insert(number, connection);
-        (number, direction)
+        Ok((number, direction))
     }
 
-    /// Makes room for a new connection.
-    fn forget_oldest(&mut self) {
+    /// Makes room for a new connection. What has shown enough of RTSP to be one that ends here is none to forget.
+    fn forget_oldest(&mut self, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
         while self.others >= MAX_OTHERS && self.oldest < self.next_number {
             let number = self.oldest;
             self.oldest += 1;
-            if self.by_number.get(&number).is_some_and(|connection| !connection.is_rtsp()) {
+            let Self { by_number, sessions, ports, tunnels, ledger, .. } = self;
+            let Some(connection) = by_number.get_mut(&number).filter(|connection| !connection.is_rtsp()) else {
+                continue;
+            };
+            let held = connection.held();
+            connection.conclude(arrival, &mut Outlet { sessions, ports, tunnels, ledger, tap })?;
+            if connection.is_rtsp() {
+                self.held = (self.held + connection.held()).saturating_sub(held);
+                self.others = self.others.saturating_sub(1);
+            } else {
                 self.remove(number);
             }
         }
+        Ok(())
     }
 
     fn remove(&mut self, number: u64) -> Option<Connection> {
@@ -190,6 +211,7 @@ impl Connections {
     pub(super) fn next_part(&mut self) {
         self.by_number.values_mut().for_each(Connection::next_part);
         self.tunnels.next_part();
+        self.ports.unclaimed.forget_numbers();
     }
 
     /// Whether a capture goes on where what was read ends, with its `latest` packet.
@@ -200,7 +222,10 @@ impl Connections {
             let connection = self.by_number.get(&number);
             connection.is_some_and(|connection| connection.goes_on(direction, first, pause, latest))
         };
-        let media = |(from, to), source| self.ports.find(from, to).is_some_and(|media| media.goes_on(source));
+        let media = |(from, to), source| match self.ports.find(from, to) {
+            Some(media) => media.goes_on(source),
+            None => self.ports.unclaimed.goes_on((from, to), source),
+        };
         pause >= -MAX_DISORDER_NS
             && (segments.any(|(known, first)| goes_on(*known, first))
                 || next.datagrams().any(|(ends, source)| media(*ends, source)))
@@ -229,7 +254,7 @@ impl Connections {
             Some(Decoded::Tcp(segment)) => self
                 .ends
                 .get(&(segment.from, segment.to))
-                .and_then(|(number, direction)| Some((self.by_number.get(number)?.flow()?, *direction))),
+                .and_then(|(number, direction)| self.by_number.get(number)?.flow(*direction)),
             Some(Decoded::Udp(datagram)) => {
                 self.ports.find(datagram.from, datagram.to).map(|media| (&*media.flow, media.direction))
             }
@@ -250,22 +275,24 @@ impl Connections {
         arrival: Arrival,
         tap: &mut impl Tap,
     ) -> io::Result<()> {
-        let Some(media) = self.ports.find(datagram.from, datagram.to) else {
-            return if self.begin_named(datagram, arrival, tap)? {
-                self.datagram(datagram, arrival, tap)
-            } else {
-                Ok(())
-            };
-        };
-        media.note(datagram.payload);
-        let path = media.path_from(datagram.from);
-        if let Some(ledger) = &mut self.ledger {
-            ledger.datagram(&media.flow, media.direction, path, datagram.payload, datagram.header);
+        let Self { ports, ledger, .. } = self;
+        if let Some(media) = ports.find(datagram.from, datagram.to) {
+            return datagrams::tell(media, datagram, arrival, ledger, tap);
         }
-        let Arrival { at, number } = arrival;
-        let payload = Payload::Datagram { path, from: datagram.from, to: datagram.to, payload: datagram.payload };
-        let (flow, direction) = (&*media.flow, media.direction);
-        tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })
+        if self.begin_named(datagram, arrival, tap)? {
+            return self.datagram(datagram, arrival, tap);
+        }
+        self.unclaimed(datagram, arrival, tap)
+    }
+
+    /// Takes a datagram that is nobody's: it may be of a session that began before the capture.
+    fn unclaimed(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
+        let Self { ports, ledger, .. } = self;
+        let place = ledger.as_ref().map(|ledger| ledger.current());
+        let Some((session, ends)) = ports.unclaimed.take(datagram, arrival, place) else { return Ok(()) };
+        let claimed = ports.claim(&session, ends);
+        datagrams::remark(&claimed, &session, ports, arrival, tap)?;
+        claimed.datagrams.iter().try_for_each(|kept| datagrams::tell_kept(kept, ports, ledger, tap))
     }
 
     /// Takes a datagram that is nobody's. Whether it begins a flow that is named, and so is somebody's now.
@@ -295,13 +322,17 @@ impl Connections {
     }
 }
 
-/// Who sends: a SYN tells; else what a server says first is a response or a frame; else the higher port is the client.
+/// Who sends: a SYN tells; else the port of one end; else what a server says first is a response or a frame; else the
+/// higher port is the client.
 fn direction_of(segment: &TcpSegment<'_>) -> Direction {
+    let (from, to) = (segment.from.port(), segment.to.port());
     let from_server = match segment.payload {
         _ if segment.is_opening() => segment.is_answer(),
-        [b'R', b'T', b'S', b'P', b'/', ..] | [b'H', b'T', b'T', b'P', b'/', ..] | [b'$', ..] => true,
+        _ if RTSP_PORTS.contains(&from) != RTSP_PORTS.contains(&to) => RTSP_PORTS.contains(&from),
+        [b'R', b'T', b'S', b'P', b'/', ..] | [b'H', b'T', b'T', b'P', b'/', ..] => true,
+        [b'$', ..] if (from < FIRST_USER_PORT) == (to < FIRST_USER_PORT) => true,
         [first, ..] if first.is_ascii_uppercase() => false,
-        _ => segment.from.port() < segment.to.port(),
+        _ => from < to,
     };
     if from_server { Direction::ServerToClient } else { Direction::ClientToServer }
 }

@@ -1,5 +1,6 @@
 //! What a TCP connection carries: RTSP, the POST of an HTTP tunnel, or something else.
 
+mod decision;
 mod passing;
 
 use std::io;
@@ -9,16 +10,15 @@ use std::sync::Arc;
 use crate::capture::layer::{Coding, Layer};
 use crate::capture::outlet::{MAX_SESSIONS, Outlet, tell, too_many};
 use crate::capture::reassembly::Arrival;
+use crate::capture::trial::Trial;
 use crate::capture::tunnel::{PostBody, TunnelKey};
 use crate::rtsp::headers::Transport;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::tunnel::{self, Half};
 use crate::rtsp::upgrade;
 use crate::time::Timestamp;
-use crate::trace::{Carrier, Direction, Flow, Payload, Tap};
+use crate::trace::{Carrier, Close, Direction, Flow, Payload, Tap};
 
-/// A connection that has shown so many bytes and no RTSP does not speak it.
-const MAX_PROBE: u64 = 256 << 10;
 /// The longest Transport header that is remembered.
 const MAX_TRANSPORT: usize = 1024;
 
@@ -33,6 +33,10 @@ pub(super) struct Content {
     pub(super) state: State,
     /// When its first packet was seen.
     pub(super) started: Timestamp,
+    /// Its beginning is not in the capture: no SYN was seen.
+    mid_stream: bool,
+    /// What was taken for the client's direction is the server's.
+    turned: bool,
     /// The Transport header of the latest SETUP.
     asked: Option<String>,
     /// What lies between TCP and RTSP in each direction, where anything does.
@@ -47,8 +51,8 @@ pub(super) struct Content {
 
 #[derive(Debug)]
 pub(super) enum State {
-    /// Nothing has shown what it speaks; so many bytes have passed.
-    Undecided(u64),
+    /// Nothing has shown for certain what it speaks.
+    Undecided(Box<Trial>),
     /// RTSP, under this number; the GET of an HTTP tunnel among it.
     Rtsp(Arc<Flow>),
     /// The POST of an HTTP tunnel, whose body has begun.
@@ -64,6 +68,7 @@ impl Content {
         client: SocketAddr,
         server: SocketAddr,
         described: Option<(&str, SocketAddr)>,
+        mid_stream: bool,
         started: Timestamp,
     ) -> Self {
         let described = described.map(|(url, server)| (url.to_owned(), server));
@@ -72,13 +77,33 @@ impl Content {
             client,
             server,
             described,
-            state: State::Undecided(0),
+            state: State::Undecided(Box::default()),
             started,
+            mid_stream,
+            turned: false,
             asked: None,
             layers: [None, None],
             announced: None,
             web_socket: false,
             compressed: [false; 2],
+        }
+    }
+
+    /// Who sends what comes in this direction.
+    #[inline]
+    pub(super) fn sender(&self, direction: Direction) -> Direction {
+        if self.turned { direction.reverse() } else { direction }
+    }
+
+    /// Bytes of memory for what waits to be told.
+    pub(super) fn held(&self) -> usize {
+        if let State::Undecided(trial) = &self.state { trial.held() } else { 0 }
+    }
+
+    /// Another file begins.
+    pub(super) fn forget_numbers(&mut self) {
+        if let State::Undecided(trial) = &mut self.state {
+            trial.forget_numbers();
         }
     }
 
@@ -88,7 +113,7 @@ impl Content {
         matches!(self.state, State::Undecided(_)) && self.described.is_some()
     }
 
-    /// What a message tells about connections and ports.
+    /// What a message tells about what the connection carries.
     fn message<T: Tap>(
         &mut self,
         direction: Direction,
@@ -97,7 +122,6 @@ impl Content {
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
         if !tunnel::is_http(message) {
-            self.follow_setup(message, outlet);
             return Ok(());
         }
         self.announced = Coding::behind(direction, message);
@@ -114,7 +138,6 @@ impl Content {
         if matches!(self.state, State::Undecided(_)) && tunnel::is_answer(message) {
             return self.decide(None, arrival, outlet);
         }
-        self.follow_setup(message, outlet);
         Ok(())
     }
 
@@ -144,30 +167,16 @@ impl Content {
         Ok(())
     }
 
-    /// It speaks RTSP: it gets its number, or that of the `known` session that it is the other half of. Where there are
-    /// too many it stays undecided, and so can be forgotten.
-    pub(super) fn decide<T: Tap>(
-        &mut self,
-        known: Option<usize>,
-        arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<()> {
-        self.shown(outlet);
-        let Some(flow) = self.flow(known, arrival, outlet)? else { return Ok(()) };
-        self.becomes(State::Rtsp(Arc::clone(&flow)));
-        self.tell_opened(&flow, arrival, outlet)
-    }
-
     fn shown<T: Tap>(&self, outlet: &mut Outlet<'_, T>) {
         if let Some(ledger) = outlet.ledger {
             ledger.shown(self.number);
         }
     }
 
-    /// It is known what it carries.
-    fn becomes(&mut self, state: State) {
-        self.state = state;
+    /// It is known what it carries. Gives the state before.
+    fn becomes(&mut self, state: State) -> State {
         self.described = None;
+        std::mem::replace(&mut self.state, state)
     }
 
     /// What names the connection from now on. `None` where there are too many sessions.
@@ -189,21 +198,15 @@ impl Content {
         Ok(Some(Arc::new(Flow { id, session: id, url, client: self.client, server })))
     }
 
-    /// So many bytes more have shown nothing.
-    fn give_up(&mut self, len: usize) {
-        if let State::Undecided(seen) = &mut self.state {
-            *seen += len as u64;
-            if *seen > MAX_PROBE {
-                self.state = State::Other;
-            }
-        }
-    }
-
     /// Notes the UDP ports that a SETUP exchange agrees upon.
     fn follow_setup<T: Tap>(&mut self, message: &Message<'_>, outlet: &mut Outlet<'_, T>) {
         let State::Rtsp(flow) = &self.state else { return };
         match message.start_line() {
             StartLine::Request { method, .. } if method == "SETUP" => {
+                // The first SETUP of a session has none (RFC 2326, section 12.37).
+                if self.mid_stream && message.header("Session").is_none() {
+                    outlet.ports.unclaimed.begins(flow);
+                }
                 let asked = message.header("Transport").filter(|asked| asked.len() <= MAX_TRANSPORT);
                 self.asked = asked.map(String::from);
             }
@@ -219,7 +222,28 @@ impl Content {
     fn tell_opened<T: Tap>(&self, flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
         let carrier = if self.web_socket { Carrier::WEB_SOCKET } else { Carrier::default() };
         let opened = Payload::Opened { started: self.started, carrier };
-        tell(flow, Direction::ClientToServer, arrival, opened, outlet)
+        tell(flow, Direction::ClientToServer, arrival, opened, outlet)?;
+        if self.mid_stream {
+            tell(flow, Direction::ClientToServer, arrival, Payload::BeginningMissing, outlet)?;
+        }
+        Ok(())
+    }
+
+    /// A direction has ended.
+    pub(super) fn closed<T: Tap>(
+        &mut self,
+        direction: Direction,
+        close: Close,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        match &mut self.state {
+            State::Undecided(trial) => trial.closed(direction, close, arrival),
+            // A tunnel outlives its POSTs.
+            State::Post(_) => {}
+            _ => self.tell(direction, arrival, Payload::Closed(close), outlet)?,
+        }
+        Ok(())
     }
 
     /// Hands an event over, once it is known that this is RTSP.
@@ -232,7 +256,7 @@ impl Content {
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
         match &self.state {
-            State::Rtsp(flow) => tell(flow, direction, arrival, payload, outlet),
+            State::Rtsp(flow) => tell(flow, self.sender(direction), arrival, payload, outlet),
             State::Post(body) => tell(body.flow(), direction, arrival, payload, outlet),
             State::Undecided(_) | State::Other => Ok(()),
         }

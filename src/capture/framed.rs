@@ -158,18 +158,3 @@ fn completed_by(chunks: &mut VecDeque<(u64, Arrival)>, pdu: &Pdu<'_>) -> Option<
     }
     chunks.front().map(|(_, arrival)| *arrival)
 }
-
-/// What no other protocol has: a start line of RTSP, or a frame that was found behind garbage or in the middle of a
-/// stream, with all that is required of those.
-pub(super) fn shows_rtsp(pdu: &Pdu<'_>, mid_stream: bool) -> bool {
-    match pdu.kind {
-        PduKind::Message { head, .. } => {
-            let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-            memchr::memmem::find(line, b"RTSP/").is_some()
-        }
-        PduKind::Interleaved { payload, .. } => {
-            (mid_stream || pdu.offset > 0) && payload.first().is_some_and(|first| first >> 6 == 2)
-        }
-        PduKind::Junk | PduKind::Gap { .. } => false,
-    }
-}

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use crate::capture::unclaimed::{ClaimedMedia, KeptDatagram, UdpEnds, UnclaimedMedia, transport_of};
 use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
 use crate::rtsp::headers::Transport;
 use crate::trace::{Direction, Flow, UdpPath};
@@ -20,6 +21,8 @@ const MAX_PORTS: usize = 65_536;
 pub(super) struct MediaPorts {
     /// By both ends; an unknown server port or address is 0 or unspecified.
     pairs: HashMap<(SocketAddr, SocketAddr), Media>,
+    /// What was set up before the capture began.
+    pub(super) unclaimed: UnclaimedMedia,
 }
 
 /// Whose media it is.
@@ -93,6 +96,24 @@ impl MediaPorts {
             // Some send from another port, or another address, than they say.
             self.add(&known, (anybody(client), client), Direction::ServerToClient);
         }
+    }
+
+    /// A session shows that began before the capture. Gives its media so far, in order.
+    pub(super) fn begins_late(&mut self, session: &Arc<Flow>) -> ClaimedMedia {
+        let mut all = ClaimedMedia::default();
+        for ends in self.unclaimed.begins_late(session) {
+            let ClaimedMedia { datagrams, passed_over } = self.claim(session, ends);
+            all.datagrams.extend(datagrams);
+            all.passed_over += passed_over;
+        }
+        all.datagrams.sort_by_key(KeptDatagram::serial);
+        all
+    }
+
+    /// A flow of RTP becomes a session's, as if it had been set up. Gives what waited.
+    pub(super) fn claim(&mut self, session: &Arc<Flow>, ends: UdpEnds) -> ClaimedMedia {
+        self.set_up(session, &transport_of(ends, session));
+        self.unclaimed.claim(ends)
     }
 
     /// To a group anybody sends: only where it goes is known. What this client sends there is its reports; on one host

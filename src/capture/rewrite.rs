@@ -22,7 +22,7 @@ use crate::time::Timestamp;
 use crate::trace::{Direction, UdpPath};
 
 use self::container::Container;
-pub(super) use self::ledger::{Ledger, StreamId};
+pub(super) use self::ledger::{Ledger, PacketPlace, StreamId};
 pub(super) use self::letters::Run;
 
 /// What stands for blank bytes of a payload: no start of an RTSP message or frame, and a letter of base64.

@@ -335,10 +335,12 @@ impl<S: BlockSink> Tap for Writer<S> {
                 self.note(event.flow, note);
                 Ok(())
             }
-            // What is recorded here is no tunnel, and of ICMP errors a socket hears nothing.
-            Payload::Described(_) | Payload::NotBase64 { .. } | Payload::Compressed | Payload::Unreachable { .. } => {
-                Ok(())
-            }
+            // What is recorded here is no tunnel and has its beginning, and of ICMP errors a socket hears nothing.
+            Payload::Described(_)
+            | Payload::NotBase64 { .. }
+            | Payload::Compressed
+            | Payload::Unreachable { .. }
+            | Payload::BeginningMissing => Ok(()),
             Payload::ReadEnd => {
                 if let Some(Open { connection, .. }) = self.flows.get(event.flow.id) {
                     connection.read_end(self.blocks.get_mut(), event.direction);

@@ -12,6 +12,9 @@ use crate::rtsp::tunnel::body_length;
 /// Shortest payload believed when the place of the next frame was lost: an RTCP header and an SSRC.
 const MIN_PLAUSIBLE_PAYLOAD: usize = 8;
 
+/// So many PDUs behind each other are not found by chance.
+const SETTLED_RUN: u8 = 3;
+
 /// What is known of the place in the stream.
 #[derive(Debug, Default)]
 pub(super) struct Framer {
@@ -20,6 +23,10 @@ pub(super) struct Framer {
     scanned: usize,
     /// Channels of the frames seen so far.
     channels: ChannelSet,
+    /// PDUs since the place was found.
+    run: u8,
+    /// What was found held once: the channels are those of a dialogue.
+    is_settled: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,10 +135,22 @@ impl Framer {
             Verdict::Yes((len, _)) => Step::Need(Need::Bytes(len)),
             Verdict::Undecided(need) => Step::Need(need),
             Verdict::No => {
+                self.doubt();
                 self.state = State::Lost;
                 self.lost(bytes, 1, closing)
             }
         }
+    }
+
+    /// No PDU starts where one should. What was found in the middle of a stream may have been bytes of something else:
+    /// their channel must not stand against those that are found next.
+    #[cold]
+    fn doubt(&mut self) {
+        self.is_settled |= self.run >= SETTLED_RUN;
+        if !self.is_settled {
+            self.channels = ChannelSet::default();
+        }
+        self.run = 0;
     }
 
     /// Length and parts of the message at the start of `bytes`.
@@ -217,8 +236,16 @@ impl Framer {
     pub(super) fn advance(&mut self, len: usize, kind: Kind) {
         self.scanned = 0;
         match (kind, self.state) {
-            (Kind::Interleaved { channel }, _) => self.channels.insert(channel),
-            (Kind::Message { oversize, .. }, _) if oversize > 0 => self.state = State::Torn(oversize),
+            (Kind::Interleaved { channel }, _) => {
+                self.channels.insert(channel);
+                self.run = self.run.saturating_add(1);
+            }
+            (Kind::Message { oversize, .. }, _) => {
+                self.is_settled = true;
+                if oversize > 0 {
+                    self.state = State::Torn(oversize);
+                }
+            }
             (Kind::Junk, State::Torn(remaining)) if remaining > len as u64 => {
                 self.state = State::Torn(remaining - len as u64);
             }

@@ -108,9 +108,62 @@ fn ends_with_version(line: &[u8]) -> bool {
     VERSIONS.iter().any(|version| last.strip_prefix(*version).is_some_and(|rest| matches!(rest, [b'0'..=b'9', ..])))
 }
 
+/// A start line that RTSP has, or may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RtspLine {
+    /// Method, URL and an RTSP version.
+    Request,
+    /// An RTSP version and a status.
+    Response,
+    /// The same with an HTTP version, as some servers of RTSP answer.
+    HttpResponse,
+}
+
+/// What a line that [`recognise`] takes for a start line is to RTSP. A method that RFC 2326 does not know needs a URL that
+/// is one: `INFO connected with RTSP/1.0` is none.
+pub fn rtsp_line(line: &[u8]) -> Option<RtspLine> {
+    let line = line.trim_ascii();
+    let (first, rest) = line.split_at(line.iter().position(|byte| *byte == b' ').unwrap_or(line.len()));
+    let rest = rest.trim_ascii();
+    if first.starts_with(VERSIONS[0]) || first.starts_with(VERSIONS[1]) {
+        let kind = if first.starts_with(VERSIONS[0]) { RtspLine::Response } else { RtspLine::HttpResponse };
+        return rest.first().is_some_and(u8::is_ascii_digit).then_some(kind);
+    }
+    let (url, version) = rest.split_at(rest.iter().rposition(|byte| *byte == b' ')?);
+    let url = url.trim_ascii();
+    let version = version.trim_ascii().strip_prefix(VERSIONS[0])?;
+    let known = METHODS.iter().any(|method| method.trim_ascii() == first);
+    let is_url = url == b"*" || memchr::memmem::find(url, b"://").is_some();
+    let complete = !url.is_empty() && version.first().is_some_and(u8::is_ascii_digit);
+    (complete && (known || is_url)).then_some(RtspLine::Request)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_rtsp() {
+        for (line, kind) in [
+            ("OPTIONS * RTSP/1.0\r", Some(RtspLine::Request)),
+            ("SETUP track1 RTSP/1.0", Some(RtspLine::Request)),
+            ("DESCRIBE rtsp://h/with space RTSP/2.0 ", Some(RtspLine::Request)),
+            ("X_VENDOR rtsp://h/ RTSP/1.0", Some(RtspLine::Request)),
+            ("RTSP/1.0 200", Some(RtspLine::Response)),
+            ("RTSP/2.0 404 Not Found\r", Some(RtspLine::Response)),
+            ("HTTP/1.1 401 Unauthorized\r", Some(RtspLine::HttpResponse)),
+            ("GET /doc/RTSP/1.0 HTTP/1.1\r", None),
+            ("GET /?q=RTSP/1.0", None),
+            ("INFO connected with RTSP/1.0", None),
+            ("OPTIONS RTSP/1.0", None),
+            ("OPTIONS * RTSP/x", None),
+            ("RTSP/1.0 is a protocol", None),
+            ("RTSP/1.0", None),
+            ("", None),
+        ] {
+            assert_eq!(rtsp_line(line.as_bytes()), kind, "{line:?}");
+        }
+    }
 
     #[test]
     fn start_lines() {

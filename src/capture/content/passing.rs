@@ -4,7 +4,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use crate::capture::content::{Content, State};
-use crate::capture::framed::{Framed, Step, shows_rtsp};
+use crate::capture::framed::{Framed, Step};
 use crate::capture::layer::{Carried, Coding, Layer, WebSocketFrames, unmask};
 use crate::capture::outlet::Outlet;
 use crate::capture::reassembly::{Arrival, Piece};
@@ -48,8 +48,7 @@ impl Content {
         match piece {
             Piece::Data(bytes) => {
                 self.pass(framed, Step::Feed(bytes), direction, arrival, outlet)?;
-                self.give_up(bytes.len());
-                Ok(())
+                self.give_up(bytes.len(), arrival, outlet)
             }
             Piece::Gap(len) => self.pass(framed, Step::Skip(len), direction, arrival, outlet),
         }
@@ -123,8 +122,7 @@ impl Content {
                 let clear = mask.map(|mask| unmask(bytes, mask));
                 let step = Step::Feed(clear.as_deref().unwrap_or(bytes));
                 self.pass(framed, step, direction, arrival, outlet)?;
-                self.give_up(bytes.len());
-                Ok(())
+                self.give_up(bytes.len(), arrival, outlet)
             }
             Carried::Gap(len) => self.pass(framed, Step::Skip(len), direction, arrival, outlet),
             Carried::Compressed => {
@@ -148,6 +146,7 @@ impl Content {
         let layer = self.layers.get_mut(direction.index()).and_then(Option::as_mut);
         let missing = layer.map_or(0, Layer::finish);
         self.pass(framed, Step::Skip(missing), direction, arrival, outlet)?;
+        self.conclude(arrival, outlet)?;
         self.pass(framed, Step::Close, direction, arrival, outlet)
     }
 
@@ -165,14 +164,21 @@ impl Content {
         let mut head_end = None;
         framed.step(step, arrival, |pdu, arrival| {
             if let PduKind::Message { head, body } = pdu.kind {
-                self.message(direction, &Message::new(head, body), arrival, outlet)?;
+                self.message(self.sender(direction), &Message::new(head, body), arrival, outlet)?;
             }
-            if matches!(self.state, State::Undecided(_)) && shows_rtsp(pdu, mid_stream) {
+            if let State::Undecided(trial) = &mut self.state
+                // What opens a WebSocket does not tell what it carries.
+                && !matches!(self.announced, Some(Coding::WebSocket(_)))
+                && trial.take(direction, pdu, arrival, mid_stream)
+            {
                 self.decide(None, arrival, outlet)?;
             }
             if outlet.ledger.is_some() {
                 let stream = if carried { StreamId::Carried } else { StreamId::Tcp };
                 self.plan(stream(self.number, direction), direction, pdu, arrival, outlet);
+            }
+            if let PduKind::Message { head, body } = pdu.kind {
+                self.follow_setup(&Message::new(head, body), outlet);
             }
             self.tell(direction, arrival, Payload::Pdu(pdu), outlet)?;
             if self.ends_with_head(direction) {
@@ -195,7 +201,7 @@ impl Content {
 
     /// The bytes of a PDU may have to be replaced, whether it is known by now that this is RTSP or not.
     #[cold]
-    fn plan<T: Tap>(
+    pub(super) fn plan<T: Tap>(
         &self,
         stream: StreamId,
         direction: Direction,
@@ -209,7 +215,7 @@ impl Content {
             State::Undecided(_) | State::Other => None,
         };
         if let Some(ledger) = outlet.ledger {
-            ledger.pdu(stream, session, direction, pdu, arrival.at);
+            ledger.pdu(stream, session, self.sender(direction), pdu, arrival.at);
         }
     }
 

@@ -18,6 +18,9 @@ use crate::trace::{Direction, Flow, UdpPath};
 /// Bytes that a ledger may take.
 const MAX_SIZE: usize = 512 << 20;
 
+/// A packet by its number, and the fragments that it belongs to.
+pub(in crate::capture) type PacketPlace = (u64, Option<u32>);
+
 /// A sequence of bytes with a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::capture) enum StreamId {
@@ -84,7 +87,7 @@ pub(in crate::capture) struct Ledger {
     /// By frame number.
     bodies: Vec<(u64, Body)>,
     /// The packet that is being read, and the fragments that it belongs to.
-    current: (u64, Option<u32>),
+    current: PacketPlace,
     streams: Vec<Stream>,
     places: HashMap<StreamId, Place, RandomState>,
     connections: HashSet<u64>,
@@ -124,6 +127,16 @@ impl Ledger {
         if let Some(assembly) = assembly {
             self.body(Body::Fragment(assembly));
         }
+    }
+
+    /// The packet that is being read.
+    pub(in crate::capture) fn current(&self) -> PacketPlace {
+        self.current
+    }
+
+    /// Goes to an earlier packet, or back. Gives the one that was being read.
+    pub(in crate::capture) fn go_to(&mut self, packet: PacketPlace) -> PacketPlace {
+        std::mem::replace(&mut self.current, packet)
     }
 
     /// The packet carries a part of a stream.
@@ -223,6 +236,8 @@ impl Ledger {
         for (place, offset, patch) in self.policy.finish() {
             self.apply(place, offset, &patch);
         }
+        // It may have become known late what a packet carries.
+        self.bodies.sort_by_key(|(number, _)| *number);
         for stream in &mut self.streams {
             stream.pieces.sort_by_key(|piece| piece.start);
         }

@@ -78,11 +78,12 @@ impl Draft {
             Payload::Datagram { path, payload, .. } => {
                 self.frame(event.at, direction, MediaPath::Udp(path), payload)?;
             }
-            Payload::ReadEnd
+            Payload::BeginningMissing
+            | Payload::Compressed
+            | Payload::ReadEnd
             | Payload::Described(_)
             | Payload::Note(_)
             | Payload::NotBase64 { .. }
-            | Payload::Compressed
             | Payload::Unreachable { .. } => {}
             Payload::Closed(close) => {
                 self.settle_junk(direction, true);

@@ -1,0 +1,105 @@
+//! Whether a connection speaks RTSP, and what is told once it does.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::capture::content::{Content, State};
+use crate::capture::datagrams;
+use crate::capture::outlet::Outlet;
+use crate::capture::reassembly::Arrival;
+use crate::capture::rewrite::StreamId;
+use crate::capture::trial::{Trial, WithheldEvent};
+use crate::capture::unclaimed::ClaimedMedia;
+use crate::rtsp::demux::{Pdu, PduKind};
+use crate::rtsp::message::Message;
+use crate::trace::{Direction, Payload, Tap};
+
+impl Content {
+    /// Nothing more may come: decides by what there is.
+    pub(in crate::capture) fn conclude<T: Tap>(
+        &mut self,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        match &self.state {
+            State::Undecided(trial) if trial.is_enough() => self.decide(None, arrival, outlet),
+            _ => Ok(()),
+        }
+    }
+
+    /// It speaks RTSP: it gets its number, or that of the `known` session that it is the other half of, and what waited
+    /// is told. Where there are too many it stays undecided, and so can be forgotten.
+    pub(in crate::capture) fn decide<T: Tap>(
+        &mut self,
+        known: Option<usize>,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        self.shown(outlet);
+        self.turn();
+        let Some(flow) = self.flow(known, arrival, outlet)? else { return Ok(()) };
+        let before = self.becomes(State::Rtsp(Arc::clone(&flow)));
+        let trial = if let State::Undecided(trial) = before { *trial } else { Trial::default() };
+        // With frames its media are on the connection.
+        let is_late = self.mid_stream && !trial.has_frames();
+        let withheld = trial.into_withheld();
+        let first = withheld.front().map_or(arrival, |event| event.arrival);
+        self.tell_opened(&flow, first, outlet)?;
+        let media = if is_late { outlet.ports.begins_late(&flow) } else { ClaimedMedia::default() };
+        datagrams::remark(&media, &flow, outlet.ports, arrival, outlet.tap)?;
+        // What came between two ports stands between what came over the connection.
+        let mut media = media.datagrams.iter().peekable();
+        for event in &withheld {
+            while let Some(kept) = media.next_if(|kept| kept.arrival.at < event.arrival.at) {
+                datagrams::tell_kept(kept, outlet.ports, outlet.ledger, outlet.tap)?;
+            }
+            self.tell_withheld(event, outlet)?;
+        }
+        media.try_for_each(|kept| datagrams::tell_kept(kept, outlet.ports, outlet.ledger, outlet.tap))
+    }
+
+    /// Without a SYN it was guessed who the client is. What was said may tell.
+    fn turn(&mut self) {
+        if let State::Undecided(trial) = &self.state
+            && self.mid_stream
+            && !self.turned
+            && trial.client() == Some(Direction::ServerToClient)
+        {
+            self.turned = true;
+            std::mem::swap(&mut self.client, &mut self.server);
+        }
+    }
+
+    /// Tells what came before it was known that this is RTSP.
+    fn tell_withheld<T: Tap>(&mut self, event: &WithheldEvent, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+        event.with_payload(|payload| {
+            if let Payload::Pdu(pdu @ Pdu { kind: PduKind::Message { head, body }, .. }) = payload {
+                if outlet.ledger.is_some() {
+                    // Whose messages they are was not known.
+                    let stream = if self.web_socket { StreamId::Carried } else { StreamId::Tcp };
+                    self.plan(stream(self.number, event.direction), event.direction, pdu, event.arrival, outlet);
+                }
+                self.follow_setup(&Message::new(head, body), outlet);
+            }
+            self.tell(event.direction, event.arrival, payload, outlet)
+        })
+    }
+
+    /// So many bytes more have passed: what has shown nothing by now is something else.
+    pub(super) fn give_up<T: Tap>(
+        &mut self,
+        len: usize,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        let State::Undecided(trial) = &mut self.state else { return Ok(()) };
+        if !trial.is_over(len) {
+            return Ok(());
+        }
+        self.conclude(arrival, outlet)?;
+        if matches!(self.state, State::Undecided(_)) {
+            self.state = State::Other;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,75 @@
+//! Datagrams of sessions, as events: those that come, and those that waited for their session to show.
+
+use std::io;
+
+use crate::capture::ip::UdpDatagram;
+use crate::capture::ports::{Media, MediaPorts};
+use crate::capture::reassembly::Arrival;
+use crate::capture::rewrite::Ledger;
+use crate::capture::unclaimed::{ClaimedMedia, KeptDatagram};
+use crate::trace::{Flow, Payload, Remark, Tap, TraceEvent};
+
+/// A datagram of media that a session set up.
+#[inline]
+pub(super) fn tell(
+    media: &Media,
+    datagram: &UdpDatagram<'_>,
+    arrival: Arrival,
+    ledger: &mut Option<Box<Ledger>>,
+    tap: &mut impl Tap,
+) -> io::Result<()> {
+    media.note(datagram.payload);
+    let path = media.path_from(datagram.from);
+    if let Some(ledger) = ledger {
+        ledger.datagram(&media.flow, media.direction, path, datagram.payload, datagram.header);
+    }
+    let Arrival { at, number } = arrival;
+    let payload = Payload::Datagram { path, from: datagram.from, to: datagram.to, payload: datagram.payload };
+    let (flow, direction) = (&*media.flow, media.direction);
+    let frame_number = (number > 0).then_some(number);
+    tap.event(&TraceEvent { at, flow, direction, frame_number, payload })
+}
+
+/// One that waited until it was known whose it is.
+pub(super) fn tell_kept(
+    kept: &KeptDatagram,
+    ports: &MediaPorts,
+    ledger: &mut Option<Box<Ledger>>,
+    tap: &mut impl Tap,
+) -> io::Result<()> {
+    let datagram = kept.datagram();
+    let Some(media) = ports.find(datagram.from, datagram.to) else { return Ok(()) };
+    let now = kept.place.and_then(|place| Some(ledger.as_mut()?.go_to(place)));
+    tell(media, &datagram, kept.arrival, ledger, tap)?;
+    if let (Some(now), Some(ledger)) = (now, ledger) {
+        ledger.go_to(now);
+    }
+    Ok(())
+}
+
+/// What is not certain of media that a session has claimed.
+pub(super) fn remark(
+    claimed: &ClaimedMedia,
+    session: &Flow,
+    ports: &mut MediaPorts,
+    arrival: Arrival,
+    tap: &mut impl Tap,
+) -> io::Result<()> {
+    let Arrival { at, number } = arrival;
+    let mut tell =
+        |detail: String| tap.remark(&Remark { at, frame_number: number, code: "capture-begins-late", detail: &detail });
+    if claimed.passed_over > 0 {
+        let count = claimed.passed_over;
+        tell(format!(
+            "{count} datagrams that came before their session showed are not counted, as they were too many"
+        ))?;
+    }
+    if !claimed.datagrams.is_empty() && ports.unclaimed.is_ambiguous(session) {
+        let (client, server) = (session.client.ip(), session.server.ip());
+        tell(format!(
+            "several connections of {client} to {server} stood before the capture: which of them set up the media over \
+             UDP is not known, the first one has them here"
+        ))?;
+    }
+    Ok(())
+}

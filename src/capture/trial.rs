@@ -1,0 +1,182 @@
+//! A connection of which it is not known yet whether it speaks RTSP: what it has shown, and what of it waits to be told.
+
+use std::collections::VecDeque;
+
+use crate::capture::evidence::{RtspEvidence, Weight};
+use crate::capture::reassembly::Arrival;
+use crate::rtsp::demux::{FRAME_HEADER, Pdu, PduKind};
+use crate::trace::{Close, Direction, Payload};
+
+/// A connection that has shown so many bytes and no RTSP does not speak it.
+const MAX_PROBE: u64 = 256 << 10;
+/// Bytes that wait to be told; beyond them the oldest are dropped, as if the capture had begun later.
+const MAX_WITHHELD: usize = 256 << 10;
+
+/// What is known of an undecided connection.
+#[derive(Debug, Default)]
+pub(super) struct Trial {
+    evidence: RtspEvidence,
+    /// Bytes that have passed.
+    seen: u64,
+    withheld: VecDeque<WithheldEvent>,
+    /// Memory for them.
+    held: usize,
+}
+
+/// An event that is told once it is known that the connection speaks RTSP.
+#[derive(Debug)]
+pub(super) struct WithheldEvent {
+    pub(super) direction: Direction,
+    pub(super) arrival: Arrival,
+    content: WithheldContent,
+}
+
+#[derive(Debug)]
+enum WithheldContent {
+    Pdu(OwnedPdu),
+    Closed(Close),
+}
+
+/// A PDU with its bytes.
+#[derive(Debug)]
+struct OwnedPdu {
+    offset: u64,
+    raw: Box<[u8]>,
+    kind: OwnedKind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum OwnedKind {
+    Message { head: usize },
+    Interleaved { channel: u8 },
+    Junk,
+    Gap { len: u64 },
+}
+
+impl Trial {
+    /// Takes what comes next. Whether it is RTSP.
+    pub(super) fn take(&mut self, direction: Direction, pdu: &Pdu<'_>, arrival: Arrival, mid_stream: bool) -> bool {
+        match self.evidence.take(direction, pdu, mid_stream) {
+            Weight::Enough => return true,
+            Weight::Forget => self.forget(direction),
+            // What waits must not be lost for want of more evidence.
+            Weight::Keep if self.held + pdu.raw.len() > MAX_WITHHELD && self.evidence.is_enough() => return true,
+            Weight::Keep => self.keep(WithheldEvent::of_pdu(direction, pdu, arrival)),
+        }
+        false
+    }
+
+    /// A direction has ended.
+    pub(super) fn closed(&mut self, direction: Direction, close: Close, arrival: Arrival) {
+        self.keep(WithheldEvent { direction, arrival, content: WithheldContent::Closed(close) });
+    }
+
+    /// So many bytes more have passed. Whether that is enough of them to know.
+    pub(super) fn is_over(&mut self, len: usize) -> bool {
+        self.seen += len as u64;
+        self.seen > MAX_PROBE
+    }
+
+    /// Whether it is RTSP if nothing more comes.
+    pub(super) fn is_enough(&self) -> bool {
+        self.evidence.is_enough()
+    }
+
+    /// Which direction is the client's, where what was said tells.
+    pub(super) fn client(&self) -> Option<Direction> {
+        self.evidence.client()
+    }
+
+    /// Whether interleaved frames came.
+    pub(super) fn has_frames(&self) -> bool {
+        self.evidence.has_frames()
+    }
+
+    /// Bytes of memory for what waits.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Another file begins, with numbers of its own.
+    pub(super) fn forget_numbers(&mut self) {
+        self.withheld.iter_mut().for_each(|event| event.arrival.number = 0);
+    }
+
+    /// What waited.
+    pub(super) fn into_withheld(self) -> VecDeque<WithheldEvent> {
+        self.withheld
+    }
+
+    fn keep(&mut self, event: WithheldEvent) {
+        // What comes before the first sign says nothing.
+        if !self.withheld.is_empty() || event.is_sign() {
+            self.held += event.held();
+            self.withheld.push_back(event);
+        }
+        while self.held > MAX_WITHHELD {
+            let Some(oldest) = self.withheld.pop_front() else { break };
+            self.held -= oldest.held();
+        }
+    }
+
+    fn forget(&mut self, direction: Direction) {
+        if self.withheld.is_empty() {
+            return;
+        }
+        self.withheld.retain(|event| event.direction != direction);
+        self.held = self.withheld.iter().map(WithheldEvent::held).sum();
+        if self.withheld.is_empty() {
+            self.withheld = VecDeque::new();
+        }
+    }
+}
+
+impl WithheldEvent {
+    fn of_pdu(direction: Direction, pdu: &Pdu<'_>, arrival: Arrival) -> Self {
+        Self { direction, arrival, content: WithheldContent::Pdu(OwnedPdu::of(pdu)) }
+    }
+
+    fn is_sign(&self) -> bool {
+        let WithheldContent::Pdu(pdu) = &self.content else { return false };
+        matches!(pdu.kind, OwnedKind::Message { .. } | OwnedKind::Interleaved { .. })
+    }
+
+    fn held(&self) -> usize {
+        size_of::<Self>() + if let WithheldContent::Pdu(pdu) = &self.content { pdu.raw.len() } else { 0 }
+    }
+
+    /// Lends what is told.
+    pub(super) fn with_payload<R>(&self, tell: impl FnOnce(Payload<'_>) -> R) -> R {
+        match &self.content {
+            WithheldContent::Pdu(pdu) => tell(Payload::Pdu(&pdu.lend())),
+            WithheldContent::Closed(close) => tell(Payload::Closed(*close)),
+        }
+    }
+}
+
+impl OwnedPdu {
+    fn of(pdu: &Pdu<'_>) -> Self {
+        let kind = match pdu.kind {
+            PduKind::Message { head, .. } => OwnedKind::Message { head: head.len() },
+            PduKind::Interleaved { channel, .. } => OwnedKind::Interleaved { channel },
+            PduKind::Junk => OwnedKind::Junk,
+            PduKind::Gap { len } => OwnedKind::Gap { len },
+        };
+        Self { offset: pdu.offset, raw: pdu.raw.into(), kind }
+    }
+
+    fn lend(&self) -> Pdu<'_> {
+        let kind = match self.kind {
+            OwnedKind::Message { head } => {
+                let (head, body) = self.raw.split_at_checked(head).unwrap_or((&self.raw, &[]));
+                PduKind::Message { head, body }
+            }
+            OwnedKind::Interleaved { channel } => {
+                PduKind::Interleaved { channel, payload: self.raw.get(FRAME_HEADER..).unwrap_or_default() }
+            }
+            OwnedKind::Junk => PduKind::Junk,
+            OwnedKind::Gap { len } => PduKind::Gap { len },
+        };
+        Pdu { offset: self.offset, raw: &self.raw, kind }
+    }
+}

@@ -1,0 +1,225 @@
+//! Media over UDP for which the capture has no SETUP, since it began too late. What has the shape of RTP waits here until
+//! an RTSP connection between the same hosts shows that stood before the capture as well: then it is that session's.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use crate::capture::ip::UdpDatagram;
+use crate::capture::ports::rtp_source;
+use crate::capture::reassembly::Arrival;
+use crate::capture::rewrite::PacketPlace;
+use crate::rtp::MAX_DROPOUT;
+use crate::rtp::packet::is_rtcp;
+use crate::rtsp::headers::Transport;
+use crate::trace::Flow;
+
+/// Bytes and datagrams that wait; beyond them the oldest are passed over.
+const MAX_HELD: usize = 16 << 20;
+const MAX_KEPT: usize = 65_536;
+/// So many packets of one source, in sequence, are RTP.
+const IN_SEQUENCE: u8 = 3;
+/// Flows of RTP that wait for their session.
+const MAX_FLOWS: usize = 1024;
+/// Sessions of which one may be theirs.
+const MAX_SESSIONS: usize = 1024;
+
+/// Sender and receiver.
+pub(super) type UdpEnds = (SocketAddr, SocketAddr);
+
+/// Datagrams that nobody has set up, and the sessions that may have.
+#[derive(Debug, Default)]
+pub(super) struct UnclaimedMedia {
+    flows: HashMap<UdpEnds, UdpFlow>,
+    /// Everything that waits, the oldest first; and what was claimed meanwhile.
+    order: VecDeque<(u64, UdpEnds)>,
+    next: u64,
+    held: usize,
+    /// Flows that are RTP.
+    rtp: Vec<UdpEnds>,
+    /// Sessions that began before the capture.
+    sessions: Vec<Arc<Flow>>,
+}
+
+/// Datagrams between two ports.
+#[derive(Debug, Default)]
+struct UdpFlow {
+    waiting: VecDeque<KeptDatagram>,
+    passed_over: u64,
+    latest: Option<(u32, u16)>,
+    in_sequence: u8,
+}
+
+/// A datagram with its bytes.
+#[derive(Debug)]
+pub(super) struct KeptDatagram {
+    serial: u64,
+    ends: UdpEnds,
+    missing: u32,
+    header: u16,
+    payload: Box<[u8]>,
+    pub(super) arrival: Arrival,
+    /// The packet, where the capture is to be written once more.
+    pub(super) place: Option<PacketPlace>,
+}
+
+/// What becomes a session's.
+#[derive(Debug, Default)]
+pub(super) struct ClaimedMedia {
+    pub(super) datagrams: Vec<KeptDatagram>,
+    /// So many were not kept.
+    pub(super) passed_over: u64,
+}
+
+impl KeptDatagram {
+    pub(super) fn datagram(&self) -> UdpDatagram<'_> {
+        let Self { ends: (from, to), missing, header, payload, .. } = self;
+        UdpDatagram { from: *from, to: *to, payload, missing: *missing, header: *header }
+    }
+
+    /// Its place in the order of all.
+    pub(super) fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    fn held(&self) -> usize {
+        size_of::<Self>() + size_of::<(u64, UdpEnds)>() + self.payload.len()
+    }
+}
+
+impl UdpFlow {
+    /// Counts packets of one source whose numbers go on. Whether that makes it RTP, now.
+    fn note(&mut self, (ssrc, number): (u32, u16)) -> bool {
+        let (known, latest) = self.latest.unwrap_or((ssrc, number.wrapping_sub(1)));
+        if known != ssrc {
+            (self.latest, self.in_sequence) = (Some((ssrc, number)), self.in_sequence.min(1));
+            return false;
+        }
+        if !(1..MAX_DROPOUT).contains(&number.wrapping_sub(latest)) {
+            return false;
+        }
+        self.latest = Some((ssrc, number));
+        self.in_sequence = self.in_sequence.saturating_add(1);
+        self.in_sequence == IN_SEQUENCE
+    }
+}
+
+impl UnclaimedMedia {
+    /// Takes a datagram. Where its flow turns out to be RTP, the session that it may belong to.
+    pub(super) fn take(
+        &mut self,
+        datagram: &UdpDatagram<'_>,
+        arrival: Arrival,
+        place: Option<PacketPlace>,
+    ) -> Option<(Arc<Flow>, UdpEnds)> {
+        let source = rtp_source(datagram.payload);
+        if source.is_none() && !is_rtcp(datagram.payload) {
+            return None;
+        }
+        let ends = (datagram.from, datagram.to);
+        self.keep(datagram, arrival, place);
+        let is_rtp = source.is_some_and(|source| self.flows.get_mut(&ends).is_some_and(|flow| flow.note(source)));
+        if !is_rtp || self.rtp.len() >= MAX_FLOWS {
+            return None;
+        }
+        let session = self.sessions.iter().find(|session| is_between(ends, session)).cloned();
+        if session.is_none() {
+            self.rtp.push(ends);
+        }
+        Some((session?, ends))
+    }
+
+    /// A session shows that began before the capture. Gives the flows between its hosts.
+    pub(super) fn begins_late(&mut self, session: &Arc<Flow>) -> Vec<UdpEnds> {
+        if self.sessions.len() < MAX_SESSIONS {
+            self.sessions.push(Arc::clone(session));
+        }
+        self.rtp.iter().copied().filter(|ends| is_between(*ends, session)).collect()
+    }
+
+    /// The session begins in the capture after all.
+    pub(super) fn begins(&mut self, session: &Flow) {
+        self.sessions.retain(|known| known.id != session.id);
+    }
+
+    /// Whether other sessions that began before the capture have the same hosts.
+    pub(super) fn is_ambiguous(&self, session: &Flow) -> bool {
+        let hosts = |flow: &Flow| (flow.client.ip(), flow.server.ip());
+        self.sessions.iter().filter(|other| hosts(other) == hosts(session)).nth(1).is_some()
+    }
+
+    /// Whether an RTP packet goes on with a flow that waits.
+    pub(super) fn goes_on(&self, ends: UdpEnds, (ssrc, number): (u32, u16)) -> bool {
+        let latest = self.flows.get(&ends).filter(|flow| flow.in_sequence >= IN_SEQUENCE).and_then(|flow| flow.latest);
+        latest.is_some_and(|(known, latest)| known == ssrc && (1..MAX_DROPOUT).contains(&number.wrapping_sub(latest)))
+    }
+
+    /// Another file begins, with numbers of its own.
+    pub(super) fn forget_numbers(&mut self) {
+        let all = self.flows.values_mut().flat_map(|flow| &mut flow.waiting);
+        all.for_each(|kept| kept.arrival.number = 0);
+    }
+
+    /// Gives out what waits of a flow, with the reports on the ports above and in the other direction.
+    pub(super) fn claim(&mut self, ends: UdpEnds) -> ClaimedMedia {
+        let (from, to) = ends;
+        let above = |end: SocketAddr| SocketAddr::new(end.ip(), end.port().wrapping_add(1));
+        let mut claimed = ClaimedMedia::default();
+        for ends in [(from, to), (to, from), (above(from), above(to)), (above(to), above(from))] {
+            let Some(flow) = self.flows.remove(&ends) else { continue };
+            self.held = self.held.saturating_sub(flow.waiting.iter().map(KeptDatagram::held).sum());
+            claimed.passed_over += flow.passed_over;
+            claimed.datagrams.extend(flow.waiting);
+        }
+        self.rtp.retain(|known| self.flows.contains_key(known));
+        claimed.datagrams.sort_by_key(|kept| kept.serial);
+        claimed
+    }
+
+    fn keep(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, place: Option<PacketPlace>) {
+        let UdpDatagram { from, to, payload, missing, header } = *datagram;
+        let (serial, ends) = (self.next, (from, to));
+        self.next += 1;
+        let kept = KeptDatagram { serial, ends, missing, header, payload: payload.into(), arrival, place };
+        self.held += kept.held();
+        self.order.push_back((serial, ends));
+        self.flows.entry(ends).or_default().waiting.push_back(kept);
+        while self.held > MAX_HELD || self.order.len() > MAX_KEPT {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.pass_over(oldest);
+        }
+    }
+
+    fn pass_over(&mut self, (serial, ends): (u64, UdpEnds)) {
+        let Some(flow) = self.flows.get_mut(&ends) else { return };
+        // What was claimed has left its place in the order.
+        if flow.waiting.front().is_none_or(|kept| kept.serial != serial) {
+            return;
+        }
+        let Some(oldest) = flow.waiting.pop_front() else { return };
+        self.held = self.held.saturating_sub(oldest.held());
+        flow.passed_over += 1;
+        if flow.waiting.is_empty() {
+            self.flows.remove(&ends);
+            self.rtp.retain(|known| *known != ends);
+        }
+    }
+}
+
+/// Between the hosts of a session, or from its server to a group.
+fn is_between((from, to): UdpEnds, session: &Flow) -> bool {
+    let (client, server) = (session.client.ip(), session.server.ip());
+    let pair = (from.ip(), to.ip());
+    pair == (server, client) || pair == (client, server) || from.ip() == server && to.ip().is_multicast()
+}
+
+/// What a SETUP would have agreed upon for a flow: RTCP has the port above (RFC 3550, section 11).
+pub(super) fn transport_of((from, to): UdpEnds, session: &Flow) -> Transport {
+    let pair = |end: SocketAddr| Some((end.port(), end.port().wrapping_add(1)));
+    if to.ip().is_multicast() {
+        let destination: Option<IpAddr> = Some(to.ip());
+        return Transport { multicast: true, destination, server_port: pair(to), ..Transport::default() };
+    }
+    let (server, client) = if from.ip() == session.server.ip() { (from, to) } else { (to, from) };
+    Transport { server_port: pair(server), client_port: pair(client), ..Transport::default() }
+}

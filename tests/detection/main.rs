@@ -1,0 +1,6 @@
+//! What is a session, and what is none: other protocols by the thousand, and captures that begin late.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
+
+mod begun_late;
+mod connections;
+mod other_protocols;
