@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use crate::analysis::announced::{AnnouncedPart, AnnouncedParts, NextPacket};
 use crate::analysis::budget::Budget;
-use crate::analysis::cell::millis;
 use crate::analysis::frames::{Arrival, Frames};
 use crate::analysis::jitter::Jitter;
-use crate::analysis::media_clock::{ClockEvidence, MediaClock};
+use crate::analysis::media_clock::MediaClock;
 use crate::analysis::out::Place;
 use crate::analysis::quantiles::Quantiles;
 use crate::analysis::sender_reports::SenderReports;
@@ -182,20 +181,6 @@ impl Stream {
     #[inline]
     pub(super) fn time_rate_hz(&self) -> Option<u32> {
         self.clock_rate_hz().filter(|_| self.paced && !self.wrong_clock)
-    }
-
-    /// The rate at which timestamps really run, where that is another one than described.
-    pub(super) fn wrong_clock_hz(&self) -> Option<f64> {
-        let described = self.clock_rate_hz().filter(|_| !self.inferred.clock_rate);
-        let reported = self.reports.rate_hz();
-        self.media_clock.wrong_hz(ClockEvidence { described, reported, on_demand: self.on_demand })
-    }
-
-    /// Whether the clock of the packet just taken, which is so far off, may have another rate than described.
-    pub(super) fn may_tick_otherwise(&self, figures: &PacketFigures) -> bool {
-        let Some((passed, rate)) = figures.delta.zip(self.clock_rate_hz()) else { return false };
-        let ticks = (millis(passed) - figures.difference_ms.unwrap_or(0.0)) * f64::from(rate) / 1e3;
-        self.media_clock.may_explain(passed, ticks)
     }
 
     /// The clock rate of the latest packet.

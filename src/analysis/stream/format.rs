@@ -1,7 +1,8 @@
 //! What a stream's payload types mean: as described, as RFC 3551 has them, or as the packets show.
 
 use crate::analysis::budget::Budget;
-use crate::analysis::media_clock::MediaClock;
+use crate::analysis::cell::millis;
+use crate::analysis::media_clock::{ClockEvidence, MediaClock};
 use crate::analysis::out::Place;
 use crate::analysis::sequence::Status;
 use crate::analysis::stream::{PacketFigures, Stream};
@@ -58,6 +59,20 @@ impl Stream {
         if let Some(frames) = &mut self.frames {
             frames.set_format(payload);
         }
+    }
+
+    /// The rate at which timestamps really run, where that is another one than described.
+    pub(in crate::analysis) fn wrong_clock_hz(&self) -> Option<f64> {
+        let described = self.clock_rate_hz().filter(|_| !self.inferred.clock_rate);
+        let reported = self.reports.rate_hz();
+        self.media_clock.wrong_hz(ClockEvidence { described, reported, on_demand: self.on_demand })
+    }
+
+    /// Whether the clock of the packet just taken, which is so far off, may have another rate than described.
+    pub(in crate::analysis) fn may_tick_otherwise(&self, figures: &PacketFigures) -> bool {
+        let Some((passed, rate)) = figures.delta.zip(self.clock_rate_hz()) else { return false };
+        let ticks = (millis(passed) - figures.difference_ms.unwrap_or(0.0)) * f64::from(rate) / 1e3;
+        self.media_clock.may_explain(passed, ticks)
     }
 
     pub(super) fn described_rate(&self) -> Option<u32> {
