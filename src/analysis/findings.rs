@@ -110,6 +110,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("rtpmap-missing", "warning"),
     ("control-missing", "note"),
     ("dialogue-forgotten", "error"),
+    ("stranger-sends", "warning"),
+    ("sender-differs", "note"),
     ("media-port-unreachable", "warning"),
 ];
 
@@ -268,6 +270,7 @@ impl Watch {
             let detail = format!("type {payload_type}, which the description does not name");
             found.push(Finding::new("payload-type-unknown", stream.track, detail));
         }
+        found.extend(self.sender(stream, path));
         if role != PayloadRole::Media || stream.stranger.is_some() {
             return found;
         }
@@ -296,6 +299,28 @@ impl Watch {
     pub(super) fn begins_late(&mut self) -> Option<Finding> {
         let detail = "the capture began when the session stood already: what was agreed upon before is not known";
         self.first("capture-begins-late", 0).then(|| Finding::new("capture-begins-late", None, detail))
+    }
+
+    /// Who sends, where that is not the server.
+    fn sender(&mut self, stream: &StreamKey, path: MediaPath) -> Option<Finding> {
+        let address = path.stranger()?;
+        let channel = u64::from(stream.channel);
+        if stream.stranger.is_some() {
+            return self.stranger(address, stream.channel);
+        }
+        let detail =
+            format!("media comes from {address}, not from the server: its source was announced, or sends first");
+        self.first("sender-differs", channel).then(|| Finding::new("sender-differs", stream.track, detail))
+    }
+
+    /// Packets of somebody else on the ports of a track.
+    pub(super) fn stranger(&mut self, address: std::net::IpAddr, channel: u16) -> Option<Finding> {
+        let mut hasher = std::hash::DefaultHasher::new();
+        std::hash::Hash::hash(&(address, channel), &mut hasher);
+        let first = self.first("stranger-sends", std::hash::Hasher::finish(&hasher));
+        let detail =
+            || format!("{address} sends to the ports of channel {channel}; it is neither the server nor its source");
+        first.then(|| Finding::new("stranger-sends", None, detail()))
     }
 
     /// RTCP where RTP was agreed upon.
@@ -345,7 +370,9 @@ impl Watch {
         if self.baselines.len() >= MAX_REMEMBERED || stream.sequence.is_given_up() {
             return None;
         }
-        let [_, _, _, _, low @ ..] = stream.sequence.distinct().to_be_bytes();
+        // Of all packets of the source.
+        let received = stream.sequence.distinct().saturating_add(stream.sequence.beside);
+        let [_, _, _, _, low @ ..] = received.to_be_bytes();
         let difference = report.packet_count().wrapping_sub(u32::from_be_bytes(low));
         let baseline = *self.baselines.entry(stream.key).or_insert(difference);
         let moved = i64::from(difference.wrapping_sub(baseline).cast_signed());

@@ -18,7 +18,7 @@ use crate::analysis::stream::{PacketFigures, Stream};
 use crate::analysis::unplaced::Neighbour;
 use crate::analysis::verdicts::{Judge, Judges};
 use crate::rtp::foreign::ForeignPacket;
-use crate::rtp::packet::{RtpPacket, is_nat_punch, is_rtcp};
+use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::rtsp::message::{Message, StartLine};
 use crate::session::dialog::{MediaPath, PacketSigns, Request};
 use crate::time::Timestamp;
@@ -283,7 +283,7 @@ impl<S: Sink> Out<S> {
         path: MediaPath,
         payload: &[u8],
     ) -> io::Result<()> {
-        if opens_nat(place.direction, path, payload) {
+        if session.dialog.is_punch(path, place.direction, payload) {
             let track = session.track_of(&PacketSigns::new(path, place.direction, payload));
             return session.watch.punch(track).map_or(Ok(()), |finding| self.finding(place, &finding));
         }
@@ -389,9 +389,4 @@ impl<S: Sink> Out<S> {
 pub(super) fn capture_at(captures: &[Arc<str>], place: u32) -> &str {
     let place = usize::try_from(place).ok();
     place.and_then(|place| captures.get(place)).or(captures.last()).map_or("", |capture| capture)
-}
-
-/// Whether a payload is nothing but an opening in a NAT, as clients send them over UDP.
-pub(super) fn opens_nat(direction: Direction, path: MediaPath, payload: &[u8]) -> bool {
-    matches!((direction, path), (Direction::ClientToServer, MediaPath::Udp(_))) && is_nat_punch(payload)
 }

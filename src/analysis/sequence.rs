@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::rtp::beside::BesideNumbers;
 use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
 
 /// What a packet's sequence number says.
@@ -37,6 +38,14 @@ pub(super) struct Sequence {
     unexpected: Range<i64>,
     /// The client has asked for the end: what lacks lacks nobody.
     given_up: bool,
+    /// Numbers that other payload types of the source took.
+    foreign: Option<Box<BesideNumbers>>,
+    /// How many of them lay between those of this stream.
+    taken: i64,
+    /// The numbers count packets of another stream as well: what lacks is told there.
+    shared: bool,
+    /// Packets of other payload types of the source.
+    pub(super) beside: u64,
     pub(super) packets: u64,
     pub(super) duplicates: u64,
     pub(super) reordered: u64,
@@ -68,8 +77,12 @@ impl Sequence {
         let ahead = number.wrapping_sub(run.highest_number());
         let behind = ahead.wrapping_neg();
         let status = if ahead != 0 && ahead < MAX_DROPOUT {
+            let before = run.highest_number();
             run.move_to(ahead);
-            Status::InOrder { gap: ahead - 1 }
+            let taken = self.foreign.as_ref().map_or(0, |foreign| foreign.between(before, number));
+            self.earlier_expected -= i64::from(taken);
+            self.taken += i64::from(taken);
+            Status::InOrder { gap: if self.shared { 0 } else { (ahead - 1).saturating_sub(taken) } }
         } else if behind < MAX_MISORDER {
             run.look_back(behind)
         } else if self.confirms == Some(number) {
@@ -82,6 +95,9 @@ impl Sequence {
             Status::Reordered | Status::Duplicate => run.highest - i64::from(behind),
             Status::Jump | Status::Restart => i64::from(number),
         };
+        if let Some(foreign) = &mut self.foreign {
+            foreign.media(number);
+        }
         self.count(status, number, extended);
         (status, extended)
     }
@@ -108,6 +124,22 @@ impl Sequence {
                 self.unexpected = if self.given_up { run.base..i64::MAX } else { 0..0 };
             }
         }
+    }
+
+    /// A packet of another payload type of the source has this number.
+    pub(super) fn foreign(&mut self, number: u16) {
+        self.beside += 1;
+        self.foreign.get_or_insert_default().note(number);
+    }
+
+    /// The numbers are those of the media, which other packets have as well.
+    pub(super) fn share(&mut self) {
+        (self.shared, self.longest_gap) = (true, 0);
+    }
+
+    /// A number as it would be without those that other payload types took.
+    pub(super) fn without_foreign(&self, extended: i64) -> i64 {
+        extended - self.taken
     }
 
     /// The client asked for the end of the stream, or wants it after all: while it is given up, nothing is lost.
@@ -159,6 +191,9 @@ impl Sequence {
 
     /// How many packets there should be: from the first to the highest of each run.
     pub(super) fn expected(&self) -> i64 {
+        if self.shared {
+            return self.earlier_distinct + self.run.map_or(0, |run| run.distinct);
+        }
         self.earlier_expected + self.run.map_or(0, |run| run.highest - run.base + 1)
     }
 
@@ -333,6 +368,38 @@ mod tests {
         assert_eq!(figures(&[1, 2, 30_000, 40_000, 30_001, 30_002])[5], 1);
         // The packet that confirmed does not confirm another one.
         assert_eq!(figures(&[1, 2, 30_000, 30_001, 10_000, 30_002, 30_003])[5], 1);
+    }
+
+    #[test]
+    fn numbers_of_other_payload_types_are_not_lost() {
+        let mut sequence = Sequence::default();
+        // Error correction has 3 and 6, and 8 is lost.
+        for number in [1, 2, 3, 4, 5, 6, 7, 9u16] {
+            if matches!(number, 3 | 6) { sequence.foreign(number) } else { drop(sequence.packet(number)) }
+        }
+        assert_eq!((sequence.expected(), sequence.lost(), sequence.missing(), sequence.longest_gap), (7, 1, 1, 1));
+        assert_eq!((sequence.beside, sequence.without_foreign(9)), (2, 7));
+    }
+
+    #[test]
+    fn the_number_of_the_next_packet_says_nothing() {
+        let mut sequence = Sequence::default();
+        for number in [1, 2, 4u16] {
+            sequence.foreign(number);
+            sequence.packet(number);
+        }
+        sequence.foreign(5);
+        sequence.packet(6);
+        assert_eq!((sequence.expected(), sequence.missing(), sequence.duplicates), (6, 2, 0));
+    }
+
+    #[test]
+    fn what_shares_the_numbers_of_the_media_lacks_nothing() {
+        let mut sequence = of(&[3, 6, 9]);
+        sequence.share();
+        assert_eq!(sequence.packet(20).0, Status::InOrder { gap: 0 });
+        sequence.packet(20);
+        assert_eq!((sequence.expected(), sequence.lost(), sequence.missing(), sequence.duplicates), (4, -1, 0, 1));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::analysis::budget::Budget;
@@ -58,6 +59,8 @@ pub(super) struct Session {
     by_key: HashMap<StreamKey, usize>,
     /// What was looked up since the dialogue last went on.
     known: HashMap<PacketSigns, usize>,
+    /// Who was taken for the server until it sent itself, and on which channel.
+    disowned: Vec<(IpAddr, u16)>,
     /// For each channel the stream of its latest packet.
     latest: Box<[Option<u16>; 256]>,
     depth: Depth,
@@ -83,6 +86,7 @@ impl Session {
             streams: Vec::new(),
             by_key: HashMap::new(),
             known: HashMap::new(),
+            disowned: Vec::new(),
             latest: Box::new([None; 256]),
             depth,
             closed: None,
@@ -177,6 +181,10 @@ impl Session {
             let on_demand = dialog.range_end().is_some();
             stream.begin(control.paced, on_demand, packet.sequence(), control.first(stream.key.track));
         }
+        if stream.key.beside.is_some() {
+            self.beside(index, packet);
+        }
+        let stream = self.streams.get_mut(index)?;
         let figures = stream.packet(place.at, packet, budget);
         stream.frame(&place, packet, &figures, budget);
         Some(Taken { stream: index, figures, new })
@@ -202,7 +210,7 @@ impl Session {
         };
         let setup = self.dialog.setup_of(&signs).cloned();
         let named = self.dialog.knows(path);
-        let Self { watch, streams, dialog, .. } = self;
+        let Self { watch, streams, dialog, disowned, .. } = self;
         let media = dialog.media(setup.as_ref().and_then(|setup| setup.track));
         let same = |other: &&Stream| {
             other.key.ssrc == key.ssrc && other.key.direction == key.direction && other.key.track != key.track
@@ -213,6 +221,7 @@ impl Session {
             &NewStream { path, named, setup: setup.as_ref(), media, shares, role, payload_type: packet.payload_type() },
         );
         found.extend(watch.encryption(dialog.secure_profile(key.track)));
+        found.extend(std::mem::take(disowned).into_iter().filter_map(|(sender, of)| watch.stranger(sender, of)));
         if role == PayloadRole::Media {
             found.extend(watch.heard.first_packet(at, packet, key.track, rate));
         }

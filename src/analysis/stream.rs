@@ -75,6 +75,8 @@ pub(super) struct Stream {
     /// On what its latest packet came.
     pub(super) path: Option<MediaPath>,
     pub(super) role: PayloadRole,
+    /// The place of the stream whose numbers it shares.
+    pub(super) media: Option<usize>,
     /// Payload type and encoding of the first packet.
     payload_type: Option<u8>,
     encoding: Option<Encoding>,
@@ -126,6 +128,7 @@ impl Stream {
             key,
             path: None,
             role: PayloadRole::Media,
+            media: None,
             payload_type: None,
             encoding: None,
             clock: None,
@@ -218,7 +221,8 @@ impl Stream {
             difference_ms: None,
             begins,
         };
-        if status != Status::Duplicate {
+        // What is sent beside the media has its times, and none of its own.
+        if status != Status::Duplicate && self.role == PayloadRole::Media {
             self.timing(at, packet.timestamp(), &mut figures);
         }
         figures
@@ -244,6 +248,7 @@ impl Stream {
     fn add_to_frame(&mut self, place: &Place, packet: &RtpPacket<'_>, figures: &PacketFigures) {
         let Place { at, frame_number, capture, .. } = *place;
         let PacketFigures { status, ext_seq, ext_rtp_timestamp: ext_timestamp, .. } = *figures;
+        let ext_seq = self.sequence.without_foreign(ext_seq);
         if let Some(frames) = &mut self.frames {
             frames.packet(Arrival { at, frame_number, capture, status, ext_seq, ext_timestamp }, packet);
             if frames.are_unreadable() {

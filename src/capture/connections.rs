@@ -223,8 +223,8 @@ impl Connections {
             connection.is_some_and(|connection| connection.goes_on(direction, first, pause, latest))
         };
         let media = |(from, to), source| match self.ports.find(from, to) {
-            Some(media) => media.goes_on(source),
-            None => self.ports.unclaimed.goes_on((from, to), source),
+            [] => self.ports.unclaimed.goes_on((from, to), source),
+            all => all.iter().any(|media| media.goes_on(source)),
         };
         pause >= -MAX_DISORDER_NS
             && (segments.any(|(known, first)| goes_on(*known, first))
@@ -256,7 +256,7 @@ impl Connections {
                 .get(&(segment.from, segment.to))
                 .and_then(|(number, direction)| self.by_number.get(number)?.flow(*direction)),
             Some(Decoded::Udp(datagram)) => {
-                self.ports.find(datagram.from, datagram.to).map(|media| (&*media.flow, media.direction))
+                self.ports.find(datagram.from, datagram.to).first().map(|media| (&*media.flow, media.direction))
             }
             Some(Decoded::Icmp(_)) | None => None,
         };
@@ -276,8 +276,9 @@ impl Connections {
         tap: &mut impl Tap,
     ) -> io::Result<()> {
         let Self { ports, ledger, .. } = self;
-        if let Some(media) = ports.find(datagram.from, datagram.to) {
-            return datagrams::tell(media, datagram, arrival, ledger, tap);
+        let members = ports.find(datagram.from, datagram.to);
+        if !members.is_empty() {
+            return datagrams::tell(members, datagram, arrival, ledger, tap);
         }
         if self.begin_named(datagram, arrival, tap)? {
             return self.datagram(datagram, arrival, tap);
@@ -308,14 +309,14 @@ impl Connections {
         }
         let (direction, payload) = (Direction::ServerToClient, Payload::Described(given));
         tap.event(&TraceEvent { at: arrival.at, flow, direction, frame_number: Some(arrival.number), payload })?;
-        Ok(ports.find(datagram.from, datagram.to).is_some())
+        Ok(!ports.find(datagram.from, datagram.to).is_empty())
     }
 
     /// Takes an error about a datagram.
     #[cold]
     pub(super) fn unreachable(&self, error: &IcmpError, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
         let IcmpError { by, from, to, reason } = *error;
-        let Some(media) = self.ports.find(from, to) else { return Ok(()) };
+        let Some(media) = self.ports.find(from, to).first() else { return Ok(()) };
         let payload = Payload::Unreachable { path: media.path_from(from), from, to, by, reason };
         let (flow, direction, Arrival { at, number }) = (&*media.flow, media.direction.reverse(), arrival);
         tap.event(&TraceEvent { at, flow, direction, frame_number: Some(number), payload })

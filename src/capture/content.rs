@@ -10,17 +10,14 @@ use std::sync::Arc;
 use crate::capture::layer::{Coding, Layer};
 use crate::capture::outlet::{MAX_SESSIONS, Outlet, tell, too_many};
 use crate::capture::reassembly::Arrival;
+use crate::capture::setups::SetupWatch;
 use crate::capture::trial::Trial;
 use crate::capture::tunnel::{PostBody, TunnelKey};
-use crate::rtsp::headers::Transport;
-use crate::rtsp::message::{Message, StartLine};
+use crate::rtsp::message::Message;
 use crate::rtsp::tunnel::{self, Half};
 use crate::rtsp::upgrade;
 use crate::time::Timestamp;
 use crate::trace::{Carrier, Close, Direction, Flow, Payload, Tap};
-
-/// The longest Transport header that is remembered.
-const MAX_TRANSPORT: usize = 1024;
 
 /// What both directions of a connection share.
 #[derive(Debug)]
@@ -37,8 +34,7 @@ pub(super) struct Content {
     mid_stream: bool,
     /// What was taken for the client's direction is the server's.
     turned: bool,
-    /// The Transport header of the latest SETUP.
-    asked: Option<String>,
+    setups: SetupWatch,
     /// What lies between TCP and RTSP in each direction, where anything does.
     layers: [Option<Layer>; 2],
     /// What the message just read says that follows it.
@@ -81,7 +77,7 @@ impl Content {
             started,
             mid_stream,
             turned: false,
-            asked: None,
+            setups: SetupWatch::default(),
             layers: [None, None],
             announced: None,
             web_socket: false,
@@ -199,23 +195,13 @@ impl Content {
     }
 
     /// Notes the UDP ports that a SETUP exchange agrees upon.
-    fn follow_setup<T: Tap>(&mut self, message: &Message<'_>, outlet: &mut Outlet<'_, T>) {
-        let State::Rtsp(flow) = &self.state else { return };
-        match message.start_line() {
-            StartLine::Request { method, .. } if method == "SETUP" => {
-                // The first SETUP of a session has none (RFC 2326, section 12.37).
-                if self.mid_stream && message.header("Session").is_none() {
-                    outlet.ports.unclaimed.begins(flow);
-                }
-                let asked = message.header("Transport").filter(|asked| asked.len() <= MAX_TRANSPORT);
-                self.asked = asked.map(String::from);
+    fn follow_setup<T: Tap>(&mut self, direction: Direction, message: &Message<'_>, outlet: &mut Outlet<'_, T>) {
+        if let State::Rtsp(flow) = &self.state {
+            // The first SETUP of a session has none (RFC 2326, section 12.37).
+            if self.mid_stream && SetupWatch::asks(message) && message.header("Session").is_none() {
+                outlet.ports.unclaimed.begins(flow);
             }
-            StartLine::Response { status: Some(200..=299), .. } => {
-                if let Some(answered) = message.header("Transport") {
-                    outlet.ports.set_up(flow, &Transport::agreed(&answered, self.asked.as_deref()));
-                }
-            }
-            _ => {}
+            self.setups.message(flow, direction, message, outlet.ports);
         }
     }
 

@@ -9,25 +9,29 @@ use crate::capture::rewrite::Ledger;
 use crate::capture::unclaimed::{ClaimedMedia, KeptDatagram};
 use crate::trace::{Flow, Payload, Remark, Tap, TraceEvent};
 
-/// A datagram of media that a session set up.
+/// A datagram of media that these sessions set up: several where it goes to a group.
 #[inline]
 pub(super) fn tell(
-    media: &Media,
+    members: &[Media],
     datagram: &UdpDatagram<'_>,
     arrival: Arrival,
     ledger: &mut Option<Box<Ledger>>,
     tap: &mut impl Tap,
 ) -> io::Result<()> {
-    media.note(datagram.payload);
-    let path = media.path_from(datagram.from);
-    if let Some(ledger) = ledger {
-        ledger.datagram(&media.flow, media.direction, path, datagram.payload, datagram.header);
+    for (place, media) in members.iter().enumerate() {
+        media.note(datagram.payload);
+        let path = media.path_from(datagram.from);
+        // What a packet of a group becomes is decided once.
+        if let Some(ledger) = ledger.as_mut().filter(|_| place == 0) {
+            ledger.datagram(&media.flow, media.direction, path, datagram.payload, datagram.header);
+        }
+        let Arrival { at, number } = arrival;
+        let payload = Payload::Datagram { path, from: datagram.from, to: datagram.to, payload: datagram.payload };
+        let (flow, direction) = (&*media.flow, media.direction);
+        let frame_number = (number > 0).then_some(number);
+        tap.event(&TraceEvent { at, flow, direction, frame_number, payload })?;
     }
-    let Arrival { at, number } = arrival;
-    let payload = Payload::Datagram { path, from: datagram.from, to: datagram.to, payload: datagram.payload };
-    let (flow, direction) = (&*media.flow, media.direction);
-    let frame_number = (number > 0).then_some(number);
-    tap.event(&TraceEvent { at, flow, direction, frame_number, payload })
+    Ok(())
 }
 
 /// One that waited until it was known whose it is.
@@ -38,9 +42,9 @@ pub(super) fn tell_kept(
     tap: &mut impl Tap,
 ) -> io::Result<()> {
     let datagram = kept.datagram();
-    let Some(media) = ports.find(datagram.from, datagram.to) else { return Ok(()) };
+    let members = ports.find(datagram.from, datagram.to);
     let now = kept.place.and_then(|place| Some(ledger.as_mut()?.go_to(place)));
-    tell(media, &datagram, kept.arrival, ledger, tap)?;
+    tell(members, &datagram, kept.arrival, ledger, tap)?;
     if let (Some(now), Some(ledger)) = (now, ledger) {
         ledger.go_to(now);
     }

@@ -25,6 +25,7 @@ mod reassembly;
 mod repeat;
 pub mod rewrite;
 mod rtp_like;
+mod setups;
 mod sink;
 pub mod source;
 mod strip;

@@ -15,12 +15,14 @@ use crate::trace::{Direction, Flow, UdpPath};
 const JUMP: RangeInclusive<u16> = MAX_DROPOUT..=MAX_MISORDER.wrapping_neg();
 /// Port pairs that are remembered.
 const MAX_PORTS: usize = 65_536;
+/// Sessions that are told of one multicast packet.
+const MAX_MEMBERS: usize = 64;
 
 /// The ports of all sessions of a capture.
 #[derive(Debug, Default)]
 pub(super) struct MediaPorts {
     /// By both ends; an unknown server port or address is 0 or unspecified.
-    pairs: HashMap<(SocketAddr, SocketAddr), Media>,
+    pairs: HashMap<(SocketAddr, SocketAddr), Vec<Media>>,
     /// What was set up before the capture began.
     pub(super) unclaimed: UnclaimedMedia,
 }
@@ -86,15 +88,24 @@ impl MediaPorts {
         if transport.multicast {
             return self.set_up_group(&known, transport);
         }
-        let Some((client_rtp, client_rtcp)) = transport.client_port else { return };
         let client = transport.destination.unwrap_or(flow.client.ip());
+        let own = [transport.client_port, transport.asked_port];
+        // AirPlay's senders do not say from which port they send.
+        let own = if own == [None; 2] { [Some((0, 0)), None] } else { own };
         let (server_rtp, server_rtcp) = transport.server_port.unwrap_or((0, 0));
-        for (client_port, server_port) in [(client_rtp, server_rtp), (client_rtcp, server_rtcp)] {
-            let (client, server) = (SocketAddr::new(client, client_port), SocketAddr::new(server, server_port));
-            self.add(&known, (server, client), Direction::ServerToClient);
-            self.add(&known, (client, server), Direction::ClientToServer);
-            // Some send from another port, or another address, than they say.
-            self.add(&known, (anybody(client), client), Direction::ServerToClient);
+        for (client_rtp, client_rtcp) in own.into_iter().flatten() {
+            for (client_port, server_port) in [(client_rtp, server_rtp), (client_rtcp, server_rtcp)] {
+                let (client, server) = (SocketAddr::new(client, client_port), SocketAddr::new(server, server_port));
+                if client_port == 0 && server_port == 0 {
+                    continue;
+                }
+                self.add(&known, (server, client), Direction::ServerToClient);
+                self.add(&known, (client, server), Direction::ClientToServer);
+                // Some send from another port, or another address, than they say.
+                if client_port != 0 {
+                    self.add(&known, (anybody(client), client), Direction::ServerToClient);
+                }
+            }
         }
     }
 
@@ -116,6 +127,18 @@ impl MediaPorts {
         self.unclaimed.claim(ends)
     }
 
+    /// A session has left the groups of these transports: what comes to them now is only that of others.
+    pub(super) fn leave(&mut self, flow: &Flow, left: impl Fn(UdpPath) -> bool) {
+        self.pairs.retain(|_, members| {
+            let is_left = |media: &Media| media.flow.id == flow.id && media.path.group.is_some() && left(media.path);
+            // The last one keeps what comes late.
+            if members.len() > 1 {
+                members.retain(|media| !is_left(media));
+            }
+            !members.is_empty()
+        });
+    }
+
     /// To a group anybody sends: only where it goes is known. What this client sends there is its reports; on one host
     /// it can't be told from its server.
     fn set_up_group(&mut self, known: &Media, transport: &Transport) {
@@ -130,14 +153,19 @@ impl MediaPorts {
         }
     }
 
+    /// A group has all its members; another pair of ports belongs to the session that named it last.
     fn add(&mut self, known: &Media, ends: (SocketAddr, SocketAddr), direction: Direction) {
-        self.pairs.insert(ends, Media { direction, ..known.clone() });
+        let members = self.pairs.entry(ends).or_default();
+        members.retain(|media| media.flow.id != known.flow.id && known.path.group.is_some());
+        if members.len() < MAX_MEMBERS {
+            members.push(Media { direction, ..known.clone() });
+        }
     }
 
-    /// Whose datagram this is.
-    pub(super) fn find(&self, from: SocketAddr, to: SocketAddr) -> Option<&Media> {
+    /// Whose datagram this is. One to a group belongs to each session that joined it.
+    pub(super) fn find(&self, from: SocketAddr, to: SocketAddr) -> &[Media] {
         if self.pairs.is_empty() {
-            return None;
+            return &[];
         }
         let any_port = |address: SocketAddr| SocketAddr::new(address.ip(), 0);
         self.pairs
@@ -145,6 +173,7 @@ impl MediaPorts {
             .or_else(|| self.pairs.get(&(any_port(from), to)))
             .or_else(|| self.pairs.get(&(from, any_port(to))))
             .or_else(|| self.pairs.get(&(anybody(to), to)))
+            .map_or(&[], Vec::as_slice)
     }
 }
 
@@ -170,7 +199,7 @@ mod tests {
     }
 
     fn direction(ports: &MediaPorts, from: &str, to: &str) -> Option<Direction> {
-        ports.find(from.parse().unwrap(), to.parse().unwrap()).map(|media| media.direction)
+        ports.find(from.parse().unwrap(), to.parse().unwrap()).first().map(|media| media.direction)
     }
 
     const UDP: &str = "RTP/AVP;unicast;client_port=5000-5001;server_port=6970-6971";
@@ -199,6 +228,65 @@ mod tests {
         let ports = known("[::1]:4000", "[::1]:554", "RTP/AVP;unicast;RTCP-mux;dest_addr=\"[fe80::7]:5000\"");
         assert_eq!(direction(&ports, "[::1]:6970", "[fe80::7]:5000"), S);
         assert_eq!(direction(&ports, "[::1]:6970", "[fe80::7]:5001"), None);
+    }
+
+    /// The sessions and strangers of a datagram.
+    fn whose(ports: &MediaPorts, from: &str, to: &str) -> Vec<(usize, Option<IpAddr>)> {
+        let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+        ports.find(from, to).iter().map(|media| (media.flow.id, media.path_from(from).stranger)).collect()
+    }
+
+    #[test]
+    fn every_member_of_a_group_gets_what_comes_to_it_until_it_leaves() {
+        let mut ports = MediaPorts::default();
+        let transport = &Transport::parse_all(GROUP)[0];
+        let flow = |id, client: &str| {
+            let (client, server) = (client.parse().unwrap(), "10.0.0.2:554".parse().unwrap());
+            Arc::new(Flow { id, session: id, url: String::new(), client, server })
+        };
+        let all = [flow(0, "10.0.0.1:4000"), flow(1, "10.0.0.9:4000"), flow(2, "10.0.0.1:4001")];
+        all.iter().chain(&all).for_each(|flow| ports.set_up(flow, transport));
+        let sessions = |ports: &MediaPorts| -> Vec<usize> {
+            whose(ports, "10.0.0.2:7000", "239.1.2.3:7000").into_iter().map(|(session, _)| session).collect()
+        };
+        assert_eq!(sessions(&ports), [0, 1, 2], "the same client twice as well");
+        ports.leave(&all[1], |path| path.server == 9000);
+        assert_eq!(sessions(&ports), [0, 1, 2], "it left another group");
+        ports.leave(&all[0], |_| true);
+        assert_eq!(sessions(&ports), [1, 2]);
+        ports.leave(&all[1], |_| true);
+        ports.leave(&all[2], |_| true);
+        assert_eq!(sessions(&ports), [2], "what comes late is the last one's");
+    }
+
+    #[test]
+    fn who_else_sends_is_told() {
+        let ports = known("10.0.0.1:4000", "10.0.0.2:554", &format!("{UDP};source=10.0.0.3"));
+        for (from, stranger) in [("10.0.0.2:1", None), ("10.0.0.3:6970", None), ("10.0.0.4:6970", Some("10.0.0.4"))] {
+            let stranger = stranger.map(|address| address.parse().unwrap());
+            assert_eq!(whose(&ports, from, "10.0.0.1:5000"), [(0, stranger)], "{from}");
+        }
+    }
+
+    #[test]
+    fn the_ports_that_were_asked_for_count_as_well() {
+        let answer = "RTP/AVP;unicast;client_port=8000-8001;server_port=6970-6971";
+        let (client, server) = ("10.0.0.1:4000".parse().unwrap(), "10.0.0.2:554".parse().unwrap());
+        let flow = Arc::new(Flow { id: 0, session: 0, url: String::new(), client, server });
+        let mut ports = MediaPorts::default();
+        ports.set_up(&flow, &Transport::agreed(answer, Some("RTP/AVP;unicast;client_port=5000-5001")));
+        for port in ["5000", "5001", "8000", "8001"] {
+            assert_eq!(direction(&ports, "10.0.0.2:6970", &format!("10.0.0.1:{port}")), S, "{port}");
+        }
+        assert_eq!(direction(&ports, "10.0.0.1:5001", "10.0.0.2:6971"), C);
+    }
+
+    #[test]
+    fn a_sender_that_does_not_name_its_port() {
+        let ports = known("10.0.0.1:4000", "10.0.0.2:554", "RTP/AVP/UDP;unicast;mode=record;server_port=6000");
+        assert_eq!(direction(&ports, "10.0.0.1:50626", "10.0.0.2:6000"), C);
+        assert_eq!(direction(&ports, "10.0.0.2:6000", "10.0.0.1:50626"), S);
+        assert_eq!(direction(&ports, "10.0.0.7:50626", "10.0.0.2:6000"), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::rtp::beside::BesideNumbers;
 use crate::rtp::unwrap::Counter;
 use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
 
@@ -22,6 +23,8 @@ pub(super) struct Reorder {
     far: Option<(u16, Vec<u8>)>,
     /// The next packet does not follow the one before, though its number may.
     gap: bool,
+    /// Numbers that other payload types of the source took.
+    foreign: BesideNumbers,
     pub(super) lost: u64,
     /// Came again, or too late.
     pub(super) repeated: u64,
@@ -30,6 +33,7 @@ pub(super) struct Reorder {
 impl Reorder {
     /// Takes a packet, and hands over those that are in order now; with `true` where packets lack before it.
     pub(super) fn push(&mut self, sequence: u16, packet: &[u8], mut take: impl FnMut(&[u8], bool)) {
+        self.foreign.media(sequence);
         let Some(reference) = self.next.or_else(|| self.waiting.keys().next().copied()) else {
             return self.wait(i64::from(sequence), packet);
         };
@@ -50,6 +54,18 @@ impl Reorder {
                 self.drain(WINDOW, &mut take);
             }
         }
+    }
+
+    /// A packet of another payload type of the source has this number.
+    pub(super) fn foreign(&mut self, sequence: u16) {
+        self.foreign.note(sequence);
+    }
+
+    /// How many packets lack before the number, of those from `next` on.
+    fn missing(&self, next: i64, number: i64) -> i64 {
+        let low = |number: i64| u16::try_from(number & 0xffff).unwrap_or(0);
+        let taken = if number > next { self.foreign.between(low(next - 1), low(number)) } else { 0 };
+        (number - next - i64::from(taken)).max(0)
     }
 
     /// No more will come.
@@ -89,7 +105,7 @@ impl Reorder {
             return;
         }
         while let Some((number, _)) = self.waiting.first_key_value() {
-            let missing = self.next.map_or(0, |next| number - next);
+            let missing = self.next.map_or(0, |next| self.missing(next, *number));
             if missing > 0 && self.waiting.len() <= most {
                 return;
             }

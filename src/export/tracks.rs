@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 
-use crate::rtp::packet::{is_nat_punch, is_rtcp};
+use crate::rtp::packet::is_rtcp;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::sdp::{Format, Media};
@@ -206,11 +206,10 @@ impl<S: MediaSink> Tracks<S> {
     }
 
     fn frame(&mut self, event: &TraceEvent<'_>, path: MediaPath, bytes: &[u8]) -> io::Result<()> {
-        let may_punch = matches!((event.direction, path), (Direction::ClientToServer, MediaPath::Udp(_)));
-        if may_punch && is_nat_punch(bytes) {
+        let session = self.sessions.entry(event.flow.id).or_default();
+        if session.dialog.is_punch(path, event.direction, bytes) {
             return Ok(());
         }
-        let session = self.sessions.entry(event.flow.id).or_default();
         if matches!(path, MediaPath::Channel(_))
             && !session.dialog.knows(path)
             && awaits_setup(&session.dialog)

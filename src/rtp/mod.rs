@@ -3,6 +3,7 @@
 //!
 //! What is malformed comes back as an error that says where; what is merely odd is read as far as it goes.
 
+pub mod beside;
 pub mod clock_fit;
 pub mod edit;
 pub mod foreign;

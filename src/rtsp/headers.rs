@@ -19,6 +19,8 @@ pub struct Transport {
     pub interleaved: Option<(u8, u8)>,
     /// The client's RTP and RTCP ports.
     pub client_port: Option<(u16, u16)>,
+    /// The ports that the client asked for, where the answer names others: some servers write a pair of their own, or 0.
+    pub asked_port: Option<(u16, u16)>,
     /// The server's RTP and RTCP ports.
     pub server_port: Option<(u16, u16)>,
     /// The SSRC that the server announces.
@@ -45,15 +47,24 @@ impl Transport {
         let mut transport =
             answers.iter().find(|answer| answer.interleaved.is_some()).or(answers.first()).cloned().unwrap_or_default();
         let ports = transport.server_port.is_some() || transport.client_port.is_some() || transport.multicast;
-        // Who says TCP means it, whatever ports stand there too.
-        let udp = ports && !transport.protocol.to_ascii_uppercase().ends_with("/TCP");
+        // Who says TCP or UDP means it, whatever else stands there too.
+        let udp = transport.names("/UDP") || ports && !transport.names("/TCP");
         if !udp && transport.interleaved.is_none() {
             transport.interleaved = asked.iter().find_map(|asked| asked.interleaved);
         }
-        if transport.interleaved.is_none() {
-            transport.client_port = transport.client_port.or(asked.iter().find_map(|asked| asked.client_port));
+        if transport.interleaved.is_none() && !transport.multicast {
+            let wanted = asked.iter().find_map(|asked| asked.client_port);
+            let answered = transport.client_port.filter(|(rtp, _)| *rtp != 0);
+            transport.client_port = answered.or(wanted);
+            transport.asked_port = wanted.filter(|_| transport.client_port != wanted);
         }
         transport
+    }
+
+    /// Whether the protocol field names this lower transport. `RTP/AVP` alone is UDP (RFC 2326, section 12.39), but devices
+    /// write it with interleaved channels as well.
+    fn names(&self, lower: &str) -> bool {
+        self.protocol.to_ascii_uppercase().ends_with(lower)
     }
 
     fn parse(text: &str) -> Self {
@@ -68,6 +79,10 @@ impl Transport {
         let (to, from) = (addresses("dest_addr"), addresses("src_addr"));
         let mut transport = parameters.fold(Self { protocol, ..Self::default() }, Self::with_parameter);
         transport.read_addresses(to, from);
+        // AirPlay 1 asks for `RTP/AVP/UDP;interleaved=0-1`, and sends datagrams.
+        if transport.names("/UDP") {
+            transport.interleaved = None;
+        }
         if let (Some((rtp, rtcp)), true) = (&mut transport.interleaved, muxed) {
             *rtcp = *rtp;
         }
@@ -222,6 +237,29 @@ mod tests {
         assert_eq!(several.len(), 2);
         assert!(several[0].multicast);
         assert!(Transport::parse_all("").is_empty());
+    }
+
+    #[test]
+    fn the_protocol_names_the_lower_transport() {
+        let ask = "RTP/AVP/UDP;unicast;interleaved=0-1;mode=record;control_port=6001;timing_port=6002";
+        let agreed = Transport::agreed(&format!("{ask};server_port=6000"), Some(ask));
+        assert_eq!((agreed.interleaved, agreed.server_port, agreed.client_port), (None, Some((6000, 6001)), None));
+        let agreed = Transport::agreed("rtp/avp/udp;unicast", Some(ask));
+        assert_eq!(agreed.interleaved, None);
+        let tcp = "RTP/AVP;unicast;interleaved=0-1";
+        assert_eq!(Transport::agreed(tcp, Some(tcp)).interleaved, Some((0, 1)), "devices write it so");
+    }
+
+    #[test]
+    fn the_ports_that_were_asked_for() {
+        let ask = "RTP/AVP;unicast;client_port=5000-5001";
+        let agreed = |answer: &str| {
+            let transport = Transport::agreed(&format!("RTP/AVP;unicast;{answer}"), Some(ask));
+            (transport.client_port, transport.asked_port)
+        };
+        assert_eq!(agreed("client_port=5000-5001;server_port=6000-6001"), (Some((5000, 5001)), None));
+        assert_eq!(agreed("client_port=8000-8001"), (Some((8000, 8001)), Some((5000, 5001))));
+        assert_eq!(agreed("client_port=0-0;server_port=6000-6001"), (Some((5000, 5001)), None));
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub struct Dialog {
     play_range: Option<String>,
     /// When the first PLAY went out that was granted.
     played: Option<Timestamp>,
+    /// The client has media to send: it announced it, or asked to record.
+    publishes: bool,
     /// Bytes that the description takes.
     described: usize,
     /// What has come of a description whose length was not told.
@@ -83,6 +85,7 @@ impl Default for Dialog {
             public: Vec::new(),
             play_range: None,
             played: None,
+            publishes: false,
             described: 0,
             open_description: OpenDescription::default(),
         }
@@ -123,6 +126,7 @@ impl Dialog {
         if method == "SETUP" {
             self.end_description();
         }
+        self.publishes |= direction == Direction::ClientToServer && matches!(method, "ANNOUNCE" | "RECORD");
         let request = Request { method: method.to_owned(), url: url.to_owned(), cseq: message.cseq(), at, transport };
         // Who publishes describes the media himself (RFC 2326, section 10.3).
         if method == "ANNOUNCE" && !message.body().is_empty() {

@@ -125,6 +125,8 @@ pub enum Input<'a> {
     Datagram {
         /// The track for whose sockets it came.
         track: usize,
+        /// Its transport, and whether somebody else sent it.
+        path: UdpPath,
         /// The packet.
         payload: &'a [u8],
     },

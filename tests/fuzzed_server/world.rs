@@ -13,7 +13,7 @@ use rtsp_rec::session::client::MediaTransport::{Multicast, Tcp, Udp};
 use rtsp_rec::session::client::{Limits, Timeouts};
 use rtsp_rec::session::{ClientConfig, Input, Machine, Output, Reconnect, Reconnecting};
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Carrier, Close, Direction, Flow, Payload, Tap, TraceEvent};
+use rtsp_rec::trace::{Carrier, Close, Direction, Flow, Payload, Tap, TraceEvent, UdpPath};
 
 use crate::TRANSCRIPTS;
 use crate::server::{Act, Server, What};
@@ -252,7 +252,8 @@ impl<'a> World<'a> {
 
     fn receive(&mut self, bytes: &[u8], session: &mut Reconnecting) {
         if let (Some(track), [b'$', _, _, _, payload @ ..]) = (self.opened.first(), bytes) {
-            return session.handle(self.now, Input::Datagram { track: *track, payload });
+            return session
+                .handle(self.now, Input::Datagram { track: *track, path: UdpPath::of_server(6970), payload });
         }
         let Some(connection) = &mut self.connection else { return };
         let (now, direction) = (self.now, Direction::ServerToClient);

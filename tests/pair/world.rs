@@ -238,7 +238,10 @@ impl<'a> Side<'a> {
                     let (from, to) = (SocketAddr::new(flow.server.ip(), SERVER_RTP), flow.client);
                     let event = Payload::Datagram { path: UdpPath::of_server(SERVER_RTP), from, to, payload: &payload };
                     tell(tap, now, direction, flow, event);
-                    self.machine.handle(now, Input::Datagram { track, payload: &payload });
+                    self.machine.handle(
+                        now,
+                        Input::Datagram { track, path: UdpPath::of_server(SERVER_RTP), payload: &payload },
+                    );
                 }
                 Packet::Connected => {
                     tell(

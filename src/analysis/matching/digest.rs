@@ -6,8 +6,7 @@ use std::io;
 use foldhash::quality::FixedState;
 
 use crate::analysis::matching::Packet;
-use crate::analysis::out::opens_nat;
-use crate::rtp::packet::{RtpPacket, is_rtcp};
+use crate::rtp::packet::{RtpPacket, is_nat_punch, is_rtcp};
 use crate::session::dialog::MediaPath;
 use crate::trace::{Tap, TraceEvent};
 
@@ -30,11 +29,16 @@ impl<F: FnMut(Packet) -> io::Result<()>> Digests<F> {
 impl<F: FnMut(Packet) -> io::Result<()>> Tap for Digests<F> {
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
         let Some((path, bytes)) = MediaPath::of(&event.payload) else { return Ok(()) };
-        if is_rtcp(bytes) || opens_nat(event.direction, path, bytes) {
+        if is_rtcp(bytes) || opens_nat(path, bytes) {
             return Ok(());
         }
         RtpPacket::parse(bytes).map_or(Ok(()), |packet| (self.to)(digest(event, &packet)))
     }
+}
+
+/// Whether a payload is nothing but an opening in a NAT, as it is sent over UDP.
+fn opens_nat(path: MediaPath, payload: &[u8]) -> bool {
+    matches!(path, MediaPath::Udp(_)) && is_nat_punch(payload)
 }
 
 fn digest(event: &TraceEvent<'_>, packet: &RtpPacket<'_>) -> Packet {

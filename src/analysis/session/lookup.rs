@@ -11,6 +11,8 @@ use crate::trace::Direction;
 
 /// Look-ups that are remembered until the dialogue goes on.
 const MAX_KNOWN: usize = 4096;
+/// In more streams the media of a packet beside it is not looked for.
+const MAX_SEARCHED: usize = 256;
 
 /// A report's signs: no payload type, and the source that it speaks of.
 pub(in crate::analysis) fn report_signs(path: MediaPath, direction: Direction, ssrc: u32) -> PacketSigns {
@@ -184,6 +186,27 @@ impl Session {
         if signs.payload_type.is_some() { None } else { self.same_source(key) }
     }
 
+    /// A packet beside the media, which may count in the media's numbers.
+    #[cold]
+    pub(super) fn beside(&mut self, index: usize, packet: &RtpPacket<'_>) {
+        let Some(key) = self.streams.get(index).map(|stream| stream.key) else { return };
+        let known = self.streams.get(index).and_then(|stream| stream.media);
+        let same = |stream: &Stream| {
+            let StreamKey { channel, direction, ssrc, beside, stranger, .. } = stream.key;
+            (channel, direction, ssrc, stranger) == (key.channel, key.direction, key.ssrc, key.stranger)
+                && beside.is_none()
+        };
+        let searched = self.streams.len() <= MAX_SEARCHED;
+        let Some(media) = known.or_else(|| self.streams.iter().position(same).filter(|_| searched)) else { return };
+        if let Some(stream) = self.streams.get_mut(index) {
+            stream.media = Some(media);
+            stream.sequence.share();
+        }
+        if let Some(stream) = self.streams.get_mut(media) {
+            stream.sequence.foreign(packet.sequence());
+        }
+    }
+
     /// Whether the description's media has come of a track.
     fn has_media(&self, key: &StreamKey) -> bool {
         self.streams.iter().any(|stream| is_media_of(stream, key))
@@ -203,7 +226,10 @@ impl Session {
             let sender = stream.path.and_then(MediaPath::stranger);
             if stream.role == PayloadRole::Undescribed {
                 self.rename(index, StreamKey { track: None, ..stream.key });
-            } else if sender.is_some() && sender != signs.path.stranger() {
+            } else if let Some(address) = sender
+                && sender != signs.path.stranger()
+            {
+                self.disowned.push((address, key.channel));
                 self.rename(index, StreamKey { track: None, stranger: sender, ..stream.key });
             }
         }

@@ -173,6 +173,8 @@ impl Losses {
 impl Balance {
     fn new(at: Timestamp, sent: u32, stream: &Stream) -> Self {
         let received = i64::try_from(stream.sequence.distinct()).unwrap_or(i64::MAX);
+        // The sender counts all packets of the source.
+        let received = received.saturating_add(i64::try_from(stream.sequence.beside).unwrap_or(0));
         Self { sent, received, missing: stream.sequence.missing(), at }
     }
 }

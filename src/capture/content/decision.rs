@@ -79,7 +79,7 @@ impl Content {
                     let stream = if self.web_socket { StreamId::Carried } else { StreamId::Tcp };
                     self.plan(stream(self.number, event.direction), event.direction, pdu, event.arrival, outlet);
                 }
-                self.follow_setup(&Message::new(head, body), outlet);
+                self.follow_setup(event.direction, &Message::new(head, body), outlet);
             }
             self.tell(event.direction, event.arrival, payload, outlet)
         })

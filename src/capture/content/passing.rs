@@ -178,7 +178,7 @@ impl Content {
                 self.plan(stream(self.number, direction), direction, pdu, arrival, outlet);
             }
             if let PduKind::Message { head, body } = pdu.kind {
-                self.follow_setup(&Message::new(head, body), outlet);
+                self.follow_setup(direction, &Message::new(head, body), outlet);
             }
             self.tell(direction, arrival, Payload::Pdu(pdu), outlet)?;
             if self.ends_with_head(direction) {

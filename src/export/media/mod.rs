@@ -179,6 +179,9 @@ impl Extractor {
         };
         if packet.payload_type() != self.payload_type {
             self.counts.others += 1;
+            if self.source == Some(packet.ssrc()) {
+                self.reorder.foreign(packet.sequence());
+            }
             return;
         }
         let (ssrc, sequence) = (packet.ssrc(), packet.sequence());

@@ -42,11 +42,9 @@ impl<M: Machine> Peer<M> {
         let mut budget = BUDGET;
         while self.datagrams.is_ready && !self.done {
             for datagram in &self.datagrams.read(turn.clock, turn.buffer) {
-                if !record(&self.datagrams, datagram, turn.tap) {
-                    continue;
-                }
+                let Some(path) = record(&self.datagrams, datagram, turn.tap) else { continue };
                 let payload = datagram.bytes.as_slice();
-                self.machine.handle(datagram.at, Input::Datagram { track: datagram.track, payload });
+                self.machine.handle(datagram.at, Input::Datagram { track: datagram.track, path, payload });
                 budget = budget.saturating_sub(payload.len());
             }
             self.pump(turn);
@@ -137,16 +135,16 @@ impl<M: Machine> Peer<M> {
     }
 }
 
-/// Hands a datagram to the tap, unless nobody takes its media.
-fn record(datagrams: &Datagrams, datagram: &Arrived, tap: &mut FusedTap<'_>) -> bool {
-    let Some((flow, path)) = datagrams.owner(datagram) else { return false };
+/// Hands a datagram to the tap, unless nobody takes its media. Gives its path.
+fn record(datagrams: &Datagrams, datagram: &Arrived, tap: &mut FusedTap<'_>) -> Option<UdpPath> {
+    let (flow, path) = datagrams.owner(datagram)?;
     let (at, direction) = (datagram.at, Direction::ServerToClient);
     if datagram.dropped > 0 {
         dropped(at, flow, datagram.dropped.into(), tap);
     }
     let payload = Payload::Datagram { path, from: datagram.from, to: datagram.to, payload: &datagram.bytes };
     tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload });
-    true
+    Some(path)
 }
 
 fn dropped(at: Timestamp, flow: &Flow, datagrams: u64, tap: &mut FusedTap<'_>) {

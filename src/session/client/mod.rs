@@ -368,10 +368,7 @@ impl Machine for Client {
             }
             Input::MediaOpened { rtp, rtcp } => self.media_opened(now, (rtp, rtcp)),
             Input::MediaFailed(why) => self.media_failed(now, why),
-            Input::Datagram { track, payload } => {
-                self.media.received(payload.len());
-                self.packet(now, self.transports.place(track), payload);
-            }
+            Input::Datagram { track, path, payload } => self.datagram(now, track, path, payload),
             Input::Closed(close) => self.closed(now, close),
             Input::Stop => self.stop(now),
             Input::Wake => self.wake(now),

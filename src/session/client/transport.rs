@@ -7,9 +7,10 @@ use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::session::client::request::Method;
 use crate::session::client::{MediaTransport, Phase, SessionError};
 use crate::session::courtesy::MAX_ANSWERS;
-use crate::session::dialog::Setup;
+use crate::session::dialog::{MediaPath, PacketSigns, Setup};
 use crate::session::{Client, Dialog, Group, MediaRoute, Output};
 use crate::time::Timestamp;
+use crate::trace::{Direction, UdpPath};
 
 /// An RTP packet of zeros without payload, as ffmpeg sends it: it opens the way through a NAT for what comes back.
 const PUNCH: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -231,6 +232,15 @@ impl Client {
         self.transports.datagrams = false;
         self.orphaned = false;
         self.outputs.push_back(Output::CloseMedia { track: None });
+    }
+
+    /// A datagram came for a track. That of a stranger is recorded, and no sign of life of this server.
+    pub(super) fn datagram(&mut self, now: Timestamp, track: usize, path: UdpPath, payload: &[u8]) {
+        self.media.received(payload.len());
+        let signs = PacketSigns::new(MediaPath::Udp(path), Direction::ServerToClient, payload);
+        if self.dialog.admits(&signs) {
+            self.packet(now, self.transports.place(track), payload);
+        }
     }
 
     /// An RTP or RTCP packet came, for the track of this SETUP.

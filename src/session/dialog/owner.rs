@@ -4,7 +4,9 @@
 
 use std::net::IpAddr;
 
-use crate::rtsp::sdp::Media;
+use crate::rtp::packet::{RtpPacket, is_nat_punch, is_rtcp};
+use crate::rtp::rtcp::Compound;
+use crate::rtsp::sdp::{Media, MediaFlow};
 use crate::session::dialog::path::{MediaPath, PacketSigns};
 use crate::session::dialog::role::PayloadRole;
 use crate::session::dialog::{Dialog, Setup};
@@ -105,6 +107,36 @@ impl Dialog {
         self.setups.get(owner.setup)
     }
 
+    /// Whether a datagram is meant only to let media in through a NAT, or a firewall: of a client the few bytes that all
+    /// send, and whatever comes before PLAY is granted, or later with a payload type that is none of the track's, where the
+    /// client has no media to send. `GStreamer` sends five datagrams of 200 random bytes for each track. A server that is
+    /// published to sends the empty packet.
+    pub fn is_punch(&self, path: MediaPath, direction: Direction, bytes: &[u8]) -> bool {
+        if matches!(path, MediaPath::Channel(_)) {
+            return false;
+        }
+        if direction == Direction::ServerToClient || self.publishes {
+            return is_nat_punch(bytes);
+        }
+        is_nat_punch(bytes) || !is_whole_rtcp(bytes) && !self.may_send(path, bytes)
+    }
+
+    /// Whether a client that does not publish may have media to send: a back channel.
+    fn may_send(&self, path: MediaPath, bytes: &[u8]) -> bool {
+        let own = self.setups.iter().filter(|setup| path.is_of(setup));
+        let mut media = own.filter_map(|setup| self.media(setup.track)).peekable();
+        let Ok(packet) = RtpPacket::parse(bytes) else { return false };
+        if media.peek().is_none() {
+            return self.played.is_some();
+        }
+        media.any(|media| {
+            // What the server describes as sendonly, the client sends (ONVIF Streaming, back channel).
+            let back = matches!(media.flow, Some(MediaFlow::SendOnly | MediaFlow::Both));
+            let described = media.format(packet.payload_type()).is_some() || media.formats.is_empty();
+            described && (back || self.played.is_some())
+        })
+    }
+
     /// Whether any SETUP named a path.
     pub fn knows(&self, path: MediaPath) -> bool {
         self.setups.iter().any(|setup| path.is_of(setup))
@@ -151,7 +183,7 @@ impl Dialog {
 
     /// Whether the sender of a packet is the server, or is taken for it: who announced SSRC it has, or who sends first, of
     /// those that have another address. Servers with several addresses do not always say which one sends.
-    fn admits(&mut self, signs: &PacketSigns) -> bool {
+    pub fn admits(&mut self, signs: &PacketSigns) -> bool {
         let MediaPath::Udp(path) = signs.path else { return true };
         if signs.direction == Direction::ClientToServer {
             return true;
@@ -195,6 +227,11 @@ impl Setup {
     pub fn announces(&self, media: Option<&Media>, ssrc: u32) -> bool {
         self.transport.ssrc == Some(ssrc) || media.is_some_and(|media| media.sources.contains(&ssrc))
     }
+}
+
+/// Whether bytes are RTCP from the first packet to the last.
+fn is_whole_rtcp(bytes: &[u8]) -> bool {
+    is_rtcp(bytes) && Compound::new(bytes).all(|packet| packet.is_ok())
 }
 
 fn only(places: &[usize]) -> Option<usize> {
