@@ -132,6 +132,13 @@ impl Session {
         }
     }
 
+    /// The places of the streams that a request with this URL controls.
+    pub(super) fn controlled_streams(&self, url: &str) -> Vec<usize> {
+        let of_url = controlled(&self.dialog, url);
+        let streams = self.streams.iter().enumerate().filter(|(_, stream)| of_url(&stream.key));
+        streams.map(|(place, _)| place).collect()
+    }
+
     fn give_up(&mut self, at: Timestamp, url: &str, given_up: bool) {
         let Self { dialog, streams, .. } = self;
         let of_url = controlled(dialog, url);

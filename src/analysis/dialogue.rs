@@ -133,7 +133,7 @@ impl Watch {
             found.extend(self.begins_late());
         }
         match message.start_line() {
-            StartLine::Request { method, .. } => self.request(direction, &method, message, &mut found),
+            StartLine::Request { method, url } => self.request(direction, (&method, &url), message, dialog, &mut found),
             StartLine::Response { reason, .. } => {
                 if reason.is_empty() && self.once("reason-missing", direction) {
                     found.push(Finding::new("reason-missing", None, "a status line without reason phrase"));
@@ -163,7 +163,14 @@ impl Watch {
         found
     }
 
-    fn request(&mut self, direction: Direction, method: &str, message: &Message<'_>, found: &mut Vec<Finding>) {
+    fn request(
+        &mut self,
+        direction: Direction,
+        (method, url): (&str, &str),
+        message: &Message<'_>,
+        dialog: &Dialog,
+        found: &mut Vec<Finding>,
+    ) {
         if let (Some(latest), Some(cseq)) = (self.heard.cseq.get_mut(direction.index()), message.cseq()) {
             let before = latest.replace(cseq).filter(|before| cseq <= *before);
             if let Some(before) = before.filter(|_| self.once("cseq-repeated", direction)) {
@@ -174,7 +181,7 @@ impl Watch {
             found.extend(
                 self.heard.check_session(method, message, true).filter(|finding| self.once(finding.code, direction)),
             );
-            self.heard.teardown_asked |= method == "TEARDOWN";
+            self.heard.teardown_asked |= method == "TEARDOWN" && dialog.controls_all(url);
         }
     }
 
@@ -254,7 +261,7 @@ impl Watch {
                 }
             }
             "PLAY" => self.play(at, message, dialog, found),
-            "PAUSE" => self.heard.paused = true,
+            "PAUSE" => self.heard.paused |= dialog.controls_all(&request.url),
             "TEARDOWN" => self.heard.torn_down = Some(at),
             _ => {}
         }

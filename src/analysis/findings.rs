@@ -202,11 +202,15 @@ impl Watch {
         }
         let described = !self.beginning_missing || track.is_some();
         let early = !self.heard.playing && direction == Direction::ServerToClient && described && !self.without_rtsp;
-        if early && self.first("media-before-play", 0) {
+        // A group plays on, whoever joins it.
+        if early && stream.transport != "multicast" && self.first("media-before-play", 0) {
             found.push(Finding::new("media-before-play", track, "media came before the answer to PLAY"));
         }
         // A datagram that came before may stand behind the message: a recorder reads the connection first.
-        if self.heard.torn_down.is_some_and(|torn_down| at >= torn_down) && self.first("media-after-teardown", 0) {
+        if self.heard.torn_down.is_some_and(|torn_down| at >= torn_down)
+            && (self.heard.teardown_asked || stream.sequence.is_given_up())
+            && self.first("media-after-teardown", track.map_or(u64::MAX, |track| track as u64))
+        {
             found.push(Finding::new("media-after-teardown", track, "media came after the answer to TEARDOWN"));
         }
         if packet.payload().is_empty() && self.first("payload-empty", u64::from(packet.ssrc())) {

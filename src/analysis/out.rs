@@ -203,13 +203,15 @@ impl<S: Sink> Out<S> {
             session.granted(place, request);
         }
         if status < 300 && matches!(request.method.as_str(), "PLAY" | "PAUSE") {
-            for stream in &mut session.streams {
-                if let Some(frames) = &mut stream.frames {
+            let controlled = session.controlled_streams(&request.url);
+            for stream in &controlled {
+                let frames = session.streams.get_mut(*stream).and_then(|stream| stream.frames.as_mut());
+                if let Some(frames) = frames {
                     frames.statistics.forget_pace(place.at);
                 }
             }
             if let Some(judge) = self.judge(place.session) {
-                judge.played();
+                judge.played(&controlled);
             }
         }
     }

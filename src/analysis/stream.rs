@@ -161,12 +161,16 @@ impl Stream {
         }
     }
 
-    /// Its track has become known, and with it what its payload types mean.
+    /// Its track has become known, and with it what its payload types mean; or it turned out to be none of the track's.
     pub(super) fn name(&mut self, key: StreamKey) {
         self.key = key;
         self.inferred = Inferred::default();
         self.inferred_rate = None;
-        self.payload_type = None;
+        if key.track.is_some() {
+            self.payload_type = None;
+        } else {
+            self.encoding = None;
+        }
         self.clock = None;
     }
 

@@ -1,5 +1,7 @@
 //! Small dialogues, and what is found odd in them.
 
+mod owners;
+
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -182,6 +182,12 @@ impl Dialog {
         if named.is_empty() { (0..self.setups.len()).collect() } else { named }
     }
 
+    /// Whether a request for this URL controls all tracks that are not over.
+    pub fn controls_all(&self, url: &str) -> bool {
+        let controlled = self.controlled_by(url);
+        self.setups.iter().enumerate().all(|(place, setup)| setup.over || controlled.contains(&place))
+    }
+
     fn tear_down(&mut self, url: &str) {
         for place in self.controlled_by(url) {
             if let Some(setup) = self.setups.get_mut(place) {

@@ -169,10 +169,12 @@ impl Judge {
         }
     }
 
-    /// The client starts or stops the media: silence and jumps of timestamps are no events there.
-    pub(super) fn played(&mut self) {
-        for watched in &mut self.streams {
-            watched.pace.forget();
+    /// The client starts or stops the media of these streams: silence and jumps of timestamps are no events there.
+    pub(super) fn played(&mut self, streams: &[usize]) {
+        for stream in streams {
+            if let Some(watched) = self.streams.get_mut(*stream) {
+                watched.pace.forget();
+            }
         }
     }
 

@@ -115,7 +115,10 @@ impl Dialog {
         if matches!(path, MediaPath::Channel(_)) {
             return false;
         }
-        if direction == Direction::ServerToClient || self.publishes {
+        if direction == Direction::ServerToClient {
+            return self.publishes && is_nat_punch(bytes);
+        }
+        if self.publishes {
             return is_nat_punch(bytes);
         }
         is_nat_punch(bytes) || !is_whole_rtcp(bytes) && !self.may_send(path, bytes)
@@ -142,20 +145,13 @@ impl Dialog {
         self.setups.iter().any(|setup| path.is_of(setup))
     }
 
-    /// The places of the setups that a packet on this path can belong to: of each track the latest, and those that are
-    /// over only where no other is left.
+    /// The places of the setups that a packet on this path can belong to: of each track the latest.
     fn candidates(&self, path: MediaPath) -> Vec<usize> {
         let mut places: Vec<usize> = Vec::new();
         for (place, setup) in self.setups.iter().enumerate().filter(|(_, setup)| path.is_of(setup)) {
             let track = |place: &usize| self.setups.get(*place).and_then(|setup| setup.track);
             places.retain(|known| track(known) != setup.track);
             places.push(place);
-        }
-        let goes_on = |place: &usize| self.setups.get(*place).is_some_and(|setup| !setup.over);
-        match places.last().copied() {
-            Some(_) if places.iter().any(goes_on) => places.retain(goes_on),
-            Some(latest) => places = vec![latest],
-            None => {}
         }
         places
     }
@@ -174,7 +170,10 @@ impl Dialog {
         let left = if fitting.is_empty() { candidates } else { fitting.as_slice() };
         let announced: Vec<usize> = left.iter().copied().filter(|place| names(place, &announces)).collect();
         let known = || self.owners.source(signs, left);
-        let found = only(&fitting).or_else(|| only(&announced)).or_else(known)?;
+        // Late packets of a track that was torn down are still its own; its path may be another's by then.
+        let live: Vec<usize> =
+            left.iter().copied().filter(|place| self.setups.get(*place).is_some_and(|setup| !setup.over)).collect();
+        let found = only(&fitting).or_else(|| only(&announced)).or_else(known).or_else(|| only(&live))?;
         if !fitting.is_empty() {
             self.owners.learn(signs, found);
         }

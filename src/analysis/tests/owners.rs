@@ -1,0 +1,177 @@
+//! Whose packets are: rows of tracks that share a path, of what is sent beside the media, and of strangers.
+
+use super::*;
+
+const BOTH: &str = "v=0|s=x|m=video 0 RTP/AVP 96 97 98|a=rtpmap:96 H264/90000|a=rtpmap:97 rtx/90000|a=fmtp:97 apt=96|\
+                    a=rtpmap:98 ulpfec/90000|a=ssrc-group:SIM 7 9|a=control:0|\
+                    m=audio 0 RTP/AVP 0 101|a=rtpmap:101 telephone-event/8000|a=control:1|";
+
+/// An RTP packet of this type, source and number.
+fn packet(payload_type: u8, ssrc: u8, number: u16) -> Vec<u8> {
+    let timestamp = u32::from(number) * 3600;
+    let [a, b] = number.to_be_bytes();
+    [&[0x80, payload_type, a, b][..], &timestamp.to_be_bytes(), &[0, 0, 0, ssrc, 0x41, 0x9a, 1, 2]].concat()
+}
+
+impl Talk {
+    /// Both tracks on one path.
+    fn sharing(transport: &str) -> Self {
+        let talk = Self::new().options().describe(HEADERS, BOTH).set_up(transport, transport);
+        let request = format!("SETUP rtsp://h/x/1 RTSP/1.0|CSeq: 5|Session: 7|Transport: {transport}");
+        talk.ask(&request, &format!("RTSP/1.0 200 OK|CSeq: 5|Session: 7|Transport: {transport}")).play()
+    }
+
+    fn sent_from(mut self, sender: u8, packet: &[u8]) -> Self {
+        let (from, to) = (SocketAddr::from(([10, 0, 0, sender], 7000)), SocketAddr::from(([10, 0, 0, 1], 6000)));
+        let path = UdpPath::of_server(7000).sent_from(from, &[self.flow.server.ip()]);
+        self.event(S, Payload::Datagram { path, from, to, payload: packet });
+        self
+    }
+
+    /// Track, encoding, type, source, packets, expected and duplicates of each row; and the findings.
+    fn told(self) -> (Vec<String>, Vec<String>) {
+        let shown = |row: StreamRow<'_>| {
+            let track = row.track.map_or("-".to_owned(), |track| track.to_string());
+            let encoding = row.encoding.unwrap_or("-");
+            let payload_type = row.payload_type.unwrap_or_default();
+            let StreamRow { packets, expected, duplicates, .. } = row;
+            format!("{track} {encoding} {payload_type} {} {packets}/{expected} {duplicates}", row.ssrc.0)
+        };
+        let rows = self.analyzer.streams().map(shown).collect();
+        (rows, self.seen().codes.into_iter().map(|code| code.to_string()).collect())
+    }
+}
+
+#[test]
+fn tracks_of_one_path() {
+    for (transport, udp) in [(TCP, false), (UDP_SERVER, true)] {
+        let mut talk = Talk::sharing(transport);
+        for number in 100..103 {
+            for bytes in [packet(0x80 | 96, 7, number), packet(0, 8, number)] {
+                talk = if udp { talk.datagram(S, &bytes) } else { talk.frame(0, &bytes) };
+            }
+        }
+        let (rows, _) = talk.told();
+        assert_eq!(rows, ["0 H264 96 7 3/3 0", "1 PCMU 0 8 3/3 0"], "{transport}");
+    }
+}
+
+#[test]
+fn what_is_sent_beside_the_media() {
+    let mut talk = Talk::sharing(TCP);
+    // Error correction counts on in the numbers of its media, retransmission and events do not hide a loss.
+    for (payload_type, ssrc, number) in [
+        (96, 7, 100),
+        (96, 7, 101),
+        (98, 7, 102),
+        (96, 7, 103),
+        (97, 5, 900),
+        (96, 7, 105),
+        (0, 8, 1),
+        (101, 8, 2),
+        (0, 8, 3),
+    ] {
+        talk = talk.frame(0, &packet(payload_type, ssrc, number));
+    }
+    let (rows, findings) = talk.told();
+    assert_eq!(
+        rows,
+        [
+            "0 H264 96 7 4/5 0",
+            "0 ulpfec 98 7 1/1 0",
+            "0 rtx 97 5 1/1 0",
+            "1 PCMU 0 8 2/2 0",
+            "1 telephone-event 101 8 1/1 0",
+        ]
+    );
+    assert!(!findings.contains(&"ssrc-change".to_owned()), "{findings:?}");
+    assert_eq!(findings.iter().filter(|code| *code == "sequence-gap").count(), 1, "{findings:?}");
+}
+
+#[test]
+fn sources_that_are_described_together_are_no_change() {
+    let change = |ssrc| {
+        let talk = Talk::sharing(TCP).frame(0, &packet(96, 7, 100)).frame(0, &packet(96, ssrc, 100));
+        talk.told().1.contains(&"ssrc-change".to_owned())
+    };
+    assert!(!change(9), "a layer");
+    assert!(change(10), "a restart");
+}
+
+#[test]
+fn a_type_that_nobody_described() {
+    for first in [true, false] {
+        let mut talk = Talk::playing();
+        for number in 100..105 {
+            let other = packet(50, 7, if first { number } else { number * 2 + 1 });
+            let media = packet(96, 7, if first { number } else { number * 2 });
+            for bytes in if first { [other, media] } else { [media, other] } {
+                talk = talk.frame(0, &bytes);
+            }
+        }
+        let (mut rows, findings) = talk.told();
+        rows.sort();
+        assert_eq!(rows, ["- - 50 7 5/5 0", "0 H264 96 7 5/5 0"], "{first}");
+        assert!(findings.contains(&"payload-type-unknown".to_owned()), "{findings:?}");
+        assert!(!findings.contains(&"sequence-gap".to_owned()), "{findings:?}");
+    }
+}
+
+#[test]
+fn a_track_of_nothing_that_was_described_keeps_its_row() {
+    let (rows, findings) = Talk::playing().frame(0, &packet(97, 7, 100)).frame(0, &packet(97, 7, 101)).told();
+    assert_eq!(rows, ["0 - 97 7 2/2 0"]);
+    assert!(findings.contains(&"payload-type-unknown".to_owned()));
+}
+
+#[test]
+fn strangers() {
+    let udp = || Talk::new().options().described().set_up(UDP, UDP_SERVER).play();
+    let own = |number| packet(96, 7, number);
+    // With its source as well as with its own.
+    for ssrc in [7, 9] {
+        let talk = udp().sent_from(2, &own(100)).sent_from(5, &packet(96, ssrc, 30_000)).sent_from(2, &own(101));
+        let (rows, findings) = talk.told();
+        assert_eq!(rows, ["0 H264 96 7 2/2 0".to_owned(), format!("- - 96 {ssrc} 1/1 0")]);
+        assert!(findings.contains(&"stranger-sends".to_owned()), "{findings:?}");
+        assert!(!findings.contains(&"ssrc-change".to_owned()), "{findings:?}");
+    }
+    let (rows, findings) = udp().sent_from(5, &own(100)).sent_from(5, &own(101)).told();
+    assert_eq!(rows, ["0 H264 96 7 2/2 0"], "a server of several addresses");
+    assert!(findings.contains(&"sender-differs".to_owned()), "{findings:?}");
+    let (rows, findings) = udp().sent_from(5, &packet(96, 9, 1)).sent_from(2, &own(100)).told();
+    assert_eq!(rows, ["- - 96 9 1/1 0", "0 H264 96 7 1/1 0"], "until the server itself sends");
+    assert!(findings.contains(&"stranger-sends".to_owned()), "{findings:?}");
+}
+
+#[test]
+fn random_datagrams_before_the_media_are_no_stream() {
+    let bytes: Vec<u8> = (0..200).map(|byte: u8| byte.wrapping_mul(37) | 0x80).collect();
+    let (rows, findings) = Talk::new()
+        .options()
+        .described()
+        .set_up(UDP, UDP_SERVER)
+        .datagram(C, &bytes)
+        .datagram(C, &[vec![0x80, 200], bytes.clone()].concat())
+        .datagram(C, &packet(96, 7, 1))
+        .play()
+        .datagram(S, &packet(96, 7, 100))
+        .datagram(C, &bytes)
+        .told();
+    assert_eq!(rows, ["0 H264 96 7 1/1 0"]);
+    assert_eq!(findings.iter().filter(|code| *code == "nat-punch").count(), 1, "{findings:?}");
+    assert!(!findings.iter().any(|code| code.ends_with("malformed")), "{findings:?}");
+}
+
+#[test]
+fn a_track_that_was_torn_down_leaves_the_others_alone() {
+    let teardown = "TEARDOWN rtsp://h/x/1 RTSP/1.0|CSeq: 8|Session: 7";
+    let talk = Talk::sharing(TCP).frame(0, &packet(96, 7, 100)).frame(0, &packet(0, 8, 1));
+    let after = |talk: Talk, bytes: &[u8]| {
+        let talk = talk.ask(teardown, "RTSP/1.0 200 OK|CSeq: 8|Session: 7").frame(0, bytes);
+        talk.told().1.contains(&"media-after-teardown".to_owned())
+    };
+    assert!(!after(talk, &packet(96, 7, 101)));
+    let talk = Talk::sharing(TCP).frame(0, &packet(96, 7, 100)).frame(0, &packet(0, 8, 1));
+    assert!(after(talk, &packet(0, 8, 2)));
+}
