@@ -375,7 +375,11 @@ mod tests {
         let mut sequence = Sequence::default();
         // Error correction has 3 and 6, and 8 is lost.
         for number in [1, 2, 3, 4, 5, 6, 7, 9u16] {
-            if matches!(number, 3 | 6) { sequence.foreign(number) } else { drop(sequence.packet(number)) }
+            if matches!(number, 3 | 6) {
+                sequence.foreign(number)
+            } else {
+                let _ = sequence.packet(number);
+            }
         }
         assert_eq!((sequence.expected(), sequence.lost(), sequence.missing(), sequence.longest_gap), (7, 1, 1, 1));
         assert_eq!((sequence.beside, sequence.without_foreign(9)), (2, 7));
