@@ -23,7 +23,7 @@ impl Session {
     pub(super) fn ending(&self, end: Timestamp) -> Vec<(Direction, Finding)> {
         let own = self.abandoned(end).map(|finding| (Direction::ServerToClient, finding));
         let of = |stream: &Stream| {
-            let found = if stream.encrypted {
+            let found = if stream.is_encrypted() {
                 // What SRTCP says nobody can tell.
                 [marker(stream), clock(stream), None, None]
             } else {
@@ -44,7 +44,7 @@ impl Session {
             return None;
         }
         // An encrypted BYE can't be told.
-        let encrypted = self.streams.iter().any(|stream| stream.encrypted);
+        let encrypted = self.streams.iter().any(Stream::is_encrypted);
         if self.closed == Some(Direction::ServerToClient) && !encrypted {
             return Some(Finding::new(
                 "end-without-bye",

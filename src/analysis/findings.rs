@@ -193,7 +193,7 @@ impl Watch {
         {
             found.push(timestamp_jump(difference, number, track));
         }
-        if !packet.has_valid_padding() && !stream.encrypted {
+        if !packet.has_valid_padding() && !stream.is_encrypted() {
             let detail = format!("{number} has a padding count that can't be");
             found.push(Finding::new("padding-invalid", track, detail));
         }

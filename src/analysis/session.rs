@@ -13,7 +13,7 @@ use crate::analysis::media_wait::{MediaWait, SessionState};
 use crate::analysis::out::Place;
 use crate::analysis::report_blocks::RecentReports;
 use crate::analysis::rows::StreamRow;
-use crate::analysis::stream::{Depth, PacketFigures, Stream, StreamKey};
+use crate::analysis::stream::{Depth, PacketFigures, PayloadAccess, Stream, StreamKey};
 use crate::analysis::unplaced::UnplacedBytes;
 use crate::analysis::unreachable::UnreachablePaths;
 use crate::rtp::packet::RtpPacket;
@@ -325,7 +325,8 @@ impl Session {
     /// report seems to say is no figure.
     pub(super) fn seems_encrypted(&mut self, signs: &PacketSigns, compound: &[u8]) -> bool {
         let stream = self.known(signs).and_then(|index| self.streams.get(index));
-        stream.is_some_and(|stream| stream.unreadable) && Compound::new(compound).any(|packet| packet.is_err())
+        stream.is_some_and(|stream| stream.payloads == PayloadAccess::Unreadable)
+            && Compound::new(compound).any(|packet| packet.is_err())
     }
 
     /// The names of sources, from the source descriptions of a compound packet.

@@ -66,6 +66,16 @@ pub(super) struct PacketFigures {
     pub(super) begins: bool,
 }
 
+/// Whether payloads can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PayloadAccess {
+    Clear,
+    /// SRTP: what stands behind the header tells nothing.
+    Encrypted,
+    /// Most payloads are not of the format: they may be encrypted without a word of it.
+    Unreadable,
+}
+
 /// A stream and its statistics.
 #[derive(Clone, Debug)]
 pub(super) struct Stream {
@@ -109,10 +119,7 @@ pub(super) struct Stream {
     pub(super) announced: AnnouncedParts,
     /// Its timestamps run as time does.
     paced: bool,
-    /// SRTP: what stands behind the header tells nothing.
-    pub(super) encrypted: bool,
-    /// Most payloads are not of the format: they may be encrypted without a word of it.
-    pub(super) unreadable: bool,
+    pub(super) payloads: PayloadAccess,
     media_clock: MediaClock,
     /// They run at another rate than the description says.
     wrong_clock: bool,
@@ -153,8 +160,7 @@ impl Stream {
             frames: depth.closely.then(|| Box::new(Frames::new(depth.frame_rows, depth.crowded))),
             announced: AnnouncedParts::default(),
             paced: true,
-            encrypted: false,
-            unreadable: false,
+            payloads: PayloadAccess::Clear,
             media_clock: MediaClock::default(),
             wrong_clock: false,
             on_demand: false,
@@ -172,6 +178,10 @@ impl Stream {
             self.encoding = None;
         }
         self.clock = None;
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.payloads == PayloadAccess::Encrypted
     }
 
     /// Encoding of the first packet.
@@ -197,14 +207,14 @@ impl Stream {
 
     /// Its payloads are encrypted: no frames can be told from them.
     pub(super) fn encrypt(&mut self) {
-        self.encrypted = true;
+        self.payloads = PayloadAccess::Encrypted;
         self.frames = None;
     }
 
     /// Bytes of a payload. Of an encrypted one nobody can tell the padding, nor the authentication tag.
     #[inline]
     pub(super) fn payload_len(&self, packet: &RtpPacket<'_>) -> usize {
-        packet.payload().len() + if self.encrypted { packet.padding_len() } else { 0 }
+        packet.payload().len() + if self.is_encrypted() { packet.padding_len() } else { 0 }
     }
 
     /// Takes the next packet in order of arrival.
@@ -256,7 +266,7 @@ impl Stream {
         if let Some(frames) = &mut self.frames {
             frames.packet(Arrival { at, frame_number, capture, status, ext_seq, ext_timestamp }, packet);
             if frames.are_unreadable() {
-                (self.frames, self.unreadable) = (None, true);
+                (self.frames, self.payloads) = (None, PayloadAccess::Unreadable);
             }
         }
     }

@@ -16,8 +16,8 @@ pub(crate) fn frame(direction: Direction, first: u8, payload: &[u8]) -> Vec<u8> 
     let len = payload.len();
     let mut frame = match (u8::try_from(len), u16::try_from(len)) {
         (Ok(short @ ..=125), _) => vec![first, masked | short],
-        (_, Ok(middle)) => [&[first, masked | 126], &middle.to_be_bytes()[..]].concat(),
-        _ => [&[first, masked | 127], &(len as u64).to_be_bytes()[..]].concat(),
+        (_, Ok(middle)) => [&[first, masked | 0x7e], &middle.to_be_bytes()[..]].concat(),
+        _ => [&[first, masked | 0x7f], &(len as u64).to_be_bytes()[..]].concat(),
     };
     if masked == 0 {
         frame.extend(payload);

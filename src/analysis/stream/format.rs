@@ -104,7 +104,7 @@ impl Stream {
         let Some(undescribed) = self.undescribed.take() else { return };
         let concluded = undescribed.conclude();
         // What ciphertext seems to be is no encoding.
-        if !(self.encrypted && concluded.0.is_some()) {
+        if !(self.is_encrypted() && concluded.0.is_some()) {
             (self.encoding, self.inferred_rate, self.inferred) = concluded;
         }
         self.count_those_that_waited(*undescribed, budget);

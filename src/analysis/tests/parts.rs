@@ -87,7 +87,7 @@ impl Playing {
     }
 
     /// The answer, while media is under way: as much time as it takes is not for the media.
-    fn is_answered(mut self, status: u16, headers: &str) -> Self {
+    fn answered(mut self, status: u16, headers: &str) -> Self {
         let text = format!("RTSP/1.0 {status} So|CSeq: {}|Session: 7|{headers}", self.cseq);
         self.talk = self.talk.say(S, text.trim_end_matches('|'));
         self
@@ -96,7 +96,7 @@ impl Playing {
     /// PLAY and its answer, between two pictures.
     fn plays(mut self, asked: &str, answered: &str) -> Self {
         self.talk.at = self.talk.at - Duration::from_millis(20);
-        self.asks(&format!("PLAY|{asked}")).is_answered(200, answered)
+        self.asks(&format!("PLAY|{asked}")).answered(200, answered)
     }
 
     fn wait(mut self, millis: u64) -> Self {
@@ -112,7 +112,7 @@ impl Playing {
     }
 
     #[track_caller]
-    fn is_steady(self) {
+    fn assert_steady(self) {
         let told = self.told();
         assert_eq!(told, (vec![], vec![], StreamFigures::steady()));
     }
@@ -129,7 +129,7 @@ fn a_seek_that_is_announced_begins_figures_anew() {
     // Numbers go on, leave out some, or start elsewhere, also lower.
     for number in [150, 155, 40_000, 20] {
         let sought = Playing::new().pictures(50, 3600).plays(THERE, &info(number));
-        sought.elsewhere(number, 700_000_000).pictures(50, 3600).is_steady();
+        sought.elsewhere(number, 700_000_000).pictures(50, 3600).assert_steady();
     }
 }
 
@@ -137,7 +137,7 @@ fn a_seek_that_is_announced_begins_figures_anew() {
 fn what_is_under_way_belongs_to_the_part_before() {
     for number in [153, 40_000, 20] {
         let sought = Playing::new().pictures(50, 3600).plays(THERE, &info(number)).pictures(3, 3600);
-        sought.elsewhere(number, 700_000_000).pictures(50, 3600).is_steady();
+        sought.elsewhere(number, 700_000_000).pictures(50, 3600).assert_steady();
     }
 }
 
@@ -145,7 +145,7 @@ fn what_is_under_way_belongs_to_the_part_before() {
 fn without_rtp_info_the_jump_is_the_seeks() {
     for (number, timestamp) in [(153, 700_000_000), (153, 1), (40_000, 700_000_000)] {
         let sought = Playing::new().pictures(50, 3600).plays(THERE, "").pictures(3, 3600);
-        sought.elsewhere(number, timestamp).pictures(50, 3600).is_steady();
+        sought.elsewhere(number, timestamp).pictures(50, 3600).assert_steady();
     }
 }
 
@@ -157,10 +157,10 @@ fn media_may_be_there_before_the_answer() {
         let playing = playing.asks(&format!("PLAY|{THERE}"));
         let mut playing = playing.elsewhere(150, 700_000_000).pictures(3, 3600);
         playing.talk.at = playing.talk.at - Duration::from_millis(10);
-        playing.is_answered(status, headers).pictures(50, 3600)
+        playing.answered(status, headers).pictures(50, 3600)
     };
-    sought(200, &info(150)).is_steady();
-    sought(200, "").is_steady();
+    sought(200, &info(150)).assert_steady();
+    sought(200, "").assert_steady();
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_jump_that_nobody_announced_stays_one() {
     assert_eq!((codes, verdicts), (vec!["timestamp-jump"], vec!["source-clock-jumped"]));
     assert!(figures.jitter_max > Some(400_000.0), "{figures:?}");
     // Refused, or long after the answer.
-    let refused = Playing::new().pictures(50, 3600).asks(&format!("PLAY|{THERE}")).is_answered(457, "");
+    let refused = Playing::new().pictures(50, 3600).asks(&format!("PLAY|{THERE}")).answered(457, "");
     let (codes, ..) = refused.elsewhere(150, 700_000_000).pictures(50, 3600).told();
     assert!(codes.contains(&"timestamp-jump"), "{codes:?}");
     let late = Playing::new().pictures(50, 3600).plays(THERE, "").pictures(150, 3600);
@@ -190,7 +190,7 @@ fn another_pace_says_nothing_of_clocks() {
     for headers in ["Scale: 4.0", "Speed: 4.0", "Scale: -4", "Rate-Control: no"] {
         let fast = Playing::new().pictures(50, 3600).plays(&format!("{THERE}|{headers}"), &info(150));
         let fast = fast.elsewhere(150, 700_000_000).pictures(100, 14_400);
-        fast.plays("Scale: 1|Speed: 1|Rate-Control: yes", "").elsewhere(250, 9000).pictures(50, 3600).is_steady();
+        fast.plays("Scale: 1|Speed: 1|Rate-Control: yes", "").elsewhere(250, 9000).pictures(50, 3600).assert_steady();
     }
     // From the beginning on there is nothing to compare.
     let fast = Playing { talk: Talk::new().described().set_up(TCP, TCP), number: 100, timestamp: 9000, cseq: 4 };
@@ -199,14 +199,14 @@ fn another_pace_says_nothing_of_clocks() {
     assert_eq!((figures.jitter_max, figures.skew, figures.fps), (None, None, None));
     // The server chose its own.
     let slow = Playing::new().pictures(50, 3600).plays("Scale: 4", "Scale: 1").pictures(50, 3600);
-    slow.is_steady();
+    slow.assert_steady();
 }
 
 #[test]
 fn a_pause_without_a_jump_goes_on() {
     // The clock stands still meanwhile, or does not.
     for (jump, jitter) in [(0, 0.0), (1_797_300, 0.625)] {
-        let paused = Playing::new().pictures(50, 3600).asks("PAUSE").is_answered(200, "").wait(19_960);
+        let paused = Playing::new().pictures(50, 3600).asks("PAUSE").answered(200, "").wait(19_960);
         let timestamp = paused.timestamp + jump;
         let paused = paused.elsewhere(150, timestamp).plays("", "").pictures(50, 3600);
         let (codes, verdicts, figures) = paused.told();

@@ -259,7 +259,7 @@ mod tests {
     fn lengths_of_all_sizes() {
         let short = [&[0x82, 3][..], b"abc"].concat();
         let middle = [&[0x82, 126, 1, 0][..], &[7; 256]].concat();
-        let long = [&[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 1][..], &[7; 65_537]].concat();
+        let long = [&[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 1][..], &vec![7; 65_537]].concat();
         assert_eq!(from_server(&[&[short, middle, long].concat()]), "f2 p3 f4 p256 f10 p65537");
         assert_eq!(from_server(&[&[0x82, 126], &[0, 200, 1], &[2]]), "f2 f2 p1 p1");
         assert_eq!(from_server(&[&[0x82, 0, 0x89, 2, 1, 2, 0xc1, 1, 9, 0x81, 1, 9]]), "f2 f2 -2 f2 c1 f2 p1");

@@ -91,6 +91,8 @@ fn asked(sessions: &[(&str, &[(&str, u16)])]) -> Heard {
 
 #[test]
 fn sessions_that_play_find_each_other_first() {
+    use PairedBy::{Order, Path};
+
     const PLAYS: &[(&str, u16)] = &[("DESCRIBE", 200), ("SETUP", 200), ("PLAY", 200)];
     const PROBES: &[(&str, u16)] = &[("OPTIONS", 200), ("DESCRIBE", 200)];
     const CHALLENGED: &[(&str, u16)] = &[("DESCRIBE", 401)];
@@ -98,7 +100,6 @@ fn sessions_that_play_find_each_other_first() {
     const REFUSED: &[(&str, u16)] = &[("DESCRIBE", 200), ("SETUP", 453)];
     let pairs =
         |a: &[(&str, &[(&str, u16)])], b: &[(&str, &[(&str, u16)])]| numbers(&compared(&asked(a), &asked(b), &[]));
-    use PairedBy::{Order, Path};
     let plays = ("/1", PLAYS);
     for before in [&[("/1", PROBES)][..], &[("/1", PROBES), ("/1", CHALLENGED)], &[("/1", REFUSED), ("/2", PROBES)]] {
         let b = [before, &[plays]].concat();

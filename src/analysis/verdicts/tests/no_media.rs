@@ -84,17 +84,20 @@ fn refusals(session: &mut Session, (first, last): (i64, i64), port: u16, reason:
 
 #[test]
 fn who_refuses_it() {
+    use UnreachableReason::{Network, Port, Prohibited};
+
     let told = |reason, port, (first, last), more: &[(i64, Passing)]| {
         let mut session = Session::silent(true, &[0]);
         session.dialogue();
         let mut more = more.to_vec();
         more.sort_by_key(|(at, _)| *at);
-        more.iter().for_each(|(at, passing)| session.pass(*at, passing));
+        for (at, passing) in &more {
+            session.pass(*at, passing);
+        }
         refusals(&mut session, (first, last), port, reason);
         session.pass(11_000, &until(0).1);
         session.analyzer.finish().unwrap().0
     };
-    use UnreachableReason::{Network, Port, Prohibited};
     assert_eq!(told(Port, 5000, (0, 10), &[]), ["0 no-media nobody-listens 11"]);
     assert_eq!(told(Prohibited, 5000, (0, 10), &[]), ["0 no-media blocked-on-the-way 11"]);
     assert_eq!(told(Network, 5000, (3, 3), &[]), ["0 no-media blocked-on-the-way 1"]);
