@@ -5,6 +5,7 @@
 //! else is odd costs the packet, not the file.
 
 mod compressed;
+mod foreign;
 mod input;
 mod interface;
 mod pcap;
@@ -73,6 +74,14 @@ pub struct Packet<'a> {
     pub data: &'a [u8],
     /// How many bytes the packet had on the wire, as the file tells it.
     pub original_len: u32,
+}
+
+impl Packet<'_> {
+    /// Bytes that were on the wire and not captured.
+    #[inline]
+    pub(super) fn uncaptured(&self) -> u32 {
+        self.original_len.saturating_sub(u32::try_from(self.data.len()).unwrap_or(u32::MAX))
+    }
 }
 
 /// What a file held.
@@ -162,18 +171,26 @@ fn magic(input: &mut Input<'_>) -> Result<[u8; 4], CaptureError> {
     Err(if input.is_drained() {
         CaptureError::format(0, "it is empty; has anything been recorded?")
     } else {
-        unknown()
+        unknown(input)
     })
 }
 
-fn read_plain(input: Input<'_>, magic: [u8; 4], taker: &mut impl Taker) -> Result<FileEnd, CaptureError> {
+fn read_plain(mut input: Input<'_>, magic: [u8; 4], taker: &mut impl Taker) -> Result<FileEnd, CaptureError> {
     if u32::from_be_bytes(magic) == pcapng::SECTION_HEADER {
         return pcapng::read(input, taker);
     }
-    pcap::Variant::of(magic).ok_or_else(unknown)?.read(input, taker)
+    match pcap::Variant::of(magic) {
+        Some(variant) => variant.read(input, taker),
+        None => Err(unknown(&mut input)),
+    }
 }
 
-fn unknown() -> CaptureError {
+fn unknown(input: &mut Input<'_>) -> CaptureError {
+    // As much of it as there is.
+    let _ = input.ahead(foreign::ENOUGH);
+    if let Some(advice) = foreign::advice(input.window()) {
+        return CaptureError::format(0, advice);
+    }
     CaptureError::format(0, "it is neither pcap nor pcapng, nor one of these in gzip or zstd; is it the right file?")
 }
 
