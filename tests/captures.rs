@@ -16,7 +16,7 @@ use rtsp_rec::capture::reader::{FileEnd, LinkType, read_packets};
 use rtsp_rec::trace::{Direction, Payload, Remark, Tap, TraceEvent};
 
 use crate::files::{
-    ORDERS, Order, Packet, SAMPLE, change, fragments, gzip, ipv6, len, nanos, pcap, pcapng, sample, zstd,
+    ORDERS, Order, Packet, SAMPLE, change, fragments, gzip, ipv6, len, nanos, pcap, pcapng, sample, surroundings, zstd,
 };
 
 /// What a capture tells: frame number, nanoseconds, connection, direction, and the bytes or a word.
@@ -292,4 +292,102 @@ fn connections_that_are_passed_over_are_told_of_once() {
     let mut remarks = Remarks::default();
     Source::read(file.as_slice(), &mut remarks).unwrap();
     assert_eq!((remarks.0, remarks.1), (vec![("too-many-sessions", 10_001)], 10_000));
+}
+
+#[test]
+fn whatever_is_around_a_packet() {
+    let packets = sample();
+    for (name, link, wrap) in surroundings() {
+        let wrapped = change(&packets, &wrap);
+        assert_same(&pcap(Order::Little, 0xa1b2_3c4d, link, 0, &wrapped), 1, name);
+    }
+}
+
+/// A tunnel makes packets longer than a link takes; and what is in it may have come in fragments before.
+#[test]
+fn fragments_around_and_within_a_tunnel() {
+    let packets = sample();
+    for (name, _, wrap) in surroundings().into_iter().filter(|(name, ..)| ["VXLAN", "GRE", "IP in IP"].contains(name)) {
+        let around: Vec<Packet> = change(&packets, &wrap).iter().zip(1..).flat_map(fragments).collect();
+        let within: Vec<Packet> = packets.iter().zip(1..).flat_map(fragments).collect();
+        let both: Vec<Packet> = change(&within, &wrap).iter().zip(1..).flat_map(fragments).collect();
+        for (what, packets) in [("around", around), ("within", change(&within, &wrap)), ("both", both)] {
+            let mut found = events(&*pcap(Order::Little, 0xa1b2_3c4d, LinkType::ETHERNET, 0, &packets));
+            let mut expected = events(SAMPLE);
+            found.iter_mut().chain(&mut expected).for_each(|event| event.0 = 0);
+            assert!(found == expected, "fragments {what} {name}");
+        }
+    }
+}
+
+/// The snap length cuts what is inside; how much is missing its own header tells.
+#[test]
+fn a_tunnel_that_is_cut() {
+    let cut = |packets: Vec<Packet>, most: usize| -> Vec<u8> {
+        let mut file = pcapng(Order::Little, LinkType::ETHERNET, &[]);
+        for (at, packet) in packets {
+            let (ticks, part) = (nanos(at), &packet[..packet.len().min(most)]);
+            let words = [0, (ticks >> 32) as u32, (ticks & 0xffff_ffff) as u32, len(part), len(&packet)];
+            let padding = vec![0; part.len().next_multiple_of(4) - part.len()];
+            file.extend(Order::Little.block(6, &[&Order::Little.words(&words)[..], part, &padding].concat()));
+        }
+        file
+    };
+    let expected = events(&*cut(sample(), 200));
+    assert!(expected.iter().any(|event| event.4.is_empty()), "a gap has no bytes");
+    let (_, _, wrap) = surroundings().into_iter().find(|(name, ..)| *name == "VXLAN").unwrap();
+    assert!(events(&*cut(change(&sample(), &wrap), 250)) == expected);
+}
+
+/// Media on the port of a tunnel stays media.
+#[test]
+fn what_is_on_a_port_is_no_proof() {
+    let ports = [1701, 2152, 3544, 4341, 4500, 4789, 4790, 5247, 6081, 6635, 8472, 37_008];
+    for port in ports {
+        let transport = format!("Transport: RTP/AVP;unicast;client_port={port}-60001;server_port=7000-7001\r\n");
+        let mut events = Events::default();
+        Source::read(&*files::udp_session(&transport, port), &mut events).unwrap();
+        let datagrams = events.0.iter().filter(|event| event.4 == b"Datagram").count();
+        assert_eq!(datagrams, 40, "port {port}");
+    }
+}
+
+/// ToldRemarks on a capture.
+#[derive(Default)]
+struct ToldRemarks(Vec<(u64, &'static str, String)>);
+
+impl Tap for ToldRemarks {
+    fn event(&mut self, _: &TraceEvent<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
+        self.0.push((remark.frame_number, remark.code, remark.detail.to_owned()));
+        Ok(())
+    }
+}
+
+#[test]
+fn what_can_not_be_read_is_told_once() {
+    let packets = sample();
+    let encrypted = |packet: &[u8]| [&[8, 0x42, 0, 0][..], &[2; 20], &packet[14..]].concat();
+    let esp = |packet: &[u8]| {
+        let mut packet = packet.to_vec();
+        packet[23] = 50;
+        packet
+    };
+    let unknown = "831 packets of link type 220 (USB_LINUX_MMAPPED), which is not read; capture where IP is sent";
+    let wifi = "831 encrypted packets of 802.11; decrypt them (airdecap-ng), or capture at the access point";
+    let ipsec = "831 packets of IPsec ESP; capture before or behind the tunnel";
+    for (link, packets, detail) in
+        [(220, packets.clone(), unknown), (105, change(&packets, encrypted), wifi), (1, change(&packets, esp), ipsec)]
+    {
+        let mut remarks = ToldRemarks::default();
+        let file = pcap(Order::Little, 0xa1b2_c3d4, LinkType(link), 0, &packets);
+        Source::read(&*file, &mut remarks).unwrap();
+        assert_eq!(remarks.0, [(1, "packets-unreadable", detail.to_owned())]);
+    }
+    let mut remarks = ToldRemarks::default();
+    Source::read(SAMPLE, &mut remarks).unwrap();
+    assert_eq!(remarks.0, []);
 }

@@ -27,7 +27,7 @@ use rtsp_rec::report::table::Look;
 use rtsp_rec::report::{Format, Tables, captures};
 use rtsp_rec::trace::Direction;
 
-use crate::files::{Order, Packet, change, fragments, gzip, ipv6, pcap, pcapng, sample, zstd};
+use crate::files::{Order, Packet, change, fragments, gzip, ipv6, pcap, pcapng, sample, surroundings, zstd};
 use crate::frames::WebSocket;
 use crate::wire::{Said, Tunnel, Wire};
 
@@ -351,6 +351,27 @@ fn fields_of_packets() {
         }
     }
     assert!(tally.findings > 1000);
+}
+
+/// The headers around a packet, of every kind that is read.
+#[test]
+fn fields_around_packets() {
+    let (mut numbers, mut tally) = (Numbers(5), Tally::default());
+    for (_, link, wrap) in surroundings() {
+        for packets in [&session()[..40], &udp_session()] {
+            let whole: Vec<Packet> = packets.iter().filter(|packet| packet.1.len() > 60).cloned().collect();
+            let mut wrapped = change(&whole, &wrap);
+            for (_, packet) in &mut wrapped {
+                let at = numbers.below(80.min(packet.len()));
+                if numbers.below(3) > 0 {
+                    overwrite(packet, at, &mut numbers);
+                }
+            }
+            let file = pcap(Order::Little, 0xa1b2_c3d4, link, 0, &wrapped);
+            tally.add(&analyze(&file, file.len()));
+        }
+    }
+    assert!(tally.findings > 100);
 }
 
 /// What a message may lie about, and with what.

@@ -113,6 +113,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("stranger-sends", "warning"),
     ("sender-differs", "note"),
     ("media-port-unreachable", "warning"),
+    ("packets-unreadable", "warning"),
 ];
 
 /// The severity of a code.

@@ -8,6 +8,7 @@ mod connection;
 mod connections;
 mod content;
 mod datagrams;
+mod encapsulation;
 mod evidence;
 mod flows;
 mod fragments;
@@ -34,6 +35,7 @@ mod trial;
 mod tunnel;
 mod udp;
 mod unclaimed;
+mod unreadable;
 pub mod writer;
 
 pub use beginning::Beginning;

@@ -118,6 +118,7 @@ impl Source {
                 read_packets(input, |packet| self.packet(packet, &mut tap))?
             }
         };
+        self.ip.unreadable.tell(tap).map_err(CaptureError::Tap)?;
         if end.cut {
             let Arrival { at, number } = self.latest();
             let detail = "the file ends in the middle of a packet";
@@ -157,7 +158,9 @@ impl Source {
         let decoded = &self.ip.decode(packet);
         let noted = packet.notes.is_empty() || self.connections.notes(decoded.as_ref(), packet.notes, arrival, tap)?;
         match decoded {
-            Some(Decoded::Tcp(segment)) => self.connections.segment(packet.description, segment, arrival, tap)?,
+            Some(Decoded::Tcp(segment)) => {
+                self.connections.segment(packet.description, segment, arrival, tap)?;
+            }
             Some(Decoded::Udp(datagram)) => self.connections.datagram(datagram, arrival, tap)?,
             Some(Decoded::Icmp(error)) => self.connections.unreachable(error, arrival, tap)?,
             None => {}

@@ -1,11 +1,15 @@
 //! Captures in every format, made of the packets of the sample.
 
+mod around;
+
 use std::io::Read;
 
 use flate2::Compression;
 use flate2::read::GzEncoder;
 use pcap_file::pcapng::{Block, PcapNgReader};
 use rtsp_rec::capture::reader::LinkType;
+
+pub(crate) use around::surroundings;
 
 pub(crate) const SAMPLE: &[u8] = include_bytes!("../../samples/gstreamer_h264_aac.pcapng");
 
@@ -143,4 +147,38 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
     ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+/// A session that sets up UDP with this transport, and 40 RTP packets to the client's port; a pcap file.
+pub(crate) fn udp_session(transport: &str, port: u16) -> Vec<u8> {
+    let packet = |from_server: bool, protocol: u8, ports: [u16; 2], rest: &[u8]| {
+        let ends = if from_server { [[10, 0, 0, 2], [10, 0, 0, 1]] } else { [[10, 0, 0, 1], [10, 0, 0, 2]] };
+        let length = u16::try_from(24 + rest.len()).unwrap().to_be_bytes();
+        let head = [&[2; 12][..], &[8, 0, 0x45, 0, length[0], length[1], 0, 0, 0, 0, 64, protocol, 0, 0]].concat();
+        [head, ends.concat(), ports.map(u16::to_be_bytes).concat(), rest.to_vec()].concat()
+    };
+    let sdp = "v=0\r\nm=audio 0 RTP/AVP 0\r\na=control:t\r\n";
+    let (mut packets, mut sequence) = (Vec::new(), [1_u32; 2]);
+    for (from_server, text) in [
+        (false, "DESCRIBE rtsp://h/a RTSP/1.0\r\nCSeq: 1\r\n\r\n".to_owned()),
+        (true, format!("RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len())),
+        (false, format!("SETUP rtsp://h/a/t RTSP/1.0\r\nCSeq: 2\r\n{transport}\r\n")),
+        (true, format!("RTSP/1.0 200 OK\r\nCSeq: 2\r\nSession: 1\r\n{transport}\r\n")),
+    ] {
+        let ports = if from_server { [554, 40_000] } else { [40_000, 554] };
+        let [own, other] = [usize::from(from_server), usize::from(!from_server)].map(|side| sequence[side]);
+        let head = [own.to_be_bytes(), other.to_be_bytes(), [0x50, 0x18, 9, 9], [0; 4]].concat();
+        packets.push(packet(from_server, 6, ports, &[&head, text.as_bytes()].concat()));
+        sequence[usize::from(from_server)] += u32::try_from(text.len()).unwrap();
+    }
+    for number in 0..40_u8 {
+        // With a source, times and numbers as they come, in which an address may be read.
+        let source = [0x45, number, 0, 60];
+        let rtp =
+            [&[0x80, 0, 0, number, 0, 0, number, 0][..], &source, &[0x45, 0, 0, 60, 0x60], &[number; 200]].concat();
+        let length = u16::try_from(rtp.len() + 8).unwrap().to_be_bytes();
+        packets.push(packet(true, 17, [7000, port], &[&length[..], &[0, 0], &rtp].concat()));
+    }
+    let packets: Vec<Packet> = (1..).map(|at: i64| at * 20_000_000).zip(packets).collect();
+    pcap(Order::Little, 0xa1b2_3c4d, LinkType::ETHERNET, 0, &packets)
 }

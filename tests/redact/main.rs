@@ -35,7 +35,9 @@ use rtsp_rec::redact::Redaction;
 use rtsp_rec::trace::{Direction, Payload, Tap, TraceEvent};
 use serde_json::Value;
 
-use crate::files::{ORDERS, Order, Packet, SAMPLE, change, fragments, gzip, ipv6, pcap, pcapng, sample, zstd};
+use crate::files::{
+    ORDERS, Order, Packet, SAMPLE, change, fragments, gzip, ipv6, pcap, pcapng, sample, surroundings, zstd,
+};
 use crate::frames::WebSocket;
 use crate::secrets::{SECRETS, dialogue, udp_session};
 use crate::wire::{Encoding, Tunnel, Wire, plain};
@@ -196,6 +198,45 @@ fn every_container_and_layer() {
     let plain = pcapng(Order::Little, LinkType::ETHERNET, packets);
     for file in [gzip(&plain), zstd(&plain), [gzip(&plain), gzip(b"")].concat()] {
         assert_eq!(redacted(&file).unwrap(), redacted(&plain).unwrap());
+    }
+}
+
+/// An IPv4 packet as two fragments, the second one begins behind `first` bytes.
+fn cut_in_two((at, packet): &Packet, id: u16, first: usize) -> Vec<Packet> {
+    if packet.len() < 34 + first + 8 {
+        return vec![(*at, packet.clone())];
+    }
+    let fragment = |place: usize, body: &[u8]| {
+        let words = [body.len() + 20, usize::from(id), place].map(|word| u16::try_from(word).unwrap());
+        (*at, [&packet[..16], &words.map(u16::to_be_bytes).concat(), &packet[22..34], body].concat())
+    };
+    vec![fragment(0x2000, &packet[34..34 + first]), fragment(first / 8, &packet[34 + first..])]
+}
+
+/// Neither what is inside nor what is around it tells who it was.
+#[test]
+fn tunnels_and_link_layers() {
+    let outer: [&[u8]; 4] = [&[192, 168, 9, 1], &[192, 168, 9, 2], &[0xfd; 16], &[0xfe; 16]];
+    let assert_nobody = |file: &[u8], what: &str| {
+        assert_no_secret(file, what);
+        for address in outer {
+            assert_eq!(memchr::memmem::find(file, address), None, "{what}");
+        }
+    };
+    let packets: Vec<Packet> = udp_session(false).into_iter().filter(|packet| packet.1.len() > 60).collect();
+    for (name, link, wrap) in surroundings() {
+        let wrapped = change(&packets, &wrap);
+        let file = pcap(Order::Little, 0xa1b2_3c4d, link, 0, &wrapped);
+        assert!(rows(&file).unwrap().iter().any(|(table, _)| *table == Table::Streams), "{name}");
+        assert_nobody(&assert_redacted(&file, name), name);
+        if name == "VXLAN" {
+            for first in [40, 56, 64, 72, 96, 200] {
+                let parts: Vec<Packet> =
+                    wrapped.iter().zip(1..).flat_map(|(packet, id)| cut_in_two(packet, id, first)).collect();
+                let file = pcap(Order::Little, 0xa1b2_3c4d, link, 0, &parts);
+                assert_nobody(&redacted(&file).unwrap(), &format!("{name} in fragments of {first}"));
+            }
+        }
     }
 }
 

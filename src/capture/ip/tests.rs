@@ -1,6 +1,10 @@
+use std::net::{Ipv6Addr, SocketAddr};
+
+use super::header::{AUTHENTICATION, FRAGMENT};
 use super::*;
 use crate::capture::reader::LinkType;
 use crate::time::Timestamp;
+use crate::trace::UnreachableReason;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -47,14 +51,15 @@ fn segment<'a>(from: &str, to: &str, payload: &'a [u8], missing: u32) -> Decoded
 }
 
 fn datagram<'a>(from: &str, to: &str, payload: &'a [u8], missing: u32) -> Decoded<'a> {
-    Decoded::Udp(UdpDatagram { from: from.parse().unwrap(), to: to.parse().unwrap(), payload, missing, header: 0 })
+    let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+    Decoded::Udp(UdpDatagram { from, to, payload, missing, header: 0, id: 0, hop_limit: 0, checksum: 0 })
 }
 
 /// Where the payload lies is told elsewhere.
 fn without_header(decoded: Decoded<'_>) -> Decoded<'_> {
     match decoded {
         Decoded::Tcp(segment) => Decoded::Tcp(TcpSegment { header: 0, ..segment }),
-        Decoded::Udp(datagram) => Decoded::Udp(UdpDatagram { header: 0, ..datagram }),
+        Decoded::Udp(datagram) => Decoded::Udp(UdpDatagram { header: 0, id: 0, hop_limit: 0, ..datagram }),
         icmp @ Decoded::Icmp(_) => icmp,
     }
 }

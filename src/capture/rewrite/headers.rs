@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::capture::checksum::{checksum, sum};
+use crate::capture::encapsulation::Kept;
 use crate::capture::ip::Layout;
-use crate::capture::link::LinkType;
 use crate::capture::rewrite::Policy;
 
 const TCP: u8 = 6;
@@ -20,28 +20,26 @@ const NO_OPERATION: u8 = 1;
 /// TCP options that tell of the connection only: maximum segment size, window scale, selective acknowledgements, timestamps.
 const PLAIN_OPTIONS: [u8; 5] = [2, 3, 4, 5, 8];
 
-/// Bytes of the header that a link layer has in any case.
-pub(super) fn link_len(link: LinkType) -> usize {
-    match link {
-        LinkType::ETHERNET => 14,
-        LinkType::LINUX_SLL => 16,
-        LinkType::LINUX_SLL2 => 20,
-        LinkType::NULL | LinkType::LOOP => 4,
-        _ => 0,
-    }
-}
-
-/// Replaces the addresses of the link layer.
-pub(super) fn link_addresses(link: LinkType, data: &mut [u8], policy: &mut dyn Policy) {
-    match link {
-        LinkType::ETHERNET => {
-            // The sender's first: so the first one to speak is the first one to be named.
-            link_address(data, 6, policy);
-            link_address(data, 0, policy);
+/// Replaces what a header around an IP packet tells of somebody.
+pub(super) fn outer(header: &mut [u8], kept: Kept, policy: &mut dyn Policy) {
+    match kept {
+        Kept::All => {}
+        Kept::First(len) => header.iter_mut().skip(len).for_each(|byte| *byte = 0),
+        Kept::Last(len) => {
+            let blank = header.len().saturating_sub(len);
+            header.iter_mut().take(blank).for_each(|byte| *byte = 0);
         }
-        LinkType::LINUX_SLL => cooked(data, data.get(5).copied(), 6, policy),
-        LinkType::LINUX_SLL2 => cooked(data, data.get(11).copied(), 12, policy),
-        _ => {}
+        // The sender's first: so the first one to speak is the first one to be named.
+        Kept::Addresses(places) => places.iter().for_each(|at| link_address(header, *at, policy)),
+        Kept::RoutedAddresses(places) => {
+            for at in places {
+                let routed = header.get(*at).map_or(0, |byte| byte & 0x80);
+                link_address(header, *at, policy);
+                header.iter_mut().skip(*at).take(1).for_each(|byte| *byte |= routed);
+            }
+        }
+        Kept::SecureChannel => link_address(header, 6, policy),
+        Kept::Cooked { len, at } => cooked(header, header.get(len).copied(), at, policy),
     }
 }
 

@@ -1,9 +1,10 @@
 //! One packet written anew: its length stays, and where in it what lies.
 
-use crate::capture::ip::{self, ICMP_HEADER, Layout};
+use crate::capture::encapsulation::Header;
+use crate::capture::ip::{self, ICMP_HEADER, Layer, Layout};
 use crate::capture::reader::Packet;
 use crate::capture::rewrite::headers::{
-    TCP_FIXED, ip as ip_header, link_addresses, link_len, settle_transport, tcp_options, transport_checksum,
+    TCP_FIXED, ip as ip_header, outer, settle_transport, tcp_options, transport_checksum,
 };
 use crate::capture::rewrite::ledger::{Body, Ledger};
 use crate::capture::rewrite::{FILL, Policy};
@@ -12,6 +13,10 @@ use crate::trace::UnreachableReason;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const UDP_HEADER: usize = 8;
+/// More than the IP packets that may lie within each other.
+const MAX_LAYOUTS: usize = 10;
+/// The longest one of TCP.
+const MAX_TCP_HEADER: usize = 60;
 /// Where its checksum is.
 const UDP_CHECKSUM: usize = 6;
 /// Behind type, code and checksum of ICMP.
@@ -23,19 +28,39 @@ const ICMP: [u8; 2] = [1, 58];
 pub(super) fn rewrite(ledger: &mut Ledger, packet: &Packet<'_>, body: Option<Body>, data: &mut Vec<u8>) {
     data.clear();
     data.extend_from_slice(packet.data);
-    let layout = ip::layout(packet);
-    let known = layout.map_or_else(|| link_len(packet.link), |layout| layout.ip).min(data.len());
-    link_addresses(packet.link, data.get_mut(..known).unwrap_or_default(), &mut *ledger.policy);
-    let Some(layout) = layout else {
-        return data.iter_mut().skip(known).for_each(|byte| *byte = 0);
-    };
-    let was_right = transport_checksum(data, &layout);
-    ip_header(data, &layout, &mut *ledger.policy);
-    if let Some(bytes) = data.get_mut(layout.body..layout.end) {
-        transport(ledger, bytes, &layout, body);
+    let layers = ip::layers(packet);
+    let layouts = || layers.iter().filter_map(Layer::ip);
+    let mut were_right = [None; MAX_LAYOUTS];
+    for (was_right, layout) in were_right.iter_mut().zip(layouts()) {
+        *was_right = transport_checksum(data, layout);
     }
-    data.iter_mut().skip(layout.end).for_each(|byte| *byte = 0);
-    settle_transport(data, &layout, was_right);
+    for layer in &layers {
+        match layer {
+            Layer::Header(at, Header { len, kept, .. }) => {
+                let end = data.len().min(at + len);
+                outer(data.get_mut(*at..end).unwrap_or_default(), *kept, &mut *ledger.policy);
+            }
+            Layer::Ip(layout) => ip_header(data, layout, &mut *ledger.policy),
+        }
+    }
+    let known = match layers.last() {
+        Some(Layer::Header(at, header)) => at + header.len,
+        Some(Layer::Ip(layout)) => layout.end,
+        None => 0,
+    };
+    data.iter_mut().skip(known).for_each(|byte| *byte = 0);
+    // What comes in fragments is known as a whole, with all that it carries.
+    let split = layouts().find(|layout| layout.fragment.is_some());
+    if let Some(content) = split.or(layouts().next_back())
+        && let Some(bytes) = data.get_mut(content.body..content.end)
+    {
+        transport(ledger, bytes, content, body);
+    }
+    // From the inside to the outside: a checksum covers what is within.
+    let inward: Vec<_> = layouts().zip(were_right).collect();
+    for (layout, was_right) in inward.into_iter().rev() {
+        settle_transport(data, layout, was_right);
+    }
 }
 
 /// The contents of an IP packet.
@@ -87,6 +112,12 @@ fn fragment(ledger: &Ledger, bytes: &mut [u8], start: usize, protocol: u8, body:
         Body::Fragment(_) => return bytes.fill(0),
     };
     let (head, payload) = bytes.split_at_mut(header.saturating_sub(start).min(bytes.len()));
+    // Those of a tunnel are known only where all of them are in the first fragment.
+    let first = start == 0 && header <= head.len();
+    let longest = if protocol == TCP { MAX_TCP_HEADER } else { UDP_HEADER };
+    if header > longest && !first {
+        head.fill(0);
+    }
     // Options can't be told from each other here.
     if protocol == TCP {
         head.iter_mut().skip(TCP_FIXED.saturating_sub(start)).for_each(|byte| *byte = 1);

@@ -1,4 +1,4 @@
-//! Any packets in a file that is well made: link layers, IP, fragments, TCP, UDP. Link type, then for each packet
+//! Any packets in a file that is well made: link layers, tunnels, IP, fragments, TCP, UDP. Link type, then for each packet
 //! length, uncaptured bytes and milliseconds since the one before.
 #![no_main]
 
@@ -6,7 +6,7 @@ mod common;
 
 use libfuzzer_sys::fuzz_target;
 
-const LINK_TYPES: [u32; 8] = [1, 0, 12, 101, 108, 113, 276, 228];
+const LINK_TYPES: [u32; 12] = [1, 0, 12, 101, 108, 113, 276, 228, 105, 127, 239, 258];
 
 fuzz_target!(|data: &[u8]| {
     let Some((link, mut rest)) = data.split_first() else { return };

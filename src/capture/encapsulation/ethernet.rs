@@ -1,0 +1,105 @@
+//! What stands behind Ethernet types: tags, labels, and what providers and switches put before a packet.
+
+use crate::capture::encapsulation::header::{Header, Inside, Kept, Unreadable, be16};
+use crate::capture::link::LinkType;
+
+/// How many labels an MPLS stack has.
+const MAX_LABELS: usize = 16;
+/// No field tells what a label leads to: IP, or a frame of Ethernet with or without a control word (RFC 4385, RFC 4448).
+const BEHIND_LABELS: &[(usize, Inside)] =
+    &[(0, Inside::Ip), (4, Inside::Link(LinkType::ETHERNET)), (0, Inside::Link(LinkType::ETHERNET)), (4, Inside::Ip)];
+
+/// A frame of Ethernet.
+pub(super) fn frame(data: &[u8]) -> Option<Header> {
+    Some(Header::new(14, Kept::Addresses(&[6, 0]), Inside::of_ether_type(be16(data, 12)?)))
+}
+
+/// What stands behind an Ethernet type.
+pub(super) fn behind_type(kind: u16, data: &[u8]) -> Option<Header> {
+    match kind {
+        // 802.1Q, 802.1ad, and what was used before the latter.
+        0x8100 | 0x88a8 | 0x9100 | 0x9200 => Some(Header::plain(4, Inside::of_ether_type(be16(data, 2)?))),
+        0x8864 => pppoe(data),
+        // 802.1ah: the tag of the provider's backbone, then the customer's frame.
+        0x88e7 => Some(Header::plain(4, Inside::Link(LinkType::ETHERNET))),
+        // VN-Tag, and high-availability seamless redundancy (IEC 62439-3).
+        0x8926 | 0x892f => Some(Header::plain(6, Inside::of_ether_type(be16(data, 4)?))),
+        0x8909 => cisco_metadata(data),
+        0x88e5 => macsec(data),
+        _ => switch_tag(kind, data),
+    }
+}
+
+/// Version and type, code 0 for session data, session, length (RFC 2516, section 4).
+pub(super) fn pppoe(data: &[u8]) -> Option<Header> {
+    let [0x11, 0, _, _, _, _, ..] = *data else { return None };
+    Some(Header::plain(6, Inside::Ppp))
+}
+
+/// Version 1, how many options of four bytes, the options, and an Ethernet type.
+fn cisco_metadata(data: &[u8]) -> Option<Header> {
+    let [1, options, ..] = *data else { return None };
+    let len = 4 + usize::from(options) * 4;
+    Some(Header::plain(len, Inside::of_ether_type(be16(data, len - 2)?)))
+}
+
+/// A security tag of IEEE 802.1AE. Only what is encrypted or changed can't be read.
+fn macsec(data: &[u8]) -> Option<Header> {
+    let control = *data.first()?;
+    let len = if control & 0x20 == 0 { 6 } else { 14 };
+    if control & 0x0c != 0 {
+        return Some(Header::new(len, Kept::First(6), Inside::Unreadable(Unreadable::MacSec)));
+    }
+    let inside = Inside::of_ether_type(be16(data, len)?);
+    // The identifier of a channel is an address of the link layer.
+    Some(Header::new(len + 2, if len == 6 { Kept::All } else { Kept::SecureChannel }, inside))
+}
+
+/// The tag of a Marvell switch, four bytes behind the addresses, in a capture that does not announce it.
+fn switch_tag(kind: u16, data: &[u8]) -> Option<Header> {
+    let [_, _, a, b, ..] = *data else { return None };
+    let ip = [[0x08, 0x00], [0x86, 0xdd]].contains(&[a, b]);
+    (kind & 0xc000 != 0 && ip).then_some(Header::plain(4, Inside::Ip))
+}
+
+/// Service access points and control; or a SNAP header (RFC 1042; RFC 2684, section 5.1).
+pub(super) fn llc(data: &[u8]) -> Option<Header> {
+    match *data {
+        [0xaa, 0xaa, 0x03, 0, 0, 0 | 0xf8, a, b, ..] => {
+            Some(Header::plain(8, Inside::of_ether_type(u16::from_be_bytes([a, b]))))
+        }
+        [0xaa, 0xaa, 0x03, 0x00, 0x80, 0xc2, 0, 1 | 7, ..] => Some(Header::plain(8, Inside::Link(LinkType::ETHERNET))),
+        [0x06, 0x06, 0x03, ..] => Some(Header::plain(3, Inside::Ip)),
+        _ => None,
+    }
+}
+
+/// Labels, of which the last has the bottom bit (RFC 3032).
+pub(super) fn mpls(data: &[u8]) -> Option<Header> {
+    let is_bottom = |label: &&[u8; 4]| label.get(2).is_some_and(|byte| byte & 1 == 1);
+    let (labels, _) = data.as_chunks::<4>();
+    let above = labels.iter().take(MAX_LABELS).take_while(|label| !is_bottom(label)).count();
+    labels.get(above).filter(is_bottom)?;
+    Some(Header::plain((above + 1) * 4, Inside::OneOf(BEHIND_LABELS)))
+}
+
+/// A network service header: its length, and what follows (RFC 8300, section 2.2).
+pub(super) fn nsh(data: &[u8]) -> Option<Header> {
+    let [first, second, _, next, ..] = *data else { return None };
+    let len = usize::from(second & 0x3f) * 4;
+    if first >> 6 != 0 || len < 8 {
+        return None;
+    }
+    Some(Header::new(len, Kept::First(8), behind_next_protocol(next)?))
+}
+
+/// The numbers that NSH and VXLAN-GPE share.
+pub(super) const fn behind_next_protocol(next: u8) -> Option<Inside> {
+    match next {
+        1 | 2 => Some(Inside::Ip),
+        3 => Some(Inside::Link(LinkType::ETHERNET)),
+        4 => Some(Inside::Nsh),
+        5 => Some(Inside::Mpls),
+        _ => None,
+    }
+}

@@ -1,0 +1,175 @@
+//! What IP packets carry: TCP segments, UDP datagrams, ICMP errors about them (RFC 9293, 768, 792, 4443).
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::capture::ip::header::{Body, Datagram, ICMP, ICMP_V6, UDP};
+use crate::capture::packet::flags;
+use crate::trace::UnreachableReason;
+
+/// Type, code, checksum, and four bytes that depend on the type.
+pub(in crate::capture) const ICMP_HEADER: usize = 8;
+
+/// What a packet carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::capture) enum Decoded<'a> {
+    Tcp(TcpSegment<'a>),
+    Udp(UdpDatagram<'a>),
+    Icmp(IcmpError),
+}
+
+/// A TCP segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::capture) struct TcpSegment<'a> {
+    pub(in crate::capture) from: SocketAddr,
+    pub(in crate::capture) to: SocketAddr,
+    pub(in crate::capture) seq: u32,
+    pub(in crate::capture) ack: u32,
+    /// Control bits, as in `packet::flags`.
+    pub(in crate::capture) flags: u8,
+    pub(in crate::capture) payload: &'a [u8],
+    /// Bytes of payload behind `payload` that were on the wire and not captured.
+    pub(in crate::capture) missing: u32,
+    /// Bytes before `payload` in what the IP header announced.
+    pub(in crate::capture) header: u16,
+}
+
+impl TcpSegment<'_> {
+    /// With SYN.
+    pub(in crate::capture) fn is_opening(&self) -> bool {
+        self.flags & flags::SYN != 0
+    }
+
+    /// With ACK.
+    pub(in crate::capture) fn is_answer(&self) -> bool {
+        self.flags & flags::ACK != 0
+    }
+
+    /// With FIN.
+    pub(in crate::capture) fn is_final(&self) -> bool {
+        self.flags & flags::FIN != 0
+    }
+
+    /// With RST.
+    pub(in crate::capture) fn is_reset(&self) -> bool {
+        self.flags & flags::RST != 0
+    }
+}
+
+/// A UDP datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::capture) struct UdpDatagram<'a> {
+    pub(in crate::capture) from: SocketAddr,
+    pub(in crate::capture) to: SocketAddr,
+    pub(in crate::capture) payload: &'a [u8],
+    /// Bytes of payload behind `payload` that were on the wire and not captured.
+    pub(in crate::capture) missing: u32,
+    /// Bytes before `payload` in what the IP header announced.
+    pub(in crate::capture) header: u16,
+    /// The identification of IP; 0 where it has none.
+    pub(in crate::capture) id: u16,
+    /// How many routers the packet may still pass.
+    pub(in crate::capture) hop_limit: u8,
+    /// As it is written; 0 where there is none.
+    pub(in crate::capture) checksum: u16,
+}
+
+/// An ICMP error about a UDP datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::capture) struct IcmpError {
+    /// Who says it.
+    pub(in crate::capture) by: IpAddr,
+    /// Who had sent the datagram, and where it did not get.
+    pub(in crate::capture) from: SocketAddr,
+    pub(in crate::capture) to: SocketAddr,
+    pub(in crate::capture) reason: UnreachableReason,
+}
+
+#[inline]
+pub(super) fn tcp(from: IpAddr, to: IpAddr, body: Body<'_>) -> Option<TcpSegment<'_>> {
+    let ([f0, f1, t0, t1, s0, s1, s2, s3, a0, a1, a2, a3, offset, flags, ..], _) =
+        body.bytes.split_first_chunk::<20>()?;
+    let header = usize::from(offset >> 4) * 4;
+    if header < 20 {
+        return None;
+    }
+    let (payload, missing) = behind(body, header)?;
+    Some(TcpSegment {
+        from: SocketAddr::new(from, u16::from_be_bytes([*f0, *f1])),
+        to: SocketAddr::new(to, u16::from_be_bytes([*t0, *t1])),
+        seq: u32::from_be_bytes([*s0, *s1, *s2, *s3]),
+        ack: u32::from_be_bytes([*a0, *a1, *a2, *a3]),
+        flags: *flags,
+        payload,
+        missing,
+        header: body.skipped.saturating_add(u16::from(offset >> 4) * 4),
+    })
+}
+
+/// An error that quotes the beginning of a datagram.
+#[cold]
+pub(super) fn icmp(by: IpAddr, body: Body<'_>) -> Option<IcmpError> {
+    let reason = icmp_reason(body.protocol, body.bytes)?;
+    let quoted = quoted(body.bytes)?;
+    let UdpDatagram { from, to, .. } = udp(&quoted, quoted.body)?;
+    Some(IcmpError { by, from, to, reason })
+}
+
+/// What a message of ICMP says of the packet that it quotes.
+pub(in crate::capture) fn icmp_reason(protocol: u8, message: &[u8]) -> Option<UnreachableReason> {
+    let ([kind, code, _, _, rest @ ..], _) = message.split_first_chunk::<ICMP_HEADER>()?;
+    match protocol {
+        ICMP => UnreachableReason::of_icmp(*kind, *code, *rest),
+        ICMP_V6 => UnreachableReason::of_icmp_v6(*kind, *code, *rest),
+        _ => None,
+    }
+}
+
+/// The UDP packet that a message of ICMP quotes, or as much as it quotes of it.
+pub(super) fn quoted(message: &[u8]) -> Option<Datagram<'_>> {
+    let ip = message.get(ICMP_HEADER..)?;
+    let datagram = Datagram::parse(ip, 0)?;
+    let begins = datagram.fragment.is_none_or(|fragment| fragment.start == 0);
+    (begins && datagram.body.protocol == UDP).then_some(datagram)
+}
+
+/// What follows a header, which need not be captured as a whole.
+#[inline]
+fn behind(body: Body<'_>, header: usize) -> Option<(&[u8], u32)> {
+    if let Some(payload) = body.bytes.get(header..) {
+        return Some((payload, body.missing));
+    }
+    let cut = u32::try_from(header - body.bytes.len()).ok()?;
+    Some((&[], body.missing.checked_sub(cut)?))
+}
+
+#[inline]
+pub(super) fn udp<'a>(datagram: &Datagram<'a>, body: Body<'a>) -> Option<UdpDatagram<'a>> {
+    let ([f0, f1, t0, t1, l0, l1, c0, c1], rest) = body.bytes.split_first_chunk::<8>()?;
+    let length = usize::from(u16::from_be_bytes([*l0, *l1]));
+    // 0 stands for one too long for the field, as in IP.
+    if (1..8).contains(&length) {
+        return None;
+    }
+    let (payload, missing) = match length {
+        0 => (rest, body.missing),
+        _ => cut_udp(rest, length - 8, body.missing),
+    };
+    Some(UdpDatagram {
+        from: SocketAddr::new(datagram.from, u16::from_be_bytes([*f0, *f1])),
+        to: SocketAddr::new(datagram.to, u16::from_be_bytes([*t0, *t1])),
+        payload,
+        missing,
+        header: body.skipped.saturating_add(8),
+        id: datagram.id,
+        hop_limit: datagram.hop_limit,
+        checksum: u16::from_be_bytes([*c0, *c1]),
+    })
+}
+
+/// A datagram may be shorter than its packet, not longer.
+fn cut_udp(bytes: &[u8], length: usize, missing: u32) -> (&[u8], u32) {
+    match bytes.get(..length) {
+        Some(payload) => (payload, 0),
+        None => (bytes, missing.min(u32::try_from(length - bytes.len()).unwrap_or(u32::MAX))),
+    }
+}
