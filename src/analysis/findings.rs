@@ -114,6 +114,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("sender-differs", "note"),
     ("media-port-unreachable", "warning"),
     ("packets-unreadable", "warning"),
+    ("captured-twice", "warning"),
 ];
 
 /// The severity of a code.

@@ -312,6 +312,11 @@ impl Connections {
         Ok(!ports.find(datagram.from, datagram.to).is_empty())
     }
 
+    /// Whether a datagram belongs to a session.
+    pub(super) fn is_media(&self, datagram: &UdpDatagram<'_>) -> bool {
+        !self.ports.find(datagram.from, datagram.to).is_empty()
+    }
+
     /// Takes an error about a datagram.
     #[cold]
     pub(super) fn unreachable(&self, error: &IcmpError, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {

@@ -7,6 +7,7 @@ mod checksum;
 mod connection;
 mod connections;
 mod content;
+mod copies;
 mod datagrams;
 mod encapsulation;
 mod evidence;

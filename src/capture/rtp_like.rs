@@ -128,7 +128,9 @@ mod tests {
         for (payload, number) in payloads.into_iter().zip(1u64..) {
             let [from, to] = ["192.0.2.1:6000", "192.0.2.2:5000"].map(|text| text.parse().unwrap());
             let at = Timestamp::from_nanos(i64::try_from(number).unwrap() * 20_000_000);
-            like.datagram(&UdpDatagram { from, to, payload: &payload, missing: 0, header: 0 }, Arrival { at, number });
+            let (missing, header, id, hop_limit, checksum) = (0, 0, 0, 0, 0);
+            let datagram = UdpDatagram { from, to, payload: &payload, missing, header, id, hop_limit, checksum };
+            like.datagram(&datagram, Arrival { at, number });
         }
         like.flows()
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::capture::beginning::Beginning;
 use crate::capture::connections::Connections;
+use crate::capture::copies::Copies;
 use crate::capture::ip::{Decoded, IpLayer};
 use crate::capture::named::{NamedMedia, NamedSessions};
 use crate::capture::reader::{CaptureError, FileEnd, Packet, read_packets};
@@ -52,6 +53,7 @@ use crate::trace::{GivenMedia, Note, Payload, Remark, Tap, TraceEvent};
 pub struct Source {
     ip: IpLayer,
     connections: Connections,
+    copies: Copies,
     latest: Option<Arrival>,
 }
 
@@ -119,6 +121,7 @@ impl Source {
             }
         };
         self.ip.unreadable.tell(tap).map_err(CaptureError::Tap)?;
+        self.copies.tell(tap).map_err(CaptureError::Tap)?;
         if end.cut {
             let Arrival { at, number } = self.latest();
             let detail = "the file ends in the middle of a packet";
@@ -159,9 +162,17 @@ impl Source {
         let noted = packet.notes.is_empty() || self.connections.notes(decoded.as_ref(), packet.notes, arrival, tap)?;
         match decoded {
             Some(Decoded::Tcp(segment)) => {
+                self.copies.segment(packet, segment);
                 self.connections.segment(packet.description, segment, arrival, tap)?;
             }
-            Some(Decoded::Udp(datagram)) => self.connections.datagram(datagram, arrival, tap)?,
+            Some(Decoded::Udp(datagram)) => {
+                // Where a capture is written once more, its copies are as well.
+                if !self.copies.is_copy(packet, datagram) || self.connections.ledger.is_some() {
+                    self.connections.datagram(datagram, arrival, tap)?;
+                } else if self.connections.is_media(datagram) {
+                    self.copies.count(packet);
+                }
+            }
             Some(Decoded::Icmp(error)) => self.connections.unreachable(error, arrival, tap)?,
             None => {}
         }

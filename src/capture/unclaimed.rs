@@ -74,7 +74,9 @@ pub(super) struct ClaimedMedia {
 impl KeptDatagram {
     pub(super) fn datagram(&self) -> UdpDatagram<'_> {
         let Self { ends: (from, to), missing, header, payload, .. } = self;
-        UdpDatagram { from: *from, to: *to, payload, missing: *missing, header: *header }
+        // A copy was passed over before it was kept.
+        let (id, hop_limit, checksum) = (0, 0, 0);
+        UdpDatagram { from: *from, to: *to, payload, missing: *missing, header: *header, id, hop_limit, checksum }
     }
 
     /// Its place in the order of all.
@@ -177,7 +179,7 @@ impl UnclaimedMedia {
     }
 
     fn keep(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, place: Option<PacketPlace>) {
-        let UdpDatagram { from, to, payload, missing, header } = *datagram;
+        let UdpDatagram { from, to, payload, missing, header, .. } = *datagram;
         let (serial, ends) = (self.next, (from, to));
         self.next += 1;
         let kept = KeptDatagram { serial, ends, missing, header, payload: payload.into(), arrival, place };

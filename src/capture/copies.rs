@@ -1,0 +1,343 @@
+//! Datagrams that a capture holds twice though they were on the wire once: the port of a switch mirrors both directions,
+//! the interface `any` shows a bridge and its port, a tunnel is captured with what is in it.
+//!
+//! What tells them from datagrams that the network repeats, or that a sender sends again:
+//!
+//! - Another place: the copy has another interface, tag, tunnel, link address or hop limit. It is the same packet, seen
+//!   elsewhere on its way. A network that repeats a packet does so in one place.
+//! - The same place, microseconds later, with the same identification of IP: only the rule tells. A mirror doubles all
+//!   packets of a path, a network some of them. So the packets before have to have copies as well.
+//! - Without an identification (IPv6; IPv4 that may not be cut, RFC 6864) a sender may have sent the same bytes again. Then
+//!   the segments of TCP decide: nobody sends those twice within microseconds.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::capture::ip::{TcpSegment, UdpDatagram};
+use crate::capture::reader::Packet;
+use crate::time::Timestamp;
+use crate::trace::{Remark, Tap};
+
+/// Packets and paths are remembered in so many sets, by their digest.
+const SETS: usize = 64;
+/// And the latest so many in each of them.
+const WAYS: usize = 4;
+/// A copy in the same place comes so soon.
+const SAME_PLACE_NS: i64 = 1_000_000;
+/// A copy elsewhere on the way of a packet with an identification.
+const OTHER_PLACE_NS: i64 = 100_000_000;
+/// How many segments of TCP are looked at: those of the first dialogue.
+const MAX_SEGMENTS: u32 = 64;
+/// How many datagrams before one tell the rule.
+const BEFORE: u64 = 7;
+/// With so many of them, one copy may lack: a mirror may drop packets.
+const MANY_BEFORE: u64 = 4;
+
+/// Finds copies.
+#[derive(Debug)]
+pub(super) struct Copies {
+    seen: Vec<[Seen; WAYS]>,
+    paths: Vec<[CopiedPath; WAYS]>,
+    /// Segments of TCP that were looked at, and how many of them were copies.
+    segments: (u32, u32),
+    /// How many copies of media there were; time and number of the first.
+    told: Option<(u64, Timestamp, u64)>,
+}
+
+/// A packet.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    digest: u64,
+    place: u64,
+    at: Timestamp,
+    /// The how manyth of its path it was.
+    index: u64,
+}
+
+/// Which datagrams from one port to another had copies.
+#[derive(Clone, Copy, Debug, Default)]
+struct CopiedPath {
+    ends: u64,
+    /// How many datagrams there were, without copies.
+    count: u64,
+    /// One bit for each of the latest, the latest one lowest.
+    copied: u64,
+}
+
+impl Default for Copies {
+    fn default() -> Self {
+        let (seen, paths) = (vec![<_>::default(); SETS], vec![<_>::default(); SETS]);
+        Self { seen, paths, segments: (0, 0), told: None }
+    }
+}
+
+impl Copies {
+    /// Whether a datagram is a copy of one that was captured before.
+    #[inline]
+    pub(super) fn is_copy(&mut self, packet: &Packet<'_>, datagram: &UdpDatagram<'_>) -> bool {
+        let ends = digest_of_ends(datagram.from, datagram.to);
+        let digest = digest_of_datagram(ends, datagram);
+        let Some(seen) = self.seen.get_mut(set_of(digest)) else { return false };
+        if let Some(seen) = seen.iter().find(|seen| seen.digest == digest).copied() {
+            return self.is_copy_of(&seen, packet, datagram, ends);
+        }
+        let Some(paths) = self.paths.get_mut(set_of(ends)) else { return false };
+        let [path, ..] = paths;
+        if path.ends != ends {
+            to_front(paths, |path| path.ends == ends, CopiedPath { ends, ..CopiedPath::default() });
+        }
+        let [path, ..] = paths;
+        let place = digest_of_place(packet, datagram.payload.len(), datagram.hop_limit);
+        to_front(seen, |_| false, Seen { digest, place, at: packet.at, index: path.count });
+        path.count += 1;
+        path.copied <<= 1;
+        false
+    }
+
+    /// The same bytes came before.
+    #[cold]
+    fn is_copy_of(&mut self, seen: &Seen, packet: &Packet<'_>, datagram: &UdpDatagram<'_>, ends: u64) -> bool {
+        let elsewhere = digest_of_place(packet, datagram.payload.len(), datagram.hop_limit) != seen.place;
+        let identified = datagram.id != 0;
+        let within = if elsewhere && identified { OTHER_PLACE_NS } else { SAME_PLACE_NS };
+        if packet.at.nanos_since(seen.at).saturating_abs() > within {
+            return false;
+        }
+        let (segments, copied_segments) = self.segments;
+        let paths = self.paths.get_mut(set_of(ends)).into_iter().flatten();
+        let Some(path) = paths.into_iter().find(|path| path.ends == ends) else { return false };
+        let back = path.count.saturating_sub(seen.index + 1);
+        if back < u64::from(u64::BITS) {
+            path.copied |= 1 << back;
+        }
+        // One of the last segments may wait for its copy.
+        let all_segments = segments >= 3 && copied_segments + 1 + segments / 8 >= segments;
+        elsewhere
+            || if identified {
+                path.rule(seen.index, back).unwrap_or(segments < 2 || all_segments)
+            } else {
+                all_segments && path.rule(seen.index, back).unwrap_or(true)
+            }
+    }
+
+    /// Takes a segment of TCP.
+    #[inline]
+    pub(super) fn segment(&mut self, packet: &Packet<'_>, segment: &TcpSegment<'_>) {
+        if self.segments.0 < MAX_SEGMENTS {
+            self.sample(packet, segment);
+        }
+    }
+
+    #[cold]
+    fn sample(&mut self, packet: &Packet<'_>, segment: &TcpSegment<'_>) {
+        let numbers = u64::from(segment.seq) << 32 | u64::from(segment.ack);
+        let shape = (segment.payload.len() as u64) << 8 | u64::from(segment.flags);
+        let digest = mix(mix(digest_of_ends(segment.from, segment.to), numbers), shape);
+        let Some(seen) = self.seen.get_mut(set_of(digest)) else { return };
+        let (segments, copied) = &mut self.segments;
+        let soon = |at: Timestamp| packet.at.nanos_since(at).saturating_abs() <= SAME_PLACE_NS;
+        if seen.iter().any(|seen| seen.digest == digest && soon(seen.at)) {
+            *copied += 1;
+        } else {
+            *segments += 1;
+            to_front(seen, |seen| seen.digest == digest, Seen { digest, place: 0, at: packet.at, index: 0 });
+        }
+    }
+
+    /// A copy of media is passed over.
+    #[cold]
+    pub(super) fn count(&mut self, packet: &Packet<'_>) {
+        self.told.get_or_insert((0, packet.at, packet.number)).0 += 1;
+    }
+
+    /// Tells how many there were, and begins anew.
+    pub(super) fn tell(&mut self, tap: &mut impl Tap) -> io::Result<()> {
+        let Some((count, at, frame_number)) = self.told.take() else { return Ok(()) };
+        let detail = match count {
+            1 => "1 datagram of media is in the capture twice; it is counted once".to_owned(),
+            _ => format!("{count} datagrams of media are in the capture twice; each is counted once"),
+        };
+        tap.remark(&Remark { at, frame_number, code: "captured-twice", detail: &detail })
+    }
+}
+
+impl CopiedPath {
+    /// Whether those before this one had copies; `None` if there are too few to tell.
+    fn rule(&self, index: u64, back: u64) -> Option<bool> {
+        let before = index.min(BEFORE);
+        if before + back + 1 > u64::from(u64::BITS) {
+            return Some(false);
+        }
+        let mask = ((1 << before) - 1) << (back + 1).min(63);
+        let without = u64::from((!self.copied & mask).count_ones());
+        match before {
+            0..3 => (without > 0).then_some(false),
+            3..MANY_BEFORE => Some(without == 0),
+            _ => Some(without <= 1),
+        }
+    }
+}
+
+const fn mix(digest: u64, word: u64) -> u64 {
+    (digest.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// The set that a digest belongs to.
+const fn set_of(digest: u64) -> usize {
+    (digest >> 40) as usize % SETS
+}
+
+/// Brings what is known to the front of its set; else what is new, in the place of the oldest.
+fn to_front<T: Copy>(set: &mut [T; WAYS], is_known: impl Fn(&T) -> bool, new: T) {
+    let known = set.iter().position(is_known);
+    if let Some(upto) = set.get_mut(..=known.unwrap_or(WAYS - 1)) {
+        upto.rotate_right(1);
+    }
+    if known.is_none() {
+        let [first, ..] = set;
+        *first = new;
+    }
+}
+
+fn digest_of_ends(from: SocketAddr, to: SocketAddr) -> u64 {
+    let address = |address: IpAddr| match address {
+        IpAddr::V4(address) => u64::from(address.to_bits()),
+        IpAddr::V6(address) => {
+            let [high, low] = halves(address.to_bits());
+            mix(high, low)
+        }
+    };
+    mix(mix(address(from.ip()), address(to.ip())), u64::from(from.port()) << 16 | u64::from(to.port()))
+}
+
+fn halves(number: u128) -> [u64; 2] {
+    let low = u128::from(u64::MAX);
+    [number >> 64, number & low].map(|half| u64::try_from(half).unwrap_or_default())
+}
+
+/// Of its headers and, as some send no checksum, of what of RTP changes: the first 16 bytes and the last 8.
+fn digest_of_datagram(ends: u64, datagram: &UdpDatagram<'_>) -> u64 {
+    let word = |bytes: &[u8]| bytes.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    let payload = datagram.payload;
+    let numbers = u64::from(datagram.id) << 48 | u64::from(datagram.checksum) << 32 | payload.len() as u64;
+    let last = payload.get(payload.len().saturating_sub(8)..).unwrap_or_default();
+    let second = payload.get(8..).unwrap_or_default();
+    mix(mix(mix(mix(ends, numbers), word(payload)), word(second)), word(last)) | 1
+}
+
+/// Of where a packet was captured: its interface, what it begins with, the length of all its headers, and how far it may
+/// still go.
+fn digest_of_place(packet: &Packet<'_>, payload: usize, hop_limit: u8) -> u64 {
+    let link = packet.data.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
+    let headers = u64::from(packet.original_len).saturating_sub(payload as u64);
+    let [high, low] = halves(link);
+    mix(mix(mix(u64::from(packet.interface), high), low), headers << 8 | u64::from(hop_limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::link::LinkType;
+
+    /// Microseconds, identification, hop limit and interface of datagrams, each told by its number.
+    fn copies(datagrams: &[(i64, u8, u16, u8, u32)], tcp: &[i64]) -> Vec<bool> {
+        let mut copies = Copies::default();
+        let data = [2; 60];
+        let packet = |micros: i64, interface| {
+            let at = Timestamp::from_nanos(1_700_000_000_000_000_000 + micros * 1000);
+            let (link, description, notes) = (LinkType::ETHERNET, "", "");
+            Packet { number: 1, at, interface, link, description, notes, data: &data, original_len: 60 }
+        };
+        let (from, to) = ("10.0.0.1:6000".parse().unwrap(), "10.0.0.2:5000".parse().unwrap());
+        for (number, micros) in (0..).zip(tcp) {
+            let segment =
+                TcpSegment { from, to, seq: number / 2, ack: 0, flags: 0, payload: b"", missing: 0, header: 0 };
+            copies.segment(&packet(*micros, 0), &segment);
+        }
+        let of = |(micros, number, id, hop_limit, interface): &(i64, u8, u16, u8, u32)| {
+            let payload = [*number; 20];
+            let (missing, header, checksum, id) = (0, 0, 0, if *id == 0 { 0 } else { *id + u16::from(*number) });
+            let hop_limit = *hop_limit;
+            let datagram = UdpDatagram { from, to, payload: &payload, missing, header, id, hop_limit, checksum };
+            copies.is_copy(&packet(*micros, *interface), &datagram)
+        };
+        datagrams.iter().map(of).collect()
+    }
+
+    /// Each datagram and its copy, `micros` later.
+    fn doubled(count: u8, id: u16, micros: i64) -> Vec<(i64, u8, u16, u8, u32)> {
+        let twice = |number: u8| {
+            let at = 1_000_000 + i64::from(number) * 20_000;
+            [(at, number, id, 64, 0), (at + micros, number, id, 64, 0)]
+        };
+        (0..count).flat_map(twice).collect()
+    }
+
+    #[test]
+    fn a_mirror_doubles_every_packet() {
+        let expected = [false, true].repeat(20);
+        assert_eq!(copies(&doubled(20, 7, 4), &[]), expected);
+        assert_eq!(copies(&doubled(20, 7, 4), &[0, 4, 100, 104, 200, 204]), expected);
+        assert!(copies(&doubled(20, 7, 5000), &[]).iter().all(|copy| !copy), "milliseconds apart");
+        let mut other = doubled(20, 7, 4);
+        other.iter_mut().skip(1).step_by(2).for_each(|datagram| datagram.2 = 9);
+        assert!(copies(&other, &[]).iter().all(|copy| !copy), "sent again");
+    }
+
+    #[test]
+    fn copies_may_come_behind_other_packets() {
+        let mut burst = Vec::new();
+        for number in 0..40 {
+            let at = 1_000_000 + i64::from(number) * 5;
+            burst.extend([(at, number, 7, 64, 0), (at + 23, number, 7, 64, 0)]);
+        }
+        burst.sort_by_key(|(at, ..)| *at);
+        assert_eq!(copies(&burst, &[]).iter().filter(|copy| **copy).count(), 40);
+    }
+
+    #[test]
+    fn a_network_doubles_some() {
+        let mut some = doubled(60, 7, 4);
+        let mut number = 0;
+        some.retain(|datagram| {
+            number += 1;
+            number % 2 == 1 || datagram.1 % 5 == 4
+        });
+        assert!(copies(&some, &[]).iter().all(|copy| !copy));
+        // TCP came once: the first ones prove nothing.
+        assert!(!copies(&doubled(1, 7, 4), &[0, 20_000, 40_000, 60_000])[1]);
+        assert_eq!(copies(&doubled(20, 7, 4), &[0, 20_000, 40_000, 60_000])[6..], [false, true].repeat(17));
+    }
+
+    #[test]
+    fn without_identification_tcp_decides() {
+        assert!(copies(&doubled(20, 0, 4), &[]).iter().all(|copy| !copy));
+        assert!(copies(&doubled(20, 0, 4), &[0, 20_000, 40_000, 60_000, 80_000, 99_000]).iter().all(|copy| !copy));
+        assert_eq!(copies(&doubled(20, 0, 4), &[0, 4, 100, 104, 200, 204]), [false, true].repeat(20));
+    }
+
+    #[test]
+    fn another_place_is_proof() {
+        let mut some = doubled(60, 7, 4);
+        let mut number = 0;
+        some.retain(|datagram| {
+            number += 1;
+            number % 2 == 1 || datagram.1 % 5 == 4
+        });
+        for place in 0..2 {
+            let elsewhere: Vec<_> = some
+                .windows(2)
+                .map(|pair| (pair[0], pair[1]))
+                .chain(some.last().map(|last| (*last, *last)))
+                .scan(None, |before, (mut datagram, _)| {
+                    if *before == Some(datagram.1) {
+                        if place == 0 { datagram.3 -= 1 } else { datagram.4 = 1 }
+                    }
+                    *before = Some(datagram.1);
+                    Some(datagram)
+                })
+                .collect();
+            assert_eq!(copies(&elsewhere, &[]).iter().filter(|copy| **copy).count(), 12);
+        }
+    }
+}
