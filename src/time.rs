@@ -21,6 +21,14 @@ pub const NANOS_PER_SECOND: i64 = 1_000_000_000;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// The time of what a capture tells no time of.
+    pub const UNKNOWN: Self = Self(i64::MIN);
+
+    /// Whether it is one.
+    pub const fn is_known(self) -> bool {
+        self.0 != i64::MIN
+    }
+
     /// The instant `nanos` nanoseconds after the Unix epoch.
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
@@ -82,6 +90,9 @@ fn saturating_nanos(duration: Duration) -> i64 {
 /// RFC 3339 in UTC with nine decimals: `2026-11-22T09:30:00.000000001Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_known() {
+            return f.write_str("an unknown time");
+        }
         f.write_str(&DateTime::from_timestamp_nanos(self.0).to_rfc3339_opts(SecondsFormat::Nanos, true))
     }
 }

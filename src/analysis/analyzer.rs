@@ -11,6 +11,7 @@ use crate::analysis::session::Session;
 use crate::analysis::stream::Depth;
 use crate::analysis::unplaced::Neighbour;
 use crate::analysis::unreachable::UnreachablePath;
+use crate::analysis::untimed::UntimedSink;
 use crate::analysis::verdicts::Judges;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::Message;
@@ -65,7 +66,7 @@ pub struct AnalyzerOptions {
 pub struct Analyzer<S> {
     sessions: Vec<Option<Session>>,
     depth: Depth,
-    out: Out<S>,
+    out: Out<UntimedSink<S>>,
 }
 
 impl<S: Sink> Analyzer<S> {
@@ -81,6 +82,7 @@ impl<S: Sink> Analyzer<S> {
         let budget = Budget::default();
         let capture: Arc<str> = capture.into();
         let captures = vec![Arc::clone(&capture)];
+        let sink = UntimedSink { inner: sink, untimed: false };
         let out = Out { capture, captures, sink, first: None, latest, findings, packets, frames, judges, budget };
         Self { sessions: Vec::new(), depth: Depth { closely, frame_rows: frames, crowded: false }, out }
     }
@@ -173,12 +175,19 @@ impl<S: Sink> Analyzer<S> {
                 out.sink.row(&Row::Stream(Box::new(row)))?;
             }
         }
-        Ok(self.out.sink)
+        Ok(self.out.sink.inner)
+    }
+
+    /// A packet has no time: nothing is reckoned from times any more, nor judged by them.
+    #[cold]
+    fn untimed(&mut self) {
+        self.out.sink.untimed = true;
+        self.out.judges = None;
     }
 
     /// The session of an event, which begins with its first one.
     #[inline]
-    fn session(&mut self, event: &TraceEvent<'_>) -> Option<(&mut Session, &mut Out<S>)> {
+    fn session(&mut self, event: &TraceEvent<'_>) -> Option<(&mut Session, &mut Out<UntimedSink<S>>)> {
         let Self { sessions, depth, out } = self;
         if !matches!(sessions.get(event.flow.id), Some(Some(_))) {
             if sessions.len() <= event.flow.id {
@@ -241,7 +250,9 @@ impl<S: Sink> Tap for Analyzer<S> {
         if matches!(event.payload, Payload::ReadEnd) {
             return Ok(());
         }
-        if self.out.first.is_none() {
+        if !event.at.is_known() {
+            self.untimed();
+        } else if self.out.first.is_none() {
             let begin = if let Payload::Opened { started, .. } = event.payload { started } else { event.at };
             self.out.first = Some(begin);
         }

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::time::Timestamp;
 
-/// A number with `D` decimals.
+/// A number with `D` decimals; not a number is an empty cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Fixed<const D: usize>(pub f64);
 
@@ -17,7 +17,7 @@ pub type Seconds = Fixed<9>;
 /// Percent, and parts per million.
 pub type Ratio = Fixed<3>;
 
-/// RFC 3339 in UTC with nine decimals.
+/// RFC 3339 in UTC with nine decimals; an unknown time is an empty cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Utc(pub Timestamp);
 
@@ -27,6 +27,9 @@ pub struct Ssrc(pub u32);
 
 impl<const D: usize> fmt::Display for Fixed<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_nan() {
+            return Ok(());
+        }
         // Rounded first, so that nothing prints as -0.000.
         let text = format!("{:.D$}", self.0);
         let zero = text.strip_prefix('-').filter(|digits| digits.bytes().all(|byte| matches!(byte, b'0' | b'.')));
@@ -36,7 +39,7 @@ impl<const D: usize> fmt::Display for Fixed<D> {
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        if self.0.is_known() { self.0.fmt(f) } else { Ok(()) }
     }
 }
 
@@ -48,13 +51,13 @@ impl fmt::Display for Ssrc {
 
 impl<const D: usize> Serialize for Fixed<D> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if self.0.is_nan() { serializer.serialize_none() } else { serializer.collect_str(self) }
     }
 }
 
 impl Serialize for Utc {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if self.0.is_known() { serializer.collect_str(self) } else { serializer.serialize_none() }
     }
 }
 

@@ -361,7 +361,11 @@ impl Watch {
             None if self.first("sr-without-ntp", ssrc) => {
                 found.push(Finding::new("sr-without-ntp", key.track, "the NTP time is 0"));
             }
-            Some(ntp) if ntp.nanos_since(at).saturating_abs() > CLOCK_NS && self.first("sr-wrong-clock", ssrc) => {
+            Some(ntp)
+                if at.is_known()
+                    && ntp.nanos_since(at).saturating_abs() > CLOCK_NS
+                    && self.first("sr-wrong-clock", ssrc) =>
+            {
                 let hours = millis(ntp.nanos_since(at)) / 3.6e6;
                 found.push(Finding::new("sr-wrong-clock", key.track, format!("{ntp}, {hours:.1} h off the capture")));
             }

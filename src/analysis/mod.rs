@@ -30,6 +30,7 @@ mod tests;
 mod undescribed;
 mod unplaced;
 mod unreachable;
+mod untimed;
 pub mod verdicts;
 
 pub use analyzer::{Analyzer, AnalyzerOptions};

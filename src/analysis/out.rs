@@ -78,6 +78,9 @@ impl<S: Sink> Out<S> {
 
     #[inline]
     pub(super) fn time_s(&self, at: Timestamp) -> Seconds {
+        if !at.is_known() {
+            return Fixed(f64::NAN);
+        }
         Fixed(self.first.map_or(0.0, |first| at.seconds_since(first)))
     }
 

@@ -273,6 +273,10 @@ impl Stream {
 
     #[inline]
     fn delta(&mut self, at: Timestamp, budget: &mut Budget) -> Option<i64> {
+        if !at.is_known() {
+            self.last = None;
+            return None;
+        }
         self.first.get_or_insert(at);
         let delta = at.nanos_since(self.last.replace(at)?);
         self.delta_min = self.delta_min.min(delta);
@@ -287,7 +291,7 @@ impl Stream {
     #[inline]
     fn timing(&mut self, at: Timestamp, rtp_timestamp: u32, figures: &mut PacketFigures) {
         figures.ext_rtp_timestamp = self.timestamps.extend(rtp_timestamp);
-        if self.undescribed.is_none() {
+        if self.undescribed.is_none() && at.is_known() {
             (figures.difference_ms, figures.skew_ms) = self.pace(at, rtp_timestamp, figures.ext_rtp_timestamp);
             figures.jitter_ms = self.jitter.last();
         }

@@ -60,7 +60,7 @@ impl CaptureError {
 pub struct Packet<'a> {
     /// Wireshark's number for it, from 1.
     pub number: u64,
-    /// When it was captured. A simple packet block tells no time: it has that of the packet before it.
+    /// When it was captured; unknown of a simple packet block.
     pub at: Timestamp,
     /// Number of its interface, from 0, counted over all sections of the file.
     pub interface: u32,

@@ -111,8 +111,6 @@ struct State {
     packets: u64,
     /// Blocks that have a packet's number and are none.
     numbered: u64,
-    /// The time of the latest packet that had one.
-    latest: Timestamp,
 }
 
 /// A packet block taken apart: interface, ticks, captured and original length, bytes of packet and what follows it.
@@ -208,12 +206,9 @@ impl State {
         let data = record.rest.get(..record.captured as usize).ok_or("a packet is longer than its block")?;
         self.packets += 1;
         let Some(interface) = self.interfaces.get(record.interface as usize) else { return Ok(None) };
-        if let Some(ticks) = record.ticks {
-            self.latest = interface.clock.instant(ticks);
-        }
         Ok(Some(Packet {
             number: self.packets + self.numbered,
-            at: self.latest,
+            at: record.ticks.map_or(Timestamp::UNKNOWN, |ticks| interface.clock.instant(ticks)),
             interface: self.before.saturating_add(record.interface),
             link: interface.link,
             description: &interface.description,

@@ -96,7 +96,7 @@ fn sections_in_both_byte_orders_with_all_kinds_of_packets() {
             let (before, first) = (u64::from(section) * 4, section * 2);
             [
                 seen(before + 1, 10, first, "a", b"first", 5),
-                seen(before + 2, 10, first, "a", b"simp", 9),
+                seen(before + 2, i64::MIN / 1_000, first, "a", b"simp", 9),
                 seen(before + 3, 30, first + 1, "b", b"old", 77),
                 seen(before + 4, 20, first + 1, "b", b"last!", 5),
             ]
