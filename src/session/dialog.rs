@@ -2,6 +2,7 @@
 //!
 //! It only watches. Recording asks it where a frame belongs, and so does analysis, which has nobody to ask.
 
+mod describing;
 mod given;
 mod open;
 mod owner;
@@ -16,11 +17,11 @@ use std::time::Duration;
 
 use crate::rtp::payload::PayloadFormat;
 use crate::rtp::payload_type;
-use crate::rtsp::control::{join_control, resolve_base};
+use crate::rtsp::control::resolve_base;
 use crate::rtsp::headers::{Session, Transport, parse_public};
 use crate::rtsp::mask::masked_urls;
 use crate::rtsp::message::{Message, StartLine};
-use crate::rtsp::sdp::{Format, Media, SessionDescription, npt_end};
+use crate::rtsp::sdp::{Media, SessionDescription, npt_end};
 use crate::rtsp::url::RtspUrl;
 use crate::time::Timestamp;
 use crate::trace::{Direction, UdpPath};
@@ -63,6 +64,8 @@ pub struct Dialog {
     played: Option<Timestamp>,
     /// The client has media to send: it announced it, or asked to record.
     publishes: bool,
+    /// How often another presentation was described.
+    presentation: usize,
     /// Bytes that the description takes.
     described: usize,
     /// What has come of a description whose length was not told.
@@ -86,6 +89,7 @@ impl Default for Dialog {
             play_range: None,
             played: None,
             publishes: false,
+            presentation: 0,
             described: 0,
             open_description: OpenDescription::default(),
         }
@@ -203,45 +207,6 @@ impl Dialog {
         }
     }
 
-    fn learn_description(&mut self, request: &Request, response: &Message<'_>) {
-        let base = response.header("Content-Base");
-        let location = response.header("Content-Location");
-        self.base =
-            RtspUrl::parse(&request.url).ok().map(|url| resolve_base(&url, base.as_deref(), location.as_deref()));
-        self.describe(response.body());
-        self.open_description.answered(response);
-    }
-
-    /// Whether the latest description is still to come: without a length it ends with the connection (RFC 2326,
-    /// section 4.4), or where the client goes on.
-    pub fn awaits_description(&self) -> bool {
-        self.open_description.is_awaited()
-    }
-
-    /// What the server sent that is neither a message nor a frame: it may be part of a description.
-    pub fn junk(&mut self, bytes: &[u8]) {
-        self.open_description.push(bytes);
-    }
-
-    /// No more will come of a description. Whether there was any.
-    pub fn end_description(&mut self) -> bool {
-        let Some(body) = self.open_description.end() else { return false };
-        self.describe(&body);
-        true
-    }
-
-    fn describe(&mut self, body: &[u8]) {
-        self.set_description(SessionDescription::parse(body), body.len());
-    }
-
-    /// A description whose texts take so many bytes.
-    fn set_description(&mut self, description: SessionDescription, texts: usize) {
-        let formats: usize = description.media.iter().map(|media| media.formats.capacity()).sum();
-        self.described = texts + description.media.capacity() * size_of::<Media>() + formats * size_of::<Format>();
-        self.description = Some(description);
-        self.by_hand = false;
-    }
-
     /// About how many bytes of memory it takes, beside a small fixed size.
     pub fn held(&self) -> usize {
         let texts = [&self.url, &self.base, &self.play_range].into_iter().flatten().map(String::len).sum::<usize>();
@@ -276,7 +241,15 @@ impl Dialog {
             }
         }
         let path = UdpPath::new(&transport);
-        self.setups.push(Setup { track, url: request.url.clone(), channels, path, over: false, transport });
+        self.setups.push(Setup {
+            track,
+            url: request.url.clone(),
+            channels,
+            path,
+            over: false,
+            presentation: self.presentation,
+            transport,
+        });
         self.owners.forget_sources();
     }
 
@@ -305,17 +278,6 @@ impl Dialog {
             .into_iter()
             .zip(&self.outstanding)
             .flat_map(|(side, requests)| requests.iter().map(move |request| (side, request)))
-    }
-
-    /// The URL that a SETUP of this `m=` line names; `None` before a description came, and where it can't be sent.
-    pub fn control_url(&self, media: &Media) -> Option<String> {
-        usable(join_control(self.base.as_deref()?, media.control.as_deref()))
-    }
-
-    /// The URL that controls all tracks at once; `None` before a description came.
-    pub fn aggregate_url(&self) -> Option<String> {
-        let control = self.description.as_ref().and_then(|description| description.control.as_deref());
-        usable(join_control(self.base.as_deref()?, control))
     }
 
     /// The URL that the client asked for, without user part, other credentials in it masked.
@@ -393,9 +355,4 @@ impl Dialog {
         let described = self.description.as_ref().and_then(|description| description.range.as_deref());
         self.play_range.as_deref().and_then(npt_end).or_else(|| described.and_then(npt_end))
     }
-}
-
-/// A URL that fits into a request line: a description may hold anything.
-fn usable(url: String) -> Option<String> {
-    (url.len() <= MAX_URL && !url.chars().any(char::is_control)).then_some(url)
 }

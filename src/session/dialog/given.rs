@@ -49,7 +49,15 @@ impl Dialog {
             return None;
         }
         let (channels, path) = (transport.interleaved, UdpPath::new(&transport));
-        self.setups.push(Setup { track: Some(track), url: String::new(), channels, path, over: false, transport });
+        self.setups.push(Setup {
+            track: Some(track),
+            url: String::new(),
+            channels,
+            path,
+            over: false,
+            presentation: self.presentation,
+            transport,
+        });
         Some(place)
     }
 }

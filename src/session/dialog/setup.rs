@@ -17,6 +17,8 @@ pub struct Setup {
     pub path: Option<UdpPath>,
     /// It was torn down.
     pub over: bool,
+    /// Which of the presentations it is of that were described: a connection may control two cameras.
+    pub(super) presentation: usize,
     /// The transport agreed upon: what the server answered, filled up with what the client asked for.
     pub transport: Transport,
 }

@@ -1,0 +1,150 @@
+use super::*;
+use crate::rtsp::message::Message;
+use crate::time::Timestamp;
+
+const SDP: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:v\r\n\
+    m=audio 0 RTP/AVP 0 97\r\na=rtpmap:97 opus/48000/2\r\na=ssrc:21 cname:x\r\na=control:a\r\n";
+/// Both tracks list the same type.
+const SAME: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:v\r\n\
+    m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=ssrc:21 cname:x\r\na=control:a\r\n";
+
+fn say(dialog: &mut Dialog, direction: Direction, head: &str, body: &str) {
+    let head = format!("{}\r\n\r\n", head.replace('|', "\r\n"));
+    dialog.observe(Timestamp::default(), direction, &Message::new(head.as_bytes(), body.as_bytes()));
+}
+
+fn ask(dialog: &mut Dialog, request: &str, answer: &str, body: &str) {
+    say(dialog, Direction::ClientToServer, &format!("{request}|CSeq: 1"), "");
+    say(dialog, Direction::ServerToClient, &format!("RTSP/1.0 200 OK|CSeq: 1{answer}"), body);
+}
+
+/// Tracks `v` and `a`, set up with these transports.
+fn set_up(sdp: &str, transports: [&str; 2]) -> Dialog {
+    let mut dialog = Dialog::new();
+    ask(&mut dialog, "DESCRIBE rtsp://h/x RTSP/1.0", "|Content-Base: rtsp://h/x/", sdp);
+    for (track, transport) in ["v", "a"].into_iter().zip(transports) {
+        let request = format!("SETUP rtsp://h/x/{track} RTSP/1.0|Transport: {transport}");
+        ask(&mut dialog, &request, &format!("|Session: 1|Transport: {transport}"), "");
+    }
+    dialog
+}
+
+fn signs(path: MediaPath, payload_type: Option<u8>, ssrc: u32) -> PacketSigns {
+    PacketSigns { path, direction: Direction::ServerToClient, payload_type, ssrc: Some(ssrc) }
+}
+
+/// The tracks of packets with these payload types and sources.
+fn tracks(dialog: &mut Dialog, path: MediaPath, packets: &[(Option<u8>, u32)]) -> Vec<Option<usize>> {
+    let track = |(payload_type, ssrc): &(Option<u8>, u32)| {
+        dialog.setup_of(&signs(path, *payload_type, *ssrc)).and_then(|setup| setup.track)
+    };
+    packets.iter().map(track).collect()
+}
+
+const TCP: &str = "RTP/AVP/TCP;unicast;interleaved=0-1";
+const UDP: &str = "RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001";
+const GROUP: &str = "RTP/AVP;multicast;destination=239.1.1.1;port=5000-5001";
+
+fn path(transport: &str) -> MediaPath {
+    let transport = &crate::rtsp::headers::Transport::parse_all(transport)[0];
+    transport
+        .interleaved
+        .map_or_else(|| MediaPath::Udp(UdpPath::new(transport).unwrap()), |(rtp, _)| MediaPath::Channel(rtp))
+}
+
+#[test]
+fn payload_types_tell_tracks_apart_and_reports_follow_their_source() {
+    for transport in [TCP, UDP, GROUP] {
+        let mut dialog = set_up(SDP, [transport, transport]);
+        let own = path(transport);
+        let reports = if own == MediaPath::Channel(0) { MediaPath::Channel(1) } else { own };
+        assert_eq!(tracks(&mut dialog, reports, &[(None, 7)]), [None], "before anything has come");
+        assert_eq!(
+            tracks(&mut dialog, own, &[(Some(96), 7), (Some(0), 8), (Some(97), 8), (Some(50), 9)]),
+            [Some(0), Some(1), Some(1), None]
+        );
+        assert_eq!(tracks(&mut dialog, reports, &[(None, 7), (None, 8), (None, 9)]), [Some(0), Some(1), None]);
+        assert_eq!(tracks(&mut dialog, own, &[(Some(50), 7)]), [Some(0)], "what is not described, by its source");
+    }
+}
+
+#[test]
+fn an_announced_source_tells_tracks_of_one_payload_type_apart() {
+    let mut dialog = set_up(SAME, [UDP, UDP]);
+    let own = path(UDP);
+    assert_eq!(tracks(&mut dialog, own, &[(Some(96), 21), (Some(96), 7)]), [Some(1), None]);
+    let mut dialog = set_up(SAME, [&format!("{UDP};ssrc=00000007"), UDP]);
+    assert_eq!(tracks(&mut dialog, own, &[(Some(96), 21), (Some(96), 7)]), [Some(1), Some(0)]);
+}
+
+#[test]
+fn either_port_tells_tracks_apart() {
+    let other_client = UDP.replace("5000-5001", "5002-5003");
+    let mut dialog = set_up(SAME, [UDP, &other_client]);
+    assert_eq!(tracks(&mut dialog, path(UDP), &[(Some(96), 7)]), [Some(0)]);
+    assert_eq!(tracks(&mut dialog, path(&other_client), &[(Some(96), 7)]), [Some(1)]);
+    let other_group = GROUP.replace("239.1.1.1", "239.1.1.2");
+    let mut dialog = set_up(SAME, [GROUP, &other_group]);
+    assert_eq!(tracks(&mut dialog, path(&other_group), &[(Some(96), 7)]), [Some(1)]);
+}
+
+#[test]
+fn a_track_that_was_torn_down_leaves_its_channel_to_the_next() {
+    let mut dialog = set_up(SAME, [TCP, "RTP/AVP/TCP;unicast;interleaved=2-3"]);
+    ask(&mut dialog, "TEARDOWN rtsp://h/x/v/ RTSP/1.0|Session: 1", "", "");
+    assert_eq!(dialog.setups().iter().map(|setup| setup.over).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(tracks(&mut dialog, path(TCP), &[(Some(96), 7)]), [Some(0)], "what comes late");
+    ask(&mut dialog, &format!("SETUP rtsp://h/x/a RTSP/1.0|Transport: {TCP}"), &format!("|Transport: {TCP}"), "");
+    assert_eq!(tracks(&mut dialog, path(TCP), &[(Some(96), 7)]), [Some(1)]);
+    ask(&mut dialog, "TEARDOWN rtsp://h/x/ RTSP/1.0|Session: 1", "", "");
+    assert!(dialog.setups().iter().all(|setup| setup.over));
+}
+
+/// The owner of a packet with this source, sent from 10.0.0.`from`; the server is 10.0.0.1.
+fn from(dialog: &mut Dialog, from: u8, payload_type: Option<u8>, ssrc: u32) -> bool {
+    let MediaPath::Udp(own) = path(UDP) else { panic!() };
+    let known = [std::net::IpAddr::from([10, 0, 0, 1])];
+    let own = own.sent_from(([10, 0, 0, from], 6000).into(), &known);
+    dialog.owner(&signs(MediaPath::Udp(own), payload_type, ssrc)).is_some()
+}
+
+const OTHER: &str = "RTP/AVP;unicast;client_port=5004-5005;server_port=6000-6001";
+
+#[test]
+fn once_the_server_has_sent_others_are_strangers() {
+    let mut dialog = set_up(SDP, [UDP, OTHER]);
+    assert!(from(&mut dialog, 1, Some(96), 7));
+    assert!(!from(&mut dialog, 9, Some(96), 7), "whatever source it says");
+    assert!(!from(&mut dialog, 9, None, 7));
+    assert!(from(&mut dialog, 1, None, 7));
+}
+
+#[test]
+fn a_server_of_several_addresses_is_who_sends_first() {
+    let mut dialog = set_up(SDP, [UDP, OTHER]);
+    assert!(!from(&mut dialog, 9, None, 7), "reports alone prove nothing");
+    assert!(from(&mut dialog, 9, Some(96), 7));
+    assert!(!from(&mut dialog, 8, Some(96), 8));
+    assert!(from(&mut dialog, 9, None, 7));
+    assert!(from(&mut dialog, 1, Some(96), 5), "until it sends from its own");
+    assert!(!from(&mut dialog, 9, Some(96), 7));
+}
+
+#[test]
+fn an_announced_source_outweighs_the_first() {
+    let mut dialog = set_up(SDP, [&format!("{UDP};ssrc=00000007"), OTHER]);
+    assert!(from(&mut dialog, 9, Some(96), 6));
+    assert!(from(&mut dialog, 8, Some(96), 7));
+    assert!(!from(&mut dialog, 9, Some(96), 6));
+}
+
+#[test]
+fn another_presentation_says_nothing_of_tracks_that_were_set_up_before() {
+    let mut dialog = set_up(SDP, [TCP, "RTP/AVP/TCP;unicast;interleaved=2-3"]);
+    let role = |dialog: &mut Dialog| {
+        dialog.owner(&signs(MediaPath::Channel(0), Some(96), 7)).map(|owner| (owner.setup, owner.role))
+    };
+    let other = "v=0\r\nm=video 0 RTP/AVP 97\r\na=rtpmap:97 H265/90000\r\na=control:v\r\n";
+    ask(&mut dialog, "DESCRIBE rtsp://h/y RTSP/1.0", "|Content-Base: rtsp://h/y/", other);
+    assert_eq!(role(&mut dialog), Some((0, PayloadRole::Media)));
+}
