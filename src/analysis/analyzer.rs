@@ -256,7 +256,11 @@ impl<S: Sink> Tap for Analyzer<S> {
             let begin = if let Payload::Opened { started, .. } = event.payload { started } else { event.at };
             self.out.first = Some(begin);
         }
-        self.out.latest = (event.at, event.frame_number);
+        // What waited for its session to show is told late.
+        let (at, number) = self.out.latest;
+        if event.at >= at || event.frame_number >= number {
+            self.out.latest = (event.at, event.frame_number);
+        }
         let Some((session, out)) = self.session(event) else { return Ok(()) };
         match &event.payload {
             Payload::Pdu(pdu) => out.pdu(session, event, pdu),

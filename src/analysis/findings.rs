@@ -15,6 +15,9 @@ use crate::session::dialog::{MediaPath, PayloadRole, Setup};
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
+mod partial;
+mod senders;
+
 /// A packet farther from where its timestamp puts it has jumped.
 const JUMP_MS: f64 = 1000.0;
 /// A report's clock farther from the capture's is wrong.
@@ -269,8 +272,7 @@ impl Watch {
         if !named && self.beginning_missing {
             found.extend(self.begins_late());
         } else if !named && self.first("unknown-channel", u64::from(path.number())) {
-            let detail = format!("no SETUP named channel {}", path.number());
-            found.push(Finding::new("unknown-channel", None, detail));
+            found.push(Finding::new("unknown-channel", None, partial::unnamed(path)));
         }
         if role == PayloadRole::Undescribed && self.first("payload-type-unknown", u64::from(payload_type)) {
             let detail = format!("type {payload_type}, which the description does not name");
@@ -298,35 +300,6 @@ impl Watch {
             found.push(Finding::new("shared-ssrc", stream.track, format!("{ssrc} sends on track {other} as well")));
         }
         found
-    }
-
-    /// The session was set up before the capture began, which is nobody's fault.
-    #[cold]
-    pub(super) fn begins_late(&mut self) -> Option<Finding> {
-        let detail = "the capture began when the session stood already: what was agreed upon before is not known";
-        self.first("capture-begins-late", 0).then(|| Finding::new("capture-begins-late", None, detail))
-    }
-
-    /// Who sends, where that is not the server.
-    fn sender(&mut self, stream: &StreamKey, path: MediaPath) -> Option<Finding> {
-        let address = path.stranger()?;
-        let channel = u64::from(stream.channel);
-        if stream.stranger.is_some() {
-            return self.stranger(address, stream.channel);
-        }
-        let detail =
-            format!("media comes from {address}, not from the server: its source was announced, or sends first");
-        self.first("sender-differs", channel).then(|| Finding::new("sender-differs", stream.track, detail))
-    }
-
-    /// Packets of somebody else on the ports of a track.
-    pub(super) fn stranger(&mut self, address: std::net::IpAddr, channel: u16) -> Option<Finding> {
-        let mut hasher = std::hash::DefaultHasher::new();
-        std::hash::Hash::hash(&(address, channel), &mut hasher);
-        let first = self.first("stranger-sends", std::hash::Hasher::finish(&hasher));
-        let detail =
-            || format!("{address} sends to the ports of channel {channel}; it is neither the server nor its source");
-        first.then(|| Finding::new("stranger-sends", None, detail()))
     }
 
     /// RTCP where RTP was agreed upon.

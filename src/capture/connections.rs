@@ -234,6 +234,7 @@ impl Connections {
     /// The capture ends: hands over what no packet completed.
     pub(super) fn finish(&mut self, latest: Arrival, tap: &mut impl Tap) -> io::Result<()> {
         let Self { by_number, sessions, ports, tunnels, ledger, .. } = self;
+        datagrams::tell_unnamed(ports, latest, ledger, tap)?;
         let mut connections = by_number.values_mut();
         connections.try_for_each(|connection| {
             connection.drain(latest, &mut Outlet { sessions, ports, tunnels, ledger, tap })
@@ -290,9 +291,15 @@ impl Connections {
     fn unclaimed(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
         let Self { ports, ledger, .. } = self;
         let place = ledger.as_ref().map(|ledger| ledger.current());
-        let Some((session, ends)) = ports.unclaimed.take(datagram, arrival, place) else { return Ok(()) };
-        let claimed = ports.claim(&session, ends);
-        datagrams::remark(&claimed, &session, ports, arrival, tap)?;
+        let claimed = if let Some((session, ends)) = ports.unclaimed.take(datagram, arrival, place) {
+            let claimed = ports.claim(&session, ends);
+            datagrams::remark(&claimed, &session, ports, arrival, tap)?;
+            claimed
+        } else if let Some(claimed) = ports.claim_unnamed((datagram.from, datagram.to), arrival.at) {
+            claimed
+        } else {
+            return Ok(());
+        };
         claimed.datagrams.iter().try_for_each(|kept| datagrams::tell_kept(kept, ports, ledger, tap))
     }
 

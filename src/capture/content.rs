@@ -7,6 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::capture::datagrams;
 use crate::capture::layer::{Coding, Layer};
 use crate::capture::outlet::{MAX_SESSIONS, Outlet, tell, too_many};
 use crate::capture::reassembly::Arrival;
@@ -205,6 +206,28 @@ impl Content {
         }
     }
 
+    /// Notes who plays over UDP. What came to other ports is told before the message that ends it.
+    fn follow_play<T: Tap>(
+        &self,
+        message: &Message<'_>,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        let (State::Rtsp(flow), false) = (&self.state, outlet.ports.silent.is_empty()) else { return Ok(()) };
+        if outlet.ports.silent.message(flow, message, arrival.at) {
+            self.end_play(flow, arrival, outlet)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Media is no longer due.
+    fn end_play<T: Tap>(&self, flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+        datagrams::tell_unnamed(outlet.ports, arrival, outlet.ledger, outlet.tap)?;
+        outlet.ports.silent.ends(flow, arrival.at);
+        Ok(())
+    }
+
     fn tell_opened<T: Tap>(&self, flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
         let carrier = if self.web_socket { Carrier::WEB_SOCKET } else { Carrier::default() };
         let opened = Payload::Opened { started: self.started, carrier };
@@ -223,6 +246,9 @@ impl Content {
         arrival: Arrival,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
+        if let State::Rtsp(flow) = &self.state {
+            self.end_play(flow, arrival, outlet)?;
+        }
         match &mut self.state {
             State::Undecided(trial) => trial.closed(direction, close, arrival),
             // A tunnel outlives its POSTs.

@@ -51,6 +51,24 @@ pub(super) fn tell_kept(
     Ok(())
 }
 
+/// Nothing more may come of some session: what waits of RTP that no SETUP named is told, where it is a silent track's.
+#[cold]
+pub(super) fn tell_unnamed(
+    ports: &mut MediaPorts,
+    now: Arrival,
+    ledger: &mut Option<Box<Ledger>>,
+    tap: &mut impl Tap,
+) -> io::Result<()> {
+    if ports.silent.is_empty() {
+        return Ok(());
+    }
+    for ends in ports.unclaimed.all_rtp() {
+        let Some(claimed) = ports.claim_unnamed(ends, now.at) else { continue };
+        claimed.datagrams.iter().try_for_each(|kept| tell_kept(kept, ports, ledger, tap))?;
+    }
+    Ok(())
+}
+
 /// What is not certain of media that a session has claimed.
 pub(super) fn remark(
     claimed: &ClaimedMedia,

@@ -28,6 +28,7 @@ mod repeat;
 pub mod rewrite;
 mod rtp_like;
 mod setups;
+mod silent;
 mod sink;
 pub mod source;
 mod strip;

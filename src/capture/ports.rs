@@ -6,9 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use crate::capture::silent::{SilentTracks, TrackPorts};
 use crate::capture::unclaimed::{ClaimedMedia, KeptDatagram, UdpEnds, UnclaimedMedia, transport_of};
 use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
 use crate::rtsp::headers::Transport;
+use crate::time::Timestamp;
 use crate::trace::{Direction, Flow, UdpPath};
 
 /// A number so far ahead of the latest is neither next nor late.
@@ -25,6 +27,8 @@ pub(super) struct MediaPorts {
     pairs: HashMap<(SocketAddr, SocketAddr), Vec<Media>>,
     /// What was set up before the capture began.
     pub(super) unclaimed: UnclaimedMedia,
+    /// Of which sessions media may come elsewhere.
+    pub(super) silent: SilentTracks,
 }
 
 /// Whose media it is.
@@ -93,6 +97,14 @@ impl MediaPorts {
         // AirPlay's senders do not say from which port they send.
         let own = if own == [None; 2] { [Some((0, 0)), None] } else { own };
         let (server_rtp, server_rtcp) = transport.server_port.unwrap_or((0, 0));
+        if let [Some((client_rtp, _)), asked] = own
+            && client_rtp != 0
+        {
+            let client = |port| SocketAddr::new(client, port);
+            let asked = asked.map_or(client_rtp, |(rtp, _)| rtp);
+            let clients = [client(client_rtp), client(asked)];
+            self.silent.set_up(flow, TrackPorts { server: SocketAddr::new(server, server_rtp), clients });
+        }
         for (client_rtp, client_rtcp) in own.into_iter().flatten() {
             for (client_port, server_port) in [(client_rtp, server_rtp), (client_rtcp, server_rtcp)] {
                 let (client, server) = (SocketAddr::new(client, client_port), SocketAddr::new(server, server_port));
@@ -137,6 +149,42 @@ impl MediaPorts {
             }
             !members.is_empty()
         });
+    }
+
+    /// A flow of RTP that no SETUP named, while a track of a session between its hosts is silent: it becomes that
+    /// session's. Gives what waited.
+    pub(super) fn claim_unnamed(&mut self, ends: UdpEnds, now: Timestamp) -> Option<ClaimedMedia> {
+        if self.silent.is_empty() {
+            return None;
+        }
+        let rtp = self.unclaimed.one_way(ends)?;
+        let session = self.silent.owner(rtp, now, |flow, track| self.is_silent(flow, track))?;
+        let path = UdpPath::new(&transport_of(ends, &session))?;
+        let direction = Direction::ServerToClient;
+        let senders = [session.server.ip(); 2];
+        let media = Media { flow: session, direction, path, senders, latest: Cell::default() };
+        let above = |end: SocketAddr| SocketAddr::new(end.ip(), end.port().wrapping_add(1));
+        let (from, to) = ends;
+        for (from, to) in [(from, to), (above(from), above(to))] {
+            // The ports above may be those of another track.
+            if self.find(from, to).is_empty() && self.pairs.len() < MAX_PORTS {
+                self.add(&media, (from, to), direction);
+                self.add(&media, (to, from), direction.reverse());
+            }
+        }
+        Some(self.unclaimed.claim(ends))
+    }
+
+    /// Whether nothing has come to the ports of a track.
+    fn is_silent(&self, flow: &Flow, track: TrackPorts) -> bool {
+        let TrackPorts { server, clients } = track;
+        let any_port = SocketAddr::new(server.ip(), 0);
+        let is_heard = |client: SocketAddr| {
+            let senders = [server, any_port, anybody(client)];
+            let mut all = senders.into_iter().filter_map(|from| self.pairs.get(&(from, client))).flatten();
+            all.any(|media| media.flow.id != flow.id || media.latest.get().is_some())
+        };
+        !clients.into_iter().any(is_heard)
     }
 
     /// To a group anybody sends: only where it goes is known. What this client sends there is its reports; on one host

@@ -9,9 +9,11 @@ use crate::capture::ip::UdpDatagram;
 use crate::capture::ports::rtp_source;
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::PacketPlace;
+use crate::capture::silent::UnnamedRtp;
 use crate::rtp::MAX_DROPOUT;
 use crate::rtp::packet::is_rtcp;
 use crate::rtsp::headers::Transport;
+use crate::time::Timestamp;
 use crate::trace::Flow;
 
 /// Bytes and datagrams that wait; beyond them the oldest are passed over.
@@ -48,6 +50,8 @@ struct UdpFlow {
     passed_over: u64,
     latest: Option<(u32, u16)>,
     in_sequence: u8,
+    /// When its first one came.
+    since: Option<Timestamp>,
 }
 
 /// A datagram with its bytes.
@@ -150,6 +154,20 @@ impl UnclaimedMedia {
         self.sessions.iter().filter(|other| hosts(other) == hosts(session)).nth(1).is_some()
     }
 
+    /// A flow that is RTP and goes one way only: in a call both sides send.
+    pub(super) fn one_way(&self, (from, to): UdpEnds) -> Option<UnnamedRtp> {
+        let is_rtp = |flow: &&UdpFlow| flow.in_sequence >= IN_SEQUENCE;
+        let flow = self.flows.get(&(from, to)).filter(is_rtp)?;
+        let is_answered = self.flows.get(&(to, from)).filter(is_rtp).is_some();
+        let since = flow.since.filter(|_| !is_answered)?;
+        Some(UnnamedRtp { from, to, since })
+    }
+
+    /// All flows that are RTP.
+    pub(super) fn all_rtp(&self) -> Vec<UdpEnds> {
+        self.rtp.clone()
+    }
+
     /// Whether an RTP packet goes on with a flow that waits.
     pub(super) fn goes_on(&self, ends: UdpEnds, (ssrc, number): (u32, u16)) -> bool {
         let latest = self.flows.get(&ends).filter(|flow| flow.in_sequence >= IN_SEQUENCE).and_then(|flow| flow.latest);
@@ -185,7 +203,9 @@ impl UnclaimedMedia {
         let kept = KeptDatagram { serial, ends, missing, header, payload: payload.into(), arrival, place };
         self.held += kept.held();
         self.order.push_back((serial, ends));
-        self.flows.entry(ends).or_default().waiting.push_back(kept);
+        let flow = self.flows.entry(ends).or_default();
+        flow.since.get_or_insert(arrival.at);
+        flow.waiting.push_back(kept);
         while self.held > MAX_HELD || self.order.len() > MAX_KEPT {
             let Some(oldest) = self.order.pop_front() else { break };
             self.pass_over(oldest);

@@ -3,4 +3,5 @@
 
 mod begun_late;
 mod connections;
+mod elsewhere;
 mod other_protocols;

@@ -4,7 +4,7 @@ use crate::analysis::stream::Stream;
 use crate::analysis::unreachable::UnreachablePaths;
 use crate::rtp::rtcp::ReportBlock;
 use crate::session::Dialog;
-use crate::session::dialog::Setup;
+use crate::session::dialog::{MediaPath, Setup};
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
@@ -59,7 +59,9 @@ pub(super) fn last_packet(setup: &Setup, direction: Direction, state: SessionSta
 fn is_of(stream: &Stream, setup: &Setup, direction: Direction, dialog: &Dialog) -> bool {
     let key = &stream.key;
     let by_track = setup.track.is_some() && key.track == setup.track;
-    let shares = || setup.number() == Some(key.channel);
+    // The server's port alone can be that of what went to another port of the client.
+    let elsewhere = || is_elsewhere(stream, dialog);
+    let shares = || setup.number() == Some(key.channel) && !elsewhere();
     let described = || {
         let media = dialog.media(setup.track);
         let payload_type = stream.payload_type();
@@ -68,10 +70,27 @@ fn is_of(stream: &Stream, setup: &Setup, direction: Direction, dialog: &Dialog) 
     key.direction == direction && (by_track || shares() && described())
 }
 
-/// RTP on channels that no SETUP named.
+/// Whether a stream came between UDP ports that no SETUP named.
+fn is_elsewhere(stream: &Stream, dialog: &Dialog) -> bool {
+    stream.key.track.is_none()
+        && stream.path.is_some_and(|path| matches!(path, MediaPath::Udp(_)) && !dialog.knows(path))
+}
+
+/// Whether a stream can be one that a description lists.
+fn is_described(stream: &Stream, dialog: &Dialog) -> bool {
+    let tracks = dialog.description().map(|description| &description.media);
+    let lists =
+        |payload_type: u8| tracks.is_none_or(|tracks| tracks.iter().any(|media| media.format(payload_type).is_some()));
+    stream.payload_type().is_none_or(lists)
+}
+
+/// RTP on channels and ports that no SETUP named.
 fn unnamed(direction: Direction, state: SessionState<'_>) -> impl Iterator<Item = &Stream> {
-    let is_setup =
-        move |stream: &Stream| state.dialog.setups().iter().any(|setup| setup.number() == Some(stream.key.channel));
+    let is_setup = move |stream: &Stream| match stream.path {
+        // What is not described may be another program's.
+        Some(MediaPath::Udp(_)) => !is_elsewhere(stream, state.dialog) || !is_described(stream, state.dialog),
+        _ => state.dialog.setups().iter().any(|setup| setup.number() == Some(stream.key.channel)),
+    };
     let streams = state.streams.iter().filter(move |stream| stream.key.direction == direction);
     streams.filter(move |stream| stream.key.track.is_none() && stream.sequence.packets > 0 && !is_setup(stream))
 }
@@ -79,7 +98,10 @@ fn unnamed(direction: Direction, state: SessionState<'_>) -> impl Iterator<Item 
 /// Where RTP came that no SETUP named.
 pub(super) fn elsewhere(direction: Direction, state: SessionState<'_>) -> Option<String> {
     let stream = unnamed(direction, state).max_by_key(|stream| stream.sequence.packets)?;
-    Some(format!("on channel {}", stream.key.channel))
+    Some(match stream.path {
+        Some(MediaPath::Udp(path)) => format!("to UDP port {} (from port {})", path.client, path.server),
+        _ => format!("on channel {}", stream.key.channel),
+    })
 }
 
 /// What a receiver reports of a source (RFC 3550, section 6.4.1).

@@ -175,7 +175,13 @@ impl Session {
     fn announced_by_reports(&self, signs: &PacketSigns, key: &StreamKey) -> Option<usize> {
         let same = |stream: &Stream| {
             let StreamKey { channel, direction, ssrc, stranger, .. } = stream.key;
+            // Reports come where they should; what comes to another UDP port is not what they speak of.
+            let fits = match (stream.path, signs.path) {
+                (Some(MediaPath::Udp(own)), MediaPath::Udp(path)) => own.fits(path),
+                _ => true,
+            };
             stream.sequence.packets == 0
+                && fits
                 && (channel, direction, ssrc, stranger) == (key.channel, key.direction, key.ssrc, key.stranger)
         };
         signs.payload_type.and_then(|_| self.streams.iter().position(same))

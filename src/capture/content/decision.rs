@@ -80,6 +80,7 @@ impl Content {
                     self.plan(stream(self.number, event.direction), event.direction, pdu, event.arrival, outlet);
                 }
                 self.follow_setup(event.direction, &Message::new(head, body), outlet);
+                self.follow_play(&Message::new(head, body), event.arrival, outlet)?;
             }
             self.tell(event.direction, event.arrival, payload, outlet)
         })

@@ -179,6 +179,7 @@ impl Content {
             }
             if let PduKind::Message { head, body } = pdu.kind {
                 self.follow_setup(direction, &Message::new(head, body), outlet);
+                self.follow_play(&Message::new(head, body), arrival, outlet)?;
             }
             self.tell(direction, arrival, Payload::Pdu(pdu), outlet)?;
             if self.ends_with_head(direction) {

@@ -118,7 +118,8 @@ impl Dialog {
         if direction == Direction::ServerToClient {
             return self.publishes && is_nat_punch(bytes);
         }
-        if self.publishes {
+        // Of a path whose SETUP the capture lacks nobody knows who sends there.
+        if self.publishes || !self.knows(path) {
             return is_nat_punch(bytes);
         }
         is_nat_punch(bytes) || !is_whole_rtcp(bytes) && !self.may_send(path, bytes)

@@ -1,0 +1,25 @@
+//! What is said where a capture holds a part of a session only, or media that no SETUP in it named.
+
+use crate::analysis::findings::{Finding, Watch};
+use crate::session::dialog::MediaPath;
+use crate::trace::UdpPath;
+
+impl Watch {
+    /// The session was set up before the capture began, which is nobody's fault.
+    #[cold]
+    pub(in crate::analysis) fn begins_late(&mut self) -> Option<Finding> {
+        let detail = "the capture began when the session stood already: what was agreed upon before is not known";
+        self.first("capture-begins-late", 0).then(|| Finding::new("capture-begins-late", None, detail))
+    }
+}
+
+/// Where media came that no SETUP named.
+#[cold]
+pub(super) fn unnamed(path: MediaPath) -> String {
+    match path {
+        MediaPath::Udp(UdpPath { client, server, group: None, .. }) if client != 0 => {
+            format!("no SETUP named UDP port {client}, to which media comes from port {server}")
+        }
+        _ => format!("no SETUP named channel {}", path.number()),
+    }
+}

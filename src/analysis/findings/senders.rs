@@ -1,0 +1,32 @@
+//! Who sends the media, where that is not the server.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
+
+use crate::analysis::findings::{Finding, Watch};
+use crate::analysis::stream::StreamKey;
+use crate::session::dialog::MediaPath;
+
+impl Watch {
+    /// Who sends, where that is not the server.
+    pub(super) fn sender(&mut self, stream: &StreamKey, path: MediaPath) -> Option<Finding> {
+        let address = path.stranger()?;
+        let channel = u64::from(stream.channel);
+        if stream.stranger.is_some() {
+            return self.stranger(address, stream.channel);
+        }
+        let detail =
+            format!("media comes from {address}, not from the server: its source was announced, or sends first");
+        self.first("sender-differs", channel).then(|| Finding::new("sender-differs", stream.track, detail))
+    }
+
+    /// Packets of somebody else on the ports of a track.
+    pub(in crate::analysis) fn stranger(&mut self, address: IpAddr, channel: u16) -> Option<Finding> {
+        let mut hasher = DefaultHasher::new();
+        (address, channel).hash(&mut hasher);
+        let first = self.first("stranger-sends", hasher.finish());
+        let detail =
+            || format!("{address} sends to the ports of channel {channel}; it is neither the server nor its source");
+        first.then(|| Finding::new("stranger-sends", None, detail()))
+    }
+}
