@@ -4,9 +4,12 @@
 mod command;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 const SAMPLE: &str = "samples/gstreamer_h264_aac.pcapng";
 const TABLES: [&str; 8] =
@@ -228,6 +231,49 @@ fn standard_input() {
         text.replace("\n-,", "\nX,"),
         stdout(&[SAMPLE, "--table", "messages"]).replace(&format!("\n{SAMPLE},"), "\nX,")
     );
+}
+
+/// Whoever watches a live pipe sees what its packets complete, while it waits for more.
+#[test]
+fn rows_of_a_live_pipe_come_as_its_packets_do() {
+    let sample = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(SAMPLE)).unwrap();
+    // Whole blocks, and so few that a pipe takes all their rows.
+    let part = blocks(&sample).take_while(|end| *end < sample.len() / 8).last().unwrap();
+    for (format, table) in [("csv", "packets"), ("csv", "messages"), ("json", "packets"), ("json", "messages")] {
+        let arguments = ["-", "--table", table, "--format", format];
+        let mut cut = analyze(&arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        cut.stdin.take().unwrap().write_all(&sample[..part]).unwrap();
+        let expected = cut.wait_with_output().unwrap().stdout;
+        assert!(expected.len() > 1000 && expected.len() < 1 << 16, "one buffer's worth: {}", expected.len());
+
+        let mut live = analyze(&arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (mut stdin, mut stdout) = (live.stdin.take().unwrap(), live.stdout.take().unwrap());
+        stdin.write_all(&sample[..part]).unwrap();
+        let (sender, rows) = mpsc::channel();
+        let mut seen = vec![0; expected.len()];
+        let reader = thread::spawn(move || {
+            stdout.read_exact(&mut seen).unwrap();
+            sender.send(seen).unwrap();
+            // Nobody reads any more.
+            drop(stdout);
+        });
+        // A fault makes the test fail, where it would else wait for ever.
+        let seen = rows.recv_timeout(Duration::from_secs(60)).expect("the rows come while the pipe is open");
+        assert_eq!(String::from_utf8(seen).unwrap(), String::from_utf8(expected).unwrap(), "{format} {table}");
+        reader.join().unwrap();
+        drop(stdin);
+        live.wait().unwrap();
+    }
+}
+
+/// Where each block of a little-endian pcapng file ends.
+fn blocks(file: &[u8]) -> impl Iterator<Item = usize> {
+    let mut end = 0;
+    std::iter::from_fn(move || {
+        let len = u32::from_le_bytes(file.get(end + 4..end + 8)?.try_into().unwrap());
+        end += usize::try_from(len).unwrap();
+        Some(end)
+    })
 }
 
 #[test]

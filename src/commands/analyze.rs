@@ -1,5 +1,6 @@
 //! `rtsp-rec analyze`: captures to tables.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
@@ -15,6 +16,7 @@ use crate::capture::reader::{CaptureError, FileEnd};
 use crate::capture::{NamedMedia, Source};
 use crate::cli::{self, AnalyzeArgs};
 use crate::commands::CUT;
+use crate::commands::hurried::HurriedInput;
 use crate::commands::lanes::{Lane, Lanes, Output, Part, waiting_room};
 use crate::commands::named::{list, named, nothing};
 use crate::commands::open_capture;
@@ -30,12 +32,19 @@ pub(super) fn run(args: &AnalyzeArgs) -> Result<(), Error> {
     let media = named(&args.named)?;
     let lanes = Lanes::new(outputs(args)?);
     let progress = Progress::of_files(&args.captures, bar_is_wanted(args));
-    let results =
-        analyze_all(&Queue::new(&args.captures), media.as_ref(), &lanes, &progress, format(args.format), &conditions);
+    let inputs = GroupInputs { queue: &Queue::new(&args.captures), named: media.as_ref(), progress: &progress };
+    let results = analyze_all(&inputs, &lanes, format(args.format), &conditions);
     drop(progress);
     let anything = results.iter().any(|result| result.anything);
     lanes.finish(anything).map_err(|error| output_error(args, error))?;
     conclude(results, conditions)
+}
+
+/// What is read, and how.
+pub(super) struct GroupInputs<'a> {
+    pub(super) queue: &'a Queue,
+    pub(super) named: Option<&'a Arc<NamedMedia>>,
+    pub(super) progress: &'a Progress,
 }
 
 /// What became of a capture and those that follow it, besides its rows.
@@ -51,18 +60,12 @@ pub(super) struct GroupResult {
 }
 
 /// Analyzes the captures on all cores. The results stand in their order; if the output failed, some lack.
-fn analyze_all(
-    queue: &Queue,
-    named: Option<&Arc<NamedMedia>>,
-    lanes: &Lanes,
-    progress: &Progress,
-    format: Format,
-    conditions: &Conditions,
-) -> Vec<GroupResult> {
+fn analyze_all(inputs: &GroupInputs<'_>, lanes: &Lanes, format: Format, conditions: &Conditions) -> Vec<GroupResult> {
+    let queue = inputs.queue;
     let work = || {
         let mut results = Vec::new();
         while let Some(lane) = lanes.open_next(|limit| queue.take(limit)) {
-            results.push((lane.number(), in_lane(lane, queue, named, lanes, progress, format, conditions.clone())));
+            results.push((lane.number(), in_lane(lane, inputs, lanes, format, conditions.clone())));
         }
         results
     };
@@ -78,14 +81,14 @@ fn analyze_all(
 /// Analyzes a capture and those that follow it; their rows go into its lane.
 fn in_lane(
     lane: Lane<'_>,
-    queue: &Queue,
-    named: Option<&Arc<NamedMedia>>,
+    inputs: &GroupInputs<'_>,
     lanes: &Lanes,
-    progress: &Progress,
     format: Format,
     conditions: Conditions,
 ) -> GroupResult {
-    let mut rows = Rows { tables: Tables::new(format, |table| lane.part(table)), conditions, any: false };
+    // Rows go in while a packet is analyzed, and out of the buffers while the next is waited for: never both at once.
+    let tables = RefCell::new(Tables::new(format, |table| lane.part(table)));
+    let mut rows = Rows { tables: &tables, conditions, any: false };
     let mut result = GroupResult::default();
     let moved = |follower: Option<usize>| {
         lanes.changed();
@@ -93,24 +96,25 @@ fn in_lane(
             lanes.open(follower).finish(Ok(Vec::new()));
         }
     };
-    let done = analyze_group(lane.number(), queue, named, progress, &mut rows, &mut result, moved);
-    lane.finish(done.and_then(|()| rows.tables.finish()));
+    let done = analyze_group(lane.number(), inputs, &mut rows, &mut result, moved, || tables.borrow_mut().flush());
     result.anything |= rows.any;
     result.conditions = rows.conditions;
+    lane.finish(done.and_then(|()| tables.into_inner().finish()));
     result
 }
 
 /// Analyzes a capture and those that follow it as one. What can't be read stops nothing: the rows of what stands before a
-/// damage come all the same. `moved` is told after each of them which one follows it.
+/// damage come all the same. `moved` is told after each of them which one follows it; `flush` is called before standard
+/// input may have to be waited for.
 pub(super) fn analyze_group(
     first: usize,
-    queue: &Queue,
-    named: Option<&Arc<NamedMedia>>,
-    progress: &Progress,
+    inputs: &GroupInputs<'_>,
     rows: &mut impl Sink,
     result: &mut GroupResult,
     moved: impl Fn(Option<usize>),
+    flush: impl Fn() -> io::Result<()>,
 ) -> io::Result<()> {
+    let GroupInputs { queue, named, progress } = *inputs;
     let options = AnalyzerOptions {
         closely: [Table::Streams, Table::Frames].iter().any(|table| rows.wants(*table)),
         ..AnalyzerOptions::default()
@@ -120,7 +124,7 @@ pub(super) fn analyze_group(
     while let Some(number) = next {
         let path = queue.path(number);
         analyzer.next_capture(&path.display().to_string());
-        match read(path, progress, &mut source, &mut analyzer) {
+        match read(path, progress, &mut source, &mut analyzer, &flush) {
             Ok(end) => result.read(path, end),
             Err(Error::Capture { source: CaptureError::Tap(failure), .. }) => return Err(failure),
             Err(error) => result.errors.push(error),
@@ -142,9 +146,21 @@ fn read<S: Sink>(
     progress: &Progress,
     source: &mut Source,
     analyzer: &mut Analyzer<S>,
+    flush: &impl Fn() -> io::Result<()>,
 ) -> Result<FileEnd, Error> {
     let failed = |source| Error::Capture { path: path.to_owned(), source };
-    source.read_part(progress.count(open(path)?), analyzer).map_err(failed)
+    let input = progress.count(open(path)?);
+    if !is_stdin(path) {
+        return source.read_part(input, analyzer).map_err(failed);
+    }
+    let mut input = HurriedInput::new(input, flush);
+    let done = source.read_part(&mut input, analyzer);
+    // A flush that failed says more than the read that it stopped.
+    input.failure().map_or(done, |failure| Err(CaptureError::Tap(failure))).map_err(failed)
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
 impl GroupResult {
@@ -158,21 +174,21 @@ impl GroupResult {
 }
 
 /// Where the rows of a group go.
-struct Rows<'l> {
-    tables: Tables<Part<'l>>,
+struct Rows<'a, 'l> {
+    tables: &'a RefCell<Tables<Part<'l>>>,
     conditions: Conditions,
     any: bool,
 }
 
-impl Sink for Rows<'_> {
+impl Sink for Rows<'_, '_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         self.any = true;
         self.conditions.row(row)?;
-        self.tables.row(row)
+        self.tables.borrow_mut().row(row)
     }
 
     fn wants(&self, table: Table) -> bool {
-        self.conditions.wants(table) || self.tables.wants(table)
+        self.conditions.wants(table) || self.tables.borrow().wants(table)
     }
 }
 
@@ -195,7 +211,7 @@ pub(super) fn conclude(results: Vec<GroupResult>, mut conditions: Conditions) ->
 }
 
 pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
-    if path.as_os_str() == "-" {
+    if is_stdin(path) {
         return Ok(Box::new(io::stdin()));
     }
     Ok(Box::new(open_capture(path)?))

@@ -188,16 +188,29 @@ impl Write for Part<'_> {
             self.waits = true;
             return self.rows.write(bytes).map_err(temporary);
         }
-        if std::mem::take(&mut self.waits) {
-            let mut rows = std::mem::replace(&mut self.rows, waiting_room());
-            self.lanes.with_output(self.table, |output| drain(&mut rows, output))?;
-        }
+        self.release()?;
         self.lanes.with_output(self.table, |output| output.write_all(bytes))?;
         Ok(bytes.len())
     }
 
+    /// Rows whose turn has not come go on waiting.
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        if !self.lanes.is_turn_of(self.number)? {
+            return Ok(());
+        }
+        self.release()?;
+        self.lanes.with_output(self.table, Output::flush)
+    }
+}
+
+impl Part<'_> {
+    /// The turn has come: the rows that wait go out.
+    fn release(&mut self) -> io::Result<()> {
+        if !std::mem::take(&mut self.waits) {
+            return Ok(());
+        }
+        let mut rows = std::mem::replace(&mut self.rows, waiting_room());
+        self.lanes.with_output(self.table, |output| drain(&mut rows, output))
     }
 }
 
@@ -279,7 +292,11 @@ mod tests {
         a.write_all(b"a1 ").unwrap();
         assert_eq!(*lock(&seen.0), b"a1 ");
         a.write_all(b"a2 ").unwrap();
+        b.flush().unwrap();
+        assert_eq!(*lock(&seen.0), b"a1 a2 ", "a flush does not put rows out of turn");
         first.finish(Ok(vec![a]));
+        b.flush().unwrap();
+        assert_eq!(*lock(&seen.0), b"a1 a2 b1 ");
         b.write_all(b"b2 ").unwrap();
         assert_eq!(*lock(&seen.0), b"a1 a2 b1 b2 ");
         second.finish(Ok(vec![b]));

@@ -3,13 +3,11 @@
 use std::cell::RefCell;
 use std::fs::Metadata;
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use bytesize::ByteSize;
 
-use crate::capture::NamedMedia;
 use crate::cli::ReportArgs;
-use crate::commands::analyze::{GroupResult, analyze_group, conclude};
+use crate::commands::analyze::{GroupInputs, GroupResult, analyze_group, conclude};
 use crate::commands::lanes::Choice;
 use crate::commands::named::named;
 use crate::commands::output::{Target, is_stdout};
@@ -28,7 +26,8 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), Error> {
     let target = Target::new(&args.output, args.force, &args.captures)?;
     let progress = Progress::of_files(&args.captures, redraws() && !is_stdout(&args.output));
     let (sections, results) =
-        analyze(&Queue::new(&args.captures), media.as_ref(), &progress).map_err(|error| target.failed(error))?;
+        analyze(&GroupInputs { queue: &Queue::new(&args.captures), named: media.as_ref(), progress: &progress })
+            .map_err(|error| target.failed(error))?;
     drop(progress);
     if !sections.is_empty() {
         let written = target.write(|out| write_page(out, &sections));
@@ -54,17 +53,14 @@ struct Part {
 }
 
 /// A part for each capture that follows no other. They are read one after the other, so that only one is in memory.
-fn analyze(
-    queue: &Queue,
-    named: Option<&Arc<NamedMedia>>,
-    progress: &Progress,
-) -> io::Result<(Vec<Part>, Vec<GroupResult>)> {
+fn analyze(inputs: &GroupInputs<'_>) -> io::Result<(Vec<Part>, Vec<GroupResult>)> {
+    let queue = inputs.queue;
     let (mut parts, mut results) = (Vec::new(), Vec::new());
     while let Choice::Take(first) = queue.take(usize::MAX) {
         let numbers = RefCell::new(vec![first]);
         let (mut section, mut result) = (Section::new(parts.len()), GroupResult::default());
         let moved = |follower| numbers.borrow_mut().extend(follower);
-        analyze_group(first, queue, named, progress, &mut section, &mut result, moved)?;
+        analyze_group(first, inputs, &mut section, &mut result, moved, || Ok(()))?;
         let names: Vec<String> =
             numbers.into_inner().into_iter().map(|number| queue.path(number).display().to_string()).collect();
         if result.anything {

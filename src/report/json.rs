@@ -37,6 +37,14 @@ impl<W: Write> JsonTable<W> {
         self.lines.end_row()
     }
 
+    /// Writes what has been collected, for somebody to see it now.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.lines.flush()
+    }
+
     /// Writes what has been collected and gives back the output.
     ///
     /// # Errors

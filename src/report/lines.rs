@@ -28,6 +28,12 @@ impl<W: Write> Lines<W> {
         Ok(self.out)
     }
 
+    /// Writes what has been collected, for somebody to see it now.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.write()?;
+        self.out.flush()
+    }
+
     fn write(&mut self) -> io::Result<()> {
         self.out.write_all(&self.bytes)?;
         self.bytes.clear();

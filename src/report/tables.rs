@@ -32,6 +32,14 @@ impl<W: Write> Tables<W> {
         Self { writers: Table::ALL.map(|table| out(table).map(|out| writer(table, out))) }
     }
 
+    /// Writes out what lies in buffers, for somebody to see it now.
+    ///
+    /// # Errors
+    /// Those of the outputs.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.writers.iter_mut().flatten().try_for_each(RowWriter::flush)
+    }
+
     /// Writes out what lies in buffers and gives back the outputs.
     ///
     /// # Errors
@@ -61,6 +69,14 @@ impl<W: Write> RowWriter<W> {
             (Self::Packets(_), _) => Ok(()),
             (Self::Csv(table), row) => table.row(row),
             (Self::Json(table), row) => table.row(row),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Csv(table) => table.flush(),
+            Self::Packets(table) => table.flush(),
+            Self::Json(table) => table.flush(),
         }
     }
 
