@@ -135,7 +135,29 @@ fn addresses_name_the_flows() {
     let out = folder.path().join("video.h264");
     let export = ["export", &capture, "--media", "--rtp", "192.0.2.10:5000=H264/90000", "--track", "0", "-o"];
     command::run(0, &[&export[..], &[out.to_str().unwrap()]].concat());
-    assert!(fs::read(out).unwrap().starts_with(&[0, 0, 0, 1, 0x65, 0x88]));
+    let named = fs::read(out).unwrap();
+    assert!(named.starts_with(&[0, 0, 0, 1, 0x65, 0x88]));
+    // What the packets show is as good, all of them from the first on.
+    let inferred = folder.path().join("inferred.h264");
+    let export = ["export", &capture, "--media", "--rtp", "192.0.2.10:5000", "--track", "0", "-o"];
+    command::run(0, &[&export[..], &[inferred.to_str().unwrap()]].concat());
+    assert_eq!(fs::read(inferred).unwrap(), named);
+}
+
+/// Media that nothing shows to be anything is refused, with the flag that says what it is.
+#[test]
+fn what_shows_nothing_is_not_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut capture = Capture::new();
+    for number in 0..50u16 {
+        let packet = rtp(97, number, u32::from(number) * 160, 7, &[0x11; 40]);
+        capture.udp(u32::from(number) * 20, (SENDER, 6000), (RECEIVER, 5000), &packet);
+    }
+    let capture = written(folder.path(), "x.pcap", &capture.0);
+    let out = folder.path().join("out");
+    let export = ["export", &capture, "--media", "--rtp", "192.0.2.10:5000", "-o", out.to_str().unwrap()];
+    let told = String::from_utf8(command::run(1, &export).stderr).unwrap();
+    assert!(told.contains("payload type 97") && told.contains("--rtp ADDR:PORT=ENCODING/RATE"), "{told}");
 }
 
 #[test]

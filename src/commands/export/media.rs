@@ -6,9 +6,10 @@ use crate::cli::ExportArgs;
 use crate::commands::export::files::{Files, OutFile};
 use crate::commands::export::{Failing, name, nothing, read, tell, title};
 use crate::error::Error;
-use crate::export::media::{Extractor, Tally, Unfit};
+use crate::export::media::{Extractor, Tally, UndescribedTrack, Unfit};
 use crate::export::{MediaPacket, MediaSink, Track};
 use crate::rtp::packet::RtpPacket;
+use crate::time::Timestamp;
 
 /// Bytes that all tracks together may hold of what is not whole yet.
 const MAX_HELD: usize = 32 << 20;
@@ -18,6 +19,7 @@ pub(super) fn run(args: &ExportArgs, files: Files) -> Result<(), Error> {
     let (tracks, mut sink) = read(args, sink)?;
     let mut lines = Vec::new();
     let mut any = false;
+    sink.conclude(&tracks)?;
     for (track, place) in tracks.iter().zip(&mut sink.tracks) {
         let line = match place {
             Exported::Stream(stream) => {
@@ -26,7 +28,9 @@ pub(super) fn run(args: &ExportArgs, files: Files) -> Result<(), Error> {
                 stream.line(track)
             }
             Exported::Unfit(why) => format!("{}: not exported: {why}", title(track, "")),
-            Exported::Nothing => format!("{}: no RTP packets", title(track, "")),
+            Exported::Nothing | Exported::Undescribed(_) => {
+                format!("{}: it has RTCP alone, no RTP packets to export", title(track, ""))
+            }
         };
         lines.push(line);
     }
@@ -52,6 +56,8 @@ enum Exported {
     Nothing,
     /// So far all payload types can't be exported; why the first one can't.
     Unfit(Unfit),
+    /// Its packets wait until they show what they are.
+    Undescribed(Box<UndescribedTrack>),
     Stream(Box<Stream>),
 }
 
@@ -63,20 +69,65 @@ struct Stream {
 }
 
 impl MediaFiles {
-    fn take(&mut self, track: &Track, bytes: &[u8]) -> Result<(), Error> {
+    fn take(&mut self, track: &Track, at: Timestamp, bytes: &[u8]) -> Result<(), Error> {
         if self.tracks.len() <= track.index {
             self.tracks.resize_with(track.index + 1, Exported::default);
         }
+        match self.tracks.get(track.index) {
+            Some(Exported::Stream(_)) => self.feed(track, bytes),
+            Some(_) => self.begin(track, at, bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a packet of a track that has no file yet.
+    fn begin(&mut self, track: &Track, at: Timestamp, bytes: &[u8]) -> Result<(), Error> {
+        let Ok(packet) = RtpPacket::parse(bytes) else { return Ok(()) };
         let Some(place) = self.tracks.get_mut(track.index) else { return Ok(()) };
-        if !matches!(place, Exported::Stream(_)) {
-            let Ok(packet) = RtpPacket::parse(bytes) else { return Ok(()) };
-            match Extractor::new(&track.media, track.version, packet.payload_type()) {
-                Ok(extractor) => *place = Exported::Stream(Box::new(Stream::begin(track, extractor, &mut self.files)?)),
-                Err(why) if matches!(place, Exported::Nothing) => *place = Exported::Unfit(why),
-                Err(_) => {}
+        match (Extractor::new(&track.media, track.version, packet.payload_type()), &mut *place) {
+            (Ok(extractor), _) => {
+                self.open(track, extractor)?;
+                return self.feed(track, bytes);
+            }
+            (Err(Unfit::Undescribed(payload_type)), Exported::Nothing) => {
+                *place = Exported::Undescribed(Box::new(UndescribedTrack::new(payload_type)));
+            }
+            (Err(why), Exported::Nothing) => *place = Exported::Unfit(why),
+            (Err(_), _) => {}
+        }
+        let Exported::Undescribed(undescribed) = place else { return Ok(()) };
+        let before = undescribed.held();
+        let more = undescribed.wait(at, bytes);
+        self.held = (self.held + undescribed.held()).saturating_sub(before);
+        if more && self.held <= MAX_HELD { Ok(()) } else { self.infer(track) }
+    }
+
+    /// The packets of a track have waited long enough: what they look like decides.
+    fn infer(&mut self, track: &Track) -> Result<(), Error> {
+        let Some(place) = self.tracks.get_mut(track.index) else { return Ok(()) };
+        let Exported::Undescribed(undescribed) = place else { return Ok(()) };
+        match undescribed.conclude(track.version) {
+            Ok(extractor) => self.open(track, extractor),
+            Err(why) => {
+                self.held = self.held.saturating_sub(undescribed.held());
+                *place = Exported::Unfit(why);
+                Ok(())
             }
         }
-        let Exported::Stream(stream) = place else { return Ok(()) };
+    }
+
+    /// Begins the file of a track, with the packets that have waited for it.
+    fn open(&mut self, track: &Track, extractor: Extractor) -> Result<(), Error> {
+        let stream = Exported::Stream(Box::new(Stream::begin(track, extractor, &mut self.files)?));
+        let Some(place) = self.tracks.get_mut(track.index) else { return Ok(()) };
+        let Exported::Undescribed(undescribed) = std::mem::replace(place, stream) else { return Ok(()) };
+        self.held = self.held.saturating_sub(undescribed.held());
+        undescribed.into_waiting().iter().try_for_each(|bytes| self.feed(track, bytes))
+    }
+
+    /// Hands a packet to the stream of its track.
+    fn feed(&mut self, track: &Track, bytes: &[u8]) -> Result<(), Error> {
+        let Some(Exported::Stream(stream)) = self.tracks.get_mut(track.index) else { return Ok(()) };
         let before = stream.extractor.held();
         stream.extractor.described(&track.media, track.version);
         stream.extractor.packet(bytes, &mut self.out);
@@ -88,6 +139,12 @@ impl MediaFiles {
         stream.file.write(&self.out)?;
         self.out.clear();
         Ok(())
+    }
+
+    /// No more packets come: what has waited is told by what there is, and each track has its place.
+    fn conclude(&mut self, tracks: &[Track]) -> Result<(), Error> {
+        self.tracks.resize_with(tracks.len().max(self.tracks.len()), Exported::default);
+        tracks.iter().try_for_each(|track| self.infer(track))
     }
 }
 
@@ -130,7 +187,7 @@ impl MediaSink for MediaFiles {
         if packet.rtcp {
             return Ok(());
         }
-        self.take(track, packet.bytes).map_err(|error| {
+        self.take(track, packet.at, packet.bytes).map_err(|error| {
             self.failure = Some(error);
             io::ErrorKind::Other.into()
         })

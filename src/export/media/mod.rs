@@ -15,6 +15,7 @@ mod aac;
 mod jpeg;
 mod jpeg_tables;
 mod nal;
+mod undescribed;
 mod wave;
 
 use crate::export::reorder::Reorder;
@@ -26,6 +27,7 @@ use crate::rtsp::sdp::{Format, Media};
 use aac::Adts;
 use jpeg::Pictures;
 use nal::NalUnits;
+pub use undescribed::UndescribedTrack;
 use wave::Wave;
 
 /// The longest unit that is put together.
@@ -34,8 +36,11 @@ const MAX_UNIT: usize = 16 << 20;
 /// Why a track has no file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// There is no description, and RFC 3551 does not know the number.
-    #[error("payload type {0} is not described in the capture")]
+    /// There is no description, RFC 3551 does not know the number, and the packets show nothing.
+    #[error(
+        "payload type {0} is not described in the capture, nor do its packets show what it is; say it with --sdp FILE, \
+         or where no RTSP is with --rtp ADDR:PORT=ENCODING/RATE"
+    )]
     Undescribed(u8),
     /// There is no elementary stream of it here.
     #[error("{0} can't be exported")]
