@@ -52,6 +52,15 @@ pub(super) fn list(path: &Path, flows: &[RtpFlow]) -> Vec<String> {
     lines
 }
 
+/// RTP without RTSP is in a capture for a command that works on sessions alone.
+pub(super) fn needs_session(path: &Path, flows: &[RtpFlow], command: &str) -> Option<Error> {
+    let reason = format!(
+        "no RTSP session found, but RTP without it, which {command} can't use; analyze, report, compare and export take it \
+         with --sdp FILE, or with --rtp as listed"
+    );
+    (!flows.is_empty()).then(|| Error::Nothing { path: path.to_owned(), reason })
+}
+
 /// There is nothing to work on in a capture, which a script must be able to tell from a session without faults.
 pub(super) fn nothing(path: &Path, flows: &[RtpFlow]) -> Error {
     let reason = if flows.is_empty() {

@@ -10,9 +10,9 @@ use std::slice;
 use std::thread;
 
 use crate::analysis::Analyzer;
-use crate::capture::Source;
 use crate::capture::reader::{CaptureError, FileEnd};
 use crate::capture::rewrite::Plan;
+use crate::capture::{RtpFlow, Source};
 use crate::cli::{APPLICATION, RedactArgs};
 use crate::commands::output::Target;
 use crate::commands::terminal::complain;
@@ -29,7 +29,7 @@ pub(super) fn run(args: &RedactArgs) -> Result<(), Error> {
     check(args)?;
     let target = Target::new(&args.output, args.force, slice::from_ref(&args.capture))?;
     let mut file = target.begin().map_err(|error| target.failed(error))?;
-    let (end, same) = write(args, &target, file.as_file_mut())?;
+    let (end, same, flows) = write(args, &target, file.as_file_mut())?;
     if end.packets == 0 {
         let source = io::Error::other("it holds no packet");
         return Err(Error::File { action: "redact", path: args.capture.clone(), source });
@@ -41,7 +41,7 @@ pub(super) fn run(args: &RedactArgs) -> Result<(), Error> {
         complain(&format!("{}: {CUT}", args.capture.display()));
     }
     if same.messages == 0 {
-        complain(&format!("{}: {NO_SESSION}", args.capture.display()));
+        complain(&format!("{}: {}", args.capture.display(), no_session(&flows)));
     }
     if args.quiet {
         return Ok(());
@@ -51,6 +51,17 @@ pub(super) fn run(args: &RedactArgs) -> Result<(), Error> {
     let line =
         format!("{output}: {packets} packets, {payloads} RTP payloads, {messages} messages; the tables are the same");
     writeln!(io::stdout(), "{line}").map_err(Error::Stdout)
+}
+
+/// What a capture without a session holds instead.
+fn no_session(flows: &[RtpFlow]) -> String {
+    match flows.len() {
+        0 => NO_SESSION.to_owned(),
+        count => format!(
+            "no RTSP session found, but {count} flows that look like RTP without it: they are blank in what was written, \
+             headers too, as all that belongs to no session"
+        ),
+    }
 }
 
 /// Refuses what can't be done, before anything is.
@@ -66,7 +77,7 @@ fn check(args: &RedactArgs) -> Result<(), Error> {
 
 /// Both passes, and beside them the analysis of what is read and of what is written. Gives what both have where their tables
 /// are the same.
-fn write(args: &RedactArgs, target: &Target, file: &mut File) -> Result<(FileEnd, Option<Same>), Error> {
+fn write(args: &RedactArgs, target: &Target, file: &mut File) -> Result<(FileEnd, Option<Same>, Vec<RtpFlow>), Error> {
     let failed = |source| match source {
         CaptureError::Tap(source) => Error::File { action: "redact", path: args.capture.clone(), source },
         source => Error::Capture { path: args.capture.clone(), source },
@@ -80,21 +91,28 @@ fn write(args: &RedactArgs, target: &Target, file: &mut File) -> Result<(FileEnd
         let original = scope.spawn(move || fingerprint(original, seed));
         let written = Plan::new(open_capture(&args.capture)?, Box::new(Redaction::default()))
             .map_err(Failure::Redact)
-            .and_then(|plan| written::write(plan, input, output, &comment, |chunks| fingerprint(chunks, seed)));
+            .and_then(|plan| {
+                written::write(plan, input, output, &comment, |chunks| {
+                    fingerprint(chunks, seed).map(|(print, _)| print)
+                })
+            });
         Ok((written, joined(original)))
     })?;
     let (end, redacted) = written.map_err(|failure| match failure {
         Failure::Redact(error) => failed(error),
         Failure::Write(error) => target.failed(error),
     })?;
-    let original = original.map_err(failed)?;
+    let (original, flows) = original.map_err(failed)?;
     let same = redacted.ok().filter(|redacted| *redacted == original).map(|redacted| redacted.same);
-    Ok((end, same))
+    Ok((end, same, flows))
 }
 
-/// That of a capture's tables.
-fn fingerprint(capture: impl Read, seed: u64) -> Result<Fingerprint, CaptureError> {
+/// That of a capture's tables, with what in it looks like RTP of no session.
+fn fingerprint(capture: impl Read, seed: u64) -> Result<(Fingerprint, Vec<RtpFlow>), CaptureError> {
     let mut analyzer = Analyzer::new(OPTIONS, Digest::new(seed));
-    Source::read(capture, &mut analyzer)?;
-    Ok(analyzer.finish().map_err(CaptureError::Tap)?.finish())
+    let mut source = Source::new();
+    source.read_part(capture, &mut analyzer)?;
+    let flows = source.rtp_flows();
+    source.finish(&mut analyzer).map_err(CaptureError::Tap)?;
+    Ok((analyzer.finish().map_err(CaptureError::Tap)?.finish(), flows))
 }

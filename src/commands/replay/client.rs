@@ -2,12 +2,12 @@
 
 use crate::analysis::comparison::{Comparison, StreamPair, figures};
 use crate::analysis::{Analyzer, AnalyzerOptions, StreamRow};
-use crate::capture::Source;
 use crate::cli::ReplayArgs;
 use crate::commands::login;
 use crate::commands::monitor::Monitor;
 use crate::commands::open_capture;
 use crate::commands::output::print;
+use crate::commands::replay::bare;
 use crate::commands::replay::recording;
 use crate::commands::trust;
 use crate::error::Error;
@@ -56,9 +56,9 @@ fn read(args: &ReplayArgs) -> Result<(Script, Analyzer<()>), Error> {
     let file = open_capture(&args.capture)?;
     let builder = ScriptBuilder::new(ScriptOptions { session: args.session, description: None });
     let mut tap = (builder, Analyzer::new(AnalyzerOptions::default(), ()));
-    Source::read(file, &mut tap).map_err(|source| Error::Capture { path: path(), source })?;
+    let flows = bare::read(file, &mut tap).map_err(|source| Error::Capture { path: path(), source })?;
     let (builder, analyzer) = tap;
-    let script = builder.finish_for_client().map_err(|source| Error::Script { path: path(), source })?;
+    let script = builder.finish_for_client().map_err(|source| bare::refused(&args.capture, &flows, source))?;
     Ok((script, analyzer))
 }
 

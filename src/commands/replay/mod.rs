@@ -1,5 +1,6 @@
 //! `rtsp-rec replay`: a capture becomes a camera, or a client.
 
+mod bare;
 mod client;
 mod log;
 mod recording;

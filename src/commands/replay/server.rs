@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::capture::Source;
 use crate::cli::ReplayArgs;
 use crate::commands::login;
 use crate::commands::open_capture;
 use crate::commands::raise_file_limit;
+use crate::commands::replay::bare;
 use crate::commands::replay::log::ClientLog;
 use crate::commands::replay::recording;
 use crate::error::Error;
@@ -72,8 +72,8 @@ fn script(args: &ReplayArgs) -> Result<Script, Error> {
     let path = || args.capture.clone();
     let file = open_capture(&args.capture)?;
     let mut builder = ScriptBuilder::new(ScriptOptions { session: args.session, description });
-    Source::read(file, &mut builder).map_err(|source| Error::Capture { path: path(), source })?;
-    builder.finish().map_err(|source| Error::Script { path: path(), source })
+    let flows = bare::read(file, &mut builder).map_err(|source| Error::Capture { path: path(), source })?;
+    builder.finish().map_err(|source| bare::refused(&args.capture, &flows, source))
 }
 
 /// Where it is to be had.
