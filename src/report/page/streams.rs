@@ -94,11 +94,13 @@ impl Streams {
 impl Stream {
     fn new(number: usize, row: &StreamRow<'_>) -> io::Result<Self> {
         let mut figures = Vec::new();
+        let inferred = |name| row.inferred.is_some_and(|names| names.split(' ').any(|inferred| inferred == name));
         each_cell(row, |name, cell| {
             let text = match cell {
                 // Folders are nobody's business but the sender's.
                 Cell::Text(path) if name == "capture" => clipped(file_name(path)),
                 Cell::Empty => String::new(),
+                Cell::Number(text) | Cell::Text(text) if inferred(name) => clipped(&format!("{text} (inferred)")),
                 Cell::Number(text) | Cell::Text(text) => clipped(text),
             };
             figures.push((name, text));
@@ -106,6 +108,7 @@ impl Stream {
         })?;
         let key = SeriesKey::new(row.session, row.channel, row.ssrc, row.direction);
         let encoding = row.encoding.map(|encoding| format!(" {encoding}")).unwrap_or_default();
+        let encoding = if inferred("encoding") { encoding + " (inferred)" } else { encoding };
         let track = row.track.map(|track| format!(", track {track}")).unwrap_or_default();
         let name = format!(
             "{}{encoding}, session {}{track}, {} {}",
