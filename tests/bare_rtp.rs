@@ -129,7 +129,7 @@ fn addresses_name_the_flows() {
     );
     assert_eq!(both, [["0", "5000", "s2c"], ["1", "5002", "s2c"]]);
     let page = command::run(0, &["report", &capture, "--rtp", "192.0.2.10:5000", "-o", "-"]).stdout;
-    assert!(String::from_utf8(page).unwrap().contains("H264, session 1"));
+    assert!(String::from_utf8(page).unwrap().contains("H264 (inferred), session 1"));
     let same = command::run(0, &["compare", &capture, &capture, "--rtp", "192.0.2.10:5000", "--fail-if-different"]);
     assert!(String::from_utf8(same.stdout).unwrap().contains("245"));
     let out = folder.path().join("video.h264");
@@ -179,9 +179,73 @@ fn without_a_name_it_is_listed() {
         assert_eq!(lines[..2], listed, "{told}");
         assert!(lines.len() == 3 && lines[2].contains("name it with --sdp FILE"), "{told}");
     }
+    // What works on sessions alone says so.
+    let told = String::from_utf8(command::run(1, &["replay", &capture]).stderr).unwrap();
+    assert!(told.contains("--rtp 192.0.2.10:5002") && told.contains("which replay can't use"), "{told}");
+    let told = command::run(0, &["redact", &capture, "-o", &format!("{out}.pcap")]).stderr;
+    assert!(String::from_utf8(told).unwrap().contains("2 flows that look like RTP"));
     let wrong = command::run(1, &["analyze", &capture, "--rtp", "192.0.2.10:7000"]);
     assert!(String::from_utf8(wrong.stderr).unwrap().contains("--rtp 192.0.2.10:5002"), "nothing is there");
     command::run(2, &["analyze", &capture, "--rtp", "5000"]);
     command::run(2, &["analyze", &capture, "--sdp", "Cargo.toml"]);
     command::run(1, &["analyze", &capture, "--sdp", "missing.sdp"]);
+}
+
+/// The bytes of protocols that share UDP with RTP, each as a flow of 200 datagrams.
+fn other_protocols(mut random: impl FnMut() -> u8) -> Vec<(&'static str, Vec<Vec<u8>>)> {
+    let mut flow = |name, head: &dyn Fn(u16, &mut dyn FnMut() -> u8) -> Vec<u8>| {
+        let datagrams = (0..200u16).map(|number| {
+            let mut bytes = head(number, &mut random);
+            bytes.extend((0..60).map(|_| random()));
+            bytes
+        });
+        (name, datagrams.collect())
+    };
+    let (id, counted) = (|number: u16| (0x8000 + number).to_be_bytes(), u16::to_be_bytes);
+    let source = [1, 2, 3, 4, 5, 6, 7, 8];
+    vec![
+        flow("DNS", &|number, _| [&id(number)[..], &[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]].concat()),
+        // Short headers (RFC 9000, section 17.3): the fixed bit, then a connection ID; what follows is protected.
+        flow("QUIC", &|_, random| [&[0x40 | random() & 0x3f][..], &source].concat()),
+        // Long headers, the fixed bit greased (RFC 9287).
+        flow("QUIC, greased", &|_, random| [&[0x80 | random() & 0x3f, 0, 0, 0, 1, 8][..], &source].concat()),
+        flow("STUN", &|_, _| [&[1, 1, 0, 60, 0x21, 0x12, 0xa4, 0x42][..], &source, &[0; 4]].concat()),
+        flow("TURN channel data", &|_, _| [&[0x40, 1, 0, 60][..], &[0x80, 0, 0, 1], &source].concat()),
+        flow("DTLS", &|number, _| [&[23, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0][..], &counted(number), &[0, 60]].concat()),
+        flow("Teredo", &|_, _| [&[0x60, 0, 0, 0, 0, 60, 59, 64, 0x20, 1][..], &source].concat()),
+        flow("NTP, leap second", &|_, _| [&[0xa4, 1, 6, 0xec][..], &[0; 8], b"GPS\0"].concat()),
+        flow("RTCP", &|number, _| [&[0x80, 200, 0, 17][..], &source[..4], &[0, 0], &counted(number)].concat()),
+        // ESP: a SPI that begins as RTP does, then a sequence number.
+        flow("ESP", &|number, _| [&[0x80, 96, 7, 7, 0, 0][..], &counted(number)].concat()),
+        // RakNet: 24 bits that count, the low ones first.
+        flow("RakNet", &|number, _| [&[0x84][..], &u32::from(number).to_le_bytes()[..3], &[0x60]].concat()),
+        flow("random, one source", &|_, random| {
+            let head: Vec<u8> = (0..8).map(|_| random()).collect();
+            [&[0x80 | head[0] & 0x3f][..], &head[1..], &source[..4]].concat()
+        }),
+        flow("random", &|_, random| (0..12).map(|_| random()).collect()),
+    ]
+}
+
+#[test]
+fn other_protocols_are_not_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_be_bytes()[1]
+    };
+    for round in 0..20u16 {
+        let mut capture = Capture::new();
+        for (port, (_, datagrams)) in (7000..).zip(other_protocols(&mut random)) {
+            for (ms, datagram) in (0..).step_by(20).zip(datagrams) {
+                capture.udp(ms, (SENDER, port), (RECEIVER, port + 100 * round), &datagram);
+            }
+        }
+        let capture = written(folder.path(), "x.pcap", &capture.0);
+        let told = String::from_utf8(command::run(1, &["analyze", &capture]).stderr).unwrap();
+        assert!(!told.contains("RTP from") && told.contains("no RTSP session found"), "round {round}: {told}");
+    }
 }
