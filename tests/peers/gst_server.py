@@ -49,6 +49,8 @@ def arguments():
     parser.add_argument("--short", help="MP4 file of a few seconds for /short")
     parser.add_argument("--mount", nargs=2, action="append", default=[], metavar=("PATH", "PIPELINE"))
     parser.add_argument("--group", metavar="ADDRESS:FIRST-LAST@INTERFACE", help="send to this group there, if asked to")
+    parser.add_argument("--profile", choices=["avp", "avpf", "savp", "savpf"], help="the RTP profile, instead of AVP")
+    parser.add_argument("--retransmission", action="store_true", help="keep packets for 1 s, and repeat them (RFC 4588)")
     parser.add_argument("--duration", type=int, default=600, help="end after so many seconds in any case")
     parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"), help="speak TLS, with these PEM files")
     scheme = parser.add_mutually_exclusive_group()
@@ -66,12 +68,17 @@ def pipelines(args):
     return mounts
 
 
-def factory(pipeline, restricted, group):
+def factory(pipeline, restricted, args):
     """A media factory for `pipeline`; `restricted`: for clients that have logged in only."""
     made = GstRtspServer.RTSPMediaFactory()
     made.set_launch(pipeline)
-    if group:
-        address, ports = group.split(":")
+    if args.profile:
+        made.set_profiles(getattr(GstRtsp.RTSPProfile, args.profile.upper()))
+    if args.retransmission:
+        made.set_retransmission_time(Gst.SECOND)
+        made.set_do_retransmission(True)
+    if args.group:
+        address, ports = args.group.split(":")
         ports, interface = ports.split("@")
         first, last = map(int, ports.split("-"))
         pool = GstRtspServer.RTSPAddressPool.new()
@@ -116,7 +123,7 @@ def serve(args):
     server.set_auth(auth)
     mounts = server.get_mount_points()
     for path, pipeline in pipelines(args).items():
-        mounts.add_factory(path, factory(pipeline, auth is not None, args.group))
+        mounts.add_factory(path, factory(pipeline, auth is not None, args))
     if server.attach(None) == 0:
         sys.exit(f"gst_server.py: cannot listen on {args.host} port {args.port}")
     return server
