@@ -4,6 +4,8 @@ use crate::analysis::findings::Finding;
 use crate::analysis::media_clock::about_hz;
 use crate::analysis::session::Session;
 use crate::analysis::stream::Stream;
+use crate::rtsp::sdp::Media;
+use crate::session::dialog::PayloadRole;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 use crate::trace::Direction;
 
@@ -61,15 +63,26 @@ impl Session {
     }
 
     /// Reports on a source that sends nothing, where another one sends.
+    ///
+    /// A track with repair data has a source for that (RFC 4588, section 5.3), which may have nothing to repair: then it
+    /// is not wrong while the source of the media has reports as well.
     fn stray_reports(&self, stream: &Stream) -> Option<Finding> {
         let key = stream.key;
-        let sends = |other: &Stream| {
-            other.key.track == key.track && other.key.direction == key.direction && other.sequence.packets > 0
-        };
-        let stray = stream.sequence.packets == 0 && stream.reports.count > 0 && self.streams.iter().any(sends);
-        let detail = || format!("{:#010x} reports and sends no RTP", key.ssrc);
-        stray.then(|| Finding::new("sr-wrong-ssrc", key.track, detail()))
+        if stream.sequence.packets > 0 || stream.reports.count == 0 {
+            return None;
+        }
+        let of_track = |other: &&Stream| other.key.track == key.track && other.key.direction == key.direction;
+        let mut senders = self.streams.iter().filter(of_track).filter(|other| other.sequence.packets > 0).peekable();
+        senders.peek()?;
+        let repaired = self.dialog.media(key.track).is_some_and(has_repair_data);
+        let meant = !repaired || senders.all(|sender| sender.reports.count == 0);
+        meant.then(|| Finding::new("sr-wrong-ssrc", key.track, format!("{:#010x} reports and sends no RTP", key.ssrc)))
     }
+}
+
+/// Whether one of a track's formats stands beside the media.
+fn has_repair_data(media: &Media) -> bool {
+    media.formats.iter().any(|format| PayloadRole::of(media, format.payload_type) == PayloadRole::Beside)
 }
 
 /// Frames of video that nothing ends.

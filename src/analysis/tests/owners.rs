@@ -56,6 +56,20 @@ fn tracks_of_one_path() {
     }
 }
 
+/// RFC 4588: retransmissions have a source of their own, and GStreamer reports on it before one was received.
+#[test]
+fn a_source_of_repair_data_may_report_and_be_silent() {
+    let reported = |sources: &[u8]| {
+        let talk = Talk::new().options().describe(HEADERS, BOTH).set_up(TCP, TCP).play();
+        let talk = talk.frame(0, &packet(96, 7, 100));
+        let of = |talk: Talk, source: &u8| talk.frame(1, &report([0, 0, 0, *source], ENDED));
+        let found = sources.iter().fold(talk, of).frame(0, &packet(96, 7, 101)).told().1;
+        found.into_iter().filter(|code| code == "sr-wrong-ssrc").count()
+    };
+    assert_eq!(reported(&[7, 5]), 0, "the media has reports of its own");
+    assert_eq!(reported(&[5]), 1, "nothing else reports: it is the media that is meant");
+}
+
 #[test]
 fn what_is_sent_beside_the_media() {
     let mut talk = Talk::sharing(TCP);
