@@ -14,7 +14,7 @@
 //! | `probes` | the tests: `probe` |
 //! | `compared` | the tests: `compare` |
 //! | `exports` | the tests: `export` |
-//! | `reference` `rotation` `wireshark` `replay` `reruns` `redacted` | the tests: `analyze`, `replay`, `redact` |
+//! | `reference` `rotation` `wireshark` `unusual` `replay` `reruns` `redacted` | the tests: `analyze`, `replay`, `redact` |
 //! | `pages` | the tests: `report` |
 
 #![allow(
@@ -56,4 +56,5 @@ mod reruns;
 mod rotation;
 mod servers;
 mod udp;
+mod unusual;
 mod wireshark;

@@ -62,6 +62,11 @@ impl Peer {
         Self { process, port, host: "127.0.0.1" }
     }
 
+    /// What carries the sessions of the server at `port` in another way; `how` is an option of `tests/peers/relay.py`.
+    pub(crate) fn relay(port: u16, how: &str) -> Self {
+        Self::start("127.0.0.1", Command::new(script("relay.py")).args(["--to", &port.to_string(), how]))
+    }
+
     fn start(host: &'static str, command: &mut Command) -> Self {
         let process = Running::start(command);
         let line = process.first_line(START_LIMIT);
