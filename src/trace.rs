@@ -110,6 +110,9 @@ pub enum Payload<'a> {
     /// The connection stood before the capture began: its SYN is not in it, nor may be what was agreed upon. Told behind
     /// `Opened`.
     BeginningMissing,
+    /// The connection begins in the capture, and nothing of the other side has come by the time that it shows RTSP, not
+    /// even its part of the handshake. The event's direction is that which is there. Told behind `Opened`.
+    OneDirection,
     /// One message, interleaved frame, stretch of junk, or gap.
     Pdu(&'a Pdu<'a>),
     /// An RTP or RTCP packet over UDP, between ports that the session set up.

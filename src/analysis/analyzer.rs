@@ -133,8 +133,15 @@ impl<S: Sink> Analyzer<S> {
                 out.settle(session, direction, Neighbour::End)?;
             }
         }
+        for session in sessions.iter_mut().flatten() {
+            if let Some(direction) = session.watch.only_side {
+                let place = out.end_of(session, direction);
+                out.finding(place, &Finding::one_direction(direction))?;
+            }
+        }
         for session in sessions.iter().flatten() {
-            for (direction, request) in session.dialog.unanswered() {
+            let answers = session.watch.only_side.is_none();
+            for (direction, request) in session.dialog.unanswered().filter(|_| answers) {
                 let place = out.end_of(session, direction);
                 let detail = format!("{} sent at {} was never answered", request.method, request.at);
                 out.finding(place, &Finding::new("response-missing", None, detail))?;
@@ -262,6 +269,11 @@ impl<S: Sink> Tap for Analyzer<S> {
             self.out.latest = (event.at, event.frame_number);
         }
         let Some((session, out)) = self.session(event) else { return Ok(()) };
+        if session.watch.only_side.is_some_and(|side| side != event.direction)
+            && matches!(event.payload, Payload::Pdu(_) | Payload::Closed(_))
+        {
+            session.only_side(None);
+        }
         match &event.payload {
             Payload::Pdu(pdu) => out.pdu(session, event, pdu),
             Payload::Datagram { path, payload, .. } => {
@@ -309,6 +321,10 @@ impl<S: Sink> Tap for Analyzer<S> {
             }
             Payload::BeginningMissing => {
                 session.watch.beginning_missing = true;
+                Ok(())
+            }
+            Payload::OneDirection => {
+                session.only_side(Some(event.direction));
                 Ok(())
             }
             Payload::Closed(_) => {

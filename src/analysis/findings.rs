@@ -115,6 +115,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("dialogue-forgotten", "error"),
     ("stranger-sends", "warning"),
     ("sender-differs", "note"),
+    ("one-direction", "note"),
     ("media-port-unreachable", "warning"),
     ("packets-unreadable", "warning"),
     ("captured-twice", "warning"),
@@ -169,6 +170,8 @@ pub(super) struct Watch {
     pub(super) without_rtsp: bool,
     /// The connection stood before the capture began.
     pub(super) beginning_missing: bool,
+    /// Of the connection the capture has this direction alone.
+    pub(super) only_side: Option<Direction>,
 }
 
 impl Watch {
@@ -206,7 +209,8 @@ impl Watch {
             found.extend(self.unknown_payload_type(packet.payload_type(), stream));
         }
         let described = !self.beginning_missing || track.is_some();
-        let early = !self.heard.playing && direction == Direction::ServerToClient && described && !self.without_rtsp;
+        let heard = self.heard.playing || self.only_side.is_some();
+        let early = !heard && direction == Direction::ServerToClient && described && !self.without_rtsp;
         // A group plays on, whoever joins it.
         if early && stream.transport != "multicast" && self.first("media-before-play", 0) {
             found.push(Finding::new("media-before-play", track, "media came before the answer to PLAY"));

@@ -119,6 +119,14 @@ impl Session {
         request
     }
 
+    /// Of the connection there is one direction alone; or not, after all.
+    #[cold]
+    pub(super) fn only_side(&mut self, side: Option<Direction>) {
+        self.watch.only_side = side;
+        self.watch.beginning_missing = side.is_some();
+        self.dialog.hear_answers_alone(side == Some(Direction::ServerToClient));
+    }
+
     /// A request was granted: media may be due from now on, or no longer.
     pub(super) fn granted(&mut self, place: Place, request: &Request) {
         if matches!(request.method.as_str(), "DESCRIBE" | "ANNOUNCE" | "SETUP" | "PLAY" | "RECORD") {

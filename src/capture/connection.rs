@@ -116,6 +116,7 @@ impl Connection {
         }
         let Self { streams, content, .. } = self;
         let Some(stream) = streams.get_mut(direction.index()) else { return Ok(()) };
+        content.see(direction);
         if segment.is_opening() {
             stream.assembler.begin(segment.seq);
         } else if content.is_only_described() {

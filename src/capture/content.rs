@@ -33,6 +33,8 @@ pub(super) struct Content {
     pub(super) started: Timestamp,
     /// Its beginning is not in the capture: no SYN was seen.
     mid_stream: bool,
+    /// Of which sides a packet came.
+    seen: [bool; 2],
     /// What was taken for the client's direction is the server's.
     turned: bool,
     setups: SetupWatch,
@@ -77,6 +79,7 @@ impl Content {
             state: State::Undecided(Box::default()),
             started,
             mid_stream,
+            seen: [false; 2],
             turned: false,
             setups: SetupWatch::default(),
             layers: [None, None],
@@ -90,6 +93,23 @@ impl Content {
     #[inline]
     pub(super) fn sender(&self, direction: Direction) -> Direction {
         if self.turned { direction.reverse() } else { direction }
+    }
+
+    /// A packet of one side has come.
+    #[inline]
+    pub(super) fn see(&mut self, direction: Direction) {
+        if let Some(seen) = self.seen.get_mut(direction.index()) {
+            *seen = true;
+        }
+    }
+
+    /// The side of which alone there is anything.
+    pub(super) fn only_side(&self) -> Option<Direction> {
+        match self.seen {
+            [true, false] if !self.mid_stream => Some(Direction::ClientToServer),
+            [false, true] if !self.mid_stream => Some(Direction::ServerToClient),
+            _ => None,
+        }
     }
 
     /// Bytes of memory for what waits to be told.
@@ -214,18 +234,7 @@ impl Content {
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
         let (State::Rtsp(flow), false) = (&self.state, outlet.ports.silent.is_empty()) else { return Ok(()) };
-        if outlet.ports.silent.message(flow, message, arrival.at) {
-            self.end_play(flow, arrival, outlet)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Media is no longer due.
-    fn end_play<T: Tap>(&self, flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        datagrams::tell_unnamed(outlet.ports, arrival, outlet.ledger, outlet.tap)?;
-        outlet.ports.silent.ends(flow, arrival.at);
-        Ok(())
+        if outlet.ports.silent.message(flow, message, arrival.at) { end_play(flow, arrival, outlet) } else { Ok(()) }
     }
 
     fn tell_opened<T: Tap>(&self, flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
@@ -247,7 +256,7 @@ impl Content {
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
         if let State::Rtsp(flow) = &self.state {
-            self.end_play(flow, arrival, outlet)?;
+            end_play(flow, arrival, outlet)?;
         }
         match &mut self.state {
             State::Undecided(trial) => trial.closed(direction, close, arrival),
@@ -273,4 +282,11 @@ impl Content {
             State::Undecided(_) | State::Other => Ok(()),
         }
     }
+}
+
+/// Media is no longer due.
+fn end_play<T: Tap>(flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+    datagrams::tell_unnamed(outlet.ports, arrival, outlet.ledger, outlet.tap)?;
+    outlet.ports.silent.ends(flow, arrival.at);
+    Ok(())
 }

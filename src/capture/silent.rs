@@ -30,7 +30,7 @@ pub(super) struct SilentTracks {
 struct UdpSession {
     flow: Arc<Flow>,
     tracks: Vec<TrackPorts>,
-    /// CSeq of a PLAY that has no answer, and when it was sent.
+    /// `CSeq` of a PLAY that has no answer, and when it was sent.
     asked: Option<(Option<u32>, Timestamp)>,
     /// When the PLAY was sent that was granted.
     played: Option<Timestamp>,

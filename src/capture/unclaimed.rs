@@ -158,7 +158,7 @@ impl UnclaimedMedia {
     pub(super) fn one_way(&self, (from, to): UdpEnds) -> Option<UnnamedRtp> {
         let is_rtp = |flow: &&UdpFlow| flow.in_sequence >= IN_SEQUENCE;
         let flow = self.flows.get(&(from, to)).filter(is_rtp)?;
-        let is_answered = self.flows.get(&(to, from)).filter(is_rtp).is_some();
+        let is_answered = self.flows.get(&(to, from)).as_ref().is_some_and(is_rtp);
         let since = flow.since.filter(|_| !is_answered)?;
         Some(UnnamedRtp { from, to, since })
     }

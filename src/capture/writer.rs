@@ -340,7 +340,8 @@ impl<S: BlockSink> Tap for Writer<S> {
             | Payload::NotBase64 { .. }
             | Payload::Compressed
             | Payload::Unreachable { .. }
-            | Payload::BeginningMissing => Ok(()),
+            | Payload::BeginningMissing
+            | Payload::OneDirection => Ok(()),
             Payload::ReadEnd => {
                 if let Some(Open { connection, .. }) = self.flows.get(event.flow.id) {
                     connection.read_end(self.blocks.get_mut(), event.direction);

@@ -70,6 +70,8 @@ pub struct Dialog {
     described: usize,
     /// What has come of a description whose length was not told.
     open_description: OpenDescription,
+    /// Requests are known not to come.
+    answers_alone: bool,
 }
 
 impl Default for Dialog {
@@ -92,6 +94,7 @@ impl Default for Dialog {
             presentation: 0,
             described: 0,
             open_description: OpenDescription::default(),
+            answers_alone: false,
         }
     }
 }
@@ -112,6 +115,10 @@ impl Dialog {
             // A provisional answer (RFC 2326, section 7.1.1): the final one is still to come. But 101 is HTTP's last word.
             StartLine::Response { status: Some(100 | 102..=199), .. } => None,
             StartLine::Response { status, .. } => {
+                if self.answers_alone && direction == Direction::ServerToClient {
+                    self.unasked(status, message);
+                    return None;
+                }
                 let request = self.answered(direction.reverse(), message.cseq())?;
                 if status.is_some_and(|status| (200..300).contains(&status)) {
                     self.success(&request, message);

@@ -4,4 +4,5 @@
 mod begun_late;
 mod connections;
 mod elsewhere;
+mod one_direction;
 mod other_protocols;

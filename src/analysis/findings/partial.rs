@@ -2,14 +2,31 @@
 
 use crate::analysis::findings::{Finding, Watch};
 use crate::session::dialog::MediaPath;
-use crate::trace::UdpPath;
+use crate::trace::{Direction, UdpPath};
 
 impl Watch {
     /// The session was set up before the capture began, which is nobody's fault.
     #[cold]
     pub(in crate::analysis) fn begins_late(&mut self) -> Option<Finding> {
+        // That is said at the end, and nothing is known to have been before.
+        if self.only_side.is_some() {
+            return None;
+        }
         let detail = "the capture began when the session stood already: what was agreed upon before is not known";
         self.first("capture-begins-late", 0).then(|| Finding::new("capture-begins-late", None, detail))
+    }
+}
+
+impl Finding {
+    /// Half of a connection: requests without answers, or answers without requests.
+    #[cold]
+    pub(in crate::analysis) fn one_direction(there: Direction) -> Self {
+        let (there, lacking) = match there {
+            Direction::ClientToServer => ("client", "server"),
+            Direction::ServerToClient => ("server", "client"),
+        };
+        let detail = format!("the capture has only what the {there} sent; nothing that the {lacking} sent is in it");
+        Self::new("one-direction", None, detail)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::capture::content::{Content, State};
 use crate::capture::datagrams;
-use crate::capture::outlet::Outlet;
+use crate::capture::outlet::{self, Outlet};
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::StreamId;
 use crate::capture::trial::{Trial, WithheldEvent};
@@ -45,6 +45,9 @@ impl Content {
         let withheld = trial.into_withheld();
         let first = withheld.front().map_or(arrival, |event| event.arrival);
         self.tell_opened(&flow, first, outlet)?;
+        if let Some(side) = self.only_side().filter(|_| known.is_none()) {
+            outlet::tell(&flow, self.sender(side), first, Payload::OneDirection, outlet)?;
+        }
         let media = if is_late { outlet.ports.begins_late(&flow) } else { ClaimedMedia::default() };
         datagrams::remark(&media, &flow, outlet.ports, arrival, outlet.tap)?;
         // What came between two ports stands between what came over the connection.

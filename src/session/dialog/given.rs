@@ -1,6 +1,7 @@
 //! What is known of a session from elsewhere than its dialogue.
 
 use crate::rtsp::headers::Transport;
+use crate::rtsp::message::Message;
 use crate::session::dialog::path::{MediaPath, PacketSigns};
 use crate::session::dialog::{Dialog, MAX_SETUPS, Setup};
 use crate::trace::{GivenMedia, UdpPath};
@@ -41,6 +42,28 @@ impl Dialog {
             },
         };
         self.set_up_by_hand(track, transport)
+    }
+
+    /// The capture has no requests: an answer with a transport is that to SETUP, tracks come in the description's order.
+    pub fn hear_answers_alone(&mut self, alone: bool) {
+        self.answers_alone = alone;
+    }
+
+    /// Takes an answer whose request is not in the capture.
+    pub(super) fn unasked(&mut self, status: Option<u16>, answer: &Message<'_>) {
+        if !matches!(status, Some(200..=299)) {
+            return;
+        }
+        let is_description = |kind: std::borrow::Cow<'_, str>| kind.to_ascii_lowercase().starts_with("application/sdp");
+        if answer.header("Content-Type").is_some_and(is_description) {
+            self.describe(answer.body());
+        } else if let Some(answered) = answer.header("Transport") {
+            let media = self.description().map_or(0, |description| description.media.len());
+            let next = self.setups().len();
+            if next < media {
+                self.set_up_by_hand(next, Transport::agreed(&answered, None));
+            }
+        }
     }
 
     fn set_up_by_hand(&mut self, track: usize, transport: Transport) -> Option<usize> {

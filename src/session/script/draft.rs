@@ -79,6 +79,7 @@ impl Draft {
                 self.frame(event.at, direction, MediaPath::Udp(path), payload)?;
             }
             Payload::BeginningMissing
+            | Payload::OneDirection
             | Payload::Compressed
             | Payload::ReadEnd
             | Payload::Described(_)
