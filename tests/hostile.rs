@@ -219,7 +219,8 @@ fn udp_session() -> Vec<Packet> {
 fn begun_late() -> Vec<Vec<Packet>> {
     let udp = udp_session();
     let (dialogue, media) = udp.split_at(6);
-    vec![session().split_off(30), [media, &dialogue[5..]].concat()]
+    // Without any dialogue the media are RTP of nobody.
+    vec![session().split_off(30), [media, &dialogue[5..]].concat(), media.to_vec()]
 }
 
 /// Packets in many formats: what each is called, and the file.
