@@ -3,15 +3,12 @@
 
 use crate::analysis::out::Place;
 use crate::analysis::stream::PacketFigures;
-use crate::rtp::infer::PayloadEvidence;
+use crate::rtp::infer::{MAX_PACKETS, PayloadEvidence};
 use crate::rtp::packet::RtpPacket;
-use crate::rtp::payload::PayloadFormat;
 use crate::session::dialog::Encoding;
 
-/// Packets of a stream that may wait: half a minute of audio.
-const MAX_PACKETS: usize = 1024;
-/// Bytes of them: a picture or two of a camera, more than is needed to know it.
-const MAX_BYTES: usize = 128 << 10;
+/// Bytes of packets of a stream that may wait, those of other payload types among them.
+const MAX_BYTES: usize = 512 << 10;
 
 /// What of a stream's format was not described but inferred from its packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,7 +72,7 @@ impl Undescribed {
         let bytes = copy(packet);
         self.bytes += held(&bytes);
         self.waiting.push(Waiting { place, figures, bytes });
-        !self.evidence.is_settled() && self.waiting.len() < MAX_PACKETS && self.bytes < MAX_BYTES
+        !self.evidence.is_enough() && self.waiting.len() < MAX_PACKETS && self.bytes < MAX_BYTES
     }
 
     /// Bytes of memory for those that wait.
@@ -94,7 +91,7 @@ impl Undescribed {
         let encoding = self.evidence.format().map(|format| Encoding {
             name: format.encoding.to_owned(),
             clock_rate_hz,
-            payload: PayloadFormat::new(format.media, format.encoding, format.fmtp),
+            payload: format.payload_format(),
         });
         let inferred = Inferred { encoding: encoding.is_some(), clock_rate };
         (encoding, clock_rate_hz, inferred)

@@ -5,7 +5,7 @@ use std::io;
 use crate::capture::ip::UdpDatagram;
 use crate::capture::ports::{Media, MediaPorts};
 use crate::capture::reassembly::Arrival;
-use crate::capture::rewrite::Ledger;
+use crate::capture::rewrite::{Ledger, SessionDatagram};
 use crate::capture::unclaimed::{ClaimedMedia, KeptDatagram};
 use crate::trace::{Flow, Payload, Remark, Tap, TraceEvent};
 
@@ -23,7 +23,8 @@ pub(super) fn tell(
         let path = media.path_from(datagram.from);
         // What a packet of a group becomes is decided once.
         if let Some(ledger) = ledger.as_mut().filter(|_| place == 0) {
-            ledger.datagram(&media.flow, media.direction, path, datagram.payload, datagram.header);
+            let (at, direction, payload) = (arrival.at, media.direction, datagram.payload);
+            ledger.datagram(media.flow.id, &SessionDatagram { at, direction, path, payload }, datagram.header);
         }
         let Arrival { at, number } = arrival;
         let payload = Payload::Datagram { path, from: datagram.from, to: datagram.to, payload: datagram.payload };

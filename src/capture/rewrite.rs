@@ -39,8 +39,21 @@ pub struct Patch {
     bytes: Vec<u8>,
 }
 
-/// A patch for an earlier PDU: where, and at which position it begins.
+/// A patch for an earlier PDU or datagram: where, and at which position it begins.
 pub type Late = (Place, u64, Patch);
+
+/// A datagram of media that a session set up.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionDatagram<'a> {
+    /// When it came.
+    pub at: Timestamp,
+    /// Who sent it.
+    pub direction: Direction,
+    /// Between which ports.
+    pub path: UdpPath,
+    /// What it carries.
+    pub payload: &'a [u8],
+}
 
 /// Who decides what may stay. Told of everything in the order of analysis.
 pub trait Policy: Debug {
@@ -55,8 +68,14 @@ pub trait Policy: Debug {
         patch: &mut Patch,
     ) -> Vec<Late>;
 
-    /// A datagram of a session.
-    fn datagram(&mut self, session: usize, direction: Direction, path: UdpPath, payload: &[u8], patch: &mut Patch);
+    /// A datagram of a session, at a position of the sequence that all datagrams make up. Gives patches for earlier ones.
+    fn datagram(
+        &mut self,
+        at: (Place, u64),
+        session: usize,
+        datagram: &SessionDatagram<'_>,
+        patch: &mut Patch,
+    ) -> Vec<Late>;
 
     /// Everything was told: patches that still waited.
     fn finish(&mut self) -> Vec<Late>;

@@ -1,10 +1,10 @@
 //! RTP and RTCP packets without what they carry: headers, structure and reports stay (RFC 3550).
 
 use crate::capture::rewrite::{FILL, Patch};
+use crate::redact::shape::{PayloadShape, structure};
 use crate::redact::url::Pseudonyms;
 use crate::rtp::foreign::{ForeignPacket, TS_PACKET};
 use crate::rtp::packet::{RtpPacket, is_rtcp};
-use crate::rtp::payload::PayloadFormat;
 use crate::rtp::rtcp::{Compound, RtcpPacket};
 
 /// Bytes of the fixed header of RTP; of a packet of RTCP.
@@ -26,24 +26,29 @@ pub(super) fn packet(
     pseudonyms: &mut Pseudonyms,
     bytes: &[u8],
     at: usize,
-    format: impl FnOnce() -> PayloadFormat,
+    shapes: impl FnOnce(&RtpPacket<'_>) -> Vec<PayloadShape>,
     patch: &mut Patch,
 ) {
     if is_rtcp(bytes) {
         return patch.put(at, &rtcp(pseudonyms, bytes));
     }
     match RtpPacket::parse(bytes) {
-        Ok(packet) => rtp(&packet, bytes, at, format(), patch),
+        Ok(packet) => rtp(&packet, bytes, at, &shapes(&packet), patch),
         Err(_) => damaged(bytes, at, patch),
     }
 }
 
-fn rtp(packet: &RtpPacket<'_>, bytes: &[u8], at: usize, format: PayloadFormat, patch: &mut Patch) {
+/// Where in a packet its payload begins.
+pub(super) fn payload_start(packet: &RtpPacket<'_>, bytes: &[u8]) -> usize {
+    bytes.len().saturating_sub(packet.padding_len() + packet.payload().len())
+}
+
+fn rtp(packet: &RtpPacket<'_>, bytes: &[u8], at: usize, shapes: &[PayloadShape], patch: &mut Patch) {
     let extension = packet.extension().map_or(0, |(_, data)| data.len());
-    let begin = bytes.len() - packet.padding_len() - packet.payload().len();
+    let begin = payload_start(packet, bytes);
     patch.put(at, bytes.get(..begin - extension).unwrap_or_default());
     patch.put(at + begin - extension, &vec![0; extension]);
-    structure(packet.payload(), at + begin, format, patch);
+    structure(packet.payload(), at + begin, shapes, patch);
     // The count of the padding, whether it can be or not.
     let padded = bytes.first().is_some_and(|first| first & 0x20 != 0) && begin < bytes.len();
     if let Some((last, _)) = bytes.split_last().filter(|_| padded) {
@@ -51,41 +56,6 @@ fn rtp(packet: &RtpPacket<'_>, bytes: &[u8], at: usize, format: PayloadFormat, p
         if end < at + bytes.len() {
             patch.put(at + bytes.len() - 1, &[*last]);
         }
-    }
-}
-
-/// What tells how a payload is made up: all but the bodies of its units, and of those what analysis looks at.
-fn structure(payload: &[u8], at: usize, format: PayloadFormat, patch: &mut Patch) {
-    if matches!(format, PayloadFormat::Other | PayloadFormat::Samples) {
-        return;
-    }
-    let mut known = 0;
-    for part in format.parts(payload) {
-        let Ok(part) = part else {
-            // Why it can't be read shows in its headers.
-            let head = if known == 0 { head_len(format).min(payload.len()) } else { 0 };
-            return patch.put(at, payload.get(..head).unwrap_or_default());
-        };
-        let looked_at = part.body.start + part.looked_at();
-        patch.put(at + known, payload.get(known..looked_at.min(part.body.end)).unwrap_or_default());
-        known = part.body.end;
-    }
-    // A recording without its media has zeros from somewhere on; behind units they are none.
-    if let Some(rest) = payload.get(known..).filter(|rest| rest.iter().all(|byte| *byte == 0)) {
-        patch.put(at + known, rest);
-    }
-}
-
-/// Bytes that tell of what type a payload is, and where its headers end.
-const fn head_len(format: PayloadFormat) -> usize {
-    match format {
-        PayloadFormat::H264 => 1,
-        // With that of a PACI packet (RFC 7798, section 4.4.4).
-        PayloadFormat::H265 { .. } => 4,
-        // Main, restart marker and quantization table headers (RFC 2435, section 3.1).
-        PayloadFormat::Jpeg => 16,
-        PayloadFormat::Aac(_) => 2,
-        PayloadFormat::Samples | PayloadFormat::Other => 0,
     }
 }
 
@@ -218,12 +188,12 @@ fn put(from: &[u8], to: &mut [u8], at: usize, len: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rtp::payload::PayloadError;
+    use crate::rtp::payload::{PayloadError, PayloadFormat};
     use proptest::prelude::*;
 
     fn redacted(bytes: &[u8], format: PayloadFormat) -> Vec<u8> {
         let (mut patch, mut out) = (Patch::default(), vec![FILL; bytes.len()]);
-        packet(&mut Pseudonyms::default(), bytes, 0, || format, &mut patch);
+        packet(&mut Pseudonyms::default(), bytes, 0, |_| vec![PayloadShape::Described(format)], &mut patch);
         for (at, piece) in patch.pieces() {
             out[at..at + piece.len()].copy_from_slice(piece);
         }

@@ -3,10 +3,12 @@
 //! Lengths and structure stay, and with them every figure of the analysis. What is not known to be harmless is blank.
 
 mod addresses;
+mod formats;
 mod head;
 mod media;
 mod names;
 mod sdp;
+mod shape;
 mod text;
 mod times;
 mod url;
@@ -15,9 +17,11 @@ mod words;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::capture::rewrite::{Late, Patch, Place, Policy};
+use crate::capture::rewrite::{Late, Patch, Place, Policy, SessionDatagram};
+use crate::redact::formats::PayloadFormats;
+use crate::redact::shape::PayloadShape;
 use crate::redact::url::Pseudonyms;
-use crate::rtp::payload::PayloadFormat;
+use crate::rtp::packet::RtpPacket;
 use crate::rtsp::demux::{FRAME_HEADER, Pdu, PduKind};
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::start_line::{Recognition, recognise};
@@ -25,12 +29,10 @@ use crate::rtsp::tunnel;
 use crate::session::Dialog;
 use crate::session::dialog::{MediaPath, PacketSigns};
 use crate::time::Timestamp;
-use crate::trace::{Direction, UdpPath};
+use crate::trace::Direction;
 
 /// Bytes that all dialogues together may take.
 const MAX_DIALOGUES: usize = 64 << 20;
-/// Sources and payload types of a session whose format is remembered.
-const MAX_FORMATS: usize = 4096;
 
 /// What a capture is redacted by.
 #[derive(Debug, Default)]
@@ -45,10 +47,18 @@ pub struct Redaction {
 #[derive(Debug, Default)]
 struct Session {
     dialog: Dialog,
-    /// How payloads are made up, as far as it was asked for.
-    formats: HashMap<PacketSigns, PayloadFormat>,
+    /// How payloads are made up.
+    formats: PayloadFormats,
     /// What has come of a description whose length was not told.
     open: Vec<(Place, u64, Vec<u8>)>,
+}
+
+/// An RTP or RTCP packet, so many bytes behind the beginning of what carries it.
+struct MediaPacket<'a> {
+    signs: PacketSigns,
+    at: Timestamp,
+    bytes: &'a [u8],
+    header: usize,
 }
 
 impl Policy for Redaction {
@@ -69,13 +79,9 @@ impl Policy for Redaction {
             }
             PduKind::Interleaved { channel, payload } => {
                 patch.put(0, pdu.raw.get(..FRAME_HEADER).unwrap_or_default());
-                self.packet(
-                    session,
-                    PacketSigns::new(MediaPath::Channel(channel), direction, payload),
-                    payload,
-                    FRAME_HEADER,
-                    patch,
-                );
+                let signs = PacketSigns::new(MediaPath::Channel(channel), direction, payload);
+                let packet = MediaPacket { signs, at, bytes: payload, header: FRAME_HEADER };
+                return self.packet((place, pdu.offset), session, &packet, patch);
             }
             PduKind::Junk => self.junk(place, session, direction, pdu, patch),
             PduKind::Gap { .. } => {}
@@ -83,18 +89,35 @@ impl Policy for Redaction {
         Vec::new()
     }
 
-    fn datagram(&mut self, session: usize, direction: Direction, path: UdpPath, payload: &[u8], patch: &mut Patch) {
+    fn datagram(
+        &mut self,
+        place: (Place, u64),
+        session: usize,
+        datagram: &SessionDatagram<'_>,
+        patch: &mut Patch,
+    ) -> Vec<Late> {
+        let SessionDatagram { at, direction, path, payload } = *datagram;
         // What opens the way through a NAT: only its first bits tell it from RTP.
         let is_rtp = payload.first().is_some_and(|first| first >> 6 == 2);
         if direction == Direction::ClientToServer && payload.len() <= 4 && !is_rtp {
-            return patch.put(0, payload.first().map(|first| first & 0xc0).as_slice());
+            patch.put(0, payload.first().map(|first| first & 0xc0).as_slice());
+            return Vec::new();
         }
-        self.packet(Some(session), PacketSigns::new(MediaPath::Udp(path), direction, payload), payload, 0, patch);
+        let path = MediaPath::Udp(path);
+        let known = self.sessions.get(&session);
+        if known.is_some_and(|session| session.dialog.is_punch(path, direction, payload)) {
+            media::packet(&mut self.pseudonyms, payload, 0, |_| Vec::new(), patch);
+            return Vec::new();
+        }
+        let signs = PacketSigns::new(path, direction, payload);
+        self.packet(place, Some(session), &MediaPacket { signs, at, bytes: payload, header: 0 }, patch)
     }
 
     fn finish(&mut self) -> Vec<Late> {
         let open: Vec<usize> = self.sessions.keys().copied().collect();
-        open.into_iter().flat_map(|session| self.flush(session)).collect()
+        let mut late: Vec<Late> = open.into_iter().flat_map(|session| self.flush(session)).collect();
+        late.extend(self.sessions.values_mut().flat_map(|session| session.formats.finish()));
+        late
     }
 
     fn address(&mut self, address: IpAddr) -> IpAddr {
@@ -129,21 +152,25 @@ impl Redaction {
         patch.put(message.head().len(), &body);
     }
 
-    /// Puts an RTP or RTCP packet.
-    fn packet(&mut self, session: Option<usize>, signs: PacketSigns, payload: &[u8], at: usize, patch: &mut Patch) {
-        let session = session.and_then(|session| self.sessions.get_mut(&session));
-        let format = || {
-            // Of a session that has said nothing yet the static types are known all the same.
-            let alone = || format(&mut Dialog::default(), &signs);
-            session.map_or_else(alone, |session| {
-                let Session { dialog, formats, .. } = session;
-                if formats.len() >= MAX_FORMATS {
-                    formats.clear();
-                }
-                *formats.entry(signs).or_insert_with(|| format(dialog, &signs))
-            })
+    /// Puts an RTP or RTCP packet. Gives what stays of earlier ones, once it is known.
+    fn packet(
+        &mut self,
+        (place, offset): (Place, u64),
+        session: Option<usize>,
+        MediaPacket { signs, at, bytes, header }: &MediaPacket<'_>,
+        patch: &mut Patch,
+    ) -> Vec<Late> {
+        let mut late = Vec::new();
+        let session = session.map(|session| self.sessions.entry(session).or_default());
+        let shapes = |packet: &RtpPacket<'_>| {
+            let Some(Session { dialog, formats, .. }) = session else {
+                return static_shape(packet.payload_type()).into_iter().collect();
+            };
+            let offset = offset + (header + media::payload_start(packet, bytes)) as u64;
+            formats.shapes(dialog, signs, packet, *at, (place, offset), &mut late)
         };
-        media::packet(&mut self.pseudonyms, payload, at, format, patch);
+        media::packet(&mut self.pseudonyms, bytes, *header, shapes, patch);
+        late
     }
 
     /// Puts what is neither a message nor a packet; it may be a description, or a message that is not whole.
@@ -178,16 +205,24 @@ impl Redaction {
         if tunnel::is_http(message) && asks || tunnel::is_answer(message) {
             return Vec::new();
         }
-        if self.held > MAX_DIALOGUES {
-            self.sessions.clear();
-            self.held = 0;
-        }
+        let mut late = if self.held > MAX_DIALOGUES { self.forget() } else { Vec::new() };
         let session = self.sessions.entry(number).or_default();
         let before = session.dialog.held();
         session.dialog.observe(at, direction, message);
-        session.formats.clear();
+        session.formats.message();
         self.held = (self.held + session.dialog.held()).saturating_sub(before);
-        if session.dialog.awaits_description() { Vec::new() } else { self.flush(number) }
+        if !session.dialog.awaits_description() {
+            late.extend(self.flush(number));
+        }
+        late
+    }
+
+    /// Makes room. What waits is decided.
+    fn forget(&mut self) -> Vec<Late> {
+        let late = self.finish();
+        self.sessions.clear();
+        self.held = 0;
+        late
     }
 
     /// A description has come to its end.
@@ -215,9 +250,7 @@ impl Redaction {
     }
 }
 
-/// How the payload of a packet is made up.
-fn format(dialog: &mut Dialog, signs: &PacketSigns) -> PayloadFormat {
-    let track = dialog.setup_of(signs).and_then(|setup| setup.track);
-    let encoding = signs.payload_type.and_then(|payload_type| dialog.encoding(track, payload_type));
-    encoding.map_or(PayloadFormat::Other, |encoding| encoding.payload)
+/// How payloads of a static type (RFC 3551) are made up.
+fn static_shape(payload_type: u8) -> Option<PayloadShape> {
+    Dialog::default().encoding(None, payload_type).map(|encoding| PayloadShape::Described(encoding.payload))
 }

@@ -33,6 +33,10 @@ const TEXTS: [&[u8]; 7] = [b"mid", b"group", b"type", b"charset", b"lang", b"too
 const BESIDE_ADDRESSES: [&[u8]; 6] = [b"in", b"ip4", b"ip6", b"incl", b"excl", b"*"];
 /// Attributes whose value names addresses.
 const ADDRESSES: [&[u8]; 2] = [b"source-filter", b"rtcp"];
+/// What sources may be to each other (RFC 5576, section 10.5, and `SIM` of cameras and browsers).
+const SOURCE_GROUPS: [&[u8]; 6] = [b"fid", b"fec", b"fec-fr", b"sim", b"ddp", b"dup"];
+/// Whether silence is left out, and how (RFC 3108, section 5.6.3.2).
+const SILENCE: [&[u8]; 5] = [b"on", b"off", b"standard", b"custom", b"fixed-noise"];
 /// Parameters of a format that hold parameter sets, which are the beginning of the media.
 const PARAMETER_SETS: [&[u8]; 6] =
     [b"sprop-parameter-sets", b"sprop-vps", b"sprop-sps", b"sprop-pps", b"config", b"configuration"];
@@ -142,6 +146,8 @@ fn attribute(pseudonyms: &mut Pseudonyms, attribute: &[u8]) -> Vec<u8> {
         b"control" => inside(value, |value| pseudonyms.url(value)),
         b"fmtp" => format(pseudonyms, value),
         b"ssrc" => source(pseudonyms, value),
+        b"ssrc-group" => known_words(value, &SOURCE_GROUPS),
+        b"silencesupp" => known_words(value, &SILENCE),
         name if ADDRESSES.contains(&name) => addresses(pseudonyms, value),
         b"range" => ranges(value),
         name if TEXTS.contains(&name) => pseudonyms.urls_in(value),
@@ -149,6 +155,18 @@ fn attribute(pseudonyms: &mut Pseudonyms, attribute: &[u8]) -> Vec<u8> {
         _ => blank(value),
     };
     [name, &value].concat()
+}
+
+/// Words of a list and numbers: `FID 7 77`.
+fn known_words(value: &[u8], known: &[&[u8]]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len());
+    for part in split(value, b" \t") {
+        let stays = part.len() < 2
+            || part.iter().all(u8::is_ascii_digit)
+            || known.iter().any(|known| known.eq_ignore_ascii_case(part));
+        out.extend(if stays { part.to_vec() } else { blank(part) });
+    }
+    out
 }
 
 /// `96 packetization-mode=1;profile-level-id=4D400C;sprop-parameter-sets=…`

@@ -14,6 +14,7 @@ mod frames;
 mod free_texts;
 mod mutations;
 mod secrets;
+mod undescribed;
 #[path = "../tunnels/wire.rs"]
 mod wire;
 

@@ -41,7 +41,7 @@ fn response(cseq: u32, more: &str, body: &str) -> Said {
     (ServerToClient, format!("{head}{more}{length}\r\n{body}").replace("Garage/1.0", "Product/1.0").into_bytes())
 }
 
-fn packet(sequence: u8) -> Vec<u8> {
+pub(crate) fn packet(sequence: u8) -> Vec<u8> {
     let mut state = u32::from(sequence) + 1;
     let media: Vec<u8> = (0..60)
         .map(|_| {
@@ -52,14 +52,14 @@ fn packet(sequence: u8) -> Vec<u8> {
     [&[0x80, 96, 0, sequence, 0, 0, sequence, 0, 0, 0, 0, 9, 0x65][..], &media].concat()
 }
 
-fn report() -> Vec<u8> {
+pub(crate) fn report() -> Vec<u8> {
     let items = [&[1, 13][..], b"geheim@garage", &[8, 7], b"\x03netMax", &[0; 4]].concat();
     let mut report = [&[0x80, 200, 0, 6, 0, 0, 0, 9][..], &[0x83; 20], &[0x81, 202, 0, 8, 0, 0, 0, 9], &items].concat();
     report.resize(28 + 36, 0);
     [&report[..], &[0x80, 204, 0, 4, 0, 0, 0, 9], b"appSgeheim12"].concat()
 }
 
-fn frame(channel: u8, packet: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(channel: u8, packet: &[u8]) -> Vec<u8> {
     let len = u16::try_from(packet.len()).unwrap().to_be_bytes();
     [&[b'$', channel], &len[..], packet].concat()
 }

@@ -76,12 +76,15 @@ impl Content {
     /// Tells what came before it was known that this is RTSP.
     fn tell_withheld<T: Tap>(&mut self, event: &WithheldEvent, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
         event.with_payload(|payload| {
-            if let Payload::Pdu(pdu @ Pdu { kind: PduKind::Message { head, body }, .. }) = payload {
-                if outlet.ledger.is_some() {
-                    // Whose messages they are was not known.
-                    let stream = if self.web_socket { StreamId::Carried } else { StreamId::Tcp };
-                    self.plan(stream(self.number, event.direction), event.direction, pdu, event.arrival, outlet);
-                }
+            if let Payload::Pdu(pdu) = payload
+                && outlet.ledger.is_some()
+                && matches!(pdu.kind, PduKind::Message { .. } | PduKind::Interleaved { .. })
+            {
+                // Whose they are was not known.
+                let stream = if self.web_socket { StreamId::Carried } else { StreamId::Tcp };
+                self.plan(stream(self.number, event.direction), event.direction, pdu, event.arrival, outlet);
+            }
+            if let Payload::Pdu(Pdu { kind: PduKind::Message { head, body }, .. }) = payload {
                 self.follow_setup(event.direction, &Message::new(head, body), outlet);
                 self.follow_play(&Message::new(head, body), event.arrival, outlet)?;
             }

@@ -5,15 +5,16 @@
 //! as another, is written as the same.
 
 use std::cell::Cell;
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
 use crate::capture::rewrite::letters::{Run, Runs};
-use crate::capture::rewrite::{FILL, Patch, Place, Policy};
+use crate::capture::rewrite::{FILL, Late, Patch, Place, Policy, SessionDatagram};
 use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
-use crate::trace::{Direction, Flow, UdpPath};
+use crate::trace::Direction;
 
 /// Bytes that a ledger may take.
 const MAX_SIZE: usize = 512 << 20;
@@ -30,15 +31,15 @@ pub(in crate::capture) enum StreamId {
     Carried(u64, Direction),
     /// What the client says through a tunnel, decoded.
     Tunnel(usize),
+    /// All datagrams of sessions, one behind the other.
+    Datagrams,
 }
 
 /// What a packet carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Body {
-    /// A part of a stream, from this position on; behind so many bytes of header.
+    /// A part of a stream, or a datagram, from this position on; behind so many bytes of header.
     Stream { stream: Place, at: i64, header: u16 },
-    /// A datagram: its pieces, behind so many bytes of header.
-    Datagram { first: u32, count: u32, header: u16 },
     /// A part of an IP packet that came in fragments.
     Fragment(u32),
 }
@@ -92,7 +93,8 @@ pub(in crate::capture) struct Ledger {
     places: HashMap<StreamId, Place, RandomState>,
     connections: HashSet<u64>,
     assembled: HashMap<u32, Body>,
-    datagrams: Vec<Piece>,
+    /// Bytes of all datagrams so far.
+    datagrams: u64,
     kept: Vec<u8>,
     /// What is put at the moment.
     patch: Patch,
@@ -109,7 +111,7 @@ impl Ledger {
             places: HashMap::default(),
             connections: HashSet::new(),
             assembled: HashMap::new(),
-            datagrams: Vec::new(),
+            datagrams: 0,
             kept: Vec::new(),
             patch: Patch::default(),
             size: 0,
@@ -146,24 +148,16 @@ impl Ledger {
     }
 
     /// The packet is a datagram of a session.
-    pub(in crate::capture) fn datagram(
-        &mut self,
-        flow: &Flow,
-        direction: Direction,
-        path: UdpPath,
-        payload: &[u8],
-        header: u16,
-    ) {
-        let mut patch = std::mem::take(&mut self.patch);
+    pub(in crate::capture) fn datagram(&mut self, session: usize, datagram: &SessionDatagram<'_>, header: u16) {
+        let (place, mut patch) = (self.place(StreamId::Datagrams), std::mem::take(&mut self.patch));
         patch.clear();
-        self.policy.datagram(flow.id, direction, path, payload, &mut patch);
-        let mut pieces = std::mem::take(&mut self.datagrams);
-        let first = pieces.len();
-        self.keep(0, &patch, &mut pieces);
-        let count = u32::try_from(pieces.len() - first).unwrap_or(0);
-        let first = u32::try_from(first).unwrap_or(u32::MAX);
-        (self.datagrams, self.patch) = (pieces, patch);
-        self.carried(Body::Datagram { first, count, header });
+        let offset = self.datagrams;
+        self.datagrams += datagram.payload.len() as u64;
+        let late = self.policy.datagram((place, offset), session, datagram, &mut patch);
+        self.apply(place, offset, &patch);
+        self.patch = patch;
+        self.apply_late(late);
+        self.carried(Body::Stream { stream: place, at: i64::try_from(offset).unwrap_or(i64::MAX), header });
     }
 
     /// What a stream holds next.
@@ -180,9 +174,7 @@ impl Ledger {
         let late = self.policy.pdu(place, session, direction, pdu, at, &mut patch);
         self.apply(place, pdu.offset, &patch);
         self.patch = patch;
-        for (place, offset, patch) in late {
-            self.apply(place, offset, &patch);
-        }
+        self.apply_late(late);
     }
 
     /// A connection speaks RTSP.
@@ -233,19 +225,20 @@ impl Ledger {
 
     /// All has been read.
     pub(super) fn finish(&mut self) {
-        for (place, offset, patch) in self.policy.finish() {
-            self.apply(place, offset, &patch);
-        }
+        let late = self.policy.finish();
+        self.apply_late(late);
         // It may have become known late what a packet carries.
         self.bodies.sort_by_key(|(number, _)| *number);
         for stream in &mut self.streams {
-            stream.pieces.sort_by_key(|piece| piece.start);
+            settle(&mut stream.pieces);
         }
         for (id, place) in &self.places {
-            if let StreamId::Tcp(number, _) = id
-                && self.connections.contains(number)
-                && let Some(stream) = self.streams.get_mut(place.0 as usize)
-            {
+            let is_shown = match id {
+                StreamId::Tcp(number, _) => self.connections.contains(number),
+                StreamId::Datagrams => true,
+                StreamId::Carried(..) | StreamId::Tunnel(_) => false,
+            };
+            if is_shown && let Some(stream) = self.streams.get_mut(place.0 as usize) {
                 stream.shown = true;
             }
         }
@@ -282,13 +275,6 @@ impl Ledger {
         let mut kept = vec![FILL; text.len()];
         self.pieces(&stream.pieces, &stream.near, behind, &mut kept);
         stream.runs.write(behind, text, &kept, tunnelled);
-    }
-
-    /// Writes what stands at a position of a datagram over `out`.
-    pub(super) fn datagram_bytes(&self, first: u32, count: u32, at: u64, out: &mut [u8]) {
-        let first = first as usize;
-        let pieces = self.datagrams.get(first..first + count as usize).unwrap_or_default();
-        self.pieces(pieces, &Cell::default(), at, out);
     }
 
     /// Writes what is carried over the bytes that hold it.
@@ -360,6 +346,12 @@ impl Ledger {
         self.size += size_of::<(u64, Body)>();
     }
 
+    fn apply_late(&mut self, late: Vec<Late>) {
+        for (place, offset, patch) in late {
+            self.apply(place, offset, &patch);
+        }
+    }
+
     fn apply(&mut self, place: Place, offset: u64, patch: &Patch) {
         let Some(stream) = self.streams.get_mut(place.0 as usize) else { return };
         let mut pieces = std::mem::take(&mut stream.pieces);
@@ -377,6 +369,19 @@ impl Ledger {
             self.size += bytes.len() + size_of::<Piece>();
         }
     }
+}
+
+/// Puts pieces in their order. What was planned before it was known whose it is was planned twice: the later one counts,
+/// and none lies within another.
+fn settle(pieces: &mut Vec<Piece>) {
+    pieces.sort_by_key(|piece| (piece.start, Reverse(piece.len)));
+    pieces.dedup_by(|piece, before| {
+        let [end, end_before] = [&*piece, &*before].map(|piece| piece.start + u64::from(piece.len));
+        if (piece.start, end) == (before.start, end_before) {
+            *before = *piece;
+        }
+        end <= end_before
+    });
 }
 
 /// The place of the first piece that reaches behind a position; `near` is a guess.

@@ -108,7 +108,7 @@ fn icmp(bytes: &mut [u8], protocol: u8, policy: &mut dyn Policy) {
 /// A fragment that begins `start` bytes behind the IP header of the packet that it belongs to.
 fn fragment(ledger: &Ledger, bytes: &mut [u8], start: usize, protocol: u8, body: Body) {
     let header = match body {
-        Body::Stream { header, .. } | Body::Datagram { header, .. } => usize::from(header),
+        Body::Stream { header, .. } => usize::from(header),
         Body::Fragment(_) => return bytes.fill(0),
     };
     let (head, payload) = bytes.split_at_mut(header.saturating_sub(start).min(bytes.len()));
@@ -129,7 +129,6 @@ fn fragment(ledger: &Ledger, bytes: &mut [u8], start: usize, protocol: u8, body:
 fn content(ledger: &Ledger, payload: &mut [u8], skipped: usize, body: Body) {
     match body {
         Body::Stream { stream, at, .. } => ledger.stream(stream, at.saturating_add_unsigned(skipped as u64), payload),
-        Body::Datagram { first, count, .. } => ledger.datagram_bytes(first, count, skipped as u64, payload),
         Body::Fragment(_) => payload.fill(FILL),
     }
 }

@@ -4,6 +4,7 @@
 //! decoded.
 
 mod audio;
+mod looked_at;
 mod nal;
 mod picture;
 #[cfg(test)]
@@ -27,6 +28,11 @@ const ANOTHER_CLOCK: f64 = 0.2;
 const PACED_S: f64 = 4.0;
 /// Of the packets so many may be odd: one in so many.
 const ODD: u32 = 16;
+
+/// Packets that are waited for: half a minute of audio.
+pub const MAX_PACKETS: usize = 1024;
+/// Bytes of their payloads: a picture or two of a camera, more than is needed to know it.
+const MAX_BYTES: usize = 128 << 10;
 
 /// What a stream carries, as far as its packets show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +118,9 @@ struct Neighbours<'a> {
 pub struct PayloadEvidence {
     payload_type: u8,
     packets: u32,
+    /// Packets and bytes of payloads, repeated ones among them.
+    taken: usize,
+    bytes: usize,
     /// Sequence number and marker of the latest.
     before: Option<(u16, bool)>,
     timestamps: Unwrapper<u32>,
@@ -130,6 +139,8 @@ impl PayloadEvidence {
         Self {
             payload_type,
             packets: 0,
+            taken: 0,
+            bytes: 0,
             before: None,
             timestamps: Unwrapper::default(),
             clock: ClockFit::default(),
@@ -149,6 +160,8 @@ impl PayloadEvidence {
 
     /// Takes a packet of this payload type.
     pub fn packet(&mut self, at: Timestamp, packet: &RtpPacket<'_>) {
+        self.taken = self.taken.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(packet.payload().len());
         let before = self.before.replace((packet.sequence(), packet.marker()));
         // What came again, or late, says nothing new.
         if before.is_some_and(|(number, _)| packet.sequence().wrapping_sub(number).cast_signed() <= 0) {
@@ -206,6 +219,11 @@ impl PayloadEvidence {
             return (!another).then_some(VIDEO_HZ);
         }
         estimate?.usual_rate_hz()
+    }
+
+    /// Whether to conclude now: more would tell nothing more, or so many have shown nothing.
+    pub fn is_enough(&self) -> bool {
+        self.is_settled() || self.taken >= MAX_PACKETS || self.bytes >= MAX_BYTES
     }
 
     /// Whether more packets would tell nothing more.

@@ -7,7 +7,7 @@ use crate::rtp::payload::JpegHeader;
 const CONVINCING_JPEG: u32 = 4;
 /// Packets of a transport stream, of which a payload has seven at most.
 const CONVINCING_TS: u32 = 8;
-const TS_PACKET: usize = 188;
+pub(super) const TS_PACKET: usize = 188;
 const TS_SYNC: u8 = 0x47;
 
 /// The fragments of JPEG pictures.
