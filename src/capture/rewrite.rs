@@ -10,6 +10,7 @@ mod headers;
 mod ledger;
 mod letters;
 mod packet;
+mod pieces;
 
 use std::fmt::Debug;
 use std::io::{self, Read, Write};

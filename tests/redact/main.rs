@@ -7,6 +7,7 @@
 )]
 #![allow(dead_code, reason = "what captures are made of is shared with other tests")]
 
+mod datagrams;
 #[path = "../files/mod.rs"]
 mod files;
 #[path = "../tunnels/frames.rs"]

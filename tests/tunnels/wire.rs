@@ -4,7 +4,7 @@ use etherparse::PacketBuilder;
 use rtsp_rec::trace::Direction::{self, ClientToServer, ServerToClient};
 
 /// Nanoseconds of the first packet.
-const START: i64 = 1_795_332_904_000_000_000;
+pub(crate) const START: i64 = 1_795_332_904_000_000_000;
 /// The server's port.
 pub(crate) const SERVER: u16 = 554;
 /// The client's ports of a plain connection or a GET, and of the first POST.
@@ -67,18 +67,6 @@ impl Wire {
         let mut packet = Vec::new();
         flags(ip.tcp(from, to, *next, 65_535)).write(&mut packet, payload).unwrap();
         *next = next.wrapping_add(u32::try_from(payload.len()).unwrap());
-        self.packets.push((START + self.now * 1_000_000, packet));
-    }
-
-    /// Sends a datagram from one of these ports of client and server to the other.
-    pub(crate) fn datagram(&mut self, direction: Direction, [client, server]: [u16; 2], payload: &[u8]) {
-        let (from, to, hosts) = match direction {
-            ClientToServer => (client, server, ([10, 0, 0, 1], [10, 0, 0, 2])),
-            ServerToClient => (server, client, ([10, 0, 0, 2], [10, 0, 0, 1])),
-        };
-        let ip = PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4(hosts.0, hosts.1, 64);
-        let mut packet = Vec::new();
-        ip.udp(from, to).write(&mut packet, payload).unwrap();
         self.packets.push((START + self.now * 1_000_000, packet));
     }
 

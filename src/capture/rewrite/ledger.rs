@@ -5,12 +5,12 @@
 //! as another, is written as the same.
 
 use std::cell::Cell;
-use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
 use crate::capture::rewrite::letters::{Run, Runs};
+use crate::capture::rewrite::pieces::{Piece, first_behind, settle};
 use crate::capture::rewrite::{FILL, Late, Patch, Place, Policy, SessionDatagram};
 use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
@@ -44,15 +44,6 @@ pub(super) enum Body {
     Fragment(u32),
 }
 
-/// Bytes that stand at a position.
-#[derive(Clone, Copy, Debug)]
-struct Piece {
-    start: u64,
-    len: u32,
-    /// Where they are kept.
-    kept: u32,
-}
-
 /// Bytes of a TCP stream that hold those of a carried one.
 #[derive(Clone, Copy, Debug)]
 struct Span {
@@ -63,9 +54,6 @@ struct Span {
     at: u64,
     mask: [u8; 4],
 }
-
-/// How many pieces are passed over one by one, before the place of the next is looked for among all.
-const NEAR: usize = 8;
 
 /// What is known of a stream.
 #[derive(Debug, Default)]
@@ -367,52 +355,6 @@ impl Ledger {
             self.kept.extend_from_slice(bytes);
             pieces.push(Piece { start: offset + at as u64, len, kept });
             self.size += bytes.len() + size_of::<Piece>();
-        }
-    }
-}
-
-/// Puts pieces in their order. What was planned before it was known whose it is was planned twice: the later one counts,
-/// and none lies within another.
-fn settle(pieces: &mut Vec<Piece>) {
-    pieces.sort_by_key(|piece| (piece.start, Reverse(piece.len)));
-    pieces.dedup_by(|piece, before| {
-        let [end, end_before] = [&*piece, &*before].map(|piece| piece.start + u64::from(piece.len));
-        if (piece.start, end) == (before.start, end_before) {
-            *before = *piece;
-        }
-        end <= end_before
-    });
-}
-
-/// The place of the first piece that reaches behind a position; `near` is a guess.
-fn first_behind(pieces: &[Piece], near: usize, at: u64) -> usize {
-    let is_before = |piece: &Piece| piece.start + u64::from(piece.len) <= at;
-    let next = pieces.get(near..).unwrap_or_default().iter().take(NEAR).take_while(|piece| is_before(piece)).count();
-    let first = near + next;
-    let comes_behind = first.checked_sub(1).is_none_or(|before| pieces.get(before).is_some_and(is_before));
-    if comes_behind && pieces.get(first).is_none_or(|piece| !is_before(piece)) {
-        return first;
-    }
-    pieces.partition_point(is_before)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    proptest::proptest! {
-        #[test]
-        fn a_guess_changes_nothing(
-            pieces in proptest::collection::vec((0..20u64, 1..20u32), 0..40), near in 0..50usize, at in 0..900u64,
-        ) {
-            let mut start = 0;
-            let piece = |(gap, len): (u64, u32)| {
-                let piece = Piece { start: start + gap, len, kept: 0 };
-                start = piece.start + u64::from(len);
-                piece
-            };
-            let pieces: Vec<Piece> = pieces.into_iter().map(piece).collect();
-            proptest::prop_assert_eq!(first_behind(&pieces, near, at), first_behind(&pieces, usize::MAX, at));
         }
     }
 }
