@@ -15,7 +15,7 @@ use rtsp_rec::rtsp::demux::PduKind;
 use rtsp_rec::session::client::{Limits, Timeouts};
 use rtsp_rec::session::{Client, ClientConfig, Ending, Input, Machine, MediaTransport, Output};
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Demand, Note, Payload, Tap, TraceEvent};
+use rtsp_rec::trace::{Demand, Direction, Note, Payload, Tap, TraceEvent};
 
 const FRAMES: u16 = 20_000;
 
@@ -124,7 +124,10 @@ impl Tap for Tapped {
             self.order.push(told);
         }
         match event.payload {
-            Payload::Pdu(pdu) if matches!(pdu.kind, PduKind::Interleaved { .. }) => {
+            // Not the client's reports, of which a slow run has more.
+            Payload::Pdu(pdu)
+                if matches!(pdu.kind, PduKind::Interleaved { .. }) && event.direction == Direction::ServerToClient =>
+            {
                 let session = event.flow.session;
                 self.frames[session] += 1;
                 if session == 0 {

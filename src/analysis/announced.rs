@@ -102,7 +102,9 @@ impl AnnouncedPart {
             return jumps || self.answered.is_some() && self.sought && self.paced != packet.paced;
         };
         let behind_seq = packet.seq.wrapping_sub(seq) < MAX_DROPOUT;
-        let to_come = seq.wrapping_sub(packet.seq.wrapping_sub(packet.ahead)) < u16::MAX / 2 && packet.ahead != 0;
+        // live555 sends the first packet ahead of its answer: what has come already is not to come again.
+        let highest = packet.seq.wrapping_sub(packet.ahead);
+        let to_come = (1..u16::MAX / 2).contains(&seq.wrapping_sub(highest)) && packet.ahead != 0;
         // What was under way when the server answered goes on where the packet before ended. Numbers that start over may
         // be lower.
         let goes_on = !jumps && packet.ahead < MAX_MISORDER;
@@ -175,6 +177,7 @@ mod tests {
         // One that jumps, with another number than was told.
         assert!(begins(sought(40_000), packet(50_000, 8_000_000)));
         assert!(!begins(sought(305), packet(303, 8_000_000)), "a jump before the part is not announced");
+        assert!(!begins(sought(299), packet(300, 40)), "its first packet came ahead of the answer");
     }
 
     #[test]

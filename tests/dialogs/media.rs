@@ -121,6 +121,8 @@ impl Rtp {
         packet.extend_from_slice(&ssrc.to_be_bytes());
         packet.extend_from_slice(extension);
         if !(self.is(Oddity::EmptyPayloads) && self.sent % 4 == 2) {
+            // As H.264 has it: the header of a slice, whatever it holds.
+            packet.push(0x41);
             packet.extend((0..self.sent * 37 % 1400).map(|byte| byte.to_le_bytes()[0]));
             // Where the place in the stream is lost, the bait would be taken for what it looks like.
             packet.extend_from_slice(if self.is(Oddity::CutFrames) { &[7; 33] } else { BAIT });

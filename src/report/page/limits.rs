@@ -6,7 +6,7 @@ pub(super) const SERIES: usize = 2048;
 const BUCKETS: usize = 1 << 16;
 const BUCKETS_OF_A_STREAM: (usize, usize) = (64, 4096);
 /// The same on the page, where all captures share it.
-const SHOWN_BUCKETS: usize = 26_000;
+const SHOWN_BUCKETS: usize = 25_000;
 /// Streams with charts, of all captures on the page together.
 const CHARTED: usize = 24;
 /// Streams with figures.
