@@ -376,7 +376,7 @@ mod tests {
         // Error correction has 3 and 6, and 8 is lost.
         for number in [1, 2, 3, 4, 5, 6, 7, 9u16] {
             if matches!(number, 3 | 6) {
-                sequence.foreign(number)
+                sequence.foreign(number);
             } else {
                 let _ = sequence.packet(number);
             }

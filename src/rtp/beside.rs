@@ -52,7 +52,9 @@ mod tests {
 
     fn noted(numbers: &[u16]) -> BesideNumbers {
         let mut foreign = BesideNumbers::default();
-        numbers.iter().for_each(|number| foreign.note(*number));
+        for number in numbers {
+            foreign.note(*number);
+        }
         foreign
     }
 

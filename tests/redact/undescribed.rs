@@ -73,7 +73,7 @@ impl Media {
             }
             Self::Latm => {
                 let size = u8::try_from(60 + number % 90).unwrap();
-                vec![if number % 3 == 0 {
+                vec![if number.is_multiple_of(3) {
                     with_head(&[0xff, size], number, 255 + usize::from(size))
                 } else {
                     with_head(&[size], number, usize::from(size))
@@ -107,7 +107,7 @@ fn late(udp: bool, media: Media, frames: u64, odd: &[u64], lost: &[u16]) -> Vec<
         for (place, payload) in payloads.iter().enumerate() {
             let marker = u8::from(place == last) << 7;
             let timestamp = u32::try_from(number * media.rate() / 25).unwrap().to_be_bytes();
-            let head = [&[0x80, marker | 96][..], &sequence.to_be_bytes(), &timestamp, &[0, 0, 0, 7]].concat();
+            let head = [&[0x80, marker | 0x60][..], &sequence.to_be_bytes(), &timestamp, &[0, 0, 0, 7]].concat();
             let packet = [&head, payload.as_slice()].concat();
             if lost.contains(&sequence) {
                 // It was never sent.

@@ -38,7 +38,7 @@ impl Talk {
             format!("{track} {encoding} {payload_type} {} {packets}/{expected} {duplicates}", row.ssrc.0)
         };
         let rows = self.analyzer.streams().map(shown).collect();
-        (rows, self.seen().codes.into_iter().map(|code| code.to_string()).collect())
+        (rows, self.seen().codes.into_iter().map(ToString::to_string).collect())
     }
 }
 
@@ -47,7 +47,7 @@ fn tracks_of_one_path() {
     for (transport, udp) in [(TCP, false), (UDP_SERVER, true)] {
         let mut talk = Talk::sharing(transport);
         for number in 100..103 {
-            for bytes in [packet(0x80 | 96, 7, number), packet(0, 8, number)] {
+            for bytes in [packet(0xe0, 7, number), packet(0, 8, number)] {
                 talk = if udp { talk.datagram(S, &bytes) } else { talk.frame(0, &bytes) };
             }
         }
