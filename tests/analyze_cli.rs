@@ -258,7 +258,7 @@ fn rows_of_a_live_pipe_come_as_its_packets_do() {
             drop(stdout);
         });
         // A fault makes the test fail, where it would else wait for ever.
-        let seen = rows.recv_timeout(Duration::from_secs(60)).expect("the rows come while the pipe is open");
+        let seen = rows.recv_timeout(Duration::from_mins(1)).expect("the rows come while the pipe is open");
         assert_eq!(String::from_utf8(seen).unwrap(), String::from_utf8(expected).unwrap(), "{format} {table}");
         reader.join().unwrap();
         drop(stdin);

@@ -192,11 +192,11 @@ fn without_a_name_it_is_listed() {
 }
 
 /// The beginning of a datagram, from its number and random bytes.
-type DatagramHead = dyn Fn(u16, &mut dyn FnMut() -> u8) -> Vec<u8>;
+type DatagramHead<'a> = dyn Fn(u16, &mut dyn FnMut() -> u8) -> Vec<u8> + 'a;
 
 /// The bytes of protocols that share UDP with RTP, each as a flow of 200 datagrams.
 fn other_protocols(mut random: impl FnMut() -> u8) -> Vec<(&'static str, Vec<Vec<u8>>)> {
-    let mut flow = |name, head: &DatagramHead| {
+    let mut flow = |name, head: &DatagramHead<'_>| {
         let datagrams = (0..200u16).map(|number| {
             let mut bytes = head(number, &mut random);
             bytes.extend((0..60).map(|_| random()));

@@ -6,16 +6,16 @@ pub(super) const SERIES: usize = 2048;
 const BUCKETS: usize = 1 << 16;
 const BUCKETS_OF_A_STREAM: (usize, usize) = (64, 4096);
 /// The same on the page, where all captures share it.
-const SHOWN_BUCKETS: usize = 25_000;
+const SHOWN_BUCKETS: usize = 26_000;
 /// Streams with charts, of all captures on the page together.
 const CHARTED: usize = 24;
 /// Streams with figures.
-pub(super) const STREAMS: usize = 256;
+pub(super) const STREAMS: usize = 224;
 /// Sessions with a dialogue, and the messages at its beginning and its end.
 pub(super) const SESSIONS: usize = 24;
 pub(super) const MESSAGES: (usize, usize) = (48, 12);
 /// Findings of one code that are listed.
-pub(super) const FINDINGS: (usize, usize) = (12, 4);
+pub(super) const FINDINGS: (usize, usize) = (10, 4);
 /// Verdicts that are listed.
 pub(super) const VERDICTS: (usize, usize) = (96, 32);
 /// Characters of a text that a capture holds, and bytes of it as HTML: a quotation mark takes six.

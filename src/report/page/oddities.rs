@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(section.findings.counts(), ("1 error".to_owned(), "30 notes".to_owned()));
         let text = findings(&section).into_string();
         assert!(text.find("junk") < text.find("nat-punch"), "{text}");
-        assert!(text.contains("14 more left out here"), "{text}");
+        assert!(text.contains("16 more left out here"), "{text}");
     }
 
     #[test]
