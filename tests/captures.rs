@@ -357,7 +357,7 @@ fn what_is_on_a_port_is_no_proof() {
     }
 }
 
-/// ToldRemarks on a capture.
+/// `ToldRemarks` on a capture.
 #[derive(Default)]
 struct ToldRemarks(Vec<(u64, &'static str, String)>);
 

@@ -217,7 +217,7 @@ impl Watch {
         }
         // A datagram that came before may stand behind the message: a recorder reads the connection first.
         if self.heard.torn_down.is_some_and(|torn_down| at >= torn_down)
-            && (self.heard.teardown_asked || stream.sequence.is_given_up())
+            && (self.heard.teardown_asked || stream.is_given_up(at))
             && self.first("media-after-teardown", track.map_or(u64::MAX, |track| track as u64))
         {
             found.push(Finding::new("media-after-teardown", track, "media came after the answer to TEARDOWN"));
@@ -348,13 +348,13 @@ impl Watch {
             }
             _ => {}
         }
-        found.extend(self.count(report, stream));
+        found.extend(self.count(at, report, stream));
         found
     }
 
     /// What the sender counted against what came, both modulo 2^32.
-    fn count(&mut self, report: &SenderReport<'_>, stream: &Stream) -> Option<Finding> {
-        if self.baselines.len() >= MAX_REMEMBERED || stream.sequence.is_given_up() {
+    fn count(&mut self, at: Timestamp, report: &SenderReport<'_>, stream: &Stream) -> Option<Finding> {
+        if self.baselines.len() >= MAX_REMEMBERED || stream.is_given_up(at) {
             return None;
         }
         // Of all packets of the source.

@@ -117,6 +117,8 @@ pub(super) struct Stream {
     pub(super) frames: Option<Box<Frames>>,
     /// Where PLAY has it go on.
     pub(super) announced: AnnouncedParts,
+    /// When the client asked for its end, until a packet comes behind that.
+    given_up_from: Option<Timestamp>,
     /// Its timestamps run as time does.
     paced: bool,
     pub(super) payloads: PayloadAccess,
@@ -159,6 +161,7 @@ impl Stream {
             cname: None,
             frames: depth.closely.then(|| Box::new(Frames::new(depth.frame_rows, depth.crowded))),
             announced: AnnouncedParts::default(),
+            given_up_from: None,
             paced: true,
             payloads: PayloadAccess::Clear,
             media_clock: MediaClock::default(),
@@ -220,6 +223,11 @@ impl Stream {
     /// Takes the next packet in order of arrival.
     #[inline]
     pub(super) fn packet(&mut self, at: Timestamp, packet: &RtpPacket<'_>, budget: &mut Budget) -> PacketFigures {
+        // Behind a hole of the capture packets are told later than the TEARDOWN that they came before.
+        if self.given_up_from.is_some_and(|from| at >= from) {
+            self.given_up_from = None;
+            self.sequence.give_up(true);
+        }
         let begins = !self.announced.is_empty() && self.begins(at, packet);
         let (status, ext_seq) = self.sequence.packet(packet.sequence());
         self.payload_bytes += self.payload_len(packet) as u64;
@@ -374,10 +382,18 @@ impl Stream {
 
     /// The client asked for its end, or wants it after all: from here on nothing is lost that anybody misses.
     pub(super) fn give_up(&mut self, at: Timestamp, given_up: bool) {
-        self.sequence.give_up(given_up);
+        self.given_up_from = given_up.then_some(at);
+        if !given_up {
+            self.sequence.give_up(false);
+        }
         if let Some(frames) = &mut self.frames {
             frames.statistics.give_up(given_up.then_some(at));
         }
+    }
+
+    /// Whether the client had asked for its end by then.
+    pub(super) fn is_given_up(&self, at: Timestamp) -> bool {
+        self.sequence.is_given_up() || self.given_up_from.is_some_and(|from| at >= from)
     }
 
     /// Whether TCP carries it, which loses nothing.
