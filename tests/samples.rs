@@ -1,7 +1,10 @@
 //! The captures of docs/tutorial.md: their golden tables, and that the tutorial shows what the tool prints.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
-use std::fs;
+#[path = "halved/mod.rs"]
+mod halved;
+
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 
@@ -41,6 +44,13 @@ fn tables_are_golden() {
             }
         }
     });
+}
+
+#[test]
+fn the_second_half_alone_is_found() {
+    for capture in captures().into_iter().chain(["samples/gstreamer_h264_aac.pcapng".to_owned()]) {
+        assert!(halved::check(&capture, File::open(root().join(&capture)).unwrap()), "{capture}");
+    }
 }
 
 #[test]

@@ -87,7 +87,7 @@ impl RtspEvidence {
             }
             PduKind::Junk if is_line_ends(pdu.raw) => Weight::Keep,
             PduKind::Junk if side.behind_gap => Weight::Keep,
-            PduKind::Junk => side.forget(),
+            PduKind::Junk => side.junk(),
             PduKind::Interleaved { .. } if self.http => side.forget(),
             PduKind::Interleaved { channel, payload } => {
                 side.behind_gap = false;
@@ -129,6 +129,14 @@ impl Side {
     fn forget(&mut self) -> Weight {
         *self = Self { torn: true, ..Self::default() };
         Weight::Forget
+    }
+
+    /// What stood before has to show itself anew. Media that came is told all the same if it does: some servers have bytes
+    /// of no meaning between frames.
+    fn junk(&mut self) -> Weight {
+        let had_media = self.is_media();
+        let forget = self.forget();
+        if had_media { Weight::Keep } else { forget }
     }
 
     fn is_untouched(&self) -> bool {

@@ -398,6 +398,22 @@ mod tests {
     }
 
     #[test]
+    fn empty_lines_before_each_frame_do_not_hide_it_behind_a_gap() {
+        let behind = |ends: &[u8]| {
+            let (mut demuxer, mut pdus) = (Demuxer::new(), Vec::new());
+            drain(demuxer.skip(1000), &mut pdus);
+            let stream = [b"tail".as_slice(), &[&rtp(0, 12), ends].concat().repeat(3), REPLY].concat();
+            // Byte by byte: what is not decided yet must be decided the same way later.
+            for byte in &stream {
+                drain(demuxer.feed(std::slice::from_ref(byte)), &mut pdus);
+            }
+            names(&pdus).iter().filter(|name| **name == "$").count()
+        };
+        assert_eq!([behind(b""), behind(b"\r\n"), behind(b"\n"), behind(b"\r\n\r\n")], [3; 4]);
+        assert_eq!(behind(b"\r\n\r\n\r\n"), 0, "so many are no sign of anything");
+    }
+
+    #[test]
     fn heads_and_bodies_have_limits() {
         let endless = [b"OPTIONS * RTSP/1.0\r\n".as_slice(), &b"X: y\r\n".repeat(MAX_HEAD)].concat();
         assert!(demux(&[&endless]).iter().all(|pdu| pdu.2 == "junk"));

@@ -12,6 +12,9 @@ use crate::rtsp::tunnel::body_length;
 /// Shortest payload believed when the place of the next frame was lost: an RTCP header and an SSRC.
 const MIN_PLAUSIBLE_PAYLOAD: usize = 8;
 
+/// So many CR and LF may stand between two PDUs where the place was lost.
+const MAX_LINE_ENDS: usize = 4;
+
 /// So many PDUs behind each other are not found by chance.
 const SETTLED_RUN: u8 = 3;
 
@@ -216,7 +219,12 @@ impl Framer {
         if !self.channels.plausible(channel) || len < MIN_PLAUSIBLE_PAYLOAD || first >> 6 != 2 {
             return Verdict::No;
         }
-        let end = FRAME_HEADER + len;
+        let Some(behind) = bytes.get(FRAME_HEADER + len..) else {
+            return Verdict::Undecided(Need::Bytes(FRAME_HEADER + len + 1));
+        };
+        // Some servers send an empty line before each frame; more of them are no sign of anything.
+        let empty = line_ends(behind.get(..=MAX_LINE_ENDS).unwrap_or(behind));
+        let end = FRAME_HEADER + len + if empty <= MAX_LINE_ENDS { empty } else { 0 };
         match bytes.get(end..) {
             None => Verdict::Undecided(Need::Bytes(end + 1)),
             Some([]) if closing => Verdict::Yes(()),

@@ -189,6 +189,28 @@ fn interleaved_media_of_either_side() {
     assert!(of(interleaved(true, RTSP, 2)).streams.is_empty(), "two frames say too little");
 }
 
+/// Media between which other bytes stand, then a keep-alive. The payloads quote an answer.
+fn littered(litter: &[u8], every: u16) -> TcpTalk {
+    let mut talk = TcpTalk::new(RTSP);
+    for number in 0..40 {
+        if number % every == 0 {
+            talk.say(true, litter);
+        }
+        talk.say(true, &frame(0, &[rtp(number, 40), b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n".to_vec()].concat()));
+    }
+    keep_alive(&mut talk, 6);
+    talk
+}
+
+#[test]
+fn bytes_of_no_meaning_between_frames_cost_none_of_them() {
+    for (litter, every) in [(&b"\r\n"[..], 1), (b"\0\x17$garbage$\0\0\x04abcd", 10), (b"\0", 4)] {
+        let told = of(littered(litter, every));
+        assert_eq!(told.streams, [(1, "s2c", SSRC, 40, 0)], "{litter:?}");
+        assert_eq!(told.messages, 2, "{litter:?}");
+    }
+}
+
 #[test]
 fn who_asks_is_the_client_whatever_its_port() {
     let mut talk = TcpTalk::new(Ends { port: 1100, server_port: 20_000 });

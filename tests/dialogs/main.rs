@@ -8,8 +8,9 @@
 //! | `transcript`, `media`, `gate`, `server` | the scripted server |
 //! | `recorder`, `scene`, `checks` | running `rtsp-rec`; what must hold of every recording |
 //! | `replayed` | what must hold of a replay of it |
+//! | `halved` | what is found without the first half of it |
 //! | `certificates`, `front` | TLS and HTTP tunnels before the scripted server |
-//! | `carried` `vendors` `cases` `endings` `keep_alive` `reruns` `quirks` `probes` | the tests |
+//! | `carried` `vendors` `cases` `endings` `keep_alive` `reruns` `quirks` `probes` `halves` | the tests |
 
 #![allow(
     clippy::expect_used,
@@ -23,6 +24,8 @@ mod certificates;
 mod checks;
 mod front;
 mod gate;
+#[path = "../halved/mod.rs"]
+mod halved;
 mod media;
 mod recorder;
 mod replayed;
@@ -33,6 +36,7 @@ mod transcript;
 mod carried;
 mod cases;
 mod endings;
+mod halves;
 mod keep_alive;
 mod late;
 mod probes;
