@@ -11,8 +11,9 @@ use crate::time::Timestamp;
 const MAX_WAITING: usize = 4;
 /// Behind an answer a jump is the one that was asked for, if it comes so soon, or with the next packet.
 const SOON_NS: i64 = 5_000_000_000;
-/// What is farther off its timestamp's distance has jumped: B pictures are sent up to some 0.3 s out of order. A network
-/// seldom delays by as much, and where it does there is little harm: the figures begin anew once more.
+/// What is farther off its timestamp's distance has jumped, as in verdicts. Three B pictures in a row, as encoders usually
+/// have at most, are sent three pictures out of order: 0.3 s at 10 pictures a second. A network seldom delays by as much,
+/// and where it does there is little harm: the figures begin anew once more.
 const JUMP_MS: f64 = 500.0;
 /// At another pace than that of time timestamps jump if they go so many seconds at once.
 const STRIDE_S: f64 = 2.0;

@@ -163,6 +163,9 @@ impl Judge {
         self.lost(lost, stream);
         if passed.is_paced && stream.is_paced() {
             self.pace(place, index, stream, passed);
+        } else if let Some(watched) = self.watched(index) {
+            // What is not looked at is no silence when the pace counts again.
+            watched.pace.forget();
         }
         if let Some((from, to)) = freeze {
             self.freeze(Freeze { from, to, place }, index, stream.key);
