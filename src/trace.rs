@@ -22,7 +22,8 @@ pub use unreachable::UnreachableReason;
 /// One transport connection between an RTSP client and its server, or one of the two of an HTTP tunnel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flow {
-    /// Number of the connection, from 0, in order of first appearance. Those of an HTTP tunnel share it.
+    /// Number of the connection, from 0, in order of first appearance. Those of an HTTP tunnel share it; where a captured
+    /// connection carries several RTSP sessions each has one.
     pub id: usize,
     /// Number of the session that the connection belongs to, from 0. A session that had to connect again
     /// (redirect, close after a 401) has several flows.

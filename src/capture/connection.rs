@@ -58,7 +58,10 @@ impl Connection {
     /// Its numbers and addresses and who sends in this direction, once it has shown RTSP.
     pub(super) fn flow(&self, direction: Direction) -> Option<(&Flow, Direction)> {
         match &self.content.state {
-            State::Rtsp(flow) => Some((flow, self.content.sender(direction))),
+            State::Rtsp(sessions) => {
+                let sender = self.content.sender(direction);
+                Some((sessions.flow(sender), sender))
+            }
             _ => None,
         }
     }

@@ -2,6 +2,7 @@
 
 mod decision;
 mod passing;
+mod sharing;
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,9 +10,9 @@ use std::sync::Arc;
 
 use crate::capture::datagrams;
 use crate::capture::layer::{Coding, Layer};
-use crate::capture::outlet::{MAX_SESSIONS, Outlet, tell, too_many};
+use crate::capture::outlet::{Outlet, tell};
 use crate::capture::reassembly::Arrival;
-use crate::capture::setups::SetupWatch;
+use crate::capture::sessions::ConnectionSessions;
 use crate::capture::trial::Trial;
 use crate::capture::tunnel::{PostBody, TunnelKey};
 use crate::rtsp::message::Message;
@@ -37,7 +38,6 @@ pub(super) struct Content {
     seen: [bool; 2],
     /// What was taken for the client's direction is the server's.
     turned: bool,
-    setups: SetupWatch,
     /// What lies between TCP and RTSP in each direction, where anything does.
     layers: [Option<Layer>; 2],
     /// What the message just read says that follows it.
@@ -52,8 +52,8 @@ pub(super) struct Content {
 pub(super) enum State {
     /// Nothing has shown for certain what it speaks.
     Undecided(Box<Trial>),
-    /// RTSP, under this number; the GET of an HTTP tunnel among it.
-    Rtsp(Arc<Flow>),
+    /// RTSP; the GET of an HTTP tunnel among it.
+    Rtsp(Box<ConnectionSessions>),
     /// The POST of an HTTP tunnel, whose body has begun.
     Post(PostBody),
     /// Something else.
@@ -81,7 +81,6 @@ impl Content {
             mid_stream,
             seen: [false; 2],
             turned: false,
-            setups: SetupWatch::default(),
             layers: [None, None],
             announced: None,
             web_socket: false,
@@ -178,8 +177,8 @@ impl Content {
             }
             _ => {}
         }
-        if let (Half::Get, State::Rtsp(flow)) = (half, &self.state) {
-            outlet.tunnels.get(key, flow.session);
+        if let (Half::Get, State::Rtsp(sessions)) = (half, &self.state) {
+            outlet.tunnels.get(key, sessions.flow(Direction::ServerToClient).session);
         }
         Ok(())
     }
@@ -203,43 +202,25 @@ impl Content {
         arrival: Arrival,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<Option<Arc<Flow>>> {
-        let id = match known {
-            Some(session) => session,
-            None if *outlet.sessions >= MAX_SESSIONS => return too_many(arrival, outlet).map(|()| None),
-            None => {
-                *outlet.sessions += 1;
-                *outlet.sessions - 1
-            }
-        };
+        let id = if known.is_some() { known } else { outlet.next_session(arrival)? };
         let (url, server) = self.described.clone().unwrap_or((String::new(), self.server));
-        Ok(Some(Arc::new(Flow { id, session: id, url, client: self.client, server })))
+        Ok(id.map(|id| Arc::new(Flow { id, session: id, url, client: self.client, server })))
     }
 
-    /// Notes the UDP ports that a SETUP exchange agrees upon.
-    fn follow_setup<T: Tap>(&mut self, direction: Direction, message: &Message<'_>, outlet: &mut Outlet<'_, T>) {
-        if let State::Rtsp(flow) = &self.state {
-            // The first SETUP of a session has none (RFC 2326, section 12.37).
-            if self.mid_stream && SetupWatch::asks(message) && message.header("Session").is_none() {
-                outlet.ports.unclaimed.begins(flow);
-            }
-            self.setups.message(flow, direction, message, outlet.ports);
-        }
+    /// Another session begins on the connection.
+    fn tell_begun<T: Tap>(&self, flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+        let opened = Payload::Opened { started: arrival.at, carrier: self.carrier() };
+        tell(flow, Direction::ClientToServer, arrival, opened, outlet)?;
+        let Some(side) = self.only_side() else { return Ok(()) };
+        tell(flow, self.sender(side), arrival, Payload::OneDirection, outlet)
     }
 
-    /// Notes who plays over UDP. What came to other ports is told before the message that ends it.
-    fn follow_play<T: Tap>(
-        &self,
-        message: &Message<'_>,
-        arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<()> {
-        let (State::Rtsp(flow), false) = (&self.state, outlet.ports.silent.is_empty()) else { return Ok(()) };
-        if outlet.ports.silent.message(flow, message, arrival.at) { end_play(flow, arrival, outlet) } else { Ok(()) }
+    fn carrier(&self) -> Carrier<'static> {
+        if self.web_socket { Carrier::WEB_SOCKET } else { Carrier::default() }
     }
 
     fn tell_opened<T: Tap>(&self, flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        let carrier = if self.web_socket { Carrier::WEB_SOCKET } else { Carrier::default() };
-        let opened = Payload::Opened { started: self.started, carrier };
+        let opened = Payload::Opened { started: self.started, carrier: self.carrier() };
         tell(flow, Direction::ClientToServer, arrival, opened, outlet)?;
         if self.mid_stream {
             tell(flow, Direction::ClientToServer, arrival, Payload::BeginningMissing, outlet)?;
@@ -255,8 +236,8 @@ impl Content {
         arrival: Arrival,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
-        if let State::Rtsp(flow) = &self.state {
-            end_play(flow, arrival, outlet)?;
+        if let State::Rtsp(sessions) = &self.state {
+            sessions.flows().try_for_each(|flow| end_play(flow, arrival, outlet))?;
         }
         match &mut self.state {
             State::Undecided(trial) => trial.closed(direction, close, arrival),
@@ -277,7 +258,13 @@ impl Content {
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
         match &self.state {
-            State::Rtsp(flow) => tell(flow, self.sender(direction), arrival, payload, outlet),
+            State::Rtsp(sessions) if sessions.are_several() => {
+                Self::tell_several(sessions, self.sender(direction), arrival, payload, outlet)
+            }
+            State::Rtsp(sessions) => {
+                let sender = self.sender(direction);
+                tell(sessions.flow(sender), sender, arrival, payload, outlet)
+            }
             State::Post(body) => tell(body.flow(), direction, arrival, payload, outlet),
             State::Undecided(_) | State::Other => Ok(()),
         }

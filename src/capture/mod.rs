@@ -27,6 +27,7 @@ mod reassembly;
 mod repeat;
 pub mod rewrite;
 mod rtp_like;
+mod sessions;
 mod setups;
 mod silent;
 mod sink;

@@ -8,12 +8,12 @@ use crate::capture::rewrite::Ledger;
 use crate::capture::tunnel::Tunnels;
 use crate::trace::{Direction, Flow, Payload, Remark, Tap, TraceEvent};
 
-/// RTSP connections of one capture; further ones are passed over.
-pub(super) const MAX_SESSIONS: usize = 10_000;
+/// RTSP sessions of one capture; further ones are passed over.
+const MAX_SESSIONS: usize = 10_000;
 
 /// Where events of a connection go, and what numbers it.
 pub(super) struct Outlet<'a, T> {
-    /// RTSP connections so far; one more once some were passed over.
+    /// RTSP sessions so far; one more once some were passed over.
     pub(super) sessions: &'a mut usize,
     pub(super) ports: &'a mut MediaPorts,
     pub(super) tunnels: &'a mut Tunnels,
@@ -22,14 +22,21 @@ pub(super) struct Outlet<'a, T> {
     pub(super) tap: &'a mut T,
 }
 
-/// The first connection that is passed over is told of.
-pub(super) fn too_many<T: Tap>(arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-    if *outlet.sessions > MAX_SESSIONS {
-        return Ok(());
+impl<T: Tap> Outlet<'_, T> {
+    /// The number of the next session. `None` where there are too many; the first that is passed over is told of.
+    pub(super) fn next_session(&mut self, arrival: Arrival) -> io::Result<Option<usize>> {
+        if *self.sessions > MAX_SESSIONS {
+            return Ok(None);
+        }
+        *self.sessions += 1;
+        if *self.sessions <= MAX_SESSIONS {
+            return Ok(Some(*self.sessions - 1));
+        }
+        let detail = &format!("RTSP sessions from the {}th on are passed over", *self.sessions);
+        let Arrival { at, number } = arrival;
+        self.tap.remark(&Remark { at, frame_number: number, code: "too-many-sessions", detail })?;
+        Ok(None)
     }
-    *outlet.sessions += 1;
-    let detail = &format!("RTSP connections from the {}th on are passed over", *outlet.sessions);
-    outlet.tap.remark(&Remark { at: arrival.at, frame_number: arrival.number, code: "too-many-sessions", detail })
 }
 
 /// Hands an event over.

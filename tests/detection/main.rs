@@ -4,5 +4,6 @@
 mod begun_late;
 mod connections;
 mod elsewhere;
+mod one_connection;
 mod one_direction;
 mod other_protocols;

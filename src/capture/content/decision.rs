@@ -8,11 +8,12 @@ use crate::capture::datagrams;
 use crate::capture::outlet::{self, Outlet};
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::StreamId;
+use crate::capture::sessions::ConnectionSessions;
 use crate::capture::trial::{Trial, WithheldEvent};
 use crate::capture::unclaimed::ClaimedMedia;
-use crate::rtsp::demux::{Pdu, PduKind};
-use crate::rtsp::message::Message;
-use crate::trace::{Direction, Payload, Tap};
+use crate::rtsp::demux::PduKind;
+use crate::trace::Direction;
+use crate::trace::{Payload, Tap};
 
 impl Content {
     /// Nothing more may come: decides by what there is.
@@ -38,7 +39,7 @@ impl Content {
         self.shown(outlet);
         self.turn();
         let Some(flow) = self.flow(known, arrival, outlet)? else { return Ok(()) };
-        let before = self.becomes(State::Rtsp(Arc::clone(&flow)));
+        let before = self.becomes(State::Rtsp(Box::new(ConnectionSessions::new(Arc::clone(&flow)))));
         let trial = if let State::Undecided(trial) = before { *trial } else { Trial::default() };
         // With frames its media are on the connection.
         let is_late = self.mid_stream && !trial.has_frames();
@@ -76,6 +77,9 @@ impl Content {
     /// Tells what came before it was known that this is RTSP.
     fn tell_withheld<T: Tap>(&mut self, event: &WithheldEvent, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
         event.with_payload(|payload| {
+            if let Payload::Pdu(pdu) = payload {
+                self.assign(event.direction, pdu, event.arrival, outlet)?;
+            }
             if let Payload::Pdu(pdu) = payload
                 && outlet.ledger.is_some()
                 && matches!(pdu.kind, PduKind::Message { .. } | PduKind::Interleaved { .. })
@@ -83,10 +87,6 @@ impl Content {
                 // Whose they are was not known.
                 let stream = if self.web_socket { StreamId::Carried } else { StreamId::Tcp };
                 self.plan(stream(self.number, event.direction), event.direction, pdu, event.arrival, outlet);
-            }
-            if let Payload::Pdu(Pdu { kind: PduKind::Message { head, body }, .. }) = payload {
-                self.follow_setup(event.direction, &Message::new(head, body), outlet);
-                self.follow_play(&Message::new(head, body), event.arrival, outlet)?;
             }
             self.tell(event.direction, event.arrival, payload, outlet)
         })

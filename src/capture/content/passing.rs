@@ -173,13 +173,10 @@ impl Content {
             {
                 self.decide(None, arrival, outlet)?;
             }
+            self.assign(direction, pdu, arrival, outlet)?;
             if outlet.ledger.is_some() {
                 let stream = if carried { StreamId::Carried } else { StreamId::Tcp };
                 self.plan(stream(self.number, direction), direction, pdu, arrival, outlet);
-            }
-            if let PduKind::Message { head, body } = pdu.kind {
-                self.follow_setup(direction, &Message::new(head, body), outlet);
-                self.follow_play(&Message::new(head, body), arrival, outlet)?;
             }
             self.tell(direction, arrival, Payload::Pdu(pdu), outlet)?;
             if self.ends_with_head(direction) {
@@ -211,7 +208,7 @@ impl Content {
         outlet: &mut Outlet<'_, T>,
     ) {
         let session = match &self.state {
-            State::Rtsp(flow) => Some(flow.id),
+            State::Rtsp(sessions) => Some(sessions.flow(self.sender(direction)).id),
             State::Post(body) => Some(body.flow().id),
             State::Undecided(_) | State::Other => None,
         };

@@ -1,0 +1,352 @@
+//! Which RTSP session of a connection a message or a frame is of.
+//!
+//! A session is none of its connection's (RFC 2326, section 1.1): who records all cameras of a machine may control them
+//! over one. Session identifiers tell them apart (section 12.37); before there is one, and where a server gives all the
+//! same, it is the URL that was described. A channel is that of the session whose SETUP named it last.
+
+mod names;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::capture::setups::SetupWatch;
+use crate::rtsp::headers::{Session, Transport};
+use crate::rtsp::message::{Message, StartLine};
+use crate::trace::{Direction, Flow};
+
+use names::{SessionNames, id_digest, parents, url_digest};
+
+/// Sessions of one connection beside the first: as many as there are pairs of channels. What belongs to further ones is
+/// the latest one's.
+const MAX_OTHERS: usize = 127;
+/// Requests without an answer that are remembered.
+const MAX_OUTSTANDING: usize = 64;
+/// The longest URL and Transport header that are remembered.
+const MAX_TEXT: usize = 4096;
+/// Tracks of a session that may be torn down apart.
+const MAX_TRACKS: usize = 64;
+const CHANNELS: usize = 256;
+
+/// The sessions of a connection, and whose turn it is.
+#[derive(Debug)]
+pub(super) struct ConnectionSessions {
+    first: KnownSession,
+    others: Vec<KnownSession>,
+    /// Whose the latest PDU of each direction was: 0 is the first.
+    current: [usize; 2],
+    /// Whose the latest message was.
+    latest: usize,
+    outstanding: VecDeque<AskedSession>,
+    /// The highest sequence number that each side has sent.
+    highest_cseq: [u32; 2],
+    /// For each channel whose it is, once there are several sessions.
+    channels: Vec<u8>,
+}
+
+/// A session of a connection.
+#[derive(Debug)]
+struct KnownSession {
+    flow: Arc<Flow>,
+    setups: SetupWatch,
+    names: SessionNames,
+    /// It has asked for a description, and was not refused it.
+    described: bool,
+    /// It has agreed upon a transport, or its media shows that it did.
+    set_up: bool,
+    /// The URLs of its tracks that were set up and not torn down.
+    tracks: Vec<u64>,
+    /// All of it was torn down.
+    over: bool,
+}
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+struct AskedSession {
+    direction: Direction,
+    cseq: Option<u32>,
+    session: usize,
+    method: AskedMethod,
+}
+
+/// What was asked for, as far as it tells sessions apart.
+#[derive(Debug)]
+enum AskedMethod {
+    /// The description of this URL.
+    Describe(String),
+    /// A track: its URL, and the Transport header.
+    SetUp(u64, String),
+    /// The end of what this URL controls.
+    TearDown(u64),
+    Other,
+}
+
+impl ConnectionSessions {
+    /// A connection with one session.
+    pub(super) fn new(flow: Arc<Flow>) -> Self {
+        let first = KnownSession::new(flow);
+        let (outstanding, channels) = (VecDeque::new(), Vec::new());
+        Self { first, others: Vec::new(), current: [0; 2], latest: 0, outstanding, highest_cseq: [0; 2], channels }
+    }
+
+    /// Whether there are several.
+    #[inline]
+    pub(super) fn are_several(&self) -> bool {
+        !self.others.is_empty()
+    }
+
+    /// Whose the latest PDU of a direction was.
+    #[inline]
+    pub(super) fn flow(&self, direction: Direction) -> &Arc<Flow> {
+        if self.others.is_empty() {
+            return &self.first.flow;
+        }
+        &self.session(self.current.get(direction.index()).copied().unwrap_or(0)).flow
+    }
+
+    /// What the latest message of a direction sets up.
+    pub(super) fn setups(&mut self, direction: Direction) -> (&Arc<Flow>, &mut SetupWatch) {
+        let place = self.current.get(direction.index()).copied().unwrap_or(0);
+        let session = self.session_mut(place);
+        (&session.flow, &mut session.setups)
+    }
+
+    /// Those that are not over.
+    pub(super) fn live(&self) -> impl Iterator<Item = &Arc<Flow>> {
+        self.all().filter(|session| !session.over).map(|session| &session.flow)
+    }
+
+    /// All of them.
+    pub(super) fn flows(&self) -> impl Iterator<Item = &Arc<Flow>> {
+        self.all().map(|session| &session.flow)
+    }
+
+    /// An interleaved frame comes.
+    #[inline]
+    pub(super) fn frame(&mut self, direction: Direction, channel: u8) {
+        if self.others.is_empty() {
+            self.first.set_up = true;
+            return;
+        }
+        let place = self.channels.get(usize::from(channel)).copied().unwrap_or(0);
+        self.turn_to(direction, usize::from(place));
+    }
+
+    /// Whether a message of the client begins another session.
+    pub(super) fn is_another(&self, direction: Direction, message: &Message<'_>) -> bool {
+        let StartLine::Request { method, url } = message.start_line() else { return false };
+        direction == Direction::ClientToServer
+            && self.others.len() < MAX_OTHERS
+            && self.asked(&method, &url, identifier(message)).is_none()
+    }
+
+    /// Another session begins with the next message.
+    pub(super) fn begin(&mut self, flow: Arc<Flow>) {
+        if self.channels.is_empty() {
+            self.channels = vec![0; CHANNELS];
+        }
+        self.others.push(KnownSession::new(flow));
+        self.latest = self.others.len();
+    }
+
+    /// A message comes.
+    pub(super) fn message(&mut self, direction: Direction, message: &Message<'_>) {
+        match message.start_line() {
+            StartLine::Request { method, url } => self.request(direction, message, &method, &url),
+            StartLine::Response { status, .. } => self.answer(direction, message, status.unwrap_or_default()),
+        }
+        self.turn_to(direction, self.latest);
+    }
+
+    fn request(&mut self, direction: Direction, message: &Message<'_>, method: &str, url: &str) {
+        let id = identifier(message);
+        let method = if direction == Direction::ClientToServer { method } else { "" };
+        self.latest = self.asked(method, url, id).unwrap_or(self.latest);
+        let alone = self.others.is_empty();
+        let session = self.session_mut(self.latest);
+        // Its SETUP may have been before the capture.
+        if let Some(id) = id.filter(|_| alone) {
+            session.names.add_id(id);
+        }
+        let method = session.is_asked(method, url, message);
+        if self.outstanding.len() >= MAX_OUTSTANDING {
+            self.outstanding.pop_front();
+        }
+        let (session, cseq) = (self.latest, message.cseq());
+        if let (Some(highest), Some(cseq)) = (self.highest_cseq.get_mut(direction.index()), cseq) {
+            *highest = cseq.max(*highest);
+        }
+        self.outstanding.push_back(AskedSession { direction, cseq, session, method });
+    }
+
+    /// The session of a request; `None` where it begins another one.
+    fn asked(&self, method: &str, url: &str, id: Option<u64>) -> Option<usize> {
+        let name = url_digest(url);
+        let named = |session: &KnownSession| session.names.has_url(name);
+        let held = |session: &KnownSession| id.is_some_and(|id| session.names.has_id(id));
+        let both = |session: &KnownSession| named(session) && held(session);
+        match method {
+            "DESCRIBE" | "ANNOUNCE" => self.last(named).or_else(|| self.last(KnownSession::is_blank)),
+            "SETUP" => {
+                let found = self.last(both).or_else(|| self.last(named)).or_else(|| self.last(held));
+                let found = found.or_else(|| self.below(url, |_| true));
+                // The first SETUP of a session has no identifier (RFC 2326, section 12.37).
+                let latest = self.session(self.latest);
+                let another = id.is_none() && latest.set_up && !latest.described && latest.names.has_ids();
+                found.or((!another).then_some(self.latest))
+            }
+            _ => {
+                let found = self.last(both).or_else(|| self.below(url, held));
+                let found = found.or_else(|| held(self.session(self.latest)).then_some(self.latest));
+                let found = found.or_else(|| self.last(held)).or_else(|| self.last(named));
+                found.or_else(|| self.below(url, |_| true)).or(Some(self.latest))
+            }
+        }
+    }
+
+    fn answer(&mut self, direction: Direction, message: &Message<'_>, status: u16) {
+        let id = identifier(message);
+        let held = |session: &KnownSession| id.is_some_and(|id| session.names.has_id(id));
+        let Some(place) = self.answered(direction.reverse(), message.cseq(), id) else {
+            self.latest = self.last(held).unwrap_or(self.latest);
+            return;
+        };
+        let Some(asked) = self.outstanding.get(place) else { return };
+        self.latest = asked.session;
+        // The final answer is still to come (RFC 2326, section 7.1.1).
+        if status < 200 {
+            return;
+        }
+        let Some(asked) = self.outstanding.remove(place) else { return };
+        if let AskedMethod::SetUp(_, transport) = &asked.method
+            && status < 300
+        {
+            self.hand_over_channels(message, transport, asked.session);
+        }
+        self.session_mut(asked.session).is_answered(&asked.method, message, status < 300, id);
+    }
+
+    /// The place of the request that an answer belongs to. Without a number, or with one that was never sent, the latest.
+    fn answered(&self, direction: Direction, cseq: Option<u32>, id: Option<u64>) -> Option<usize> {
+        let own = |asked: &AskedSession| asked.direction == direction;
+        let held = |asked: &AskedSession| id.is_some_and(|id| self.session(asked.session).names.has_id(id));
+        let same = |asked: &AskedSession| own(asked) && cseq.is_some() && asked.cseq == cseq;
+        // Who numbers the requests of each session apart has some numbers twice.
+        let found = self.outstanding.iter().rposition(|asked| same(asked) && held(asked));
+        let found = found.or_else(|| self.outstanding.iter().rposition(same));
+        let was_sent =
+            self.highest_cseq.get(direction.index()).zip(cseq).is_some_and(|(highest, cseq)| cseq <= *highest);
+        found.or_else(|| self.outstanding.iter().rposition(own).filter(|_| !was_sent))
+    }
+
+    /// The channels that were agreed upon are this session's from now on.
+    fn hand_over_channels(&mut self, message: &Message<'_>, asked: &str, session: usize) {
+        let answered = message.header("Transport").unwrap_or_default();
+        let transport = Transport::agreed(&answered, (!asked.is_empty()).then_some(asked));
+        let Some((rtp, rtcp)) = transport.interleaved else { return };
+        for channel in [rtp, rtcp] {
+            if let (Some(known), Ok(session)) = (self.channels.get_mut(usize::from(channel)), u8::try_from(session)) {
+                *known = session;
+            }
+        }
+    }
+
+    fn turn_to(&mut self, direction: Direction, place: usize) {
+        if let Some(current) = self.current.get_mut(direction.index()) {
+            *current = place;
+        }
+    }
+
+    fn all(&self) -> impl DoubleEndedIterator<Item = &KnownSession> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    fn session(&self, place: usize) -> &KnownSession {
+        place.checked_sub(1).and_then(|place| self.others.get(place)).unwrap_or(&self.first)
+    }
+
+    fn session_mut(&mut self, place: usize) -> &mut KnownSession {
+        place.checked_sub(1).and_then(|place| self.others.get_mut(place)).unwrap_or(&mut self.first)
+    }
+
+    /// The latest session that is so.
+    fn last(&self, is_so: impl Fn(&KnownSession) -> bool) -> Option<usize> {
+        let from_last = self.others.iter().rposition(&is_so).map(|place| place + 1);
+        from_last.or_else(|| is_so(&self.first).then_some(0))
+    }
+
+    /// The latest session that is so, of those whose URL is nearest above this one.
+    fn below(&self, url: &str, is_so: impl Fn(&KnownSession) -> bool) -> Option<usize> {
+        parents(url).into_iter().find_map(|parent| self.last(|session| session.names.has_url(parent) && is_so(session)))
+    }
+}
+
+impl KnownSession {
+    fn new(flow: Arc<Flow>) -> Self {
+        let (setups, names, tracks) = (SetupWatch::default(), SessionNames::default(), Vec::new());
+        Self { flow, setups, names, described: false, set_up: false, tracks, over: false }
+    }
+
+    /// Nothing says which presentation it has.
+    fn is_blank(&self) -> bool {
+        !self.described && !self.set_up && !self.names.has_ids()
+    }
+
+    /// The client asks for something. What of it is to be remembered until the answer comes.
+    fn is_asked(&mut self, method: &str, url: &str, message: &Message<'_>) -> AskedMethod {
+        let short = |text: &str| if text.len() <= MAX_TEXT { text.to_owned() } else { String::new() };
+        match method {
+            "DESCRIBE" | "ANNOUNCE" => {
+                self.described = true;
+                self.names.add_url(url_digest(url));
+                // Who publishes describes the media himself (RFC 2326, section 10.3).
+                if !message.body().is_empty() {
+                    self.names.describe(url, message);
+                }
+                AskedMethod::Describe(short(url))
+            }
+            "SETUP" => {
+                self.names.add_url(url_digest(url));
+                // Without a description the tracks of one presentation lie beside each other.
+                if let Some(parent) = parents(url).first().filter(|_| !self.described) {
+                    self.names.add_url(*parent);
+                }
+                AskedMethod::SetUp(
+                    url_digest(url),
+                    message.header("Transport").as_deref().map(short).unwrap_or_default(),
+                )
+            }
+            "TEARDOWN" => AskedMethod::TearDown(url_digest(url)),
+            _ => AskedMethod::Other,
+        }
+    }
+
+    fn is_answered(&mut self, asked: &AskedMethod, message: &Message<'_>, granted: bool, id: Option<u64>) {
+        match asked {
+            AskedMethod::Describe(_) if !granted => self.described = false,
+            AskedMethod::Describe(url) => self.names.describe(url, message),
+            AskedMethod::SetUp(url, _) if granted => {
+                if let Some(id) = id {
+                    self.names.add_id(id);
+                }
+                (self.set_up, self.over) = (true, false);
+                if self.tracks.len() < MAX_TRACKS && !self.tracks.contains(url) {
+                    self.tracks.push(*url);
+                }
+            }
+            // Without the URL of a track it is all of them (RFC 2326, section 10.7).
+            AskedMethod::TearDown(url) if granted => {
+                let one = self.tracks.contains(url);
+                self.tracks.retain(|track| one && track != url);
+                self.over = self.tracks.is_empty();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The digest of the session identifier that a message names.
+fn identifier(message: &Message<'_>) -> Option<u64> {
+    Some(id_digest(&Session::parse(&message.header("Session")?)?.id))
+}
