@@ -151,7 +151,7 @@ fn mistakes_are_told_with_what_to_try() {
         ("Cargo.toml", 1, "is it the right file?"),
         ("samples", 1, "name the files in it"),
         ("/dev/null", 1, "has anything been recorded?"),
-        (other.to_str().unwrap(), 1, "no RTSP session found; was its beginning captured"),
+        (other.to_str().unwrap(), 1, "no RTSP session found; it may be in TLS, or the capture may lack its beginning"),
     ] {
         let text = stderr(code, &[capture, "--table", "findings"]);
         assert!(text.contains(capture) && text.contains(words) && text.lines().count() == 1, "{text}");

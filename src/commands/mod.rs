@@ -54,7 +54,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
 }
 
 /// What a capture of something else, or of a part of a session, is told.
-const NO_SESSION: &str = "no RTSP session found; was its beginning captured, without TLS?";
+const NO_SESSION: &str = "no RTSP session found; it may be in TLS, or the capture may lack its beginning";
 /// And one that is not whole.
 const CUT: &str = "the file ends in the middle of a packet";
 

@@ -64,7 +64,7 @@ pub(super) fn needs_session(path: &Path, flows: &[RtpFlow], command: &str) -> Op
 /// There is nothing to work on in a capture, which a script must be able to tell from a session without faults.
 pub(super) fn nothing(path: &Path, flows: &[RtpFlow]) -> Error {
     let reason = if flows.is_empty() {
-        format!("{NO_SESSION}; RTP without it: --sdp FILE or --rtp ADDR:PORT")
+        format!("{NO_SESSION}; RTP without RTSP is named with --sdp FILE or --rtp ADDR:PORT")
     } else {
         "no RTSP session found, but RTP without it: name it with --sdp FILE, or with --rtp as listed".to_owned()
     };

@@ -40,8 +40,8 @@ const SCRIPT: &str = include_str!("page.js");
 const STYLE: &str = include_str!("page.css");
 
 /// What a capture of something else, or of a part of a session, is told: silence would look like an all-clear.
-const NO_SESSION: &str = "No RTSP session was found; was its beginning captured, without TLS? \
-    RTP alone says too little to be analyzed.";
+const NO_SESSION: &str = "No RTSP session was found; it may be in TLS, or the capture may lack its beginning. \
+    RTP without RTSP is analyzed where --sdp or --rtp names it.";
 
 /// What a section may do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -35,7 +35,7 @@ pub enum ScriptError {
         wanted: usize,
     },
     /// No RTSP.
-    #[error("the capture holds no RTSP session; was its beginning captured, without TLS?")]
+    #[error("the capture holds no RTSP session; it may be in TLS, or the capture may lack its beginning")]
     NoRtsp,
     /// No answer to DESCRIBE.
     #[error("the capture holds no session description (an answer to DESCRIBE); give one with --sdp FILE")]
