@@ -5,8 +5,9 @@
 
 tshark has no clock rate for interleaved frames of dynamic payload types and leaves packets with the marker out of its
 distances. So the RTP of a capture is written anew: over UDP, with RTSP in front that sets it up, without markers, and
-with a payload type whose clock rate tshark knows: 33 (90 kHz) for a rate of 90 kHz, else 0 (8 kHz). Then packets, lost,
-maximum distance and maximum jitter must agree, to the digits that tshark prints. The reference is held to the same.
+with a static payload type of the same clock rate. Where there is none, timestamps are told in 90 kHz. Then packets,
+lost, maximum distance and maximum jitter must agree, to the digits that tshark prints; media whose clock rate nobody
+knows is held to all but the jitter. The reference is held to the same.
 tshark goes other ways at restarts, strays, packets that are late at a wrap, and timestamps that jump.
 Prints each difference; ends with 1 if there is any.
 """
@@ -14,15 +15,18 @@ Prints each difference; ends with 1 if there is any.
 import argparse
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
+from fractions import Fraction
 
 import compare
 import reference
 import synth
 
-VIDEO_TYPE, AUDIO_TYPE = 33, 0
+# Static payload types (RFC 3551) by clock rate.
+STATIC_TYPES = {8_000: 0, 11_025: 16, 16_000: 6, 22_050: 17, 44_100: 10, 90_000: 33}
 # More tracks than that would still be set up when the media begins.
 AT_ONCE = 4
 
@@ -49,8 +53,26 @@ class Gather(reference.Reference):
         super().take(session, connection, track, channel, transport, direction, arrival, data)
         rtp = None if reference.is_rtcp(data) else reference.Rtp.parse(data)
         if rtp:
-            rate = connection.sdp.clock(track, rtp.payload_type)
-            self.rtp.setdefault((session, track, direction, rtp.ssrc), (rate, []))[1].append((arrival, data))
+            self.rtp.setdefault((session, track, direction, rtp.ssrc), []).append((arrival, data))
+
+    def gathered(self):
+        """Clock rate and packets of each stream."""
+        return [(self.streams[key].rate, packets) for key, packets in self.rtp.items()]
+
+
+def rewritten(rate, packets):
+    """A payload type, and the packets with it; the marker goes with the old payload type."""
+    scale, payload_type = 1, STATIC_TYPES.get(rate or 8_000)
+    if payload_type is None:
+        scale, payload_type = Fraction(90_000, rate), STATIC_TYPES[90_000]
+    last, ticks, made = None, 0, []
+    for arrival, data in packets:
+        (timestamp,) = struct.unpack_from(">I", data, 4)
+        ticks += timestamp if last is None else reference.signed32(timestamp - last)
+        last = timestamp
+        scaled = struct.pack(">I", int(ticks * scale) % (1 << 32))
+        made.append((arrival, data[:1] + bytes([payload_type]) + data[2:4] + scaled + data[8:]))
+    return payload_type, made
 
 
 def write(streams, path):
@@ -58,12 +80,10 @@ def write(streams, path):
     begin = min(packets[0][0] for _, packets in streams)
     media, tracks, sent = [], [], []
     for track, (rate, packets) in enumerate(streams):
-        payload_type = VIDEO_TYPE if rate == 90_000 else AUDIO_TYPE
-        tracks.append({"media": "video" if payload_type else "audio", "types": [payload_type], "rtpmap": {}})
-        for arrival, data in packets:
-            # The marker goes with the old payload type.
-            plain = data[:1] + bytes([payload_type]) + data[2:]
-            media.append(Sent(synth.MEDIA + (arrival - begin) / 1000, track, plain))
+        payload_type, packets = rewritten(rate, packets)
+        kind = "video" if payload_type == STATIC_TYPES[90_000] else "audio"
+        tracks.append({"media": kind, "types": [payload_type], "rtpmap": {}})
+        media += [Sent(synth.MEDIA + (arrival - begin) / 1000, track, data) for arrival, data in packets]
     synth.session(tracks, media, False, sent)
     synth.write(path, sent)
 
@@ -89,15 +109,13 @@ def ask_tshark(tshark, path, tracks):
     return said
 
 
-def hold(row, said, whose):
+def hold(row, said, whose, rate):
     """Notes where a row differs from what tshark printed."""
     where = f"{compare.name(tuple(compare.text(row[column]) for column in compare.KEY))}: "
     columns = ["packets", "delta_max_ms"]
     if int(row["restarts"]) == 0:
         columns.append("lost")  # tshark knows no restarts
-    # Media that is not of 8 kHz and carries the type of 8 kHz has the wrong clock rate: the tool says so, and no times.
-    wrong_clock = row["jitter_max_ms"] in (None, "") and int(row["payload_type"]) == AUDIO_TYPE
-    if int(row["packets"]) > 1 and int(row["duplicates"]) == 0 and not wrong_clock:
+    if int(row["packets"]) > 1 and int(row["duplicates"]) == 0 and rate:
         columns.append("jitter_max_ms")  # tshark has duplicates in it
     for column in columns:
         ours, theirs = compare.text(row[column]), said[column]
@@ -109,7 +127,7 @@ def hold(row, said, whose):
 
 def check(capture, tool, tshark, folder):
     """Compares all streams of a capture, a few at a time; returns how many."""
-    gathered = [(rate, packets) for rate, packets in Gather(capture).rtp.values()]
+    gathered = Gather(capture).gathered()
     path = os.path.join(folder, "parity.pcap")
     for begin in range(0, len(gathered), AT_ONCE):
         streams = gathered[begin : begin + AT_ONCE]
@@ -125,7 +143,7 @@ def check(capture, tool, tshark, folder):
                     f"tracks {sorted(by_track)} in {whose}, {sorted(said)} in tshark, {len(streams)} sent"
                 )
             for track in by_track.keys() & said.keys():
-                hold(by_track[track], said[track], whose)
+                hold(by_track[track], said[track], whose, streams[track][0])
     return len(gathered)
 
 

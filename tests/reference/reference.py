@@ -29,6 +29,8 @@ MAX_DROPOUT = 3000
 MAX_MISORDER = 100
 SEQ_MOD = 1 << 16
 
+# What clocks of media run at where nothing says so (RFC 3551, RFC 7587).
+USUAL_CLOCKS = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 90_000)
 # RFC 3551, section 6, tables 4 and 5.
 STATIC_CLOCKS = {
     0: 8000, 3: 8000, 4: 8000, 5: 8000, 6: 16000, 7: 8000, 8: 8000, 9: 8000, 10: 44100, 11: 44100, 12: 8000, 13: 8000,
@@ -112,6 +114,35 @@ class Jitter:
         return (self.total / self.count, self.highest, self.value) if self.count else (None, None, None)
 
 
+class Clock:
+    """How fast timestamps run that no description gives a rate: the slope of a line through them."""
+
+    def __init__(self):
+        self.points = []
+        self.last = self.ticks = None
+
+    def add(self, arrival_ns, timestamp):
+        if timestamp == self.last:
+            return
+        self.ticks = 0 if self.last is None else self.ticks + signed32(timestamp - self.last)
+        self.last = timestamp
+        self.points.append((arrival_ns / 1e9, self.ticks))
+
+    def rate(self):
+        """The usual rate that the slope is within 1 % of, where there is enough to draw a line through."""
+        if len(self.points) < 16 or self.points[-1][0] - self.points[0][0] < 1.5:
+            return None
+        slope = line_slope(self.points)
+        return next((usual for usual in USUAL_CLOCKS if abs(slope / usual - 1) <= 0.01), None)
+
+
+def line_slope(points):
+    """That of the line with the least squares."""
+    mean_x, mean_y = (sum(column) / len(points) for column in zip(*points))
+    above = sum((x - mean_x) * (y - mean_y) for x, y in points)
+    return above / sum((x - mean_x) ** 2 for x, _ in points)
+
+
 class Stream:
     """What one row of `streams` says."""
 
@@ -127,6 +158,7 @@ class Stream:
         self.skews = []
         self.last_timestamp = None
         self.reports = []
+        self.clock, self.unclocked, self.inferred = Clock(), [], False
 
     def packet(self, arrival, rtp, rate):
         if not self.arrivals:
@@ -134,8 +166,24 @@ class Stream:
         self.arrivals.append(arrival)
         self.payload_bytes += rtp.payload
         self.markers += rtp.marker
-        if not self.sequence.add(rtp.seq) or rate is None:
+        if not self.sequence.add(rtp.seq):
             return
+        if rate is None:
+            self.clock.add(arrival, rtp.timestamp)
+            self.unclocked.append((arrival, rtp))
+            return
+        self.timed(arrival, rtp, rate)
+
+    def infer(self):
+        """All packets have come: those without a clock rate get what can be inferred."""
+        rate = self.clock.rate() if self.rate is None and self.arrivals else None
+        if rate is None:
+            return
+        self.rate, self.inferred = rate, True
+        for arrival, rtp in self.unclocked:
+            self.timed(arrival, rtp, rate)
+
+    def timed(self, arrival, rtp, rate):
         self.jitter.add(arrival, rtp.timestamp, rate)
         if rtp.timestamp != self.last_timestamp:
             self.frame_jitter.add(arrival, rtp.timestamp, rate)
@@ -185,6 +233,7 @@ class Stream:
                 (reports[-1].arrival - reports[0].arrival) / 1e9 / (len(reports) - 1) if len(reports) > 1 else None
             ),
             "sr_offset_spread_ms": self.offset_spread(),
+            "inferred": "clock_rate_hz" if self.inferred else "",
         }
 
     def distances(self):
@@ -206,10 +255,7 @@ class Stream:
             window = (arrival - self.skews[0][0]) // (2 * captures.NS)
             if window not in lowest or skew < lowest[window][1]:
                 lowest[window] = ((arrival - self.skews[0][0]) / 1e9, skew)
-        points = list(lowest.values())
-        mean_x, mean_y = (sum(column) / len(points) for column in zip(*points))
-        above = sum((x - mean_x) * (y - mean_y) for x, y in points)
-        return above / sum((x - mean_x) ** 2 for x, _ in points) * 1e3  # ms a second are 1000 ppm
+        return line_slope(lowest.values()) * 1e3  # ms a second are 1000 ppm
 
     def offset_spread(self):
         timed = [report for report in self.reports if report.ntp]
@@ -597,6 +643,8 @@ class Reference:
         for session, connection in enumerate(self.connections, 1):
             self.add_interleaved(session, connection)
         self.add_datagrams()
+        for stream in self.streams.values():
+            stream.infer()
 
     def load(self, path):
         current, fragments = {}, captures.Fragments()

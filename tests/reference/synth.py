@@ -301,17 +301,31 @@ def g722():
 
 
 def unknown_clock():
-    """A dynamic type without rtpmap: no clock, hence no jitter and no skew."""
-    packets = steady(200, 1000, 0, 20_000, 160, payload_type=101)
+    """A dynamic type without rtpmap: timestamps that run at 16 kHz tell, and those of less than a second don't."""
+    undescribed = {"media": "application", "types": [101], "rtpmap": {}}
+    first = steady(200, 1000, 0, 20_000, 320, payload_type=101)
+    second = steady(45, 2000, 0, 20_000, 320, payload_type=101, track=1, ssrc=2)
     unknown = dict.fromkeys(
         ("clock_rate_hz", "jitter_max_ms", "jitter_mean_ms", "jitter_last_ms", "frame_jitter_max_ms", "skew_min_ms")
     )
     near = {"delta_mean_ms": [20, 1e-6]}
-    return (
-        [{"media": "application", "types": [101], "rtpmap": {}}],
-        packets,
-        [truth(200, 1000, 1199, near=near, **unknown)],
-    )
+    rows = [
+        truth(200, 1000, 1199, clock_rate_hz=16_000, inferred="clock_rate_hz", near={**near, **NO_JITTER}),
+        truth(45, 2000, 2044, track=1, ssrc=2, inferred="", near=near, **unknown),
+    ]
+    return [undescribed, undescribed], first + second, rows
+
+
+def unknown_clock_unsteady():
+    """Timestamps run at 90 kHz, and arrivals are up to 9 ms late in turns: |D| is 9 ms each time."""
+    packets = steady(100, 1000, 0, 40_000, 3600, payload_type=101)
+    for index, packet in enumerate(packets):
+        packet.at += 9_000 * (index % 2)
+    highest = 9 * (1 - (15 / 16) ** 99)
+    near = {column: [highest, 1e-5] for column in ("jitter_max_ms", "jitter_last_ms")}
+    near |= {"skew_min_ms": [0, 1e-5], "skew_max_ms": [9, 1e-5]}
+    tracks = [{"media": "application", "types": [101], "rtpmap": {}}]
+    return tracks, packets, [truth(100, 1000, 1099, clock_rate_hz=90_000, inferred="clock_rate_hz", near=near)]
 
 
 def b_frames():
@@ -437,8 +451,8 @@ def unnamed_channel():
 
 BOTH = (
     clean, loss, reorder, late_by_100, duplicates, wrap, late_at_wrap, cycles, restart, restart_by_3000, stray,
-    old_after_restart, before_first, ssrc_change, shared_ssrc, static_types, g722, unknown_clock, b_frames, reports,
-    drift, payloads, timestamp_reset, before_play, single, percentiles, published,
+    old_after_restart, before_first, ssrc_change, shared_ssrc, static_types, g722, unknown_clock,
+    unknown_clock_unsteady, b_frames, reports, drift, payloads, timestamp_reset, before_play, single, percentiles, published,
 )  # fmt: skip
 TCP_ONLY = (unnamed_channel, early)
 # Through HTTP, in each style of `Tunnel`.
