@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::judges::{Capture, assert_opens};
+use crate::judges::{Capture, assert_opens, assert_whole};
 use crate::peers::{Peer, free_port};
 use crate::process::{Outcome, run};
-use crate::recorder::{Place, RECORD_LIMIT, TOOL_LIMIT, record, start_recording};
+use crate::recorder::{Place, RECORD_LIMIT, TOOL_LIMIT, assert_holds_no_session, record, start_recording};
 
 /// Panics unless a command has failed with exit code 1 and one line that says why.
 #[track_caller]
@@ -19,12 +19,20 @@ pub(crate) fn assert_one_clear_line(outcome: &Outcome) {
     assert!(!lines[0].contains("panicked"), "{}", lines[0]);
 }
 
-/// As [`assert_one_clear_line`], and what there is of a file is whole.
+/// As [`assert_one_clear_line`], and the file is whole and holds what came before.
 #[track_caller]
 fn assert_fails_cleanly(outcome: &Outcome, file: &Path) {
     assert_one_clear_line(outcome);
+    assert_opens(file);
+}
+
+/// As [`assert_one_clear_line`], and what there is of a file is whole and holds no session: no connection came.
+#[track_caller]
+fn assert_fails_without_a_session(outcome: &Outcome, file: &Path) {
+    assert_one_clear_line(outcome);
     if file.exists() {
-        assert_opens(file);
+        assert_whole(file);
+        assert_holds_no_session(file);
     }
 }
 
@@ -72,7 +80,7 @@ fn the_server_falls_silent() {
 fn nobody_listens() {
     let place = Place::new();
     let outcome = record(&format!("rtsp://127.0.0.1:{}/x", free_port()), &place.file(), &[]);
-    assert_fails_cleanly(&outcome, &place.file());
+    assert_fails_without_a_session(&outcome, &place.file());
     assert_says(&outcome, &["refused"]);
 }
 
@@ -81,7 +89,7 @@ fn nobody_listens() {
 fn the_host_is_unknown() {
     let place = Place::new();
     let outcome = record("rtsp://no-such-host.invalid/x", &place.file(), &[]);
-    assert_fails_cleanly(&outcome, &place.file());
+    assert_fails_without_a_session(&outcome, &place.file());
     assert_says(&outcome, &["no-such-host.invalid"]);
 }
 

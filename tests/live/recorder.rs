@@ -69,13 +69,26 @@ pub(crate) fn size(file: &Path) -> u64 {
 /// A row of a table, by column.
 pub(crate) type Row = HashMap<String, String>;
 
-/// A table of `rtsp-rec analyze`.
+/// A table of `rtsp-rec analyze`, of a capture that holds a session.
 pub(crate) fn table(file: &Path, name: &str) -> Vec<Row> {
-    let outcome = run(rtsp_rec().arg("analyze").arg(file).args(["--table", name]), TOOL_LIMIT);
-    // A recording of a connection that never came holds nothing to analyze.
-    outcome.expect_code(i32::from(outcome.stderr.contains("no RTSP session found")));
+    let outcome = run(&mut analyze_command(file, name), TOOL_LIMIT);
+    outcome.expect_code(0);
     let rows = csv::Reader::from_reader(outcome.stdout.as_bytes()).into_deserialize().collect::<Result<_, _>>();
     rows.unwrap_or_else(|error| panic!("the {name} table of {} is no CSV: {error}", file.display()))
+}
+
+/// Panics unless `rtsp-rec analyze` reads `file` and finds no session in it: its connection never came.
+pub(crate) fn assert_holds_no_session(file: &Path) {
+    let outcome = run(&mut analyze_command(file, "streams"), TOOL_LIMIT);
+    outcome.expect_code(1);
+    let nothing = outcome.stderr.lines().count() == 1 && outcome.stderr.contains("no RTSP session found");
+    assert!(nothing, "{}", outcome.stderr);
+}
+
+fn analyze_command(file: &Path, table: &str) -> Command {
+    let mut command = rtsp_rec();
+    command.arg("analyze").arg(file).args(["--table", table]);
+    command
 }
 
 /// The sum of a column of whole numbers.
