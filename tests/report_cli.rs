@@ -108,3 +108,24 @@ fn a_capture_is_no_page() {
     assert!(String::from_utf8(refused.stderr).unwrap().contains("itself; -o takes another file"));
     assert_eq!(fs::read(&capture).unwrap(), fs::read(SAMPLE).unwrap());
 }
+
+/// 400 captures of one recording, each as if another had been running: the page stays one that a browser opens.
+#[test]
+fn a_page_of_400_captures_stays_below_5_mb() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("many.html");
+    let captures =
+        ["samples/tutorial/clean.pcapng", "samples/tutorial/garbage.pcapng", "samples/tutorial/freeze.pcapng", OTHER];
+    let copy = |number: usize| {
+        let path = folder.path().join(format!("{number}.pcap"));
+        fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(captures[number % captures.len()]), &path).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let copies: Vec<String> = (0..400).map(copy).collect();
+    let arguments: Vec<&str> = copies.iter().map(String::as_str).chain(["-q", "-o", file.to_str().unwrap()]).collect();
+    report(0, &arguments);
+    let page = fs::read_to_string(&file).unwrap();
+    println!("{} bytes", page.len());
+    assert_eq!(sections(&page), 400);
+    assert!(page.len() < 5_000_000, "{} bytes", page.len());
+}

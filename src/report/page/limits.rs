@@ -6,16 +6,19 @@ pub(super) const SERIES: usize = 2048;
 const BUCKETS: usize = 1 << 16;
 const BUCKETS_OF_A_STREAM: (usize, usize) = (64, 4096);
 /// The same on the page, where all captures share it.
-const SHOWN_BUCKETS: usize = 26_000;
+const SHOWN_BUCKETS: usize = 25_000;
 /// Streams with charts, of all captures on the page together.
 const CHARTED: usize = 24;
 /// Streams with figures.
-pub(super) const STREAMS: usize = 224;
+pub(super) const STREAMS: usize = 256;
 /// Sessions with a dialogue, and the messages at its beginning and its end.
 pub(super) const SESSIONS: usize = 24;
 pub(super) const MESSAGES: (usize, usize) = (48, 12);
 /// Findings of one code that are listed.
-pub(super) const FINDINGS: (usize, usize) = (10, 4);
+pub(super) const FINDINGS: (usize, usize) = (12, 4);
+/// Findings of all codes together, each of which has its share. A long one takes 1.8 kB, and there are some ninety codes:
+/// no other part of the page grows as findings do.
+const ALL_FINDINGS: usize = 1200;
 /// Verdicts that are listed.
 pub(super) const VERDICTS: (usize, usize) = (96, 32);
 /// Characters of a text that a capture holds, and bytes of it as HTML: a quotation mark takes six.
@@ -54,6 +57,11 @@ pub(super) fn kept_buckets(streams: usize) -> usize {
     (BUCKETS / streams.max(1)).clamp(BUCKETS_OF_A_STREAM.0, BUCKETS_OF_A_STREAM.1)
 }
 
+/// Findings of each code, if so many codes are found.
+pub(super) fn listed_findings(codes: usize) -> usize {
+    ALL_FINDINGS / codes.max(1)
+}
+
 /// A text from a capture, cut off where it is long.
 pub(super) fn clipped(text: &str) -> String {
     let mut bytes = 0;
@@ -82,6 +90,13 @@ mod tests {
         assert_eq!(Share::of(1).shown_buckets(2), 4096);
         assert!(Share::of(1).shown_buckets(24) * 24 <= SHOWN_BUCKETS);
         assert_eq!((kept_buckets(1), kept_buckets(100), kept_buckets(SERIES)), (4096, 655, 64));
+    }
+
+    #[test]
+    fn findings_of_many_codes_are_fewer_of_each() {
+        let all = FINDINGS.0 + FINDINGS.1;
+        assert!(listed_findings(70) >= all && listed_findings(100) < all);
+        assert!((1..500).all(|codes| listed_findings(codes) * codes <= ALL_FINDINGS));
     }
 
     #[test]
