@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::analysis::cell::millis;
 use crate::analysis::dialogue::Heard;
+use crate::analysis::findings::sender_counts::SenderCounts;
 use crate::analysis::frames::PayloadFault;
 use crate::analysis::sequence::Status;
 use crate::analysis::stream::{PacketFigures, Stream, StreamKey};
@@ -16,14 +17,13 @@ use crate::time::Timestamp;
 use crate::trace::Direction;
 
 mod partial;
+mod sender_counts;
 mod senders;
 
 /// A packet farther from where its timestamp puts it has jumped.
 const JUMP_MS: f64 = 1000.0;
 /// A report's clock farther from the capture's is wrong.
 const CLOCK_NS: i64 = 3600 * 1_000_000_000;
-/// The counts of a report are taken a little before or after it is sent.
-const COUNT_SLACK: i64 = 4;
 /// Sets of what was reported already are not allowed to grow further.
 const MAX_REMEMBERED: usize = 10_000;
 
@@ -160,8 +160,7 @@ pub(super) struct Watch {
     told: HashSet<(&'static str, u64)>,
     /// The latest source on each track, channel and direction.
     sources: HashMap<(Option<usize>, u16, Direction), u32>,
-    /// Sender's minus received packets at the first report of a stream. Sender's counts wrap (RFC 3550, section 6.4.1).
-    baselines: HashMap<StreamKey, u32>,
+    counts: SenderCounts,
     /// What the messages said so far.
     pub(super) heard: Heard,
     /// A source has said BYE.
@@ -348,27 +347,8 @@ impl Watch {
             }
             _ => {}
         }
-        found.extend(self.count(at, report, stream));
+        found.extend(self.counts.report(at, report, stream));
         found
-    }
-
-    /// What the sender counted against what came, both modulo 2^32.
-    fn count(&mut self, at: Timestamp, report: &SenderReport<'_>, stream: &Stream) -> Option<Finding> {
-        if self.baselines.len() >= MAX_REMEMBERED || stream.is_given_up(at) {
-            return None;
-        }
-        // Of all packets of the source.
-        let received = stream.sequence.distinct().saturating_add(stream.sequence.beside);
-        let [_, _, _, _, low @ ..] = received.to_be_bytes();
-        let difference = report.packet_count().wrapping_sub(u32::from_be_bytes(low));
-        let baseline = *self.baselines.entry(stream.key).or_insert(difference);
-        let moved = i64::from(difference.wrapping_sub(baseline).cast_signed());
-        if moved.abs() <= COUNT_SLACK {
-            return None;
-        }
-        self.baselines.insert(stream.key, difference);
-        let detail = format!("the sender counts {moved} more than came since the last comparison");
-        Some(Finding::new("sr-count-mismatch", stream.key.track, detail))
     }
 }
 

@@ -497,20 +497,21 @@ fn reports() {
     let mut of_1970 = report(SSRC, ENDED);
     of_1970[8..12].copy_from_slice(&2_208_988_801_u32.to_be_bytes());
     with(&of_1970).assert_found(&["sr-wrong-clock"]);
-    let counted = |sent: [u32; 3]| {
-        let counts = sent.map(|sent| {
+    let counted = |sent: [u32; 4]| {
+        let mut talk = Talk::playing();
+        for (first, sent) in (100..).step_by(10).zip(sent) {
             let mut counted = report(SSRC, ENDED);
             counted[20..24].copy_from_slice(&sent.to_be_bytes());
-            counted
-        });
-        let talk = Talk::playing().media(100..110).frame(1, &counts[0]).media(110..120).frame(1, &counts[1]);
-        talk.media(120..130).frame(1, &counts[2]).teardown()
+            talk = talk.media(first..first + 10).frame(1, &counted);
+        }
+        talk.teardown()
     };
-    counted([10, 20, 30]).assert_found(&[]);
+    counted([10, 20, 30, 40]).assert_found(&[]);
+    counted([10, 35, 30, 55]).assert_found(&[]);
     // Counts of 32 bits wrap.
-    counted([u32::MAX - 14, u32::MAX - 4, 5]).assert_found(&[]);
-    counted([u32::MAX - 14, u32::MAX - 4, 15]).assert_found(&["sr-count-mismatch"]);
-    counted([5, u32::MAX - 20, u32::MAX - 10]).assert_found(&["sr-count-mismatch"]);
+    counted([u32::MAX - 14, u32::MAX - 4, 5, 15]).assert_found(&[]);
+    counted([u32::MAX - 14, u32::MAX - 4, 15, 25]).assert_found(&["sr-count-mismatch"]);
+    counted([5, u32::MAX - 20, u32::MAX - 10, 0]).assert_found(&["sr-count-mismatch"]);
     // 40 ms each.
     Talk::playing().media(100..900).teardown().assert_found(&["sr-missing"]);
     let stopped = Talk::playing().media(100..110).frame(1, &report(SSRC, ENDED)).media(110..900);
