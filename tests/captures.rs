@@ -308,6 +308,27 @@ fn whatever_is_around_a_packet() {
     }
 }
 
+/// Captured on both sides of a router: each packet comes once more, a hop further, behind others of the same dialogue.
+#[test]
+fn both_sides_of_a_router() {
+    for lag_us in [5, 300, 3_000, 15_000, 60_000] {
+        let hop = |packet: &[u8]| {
+            let mut packet = packet.to_vec();
+            packet[22] -= 1;
+            packet
+        };
+        let packets = sample();
+        let copies = packets.iter().map(|(at, packet)| (at + lag_us * 1000, hop(packet)));
+        let mut both: Vec<Packet> = packets.iter().cloned().chain(copies).collect();
+        both.sort_by_key(|(at, _)| *at);
+        let mut found = events(&*pcap(Order::Little, 0xa1b2_3c4d, LinkType::ETHERNET, 0, &both));
+        let mut expected = events(SAMPLE);
+        found.iter_mut().chain(&mut expected).for_each(|event| event.0 = 0);
+        assert_eq!(found.len(), expected.len(), "{lag_us} us");
+        assert!(found == expected, "{lag_us} us");
+    }
+}
+
 /// A tunnel makes packets longer than a link takes; and what is in it may have come in fragments before.
 #[test]
 fn fragments_around_and_within_a_tunnel() {

@@ -10,8 +10,12 @@ use crate::capture::ip::TcpSegment;
 use crate::capture::outlet::Outlet;
 use crate::capture::reassembly::{Arrival, Assembler, Piece};
 use crate::capture::rewrite::StreamId;
-use crate::time::Timestamp;
+use crate::time::{NANOS_PER_SECOND, Timestamp};
 use crate::trace::{Close, Direction, Flow, Tap};
+
+/// A SYN that comes again with the same number is the same one, captured elsewhere on its way or sent again, if it comes so
+/// soon: clients begin a new connection with another number (RFC 6528).
+const SYN_COPY_NS: i64 = NANOS_PER_SECOND;
 
 /// A TCP connection.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub(super) struct Connection {
 struct Stream {
     assembler: Assembler,
     framed: Framed,
+    /// Number and time of its SYN.
+    opened: Option<(u32, Timestamp)>,
     closed: Option<Close>,
 }
 
@@ -79,8 +85,11 @@ impl Connection {
     }
 
     /// Whether a SYN in this direction is a repetition of the connection's own.
-    pub(super) fn is_repeated(&self, direction: Direction, syn: u32) -> bool {
-        self.streams.get(direction.index()).is_some_and(|stream| stream.assembler.is_repeated(syn))
+    pub(super) fn is_repeated(&self, direction: Direction, syn: u32, at: Timestamp) -> bool {
+        self.streams.get(direction.index()).is_some_and(|stream| {
+            let soon = |(own, since)| own == syn && at.nanos_since(since) <= SYN_COPY_NS;
+            stream.assembler.is_repeated(syn) || stream.closed.is_none() && stream.opened.is_some_and(soon)
+        })
     }
 
     /// Another file begins.
@@ -121,7 +130,9 @@ impl Connection {
         let Some(stream) = streams.get_mut(direction.index()) else { return Ok(()) };
         content.see(direction);
         if segment.is_opening() {
-            stream.assembler.begin(segment.seq);
+            if stream.assembler.begin(segment.seq) {
+                stream.opened = Some((segment.seq, arrival.at));
+            }
         } else if content.is_only_described() {
             content.decide(None, arrival, outlet)?;
         }
@@ -179,7 +190,7 @@ impl Connection {
 
 impl Stream {
     fn new(framed: Framed) -> Self {
-        Self { assembler: Assembler::default(), framed, closed: None }
+        Self { assembler: Assembler::default(), framed, opened: None, closed: None }
     }
 
     #[inline]

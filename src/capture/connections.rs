@@ -75,7 +75,9 @@ impl Connections {
     ) -> io::Result<()> {
         let known = self.look_up(segment);
         let (number, direction) = match known {
-            Some((number, direction)) if !self.is_reopened(number, direction, segment) => (number, direction),
+            Some((number, direction)) if !self.is_reopened(number, direction, segment, arrival.at) => {
+                (number, direction)
+            }
             Some((number, _)) => {
                 self.drain(number, arrival, tap)?;
                 self.connect(description, segment, arrival, tap)?
@@ -111,9 +113,9 @@ impl Connections {
     }
 
     /// A SYN that does not belong to the connection that these ends had before.
-    fn is_reopened(&self, number: u64, direction: Direction, segment: &TcpSegment<'_>) -> bool {
+    fn is_reopened(&self, number: u64, direction: Direction, segment: &TcpSegment<'_>, at: Timestamp) -> bool {
         segment.is_opening()
-            && self.by_number.get(&number).is_some_and(|connection| !connection.is_repeated(direction, segment.seq))
+            && self.by_number.get(&number).is_some_and(|connection| !connection.is_repeated(direction, segment.seq, at))
     }
 
     /// A connection that was not seen before.

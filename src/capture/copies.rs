@@ -5,8 +5,11 @@
 //!
 //! - Another place: the copy has another interface, tag, tunnel, link address or hop limit. It is the same packet, seen
 //!   elsewhere on its way. A network that repeats a packet does so in one place.
-//! - The same place, microseconds later, with the same identification of IP: only the rule tells. A mirror doubles all
-//!   packets of a path, a network some of them. So the packets before have to have copies as well.
+//! - The same place with the same identification of IP, microseconds later: a sender that repeats a packet gives it
+//!   another identification, and a way that repeats it does so milliseconds later. An overloaded mirror copies some
+//!   packets only, so nothing else is asked.
+//! - The same, up to a millisecond later: only the rule tells. A mirror doubles all packets of a path, a network some of
+//!   them. So the packets before have to have copies as well.
 //! - Without an identification (IPv6; IPv4 that may not be cut, RFC 6864) a sender may have sent the same bytes again. Then
 //!   the segments of TCP decide: nobody sends those twice within microseconds.
 
@@ -22,9 +25,11 @@ use crate::trace::{Remark, Tap};
 const SETS: usize = 64;
 /// And the latest so many in each of them.
 const WAYS: usize = 4;
-/// A copy in the same place comes so soon.
+/// A copy in the same place that comes so soon needs no rule.
+const AT_ONCE_NS: i64 = 100_000;
+/// And any comes so soon.
 const SAME_PLACE_NS: i64 = 1_000_000;
-/// A copy elsewhere on the way of a packet with an identification.
+/// A copy elsewhere on the way.
 const OTHER_PLACE_NS: i64 = 100_000_000;
 /// How many segments of TCP are looked at: those of the first dialogue.
 const MAX_SEGMENTS: u32 = 64;
@@ -99,8 +104,9 @@ impl Copies {
     fn is_copy_of(&mut self, seen: &Seen, packet: &Packet<'_>, datagram: &UdpDatagram<'_>, ends: u64) -> bool {
         let elsewhere = digest_of_place(packet, datagram.payload.len(), datagram.hop_limit) != seen.place;
         let identified = datagram.id != 0;
-        let within = if elsewhere && identified { OTHER_PLACE_NS } else { SAME_PLACE_NS };
-        if packet.at.nanos_since(seen.at).saturating_abs() > within {
+        let within = if elsewhere { OTHER_PLACE_NS } else { SAME_PLACE_NS };
+        let apart = packet.at.nanos_since(seen.at).saturating_abs();
+        if apart > within {
             return false;
         }
         let (segments, copied_segments) = self.segments;
@@ -114,7 +120,7 @@ impl Copies {
         let all_segments = segments >= 3 && copied_segments + 1 + segments / 8 >= segments;
         elsewhere
             || if identified {
-                path.rule(seen.index, back).unwrap_or(segments < 2 || all_segments)
+                apart <= AT_ONCE_NS || path.rule(seen.index, back).unwrap_or(segments < 2 || all_segments)
             } else {
                 all_segments && path.rule(seen.index, back).unwrap_or(true)
             }
@@ -273,6 +279,17 @@ mod tests {
         (0..count).flat_map(twice).collect()
     }
 
+    /// Sixty datagrams, every fifth with its copy.
+    fn every_fifth(micros: i64) -> Vec<(i64, u8, u16, u8, u32)> {
+        let mut number = 0;
+        let mut some = doubled(60, 7, micros);
+        some.retain(|datagram| {
+            number += 1;
+            number % 2 == 1 || datagram.1 % 5 == 4
+        });
+        some
+    }
+
     #[test]
     fn a_mirror_doubles_every_packet() {
         let expected = [false, true].repeat(20);
@@ -297,16 +314,15 @@ mod tests {
 
     #[test]
     fn a_network_doubles_some() {
-        let mut some = doubled(60, 7, 4);
-        let mut number = 0;
-        some.retain(|datagram| {
-            number += 1;
-            number % 2 == 1 || datagram.1 % 5 == 4
-        });
-        assert!(copies(&some, &[]).iter().all(|copy| !copy));
+        assert!(copies(&every_fifth(400), &[]).iter().all(|copy| !copy));
         // TCP came once: the first ones prove nothing.
-        assert!(!copies(&doubled(1, 7, 4), &[0, 20_000, 40_000, 60_000])[1]);
-        assert_eq!(copies(&doubled(20, 7, 4), &[0, 20_000, 40_000, 60_000])[6..], [false, true].repeat(17));
+        assert!(!copies(&doubled(1, 7, 400), &[0, 20_000, 40_000, 60_000])[1]);
+        assert_eq!(copies(&doubled(20, 7, 400), &[0, 20_000, 40_000, 60_000])[6..], [false, true].repeat(17));
+    }
+
+    #[test]
+    fn an_overloaded_mirror_copies_some_at_once() {
+        assert_eq!(copies(&every_fifth(4), &[0, 20_000, 40_000]).iter().filter(|copy| **copy).count(), 12);
     }
 
     #[test]
@@ -318,12 +334,7 @@ mod tests {
 
     #[test]
     fn another_place_is_proof() {
-        let mut some = doubled(60, 7, 4);
-        let mut number = 0;
-        some.retain(|datagram| {
-            number += 1;
-            number % 2 == 1 || datagram.1 % 5 == 4
-        });
+        let some = every_fifth(400);
         for place in 0..2 {
             let elsewhere: Vec<_> = some
                 .windows(2)
