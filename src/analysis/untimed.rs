@@ -10,6 +10,18 @@ use crate::analysis::rows::{
     VerdictRow,
 };
 
+/// Findings that come from a difference of times.
+const OF_TIME: [&str; 8] = [
+    "response-late",
+    "timestamp-jump",
+    "clock-rate-wrong",
+    "sr-wrong-clock",
+    "sr-missing",
+    "sr-stopped",
+    "media-stopped",
+    "no-media",
+];
+
 /// Leaves cells empty once a packet came without a time.
 #[derive(Debug)]
 pub(super) struct UntimedSink<S> {
@@ -21,7 +33,11 @@ pub(super) struct UntimedSink<S> {
 impl<S: Sink> Sink for UntimedSink<S> {
     #[inline]
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
-        if self.untimed { self.inner.row(&without_times(row.clone())) } else { self.inner.row(row) }
+        match row {
+            _ if !self.untimed => self.inner.row(row),
+            Row::Finding(finding) if OF_TIME.contains(&finding.code) => Ok(()),
+            row => self.inner.row(&without_times(row.clone())),
+        }
     }
 
     #[inline]
@@ -113,6 +129,7 @@ fn stream(row: StreamRow<'_>) -> StreamRow<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::findings::CODES;
     use crate::time::Timestamp;
 
     /// Keeps what it is told.
@@ -128,6 +145,17 @@ mod tests {
         fn wants(&self, _: Table) -> bool {
             true
         }
+    }
+
+    #[test]
+    fn what_comes_from_times_is_no_finding() {
+        assert!(OF_TIME.iter().all(|code| CODES.iter().any(|(known, _)| known == code)));
+        let mut sink = UntimedSink { inner: Kept::default(), untimed: true };
+        for code in ["response-late", "sequence-gap"] {
+            sink.row(&Row::Finding(FindingRow { code, ..FindingRow::default() })).unwrap();
+        }
+        let [told] = sink.inner.0.as_slice() else { panic!("one finding") };
+        assert!(told.contains("sequence-gap"), "{told}");
     }
 
     #[test]

@@ -32,7 +32,7 @@ use owner::Owners;
 pub use owner::PacketOwner;
 pub use path::{MediaPath, PacketSigns};
 pub use request::Request;
-pub use role::PayloadRole;
+pub use role::{PayloadRole, is_instead_of_sound};
 pub use setup::{Encoding, Setup};
 
 /// Requests without an answer that are remembered for each direction.

@@ -113,6 +113,8 @@ struct Watched {
     latest: Option<Timestamp>,
     losses: Losses,
     pace: Pace,
+    /// Events or comfort noise came instead of its sound since its latest packet.
+    ceased: bool,
 }
 
 /// What passed: a packet, and what is known of its stream.
@@ -178,6 +180,13 @@ impl Judge {
             if let Some(watched) = self.streams.get_mut(*stream) {
                 watched.pace.forget();
             }
+        }
+    }
+
+    /// Something came instead of the sound of this stream, whose timestamps jump over that time.
+    pub(super) fn sound_ceases(&mut self, index: usize) {
+        if let Some(watched) = self.watched(index) {
+            watched.ceased = true;
         }
     }
 

@@ -11,7 +11,7 @@ use crate::analysis::verdicts::Passed;
 use crate::analysis::verdicts::event::{Event, Subject};
 use crate::rtp::rtcp::SenderReport;
 use crate::session::Dialog;
-use crate::session::dialog::MediaPath;
+use crate::session::dialog::{MediaPath, is_instead_of_sound};
 
 impl<S: Sink> Out<S> {
     /// Judges a packet that was taken; `marker`: it has one.
@@ -30,6 +30,12 @@ impl<S: Sink> Out<S> {
             let kind = dialog.media(stream.key.track).map(|media| media.kind.as_str());
             let is_paced = matches!(kind, None | Some("audio" | "video"));
             let begins_talkspurt = marker && kind == Some("audio");
+            let instead = |payload_type| {
+                dialog.media(stream.key.track).is_some_and(|media| is_instead_of_sound(media, payload_type))
+            };
+            if let Some(sound) = stream.media.filter(|_| stream.key.beside.is_some_and(instead)) {
+                judge.sound_ceases(sound);
+            }
             judge.packet(*place, taken.stream, stream, &Passed { figures: taken.figures, begins_talkspurt, is_paced });
         }
     }

@@ -18,7 +18,8 @@ impl Judge {
         let (figures, rate) = (&passed.figures, stream.clock_rate_hz());
         let Some(watched) = self.streams.get_mut(index) else { return };
         // Timestamps jump over what is missing.
-        let excused = passed.begins_talkspurt || figures.status != (Status::InOrder { gap: 0 });
+        let ceased = std::mem::take(&mut watched.ceased);
+        let excused = passed.begins_talkspurt || ceased || figures.status != (Status::InOrder { gap: 0 });
         let moment = watched.pace.packet(place, figures.ext_rtp_timestamp, rate, excused);
         let done = watched.pace.caught_up(rate).and_then(|caught_up| Some((watched.pace.late.take()?, caught_up)));
         if let Some((late, caught_up)) = done {

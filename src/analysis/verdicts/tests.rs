@@ -184,6 +184,19 @@ fn a_pause_of_the_client_is_nobodys_fault() {
     assert_eq!(verdicts(false, &stopped), Vec::<String>::new());
 }
 
+/// RFC 4733: packets of events come instead of sound, which need not go on with the marker.
+#[test]
+fn a_key_that_is_pressed_is_no_pause() {
+    let sound = |number: i64, at: i64| (at, Passing::Packet(1, u16::try_from(number).unwrap(), at));
+    let before = (0..100).map(|number| sound(number, number * 20));
+    let after = |numbers: i64| (0..100).map(move |number| sound(100 + numbers + number, 2600 + number * 20));
+    let keys = [(2000, Passing::Key(100, 2000)), (2200, Passing::Key(101, 2000))];
+    let all: Vec<_> = before.clone().chain(keys).chain(after(2)).collect();
+    assert_eq!(verdicts(false, &all), Vec::<String>::new());
+    let silent: Vec<_> = before.chain(after(0)).collect();
+    assert_eq!(verdicts(false, &silent), ["1 pause late-at-the-source 1"]);
+}
+
 #[test]
 fn media_faster_than_time_is_not_judged() {
     let fast = |(at, passing)| match passing {

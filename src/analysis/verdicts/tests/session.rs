@@ -10,7 +10,7 @@ use crate::trace::{Direction, Flow, Note, Payload, Tap, TraceEvent, UdpPath};
 const MS: i64 = 1_000_000;
 const START: i64 = 1_800_000_000_000 * MS;
 const SDP: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:0\r\n\
-                   m=audio 0 RTP/AVP 0\r\na=control:1\r\n";
+                   m=audio 0 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=control:1\r\n";
 
 /// Verdicts as `track event verdict count`.
 #[derive(Default)]
@@ -46,6 +46,8 @@ pub(super) enum Passing {
     Gap,
     /// A request of the client without its line end, and the answer's status.
     Ask(&'static str, u16),
+    /// A key that is pressed instead of sound of the second track: sequence number, milliseconds of its timestamp.
+    Key(u16, i64),
     /// A packet of the client's own sound.
     Backchannel(u16, i64),
 }
@@ -154,6 +156,12 @@ impl Session {
                 let answer = format!("RTSP/1.0 {status} So\r\nCSeq: {cseq}\r\nSession: 1\r\n\r\n");
                 self.say(at, Direction::ClientToServer, &request);
                 self.say(at, Direction::ServerToClient, &answer);
+            }
+            Passing::Key(number, media) => {
+                let timestamp = u32::try_from(media * 8 + 1_000_000).unwrap();
+                let header =
+                    [&[0x80, 101][..], &number.to_be_bytes(), &timestamp.to_be_bytes(), &[0, 0, 0, 7, 5, 10, 3, 32]];
+                self.media(at, 1, false, &header.concat());
             }
             Passing::Backchannel(number, media) => {
                 let timestamp = u32::try_from(media * 8).unwrap();
