@@ -238,6 +238,7 @@ impl Content {
     ) -> io::Result<()> {
         if let State::Rtsp(sessions) = &self.state {
             sessions.flows().try_for_each(|flow| end_play(flow, arrival, outlet))?;
+            sessions.leave_groups(outlet.ports);
         }
         match &mut self.state {
             State::Undecided(trial) => trial.closed(direction, close, arrival),

@@ -11,6 +11,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::capture::ports::MediaPorts;
 use crate::capture::setups::SetupWatch;
 use crate::rtsp::headers::{Session, Transport};
 use crate::rtsp::message::{Message, StartLine};
@@ -120,6 +121,13 @@ impl ConnectionSessions {
     /// All of them.
     pub(super) fn flows(&self) -> impl Iterator<Item = &Arc<Flow>> {
         self.all().map(|session| &session.flow)
+    }
+
+    /// The connection has ended: who left without a TEARDOWN has left its groups as well.
+    pub(super) fn leave_groups(&self, ports: &mut MediaPorts) {
+        self.all()
+            .filter(|session| session.setups.has_groups())
+            .for_each(|session| ports.leave(&session.flow, |_| true));
     }
 
     /// An interleaved frame comes.

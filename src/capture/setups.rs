@@ -1,4 +1,4 @@
-//! Follows the exchanges of a connection that open UDP ports and leave groups.
+//! Follows the exchanges of a session that open UDP ports and leave groups.
 
 use std::collections::VecDeque;
 
@@ -12,10 +12,10 @@ use std::sync::Arc;
 const MAX_TEXT: usize = 1024;
 /// Requests without an answer that are remembered: a client may send all its SETUPs at once.
 const MAX_ASKED: usize = 16;
-/// Groups that are remembered of a connection.
+/// Groups that are remembered of a session.
 const MAX_GROUPS: usize = 64;
 
-/// The SETUPs and TEARDOWNs of a connection.
+/// The SETUPs and TEARDOWNs of a session.
 #[derive(Debug, Default)]
 pub(super) struct SetupWatch {
     asked: VecDeque<AskedRequest>,
@@ -38,7 +38,12 @@ impl SetupWatch {
         matches!(message.start_line(), StartLine::Request { method, .. } if method == "SETUP")
     }
 
-    /// Takes a message of the connection.
+    /// Whether it has joined a group, and not left it.
+    pub(super) fn has_groups(&self) -> bool {
+        !self.groups.is_empty()
+    }
+
+    /// Takes a message of the session.
     pub(super) fn message(
         &mut self,
         flow: &Arc<Flow>,

@@ -98,6 +98,20 @@ impl TcpTalk {
         self
     }
 
+    /// A datagram from the server to a group.
+    pub(crate) fn group_datagram(&mut self, group: [u8; 4], port: u16, payload: &[u8]) {
+        let mut bytes = Vec::new();
+        let udp = PacketBuilder::ethernet2([1; 6], [2; 6]).ipv4(SERVER, group, 64).udp(port, port);
+        udp.write(&mut bytes, payload).unwrap();
+        self.keep(true, bytes);
+    }
+
+    /// One side ends the connection.
+    pub(crate) fn end(&mut self, from_server: bool) {
+        let ack = self.seq[usize::from(!from_server)];
+        self.push(from_server, &[], |tcp| tcp.fin().ack(ack));
+    }
+
     fn keep(&mut self, from_server: bool, bytes: Vec<u8>) {
         self.at += STEP_NS;
         self.packets.push((from_server, (self.at, bytes)));

@@ -318,3 +318,32 @@ fn bytes_that_are_missing_concern_all_that_are_not_over() {
     let gaps: Vec<_> = client.told().findings.into_iter().filter(|(_, code)| *code == "capture-gap").collect();
     assert_eq!(gaps, [(Some(1), "capture-gap"), (Some(3), "capture-gap")]);
 }
+
+#[test]
+fn who_loses_the_connection_has_left_its_group() {
+    let mut packets = Vec::new();
+    for (port, closes) in [(40_000, true), (40_001, false)] {
+        let mut client = OneClient::new();
+        client.talk = TcpTalk::new(Ends { port, server_port: 554 });
+        client.talk.handshake();
+        client.describe("a", "H264");
+        let group = "Transport: RTP/AVP;multicast;destination=239.1.2.3;port=7000-7001\r\n";
+        client.exchange("SETUP", "a/t0", "Transport: RTP/AVP;multicast\r\n", &format!("{group}Session: 1\r\n"), "");
+        client.control("PLAY", "a", "1");
+        if closes {
+            client.talk.at += 1_000_000_000;
+            client.talk.end(false);
+        }
+        packets.extend(client.talk.packets);
+    }
+    let mut media = TcpTalk::new(Ends { port: 1, server_port: 2 });
+    for seq in 0..20 {
+        media.at += 99_000_000;
+        media.group_datagram([239, 1, 2, 3], 7000, &rtp(96, seq, 7));
+    }
+    packets.extend(media.packets);
+    packets.sort_by_key(|(_, (at, _))| *at);
+    let mut client = OneClient::new();
+    client.talk.packets = packets;
+    assert_eq!(client.told().streams, [row(1, "a", "H264", 10), row(2, "a", "H264", 20)]);
+}
