@@ -77,11 +77,17 @@ impl Transport {
             AddressPair::parse(value, muxed)
         };
         let (to, from) = (addresses("dest_addr"), addresses("src_addr"));
+        let own_ports = own_ports(parameters.clone());
         let mut transport = parameters.fold(Self { protocol, ..Self::default() }, Self::with_parameter);
         transport.read_addresses(to, from);
         // AirPlay 1 asks for `RTP/AVP/UDP;interleaved=0-1`, and sends datagrams.
         if transport.names("/UDP") {
             transport.interleaved = None;
+        }
+        for (rtp, rtcp) in [&mut transport.client_port, &mut transport.server_port].into_iter().flatten() {
+            if own_ports.contains(rtcp) {
+                *rtcp = *rtp;
+            }
         }
         if let (Some((rtp, rtcp)), true) = (&mut transport.interleaved, muxed) {
             *rtcp = *rtp;
@@ -119,6 +125,13 @@ impl Transport {
         }
         self
     }
+}
+
+/// The ports that `AirPlay` 1 has for protocols of its own: what comes there is no RTCP, though it is next to that of RTP.
+fn own_ports<'a>(parameters: impl Iterator<Item = &'a str>) -> Vec<u16> {
+    let named = parameters.filter_map(|parameter| parameter.split_once('='));
+    let is_own = |name: &str| ["control_port", "timing_port"].iter().any(|own| name.trim().eq_ignore_ascii_case(own));
+    named.filter(|(name, _)| is_own(name)).filter_map(|(_, value)| value.trim().parse().ok()).collect()
 }
 
 /// Whether a profile of RTP is a secure one: `RTP/SAVP` (RFC 3711), `RTP/SAVPF` (RFC 5124), `UDP/TLS/RTP/SAVP` (RFC 5764).
@@ -216,6 +229,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn ports_of_airplay_are_none_of_rtcp() {
+        let ports = |value: &str| Transport::parse_all(value)[0].server_port;
+        assert_eq!(ports("RTP/AVP/UDP;unicast;server_port=6000"), Some((6000, 6001)));
+        assert_eq!(ports("RTP/AVP/UDP;control_port=6001;timing_port=6002;server_port=6000"), Some((6000, 6000)));
+        assert_eq!(ports("RTP/AVP/UDP;server_port=6000;Timing_Port = 6001"), Some((6000, 6000)));
+        assert_eq!(ports("RTP/AVP/UDP;server_port=6000;control_port=7001"), Some((6000, 6001)));
+    }
+
+    #[test]
     fn transports_of_real_servers() {
         let gst = &Transport::parse_all("RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=4D1DF158;mode=\"PLAY\"")[0];
         assert_eq!((gst.interleaved, gst.ssrc), (Some((0, 1)), Some(0x4d1d_f158)));
@@ -243,7 +265,7 @@ mod tests {
     fn the_protocol_names_the_lower_transport() {
         let ask = "RTP/AVP/UDP;unicast;interleaved=0-1;mode=record;control_port=6001;timing_port=6002";
         let agreed = Transport::agreed(&format!("{ask};server_port=6000"), Some(ask));
-        assert_eq!((agreed.interleaved, agreed.server_port, agreed.client_port), (None, Some((6000, 6001)), None));
+        assert_eq!((agreed.interleaved, agreed.server_port, agreed.client_port), (None, Some((6000, 6000)), None));
         let agreed = Transport::agreed("rtp/avp/udp;unicast", Some(ask));
         assert_eq!(agreed.interleaved, None);
         let tcp = "RTP/AVP;unicast;interleaved=0-1";
