@@ -176,6 +176,7 @@ impl Dialog {
             "SETUP" => self.learn_setup(request, response),
             "PLAY" => {
                 self.play_range = response.header("Range").map(String::from);
+                self.learn_sources(response);
                 self.played.get_or_insert(request.at);
             }
             "TEARDOWN" => self.tear_down(&request.url),
@@ -248,15 +249,18 @@ impl Dialog {
             }
         }
         let path = UdpPath::new(&transport);
-        self.setups.push(Setup {
+        let new = Setup {
             track,
             url: request.url.clone(),
             channels,
             path,
+            played_ssrc: None,
             over: false,
             presentation: self.presentation,
             transport,
-        });
+        };
+        self.owners.share_paths |= self.setups.iter().any(|other| other.track != track && other.shares_path_with(&new));
+        self.setups.push(new);
         self.owners.forget_sources();
     }
 
@@ -305,6 +309,11 @@ impl Dialog {
     /// The tracks set up, in their order.
     pub fn setups(&self) -> &[Setup] {
         &self.setups
+    }
+
+    /// Whether tracks share a path, so that the path alone does not tell whose a packet is; see [`owner`](Self::owner).
+    pub fn shares_paths(&self) -> bool {
+        self.owners.share_paths
     }
 
     /// Who uses an interleaved channel, and whether for RTCP. `None` where no SETUP named it.

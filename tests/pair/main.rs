@@ -28,6 +28,7 @@ mod probe;
 mod reconnect;
 mod replay;
 mod rerun;
+mod shared_paths;
 mod udp;
 mod world;
 

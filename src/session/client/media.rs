@@ -40,6 +40,8 @@ pub(super) struct MediaWatch {
     last: Option<Timestamp>,
     /// Whether RTP ever came.
     heard: bool,
+    /// Something came whose track can't be told.
+    unclear: bool,
     /// In the order of their SETUPs.
     tracks: Vec<Track>,
     /// When every one of them has.
@@ -73,6 +75,7 @@ impl MediaWatch {
             playing_since: None,
             last: None,
             heard: false,
+            unclear: false,
             tracks: Vec::new(),
             all_bye: None,
         }
@@ -80,7 +83,8 @@ impl MediaWatch {
 
     /// Another session begins. What came in this one counts all the same.
     pub(super) fn begin_again(&mut self) {
-        (self.playing_since, self.last, self.all_bye, self.heard) = (None, None, None, false);
+        (self.playing_since, self.last, self.all_bye) = (None, None, None);
+        (self.heard, self.unclear) = (false, false);
         self.tracks.clear();
     }
 
@@ -132,6 +136,11 @@ impl MediaWatch {
         self.heard
     }
 
+    /// Tracks share a path, and what came there does not tell whose it is.
+    pub(super) fn is_unclear(&mut self) {
+        self.unclear = true;
+    }
+
     /// An RTP packet of this source came, on the track that was set up as this one. A malformed one has no source.
     pub(super) fn rtp(&mut self, now: Timestamp, track: Option<usize>, ssrc: Option<u32>) {
         self.progress.packets += 1;
@@ -175,7 +184,7 @@ impl MediaWatch {
 
     /// The SETUPs of which nothing came, while something came of others.
     pub(super) fn silent(&self) -> impl Iterator<Item = usize> {
-        let others = self.lasted().is_some_and(|lasted| lasted >= FIRST_PACKET) && self.heard;
+        let others = self.lasted().is_some_and(|lasted| lasted >= FIRST_PACKET) && self.heard && !self.unclear;
         let silent = self.tracks.iter().enumerate().filter(move |(_, track)| others && **track == Track::Unseen);
         silent.map(|(place, _)| place)
     }

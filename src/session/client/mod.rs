@@ -21,6 +21,7 @@ use crate::rtsp::url::RtspUrl;
 use crate::session::authorization::{Authorization, Verdict};
 use crate::session::courtesy::{self, MAX_ANSWERS};
 use crate::session::dialer::Dialer;
+use crate::session::dialog::MediaPath;
 use crate::session::keep_alive::KeepAlive;
 use crate::session::{Dialog, Input, Machine, Output};
 use crate::time::Timestamp;
@@ -359,7 +360,7 @@ impl Machine for Client {
                 self.media.received(pdu.raw.len());
                 match pdu.kind {
                     PduKind::Interleaved { channel, payload } => {
-                        self.packet(now, self.dialog.place(channel), payload);
+                        self.packet(now, MediaPath::Channel(channel), self.dialog.place(channel), payload);
                     }
                     PduKind::Message { head, body } => self.message(now, &Message::new(head, body)),
                     PduKind::Junk => self.dialog.junk(pdu.raw),

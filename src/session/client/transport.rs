@@ -239,13 +239,19 @@ impl Client {
         self.media.received(payload.len());
         let signs = PacketSigns::new(MediaPath::Udp(path), Direction::ServerToClient, payload);
         if self.dialog.admits(&signs) {
-            self.packet(now, self.transports.place(track), payload);
+            self.packet(now, signs.path, self.transports.place(track), payload);
         }
     }
 
-    /// An RTP or RTCP packet came, for the track of this SETUP.
-    pub(super) fn packet(&mut self, now: Timestamp, place: Option<usize>, payload: &[u8]) {
+    /// An RTP or RTCP packet came, on the path of this SETUP. Where tracks share it, what the packet shows tells.
+    pub(super) fn packet(&mut self, now: Timestamp, path: MediaPath, place: Option<usize>, payload: &[u8]) {
         let Self { dialog, media, reporter, .. } = self;
+        let signs = || PacketSigns::new(path, Direction::ServerToClient, payload);
+        let owner = if dialog.shares_paths() { Some(dialog.owner(&signs())) } else { None };
+        if let Some(None) = owner {
+            media.is_unclear();
+        }
+        let place = owner.flatten().map(|owner| owner.setup).or(place);
         if is_rtcp(payload) {
             media.rtcp(now, place, payload);
             return place.map_or((), |place| reporter.rtcp(now, place, payload));

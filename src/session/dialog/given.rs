@@ -77,6 +77,7 @@ impl Dialog {
             url: String::new(),
             channels,
             path,
+            played_ssrc: None,
             over: false,
             presentation: self.presentation,
             transport,

@@ -6,10 +6,12 @@ use std::net::IpAddr;
 
 use crate::rtp::packet::{RtpPacket, is_nat_punch, is_rtcp};
 use crate::rtp::rtcp::Compound;
+use crate::rtsp::headers::RtpInfo;
+use crate::rtsp::message::Message;
 use crate::rtsp::sdp::{Media, MediaFlow};
 use crate::session::dialog::path::{MediaPath, PacketSigns};
 use crate::session::dialog::role::PayloadRole;
-use crate::session::dialog::{Dialog, Setup};
+use crate::session::dialog::{Dialog, MAX_SETUPS, Setup};
 use crate::trace::{Direction, UdpPath};
 
 /// Sources that are remembered of paths that tracks share.
@@ -50,6 +52,8 @@ struct PathSender {
 pub(super) struct Owners {
     sources: Vec<KnownSource>,
     senders: Vec<PathSender>,
+    /// Several tracks have one channel, or one pair of ports.
+    pub(super) share_paths: bool,
 }
 
 impl Owners {
@@ -141,6 +145,26 @@ impl Dialog {
         })
     }
 
+    /// The sources that the answer to PLAY names (RFC 7826, section 18.45; some servers of RTSP 1.0 do it as well).
+    pub(super) fn learn_sources(&mut self, answer: &Message<'_>) {
+        let Some(value) = answer.header("RTP-Info") else { return };
+        for info in RtpInfo::parse_all(&value).into_iter().take(MAX_SETUPS) {
+            let Some(ssrc) = info.ssrc else { continue };
+            let url = info.url.trim_end_matches('/');
+            let named = |setup: &&mut Setup| {
+                let own = setup.url.trim_end_matches('/').strip_suffix(url);
+                // Its name alone will do, where it is whole.
+                !url.is_empty() && own.is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+            };
+            if let Some(setup) = self.setups.iter_mut().rev().find(named)
+                && setup.transport.ssrc.is_none()
+            {
+                setup.played_ssrc = Some(ssrc);
+            }
+        }
+        self.owners.forget_sources();
+    }
+
     /// The media section that describes a track, unless another presentation was described since.
     fn described_media(&self, setup: &Setup) -> Option<&Media> {
         self.media(setup.track).filter(|_| setup.presentation == self.presentation)
@@ -228,9 +252,10 @@ impl Dialog {
 }
 
 impl Setup {
-    /// Whether the answer to SETUP or the description names a source.
+    /// Whether the answer to SETUP or PLAY, or the description, names a source.
     pub fn announces(&self, media: Option<&Media>, ssrc: u32) -> bool {
-        self.transport.ssrc == Some(ssrc) || media.is_some_and(|media| media.sources.contains(&ssrc))
+        [self.transport.ssrc, self.played_ssrc].contains(&Some(ssrc))
+            || media.is_some_and(|media| media.sources.contains(&ssrc))
     }
 }
 

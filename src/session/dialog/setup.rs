@@ -15,6 +15,8 @@ pub struct Setup {
     pub channels: Option<(u8, u8)>,
     /// The UDP path, where it is not interleaved.
     pub path: Option<UdpPath>,
+    /// The source that the answer to PLAY names.
+    pub(super) played_ssrc: Option<u32>,
     /// It was torn down.
     pub over: bool,
     /// Which of the presentations it is of that were described: a connection may control two cameras.
@@ -32,6 +34,15 @@ impl Setup {
     /// client's.
     pub fn number(&self) -> Option<u16> {
         self.channels.map(|(rtp, _)| u16::from(rtp)).or(self.path.map(UdpPath::number))
+    }
+
+    /// Whether packets of both may come on one channel, or between the same ports.
+    pub(super) fn shares_path_with(&self, other: &Self) -> bool {
+        let channels = |setup: &Self| setup.channels.map(|(rtp, rtcp)| [rtp, rtcp]);
+        match (channels(self), channels(other)) {
+            (Some(own), Some(others)) => own.iter().any(|channel| others.contains(channel)),
+            _ => self.path.zip(other.path).is_some_and(|(own, other)| own.fits(other)),
+        }
     }
 
     /// `tcp`, `udp` or `multicast`.

@@ -78,6 +78,36 @@ fn an_announced_source_tells_tracks_of_one_payload_type_apart() {
 }
 
 #[test]
+fn the_answer_to_play_names_sources_as_well() {
+    let mut dialog = set_up(SAME, [UDP, UDP]);
+    let info = |tracks: &str| format!("|RTP-Info: {tracks}");
+    ask(&mut dialog, "PLAY rtsp://h/x/ RTSP/1.0", &info("url=rtsp://h/x/v;seq=1;ssrc=00000007,url=;ssrc=00000009"), "");
+    assert_eq!(tracks(&mut dialog, path(UDP), &[(Some(96), 7), (Some(96), 9)]), [Some(0), None]);
+    ask(&mut dialog, "PLAY rtsp://h/x/ RTSP/1.0", &info("url=\"a\" ssrc=00000009:seq=3"), "");
+    assert_eq!(tracks(&mut dialog, path(UDP), &[(Some(96), 7), (Some(96), 9)]), [Some(0), Some(1)]);
+}
+
+#[test]
+fn whether_tracks_share_a_path() {
+    let other_client = UDP.replace("5000-5001", "5002-5003");
+    let other_group = GROUP.replace("239.1.1.1", "239.1.1.2");
+    for (transports, shared) in [
+        ([TCP, TCP], true),
+        ([TCP, "RTP/AVP/TCP;unicast;interleaved=1-2"], true),
+        ([TCP, "RTP/AVP/TCP;unicast;interleaved=2-3"], false),
+        ([UDP, UDP], true),
+        ([UDP, &other_client], false),
+        ([GROUP, &other_group], false),
+        ([TCP, UDP], false),
+    ] {
+        assert_eq!(set_up(SDP, transports).shares_paths(), shared, "{transports:?}");
+    }
+    let mut again = set_up(SDP, [TCP, UDP]);
+    ask(&mut again, "SETUP rtsp://h/x/v RTSP/1.0", &format!("|Session: 1|Transport: {TCP}"), "");
+    assert!(!again.shares_paths(), "the same track once more");
+}
+
+#[test]
 fn either_port_tells_tracks_apart() {
     let other_client = UDP.replace("5000-5001", "5002-5003");
     let mut dialog = set_up(SAME, [UDP, &other_client]);
