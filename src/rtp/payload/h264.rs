@@ -242,6 +242,8 @@ mod tests {
         // A byte stream cut into fragments as it is, and within an aggregate.
         assert_eq!(parts(&[0x1c, 0x80, 0, 0, 1, 0x65, 0x88]), [part(0x65, true, false, 6..7)].map(Ok));
         assert_eq!(parts(&[0x78, 0, 6, 0, 0, 0, 1, 0x65, 0x88]), [part(0x65, true, true, 8..9)].map(Ok));
+        assert_eq!(parts(&[0x78, 0, 5, 0, 0, 1, 0x65, 0x88]), [part(0x65, true, true, 7..8)].map(Ok));
+        assert_eq!(parts(&[0x7c, 0x80, 0, 1, 0x65, 0x88]), [part(0x65, true, false, 5..6)].map(Ok));
         assert!(parts(&[0, 0, 1])[0].is_err() && parts(&[0, 1, 2])[0].is_err());
     }
 

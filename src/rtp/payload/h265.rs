@@ -65,12 +65,6 @@ pub(super) fn begin(payload: &[u8], numbered: bool) -> Result<State, PayloadErro
             let (unit, at) = content(unit, payload)?;
             packet(unit, payload, at, numbered)
         }
-        // Its temporal id can't be 0.
-        _ if *header == [0, 0] && start_code::behind(payload).is_some() => {
-            let at = start_code::behind(payload).unwrap_or_default();
-            let unit = start_code::unit(Unit::H265(unit), payload, at, len);
-            unit.map(State::One).ok_or(PayloadError::Truncated { what: "a NAL unit", len })
-        }
         _ => packet(unit, payload, HEADER, numbered),
     }
 }
@@ -174,6 +168,22 @@ mod tests {
         assert_eq!(parts(true, &[0x60, 1, 0, 7, 0, 3, 0x40, 1, 9, 0, 0, 2, 0x42, 1]), both(8..9, 14..14));
         let cut = parts(false, &[0x60, 1, 0, 3, 0x40, 1, 9, 0, 1, 0x42]);
         assert!(cut[0].is_ok() && cut[1].is_err());
+    }
+
+    #[test]
+    fn start_codes_part_units_wherever_they_stand() {
+        let slice = |body| [part([0x26, 1], true, true, body)].map(Ok);
+        assert_eq!(parts(false, &[0, 0, 1, 0x26, 1, 0xaf]), slice(5..6));
+        assert_eq!(parts(false, &[0, 0, 0, 1, 0x26, 1, 0xaf]), slice(6..7));
+        assert_eq!(parts(false, &[0x60, 1, 0, 7, 0, 0, 0, 1, 0x26, 1, 0xaf]), slice(10..11));
+        assert_eq!(parts(true, &[0x60, 1, 0, 7, 0, 6, 0, 0, 1, 0x26, 1, 0xaf]), slice(11..12));
+        // In the first fragment; the next one goes on with the slice.
+        assert_eq!(parts(false, &[0x62, 0, 0x80, 0, 1, 0x26, 1, 0xaf]), [part([0x26, 1], true, false, 7..8)].map(Ok));
+        // Sets, each behind a code of its own, then the slice.
+        let all = parts(false, &[0x60, 1, 0, 14, 0, 0, 0, 1, 0x40, 1, 9, 0, 0, 1, 0x26, 1, 0xaf, 0xbf]);
+        assert_eq!(all.len(), 2, "{all:?}");
+        // A slice of type 0 with a temporal id is one.
+        assert_eq!(parts(false, &[0, 1, 1, 0x26, 1]), [part([0, 1], true, true, 2..5)].map(Ok));
     }
 
     #[test]

@@ -211,12 +211,12 @@ impl Parts<'_> {
     /// A part up to the first start code in it.
     #[inline]
     fn split(&mut self, part: Part) -> Part {
+        if let Some(next) = start_code::behind_header(&part, self.payload) {
+            self.oddity = self.oddity.or(Some(PayloadOddity::StartCode));
+            return self.split(next);
+        }
         let Some((first, rest)) = start_code::split(&part, self.payload) else { return part };
         self.oddity = self.oddity.or(Some(PayloadOddity::StartCode));
-        // A byte stream that was cut into fragments as it is: its first zero became the header of a unit.
-        if first.body.is_empty() && first.starts && matches!(first.unit, Unit::H264(unit) if unit.kind() == 0) {
-            return self.split(rest);
-        }
         self.rest = Some(rest);
         first
     }

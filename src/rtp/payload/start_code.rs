@@ -26,6 +26,29 @@ pub(super) fn unit(like: Unit, payload: &[u8], at: usize, end: usize) -> Option<
     Some(Part { unit, starts: true, ends: true, body: at + header..end })
 }
 
+/// What follows a start code whose zeros were taken for the header of a unit, wherever that stands: alone, among others, in
+/// fragments. No unit of H.265 has such a header, as its temporal id can't be 0, and none of H.264 (type 0).
+#[inline]
+pub(super) fn behind_header(part: &Part, payload: &[u8]) -> Option<Part> {
+    let header = match part.unit {
+        Unit::H264(unit) if unit.kind() == 0 => 1,
+        Unit::H265(H265Unit([0, 0])) => 2,
+        _ => return None,
+    };
+    if part.starts { skip(part, payload, header) } else { None }
+}
+
+#[cold]
+fn skip(part: &Part, payload: &[u8], header: usize) -> Option<Part> {
+    let body = payload.get(part.body.clone())?;
+    let zeros = body.iter().take_while(|byte| **byte == 0).count();
+    if !(2..=3).contains(&(header + zeros)) || body.get(zeros) != Some(&1) {
+        return None;
+    }
+    let next = unit(part.unit, payload, part.body.start + zeros + 1, part.body.end)?;
+    Some(Part { ends: part.ends, ..next })
+}
+
 /// A unit that holds others behind start codes: the unit itself, and what follows the first start code. Slices are not
 /// searched: parameter sets stand before them, and another slice behind one adds nothing to what is told of the picture.
 #[inline]
