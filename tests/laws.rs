@@ -333,8 +333,16 @@ impl Tap for Noted {
 fn note() -> impl Strategy<Value = Note> {
     prop_oneof![
         any::<u64>().prop_map(|datagrams| Note::KernelDrops { datagrams }),
-        (0..1_000_000_000u64, any::<u64>())
-            .prop_map(|(micros, unread)| Note::Late { lag: std::time::Duration::from_micros(micros), unread }),
+        (0..1_000_000_000u64, any::<u64>(), any::<bool>()).prop_map(|(micros, unread, with_span)| {
+            let lag = std::time::Duration::from_micros(micros);
+            let span = with_span.then(|| (Timestamp::from_nanos(0), Timestamp::from_nanos(0) + lag));
+            Note::Late { lag, unread, span }
+        }),
+        any::<u64>().prop_map(|segments| Note::OutOfOrder {
+            waited: std::time::Duration::ZERO,
+            segments,
+            retransmitted: 1
+        }),
     ]
 }
 

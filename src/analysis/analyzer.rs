@@ -214,9 +214,16 @@ impl<S: Sink> Out<S> {
         }
         let detail = match note {
             Note::KernelDrops { datagrams } => format!("the system dropped {datagrams} datagrams, its buffer was full"),
-            Note::Late { lag, unread } => {
+            Note::Late { lag, unread, .. } => {
                 let lag = lag.as_secs_f64() * 1000.0;
                 format!("read {lag:.3} ms after it had come, {unread} bytes left unread")
+            }
+            Note::OutOfOrder { waited, segments, retransmitted } => {
+                let waited = waited.as_secs_f64() * 1000.0;
+                format!(
+                    "bytes waited {waited:.3} ms in the system for a segment that was lost or late on the way: {segments} \
+                     segments came out of order, {retransmitted} were sent again from here"
+                )
             }
             Note::Paused { pause } => {
                 let pause = pause.as_secs_f64() * 1000.0;

@@ -37,6 +37,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("kernel-drops", "error"),
     ("recorder-late", "warning"),
     ("recorder-paused", "warning"),
+    ("tcp-out-of-order", "note"),
     ("tcp-info", "note"),
     ("junk", "error"),
     ("websocket-compressed", "error"),

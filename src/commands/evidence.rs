@@ -22,7 +22,7 @@ impl Evidence {
             }
             Note::KernelDrops { datagrams } => self.kernel_drops = self.kernel_drops.saturating_add(*datagrams),
             Note::Paused { pause } => self.paused = self.paused.max(*pause),
-            Note::Tcp(_) | Note::Repeated { .. } => {}
+            Note::OutOfOrder { .. } | Note::Tcp(_) | Note::Repeated { .. } => {}
         }
     }
 
@@ -52,9 +52,9 @@ mod tests {
     fn says_what_went_wrong() {
         let mut evidence = Evidence::default();
         assert_eq!(evidence.line(), "recorder: kept up\n");
-        evidence.add(&Note::Late { lag: Duration::from_millis(812), unread: 0 });
+        evidence.add(&Note::Late { lag: Duration::from_millis(812), unread: 0, span: None });
         assert_eq!(evidence.line(), "recorder: read late once, by up to 812 ms\n");
-        evidence.add(&Note::Late { lag: Duration::from_millis(25), unread: 9 });
+        evidence.add(&Note::Late { lag: Duration::from_millis(25), unread: 9, span: None });
         evidence.add(&Note::KernelDrops { datagrams: 3 });
         evidence.add(&Note::Paused { pause: Duration::from_millis(1500) });
         let line = "recorder: read late 2 times, by up to 812 ms; paused for up to 1.5 s, as the disk took nothing; 3 datagrams \

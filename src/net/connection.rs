@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::net::fused::FusedTap;
-use crate::net::lateness::Lateness;
+use crate::net::lateness::{LATE, Lateness, SegmentCounts};
 use crate::net::stream::{Progress, Stream};
 use crate::rtsp::demux::{Demuxer, Pdu, Pdus};
 use crate::session::{Input, Machine};
@@ -95,15 +95,34 @@ impl Connection {
         overslept: Duration,
         tap: &mut FusedTap<'_>,
     ) {
-        if let Some(lag) = self.lateness.lag(now, waited, overslept) {
-            let note = Note::Late { lag, unread: self.stream.unread() };
-            tell(tap, now, &self.flow, self.own.reverse(), Payload::Note(&note));
-        }
+        let Some((from, to)) = self.lateness.late(now, waited, overslept) else { return };
+        // Behind a hole bytes wait, and keep the time at which they came; nobody could read them. Where the loop itself
+        // slept too long that is no excuse.
+        let rise = self.count_segments(now).filter(|_| overslept <= LATE);
+        let waited = to.duration_since(from);
+        let note = if let Some(SegmentCounts { out_of_order, retransmitted }) = rise {
+            self.lateness.drained(now);
+            Note::OutOfOrder { waited, segments: out_of_order, retransmitted }
+        } else {
+            self.lateness.tell((from, to));
+            Note::Late { lag: waited, unread: self.stream.unread(), span: Some((from, to)) }
+        };
+        tell(tap, now, &self.flow, self.own.reverse(), Payload::Note(&note));
+    }
+
+    /// Asks the system for its counts of segments. Gives by how much they rose since the last time.
+    fn count_segments(&mut self, now: Timestamp) -> Option<SegmentCounts> {
+        let state = self.stream.tcp_state()?;
+        self.lateness.count(now, state.into())
     }
 
     /// Everything that had come by now has been read.
     pub(super) fn drained(&mut self, now: Timestamp) {
         self.lateness.drained(now);
+        // What the counts are before something waits tells what rises meanwhile.
+        if self.is_client() && self.lateness.wants_counts(now) {
+            self.count_segments(now);
+        }
     }
 
     /// Reads once. `None` where nothing is there yet.

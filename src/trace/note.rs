@@ -27,6 +27,17 @@ pub enum Note {
         lag: Duration,
         /// Bytes that were left in the socket by this read.
         unread: u64,
+        /// From when it had come to when it was read. Earlier recordings tell the lag alone.
+        span: Option<(Timestamp, Timestamp)>,
+    },
+    /// What follows waited in the system for a segment that was lost or late on the way here.
+    OutOfOrder {
+        /// How long its oldest byte had waited.
+        waited: Duration,
+        /// Segments that came out of order since the system was asked last.
+        segments: u64,
+        /// Segments that this side sent again since then.
+        retransmitted: u64,
     },
     /// Nothing was read for a while, since the disk did not keep up.
     Paused {
@@ -61,6 +72,7 @@ impl Note {
         match self {
             Self::KernelDrops { .. } => "kernel-drops",
             Self::Late { .. } => "recorder-late",
+            Self::OutOfOrder { .. } => "tcp-out-of-order",
             Self::Paused { .. } => "recorder-paused",
             Self::Tcp(_) => "tcp-info",
             Self::Repeated { .. } => "repeated",
@@ -78,7 +90,13 @@ impl Display for Note {
         write!(f, "{PREFIX}{} ", self.code())?;
         match self {
             Self::KernelDrops { datagrams } => write!(f, "datagrams={datagrams}"),
-            Self::Late { lag, unread } => write!(f, "lag_ms={} unread={unread}", Millis(*lag)),
+            Self::Late { lag, unread, span } => {
+                write!(f, "lag_ms={} unread={unread}", Millis(*lag))?;
+                span.map_or(Ok(()), |(from, to)| write!(f, " from={from} to={to}"))
+            }
+            Self::OutOfOrder { waited, segments, retransmitted } => {
+                write!(f, "waited_ms={} segments={segments} retransmitted={retransmitted}", Millis(*waited))
+            }
             Self::Paused { pause } => write!(f, "pause_ms={}", Millis(*pause)),
             Self::Tcp(state) => write!(f, "{state}"),
             Self::Repeated { at } => write!(f, "at={at}"),
@@ -112,7 +130,16 @@ impl Note {
     fn parse(code: &str, fields: &Fields<'_>) -> Option<Self> {
         Some(match code {
             "kernel-drops" => Self::KernelDrops { datagrams: fields.value("datagrams")? },
-            "recorder-late" => Self::Late { lag: fields.millis("lag_ms")?, unread: fields.value("unread")? },
+            "recorder-late" => Self::Late {
+                lag: fields.millis("lag_ms")?,
+                unread: fields.value("unread")?,
+                span: fields.value("from").zip(fields.value("to")),
+            },
+            "tcp-out-of-order" => Self::OutOfOrder {
+                waited: fields.millis("waited_ms")?,
+                segments: fields.value("segments")?,
+                retransmitted: fields.value("retransmitted")?,
+            },
             "recorder-paused" => Self::Paused { pause: fields.millis("pause_ms")? },
             "repeated" => Self::Repeated { at: fields.value("at")? },
             "tcp-info" => Self::Tcp(TcpState {
@@ -166,16 +193,26 @@ mod tests {
         (0..u64::from(u32::MAX)).prop_map(Duration::from_micros)
     }
 
+    fn time() -> impl Strategy<Value = Timestamp> {
+        (0..i64::MAX / 2).prop_map(Timestamp::from_nanos)
+    }
+
     fn note() -> impl Strategy<Value = Note> {
         let tcp = (duration(), duration(), any::<u64>(), any::<Option<u64>>());
         prop_oneof![
             any::<u64>().prop_map(|datagrams| Note::KernelDrops { datagrams }),
-            (duration(), any::<u64>()).prop_map(|(lag, unread)| Note::Late { lag, unread }),
+            (duration(), any::<u64>(), prop::option::of((time(), time()))).prop_map(|(lag, unread, span)| Note::Late {
+                lag,
+                unread,
+                span
+            }),
+            (duration(), any::<u64>(), any::<u64>())
+                .prop_map(|(waited, segments, retransmitted)| { Note::OutOfOrder { waited, segments, retransmitted } }),
             duration().prop_map(|pause| Note::Paused { pause }),
             tcp.prop_map(|(rtt, rtt_deviation, retransmitted, out_of_order)| {
                 Note::Tcp(TcpState { rtt, rtt_deviation, retransmitted, out_of_order })
             }),
-            (0..i64::MAX / 2).prop_map(|nanos| Note::Repeated { at: Timestamp::from_nanos(nanos) }),
+            time().prop_map(|at| Note::Repeated { at }),
         ]
     }
 
@@ -194,7 +231,8 @@ mod tests {
 
     #[test]
     fn the_text_is_for_people_as_well() {
-        let late = Note::Late { lag: Duration::from_micros(35_210), unread: 120_000 };
+        let late = Note::Late { lag: Duration::from_micros(35_210), unread: 120_000, span: None };
+        // Earlier recordings have no more.
         assert_eq!(late.to_string(), "rtsp-rec: recorder-late lag_ms=35.210 unread=120000");
         assert_eq!("recorder-late lag_ms=1 unread=1".parse::<Note>(), Err(NoNote));
         let both = format!("{late}\nsomebody's comment\n{}", Note::KernelDrops { datagrams: 3 });

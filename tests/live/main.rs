@@ -54,6 +54,7 @@ mod reference;
 mod replay;
 mod reruns;
 mod rotation;
+mod segments;
 mod servers;
 mod udp;
 mod unusual;

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """A link between two network namespaces that treats UDP as `tc netem` would; for kernels that have no netem.
 
-    lossy_link.py SERVER CLIENT --loss 4 --duplicate 1 --delay 40 --reorder 3 [--seed N]
+    lossy_link.py SERVER CLIENT --loss 4 --duplicate 1 --delay 40 --reorder 3 [--tcp] [--seed N]
 
 Makes the namespaces of these names, with 10.77.0.1 in SERVER and 10.77.0.2 in CLIENT, and prints `ready`. Packets go
 through this process, which is a TUN device at each end. UDP from SERVER to CLIENT is lost, repeated and delayed by
-chance; what is reordered is not delayed, so it overtakes. All else passes at once. Ends on SIGINT or SIGTERM, or when
+chance; what is reordered is not delayed, so it overtakes. With `--tcp` the same befalls TCP. All else passes at once. Ends on SIGINT or SIGTERM, or when
 its standard input closes: then it prints what it did to packets for even ports (RTP), and the namespaces are gone.
 """
 
@@ -24,6 +24,7 @@ import time
 TUNSETIFF = 0x400454CA
 IFF_TUN_NO_PI = 0x0001 | 0x1000
 CLONE_NEWNET = 0x40000000
+TCP = 6
 UDP = 17
 
 
@@ -34,6 +35,7 @@ def arguments():
     for name in ("loss", "duplicate", "reorder"):
         parser.add_argument(f"--{name}", type=float, default=0, help="per cent")
     parser.add_argument("--delay", type=float, default=0, help="milliseconds")
+    parser.add_argument("--tcp", action="store_true", help="treat TCP as well")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
@@ -63,7 +65,7 @@ def end_of(namespace, own, other):
 
 def is_rtp(packet):
     header = (packet[0] & 0x0F) * 4
-    return struct.unpack_from("!H", packet, header + 2)[0] % 2 == 0
+    return packet[9] == UDP and struct.unpack_from("!H", packet, header + 2)[0] % 2 == 0
 
 
 class Link:
@@ -71,6 +73,8 @@ class Link:
         self.args, self.server, self.client = args, server, client
         self.chance = random.Random(args.seed)
         self.waiting = []
+        self.passed = 0
+        self.impaired = (UDP, TCP) if args.tcp else (UDP,)
         self.counts = {"rtp": 0, "lost": 0, "duplicated": 0, "reordered": 0}
 
     def happens(self, per_cent):
@@ -87,7 +91,8 @@ class Link:
         due = time.monotonic() + (0 if overtakes else self.args.delay / 1000)
         for _ in range(0 if lost else copies):
             # The count keeps the order of what is due at the same time.
-            heapq.heappush(self.waiting, (due, self.counts["rtp"], packet))
+            self.passed += 1
+            heapq.heappush(self.waiting, (due, self.passed, packet))
 
     def run(self):
         while True:
@@ -102,7 +107,7 @@ class Link:
                 os.write(self.server, os.read(self.client, 65536))
             if self.server in ready:
                 packet = os.read(self.server, 65536)
-                if packet[0] >> 4 == 4 and packet[9] == UDP:
+                if packet[0] >> 4 == 4 and packet[9] in self.impaired:
                     self.impair(packet)
                 else:
                     os.write(self.client, packet)

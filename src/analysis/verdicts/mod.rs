@@ -8,6 +8,7 @@ mod no_media;
 mod pace;
 mod rows;
 mod silence;
+mod span;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,6 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use crate::analysis::cell::millis;
 use crate::analysis::ending::wrong_clock;
@@ -95,8 +95,11 @@ impl Judges {
 pub(super) struct Judge {
     /// By their place in the session.
     streams: Vec<Watched>,
-    /// When the recorder was late, and by how much; when the system dropped datagrams, and how many.
-    lags: VecDeque<(Timestamp, i64)>,
+    /// When bytes had come that the recorder read late, and when it read them: no two overlap.
+    lags: VecDeque<(Timestamp, Timestamp)>,
+    /// When bytes waited for a segment that was lost or late.
+    holes: VecDeque<(Timestamp, Timestamp)>,
+    /// When the system dropped datagrams, and how many.
     drops: VecDeque<(Timestamp, u64)>,
     capture_gaps: VecDeque<(Timestamp, Direction)>,
     tally: tally::Tally,
@@ -227,10 +230,10 @@ impl Judge {
 
     /// What the recorder says of itself.
     pub(super) fn note(&mut self, at: Timestamp, note: &Note) {
-        let nanos = |time: &Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
         match note {
-            Note::Late { lag, .. } => remember(&mut self.lags, (at, nanos(lag))),
-            Note::Paused { pause } => remember(&mut self.lags, (at, nanos(pause))),
+            Note::Late { lag, span, .. } => span::remember(&mut self.lags, span.unwrap_or((at - *lag, at))),
+            Note::Paused { pause } => span::remember(&mut self.lags, (at - *pause, at)),
+            Note::OutOfOrder { waited, .. } => span::remember(&mut self.holes, (at - *waited, at)),
             Note::KernelDrops { datagrams } => remember(&mut self.drops, (at, *datagrams)),
             Note::Tcp(_) | Note::Repeated { .. } => {}
         }

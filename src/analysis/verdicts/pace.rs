@@ -33,6 +33,17 @@ pub(super) enum Moment {
     Jump(i64),
 }
 
+/// What shows at the end of a silence where it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SilenceCause {
+    /// The recorder says that it read late.
+    Recorder,
+    /// Other tracks went on meanwhile.
+    Source,
+    /// The recorder's system waited for a TCP segment.
+    Network,
+}
+
 /// A silence that is not judged yet: does the stream catch up?
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Late {
@@ -44,9 +55,8 @@ pub(super) struct Late {
     pub(super) by: i64,
     /// How late the stream was before.
     before: i64,
-    /// Whether others went on meanwhile, or the recorder read late.
-    pub(super) others_went_on: bool,
-    pub(super) recorder: bool,
+    /// What is known of why, besides the pace.
+    pub(super) cause: Option<SilenceCause>,
     /// The picture stood still.
     pub(super) freeze: bool,
 }
@@ -225,8 +235,7 @@ impl Pace {
     pub(super) fn begin_late(&mut self, place: Place, by: i64, clock_rate_hz: Option<u32>) -> Option<&mut Late> {
         let (from, to) = self.silence()?;
         let before = self.lateness(clock_rate_hz)?.saturating_sub(by);
-        let (others_went_on, recorder, freeze) = (false, false, false);
-        Some(self.late.insert(Late { first: place, from, to, by, before, others_went_on, recorder, freeze }))
+        Some(self.late.insert(Late { first: place, from, to, by, before, cause: None, freeze: false }))
     }
 
     /// Whether the silence that is to be judged was made up for; `None` while that is open.

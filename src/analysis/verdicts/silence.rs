@@ -5,8 +5,8 @@ use crate::analysis::sequence::Status;
 use crate::analysis::stream::{Stream, StreamKey};
 use crate::analysis::verdicts::event::{Event, Subject, Verdict};
 use crate::analysis::verdicts::loss::Freeze;
-use crate::analysis::verdicts::pace::{Late, Moment};
-use crate::analysis::verdicts::{Judge, Passed, Watched, seconds};
+use crate::analysis::verdicts::pace::{Late, Moment, SilenceCause};
+use crate::analysis::verdicts::{Judge, Passed, Watched, seconds, span};
 use crate::time::Timestamp;
 
 /// So many of the latest events are looked through for one that belongs together with a new one.
@@ -52,11 +52,18 @@ impl Judge {
             other != index && watched.direction == Some(place.direction) && watched.pace.went_on_at(middle)
         };
         let others_went_on = self.streams.iter().enumerate().any(went_on);
-        let recorder = self.lags.iter().any(|(at, lag)| (from..=to).contains(at) && *lag >= by / 2);
+        let most = |spans| span::overlap(spans, (from, to)) >= by / 2;
+        let cause = if most(&self.lags) {
+            Some(SilenceCause::Recorder)
+        } else if others_went_on {
+            Some(SilenceCause::Source)
+        } else {
+            most(&self.holes).then_some(SilenceCause::Network)
+        };
         if let Some(watched) = self.streams.get_mut(index)
             && let Some(late) = watched.pace.begin_late(place, by, rate)
         {
-            (late.others_went_on, late.recorder) = (others_went_on, recorder);
+            late.cause = cause;
         }
         if let Some((late, made_up)) = unjudged {
             self.late(&late, made_up, index, stream.key);
@@ -67,15 +74,17 @@ impl Judge {
     pub(super) fn late(&mut self, late: &Late, made_up: bool, index: usize, key: StreamKey) {
         let silence = seconds(late.to.nanos_since(late.from));
         let by = format!("{silence:.3} s of silence, {:.3} s later than the timestamps", seconds(late.by));
-        let (verdict, detail) = if late.recorder {
-            (Verdict::RecorderLate, format!("{by}; the recorder says that it read late"))
-        } else if late.others_went_on {
-            (Verdict::LateAtTheSource, format!("{by}; other tracks of the session went on meanwhile"))
-        } else if made_up {
-            (Verdict::LateOnTheNetwork, format!("{by}, then a burst that caught up; no track went on meanwhile"))
-        } else {
-            (Verdict::LateAtTheSource, format!("{by}; it never caught up"))
+        let (verdict, why) = match late.cause {
+            Some(SilenceCause::Recorder) => (Verdict::RecorderLate, "; the recorder says that it read late"),
+            Some(SilenceCause::Source) => (Verdict::LateAtTheSource, "; other tracks of the session went on meanwhile"),
+            Some(SilenceCause::Network) => (
+                Verdict::LateOnTheNetwork,
+                "; meanwhile the recorder's system held what had come behind a segment that was lost or late",
+            ),
+            None if made_up => (Verdict::LateOnTheNetwork, ", then a burst that caught up; no track went on meanwhile"),
+            None => (Verdict::LateAtTheSource, "; it never caught up"),
         };
+        let detail = format!("{by}{why}");
         if let Some(watched) = self.streams.get_mut(index) {
             watched.pace.shifted |= !made_up;
         }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::time::Timestamp;
 use crate::trace::{Direction, Note, Payload, Tap, TraceEvent, UdpPath};
 
-use session::{Passing, Session, both, held, steady, verdicts, without};
+use session::{MS, Passing, START, Session, both, held, steady, verdicts, without};
 
 #[test]
 fn a_clean_session_has_none() {
@@ -93,10 +93,38 @@ fn a_silence_that_is_never_made_up_for_is_the_sources() {
 #[test]
 fn a_recorder_that_read_late_says_so() {
     let mut late = held(both(), 3000..3600, None);
-    late.push((3600, Passing::Note(Note::Late { lag: Duration::from_millis(580), unread: 0 })));
+    late.push((3600, Passing::Note(Note::Late { lag: Duration::from_millis(580), unread: 0, span: None })));
     // The note stands before what it speaks of.
     late.sort_by_key(|(at, passing)| (*at, !matches!(passing, Passing::Note(_))));
     assert_eq!(verdicts(false, &late), ["0 freeze recorder-late 1", "1 late recorder-late 1"]);
+}
+
+#[test]
+fn late_reads_are_taken_together() {
+    // Each of them is too short to be the reason, and some tell of the same time.
+    let verdict_of = |spans: &[(i64, i64)]| {
+        let mut late = held(both(), 3000..3600, None);
+        for (from, to) in spans {
+            let span = [*from, *to].map(|ms| Timestamp::from_nanos(START + ms * MS));
+            let lag = span[1].duration_since(span[0]);
+            late.push((*to, Passing::Note(Note::Late { lag, unread: 0, span: Some(span.into()) })));
+        }
+        late.sort_by_key(|(at, passing)| (*at, !matches!(passing, Passing::Note(_))));
+        verdicts(false, &late)[1].clone()
+    };
+    let three = [(3010, 3150), (3210, 3350), (3410, 3550)];
+    assert_eq!(verdict_of(&three), "1 late recorder-late 1");
+    assert_eq!(verdict_of(&three[..1]), "1 late late-on-the-network 1");
+    assert_eq!(verdict_of(&[three[0], (3010, 3150), (3020, 3150)]), "1 late late-on-the-network 1", "one time thrice");
+}
+
+#[test]
+fn a_segment_that_was_lost_holds_up_what_came_behind_it() {
+    let mut late = held(both(), 3000..3600, None);
+    let waited = Duration::from_millis(500);
+    late.push((3600, Passing::Note(Note::OutOfOrder { waited, segments: 9, retransmitted: 0 })));
+    late.sort_by_key(|(at, passing)| (*at, !matches!(passing, Passing::Note(_))));
+    assert_eq!(verdicts(false, &late), ["0 freeze late-on-the-network 1", "1 late late-on-the-network 1"]);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use crate::rtsp::demux::{Demuxer, Pdu, PduKind};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Flow, Note, Payload, Tap, TraceEvent, UdpPath};
 
-const MS: i64 = 1_000_000;
-const START: i64 = 1_800_000_000_000 * MS;
+pub(super) const MS: i64 = 1_000_000;
+pub(super) const START: i64 = 1_800_000_000_000 * MS;
 const SDP: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:0\r\n\
                    m=audio 0 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=control:1\r\n";
 
