@@ -242,6 +242,41 @@ fn tunnels_and_link_layers() {
     }
 }
 
+/// The sum of all 16-bit words, with the carry added (RFC 1071): 0xffff of what holds a checksum that is right.
+fn folded_sum(bytes: &[u8]) -> u16 {
+    let words = bytes.chunks(2).map(|word| u32::from(word[0]) << 8 | word.get(1).copied().map_or(0, u32::from));
+    let fold = |sum: u32| (sum & 0xffff) + (sum >> 16);
+    u16::try_from(fold(fold(words.sum()))).unwrap()
+}
+
+/// GRE has a checksum of all that it carries (RFC 2784, section 2.1): it stays as right, or as wrong, as it was.
+#[test]
+fn the_checksum_of_gre_covers_what_was_replaced() {
+    // Behind Ethernet and IP; the checksum behind flags and type.
+    const GRE: usize = 34;
+    const CHECKSUM: usize = GRE + 4;
+    let (_, link, wrap) = surroundings().into_iter().find(|(name, ..)| *name == "GRE with all fields").unwrap();
+    for right in [true, false] {
+        // Of what is no IP nothing stays.
+        let packets: Vec<Packet> = udp_session(false).into_iter().filter(|packet| packet.1.len() > 60).collect();
+        let mut wrapped = change(&packets, &wrap);
+        for (_, packet) in wrapped.iter_mut().filter(|_| right) {
+            let checksum = !folded_sum(&packet[GRE..]);
+            packet[CHECKSUM..CHECKSUM + 2].copy_from_slice(&checksum.to_be_bytes());
+        }
+        let redacted = assert_redacted(&pcap(Order::Little, 0xa1b2_3c4d, link, 0, &wrapped), "GRE");
+        let (mut place, mut others) = (0, 0);
+        read_packets(&redacted[..], |packet| {
+            assert_eq!(folded_sum(&packet.data[GRE..]) == 0xffff, right, "packet {}", packet.number);
+            others += usize::from(packet.data[CHECKSUM..] != wrapped[place].1[CHECKSUM..]);
+            place += 1;
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(others, wrapped.len(), "each packet has other addresses in it");
+    }
+}
+
 #[test]
 fn blocks_that_tell_something_are_left_out() {
     let packets = &sample()[..40];

@@ -11,6 +11,9 @@ const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ICMP: u8 = 1;
 const ICMP_V6: u8 = 58;
+const GRE: u8 = 47;
+/// The flag of GRE that says that it has a checksum (RFC 2784, section 2.1).
+const GRE_CHECKSUM: u8 = 0x80;
 const FRAGMENT: u8 = 44;
 const IPV4: usize = 20;
 const IPV6: usize = 40;
@@ -162,26 +165,27 @@ fn erase(data: &mut [u8], layout: &Layout) {
         return;
     }
     let end = layout.end.min(data.len());
-    if let Some(at) = checksum_at(layout.protocol)
+    if let Some(at) = checksum_at(layout.protocol, data.get(layout.body..end).unwrap_or_default())
         && let Some(field) = data.get_mut((layout.body + at).min(end)..(layout.body + at + 2).min(end))
     {
         field.fill(0);
     }
 }
 
-const fn checksum_at(protocol: u8) -> Option<usize> {
+fn checksum_at(protocol: u8, body: &[u8]) -> Option<usize> {
     match protocol {
         TCP => Some(16),
         UDP => Some(6),
         ICMP | ICMP_V6 => Some(2),
+        GRE => body.first().is_some_and(|flags| flags & GRE_CHECKSUM != 0).then_some(4),
         _ => None,
     }
 }
 
 /// The bytes that the checksum covers, and its place in them.
 fn checked<'a>(data: &'a [u8], layout: &Layout) -> Option<(&'a [u8], usize)> {
-    let at = checksum_at(layout.protocol)?;
     let body = data.get(layout.body..layout.end)?;
+    let at = checksum_at(layout.protocol, body)?;
     if layout.missing > 0 || layout.fragment.is_some() {
         return None;
     }
@@ -197,7 +201,7 @@ fn pseudo_header(data: &[u8], layout: &Layout, len: usize) -> u64 {
     let addresses = if layout.is_v6 { 8..IPV6 } else { 12..IPV4 };
     let addresses = data.get(layout.ip + addresses.start..layout.ip + addresses.end).unwrap_or_default();
     let length = u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes();
-    if layout.protocol == ICMP { 0 } else { sum(addresses) + sum(&[0, layout.protocol]) + sum(&length) }
+    if matches!(layout.protocol, ICMP | GRE) { 0 } else { sum(addresses) + sum(&[0, layout.protocol]) + sum(&length) }
 }
 
 /// Writes a checksum: the right one, or where that was wrong another one that is. One that was not there stays away.
