@@ -4,13 +4,16 @@
 mod command;
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 use etherparse::PacketBuilder;
 
 const SENDER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 20);
 const RECEIVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
+const SENDER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x20);
+const RECEIVER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x10);
+const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff0e, 0, 0, 0, 0, 0, 0, 0x1234);
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 3);
 
 /// A capture in the making.
@@ -26,6 +29,28 @@ impl Capture {
             PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4(from.octets(), to.octets(), 64).udp(from_port, to_port);
         let mut packet = Vec::new();
         builder.write(&mut packet, payload).unwrap();
+        self.push(ms, &packet);
+    }
+
+    /// A datagram over IPv6 between the two hosts, to an address of the receiver's.
+    fn udp_v6(&mut self, ms: u32, (from_port, to_port): (u16, u16), to: Ipv6Addr, payload: &[u8]) {
+        let builder = PacketBuilder::ethernet2([2; 6], [4; 6]).ipv6(SENDER_V6.octets(), to.octets(), 64);
+        let mut packet = Vec::new();
+        builder.udp(from_port, to_port).write(&mut packet, payload).unwrap();
+        self.push(ms, &packet);
+    }
+
+    /// What one side of an RTSP connection says, whose beginning is not in the capture.
+    fn rtsp(&mut self, ms: u32, from_server: bool, said: &[u8], [own, other]: [u32; 2]) {
+        let (ends, ports) =
+            if from_server { ([SENDER, RECEIVER], (554, 40_000)) } else { ([RECEIVER, SENDER], (40_000, 554)) };
+        let builder = PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4(ends[0].octets(), ends[1].octets(), 64);
+        let mut packet = Vec::new();
+        builder.tcp(ports.0, ports.1, own, 1000).ack(other).write(&mut packet, said).unwrap();
+        self.push(ms, &packet);
+    }
+
+    fn push(&mut self, ms: u32, packet: &[u8]) {
         let len = u32::try_from(packet.len()).unwrap();
         self.0.extend([1000 + ms / 1000, ms % 1000 * 1000, len, len].map(u32::to_be_bytes).concat());
         self.0.extend(packet);
@@ -111,6 +136,71 @@ fn a_description_names_the_flows() {
         let findings = columns(&[&capture, "--sdp", &sdp], "findings", &["code"]).concat();
         assert!(findings.iter().all(|code| code == "sequence-gap"), "{findings:?}");
     }
+}
+
+/// A sender report, and a receiver's report about that source.
+fn reports(ms: u32, ssrc: u32) -> [Vec<u8>; 2] {
+    let sender = [0x80c8_0006, ssrc, 2_208_988_800 + 1000 + ms / 1000, 0, ms * 8, ms / 20, ms * 8];
+    let receiver = [0x81c9_0007, 0x77, ssrc, 5, ms / 20, 0, 0, 0];
+    [sender.map(u32::to_be_bytes).concat(), receiver.map(u32::to_be_bytes).concat()]
+}
+
+/// PCMU over IPv6 for four seconds, with reports of both sides each second on the RTCP port, or on that of RTP (RFC 5761).
+fn media_v6(to: Ipv6Addr, mux: bool) -> Vec<u8> {
+    let mut capture = Capture::new();
+    let beside = u16::from(!mux);
+    for number in 0..200u16 {
+        let ms = u32::from(number) * 20;
+        capture.udp_v6(ms, (6000, 5000), to, &rtp(0, number, ms * 8, 0xabce, &[0xd5; 160]));
+        if number % 50 == 25 {
+            let [sender, receiver] = reports(ms, 0xabce);
+            capture.udp_v6(ms, (6000 + beside, 5000 + beside), to, &sender);
+            if to.is_multicast() {
+                capture.udp_v6(ms, (7000, 5000 + beside), to, &receiver);
+            }
+        }
+    }
+    capture.0
+}
+
+#[test]
+fn a_description_names_flows_over_ipv6_and_rtcp_beside_rtp() {
+    let folder = tempfile::tempdir().unwrap();
+    for to in [RECEIVER_V6, GROUP_V6] {
+        for mux in [false, true] {
+            let lines =
+                format!("m=audio 5000 RTP/AVP 0\r\nc=IN IP6 {to}\r\n{}", if mux { "a=rtcp-mux\r\n" } else { "" });
+            let capture = written(folder.path(), "x.pcap", &media_v6(to, mux));
+            let sdp = written(folder.path(), "x.sdp", format!("v=0\r\ns=x\r\nt=0 0\r\n{lines}").as_bytes());
+            let rows = columns(&[&capture, "--sdp", &sdp], "streams", &NAMES);
+            assert_eq!(rows, [["1", "0", "audio", "PCMU", "8000", "200", "0", "4", ""]], "{to} {mux}");
+            let blocks = columns(&[&capture, "--sdp", &sdp], "report_blocks", &["source_ssrc", "cumulative_lost"]);
+            let told = if to.is_multicast() { 4 } else { 0 };
+            assert_eq!(blocks, vec![["0x0000abce", "5"]; told], "{to} {mux}");
+            let findings = columns(&[&capture, "--sdp", &sdp], "findings", &["code"]).concat();
+            assert!(findings.iter().all(|code| code == "rtcp-on-rtp-channel"), "{to} {mux}: {findings:?}");
+        }
+    }
+}
+
+/// The capture begins behind DESCRIBE: what the file says is described, not inferred.
+#[test]
+fn a_description_of_a_session_that_began_before_the_capture() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut capture = Capture::new();
+    let ask = b"GET_PARAMETER rtsp://192.0.2.20/v RTSP/1.0\r\nCSeq: 9\r\nSession: 7\r\n\r\n";
+    capture.rtsp(0, false, ask, [100, 900]);
+    capture.rtsp(1, true, b"RTSP/1.0 200 OK\r\nCSeq: 9\r\nSession: 7\r\n\r\n", [900, 100 + 72]);
+    for number in 0..200u16 {
+        let ms = 10 + u32::from(number) * 20;
+        capture.udp(ms, (SENDER, 6000), (RECEIVER, 5000), &rtp(97, number, ms * 16, 7, &[0x11; 40]));
+    }
+    let capture = written(folder.path(), "x.pcap", &capture.0);
+    let sdp = "v=0\r\nt=0 0\r\nm=audio 0 RTP/AVP 97\r\na=rtpmap:97 speex/16000\r\na=control:a\r\n";
+    let sdp = written(folder.path(), "x.sdp", sdp.as_bytes());
+    let names = ["session", "encoding", "clock_rate_hz", "packets", "lost", "inferred"];
+    assert_eq!(columns(&[&capture], "streams", &names), [["1", "", "16000", "200", "0", "clock_rate_hz"]]);
+    assert_eq!(columns(&[&capture, "--sdp", &sdp], "streams", &names), [["1", "speex", "16000", "200", "0", ""]]);
 }
 
 #[test]
