@@ -301,6 +301,23 @@ mod tests {
         assert!(copies(&other, &[]).iter().all(|copy| !copy), "sent again");
     }
 
+    /// A mirror may drop one of the copies; where more of them lack it is no mirror.
+    #[test]
+    fn one_of_the_copies_before_may_lack() {
+        let without = |lacking: &[u8]| {
+            let mut all = doubled(20, 7, 4);
+            let mut number = 0;
+            all.retain(|datagram| {
+                number += 1;
+                number % 2 == 1 || !lacking.contains(&datagram.1)
+            });
+            copies(&all, &[]).into_iter().filter(|copy| *copy).count()
+        };
+        assert_eq!([without(&[]), without(&[10])], [20, 19]);
+        // Those behind the second lack until the first is seven packets back.
+        assert_eq!(without(&[10, 11]), 12);
+    }
+
     #[test]
     fn copies_may_come_behind_other_packets() {
         let mut burst = Vec::new();

@@ -236,3 +236,25 @@ fn rtp_source(payload: &[u8]) -> Option<(u32, u16)> {
 fn is_line_ends(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the requests of one side with these numbers weigh, in a connection whose beginning is not there.
+    fn weights(numbers: &[u32]) -> Vec<Weight> {
+        let mut evidence = RtspEvidence::default();
+        let weight = |number: &u32| {
+            let head = format!("OPTIONS rtsp://h/x RTSP/1.0\r\nCSeq: {number}\r\n\r\n");
+            let kind = PduKind::Message { head: head.as_bytes(), body: &[] };
+            evidence.take(Direction::ClientToServer, &Pdu { offset: 0, raw: head.as_bytes(), kind }, true)
+        };
+        numbers.iter().map(weight).collect()
+    }
+
+    #[test]
+    fn a_number_that_comes_again_does_not_go_on() {
+        assert_eq!(weights(&[5, 6]), [Weight::Keep, Weight::Enough]);
+        assert_eq!(weights(&[5, 5, 5, 4]), [Weight::Keep; 4]);
+    }
+}

@@ -180,3 +180,28 @@ impl OwnedPdu {
         Pdu { offset: self.offset, raw: &self.raw, kind }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtsp::demux::Demuxer;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn junk_makes_one_direction_be_forgotten() {
+        let mut trial = Trial::default();
+        let mut take = |direction, bytes: &[u8]| {
+            let mut demuxer = Demuxer::new();
+            let mut pdus = demuxer.feed(bytes);
+            while let Some(pdu) = pdus.next_pdu() {
+                let arrival = Arrival { at: Timestamp::from_nanos(1), number: 1 };
+                assert!(!trial.take(direction, &pdu, arrival, true));
+            }
+        };
+        take(Direction::ClientToServer, b"$\0\0\x0c\x80\x60\0\x01\0\0\0\0\0\0\0\x07");
+        take(Direction::ServerToClient, b"$\x02\0\x0c\x80\x60\0\x01\0\0\0\0\0\0\0\x08");
+        take(Direction::ServerToClient, b"\0no RTSP\0");
+        let left: Vec<Direction> = trial.into_withheld().iter().map(|event| event.direction).collect();
+        assert_eq!(left, [Direction::ClientToServer]);
+    }
+}

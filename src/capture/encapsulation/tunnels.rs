@@ -209,3 +209,25 @@ fn behind_gre(flags: u16, kind: u16, len: usize, body: &[u8]) -> Option<Header> 
         _ => Some(Header::plain(len, Inside::of_ether_type(kind))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_that_are_reserved_make_no_tunnel() {
+        let geneve = |flags: u8| behind_udp([40_000, GENEVE], &[0, flags, 0x65, 0x58, 0, 0, 42, 0]).is_some();
+        assert!(geneve(0) && geneve(0x80) && geneve(0x40), "messages of control, and critical options");
+        assert!((0..6).all(|bit| !geneve(1 << bit)));
+        let vxlan = |flags: u8, policy: u8| behind_udp([40_000, VXLAN], &[flags, policy, 0, 0, 0, 0, 1, 0]).is_some();
+        assert!(vxlan(8, 0) && vxlan(0x88, 0x48) && !vxlan(8, 1) && !vxlan(0x88, 1) && !vxlan(0, 0));
+    }
+
+    #[test]
+    fn rtp_on_a_port_of_a_tunnel_stays_rtp() {
+        // The low half of its timestamp is zero, as sequence numbers of ESP begin.
+        let rtp = [0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7];
+        assert!(behind_udp([6000, IPSEC_NAT], &rtp).is_none());
+        assert!(behind_udp([6000, IPSEC_NAT], &[0x10, 1, 2, 3, 0, 0, 0, 1, 9, 9]).is_some());
+    }
+}

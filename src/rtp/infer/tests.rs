@@ -78,6 +78,21 @@ fn h265_picture(number: u64) -> [Vec<u8>; 3] {
 }
 
 #[test]
+fn a_picture_whose_beginning_is_lost_does_not_speak_against_its_format() {
+    let mut stream = Stream::new(96, 90_000);
+    for frame in 0..60 {
+        let [first, inner, last] = [0x81, 0x01, 0x41].map(|fu| payload(&[0x5c, fu], frame, 200));
+        if frame % 3 == 1 {
+            stream.lose();
+            stream.frame(&[inner, last]);
+        } else {
+            stream.frame(&[first, inner, last]);
+        }
+    }
+    assert_eq!(stream.told(), (Some("H264"), Some(90_000)));
+}
+
+#[test]
 fn fragmented_pictures() {
     let (mut h264, mut h265) = (Stream::new(96, 90_000), Stream::new(97, 90_000));
     for number in 0..60 {
