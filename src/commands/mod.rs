@@ -21,6 +21,7 @@ mod record;
 mod redact;
 mod replay;
 mod report;
+mod signals;
 mod terminal;
 mod trust;
 

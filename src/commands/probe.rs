@@ -7,7 +7,7 @@ use crate::capture::{Writer, WriterOptions};
 use crate::cli::{APPLICATION, ProbeArgs, ProbeFormat};
 use crate::commands::monitor::show;
 use crate::commands::output::{Names, Output, complete, print, system};
-use crate::commands::{login, trust};
+use crate::commands::{login, signals, trust};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
 use crate::report::probe;
@@ -22,7 +22,7 @@ pub(super) fn run(args: &ProbeArgs) -> Result<(), Error> {
     let plan = Plan::new(config, clock.now());
     let writer = args.output.as_deref().map(|path| begin(args, path, &plan.url())).transpose()?;
     let mut event_loop = EventLoop::<Probe>::new(clock).map_err(Error::EventLoop)?;
-    event_loop.stop_on_signals().map_err(Error::EventLoop)?;
+    event_loop.stop_on_signals(&signals::of_an_end()).map_err(Error::EventLoop)?;
     event_loop.trust(trust);
     if let Some(ports) = args.port_range {
         event_loop.use_ports(ports);

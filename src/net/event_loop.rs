@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Token, Waker};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::SIGHUP;
 use signal_hook_mio::v1_0::Signals;
 
 use crate::net::alarm::{self, Alarm};
@@ -113,12 +113,12 @@ impl<M: Machine> EventLoop<M> {
         })
     }
 
-    /// SIGINT and SIGTERM end all sessions in good order; the second one at once.
+    /// These signals end all sessions in good order; the second one at once.
     ///
     /// # Errors
     /// If the handlers can't be installed.
-    pub fn stop_on_signals(&mut self) -> io::Result<()> {
-        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    pub fn stop_on_signals(&mut self, signals: &[i32]) -> io::Result<()> {
+        let mut signals = Signals::new(signals)?;
         self.poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         self.signals = Some(signals);
         Ok(())
@@ -217,7 +217,11 @@ impl<M: Machine> EventLoop<M> {
     }
 
     fn count_signals(&mut self) -> usize {
-        let count = self.signals.as_mut().map_or(0, |signals| signals.pending().count());
+        let Some(signals) = &mut self.signals else { return 0 };
+        // A shell sends SIGHUP besides the terminal, and systemd behind SIGTERM: that is nobody who is in a hurry.
+        let (hung_up, wanted): (Vec<i32>, Vec<i32>) = signals.pending().partition(|signal| *signal == SIGHUP);
+        let first = self.stops == 0 && wanted.is_empty() && !hung_up.is_empty();
+        let count = wanted.len() + usize::from(first);
         self.stops += count;
         count
     }

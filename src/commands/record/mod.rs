@@ -10,7 +10,7 @@ use crate::cli::RecordArgs;
 use crate::commands::login;
 use crate::commands::monitor::Monitor;
 use crate::commands::output::{Disk, print};
-use crate::commands::{raise_file_limit, trust};
+use crate::commands::{raise_file_limit, signals, trust};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
 use crate::rtsp::mask::masked_urls;
@@ -38,7 +38,7 @@ pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     let disk = Disk::start(event_loop.waker()).map_err(Error::EventLoop)?;
     let mut recordings = Recordings::begin(args, &plan, &urls, disk)?;
     // A pipe that nobody reads could not be opened so far, and whoever waits for that may press Ctrl-C.
-    event_loop.stop_on_signals().map_err(Error::EventLoop)?;
+    event_loop.stop_on_signals(&signals::of_an_end()).map_err(Error::EventLoop)?;
     let mut shown = Vec::new();
     for (target, url) in plan.targets.iter().zip(&urls) {
         if recordings.begin_session(target.file) {

@@ -9,7 +9,7 @@ use crate::commands::open_capture;
 use crate::commands::output::print;
 use crate::commands::replay::bare;
 use crate::commands::replay::recording;
-use crate::commands::trust;
+use crate::commands::{signals, trust};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
 use crate::report::comparison;
@@ -29,7 +29,7 @@ pub(super) fn run(args: &ReplayArgs, to: &str) -> Result<(), Error> {
     let unfit = |source| Error::Rerun { path: args.capture.clone(), source };
     let rerun = Rerun::new(script, config, clock.now()).map_err(unfit)?;
     let mut event_loop = EventLoop::new(clock).map_err(Error::EventLoop)?;
-    event_loop.stop_on_signals().map_err(Error::EventLoop)?;
+    event_loop.stop_on_signals(&signals::of_an_end()).map_err(Error::EventLoop)?;
     event_loop.trust(trust);
     event_loop.add(rerun);
     let monitor = Monitor::new(&[url], args.quiet, args.verbose, clock.now()).analyzing();

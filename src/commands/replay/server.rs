@@ -11,6 +11,7 @@ use crate::commands::raise_file_limit;
 use crate::commands::replay::bare;
 use crate::commands::replay::log::ClientLog;
 use crate::commands::replay::recording;
+use crate::commands::signals;
 use crate::error::Error;
 use crate::net::{Accepted, Clock, EventLoop};
 use crate::rtsp::mask::masked_urls;
@@ -26,7 +27,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<(), Error> {
     raise_file_limit();
     let mut event_loop = EventLoop::new(Clock::start()).map_err(Error::EventLoop)?;
     event_loop.be_precise();
-    event_loop.stop_on_signals().map_err(Error::EventLoop)?;
+    event_loop.stop_on_signals(&signals::of_an_end()).map_err(Error::EventLoop)?;
     let listen_error = |source| Error::Listen { address: args.listen, source };
     let ports = event_loop.bind_media(args.listen.ip(), offer.script().tracks().len()).map_err(listen_error)?;
     let offer = Arc::new(offer.with_udp(ports));
