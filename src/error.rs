@@ -19,6 +19,9 @@ pub enum Error {
     /// The output is there already.
     #[error("{} exists; -f overwrites it", .0.display())]
     Exists(PathBuf),
+    /// Another process records into the output.
+    #[error("another rtsp-rec writes {}; name another file", .0.display())]
+    Taken(PathBuf),
     /// A file or folder could not be opened or made.
     #[error("can't {action} {}: {source}{}", .path.display(), file_advice(action, source))]
     File {

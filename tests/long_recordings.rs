@@ -10,7 +10,9 @@
 
 mod served;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -114,4 +116,122 @@ fn under_nohup_it_goes_on() {
     let (code, said) = recording.finish();
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("limit reached"), "{said}");
+}
+
+/// The names in a folder, sorted.
+fn names(dir: &Path) -> Vec<String> {
+    let names = dir.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+/// The highest number of a file, complete or not.
+fn highest(dir: &Path) -> usize {
+    let number = |name: &String| name.split_once('-')?.1.split('.').next()?.parse().ok();
+    names(dir).iter().filter_map(number).max().unwrap_or(0)
+}
+
+/// How many of these bytes are whole blocks, or whole frames.
+fn whole(bytes: &[u8], compressed: bool) -> usize {
+    if !compressed {
+        return rtsp_rec::capture::whole_blocks(bytes, bytes.len());
+    }
+    let mut end = 0;
+    while let Ok(len @ 1..) = zstd::zstd_safe::find_frame_compressed_size(&bytes[end..]) {
+        end += len;
+    }
+    end
+}
+
+/// Records, kills, and gives the same command again, so often. What was on the disk is there at the end, byte for byte but for
+/// the unfinished ends.
+fn killed_again_and_again(name: &str, options: &[&str], times: usize) -> Vec<String> {
+    let (camera, dir) = (Replay::start(&["--loop", "--speed", "8"]), tempfile::tempdir().unwrap());
+    let file = dir.path().join(name);
+    let compressed = Path::new(name).extension() == Some(OsStr::new("zst"));
+    let options = [&["--rotate-size", "100kB", "-q"], options].concat();
+    let mut seen = BTreeMap::new();
+    for run in 0..times {
+        let recording = start(rtsp_rec(), &camera.url, &file, &options);
+        let until = highest(dir.path()) + 1 + run % 3;
+        await_that("a file of this run", || highest(dir.path()) >= until);
+        recording.signal("KILL");
+        drop(recording);
+        for name in names(dir.path()) {
+            let bytes = fs::read(dir.path().join(&name)).unwrap();
+            let complete = name.trim_start_matches('.').trim_end_matches(".part").to_owned();
+            let earlier = seen.insert(complete, bytes.clone());
+            let unchanged = |earlier: Vec<u8>| bytes == earlier || bytes == earlier[..whole(&earlier, compressed)];
+            assert!(earlier.is_none_or(unchanged), "{name} is another");
+        }
+    }
+    let last = start(rtsp_rec(), &camera.url, &file, &[&options[..], &["--max-packets", "20"]].concat());
+    assert_eq!(last.finish(), (Some(0), String::new()));
+    let names = names(dir.path());
+    for name in &names {
+        let bytes = fs::read(dir.path().join(name)).unwrap();
+        assert_eq!(whole(&bytes, compressed), bytes.len(), "{name} is whole");
+        let Some(earlier) = seen.remove(name) else { continue };
+        assert_eq!(bytes, earlier[..whole(&earlier, compressed)], "{name} is as it was");
+    }
+    // What is not there any more held nothing, or is too old to be kept.
+    let kept = options.contains(&"--keep");
+    assert!(kept || seen.values().all(|bytes| whole(bytes, compressed) == 0), "{:?}", seen.keys());
+    names
+}
+
+#[test]
+fn the_same_command_goes_on_after_a_crash() {
+    let names = killed_again_and_again("cam.pcapng", &[], 10);
+    assert!(names.len() > 10 && names.iter().all(|name| name.starts_with("cam-")), "{names:?}");
+}
+
+#[test]
+fn files_of_earlier_runs_count_for_keep() {
+    let names = killed_again_and_again("cam.pcapng.zst", &["--keep", "4"], 10);
+    assert!(names.len() == 4 && names.iter().all(|name| name.starts_with("cam-")), "{names:?}");
+}
+
+#[test]
+fn a_second_recorder_on_the_same_name_is_refused() {
+    let (camera, dir) = (camera(), tempfile::tempdir().unwrap());
+    for (options, part) in [(&["--rotate-time", "1h"][..], ".x-00001.pcapng.part"), (&[], "x.pcapng")] {
+        let file = dir.path().join("x.pcapng");
+        let first = start(rtsp_rec(), &camera.url, &file, options);
+        await_media(&dir.path().join(part));
+        for more in [&[][..], &["-f"]] {
+            let (code, said) = start(rtsp_rec(), &camera.url, &file, &[options, more].concat()).finish();
+            let why = if options.is_empty() && more.is_empty() { "exists" } else { "another rtsp-rec writes" };
+            assert!(code == Some(1) && said.contains(why), "{code:?} {said}");
+        }
+        first.signal("INT");
+        assert_eq!(first.finish().0, Some(0));
+    }
+    assert_eq!(names(dir.path()), ["x-00001.pcapng", "x.pcapng"]);
+    assert_eq!(methods(&[dir.path().join("x.pcapng")]).last().map(String::as_str), Some("TEARDOWN"));
+}
+
+#[test]
+fn a_reader_that_stopped_holds_up_no_end() {
+    let camera = Replay::start(&["--loop", "--speed", "max"]);
+    let recording = start(rtsp_rec(), &camera.url, Path::new("-"), &["-d", "1s"]);
+    // Nobody reads its pipe, which takes 64 KiB.
+    let mut child = recording;
+    let status = child.0.as_mut().unwrap().wait().unwrap();
+    let (_, said) = said(&child.0.take().unwrap().wait_with_output().unwrap());
+    assert!(status.code() == Some(1) && said.contains("takes nothing"), "{said}");
+}
+
+#[test]
+fn a_file_with_passwords_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let (camera, dir) = (camera(), tempfile::tempdir().unwrap());
+    for (options, mode) in [(&["--keep-credentials"][..], 0o600), (&[], 0o644)] {
+        let file = dir.path().join(format!("{mode}.pcapng"));
+        let mut command = within("umask 022");
+        command.args(["record", &camera.url, "--max-packets", "5", "-o"]).arg(&file).args(options);
+        assert!(command.output().unwrap().status.success());
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, mode);
+    }
 }

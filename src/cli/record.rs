@@ -40,7 +40,8 @@ pub struct RecordArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "urls", long_help = TARGETS_HELP)]
     pub targets: Option<PathBuf>,
 
-    /// File to write; - is standard output; .zst at its end compresses [default: HOST_UTC-START.pcapng]
+    /// File to write; - is standard output; .zst at its end compresses; {start} is the time in UTC, {host} the server
+    /// [default: {host}_{start}.pcapng]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
@@ -72,9 +73,13 @@ pub struct RecordArgs {
     #[arg(long, value_name = "TIME", value_parser = rotate_time)]
     pub rotate_time: Option<Duration>,
 
-    /// Keep only the last N complete files of this run
+    /// Keep only the last N complete files, those of earlier runs included
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
+
+    /// Leave it to the system when what was written gets to the disk: a power cut may take complete files
+    #[arg(long)]
+    pub no_sync: bool,
 
     /// Keep RTP headers and the first 16 payload bytes, not the media (zeros stand in its place)
     #[arg(long)]

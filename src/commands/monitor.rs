@@ -39,7 +39,10 @@ impl Monitor {
     }
 
     /// Warns on standard error, above the live lines.
-    fn warn(&self, text: &str) {
+    pub(super) fn warn(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
         let line = warning(text);
         match &self.lines {
             Some(lines) => lines.say(line),
@@ -79,7 +82,7 @@ impl Tap for Monitor {
             if let Some(line) = self.line_of.get_mut(event.flow.id) {
                 *line = event.flow.session.min(last);
             }
-            if let Some(doubt) = carrier.doubt.filter(|_| !self.quiet) {
+            if let Some(doubt) = carrier.doubt {
                 self.warn(&format!("{}: {doubt} (--insecure)", event.flow.url));
             }
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::capture::{Writer, WriterOptions};
 use crate::cli::{APPLICATION, ProbeArgs, ProbeFormat};
 use crate::commands::monitor::show;
-use crate::commands::output::{Names, Output, complete, print, system};
+use crate::commands::output::{FileCare, Names, Output, complete, print, system};
 use crate::commands::{login, signals, trust};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
@@ -75,7 +75,8 @@ fn record_options(args: &ProbeArgs) -> Vec<String> {
 }
 
 fn begin(args: &ProbeArgs, path: &Path, url: &str) -> Result<Writer<Output>, Error> {
-    let output = Output::create(Names::one(path.to_owned(), args.force))?;
+    let care = FileCare { overwrite: args.force, ..FileCare::default() };
+    let output = Output::create(Names::one(path.to_owned()), care)?;
     let comment =
         format!("What {APPLICATION} sent and received while it probed {url}. Each session is one of its tries.");
     let application = APPLICATION.to_owned();

@@ -32,6 +32,8 @@ use crate::trace::{Direction, Payload, Tap, TraceEvent, UdpPath};
 mod accepting;
 mod settling;
 
+pub use settling::{Settling, SettlingLimits};
+
 /// Other threads: names were resolved, or the tap has changed its mind.
 const THREADS: Token = Token(0);
 const SIGNALS: Token = Token(1);

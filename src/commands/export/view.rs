@@ -6,7 +6,7 @@ use std::slice;
 use crate::capture::{Writer, WriterOptions};
 use crate::cli::{APPLICATION, ExportArgs};
 use crate::commands::export::{Failing, failed, read, tell};
-use crate::commands::output::{Names, Output, complete, refuse_captures, system};
+use crate::commands::output::{FileCare, Names, Output, complete, refuse_captures, system};
 use crate::error::Error;
 use crate::export::{MediaPacket, MediaSink, Track, View};
 
@@ -32,7 +32,7 @@ struct ViewSink<'a> {
 impl ViewSink<'_> {
     fn begin(&self) -> Result<Writer<Output>, Error> {
         let ExportArgs { capture, output, force, .. } = self.args;
-        let sink = Output::create(Names::one(output.clone(), *force))?;
+        let sink = Output::create(Names::one(output.clone()), FileCare { overwrite: *force, ..FileCare::default() })?;
         let comment = format!(
             "The RTP and RTCP packets of {}, as UDP datagrams: {APPLICATION} made up their ports and the announcements.",
             capture.display()

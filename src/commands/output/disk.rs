@@ -1,7 +1,8 @@
 //! Threads that write to the disk, so that the event loop never waits for it.
 //!
 //! Each file has a queue of its own, and at most one thread works on it. One thread does for all of them as long as it
-//! comes on; where it is stuck (a pipe that nobody reads) another one goes on with the others.
+//! comes on; where it is stuck (a pipe that nobody reads) another one goes on with the others. What finds no room on a full disk is
+//! tried again with each tick, until there is room.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::capture::BlockSink;
 use crate::commands::output::{Output, Written};
-use crate::net::LoopWaker;
+use crate::net::{LoopWaker, Settling};
 use crate::trace::Demand;
 
 /// Bytes that wait for the disk, of all files together. With none waiting of its own a file has room all the same, so
@@ -18,6 +19,8 @@ use crate::trace::Demand;
 const LIMIT: usize = 64 << 20;
 /// Of one file where there are many.
 const MIN_SHARE: usize = 256 << 10;
+/// So many files that found no room are tried again with each tick.
+const RETRIES: usize = 16;
 /// Bytes of empty buffers that are kept.
 const MAX_SPARE: usize = 4 << 20;
 
@@ -43,6 +46,11 @@ struct Shared {
     open: AtomicUsize,
     /// The event loop was told that there is no room.
     awaited: AtomicBool,
+    /// Files that a thread is completing, which takes a slow disk long.
+    completing: AtomicUsize,
+    /// Counts what was done; how much of it was told.
+    done: AtomicUsize,
+    told: AtomicUsize,
     spare: Mutex<Spare>,
 }
 
@@ -50,6 +58,8 @@ struct Shared {
 struct Pool {
     /// Files with work to do that no thread works on.
     ready: VecDeque<Arc<Slot>>,
+    /// Files for which the disk has no room.
+    full: VecDeque<Arc<Slot>>,
     threads: usize,
     /// Of them, those that wait for something to do.
     idle: usize,
@@ -69,6 +79,8 @@ struct Slot {
     /// Bytes that wait.
     queued: AtomicUsize,
     failed: AtomicBool,
+    /// The disk has no room for it.
+    full: AtomicBool,
     work: Mutex<Work>,
 }
 
@@ -91,6 +103,14 @@ enum Job {
     Finish,
 }
 
+/// What came of a job.
+enum Outcome {
+    Done,
+    /// The rest of it is to be tried again.
+    NoRoom(Job),
+    End(End),
+}
+
 impl Disk {
     /// Starts the first thread. The loop is woken when there is room again, and when a file fails or is finished.
     pub(in crate::commands) fn start(waker: LoopWaker) -> io::Result<Self> {
@@ -102,6 +122,9 @@ impl Disk {
             files: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             awaited: AtomicBool::new(false),
+            completing: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+            told: AtomicUsize::new(0),
             spare: Mutex::default(),
         });
         spawn(&shared, &mut lock(&shared.pool))?;
@@ -113,11 +136,13 @@ impl Disk {
         self.shared.files.fetch_add(1, Ordering::Relaxed);
         self.shared.open.fetch_add(1, Ordering::Relaxed);
         let work = Mutex::new(Work { output: Some(output), ..Work::default() });
-        let slot = Arc::new(Slot { queued: AtomicUsize::new(0), failed: AtomicBool::new(false), work });
+        let [failed, full] = [false; 2].map(AtomicBool::new);
+        let slot = Arc::new(Slot { queued: AtomicUsize::new(0), failed, full, work });
         DiskFile { shared: Arc::clone(&self.shared), slot }
     }
 
-    /// Called now and then: where all threads are stuck while files wait, another one is started.
+    /// Called now and then: where all threads are stuck while files wait, another one is started. What found no room is tried
+    /// again.
     pub(in crate::commands) fn tick(&self) {
         let mut pool = lock(&self.shared.pool);
         let stuck = !std::mem::replace(&mut pool.moving, false) && !pool.ready.is_empty();
@@ -125,11 +150,23 @@ impl Disk {
             // Where there can't be one more, the others wait.
             let _ = spawn(&self.shared, &mut pool);
         }
+        for _ in 0..RETRIES {
+            let Some(slot) = pool.full.pop_front() else { break };
+            pool.ready.push_back(slot);
+            self.shared.work_to_do.notify_one();
+        }
     }
 
-    /// Whether every file is finished, or has failed.
-    pub(in crate::commands) fn is_settled(&self) -> bool {
-        self.shared.open.load(Ordering::Acquire) == 0
+    /// Whether every file is finished, or has failed; if not, whether something was done since this was asked last.
+    pub(in crate::commands) fn settling(&self) -> Settling {
+        let Shared { open, done, told, completing, .. } = &*self.shared;
+        let done = done.load(Ordering::Acquire);
+        let moved = told.swap(done, Ordering::Relaxed) != done;
+        match open.load(Ordering::Acquire) {
+            0 => Settling::Settled,
+            _ if moved || completing.load(Ordering::Relaxed) > 0 => Settling::Moving,
+            _ => Settling::Stuck,
+        }
     }
 }
 
@@ -157,6 +194,11 @@ impl DiskFile {
     /// Nothing more comes.
     pub(in crate::commands) fn finish(&self) {
         self.shared.submit(&self.slot, Job::Finish);
+    }
+
+    /// Whether what waits found no room on the disk.
+    pub(in crate::commands) fn is_full(&self) -> bool {
+        self.slot.full.load(Ordering::Relaxed)
     }
 
     /// Bytes that wait.
@@ -221,8 +263,9 @@ impl Shared {
             };
             let (Some(job), Some(mut output)) = (job, output) else { continue };
             let len = job.len();
-            let end = if slot.failed.load(Ordering::Acquire) { None } else { self.perform(job, &mut output) };
-            self.done(&slot, len, output, end);
+            let failed = slot.failed.load(Ordering::Acquire);
+            let outcome = if failed { Outcome::Done } else { self.perform(job, &mut output) };
+            self.done(&slot, len, output, outcome);
         }
     }
 
@@ -244,36 +287,54 @@ impl Shared {
         }
     }
 
-    /// Does a job. What came of the file, if that is its end.
-    fn perform(&self, job: Job, output: &mut Output) -> Option<End> {
-        let done = match job {
-            Job::Blocks(mut blocks) => {
-                let used = blocks.len();
-                let written = output.take(&mut blocks);
-                lock(&self.spare).put(blocks, used);
-                written
-            }
-            Job::NextFile => output.next_file(),
-            Job::Finish => {
-                return Some(match output.finish() {
-                    Ok(written) => (written, Ok(())),
-                    Err(error) => (Written::default(), Err(error)),
-                });
-            }
+    /// Does a job.
+    fn perform(&self, mut job: Job, output: &mut Output) -> Outcome {
+        let used = job.len();
+        let done = match &mut job {
+            Job::Blocks(blocks) => output.write(blocks),
+            Job::NextFile => self.completing(|| output.next_file()),
+            Job::Finish => match self.completing(|| output.finish()) {
+                Ok(written) => return Outcome::End((written, Ok(()))),
+                Err(error) => Err(error),
+            },
         };
-        // What came before is complete.
-        done.err().map(|error| (output.finish().unwrap_or_default(), Err(error)))
+        match (done, job) {
+            (Ok(()), Job::Blocks(blocks)) => lock(&self.spare).put(blocks, used),
+            (Ok(()), _) => {}
+            (Err(error), job) if output.may_go_on(&error) => return Outcome::NoRoom(job),
+            // What came before is complete.
+            (Err(error), _) => return Outcome::End((output.finish().unwrap_or_default(), Err(error))),
+        }
+        Outcome::Done
     }
 
-    fn done(&self, slot: &Arc<Slot>, len: usize, output: Output, end: Option<End>) {
-        let ended = end.is_some();
+    /// A file is being completed.
+    fn completing<T>(&self, complete: impl FnOnce() -> T) -> T {
+        self.completing.fetch_add(1, Ordering::Relaxed);
+        let done = complete();
+        self.completing.fetch_sub(1, Ordering::Relaxed);
+        done
+    }
+
+    /// A job of this length was done, or all of it that could be.
+    fn done(&self, slot: &Arc<Slot>, len: usize, output: Output, outcome: Outcome) {
+        let (again, end) = match outcome {
+            Outcome::Done => (None, None),
+            Outcome::NoRoom(job) => (Some(job), None),
+            Outcome::End(end) => (None, Some(end)),
+        };
+        let (full, ended) = (again.is_some(), end.is_some());
         if matches!(end, Some((_, Err(_)))) {
             slot.failed.store(true, Ordering::Release);
         }
-        slot.queued.fetch_sub(len, Ordering::SeqCst);
-        self.queued.fetch_sub(len, Ordering::SeqCst);
+        let written = len.saturating_sub(again.as_ref().map_or(0, Job::len));
+        slot.queued.fetch_sub(written, Ordering::SeqCst);
+        self.queued.fetch_sub(written, Ordering::SeqCst);
         let mut work = lock(&slot.work);
         work.output = Some(output);
+        if let Some(job) = again {
+            work.jobs.push_front(job);
+        }
         if ended {
             work.end = end;
             self.open.fetch_sub(1, Ordering::Release);
@@ -281,16 +342,34 @@ impl Shared {
         work.scheduled = !work.jobs.is_empty();
         let more = work.scheduled;
         drop(work);
-        if more {
-            self.schedule(slot);
+        self.proceed(slot, full, more);
+        if !full || written > 0 {
+            self.done.fetch_add(1, Ordering::Release);
+            lock(&self.pool).moving = true;
         }
-        lock(&self.pool).moving = true;
         let room = self.awaited.load(Ordering::SeqCst) && self.has_room(slot, 2);
         if room {
             self.awaited.store(false, Ordering::SeqCst);
         }
         if room || ended {
             self.waker.wake();
+        }
+    }
+
+    /// A file that has more to do stands in line: at once, or where it is full until there is room.
+    fn proceed(&self, slot: &Arc<Slot>, full: bool, more: bool) {
+        let was_full = slot.full.swap(full, Ordering::Relaxed);
+        if full {
+            lock(&self.pool).full.push_back(Arc::clone(slot));
+        } else if more {
+            self.schedule(slot);
+        }
+        if was_full && !full {
+            // So the others may have room as well.
+            let mut pool = lock(&self.pool);
+            let others = std::mem::take(&mut pool.full);
+            pool.ready.extend(others);
+            self.work_to_do.notify_one();
         }
     }
 }
@@ -334,70 +413,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs::File;
-    use std::io::Read;
-    use std::time::Duration;
-
-    use super::*;
-    use crate::commands::output::Names;
-    use crate::net::{Clock, EventLoop};
-    use crate::session::Client;
-
-    /// Asks again and again, as the event loop's ticks do.
-    fn until(disk: &Disk, mut done: impl FnMut() -> bool) {
-        for _ in 0..10_000 {
-            if done() {
-                return;
-            }
-            disk.tick();
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        panic!("it never comes to be");
-    }
-
-    #[test]
-    fn a_file_that_is_stuck_holds_up_no_other_and_takes_its_share_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let [pipe, plain] = ["pipe", "plain"].map(|name| folder.path().join(name));
-        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        // Opened for both, it blocks nobody.
-        let mut reader = File::options().read(true).write(true).open(&pipe).unwrap();
-        let event_loop = EventLoop::<Client>::new(Clock::start()).unwrap();
-        let disk = Disk::start(event_loop.waker()).unwrap();
-        let [mut stuck, mut other] =
-            [&pipe, &plain].map(|path| disk.add(Output::create(Names::one(path.clone(), true)).unwrap()));
-        let mut taken = 0;
-        while stuck.demand() == Demand::More {
-            stuck.take(&mut vec![7; 1 << 20]).unwrap();
-            taken += 1 << 20;
-        }
-        assert_eq!((stuck.demand(), taken), (Demand::Wait, LIMIT / 2));
-        assert_eq!(other.demand(), Demand::More);
-        other.take(&mut vec![7; 100]).unwrap();
-        other.finish();
-        let mut end = None;
-        until(&disk, || {
-            end = end.take().or_else(|| other.end());
-            end.is_some()
-        });
-        assert_eq!(end.unwrap().0.bytes, 100);
-        assert!(stuck.end().is_none() && !disk.is_settled());
-
-        stuck.finish();
-        reader.read_exact(&mut vec![0; taken]).unwrap();
-        until(&disk, || disk.is_settled());
-        assert_eq!((stuck.end().unwrap().0.bytes, stuck.queued()), (taken as u64, 0));
-    }
-
-    #[test]
-    fn a_file_that_fails_wants_nothing_any_more() {
-        let event_loop = EventLoop::<Client>::new(Clock::start()).unwrap();
-        let disk = Disk::start(event_loop.waker()).unwrap();
-        let mut full = disk.add(Output::create(Names::one("/dev/full".into(), true)).unwrap());
-        full.take(&mut vec![7; 100]).unwrap();
-        until(&disk, || full.demand() == Demand::Stop);
-        full.take(&mut vec![7; 100]).unwrap();
-        assert!(disk.is_settled() && full.end().unwrap().1.is_err());
-    }
-}
+mod tests;

@@ -1,11 +1,15 @@
 //! Where a recording goes: a file that is made new, one after the other where it rotates, or standard output.
 
 mod disk;
+mod earlier;
 mod naming;
+mod opening;
+mod stream;
 mod target;
+mod whole;
 
 use std::cell::RefCell;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -14,9 +18,13 @@ use crate::error::Error;
 
 pub(super) use disk::{Disk, DiskFile};
 pub(super) use naming::{Names, clean};
+pub(super) use opening::{FileCare, create};
 pub(super) use target::{Target, refuse_captures};
 
+use earlier::Adopted;
 use naming::is_compressed;
+use opening::{create_locked, may_pass, sync_folder};
+use stream::Stream;
 
 /// zstd's fastest usual level: media does not get smaller by trying harder.
 const COMPRESSION: i32 = 1;
@@ -24,18 +32,19 @@ const COMPRESSION: i32 = 1;
 /// The output of a recording.
 pub(super) struct Output {
     names: Names,
+    care: FileCare,
     stream: Stream,
+    /// The file behind this one, which is made before this one is complete: at any time a recorder has a lock on one of
+    /// its files.
+    next: Option<File>,
+    /// What an earlier recording had left.
+    adopted: Vec<Adopted>,
     /// Each buffer becomes a zstd frame, so that what was written is whole whenever it ends.
     compresses: bool,
     /// Bytes of this file that are whole blocks, or whole frames.
     whole: u64,
     /// Bytes of the files before.
     before: u64,
-}
-
-enum Stream {
-    File(File),
-    Stdout(io::Stdout),
 }
 
 /// What came of an output.
@@ -48,28 +57,37 @@ pub(super) struct Written {
 }
 
 impl Output {
-    /// Opens the output; `-` is standard output. An existing file is refused unless `force`.
-    pub(super) fn create(names: Names) -> Result<Self, Error> {
+    /// Opens the output; `-` is standard output. An existing file is refused unless it may be overwritten; numbered files go
+    /// on behind those that are there.
+    pub(super) fn create(mut names: Names, care: FileCare) -> Result<Self, Error> {
+        let compresses = is_compressed(names.path());
+        let mut adopted = Vec::new();
         let stream = if is_stdout(names.path()) {
             Stream::Stdout(io::stdout())
         } else {
-            names.refuse_existing()?;
+            if names.are_numbered() {
+                let path = names.path().to_owned();
+                adopted = earlier::take_over(&mut names, care, compresses).map_err(|error| refused(path, error))?;
+            }
             let path = names.current();
-            create(&path, names.overwrites()).map(Stream::File).map_err(|source| match source.kind() {
-                io::ErrorKind::AlreadyExists if !path.is_dir() => Error::Exists(path),
-                io::ErrorKind::AlreadyExists => {
-                    Error::File { action: "create", path, source: io::ErrorKind::IsADirectory.into() }
-                }
-                _ => Error::File { action: "create", path, source },
-            })?
+            let file = create_locked(&path, care).map_err(|error| match error.kind() {
+                // Another recorder was faster.
+                io::ErrorKind::AlreadyExists if names.are_numbered() => Error::Taken(names.path().to_owned()),
+                _ => refused(path, error),
+            })?;
+            Stream::File(file)
         };
-        let compresses = is_compressed(names.path());
-        Ok(Self { names, stream, compresses, whole: 0, before: 0 })
+        Ok(Self { names, care, stream, next: None, adopted, compresses, whole: 0, before: 0 })
     }
 
-    /// Writes whole blocks. Where that fails the file is cut off behind the last that is whole, so that no tool
-    /// stumbles over the rest.
-    fn write_blocks(&mut self, blocks: &[u8]) -> io::Result<()> {
+    /// What an earlier recording had left.
+    pub(super) fn adopted(&self) -> &[Adopted] {
+        &self.adopted
+    }
+
+    /// Writes whole blocks, and takes from the buffer what was written. Where that fails the file is cut off behind the last
+    /// that is whole, so that no tool stumbles over the rest.
+    fn write(&mut self, blocks: &mut Vec<u8>) -> io::Result<()> {
         let written = if self.compresses {
             compressed(blocks, |frame| self.stream.write_counted(frame).map_err(|(_, error)| (0, error)))?
         } else {
@@ -78,91 +96,77 @@ impl Output {
         match written {
             Ok(count) => {
                 self.whole += count as u64;
+                blocks.clear();
                 self.stream.flush()
             }
             Err((count, error)) => {
                 self.whole += count as u64;
+                blocks.drain(..count);
                 self.stream.cut_to(self.whole)?;
                 Err(error)
             }
         }
     }
 
-    /// The file is complete, and gets its name.
+    /// Whether what failed so may be tried again: the disk may get room.
+    fn may_go_on(&self, error: &io::Error) -> bool {
+        may_pass(error) && self.stream.is_on_disk()
+    }
+
+    /// The file is complete, and gets its name. What failed may be tried again.
     fn complete(&mut self) -> io::Result<()> {
+        if self.care.sync {
+            self.stream.sync()?;
+        }
+        self.names.complete(self.care.overwrite)?;
+        if self.care.sync && self.stream.is_on_disk() {
+            sync_folder(self.names.folder());
+        }
         self.before += std::mem::take(&mut self.whole);
-        self.names.complete()
+        Ok(())
     }
 
     /// Nothing more comes, or can be written.
-    pub(super) fn finish(&mut self) -> io::Result<Written> {
+    fn finish(&mut self) -> io::Result<Written> {
         self.complete()?;
-        Ok(Written { bytes: self.before, files: self.names.number(), last: self.names.last() })
+        if self.next.take().is_some() {
+            // Nothing will be in it.
+            let _ = std::fs::remove_file(self.names.next());
+        }
+        Ok(Written { bytes: self.before, files: self.names.count(), last: self.names.last() })
+    }
+}
+
+/// What it means that a file can't be made.
+fn refused(path: PathBuf, source: io::Error) -> Error {
+    match source.kind() {
+        io::ErrorKind::ResourceBusy => Error::Taken(path),
+        io::ErrorKind::AlreadyExists if !path.is_dir() => Error::Exists(path),
+        io::ErrorKind::AlreadyExists => {
+            Error::File { action: "create", path, source: io::ErrorKind::IsADirectory.into() }
+        }
+        _ => Error::File { action: "create", path, source },
     }
 }
 
 impl BlockSink for Output {
     fn take(&mut self, blocks: &mut Vec<u8>) -> io::Result<()> {
-        let written = self.write_blocks(blocks);
+        let written = self.write(blocks);
         blocks.clear();
         written
     }
 
     fn next_file(&mut self) -> io::Result<()> {
+        if self.next.is_none() {
+            self.next = Some(create_locked(&self.names.next(), self.care)?);
+        }
         self.complete()?;
-        self.stream = Stream::File(create(&self.names.next(), self.names.overwrites())?);
+        self.names.advance();
+        if let Some(next) = self.next.take() {
+            self.stream = Stream::File(next);
+        }
         Ok(())
     }
-}
-
-impl Stream {
-    /// Writes everything, or tells how much was written before the error.
-    fn write_counted(&mut self, bytes: &[u8]) -> Result<usize, (usize, io::Error)> {
-        let mut written = 0;
-        while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
-            match self.write(rest) {
-                Ok(0) => return Err((written, io::ErrorKind::WriteZero.into())),
-                Ok(count) => written += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err((written, error)),
-            }
-        }
-        Ok(written)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::File(file) => file.write(bytes),
-            Self::Stdout(stdout) => stdout.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::File(_) => Ok(()),
-            Self::Stdout(stdout) => stdout.flush(),
-        }
-    }
-
-    fn cut_to(&self, len: u64) -> io::Result<()> {
-        match self {
-            // A pipe or device opened by name has no length.
-            Self::File(file) if file.metadata()?.is_file() => file.set_len(len),
-            Self::File(_) | Self::Stdout(_) => Ok(()),
-        }
-    }
-}
-
-/// Creates a file, which must not be there unless it may be overwritten.
-pub(super) fn create(path: &Path, overwrite: bool) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true);
-    if overwrite {
-        options.create(true).truncate(true)
-    } else {
-        options.create_new(true)
-    };
-    options.open(path)
 }
 
 /// A compressor needs more memory than most of what it compresses: each thread has one, not each file.
@@ -215,14 +219,16 @@ pub(super) fn is_stdout(path: &Path) -> bool {
 mod tests {
     use super::*;
 
+    const CAREFUL: FileCare = FileCare { overwrite: false, private: false, sync: true };
+
     #[test]
     fn an_existing_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.pcapng");
         std::fs::write(&path, "precious").unwrap();
-        assert!(matches!(Output::create(Names::one(path.clone(), false)), Err(Error::Exists(_))));
+        assert!(matches!(Output::create(Names::one(path.clone()), CAREFUL), Err(Error::Exists(_))));
         assert_eq!(std::fs::read(&path).unwrap(), b"precious");
-        Output::create(Names::one(path.clone(), true)).unwrap();
+        Output::create(Names::one(path.clone()), FileCare { overwrite: true, ..CAREFUL }).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"");
     }
 
@@ -238,7 +244,7 @@ mod tests {
             names
         };
         let path = folder.path().join("cam.pcapng");
-        let mut output = Output::create(Names::rotating(path.clone(), false, Some(2))).unwrap();
+        let mut output = Output::create(Names::rotating(path, Some(2)), CAREFUL).unwrap();
         assert_eq!(names(), [".cam-00001.pcapng.part"]);
         for number in 2..5 {
             output.take(&mut vec![number; 100]).unwrap();
@@ -248,6 +254,5 @@ mod tests {
         let written = output.finish().unwrap();
         assert_eq!(names(), ["cam-00003.pcapng", "cam-00004.pcapng"]);
         assert_eq!((written.bytes, written.files, written.last), (300, 4, folder.path().join("cam-00004.pcapng")));
-        assert!(matches!(Output::create(Names::rotating(path, false, None)), Err(Error::Exists(_))));
     }
 }

@@ -5,31 +5,39 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
-
 const COMPRESSED: &str = ".zst";
 
 /// The names of one recording's files, one after the other.
 #[derive(Debug)]
 pub(in crate::commands) struct Names {
     path: PathBuf,
-    force: bool,
     /// The file that is written now, from 1; `None` where there is but one.
     number: Option<u64>,
+    /// Where this recording began.
+    first: u64,
     /// So many complete files are kept.
     keep: Option<usize>,
     complete: VecDeque<PathBuf>,
 }
 
+/// A file of an earlier recording of the same name.
+#[derive(Debug)]
+pub(super) struct Numbered {
+    pub(super) number: u64,
+    pub(super) path: PathBuf,
+    /// It is not complete.
+    pub(super) is_part: bool,
+}
+
 impl Names {
-    /// One file. With `force` an existing one is overwritten.
-    pub(in crate::commands) fn one(path: PathBuf, force: bool) -> Self {
-        Self { path, force, number: None, keep: None, complete: VecDeque::new() }
+    /// One file.
+    pub(in crate::commands) fn one(path: PathBuf) -> Self {
+        Self { path, number: None, first: 1, keep: None, complete: VecDeque::new() }
     }
 
     /// `NAME-00001.pcapng` and so on, of which only the last `keep` stay.
-    pub(in crate::commands) fn rotating(path: PathBuf, force: bool, keep: Option<usize>) -> Self {
-        Self { number: Some(1), keep, ..Self::one(path, force) }
+    pub(in crate::commands) fn rotating(path: PathBuf, keep: Option<usize>) -> Self {
+        Self { number: Some(1), keep, ..Self::one(path) }
     }
 
     /// As the user gave it.
@@ -37,22 +45,18 @@ impl Names {
         &self.path
     }
 
-    pub(super) fn overwrites(&self) -> bool {
-        // What there was is refused at the beginning.
-        self.force || self.number.is_some()
+    pub(super) fn are_numbered(&self) -> bool {
+        self.number.is_some()
     }
 
     /// How many files there are.
-    pub(super) fn number(&self) -> u64 {
-        self.number.unwrap_or(1)
+    pub(super) fn count(&self) -> u64 {
+        self.number.map_or(1, |number| number - self.first + 1)
     }
 
     /// What the current file is called while it is written.
     pub(super) fn current(&self) -> PathBuf {
-        match self.number {
-            Some(number) => part(&numbered(&self.path, number)),
-            None => self.path.clone(),
-        }
+        self.number.map_or_else(|| self.path.clone(), |number| part(&numbered(&self.path, number)))
     }
 
     /// What the current file is called when it is complete.
@@ -60,29 +64,73 @@ impl Names {
         self.number.map_or_else(|| self.path.clone(), |number| numbered(&self.path, number))
     }
 
-    /// Refuses files of an earlier recording of this name, also what is left of one that was killed: those that watch the
-    /// folder would take them for this one's.
-    pub(super) fn refuse_existing(&self) -> Result<(), Error> {
-        if self.force || self.number.is_none() {
-            return Ok(());
-        }
-        let Ok(folder) = folder(&self.path).read_dir() else { return Ok(()) };
-        let earlier = folder.flatten().map(|entry| entry.file_name()).find(|name| is_earlier(&self.path, name));
-        earlier.map_or(Ok(()), |name| Err(Error::Exists(self.path.with_file_name(name))))
+    /// What the file behind the current one is called while it is written.
+    pub(super) fn next(&self) -> PathBuf {
+        part(&numbered(&self.path, self.number.unwrap_or(0).saturating_add(1)))
     }
 
-    /// The current file is complete: it gets its name, and the oldest goes.
-    pub(super) fn complete(&mut self) -> io::Result<()> {
+    /// The next file is the current one.
+    pub(super) fn advance(&mut self) {
+        self.number = self.number.map(|number| number.saturating_add(1));
+    }
+
+    /// The folder of the files.
+    pub(super) fn folder(&self) -> &Path {
+        folder(&self.path)
+    }
+
+    /// What an earlier recording of this name left, in its order.
+    pub(super) fn earlier(&self) -> Vec<Numbered> {
+        let Ok(entries) = self.folder().read_dir() else { return Vec::new() };
+        let names = entries.flatten().map(|entry| entry.file_name());
+        let mut earlier: Vec<Numbered> = names.filter_map(|name| self.read(&name)).collect();
+        earlier.sort_by_key(|file| file.number);
+        earlier
+    }
+
+    /// What a name in the folder says.
+    fn read(&self, name: &OsStr) -> Option<Numbered> {
+        let text = name.to_string_lossy();
+        let inner = text.strip_prefix('.').and_then(|text| text.strip_suffix(".part"));
+        let complete = number_of(&self.path, &text).map(|number| (number, false));
+        let (number, is_part) = complete.or_else(|| Some((number_of(&self.path, inner?)?, true)))?;
+        Some(Numbered { number, path: self.path.with_file_name(name), is_part })
+    }
+
+    /// The next file has the next number, and those that are complete count.
+    pub(super) fn go_on_behind(&mut self, earlier: &[Numbered]) {
+        if let Some(last) = earlier.last() {
+            self.first = last.number.saturating_add(1);
+            self.number = Some(self.first);
+        }
+        self.complete = earlier.iter().filter(|file| !file.is_part).map(|file| file.path.clone()).collect();
+    }
+
+    /// Gives a file of an earlier recording its name, and tells it. Who overwrote files may have left both a complete one of
+    /// this number and a part.
+    pub(super) fn adopt(&mut self, file: &Numbered) -> io::Result<PathBuf> {
+        let mut path = numbered(&self.path, file.number);
+        if path.exists() {
+            path = self.last();
+            self.advance();
+            self.first = self.number.unwrap_or(self.first);
+        }
+        rename_new(&file.path, &path)?;
+        self.complete.push_back(path.clone());
+        // Numbers have the same width, but for those beyond five digits.
+        self.complete.make_contiguous().sort_by_key(|path| (path.as_os_str().len(), path.clone()));
+        Ok(path)
+    }
+
+    /// The current file is complete: it gets its name, and the oldest go.
+    pub(super) fn complete(&mut self, overwrite: bool) -> io::Result<()> {
         if self.number.is_none() {
             return Ok(());
         }
         let (from, to) = (self.current(), self.last());
-        if !self.force && to.exists() {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} exists", to.display())));
-        }
-        std::fs::rename(from, &to)?;
+        if overwrite { std::fs::rename(from, &to) } else { rename_new(&from, &to) }?;
         self.complete.push_back(to);
-        if self.keep.is_some_and(|keep| self.complete.len() > keep)
+        while self.keep.is_some_and(|keep| self.complete.len() > keep)
             && let Some(oldest) = self.complete.pop_front()
         {
             // Somebody may have moved it away.
@@ -90,12 +138,14 @@ impl Names {
         }
         Ok(())
     }
+}
 
-    /// The name of the next file while it is written.
-    pub(super) fn next(&mut self) -> PathBuf {
-        self.number = self.number.map(|number| number + 1);
-        self.current()
+/// Renames a file to a name that nobody has.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    if to.exists() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} exists", to.display())));
     }
+    std::fs::rename(from, to)
 }
 
 /// Whether what is written there is to be compressed.
@@ -108,7 +158,8 @@ pub(in crate::commands) fn clean(text: &str) -> String {
     text.replace(|char: char| !char.is_ascii_alphanumeric() && !".-_".contains(char), "-")
 }
 
-fn folder(path: &Path) -> &Path {
+/// Where a file of this name is.
+pub(super) fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -134,20 +185,12 @@ fn split(path: &Path) -> (String, String) {
     }
 }
 
-/// Whether a file in the same folder is of a recording of this name, complete or not.
-fn is_earlier(path: &Path, name: &OsStr) -> bool {
-    let text = name.to_string_lossy();
-    let part = text.strip_prefix('.').and_then(|text| text.strip_suffix(".part"));
-    is_numbered(path, name) || part.is_some_and(|name| is_numbered(path, OsStr::new(name)))
-}
-
-/// Whether a file in the same folder is a complete one of those.
-fn is_numbered(path: &Path, name: &OsStr) -> bool {
+/// The number of a complete file in the same folder.
+fn number_of(path: &Path, name: &str) -> Option<u64> {
     let (stem, extension) = split(path);
-    let name = name.to_string_lossy();
-    let number = name.strip_prefix(&*stem).and_then(|name| name.strip_suffix(&*extension));
-    let digits = number.and_then(|number| number.strip_prefix('-'));
-    digits.is_some_and(|digits| digits.len() >= 5 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    let digits = name.strip_prefix(&*stem)?.strip_suffix(&*extension)?.strip_prefix('-')?;
+    let is_number = digits.len() >= 5 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_number)
 }
 
 #[cfg(test)]
@@ -171,10 +214,12 @@ mod tests {
         ] {
             let path = Path::new(given);
             assert_eq!(numbered(path, 1), Path::new(first));
-            assert!(is_numbered(path, numbered(path, 123_456).file_name().unwrap()));
-            assert!(!is_numbered(path, path.file_name().unwrap()));
-            let part = part(&numbered(path, 1));
-            assert!(!is_numbered(path, part.file_name().unwrap()) && is_earlier(path, part.file_name().unwrap()));
+            let names = Names::rotating(path.to_owned(), None);
+            let read = |path: &Path| names.read(path.file_name().unwrap()).map(|file| (file.number, file.is_part));
+            assert_eq!(read(&numbered(path, 123_456)), Some((123_456, false)));
+            assert_eq!(read(&part(&numbered(path, 7))), Some((7, true)));
+            assert_eq!(read(path), None);
+            assert_eq!(read(&path.with_file_name("cam-99999999999999999999999.pcapng")), None);
         }
     }
 }

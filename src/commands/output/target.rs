@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile};
 
 use crate::commands::output::is_stdout;
+use crate::commands::output::naming::folder;
 use crate::error::Error;
 
 /// What any file may have, less what the user's umask takes.
@@ -95,10 +96,6 @@ pub(in crate::commands) fn refuse_captures(output: &Path, captures: &[PathBuf]) 
         }
         None => Ok(()),
     }
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 mod recordings;
 mod report;
+mod shortage;
 mod targets;
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::cli::RecordArgs;
@@ -12,16 +14,24 @@ use crate::commands::monitor::Monitor;
 use crate::commands::output::{Disk, print};
 use crate::commands::{raise_file_limit, signals, trust};
 use crate::error::Error;
-use crate::net::{Clock, EventLoop};
+use crate::net::{Clock, EventLoop, SettlingLimits};
 use crate::rtsp::mask::masked_urls;
 use crate::session::client::{Limits, Timeouts};
 use crate::session::{ClientConfig, Reconnecting};
+use crate::time::Timestamp;
+use crate::trace::{Demand, Tap, TraceEvent};
 
 use recordings::Recordings;
 use targets::Plan;
 
-/// So long does Ctrl-C wait for who reads the output, or for the disk.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long what was recorded may take to get where it belongs, when the recording is over: who reads the output may have
+/// stopped, and a disk may be full.
+const LIMITS: SettlingLimits = SettlingLimits {
+    stuck: Duration::from_secs(10),
+    stopped: Duration::from_secs(3),
+    // A slow disk may have hundreds of megabytes to sync.
+    stopped_in_all: Duration::from_secs(30),
+};
 
 /// Records all sessions, then says what it got.
 pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
@@ -37,6 +47,9 @@ pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     }
     let disk = Disk::start(event_loop.waker()).map_err(Error::EventLoop)?;
     let mut recordings = Recordings::begin(args, &plan, &urls, disk)?;
+    if !args.quiet {
+        recordings.adopted().for_each(|line| drop(writeln!(io::stderr(), "{line}")));
+    }
     // A pipe that nobody reads could not be opened so far, and whoever waits for that may press Ctrl-C.
     event_loop.stop_on_signals(&signals::of_an_end()).map_err(Error::EventLoop)?;
     let mut shown = Vec::new();
@@ -47,12 +60,13 @@ pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
             shown.push(url.clone());
         }
     }
-    let mut tap = (recordings, Monitor::new(&shown, args.quiet, args.verbose, clock.now()));
+    let monitor = Monitor::new(&shown, args.quiet, args.verbose, clock.now());
+    let mut tap = RecordTap { recordings, monitor };
     let ran = event_loop.run(&mut tap);
-    let (mut recordings, monitor) = tap;
+    let RecordTap { mut recordings, monitor } = tap;
     monitor.clear();
     recordings.finish();
-    event_loop.wait_until(PATIENCE, || recordings.is_settled()).map_err(Error::EventLoop)?;
+    event_loop.wait_until(LIMITS, || recordings.settling()).map_err(Error::EventLoop)?;
     recordings.settle();
     ran.map_err(Error::EventLoop)?;
     let sessions = report::sessions(&urls, &plan, &recordings, event_loop.machines());
@@ -61,6 +75,31 @@ pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     // A reader that is gone does not make a failed recording a good one.
     report::outcome(&sessions, &mut recordings)?;
     printed.map_err(Error::Stdout)
+}
+
+/// The files, and what a person sees.
+struct RecordTap {
+    recordings: Recordings,
+    monitor: Monitor,
+}
+
+impl Tap for RecordTap {
+    fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
+        self.recordings.event(event)?;
+        self.monitor.event(event)
+    }
+
+    fn demand(&self, session: usize) -> Demand {
+        self.recordings.demand(session)
+    }
+
+    fn tick(&mut self, now: Timestamp) -> io::Result<()> {
+        self.recordings.tick(now)?;
+        while let Some(notice) = self.recordings.notice(now) {
+            self.monitor.warn(&notice);
+        }
+        self.monitor.tick(now)
+    }
 }
 
 /// What the client is told. `name` is what errors call the URL.

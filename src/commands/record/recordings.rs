@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use crate::capture::{Writer, WriterOptions};
 use crate::cli::{APPLICATION, RecordArgs};
-use crate::commands::output::{Disk, DiskFile, Names, Output, Written, system};
+use crate::commands::output::{Disk, DiskFile, FileCare, Names, Output, Written, system};
+use crate::commands::record::shortage::Shortage;
 use crate::commands::record::targets::Plan;
 use crate::error::Error;
+use crate::net::Settling;
 use crate::time::Timestamp;
 use crate::trace::{Demand, Direction, Tap, TraceEvent};
 
@@ -24,6 +26,7 @@ pub(super) struct Recordings {
     of_session: Vec<usize>,
     disk: Disk,
     rotation: Rotation,
+    shortage: Shortage,
 }
 
 /// A file, or those that it was split into.
@@ -33,6 +36,8 @@ pub(super) struct Recording {
     writer: Option<Writer<DiskFile>>,
     pub(super) error: Option<Error>,
     pub(super) written: Written,
+    /// What was done about an earlier recording.
+    pub(super) adopted: Vec<String>,
 }
 
 /// When a new file begins.
@@ -46,7 +51,8 @@ impl Recordings {
     pub(super) fn begin(args: &RecordArgs, plan: &Plan, urls: &[String], disk: Disk) -> Result<Self, Error> {
         let size = args.rotate_size.map(|size| size.as_u64());
         let rotation = Rotation { size, time: args.rotate_time };
-        let mut recordings = Self { all: Vec::new(), of_session: Vec::new(), disk, rotation };
+        let mut recordings =
+            Self { all: Vec::new(), of_session: Vec::new(), disk, rotation, shortage: Shortage::default() };
         for (place, path) in plan.files.iter().enumerate() {
             let of_file = urls.iter().zip(&plan.targets).filter(|(_, target)| target.file == place);
             let urls: Vec<&str> = of_file.map(|(url, _)| url.as_str()).collect();
@@ -60,13 +66,16 @@ impl Recordings {
         let rotates = self.rotation.size.is_some() || self.rotation.time.is_some();
         let names = if rotates {
             let keep = args.keep.and_then(|keep| usize::try_from(keep).ok());
-            Names::rotating(path.clone(), args.force, keep)
+            Names::rotating(path.clone(), keep)
         } else {
-            Names::one(path.clone(), args.force)
+            Names::one(path.clone())
         };
+        let care = FileCare { overwrite: args.force, private: args.keep_credentials, sync: !args.no_sync };
         let options = WriterOptions { rotates, flush_size: flush_size(files), ..writer_options(args, urls) };
         let write_error = |source| Error::Write { path: path.clone(), source };
-        let writer = Output::create(names).and_then(|output| {
+        let mut adopted = Vec::new();
+        let writer = Output::create(names, care).and_then(|output| {
+            adopted = output.adopted().iter().map(ToString::to_string).collect();
             let mut writer = Writer::new(self.disk.add(output), options).map_err(write_error)?;
             // From here on there is a capture, whatever happens.
             writer.flush().map_err(write_error)?;
@@ -76,7 +85,7 @@ impl Recordings {
             Ok(writer) => (Some(writer), None),
             Err(error) => (None, Some(error)),
         };
-        Recording { path, writer, error, written: Written::default() }
+        Recording { path, writer, error, written: Written::default(), adopted }
     }
 
     /// The next session goes into this file; `false` where it can't.
@@ -115,10 +124,21 @@ impl Recordings {
         }
     }
 
+    /// What was done about earlier recordings.
+    pub(super) fn adopted(&self) -> impl Iterator<Item = &String> {
+        self.all.iter().flat_map(|recording| &recording.adopted)
+    }
+
     /// Whether all that was recorded is where it belongs, or can't get there.
-    pub(super) fn is_settled(&self) -> bool {
+    pub(super) fn settling(&self) -> Settling {
         self.disk.tick();
-        self.disk.is_settled()
+        self.disk.settling()
+    }
+
+    /// What there is to say of a disk that is full, or has room again.
+    pub(super) fn notice(&mut self, now: Timestamp) -> Option<String> {
+        let is_full = |recording: &&Recording| recording.writer.as_ref().is_some_and(|writer| writer.sink().is_full());
+        self.shortage.notice(now, self.all.iter().filter(is_full).map(|recording| &*recording.path))
     }
 
     /// Takes down what came of each.
@@ -126,7 +146,8 @@ impl Recordings {
         for recording in &mut self.all {
             let Some(writer) = &recording.writer else { continue };
             let (written, result) = writer.sink().end().unwrap_or_else(|| {
-                let words = format!("{} bytes wait for it, and it takes nothing", writer.sink().queued());
+                let why = if writer.sink().is_full() { "the disk is full" } else { "it takes nothing" };
+                let words = format!("{} bytes wait for it, and {why}", writer.sink().queued());
                 (Written::default(), Err(io::Error::new(io::ErrorKind::TimedOut, words)))
             });
             recording.written = written;
@@ -267,7 +288,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let event_loop = EventLoop::<Client>::new(Clock::start()).unwrap();
         let disk = Disk::start(event_loop.waker()).unwrap();
-        let output = Output::create(Names::rotating(folder.path().join("x.pcapng"), false, None)).unwrap();
+        let names = Names::rotating(folder.path().join("x.pcapng"), None);
+        let output = Output::create(names, FileCare::default()).unwrap();
         let options = WriterOptions { rotates: true, ..WriterOptions::default() };
         let mut writer = Writer::new(disk.add(output), options).unwrap();
         let rotation = Rotation { size: Some(100_000), time: None };

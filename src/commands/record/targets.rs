@@ -12,7 +12,8 @@ use crate::error::Error;
 use crate::session::ClientConfig;
 use crate::time::Timestamp;
 
-/// Files of targets without a template.
+/// The file of URLs, and of targets, without a template.
+const OF_URLS: &str = "{host}_{start}.pcapng";
 const NAMED: &str = "{name}_{start}.pcapng";
 const NAMELESS: &str = "{host}_{number}_{start}.pcapng";
 
@@ -67,7 +68,8 @@ impl Plan {
         };
         let targets: Vec<Target> = (1..).zip(&args.urls).map(target).collect::<Result<_, Error>>()?;
         let host = targets.first().map_or("", |target| target.config.url.host());
-        let file = args.output.clone().unwrap_or_else(|| format!("{}_{start}.pcapng", clean(host)).into());
+        let template = args.output.as_deref().unwrap_or(Path::new(OF_URLS));
+        let file = fill_in(template, &words(None, host, 1, start)).map_err(|why| Error::Usage(format!("-o: {why}")))?;
         Ok(Self { targets, files: vec![file] })
     }
 
@@ -81,13 +83,7 @@ impl Plan {
             let config = config(args, &place, line.url, password)?;
             let template = line.template.map(PathBuf::from).or_else(|| args.output.clone());
             let template = template.unwrap_or_else(|| line.name.map_or(NAMELESS, |_| NAMED).into());
-            let number = (plan.files.len() + 1).to_string();
-            let words = [
-                ("name", clean(line.name.unwrap_or(&number))),
-                ("host", clean(config.url.host())),
-                ("number", number.clone()),
-                ("start", start.to_owned()),
-            ];
+            let words = words(line.name, config.url.host(), plan.files.len() + 1, start);
             let file = fill_in(&template, &words).map_err(|why| Error::Usage(format!("{place}: {why}")))?;
             if !used.insert(file.clone()) {
                 let file = file.display();
@@ -124,6 +120,13 @@ fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
 fn start(now: Timestamp) -> String {
     let start = now.to_string();
     clean(&format!("{}Z", start.split('.').next().unwrap_or(&start)))
+}
+
+/// What templates know of a target.
+fn words(name: Option<&str>, host: &str, number: usize, start: &str) -> [(&'static str, String); 4] {
+    let number = number.to_string();
+    let name = clean(name.unwrap_or(&number));
+    [("name", name), ("host", clean(host)), ("number", number), ("start", start.to_owned())]
 }
 
 /// The template with its words in place; or what is wrong with it.
@@ -169,6 +172,26 @@ mod tests {
         let given = ["d/door_1", "d/2_2", "out/c-3.pcapng.zst"];
         assert_eq!(plan(list, &["-o", "d/{name}_{number}"]).unwrap(), given);
         assert_eq!(plan("rtsp://a/ ../../x/y", &["-o", "{name}.pcapng"]).unwrap(), ["..-..-x-y.pcapng"]);
+    }
+
+    #[test]
+    fn urls_have_one_file_with_the_same_words() {
+        let plan = |options: &[&str]| {
+            let words = ["rtsp-rec", "record", "rtsp://a:8554/1", "rtsp://b/2"];
+            let Command::Record(args) = Cli::try_parse_from(words.iter().chain(options)).unwrap().command else {
+                panic!()
+            };
+            Plan::make(&args, Timestamp::from_nanos(1_700_000_000_000_000_000)).map(|plan| plan.files)
+        };
+        for (options, file) in [
+            (&[][..], "a_2023-11-14T22-13-20Z.pcapng"),
+            (&["-o", "d/cam_{start}.pcapng.zst"], "d/cam_2023-11-14T22-13-20Z.pcapng.zst"),
+            (&["-o", "{host}-{name}-{number}"], "a-1-1"),
+            (&["-o", "-"], "-"),
+        ] {
+            assert_eq!(plan(options).unwrap(), [Path::new(file)]);
+        }
+        assert!(plan(&["-o", "{x}"]).unwrap_err().to_string().starts_with("-o: {x} is none of "));
     }
 
     #[test]

@@ -4,14 +4,15 @@ use std::io::{self, Write};
 
 use crate::capture::{Writer, WriterOptions};
 use crate::cli::{APPLICATION, ReplayArgs};
-use crate::commands::output::{Names, Output, complete, system};
+use crate::commands::output::{FileCare, Names, Output, complete, system};
 use crate::error::Error;
 use crate::trace::Direction;
 
 /// Begins it, if it is wanted. `taken_at` is the side on which it is taken.
 pub(super) fn begin(args: &ReplayArgs, taken_at: Direction) -> Result<Option<Writer<Output>>, Error> {
     let Some(path) = &args.record else { return Ok(None) };
-    let output = Output::create(Names::one(path.clone(), args.force))?;
+    let care = FileCare { overwrite: args.force, ..FileCare::default() };
+    let output = Output::create(Names::one(path.clone()), care)?;
     let comment = format!("What {APPLICATION} sent and received while it replayed {}.", args.capture.display());
     let application = APPLICATION.to_owned();
     let options = WriterOptions { application, os: system(), comment, taken_at, ..WriterOptions::default() };

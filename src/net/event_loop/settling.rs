@@ -11,24 +11,52 @@ use crate::session::Machine;
 /// So long does who wants an end at once wait for what can't be ended sooner.
 const IMPATIENCE: Duration = Duration::from_millis(250);
 
+/// How far that has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settling {
+    /// All of it is where it belongs.
+    Settled,
+    /// Something was done since this was asked last.
+    Moving,
+    /// Nothing was.
+    Stuck,
+}
+
+/// How long to wait for it.
+#[derive(Clone, Copy, Debug)]
+pub struct SettlingLimits {
+    /// With nothing done.
+    pub stuck: Duration,
+    /// The same once the user has wanted an end.
+    pub stopped: Duration,
+    /// Then in all, whatever is done.
+    pub stopped_in_all: Duration,
+}
+
 impl<M: Machine> EventLoop<M> {
-    /// Waits until `settled` holds, behind a run. Once the user has wanted an end, before or meanwhile, only for
-    /// `patience`, and after the second time for a moment. Whether it holds.
+    /// Waits until all is settled, behind a run, or nobody has patience any more: once the user has wanted an end, before or
+    /// meanwhile, there is less of it, and after the second time hardly any. Whether it is settled.
     ///
     /// # Errors
     /// If the system fails to poll.
-    pub fn wait_until(&mut self, patience: Duration, mut settled: impl FnMut() -> bool) -> io::Result<bool> {
-        let (mut events, mut since) = (Events::with_capacity(16), self.clock.now());
+    pub fn wait_until(&mut self, limits: SettlingLimits, mut look: impl FnMut() -> Settling) -> io::Result<bool> {
+        let mut events = Events::with_capacity(16);
+        // Since when nothing was done, and since when the user waits.
+        let (mut still, mut since) = (self.clock.now(), self.clock.now());
         loop {
-            let patience = match self.stops {
-                0 => Duration::MAX,
-                1 => patience,
-                _ => patience.min(IMPATIENCE),
-            };
-            if settled() {
-                return Ok(true);
+            let now = self.clock.now();
+            match look() {
+                Settling::Settled => return Ok(true),
+                Settling::Moving => still = now,
+                Settling::Stuck => {}
             }
-            let left = patience.saturating_sub(self.clock.now().duration_since(since));
+            let [stuck, in_all] = match self.stops {
+                0 => [limits.stuck, Duration::MAX],
+                1 => [limits.stopped, limits.stopped_in_all],
+                _ => [limits.stopped, IMPATIENCE],
+            };
+            let left = stuck.saturating_sub(now.duration_since(still));
+            let left = left.min(in_all.saturating_sub(now.duration_since(since)));
             if left.is_zero() {
                 return Ok(false);
             }
@@ -37,7 +65,7 @@ impl<M: Machine> EventLoop<M> {
                 result => result?,
             }
             if self.count_signals() > 0 {
-                since = self.clock.now();
+                (still, since) = (self.clock.now(), self.clock.now());
             }
         }
     }
