@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
 
+use foldhash::fast::RandomState;
+
 use crate::capture::beginning::Beginning;
 use crate::capture::connection::Connection;
 use crate::capture::datagrams;
@@ -40,7 +42,7 @@ type Ends = (SocketAddr, SocketAddr);
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     /// By sender and receiver as written: number of the connection and direction.
-    ends: HashMap<Ends, (u64, Direction)>,
+    ends: HashMap<Ends, (u64, Direction), RandomState>,
     /// What was looked up there of late, at the place of its ports: packets of one connection come in rows.
     recent: [Option<(Ends, (u64, Direction))>; RECENT],
     /// By number, in the order of their first packet.
@@ -279,7 +281,7 @@ impl Connections {
         tap: &mut impl Tap,
     ) -> io::Result<()> {
         let Self { ports, ledger, .. } = self;
-        let members = ports.find(datagram.from, datagram.to);
+        let members = ports.find_next(datagram);
         if !members.is_empty() {
             return datagrams::tell(members, datagram, arrival, ledger, tap);
         }

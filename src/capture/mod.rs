@@ -21,6 +21,7 @@ mod link;
 mod named;
 mod outlet;
 mod packet;
+mod port_pairs;
 mod ports;
 pub mod reader;
 mod reassembly;

@@ -1,11 +1,12 @@
 //! Which UDP ports carry the media of which session, from the answers to SETUP.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use crate::capture::ip::UdpDatagram;
+use crate::capture::port_pairs::{PortPairs, anybody};
 use crate::capture::silent::{SilentTracks, TrackPorts};
 use crate::capture::unclaimed::{ClaimedMedia, KeptDatagram, UdpEnds, UnclaimedMedia, transport_of};
 use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
@@ -23,12 +24,31 @@ const MAX_MEMBERS: usize = 64;
 /// The ports of all sessions of a capture.
 #[derive(Debug, Default)]
 pub(super) struct MediaPorts {
-    /// By both ends; an unknown server port or address is 0 or unspecified.
-    pairs: HashMap<(SocketAddr, SocketAddr), Vec<Media>>,
+    pairs: PortPairs<Media>,
     /// What was set up before the capture began.
     pub(super) unclaimed: UnclaimedMedia,
     /// Of which sessions media may come elsewhere.
     pub(super) silent: SilentTracks,
+}
+
+/// A group, with its ports for RTP and RTCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct GroupPorts {
+    address: IpAddr,
+    ports: (u16, u16),
+}
+
+impl GroupPorts {
+    /// The group that a session joined by this transport.
+    pub(super) fn of(transport: &Transport) -> Option<Self> {
+        let (address, ports) = (transport.destination?, transport.server_port?);
+        transport.multicast.then_some(Self { address, ports })
+    }
+
+    fn ends(self) -> [SocketAddr; 2] {
+        let (rtp, rtcp) = self.ports;
+        [rtp, rtcp].map(|port| SocketAddr::new(self.address, port))
+    }
 }
 
 /// Whose media it is.
@@ -57,6 +77,7 @@ impl Media {
     pub(super) fn path_from(&self, from: SocketAddr) -> UdpPath {
         match self.direction {
             Direction::ClientToServer => self.path,
+            Direction::ServerToClient if self.senders.contains(&from.ip()) => self.path,
             Direction::ServerToClient => self.path.sent_from(from, &self.senders),
         }
     }
@@ -139,16 +160,17 @@ impl MediaPorts {
         self.unclaimed.claim(ends)
     }
 
-    /// A session has left the groups of these transports: what comes to them now is only that of others.
-    pub(super) fn leave(&mut self, flow: &Flow, left: impl Fn(UdpPath) -> bool) {
-        self.pairs.retain(|_, members| {
-            let is_left = |media: &Media| media.flow.id == flow.id && media.path.group.is_some() && left(media.path);
-            // The last one keeps what comes late.
-            if members.len() > 1 {
-                members.retain(|media| !is_left(media));
+    /// A session has left a group: what comes to it now is only that of others.
+    pub(super) fn leave(&mut self, flow: &Flow, group: GroupPorts) {
+        let own = SocketAddr::new(flow.client.ip(), 0);
+        for to in group.ends() {
+            for ends in [(anybody(to), to), (own, to)] {
+                // The last one keeps what comes late.
+                if let Some(members) = self.pairs.get_mut(ends).filter(|members| members.len() > 1) {
+                    members.retain(|media| media.flow.id != flow.id);
+                }
             }
-            !members.is_empty()
-        });
+        }
     }
 
     /// A flow of RTP that no SETUP named, while a track of a session between its hosts is silent: it becomes that
@@ -181,7 +203,7 @@ impl MediaPorts {
         let any_port = SocketAddr::new(server.ip(), 0);
         let is_heard = |client: SocketAddr| {
             let senders = [server, any_port, anybody(client)];
-            let mut all = senders.into_iter().filter_map(|from| self.pairs.get(&(from, client))).flatten();
+            let mut all = senders.into_iter().filter_map(|from| self.pairs.get((from, client))).flatten();
             all.any(|media| media.flow.id != flow.id || media.latest.get().is_some())
         };
         !clients.into_iter().any(is_heard)
@@ -191,9 +213,8 @@ impl MediaPorts {
     /// it can't be told from its server.
     fn set_up_group(&mut self, known: &Media, transport: &Transport) {
         let flow = &known.flow;
-        let (Some(group), Some((rtp, rtcp))) = (transport.destination, transport.server_port) else { return };
-        for port in [rtp, rtcp] {
-            let to = SocketAddr::new(group, port);
+        let Some(group) = GroupPorts::of(transport) else { return };
+        for to in group.ends() {
             self.add(known, (anybody(to), to), Direction::ServerToClient);
             if flow.client.ip() != flow.server.ip() {
                 self.add(known, (SocketAddr::new(flow.client.ip(), 0), to), Direction::ClientToServer);
@@ -203,8 +224,12 @@ impl MediaPorts {
 
     /// A group has all its members; another pair of ports belongs to the session that named it last.
     fn add(&mut self, known: &Media, ends: (SocketAddr, SocketAddr), direction: Direction) {
-        let members = self.pairs.entry(ends).or_default();
+        let Some(members) = self.pairs.entry(ends) else { return };
         members.retain(|media| media.flow.id != known.flow.id && known.path.group.is_some());
+        // Most have one, and there are many of them.
+        if members.is_empty() {
+            members.reserve_exact(1);
+        }
         if members.len() < MAX_MEMBERS {
             members.push(Media { direction, ..known.clone() });
         }
@@ -212,26 +237,14 @@ impl MediaPorts {
 
     /// Whose datagram this is. One to a group belongs to each session that joined it.
     pub(super) fn find(&self, from: SocketAddr, to: SocketAddr) -> &[Media] {
-        if self.pairs.is_empty() {
-            return &[];
-        }
-        let any_port = |address: SocketAddr| SocketAddr::new(address.ip(), 0);
-        self.pairs
-            .get(&(from, to))
-            .or_else(|| self.pairs.get(&(any_port(from), to)))
-            .or_else(|| self.pairs.get(&(from, any_port(to))))
-            .or_else(|| self.pairs.get(&(anybody(to), to)))
-            .map_or(&[], Vec::as_slice)
+        self.pairs.find(from, to)
     }
-}
 
-/// Whoever speaks the same protocol.
-fn anybody(like: SocketAddr) -> SocketAddr {
-    let address = match like.ip() {
-        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
-    };
-    SocketAddr::new(address, 0)
+    /// The same for one datagram after the other.
+    #[inline]
+    pub(super) fn find_next(&mut self, datagram: &UdpDatagram<'_>) -> &[Media] {
+        self.pairs.find_next(&datagram.from, &datagram.to)
+    }
 }
 
 #[cfg(test)]
@@ -298,12 +311,13 @@ mod tests {
             whose(ports, "10.0.0.2:7000", "239.1.2.3:7000").into_iter().map(|(session, _)| session).collect()
         };
         assert_eq!(sessions(&ports), [0, 1, 2], "the same client twice as well");
-        ports.leave(&all[1], |path| path.server == 9000);
+        let group = GroupPorts::of(transport).unwrap();
+        ports.leave(&all[1], GroupPorts { ports: (9000, 9001), ..group });
         assert_eq!(sessions(&ports), [0, 1, 2], "it left another group");
-        ports.leave(&all[0], |_| true);
+        ports.leave(&all[0], group);
         assert_eq!(sessions(&ports), [1, 2]);
-        ports.leave(&all[1], |_| true);
-        ports.leave(&all[2], |_| true);
+        ports.leave(&all[1], group);
+        ports.leave(&all[2], group);
         assert_eq!(sessions(&ports), [2], "what comes late is the last one's");
     }
 

@@ -125,9 +125,9 @@ impl ConnectionSessions {
 
     /// The connection has ended: who left without a TEARDOWN has left its groups as well.
     pub(super) fn leave_groups(&self, ports: &mut MediaPorts) {
-        self.all()
-            .filter(|session| session.setups.has_groups())
-            .for_each(|session| ports.leave(&session.flow, |_| true));
+        for session in self.all() {
+            session.setups.leave_groups(&session.flow, ports);
+        }
     }
 
     /// An interleaved frame comes.

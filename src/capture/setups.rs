@@ -1,12 +1,12 @@
 //! Follows the exchanges of a session that open UDP ports and leave groups.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use crate::capture::ports::MediaPorts;
+use crate::capture::ports::{GroupPorts, MediaPorts};
 use crate::rtsp::headers::Transport;
 use crate::rtsp::message::{Message, StartLine};
-use crate::trace::{Direction, Flow, UdpPath};
-use std::sync::Arc;
+use crate::trace::{Direction, Flow};
 
 /// The longest Transport header and URL that are remembered.
 const MAX_TEXT: usize = 1024;
@@ -20,7 +20,7 @@ const MAX_GROUPS: usize = 64;
 pub(super) struct SetupWatch {
     asked: VecDeque<AskedRequest>,
     /// Groups that were joined, by the URL of their track.
-    groups: Vec<(String, UdpPath)>,
+    groups: Vec<(String, GroupPorts)>,
 }
 
 /// A request that was not answered yet.
@@ -38,9 +38,11 @@ impl SetupWatch {
         matches!(message.start_line(), StartLine::Request { method, .. } if method == "SETUP")
     }
 
-    /// Whether it has joined a group, and not left it.
-    pub(super) fn has_groups(&self) -> bool {
-        !self.groups.is_empty()
+    /// It leaves all groups that it has joined.
+    pub(super) fn leave_groups(&self, flow: &Flow, ports: &mut MediaPorts) {
+        for (_, group) in &self.groups {
+            ports.leave(flow, *group);
+        }
     }
 
     /// Takes a message of the session.
@@ -94,10 +96,10 @@ impl SetupWatch {
         let (url, asked) = asked.map_or((String::new(), None), |asked| (asked.url, asked.transport));
         let transport = Transport::agreed(&answered, asked.as_deref());
         ports.set_up(flow, &transport);
-        if let Some(path) = UdpPath::new(&transport).filter(|path| path.group.is_some())
+        if let Some(group) = GroupPorts::of(&transport)
             && self.groups.len() < MAX_GROUPS
         {
-            self.groups.push((url, path));
+            self.groups.push((url, group));
         }
     }
 
@@ -108,9 +110,11 @@ impl SetupWatch {
         }
         let same = |known: &str| known.trim_end_matches('/') == url.trim_end_matches('/');
         let of_track = self.groups.iter().any(|(known, _)| same(known));
-        let left: Vec<UdpPath> =
-            self.groups.iter().filter(|(known, _)| !of_track || same(known)).map(|(_, path)| *path).collect();
-        self.groups.retain(|(_, path)| !left.contains(path));
-        ports.leave(flow, |path| left.contains(&path));
+        let left: Vec<GroupPorts> =
+            self.groups.iter().filter(|(known, _)| !of_track || same(known)).map(|(_, group)| *group).collect();
+        self.groups.retain(|(_, group)| !left.contains(group));
+        for group in left {
+            ports.leave(flow, group);
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use crate::rtsp::message::{Message, StartLine};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 use crate::trace::Flow;
@@ -21,7 +23,7 @@ type Hosts = (IpAddr, IpAddr);
 /// The sessions over UDP of a capture, by their hosts.
 #[derive(Debug, Default)]
 pub(super) struct SilentTracks {
-    sessions: HashMap<Hosts, Vec<UdpSession>>,
+    sessions: HashMap<Hosts, Vec<UdpSession>, RandomState>,
     count: usize,
 }
 

@@ -5,6 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use crate::capture::ip::UdpDatagram;
 use crate::capture::ports::rtp_source;
 use crate::capture::reassembly::Arrival;
@@ -32,7 +34,7 @@ pub(super) type UdpEnds = (SocketAddr, SocketAddr);
 /// Datagrams that nobody has set up, and the sessions that may have.
 #[derive(Debug, Default)]
 pub(super) struct UnclaimedMedia {
-    flows: HashMap<UdpEnds, UdpFlow>,
+    flows: HashMap<UdpEnds, UdpFlow, RandomState>,
     /// Everything that waits, the oldest first; and what was claimed meanwhile.
     order: VecDeque<(u64, UdpEnds)>,
     next: u64,

@@ -1,0 +1,140 @@
+//! What is known of datagrams by both ends, of which one may be known in part.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use foldhash::fast::RandomState;
+
+/// Sender and receiver.
+type Ends = (SocketAddr, SocketAddr);
+
+/// Places for what was looked up of late.
+const RECENT: usize = 16;
+
+/// Values by sender and receiver; an unknown port or address of one end is 0 or unspecified.
+#[derive(Debug)]
+pub(super) struct PortPairs<T> {
+    places: HashMap<Ends, usize, RandomState>,
+    values: Vec<Vec<T>>,
+    /// The places of ends that were looked up of late, at that of their ports: datagrams of one flow come in rows.
+    recent: [Option<(Ends, Option<usize>)>; RECENT],
+}
+
+impl<T> Default for PortPairs<T> {
+    fn default() -> Self {
+        Self { places: HashMap::default(), values: Vec::new(), recent: [None; RECENT] }
+    }
+}
+
+impl<T> PortPairs<T> {
+    /// How many pairs there are.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The values of exactly these ends.
+    pub(super) fn get(&self, ends: Ends) -> Option<&Vec<T>> {
+        self.places.get(&ends).and_then(|place| self.values.get(*place))
+    }
+
+    /// The same, to be changed.
+    pub(super) fn get_mut(&mut self, ends: Ends) -> Option<&mut Vec<T>> {
+        self.places.get(&ends).and_then(|place| self.values.get_mut(*place))
+    }
+
+    /// The same; they are made if there are none.
+    pub(super) fn entry(&mut self, ends: Ends) -> Option<&mut Vec<T>> {
+        let next = self.values.len();
+        let place = *self.places.entry(ends).or_insert(next);
+        if place == next {
+            self.values.push(Vec::new());
+            self.recent = [None; RECENT];
+        }
+        self.values.get_mut(place)
+    }
+
+    /// The values of ends that may be a datagram's.
+    pub(super) fn find(&self, from: SocketAddr, to: SocketAddr) -> &[T] {
+        self.values_at(self.place(from, to))
+    }
+
+    /// The same for one datagram after the other.
+    #[inline]
+    pub(super) fn find_next(&mut self, from: &SocketAddr, to: &SocketAddr) -> &[T] {
+        let slot = usize::from(from.port() ^ to.port().rotate_left(2)) % RECENT;
+        // Compared where they stand, as a copy would have to wait for them to be written.
+        let place = match self.recent.get(slot) {
+            Some(Some(((sender, receiver), place))) if sender == from && receiver == to => *place,
+            _ => self.remember(slot, (*from, *to)),
+        };
+        self.values_at(place)
+    }
+
+    fn remember(&mut self, slot: usize, ends: Ends) -> Option<usize> {
+        let place = self.place(ends.0, ends.1);
+        if let Some(recent) = self.recent.get_mut(slot) {
+            *recent = Some((ends, place));
+        }
+        place
+    }
+
+    fn place(&self, from: SocketAddr, to: SocketAddr) -> Option<usize> {
+        if self.places.is_empty() {
+            return None;
+        }
+        let any_port = |address: SocketAddr| SocketAddr::new(address.ip(), 0);
+        let all = [(from, to), (any_port(from), to), (from, any_port(to)), (anybody(to), to)];
+        all.iter().find_map(|ends| self.places.get(ends)).copied()
+    }
+
+    #[inline]
+    fn values_at(&self, place: Option<usize>) -> &[T] {
+        place.and_then(|place| self.values.get(place)).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Whoever speaks the same protocol.
+pub(super) fn anybody(like: SocketAddr) -> SocketAddr {
+    let address = match like.ip() {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    SocketAddr::new(address, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn ends_that_are_known_in_part() {
+        let (a, b) = (address("10.0.0.1:5000"), address("10.0.0.2:6000"));
+        let mut pairs = PortPairs::default();
+        assert_eq!(pairs.find_next(&a, &b), [] as [u8; 0]);
+        let parts = [(anybody(b), b), (a, address("10.0.0.2:0")), (address("10.0.0.1:0"), b), (a, b)];
+        for (ends, value) in parts.into_iter().zip(1..) {
+            pairs.entry(ends).unwrap().push(value);
+            // What was looked up before does not outlive what is known better.
+            assert_eq!(pairs.find(a, b), [value]);
+            (0..2).for_each(|_| assert_eq!(pairs.find_next(&a, &b), [value]));
+        }
+        assert_eq!((pairs.len(), pairs.find(b, a)), (4, [].as_slice()));
+        assert_eq!(pairs.find(address("10.0.0.9:1"), b), [1]);
+    }
+
+    #[test]
+    fn ends_that_share_a_place_are_told_apart() {
+        let mut pairs = PortPairs::default();
+        let b = address("10.0.0.2:6000");
+        let all: Vec<_> = (1..=40).map(|last| address(&format!("10.0.0.{last}:5000"))).collect();
+        all.iter().zip(0..).for_each(|(a, number)| pairs.entry((*a, b)).unwrap().push(number));
+        for _ in 0..2 {
+            let found: Vec<u8> = all.iter().flat_map(|a| pairs.find_next(a, &b).to_vec()).collect();
+            assert_eq!(found, (0..40).collect::<Vec<u8>>());
+        }
+    }
+}
