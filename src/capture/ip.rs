@@ -48,7 +48,9 @@ impl IpLayer {
         Some(outer.assembly(key, packet.at))
     }
 
-    #[inline]
+    /// Twice in one function: a call would carry all that is known of the packet through memory.
+    #[expect(clippy::inline_always, reason = "measured: a call is a thirtieth of the time for a packet")]
+    #[inline(always)]
     fn finish<'a>(&'a mut self, packet: &Packet<'a>, datagram: Datagram<'a>) -> Option<Decoded<'a>> {
         let Datagram { from, to, body, fragment, .. } = datagram;
         match body.protocol {
@@ -70,7 +72,7 @@ impl IpLayer {
         match find_ip(Inside::Link(packet.link), packet.data, 0, None, &mut |_, _| {}) {
             Ok(at) => {
                 let datagram = Datagram::parse(packet.data.get(at..)?, packet.uncaptured())?;
-                self.finish(packet, datagram)
+                self.unwrap(packet, datagram)
             }
             Err(why) => {
                 self.unreadable.add(why, packet);

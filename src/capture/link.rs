@@ -87,6 +87,10 @@ impl LinkType {
     }
 }
 
+/// The types of tags: 802.1Q, 802.1ad, and what was used before the latter.
+pub(super) const TAGS: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
+/// More of them are rare.
+const MAX_TAGS: usize = 2;
 const IPV4: [u8; 2] = [0x08, 0x00];
 const IPV6: [u8; 2] = [0x86, 0xdd];
 /// Address families: IPv4, and IPv6 on Linux, Windows, NetBSD and OpenBSD, FreeBSD, macOS.
@@ -99,7 +103,10 @@ pub(super) fn ip_packet(link: LinkType, data: &[u8]) -> Option<&[u8]> {
     let (kind, rest) = match link {
         LinkType::ETHERNET => {
             let ([.., a, b], rest) = data.split_first_chunk::<14>()?;
-            ([*a, *b], rest)
+            match [*a, *b] {
+                kind @ (IPV4 | IPV6) => (kind, rest),
+                kind => behind_tags(kind, rest)?,
+            }
         }
         LinkType::LINUX_SLL => {
             let ([.., a, b], rest) = data.split_first_chunk::<16>()?;
@@ -116,6 +123,17 @@ pub(super) fn ip_packet(link: LinkType, data: &[u8]) -> Option<&[u8]> {
         _ => return None,
     };
     (kind == IPV4 || kind == IPV6).then_some(rest)
+}
+
+/// The type behind the tags of VLANs, and what follows it.
+fn behind_tags(mut kind: [u8; 2], mut rest: &[u8]) -> Option<([u8; 2], &[u8])> {
+    for _ in 0..MAX_TAGS {
+        if TAGS.contains(&u16::from_be_bytes(kind)) {
+            let ([_, _, a, b], behind) = rest.split_first_chunk::<4>()?;
+            (kind, rest) = ([*a, *b], behind);
+        }
+    }
+    Some((kind, rest))
 }
 
 /// Whether a packet begins with an address family. Who reads the capture need not have the byte order of who made it.
@@ -136,6 +154,15 @@ mod tests {
             assert_eq!(ip_packet(LinkType::ETHERNET, &ethernet(kind)), Some(&b"IP"[..]));
             assert_eq!(ip_packet(LinkType::LINUX_SLL, &[&[0; 14][..], &kind, b"IP"].concat()), Some(&b"IP"[..]));
             assert_eq!(ip_packet(LinkType::LINUX_SLL2, &[&kind[..], &[0; 18], b"IP"].concat()), Some(&b"IP"[..]));
+        }
+        let tag = |kind: u16| [&kind.to_be_bytes()[..], &[0, 5]].concat();
+        for tags in [vec![0x8100], vec![0x88a8, 0x8100], vec![0x9100, 0x9200]] {
+            let tags = tags.into_iter().flat_map(tag).collect::<Vec<u8>>();
+            let packet = [&[2; 12][..], &tags, &IPV6, b"IP"].concat();
+            assert_eq!(ip_packet(LinkType::ETHERNET, &packet), Some(&b"IP"[..]));
+            // What only `encapsulation` reads.
+            assert_eq!(ip_packet(LinkType::ETHERNET, &[&[2; 12][..], &tags, &[0x88, 0x47], b"IP"].concat()), None);
+            assert_eq!(ip_packet(LinkType::ETHERNET, &packet[..packet.len() - 3]), None, "cut");
         }
         for family in FAMILIES {
             assert_eq!(ip_packet(LinkType::NULL, &[&family.to_le_bytes()[..], b"IP"].concat()), Some(&b"IP"[..]));

@@ -1,7 +1,7 @@
 //! What stands behind Ethernet types: tags, labels, and what providers and switches put before a packet.
 
 use crate::capture::encapsulation::header::{Header, Inside, Kept, Unreadable, be16};
-use crate::capture::link::LinkType;
+use crate::capture::link::{LinkType, TAGS};
 
 /// How many labels an MPLS stack has.
 const MAX_LABELS: usize = 16;
@@ -17,8 +17,7 @@ pub(super) fn frame(data: &[u8]) -> Option<Header> {
 /// What stands behind an Ethernet type.
 pub(super) fn behind_type(kind: u16, data: &[u8]) -> Option<Header> {
     match kind {
-        // 802.1Q, 802.1ad, and what was used before the latter.
-        0x8100 | 0x88a8 | 0x9100 | 0x9200 => Some(Header::plain(4, Inside::of_ether_type(be16(data, 2)?))),
+        kind if TAGS.contains(&kind) => Some(Header::plain(4, Inside::of_ether_type(be16(data, 2)?))),
         0x8864 => pppoe(data),
         // 802.1ah: the tag of the provider's backbone, then the customer's frame.
         0x88e7 => Some(Header::plain(4, Inside::Link(LinkType::ETHERNET))),
