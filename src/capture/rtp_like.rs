@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
+use foldhash::fast::RandomState;
+
 use crate::capture::ip::UdpDatagram;
 use crate::capture::ports::rtp_source;
 use crate::capture::reassembly::Arrival;
@@ -45,8 +47,10 @@ pub struct RtpFlow {
 /// What was seen of UDP that is nobody's.
 #[derive(Debug, Default)]
 pub(super) struct RtpLike {
-    sources: HashMap<(SocketAddr, SocketAddr, u32), Source>,
+    sources: HashMap<(SocketAddr, SocketAddr, u32), Source, RandomState>,
     evidence: usize,
+    /// So many sources are refused before it is looked again for those that are no RTP.
+    refusing: usize,
 }
 
 #[derive(Debug)]
@@ -72,11 +76,8 @@ impl RtpLike {
         let Some((ssrc, number)) = rtp_source(payload) else { return };
         let Ok(packet) = RtpPacket::parse(payload) else { return };
         let key = (from, to, ssrc);
-        if !self.sources.contains_key(&key) && self.sources.len() >= MAX_SOURCES {
-            self.sources.retain(|_, source| source.is_rtp());
-            if self.sources.len() >= MAX_SOURCES {
-                return;
-            }
+        if !self.sources.contains_key(&key) && self.sources.len() >= MAX_SOURCES && !self.make_room() {
+            return;
         }
         let (payload_type, timestamp) = (packet.payload_type(), packet.timestamp());
         let source = self.sources.entry(key).or_insert_with(|| {
@@ -96,6 +97,19 @@ impl RtpLike {
         if let Some(evidence) = source.evidence.as_mut().filter(|_| payload_type == source.payload_type) {
             evidence.packet(arrival.at, &packet);
         }
+    }
+
+    /// Forgets sources that are no RTP. Whether that makes room; to look for them with each datagram would take too long.
+    fn make_room(&mut self) -> bool {
+        if self.refusing > 0 {
+            self.refusing -= 1;
+            return false;
+        }
+        self.sources.retain(|_, source| source.is_rtp());
+        if self.sources.len() > MAX_SOURCES / 2 {
+            self.refusing = MAX_SOURCES;
+        }
+        self.sources.len() < MAX_SOURCES
     }
 
     /// The flows, those with the most packets first.
