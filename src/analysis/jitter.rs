@@ -19,6 +19,7 @@ pub(super) struct Jitter {
 impl Jitter {
     /// Takes arrival and RTP timestamp of the next packet. Gives how much later it came after the one before than the
     /// timestamps say, in milliseconds; with an unknown clock rate there is nothing to estimate.
+    #[inline]
     pub(super) fn packet(&mut self, at: Timestamp, rtp_timestamp: u32, clock_rate_hz: Option<u32>) -> Option<f64> {
         let previous = self.previous.replace((at, rtp_timestamp));
         let (Some((before, timestamp_before)), Some(rate)) = (previous, clock_rate_hz) else { return None };

@@ -22,10 +22,20 @@ pub(super) struct Quantiles {
 }
 
 impl Quantiles {
+    #[inline]
     pub(super) fn insert(&mut self, value: i64, budget: &mut Budget) {
         self.count += 1;
+        // There is room only while no value is sketched.
+        if self.exact.len() < self.exact.capacity() {
+            self.exact.push(value);
+        } else {
+            self.insert_another(value, budget);
+        }
+    }
+
+    fn insert_another(&mut self, value: i64, budget: &mut Budget) {
         if self.sketch.is_empty() && !self.gone {
-            if self.exact.len() < self.exact.capacity() || self.grow(budget) {
+            if self.grow(budget) {
                 self.exact.push(value);
                 return;
             }

@@ -52,6 +52,7 @@ struct Line {
 
 impl Skew {
     /// Takes arrival and extended timestamp of the next packet; gives its skew in milliseconds.
+    #[inline]
     pub(super) fn packet(&mut self, at: Timestamp, extended: i64, clock_rate_hz: Option<u32>) -> Option<f64> {
         let (first_at, first) = *self.first.get_or_insert((at, extended));
         let rate = clock_rate_hz?;

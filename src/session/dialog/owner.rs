@@ -115,13 +115,16 @@ impl Dialog {
     /// send, and whatever comes before PLAY is granted, or later with a payload type that is none of the track's, where the
     /// client has no media to send. `GStreamer` sends five datagrams of 200 random bytes for each track. A server that is
     /// published to sends the empty packet.
+    #[inline]
     pub fn is_punch(&self, path: MediaPath, direction: Direction, bytes: &[u8]) -> bool {
-        if matches!(path, MediaPath::Channel(_)) {
-            return false;
+        match (path, direction) {
+            (MediaPath::Channel(_), _) => false,
+            (MediaPath::Udp(_), Direction::ServerToClient) => self.publishes && is_nat_punch(bytes),
+            (MediaPath::Udp(_), Direction::ClientToServer) => self.is_punch_of_client(path, bytes),
         }
-        if direction == Direction::ServerToClient {
-            return self.publishes && is_nat_punch(bytes);
-        }
+    }
+
+    fn is_punch_of_client(&self, path: MediaPath, bytes: &[u8]) -> bool {
         // Of a path whose SETUP the capture lacks nobody knows who sends there.
         if self.publishes || !self.knows(path) {
             return is_nat_punch(bytes);
