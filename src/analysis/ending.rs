@@ -33,8 +33,12 @@ impl Session {
             };
             found.into_iter().flatten().map(|finding| (stream.key.direction, finding)).collect::<Vec<_>>()
         };
+        let resent = |stream: &Stream| {
+            Some((stream.key.direction, stream.resent.as_ref()?.finding(stream.key.track, stream.key.beside)?))
+        };
+        let resent = self.streams.iter().filter_map(resent);
         let unreachable = self.unreachable.iter().map(|path| (path.direction, path.finding()));
-        own.into_iter().chain(unreachable).chain(self.streams.iter().flat_map(of)).collect()
+        own.into_iter().chain(unreachable).chain(resent).chain(self.streams.iter().flat_map(of)).collect()
     }
 
     /// Media that ended without a word.

@@ -52,6 +52,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("sequence-restart", "warning"),
     ("duplicate", "note"),
     ("reordered", "note"),
+    ("retransmitted", "note"),
     ("timestamp-jump", "warning"),
     ("clock-rate-wrong", "warning"),
     ("padding-invalid", "warning"),

@@ -19,6 +19,7 @@ mod messages;
 mod out;
 mod quantiles;
 mod report_blocks;
+mod resent;
 pub mod rows;
 mod sender_reports;
 mod sequence;

@@ -132,6 +132,15 @@ impl Sequence {
         self.foreign.get_or_insert_default().note(number);
     }
 
+    /// Whether a packet with this number, among the latest ones, has not come.
+    pub(super) fn lacks(&self, number: u16) -> bool {
+        self.run.is_some_and(|run| {
+            let behind = run.highest_number().wrapping_sub(number);
+            let lies = i64::from(behind) <= run.highest - run.base;
+            lies && 1u128.checked_shl(u32::from(behind)).is_some_and(|bit| run.seen & bit == 0)
+        })
+    }
+
     /// The numbers are those of the media, which other packets have as well.
     pub(super) fn share(&mut self) {
         (self.shared, self.longest_gap) = (true, 0);
@@ -286,6 +295,16 @@ mod tests {
         assert_eq!(figures(&[1, 2, 2, 3]), [3, -1, 0, 1, 0, 0]);
         assert_eq!(figures(&[1, 3, 3, 2, 2, 6]), [6, 0, 2, 2, 1, 0]);
         assert_eq!(of(&[1, 2, 12, 20]).longest_gap, 9);
+    }
+
+    #[test]
+    fn what_lacks_among_the_latest() {
+        let sequence = of(&[65_533, 65_534, 1, 2]);
+        assert_eq!(
+            [65_532, 65_533, 65_535, 0, 1, 2, 3, 500].map(|number| sequence.lacks(number)),
+            [false, false, true, true, false, false, false, false]
+        );
+        assert!(!Sequence::default().lacks(0));
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::time::Timestamp;
 use crate::trace::{Direction, Flow, GivenMedia};
 
 mod lookup;
+mod resent;
 
 pub(super) use lookup::report_signs;
 
@@ -191,6 +192,7 @@ impl Session {
         }
         if stream.key.beside.is_some() {
             self.beside(index, packet);
+            self.resent(index, packet);
         }
         let stream = self.streams.get_mut(index)?;
         let figures = stream.packet(place.at, packet, budget);

@@ -13,6 +13,7 @@ use crate::analysis::jitter::Jitter;
 use crate::analysis::media_clock::MediaClock;
 use crate::analysis::out::Place;
 use crate::analysis::quantiles::Quantiles;
+use crate::analysis::resent::ResentPackets;
 use crate::analysis::sender_reports::SenderReports;
 use crate::analysis::sequence::{Sequence, Status};
 use crate::analysis::skew::Skew;
@@ -87,6 +88,8 @@ pub(super) struct Stream {
     pub(super) role: PayloadRole,
     /// The place of the stream whose numbers it shares.
     pub(super) media: Option<usize>,
+    /// What it brought of the media, if it sends that again.
+    pub(super) resent: Option<Box<ResentPackets>>,
     /// Payload type and encoding of the first packet.
     payload_type: Option<u8>,
     encoding: Option<Encoding>,
@@ -165,6 +168,7 @@ impl Stream {
             paced: true,
             payloads: PayloadAccess::Clear,
             media_clock: MediaClock::default(),
+            resent: None,
             wrong_clock: false,
             on_demand: false,
         }

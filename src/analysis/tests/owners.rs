@@ -103,6 +103,24 @@ fn what_is_sent_beside_the_media() {
 }
 
 #[test]
+fn what_is_sent_again_is_told_once() {
+    let again = |number: u16, original: u8| {
+        let header = packet(97, 5, number);
+        [&header[..12], &[0, original, 0x41, 0x9a]].concat()
+    };
+    let mut talk = Talk::sharing(TCP);
+    for number in [100, 101, 103, 105] {
+        talk = talk.frame(0, &packet(96, 7, number));
+    }
+    for (number, original) in [(900, 102), (901, 104), (902, 104), (903, 101)] {
+        talk = talk.frame(0, &again(number, original));
+    }
+    let (rows, findings) = talk.told();
+    assert_eq!(rows, ["0 H264 96 7 4/6 0", "0 rtx 97 5 4/4 0"]);
+    assert_eq!(findings.iter().filter(|code| *code == "retransmitted").count(), 1, "{findings:?}");
+}
+
+#[test]
 fn sources_that_are_described_together_are_no_change() {
     let change = |ssrc| {
         let talk = Talk::sharing(TCP).frame(0, &packet(96, 7, 100)).frame(0, &packet(96, ssrc, 100));
