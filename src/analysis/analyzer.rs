@@ -130,7 +130,8 @@ impl<S: Sink> Analyzer<S> {
         let (at, _) = out.latest;
         for session in sessions.iter_mut().flatten() {
             for direction in [Direction::ClientToServer, Direction::ServerToClient] {
-                out.settle(session, direction, Neighbour::End)?;
+                let closed = session.closed.is_some_and(|first| first != direction);
+                out.settle(session, direction, if closed { Neighbour::Closed } else { Neighbour::End })?;
             }
         }
         for session in sessions.iter_mut().flatten() {
@@ -335,12 +336,13 @@ impl<S: Sink> Tap for Analyzer<S> {
                 Ok(())
             }
             Payload::Closed(_) => {
-                session.closed.get_or_insert(event.direction);
+                let first = *session.closed.get_or_insert(event.direction);
                 // The POST of a tunnel may end before its GET.
                 if !session.http.is_tunnel() {
                     session.end_wait(out.place(event, None), None);
                 }
-                out.settle(session, event.direction, Neighbour::Whole)
+                let next = if first == event.direction { Neighbour::Whole } else { Neighbour::Closed };
+                out.settle(session, event.direction, next)
             }
             Payload::Note(note) => out.note(out.place(event, None), note),
             Payload::ReadEnd => Ok(()),

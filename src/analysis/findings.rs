@@ -40,6 +40,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("tcp-out-of-order", "note"),
     ("tcp-info", "note"),
     ("junk", "error"),
+    ("cut-by-close", "note"),
     ("websocket-compressed", "error"),
     ("tunnel-garbage", "warning"),
     ("tunnel-incomplete", "warning"),

@@ -233,7 +233,7 @@ impl<S: Sink> Out<S> {
             return Ok(());
         }
         session.wait.junk(place.direction, bytes.len());
-        let found = session.unplaced.add(place, bytes.len());
+        let found = session.unplaced.add(place, bytes);
         found.map_or(Ok(()), |(place, finding)| self.finding(place, &finding))
     }
 

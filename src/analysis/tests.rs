@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::*;
-use crate::rtsp::demux::{Demuxer, Pdus};
+use crate::rtsp::demux::{Demuxer, Pdu, PduKind, Pdus};
 use crate::time::Timestamp;
 use crate::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent, UdpPath, UnreachableReason};
 
@@ -151,6 +151,12 @@ impl Talk {
         self.ask("TEARDOWN rtsp://h/x RTSP/1.0|CSeq: 9|Session: 7", "RTSP/1.0 200 OK|CSeq: 9|Session: 7")
     }
 
+    /// Bytes that no more of made anything of.
+    fn junk(mut self, direction: Direction, raw: &[u8]) -> Self {
+        self.event(direction, Payload::Pdu(&Pdu { offset: 0, raw, kind: PduKind::Junk }));
+        self
+    }
+
     fn close(mut self, direction: Direction) -> Self {
         self.event(direction, Payload::Closed(Close::Fin));
         self
@@ -264,6 +270,27 @@ fn junk_is_what_is_neither_message_nor_frame() {
     let talk = Talk::playing().media(100..101).pass(S, &cut[..4 + 15]).pass(S, b"garbage").media(101..110).teardown();
     assert!(talk.seen().codes.contains(&"junk"));
     Talk::playing().pass(S, b"\r\n").media(100..110).teardown().assert_found(&[]);
+}
+
+#[test]
+fn who_is_cut_by_the_other_side_s_close_sent_no_garbage() {
+    let frame = [&[b'$', 0, 0, 60], &rtp(101, true)[..]].concat();
+    for (begun, code) in [
+        (&frame[..], "cut-by-close"),
+        (&frame[..3], "cut-by-close"),
+        (b"$", "cut-by-close"),
+        (b"RTSP/1.0 200 OK\r\nCS", "cut-by-close"),
+        (b"RT", "cut-by-close"),
+        (b"garbage", "junk"),
+        (b"$\0\0\x02garbage", "junk"),
+    ] {
+        let talk = || Talk::playing().media(100..110).teardown();
+        talk().close(C).junk(S, begun).assert_found(&[code]);
+        talk().close(C).junk(S, begun).close(S).assert_found(&[code]);
+        talk().junk(S, begun).close(C).close(S).assert_found(&[code]);
+        talk().junk(S, begun).close(S).close(C).assert_found(&["junk"]);
+        talk().junk(S, begun).assert_found(&["cut-by-capture"]);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Bytes that are neither a message nor a frame. Whose they are tells what stands beside them: next to a hole of the
-//! capture they are the rest of what it took away, and nobody sent garbage.
+//! capture they are the rest of what it took away, and nobody sent garbage. Nor did who was within a frame when the other side
+//! closed the connection.
 
 use crate::analysis::findings::Finding;
 use crate::analysis::out::Place;
@@ -12,6 +13,8 @@ pub(super) enum Neighbour {
     Whole,
     /// Bytes that are not in the capture.
     Gap,
+    /// The end of the connection, which the other side had closed before.
+    Closed,
     /// The end of the capture.
     End,
 }
@@ -27,20 +30,29 @@ enum State {
     Placed,
     /// A hole lies before what comes next.
     BehindGap,
-    /// So many came, and what follows is not known yet.
-    Waiting(Place, usize),
+    /// These came, and what follows is not known yet.
+    Waiting(Place, Unplaced),
+}
+
+/// Bytes that came one behind the other.
+#[derive(Clone, Copy, Debug)]
+struct Unplaced {
+    len: usize,
+    /// They are the beginning of a frame or message.
+    begun: bool,
 }
 
 impl UnplacedBytes {
     /// More of them. What there is to say of those before, or of these.
-    pub(super) fn add(&mut self, place: Place, len: usize) -> Option<(Place, Finding)> {
+    pub(super) fn add(&mut self, place: Place, bytes: &[u8]) -> Option<(Place, Finding)> {
         let state = self.0.get_mut(place.direction.index())?;
+        let unplaced = Unplaced { len: bytes.len(), begun: is_begun(bytes) };
         match *state {
-            State::BehindGap => return Some((place, cut(len, "behind"))),
-            State::Placed => *state = State::Waiting(place, len),
+            State::BehindGap => return Some((place, cut(unplaced.len, "behind"))),
+            State::Placed => *state = State::Waiting(place, unplaced),
             State::Waiting(before, bytes) => {
-                *state = State::Waiting(place, len);
-                return Some((before, junk(bytes)));
+                *state = State::Waiting(place, unplaced);
+                return Some((before, junk(bytes.len)));
             }
         }
         None
@@ -54,9 +66,13 @@ impl UnplacedBytes {
             return None;
         }
         let after = if next == Neighbour::Gap { State::BehindGap } else { State::Placed };
-        let State::Waiting(place, len) = std::mem::replace(state, after) else { return None };
+        let State::Waiting(place, Unplaced { len, begun }) = std::mem::replace(state, after) else { return None };
         let finding = match next {
-            Neighbour::Whole => junk(len),
+            Neighbour::Closed if begun => {
+                let detail = format!("the other side closed within a message or frame, of which {len} bytes had come");
+                Finding::new("cut-by-close", None, detail)
+            }
+            Neighbour::Whole | Neighbour::Closed => junk(len),
             Neighbour::Gap => cut(len, "before"),
             Neighbour::End => {
                 let detail = format!("the capture ends within a message or frame, of which it has {len} bytes");
@@ -64,6 +80,16 @@ impl UnplacedBytes {
             }
         };
         Some((place, finding))
+    }
+}
+
+/// Whether more would have made a frame of these bytes, or an answer.
+fn is_begun(bytes: &[u8]) -> bool {
+    const ANSWER: &[u8] = b"RTSP/";
+    match bytes {
+        [b'$', _, high, low, payload @ ..] => usize::from(u16::from_be_bytes([*high, *low])) > payload.len(),
+        [b'$', ..] => true,
+        _ => bytes.starts_with(ANSWER) || ANSWER.starts_with(bytes),
     }
 }
 
