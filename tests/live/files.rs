@@ -12,7 +12,10 @@ use crate::flood::{Flood, Load};
 use crate::judges::{Capture, assert_opens};
 use crate::peers::Peer;
 use crate::process::{Running, await_that, run};
-use crate::recorder::{Place, RECORD_LIMIT, Row, TOOL_LIMIT, number, record, record_command, rtsp_rec, size, table};
+use crate::recorder::{
+    Place, RECORD_LIMIT, Row, TOOL_LIMIT, assert_holds_no_session, number, record, record_command, rtsp_rec, size,
+    table,
+};
 
 /// So long does the reader of a pipe pause.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -140,7 +143,7 @@ fn what_fails_for_one_target_touches_no_other() {
     }
     let streams = table(&place.dir().join("good.pcapng"), "streams");
     assert_eq!(number(&streams[0], "packets"), Load::LIGHT.frames());
-    assert_opens(&place.dir().join("refused.pcapng"));
+    assert_holds_no_session(&place.dir().join("refused.pcapng"));
 }
 
 #[test]
@@ -199,6 +202,25 @@ fn each_rotated_file_stands_alone_in_wireshark() {
     let rows = rows.expect("a table");
     assert_eq!((rows.len(), rows.iter().map(|row| number(row, "packets")).sum::<usize>()), (2, packets));
     assert!(rows.iter().all(|row| row["missing"] == "0" && row["session"] == "1"));
+}
+
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn a_terminal_that_closes_under_load_leaves_whole_files() {
+    let (server, place) = (Flood::start(Load::HEAVY), Place::new());
+    let (file, options) = (place.dir().join("cam.pcapng"), ["--rotate-size", "5MB"]);
+    let recording = Running::start(&mut record_command(&server.urls(1)[0], &file, &options));
+    await_that("the fourth file is begun", RECORD_LIMIT, || size(&place.dir().join(".cam-00004.pcapng.part")) > 0);
+    recording.signal("HUP");
+    recording.finish(RECORD_LIMIT).expect_code(0);
+    let files = rotated(&place);
+    assert!(files.len() >= 4 && files.len() == place.dir().read_dir().expect("it is there").count(), "{files:?}");
+    for file in &files {
+        assert_opens(file);
+    }
+    let outcome = run(rtsp_rec().arg("analyze").args(&files), TOOL_LIMIT);
+    let rows: Result<Vec<Row>, _> = csv::Reader::from_reader(outcome.stdout.as_bytes()).into_deserialize().collect();
+    assert!(rows.expect("a table").iter().all(|row| row["missing"] == "0"));
 }
 
 #[test]
