@@ -80,6 +80,16 @@ pub enum Error {
         /// The system's words.
         source: io::Error,
     },
+    /// A target needs more file descriptors than there are.
+    #[error("{limit} file descriptors do for {room} of {targets} targets; ulimit -n raises their number")]
+    Descriptors {
+        /// How many there may be.
+        limit: u64,
+        /// How many targets they do for.
+        room: usize,
+        /// How many there are.
+        targets: usize,
+    },
     /// Sessions failed. The report names each; this is the first of them.
     #[error("{}{first}", if *.failed > 1 { format!("{failed} of {sessions} sessions failed; the first: ") } else { String::new() })]
     Sessions {

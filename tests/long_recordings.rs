@@ -235,3 +235,18 @@ fn a_file_with_passwords_is_for_its_owner_only() {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, mode);
     }
 }
+
+#[test]
+fn where_descriptors_are_few_the_first_targets_are_recorded() {
+    let (camera, dir) = (camera(), tempfile::tempdir().unwrap());
+    let list = dir.path().join("targets");
+    fs::write(&list, format!("{}\n", camera.url).repeat(30)).unwrap();
+    let mut command = within("ulimit -n 40");
+    command.args(["record", "--max-packets", "20", "--targets"]).arg(&list).arg("-o").arg(dir.path().join("x{number}"));
+    let (code, said) = said(&command.output().unwrap());
+    let files = names(dir.path()).len() - 1;
+    assert!(code == Some(1) && (5..15).contains(&files), "{code:?}, {files} files: {said}");
+    let left_out = format!("{} targets are not recorded, the last ones of the list: 40 file descriptors", 30 - files);
+    assert!(said.contains(&left_out) && said.matches("limit reached").count() == files, "{said}");
+    assert!(said.contains(&format!("{} of 30 sessions failed", 30 - files)), "{said}");
+}

@@ -68,7 +68,8 @@ fn open_capture(path: &Path) -> Result<File, Error> {
     opened.map_err(|source| Error::File { action: "open", path: path.to_owned(), source })
 }
 
-/// Each connection costs a file descriptor. What can't be raised is lived with.
-fn raise_file_limit() {
-    let _ = rlimit::increase_nofile_limit(u64::MAX);
+/// Each connection costs a file descriptor. What can't be raised is lived with; how many there may be.
+fn raise_file_limit() -> u64 {
+    let current = || rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(u64::MAX, |(soft, _)| soft);
+    rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|_| current())
 }

@@ -1,5 +1,6 @@
 //! `rtsp-rec record`: sessions to captures.
 
+mod descriptors;
 mod recordings;
 mod report;
 mod shortage;
@@ -12,9 +13,10 @@ use crate::cli::RecordArgs;
 use crate::commands::login;
 use crate::commands::monitor::Monitor;
 use crate::commands::output::{Disk, print};
+use crate::commands::terminal::warning;
 use crate::commands::{raise_file_limit, signals, trust};
 use crate::error::Error;
-use crate::net::{Clock, EventLoop, SettlingLimits};
+use crate::net::{Clock, EventLoop, SettlingLimits, Trust};
 use crate::rtsp::mask::masked_urls;
 use crate::session::client::{Limits, Timeouts};
 use crate::session::{ClientConfig, Reconnecting};
@@ -36,25 +38,21 @@ const LIMITS: SettlingLimits = SettlingLimits {
 /// Records all sessions, then says what it got.
 pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     let clock = Clock::start();
-    let plan = Plan::make(args, clock.now())?;
+    let mut plan = Plan::make(args, clock.now())?;
     let trust = trust::of(&args.tls)?;
     let urls: Vec<String> = plan.targets.iter().map(|target| masked_urls(target.config.url.as_str())).collect();
-    raise_file_limit();
-    let mut event_loop = EventLoop::new(clock).map_err(Error::EventLoop)?;
-    event_loop.trust(trust);
-    if let Some(ports) = args.transport.port_range {
-        event_loop.use_ports(ports);
-    }
+    plan.fit(raise_file_limit());
+    let mut event_loop = event_loop(args, clock, trust)?;
     let disk = Disk::start(event_loop.waker()).map_err(Error::EventLoop)?;
     let mut recordings = Recordings::begin(args, &plan, &urls, disk)?;
     if !args.quiet {
-        recordings.adopted().for_each(|line| drop(writeln!(io::stderr(), "{line}")));
+        tell_of_beginning(&plan, &recordings);
     }
     // A pipe that nobody reads could not be opened so far, and whoever waits for that may press Ctrl-C.
     event_loop.stop_on_signals(&signals::of_an_end()).map_err(Error::EventLoop)?;
     let mut shown = Vec::new();
-    for (target, url) in plan.targets.iter().zip(&urls) {
-        if recordings.begin_session(target.file) {
+    for (place, (target, url)) in plan.targets.iter().zip(&urls).enumerate() {
+        if plan.shortage(place).is_none() && recordings.begin_session(target.file) {
             let seed = fastrand::u64(..);
             event_loop.add(Reconnecting::new(target.config.clone(), args.reconnect, seed, clock.now()));
             shown.push(url.clone());
@@ -75,6 +73,23 @@ pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     // A reader that is gone does not make a failed recording a good one.
     report::outcome(&sessions, &mut recordings)?;
     printed.map_err(Error::Stdout)
+}
+
+fn event_loop(args: &RecordArgs, clock: Clock, trust: Trust) -> Result<EventLoop<Reconnecting>, Error> {
+    let mut event_loop = EventLoop::new(clock).map_err(Error::EventLoop)?;
+    event_loop.trust(trust);
+    if let Some(ports) = args.transport.port_range {
+        event_loop.use_ports(ports);
+    }
+    Ok(event_loop)
+}
+
+/// What was done about earlier recordings, and what can't be recorded: whoever has it run for weeks wants to know now.
+fn tell_of_beginning(plan: &Plan, recordings: &Recordings) {
+    let adopted = recordings.adopted().cloned();
+    let lines = adopted.chain(plan.shortages().map(|text| warning(&text)));
+    // What can't be told is no reason not to record.
+    lines.for_each(|line| drop(writeln!(io::stderr(), "{line}")));
 }
 
 /// The files, and what a person sees.

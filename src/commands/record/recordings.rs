@@ -56,7 +56,10 @@ impl Recordings {
         for (place, path) in plan.files.iter().enumerate() {
             let of_file = urls.iter().zip(&plan.targets).filter(|(_, target)| target.file == place);
             let urls: Vec<&str> = of_file.map(|(url, _)| url.as_str()).collect();
-            let recording = recordings.make(args, path.clone(), &urls, plan.files.len());
+            let recording = match plan.shortage(place) {
+                Some(error) => Recording::refused(path.clone(), error),
+                None => recordings.make(args, path.clone(), &urls, plan.files.len()),
+            };
             recordings.all.push(recording);
         }
         recordings.only().and_then(|only| only.error.take()).map_or(Ok(recordings), Err)
@@ -81,11 +84,10 @@ impl Recordings {
             writer.flush().map_err(write_error)?;
             Ok(writer)
         });
-        let (writer, error) = match writer {
-            Ok(writer) => (Some(writer), None),
-            Err(error) => (None, Some(error)),
-        };
-        Recording { path, writer, error, written: Written::default(), adopted }
+        match writer {
+            Ok(writer) => Recording { path, writer: Some(writer), error: None, written: Written::default(), adopted },
+            Err(error) => Recording::refused(path, error),
+        }
     }
 
     /// The next session goes into this file; `false` where it can't.
@@ -157,6 +159,11 @@ impl Recordings {
 }
 
 impl Recording {
+    /// One that can't be.
+    fn refused(path: PathBuf, error: Error) -> Self {
+        Self { path, writer: None, error: Some(error), written: Written::default(), adopted: Vec::new() }
+    }
+
     /// Whether the file could be made.
     pub(super) fn was_begun(&self) -> bool {
         self.writer.is_some()

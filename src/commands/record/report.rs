@@ -28,13 +28,15 @@ pub(super) fn sessions<'a>(
     mut machines: impl Iterator<Item = &'a Reconnecting>,
 ) -> Vec<SessionReport<'a>> {
     let mut sessions = Vec::new();
-    for (url, target) in urls.iter().zip(&plan.targets) {
+    for (place, (url, target)) in urls.iter().zip(&plan.targets).enumerate() {
         let recording = recordings.get(target.file);
-        let session = recording.filter(|recording| recording.was_begun()).and_then(|_| machines.next());
+        let shortage = plan.shortage(place).map(|error| error.to_string());
+        let begun = shortage.is_none() && recording.is_some_and(Recording::was_begun);
+        let session = begun.then(|| machines.next()).flatten();
         let of_file = recording.and_then(|recording| recording.error.as_ref()).map(ToString::to_string);
         let own = session.and_then(|session| session.outcome()?.as_ref().err().map(ToString::to_string));
         let url = session.map_or(url.as_str(), |session| session.url());
-        sessions.push(SessionReport { url, session, failure: of_file.or(own), file: target.file });
+        sessions.push(SessionReport { url, session, failure: shortage.or(of_file).or(own), file: target.file });
     }
     sessions
 }

@@ -8,6 +8,7 @@ use crate::cli::RecordArgs;
 use crate::commands::login;
 use crate::commands::output::{clean, is_stdout};
 use crate::commands::record::config;
+use crate::commands::record::descriptors::room_for;
 use crate::error::Error;
 use crate::session::ClientConfig;
 use crate::time::Timestamp;
@@ -21,6 +22,9 @@ const NAMELESS: &str = "{host}_{number}_{start}.pcapng";
 pub(super) struct Plan {
     pub(super) targets: Vec<Target>,
     pub(super) files: Vec<PathBuf>,
+    /// How many file descriptors there may be, and for how many of the targets they do; the first ones are recorded.
+    limit: u64,
+    room: usize,
 }
 
 /// A session.
@@ -60,6 +64,27 @@ impl Plan {
         }
     }
 
+    /// Leaves out what has no room among so many file descriptors.
+    pub(super) fn fit(&mut self, limit: u64) {
+        let transports = self.targets.first().map_or(&[][..], |target| &target.config.transports);
+        self.limit = limit;
+        self.room = room_for(limit, transports, self.files.len() > 1);
+    }
+
+    /// Why a target is not recorded, if it has no room.
+    pub(super) fn shortage(&self, target: usize) -> Option<Error> {
+        let (limit, room, targets) = (self.limit, self.room, self.targets.len());
+        (target >= room).then_some(Error::Descriptors { limit, room, targets })
+    }
+
+    /// The same of those that have none, for a start.
+    pub(super) fn shortages(&self) -> Option<String> {
+        let left_out = self.targets.len().saturating_sub(self.room);
+        let error = self.shortage(self.room).filter(|_| left_out > 0)?;
+        let (one, them) = if left_out == 1 { ("target is", "the last one") } else { ("targets are", "the last ones") };
+        Some(format!("{left_out} {one} not recorded, {them} of the list: {error}"))
+    }
+
     /// All sessions into one file.
     fn from_urls(args: &RecordArgs, start: &str, password: Option<&str>) -> Result<Self, Error> {
         let target = |(number, url): (usize, &String)| {
@@ -70,13 +95,13 @@ impl Plan {
         let host = targets.first().map_or("", |target| target.config.url.host());
         let template = args.output.as_deref().unwrap_or(Path::new(OF_URLS));
         let file = fill_in(template, &words(None, host, 1, start)).map_err(|why| Error::Usage(format!("-o: {why}")))?;
-        Ok(Self { targets, files: vec![file] })
+        Ok(Self { targets, files: vec![file], limit: u64::MAX, room: usize::MAX })
     }
 
     /// Each session into a file of its own.
     fn from_list(args: &RecordArgs, path: &Path, start: &str, password: Option<&str>) -> Result<Self, Error> {
         let shown = if is_stdout(path) { "standard input".to_owned() } else { path.display().to_string() };
-        let mut plan = Self { targets: Vec::new(), files: Vec::new() };
+        let mut plan = Self { targets: Vec::new(), files: Vec::new(), limit: u64::MAX, room: usize::MAX };
         let mut used = HashSet::new();
         for line in lines(&read(path)?) {
             let place = format!("{shown}, line {}", line.number);
