@@ -12,10 +12,13 @@ mod served;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use served::{Replay, rtsp_rec};
 
@@ -103,6 +106,27 @@ fn a_terminal_that_closes_ends_it_in_good_order() {
     let (code, said) = recording.finish();
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("stopped"), "{said}");
+    assert_eq!(methods(&[&file]).last().map(String::as_str), Some("TEARDOWN"));
+}
+
+#[test]
+fn what_is_said_to_a_terminal_that_is_gone_makes_it_no_failure() {
+    let (camera, dir) = (camera(), tempfile::tempdir().unwrap());
+    let file = dir.path().join("x.pcapng");
+    let outside = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&outside).unwrap();
+    unlockpt(&outside).unwrap();
+    let name = ptsname(&outside, Vec::new()).unwrap();
+    let inside = File::options().read(true).write(true).open(OsStr::from_bytes(name.as_bytes())).unwrap();
+    let mut command = rtsp_rec();
+    command.args(["record", &camera.url, "-o"]).arg(&file).env("TERM", "xterm").stdin(Stdio::null());
+    let child = command.stdout(inside.try_clone().unwrap()).stderr(inside).spawn().unwrap();
+    drop(command);
+    let mut recording = Recording(Some(child));
+    await_media(&file);
+    drop(outside);
+    recording.signal("HUP");
+    assert_eq!(recording.0.as_mut().unwrap().wait().unwrap().code(), Some(0));
     assert_eq!(methods(&[&file]).last().map(String::as_str), Some("TEARDOWN"));
 }
 

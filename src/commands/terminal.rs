@@ -3,7 +3,7 @@
 //! `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE` and `TERM=dumb` are honoured as other programs do.
 
 use std::env;
-use std::fs::File;
+use std::fs::{File, FileType};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
@@ -34,8 +34,20 @@ pub(super) fn width() -> usize {
 
 /// Whether somebody reads standard output as it comes, through a pipe or a socket.
 pub(super) fn stdout_is_piped() -> bool {
-    let kind = io::stdout().as_fd().try_clone_to_owned().and_then(|out| File::from(out).metadata());
-    kind.is_ok_and(|out| out.file_type().is_fifo() || out.file_type().is_socket())
+    kind_of(io::stdout()).is_some_and(|kind| kind.is_fifo() || kind.is_socket())
+}
+
+fn kind_of(stream: impl AsFd) -> Option<FileType> {
+    let metadata = stream.as_fd().try_clone_to_owned().and_then(|out| File::from(out).metadata());
+    metadata.ok().map(|metadata| metadata.file_type())
+}
+
+/// What an error of writing to a standard stream means: a terminal that was closed (EIO) is one that nobody reads, as a closed
+/// pipe is.
+pub(super) fn unread(stream: impl AsFd, error: io::Error) -> io::Error {
+    const EIO: i32 = 5;
+    let hung_up = error.raw_os_error() == Some(EIO) && kind_of(stream).is_some_and(|kind| kind.is_char_device());
+    if hung_up { io::ErrorKind::BrokenPipe.into() } else { error }
 }
 
 /// Says in a line on standard error what went wrong. One that can't be written is no reason to stop: the exit code has

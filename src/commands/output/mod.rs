@@ -14,6 +14,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::capture::{BlockSink, Writer, whole_blocks};
+use crate::commands::terminal::unread;
 use crate::error::Error;
 
 pub(super) use disk::{Disk, DiskFile};
@@ -207,7 +208,11 @@ pub(super) fn system() -> String {
 pub(super) fn print(capture: Option<&Path>, text: &str) -> io::Result<()> {
     let text: String = text.chars().filter(|char| !char.is_control() || *char == '\n').collect();
     let bytes = text.as_bytes();
-    if capture.is_some_and(is_stdout) { io::stderr().write_all(bytes) } else { io::stdout().write_all(bytes) }
+    if capture.is_some_and(is_stdout) {
+        io::stderr().write_all(bytes).map_err(|error| unread(io::stderr(), error))
+    } else {
+        io::stdout().write_all(bytes).map_err(|error| unread(io::stdout(), error))
+    }
 }
 
 /// Whether the name stands for standard output.
