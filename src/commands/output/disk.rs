@@ -21,6 +21,9 @@ const LIMIT: usize = 64 << 20;
 const MIN_SHARE: usize = 256 << 10;
 /// So many files that found no room are tried again with each tick.
 const RETRIES: usize = 16;
+/// So many threads sync files side by side: a disk syncs many in hardly more time than one, and where all files are rotated
+/// at the same time the others need not wait for a thousand.
+const SYNCING: usize = 16;
 /// Bytes of empty buffers that are kept.
 const MAX_SPARE: usize = 4 << 20;
 
@@ -149,6 +152,10 @@ impl Disk {
         if stuck && pool.threads < self.shared.files.load(Ordering::Relaxed) {
             // Where there can't be one more, the others wait.
             let _ = spawn(&self.shared, &mut pool);
+        }
+        if self.shared.completing.load(Ordering::Relaxed) > 0 {
+            let more = pool.ready.len().min(SYNCING.saturating_sub(pool.threads));
+            (0..more).for_each(|_| drop(spawn(&self.shared, &mut pool)));
         }
         for _ in 0..RETRIES {
             let Some(slot) = pool.full.pop_front() else { break };

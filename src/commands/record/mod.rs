@@ -31,8 +31,8 @@ use targets::Plan;
 const LIMITS: SettlingLimits = SettlingLimits {
     stuck: Duration::from_secs(10),
     stopped: Duration::from_secs(3),
-    // A slow disk may have hundreds of megabytes to sync.
-    stopped_in_all: Duration::from_secs(30),
+    // A slow disk may have hundreds of megabytes to sync, or a thousand files.
+    stopped_in_all: Duration::from_mins(1),
 };
 
 /// Records all sessions, then says what it got.
