@@ -128,6 +128,8 @@ struct Group {
     listener: TcpListener,
     address: SocketAddr,
     packets: u16,
+    /// The server says BYE; if not, only others do.
+    says_bye: bool,
 }
 
 impl Group {
@@ -151,7 +153,15 @@ impl Group {
             socket.send_to(&rtp, SocketAddr::new(self.address.ip(), self.address.port() + 2)).unwrap();
             socket.send_to(&rtp, SocketAddr::new(Ipv4Addr::new(239, 255, 77, 99).into(), self.address.port())).unwrap();
         }
-        socket.send_to(&[0x81, 203, 0, 1, 0, 0, 0, 7], rtcp).unwrap();
+        // A receiver that leaves, and the server's own BYE from an address that is not the server's.
+        socket.send_to(&[0x80, 201, 0, 1, 0, 0, 0, 9, 0x81, 203, 0, 1, 0, 0, 0, 9], rtcp).unwrap();
+        let stranger = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).unwrap();
+        SockRef::from(&stranger).set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
+        let bye = [0x81, 203, 0, 1, 0, 0, 0, 7];
+        stranger.send_to(&bye, rtcp).unwrap();
+        if self.says_bye {
+            socket.send_to(&bye, rtcp).unwrap();
+        }
         for stream in &mut streams {
             self.answer(stream, "TEARDOWN");
         }
@@ -183,13 +193,31 @@ impl Group {
     }
 }
 
-#[test]
-fn several_recorders_share_a_group() {
+/// A group on loopback that sends 300 packets.
+fn group(says_bye: bool) -> Group {
     // A port that nobody has on loopback is hardly in use in the group.
     let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().min(65_000) & !1;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = SocketAddr::new(Ipv4Addr::new(239, 255, 77, 7).into(), free);
-    let (server, (_dir, one, other)) = (Group { listener, address, packets: 300 }, place());
+    Group { listener, address, packets: 300, says_bye }
+}
+
+#[test]
+fn the_bye_of_others_ends_no_recording() {
+    let (server, (_dir, file, _)) = (group(false), place());
+    let said = thread::scope(|scope| {
+        scope.spawn(|| server.serve(1));
+        expect_code(&record(&server.url(), &file, &["-t", "multicast"]), 1)
+    });
+    assert!(said.contains("no media for 2s"), "{said}");
+    // What was said in the group is in the file all the same.
+    let byes = std::fs::read(&file).unwrap().windows(8).filter(|bytes| *bytes == [0x81, 203, 0, 1, 0, 0, 0, 7]).count();
+    assert_eq!(byes, 1);
+}
+
+#[test]
+fn several_recorders_share_a_group() {
+    let (server, (_dir, one, other)) = (group(true), place());
     let url = server.url();
     thread::scope(|scope| {
         scope.spawn(|| server.serve(2));

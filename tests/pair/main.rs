@@ -68,7 +68,12 @@ fn scripted_frames(public: &str, session: &str, frames: impl Iterator<Item = u32
 }
 
 /// That of the source of [`rtp`], as a frame.
-const BYE: [u8; 12] = [b'$', 1, 0, 8, 0x81, 203, 0, 1, 0, 0, 0, 9];
+const BYE: [u8; 12] = bye(7);
+
+/// That of any source.
+const fn bye(ssrc: u8) -> [u8; 12] {
+    [b'$', 1, 0, 8, 0x81, 203, 0, 1, 0, 0, 0, ssrc]
+}
 
 /// The same, ended by a BYE (RFC 3550, section 6.6).
 fn scripted_with_bye(seconds: u32) -> Script {
@@ -472,4 +477,18 @@ fn what_a_bye_has_overtaken_does_not_revive_the_stream() {
     let end = World::default().run(&mut client, &mut server(script), &mut ());
     assert_eq!(client.outcome(), Some(&Ok(Ending::EndOfStream)));
     assert_eq!(end.duration_since(START).as_secs(), 1);
+}
+
+#[test]
+fn the_bye_of_another_source_ends_nothing() {
+    // As a receiver says it that leaves a group, and one that names nobody (RFC 3550, section 6.6).
+    let nobody = vec![b'$', 1, 0, 4, 0x80, 203, 0, 0];
+    let frames = (0..50).map(|frame| (frame, rtp(frame))).chain([(50, bye(9).to_vec()), (51, nobody)]);
+    // Media that goes on after a second, and its own BYE.
+    let rest = (100..150).map(|frame| (frame, rtp(frame))).chain([(150, BYE.to_vec())]);
+    let script = scripted_bytes("", "1", frames.chain(rest));
+    let mut client = Client::new(config("rtsp://camera:8600/live"), START);
+    let end = World::default().run(&mut client, &mut server(script), &mut ());
+    assert_eq!(client.outcome(), Some(&Ok(Ending::EndOfStream)));
+    assert_eq!((client.progress().rtp_packets, end.duration_since(START).as_secs()), (100, 3));
 }

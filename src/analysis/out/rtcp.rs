@@ -48,7 +48,7 @@ impl<S: Sink> Out<S> {
                         self.finding(place, &finding)?;
                     }
                 }
-                Ok(RtcpPacket::Goodbye(_)) => session.watch.bye = true,
+                Ok(RtcpPacket::Goodbye(goodbye)) => session.said_goodbye(place.direction, path, &goodbye),
                 Ok(_) => {}
                 Err(error) => {
                     self.finding(place, &Finding::new("rtcp-malformed", track, error.to_string()))?;

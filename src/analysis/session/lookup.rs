@@ -6,6 +6,7 @@ use crate::analysis::budget::Budget;
 use crate::analysis::session::{MAX_STREAMS, Session};
 use crate::analysis::stream::{Depth, Stream, StreamKey};
 use crate::rtp::packet::RtpPacket;
+use crate::rtp::rtcp::Goodbye;
 use crate::session::dialog::{MediaPath, PacketSigns, PayloadRole};
 use crate::trace::Direction;
 
@@ -84,6 +85,13 @@ impl Session {
         let index = self.by_key.get(&key).copied().or_else(|| self.same_source(&key))?;
         self.remember(*signs, index);
         Some(index)
+    }
+
+    /// A BYE came: it counts where it names a source of its sender's. In a multicast group each receiver that leaves says
+    /// one for itself.
+    pub(in crate::analysis) fn said_goodbye(&mut self, direction: Direction, path: MediaPath, goodbye: &Goodbye<'_>) {
+        let mut named = goodbye.ssrcs().map(|ssrc| report_signs(path, direction, ssrc));
+        self.watch.bye |= named.any(|signs| self.known(&signs).is_some());
     }
 
     /// A stream of this source that is no media: retransmission has reports of its own.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::rtp::rtcp::{Compound, RtcpPacket};
 use crate::session::Dialog;
+use crate::session::client::senders::TrackSenders;
 use crate::session::client::{Ending, Limits};
 use crate::time::Timestamp;
 
@@ -43,19 +44,9 @@ pub(super) struct MediaWatch {
     /// Something came whose track can't be told.
     unclear: bool,
     /// In the order of their SETUPs.
-    tracks: Vec<Track>,
+    tracks: Vec<TrackSenders>,
     /// When every one of them has.
     all_bye: Option<Timestamp>,
-}
-
-/// How far a track has got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Track {
-    Unseen,
-    /// This source does.
-    Sending(u32),
-    /// This source said BYE.
-    Over(u32),
 }
 
 /// What it means.
@@ -122,7 +113,7 @@ impl MediaWatch {
 
     /// A track was set up.
     pub(super) fn add_track(&mut self) {
-        self.tracks.push(Track::Unseen);
+        self.tracks.push(TrackSenders::default());
     }
 
     /// The connection is gone: only media that goes on is waited for.
@@ -148,10 +139,7 @@ impl MediaWatch {
         self.last = Some(now);
         self.heard = true;
         let Some(track) = track.and_then(|track| self.tracks.get_mut(track)) else { return };
-        let ssrc = ssrc.unwrap_or_default();
-        // Datagrams may overtake each other: what comes behind the BYE of its own source was sent before it.
-        if *track != Track::Over(ssrc) {
-            *track = Track::Sending(ssrc);
+        if track.heard(now, ssrc.unwrap_or_default()) {
             self.all_bye = None;
         }
     }
@@ -160,13 +148,19 @@ impl MediaWatch {
     pub(super) fn rtcp(&mut self, now: Timestamp, track: Option<usize>, payload: &[u8]) {
         self.progress.packets += 1;
         let Some(track) = track.and_then(|track| self.tracks.get_mut(track)) else { return };
-        if let Track::Sending(ssrc) = *track
-            && Compound::new(payload).any(|packet| matches!(packet, Ok(RtcpPacket::Goodbye(_))))
-        {
-            *track = Track::Over(ssrc);
-            let over = !self.tracks.iter().any(|track| matches!(track, Track::Sending(_)));
+        let byes = Compound::new(payload).filter_map(|packet| match packet {
+            Ok(RtcpPacket::Goodbye(goodbye)) => Some(goodbye.ssrcs()),
+            _ => None,
+        });
+        if track.bye(byes.flatten()) {
+            let over = self.sending().all(TrackSenders::all_bye);
             self.all_bye = over.then_some(now);
         }
+    }
+
+    /// The tracks of which something has come.
+    fn sending(&self) -> impl Iterator<Item = &TrackSenders> {
+        self.tracks.iter().filter(|track| !track.is_empty())
     }
 
     /// Whether the stream has said or shown that it is over.
@@ -185,7 +179,7 @@ impl MediaWatch {
     /// The SETUPs of which nothing came, while something came of others.
     pub(super) fn silent(&self) -> impl Iterator<Item = usize> {
         let others = self.lasted().is_some_and(|lasted| lasted >= FIRST_PACKET) && self.heard && !self.unclear;
-        let silent = self.tracks.iter().enumerate().filter(move |(_, track)| others && **track == Track::Unseen);
+        let silent = self.tracks.iter().enumerate().filter(move |(_, track)| others && track.is_empty());
         silent.map(|(place, _)| place)
     }
 
@@ -200,7 +194,9 @@ impl MediaWatch {
         } else if due(self.end_of_linger()) {
             Verdict::Ended(Ending::EndOfStream)
         } else if due(self.end_of_patience()) {
-            if self.is_over(now, dialog) { Verdict::Ended(Ending::EndOfStream) } else { Verdict::Silent }
+            // Silence behind a BYE on each track: whatever else had sent is over as well.
+            let left = self.heard && self.sending().all(TrackSenders::any_bye);
+            if left || self.is_over(now, dialog) { Verdict::Ended(Ending::EndOfStream) } else { Verdict::Silent }
         } else {
             Verdict::GoOn
         }

@@ -8,6 +8,7 @@ mod media;
 mod reception;
 mod reporter;
 mod request;
+mod senders;
 mod transport;
 
 use std::borrow::Cow;
