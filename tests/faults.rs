@@ -182,7 +182,7 @@ fn ask(
         let request = MessageBuilder::request(method, &url)
             .header("CSeq", client.cseq)
             .header_opt("Transport", channels.as_ref())
-            .header_opt("Authorization", client.authorization(method, &url))
+            .authorization(client.authorization(method, &url))
             .finish();
         wire.say(Direction::ClientToServer, &request);
         wire.now = wire.now + Duration::from_millis(1);
@@ -217,9 +217,9 @@ struct Client {
 }
 
 impl Client {
-    fn authorization(&mut self, method: &str, url: &str) -> Option<String> {
+    fn authorization(&mut self, method: &str, url: &str) -> Option<Vec<u8>> {
         let user = Credentials { user: "user".to_owned(), password: "pass".to_owned() };
-        self.login.as_mut().map(|login| login.authorization(&user, method, url).unwrap())
+        self.login.as_mut().map(|login| login.authorization(&user, method, url, b""))
     }
 
     fn challenged<'a>(&mut self, challenges: impl Iterator<Item = &'a str>) {

@@ -238,7 +238,13 @@ fn logins_are_asked_for() {
 
     let replay = serve(&["--fault", "basic", "--user", "viewer", "--password-file", &password_file()]);
     let login = replay.url.replace("rtsp://", "rtsp://viewer:from%20file@");
-    record(&login, &[]).expect_code(0);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("basic.pcapng");
+    let warned = rtsp_rec().args(["record", &login, "-o"]).arg(file).output().expect("rtsp-rec can be run");
+    let stderr = String::from_utf8_lossy(&warned.stderr).into_owned();
+    assert!(warned.status.success(), "{stderr}");
+    assert_eq!(stderr.matches("whoever is on the way can read the password").count(), 1, "once: {stderr}");
+    assert!(!stderr.contains("from file"), "{stderr}");
     record(&replay.url, &[]).expect_code(1);
 }
 

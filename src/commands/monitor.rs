@@ -1,5 +1,6 @@
 //! What a person sees of a running recording: a line a session on a terminal, or each message as it passes.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use crate::analysis::{Analyzer, AnalyzerOptions, StreamRow};
@@ -8,6 +9,7 @@ use crate::commands::live::{Figures, Lines};
 use crate::commands::terminal::{redraws, warning};
 use crate::rtsp::demux::PduKind;
 use crate::rtsp::mask::{mask_authorization, mask_urls};
+use crate::rtsp::message::Message;
 use crate::time::Timestamp;
 use crate::trace::{Direction, Payload, Tap, TraceEvent};
 
@@ -23,6 +25,8 @@ pub(super) struct Monitor {
     /// Somebody will ask for the figures.
     analyzes: bool,
     evidence: Evidence,
+    /// Sessions whose user knows that the password can be read on the way.
+    warned: HashSet<usize>,
     /// Errors only.
     quiet: bool,
     verbose: bool,
@@ -35,7 +39,16 @@ impl Monitor {
         let names = if urls.len() > MAX_LINES { vec![format!("{} sessions", urls.len())] } else { urls.to_vec() };
         let lines = (live && !names.is_empty()).then(|| Lines::new(names, now));
         let analyzer = Analyzer::new(AnalyzerOptions::default(), ());
-        Self { analyzer, lines, line_of: Vec::new(), analyzes: !quiet, evidence: Evidence::default(), quiet, verbose }
+        Self {
+            analyzer,
+            lines,
+            line_of: Vec::new(),
+            analyzes: !quiet,
+            evidence: Evidence::default(),
+            warned: HashSet::new(),
+            quiet,
+            verbose,
+        }
     }
 
     /// Warns on standard error, above the live lines.
@@ -89,6 +102,9 @@ impl Tap for Monitor {
         if let Payload::Note(note) = event.payload {
             self.evidence.add(note);
         }
+        if !self.quiet && gives_password_away(event) && self.warned.insert(event.flow.session) {
+            self.warn(&format!("{}: {READABLE}", event.flow.url));
+        }
         if self.analyzes { self.analyzer.event(event) } else { Ok(()) }
     }
 
@@ -104,6 +120,22 @@ impl Tap for Monitor {
         lines.update(now, &figures);
         Ok(())
     }
+}
+
+/// RFC 7617, section 4.
+const READABLE: &str = "the server asks for a Basic login without TLS: whoever is on the way can read the password; \
+                        rtsps:// protects it where the server has TLS";
+
+/// Whether a request has a password in it that is not encrypted in any way.
+fn gives_password_away(event: &TraceEvent<'_>) -> bool {
+    let Payload::Pdu(pdu) = event.payload else { return false };
+    let PduKind::Message { head, .. } = pdu.kind else { return false };
+    let is_secure = event.flow.url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("rtsps:"));
+    if is_secure || event.direction == Direction::ServerToClient {
+        return false;
+    }
+    let login = Message::new(head, &[]).header("Authorization");
+    login.is_some_and(|login| login.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic ")))
 }
 
 /// Prints a message to standard error, without credentials. What can't be shown is no reason to stop.

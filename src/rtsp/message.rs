@@ -80,6 +80,13 @@ impl<'a> Message<'a> {
             .map(|(_, value)| unfold(value))
     }
 
+    /// The same in bytes: a login is computed over them, whatever their encoding.
+    pub fn raw_headers(&self, name: &str) -> impl Iterator<Item = Cow<'a, [u8]>> + use<'a, '_> {
+        let name = name.to_owned();
+        let same = move |(candidate, _): &(&[u8], &[u8])| candidate.eq_ignore_ascii_case(name.as_bytes());
+        named(self.head).filter(same).map(|(_, value)| unfold_raw(value))
+    }
+
     /// The first value of a field of this name, in any letter case.
     pub fn header(&self, name: &str) -> Option<Cow<'a, str>> {
         self.headers(name).next()
@@ -155,35 +162,55 @@ fn split_word(line: &[u8]) -> (&[u8], &[u8]) {
 
 /// Folded lines joined by single spaces.
 fn unfold(value: &[u8]) -> Cow<'_, str> {
-    if memchr::memchr(b'\n', value).is_none() {
-        return String::from_utf8_lossy(value);
+    match unfold_raw(value) {
+        Cow::Borrowed(value) => String::from_utf8_lossy(value),
+        Cow::Owned(value) => Cow::Owned(String::from_utf8_lossy(&value).into_owned()),
     }
-    let lines = value.split(|byte| *byte == b'\n').map(|line| String::from_utf8_lossy(line.trim_ascii()));
-    Cow::Owned(lines.collect::<Vec<_>>().join(" "))
+}
+
+fn unfold_raw(value: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\n', value).is_none() {
+        return Cow::Borrowed(value);
+    }
+    let lines: Vec<&[u8]> = value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).collect();
+    Cow::Owned(lines.join(&b' '))
 }
 
 /// Composes a message to send. Fields come in the order they are added.
 #[derive(Clone, Debug)]
 pub struct MessageBuilder {
-    head: String,
+    head: Vec<u8>,
 }
 
 impl MessageBuilder {
     /// A request of this method for this URL, given byte for byte.
     pub fn request(method: &str, url: &str) -> Self {
-        Self { head: format!("{method} {url} RTSP/1.0\r\n") }
+        Self { head: format!("{method} {url} RTSP/1.0\r\n").into_bytes() }
+    }
+
+    /// A GET of HTTP/1.1.
+    pub fn http_get(target: &str) -> Self {
+        Self { head: format!("GET {target} HTTP/1.1\r\n").into_bytes() }
     }
 
     /// A response.
     pub fn response(status: u16, reason: &str) -> Self {
-        Self { head: format!("RTSP/1.0 {status} {reason}\r\n") }
+        Self { head: format!("RTSP/1.0 {status} {reason}\r\n").into_bytes() }
     }
 
     /// Adds a field. Line breaks in the value are replaced by spaces.
     #[must_use]
-    pub fn header(mut self, name: &str, value: impl Display) -> Self {
-        let value = value.to_string().replace(['\r', '\n'], " ");
-        self.head.extend([name, ": ", &value, "\r\n"]);
+    pub fn header(self, name: &str, value: impl Display) -> Self {
+        self.raw_header(name, value.to_string().as_bytes())
+    }
+
+    /// The same of bytes.
+    #[must_use]
+    pub fn raw_header(mut self, name: &str, value: &[u8]) -> Self {
+        self.head.extend_from_slice(format!("{name}: ").as_bytes());
+        let one_line = |byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte };
+        self.head.extend(value.iter().map(one_line));
+        self.head.extend_from_slice(b"\r\n");
         self
     }
 
@@ -196,10 +223,19 @@ impl MessageBuilder {
         }
     }
 
+    /// Adds the login, if there is one.
+    #[must_use]
+    pub fn authorization(self, value: Option<Vec<u8>>) -> Self {
+        match value {
+            Some(value) => self.raw_header("Authorization", &value),
+            None => self,
+        }
+    }
+
     /// The bytes of a message without a body.
     pub fn finish(mut self) -> Vec<u8> {
-        self.head.push_str("\r\n");
-        self.head.into_bytes()
+        self.head.extend_from_slice(b"\r\n");
+        self.head
     }
 
     /// The bytes of a message with a body; Content-Length is added.

@@ -1,6 +1,8 @@
 //! When a client answers a challenge, and when it gives up: cameras lock an account after a few wrong tries.
 
-use crate::rtsp::auth::{Authenticator, is_stale};
+use std::borrow::Cow;
+
+use crate::rtsp::auth::{AuthError, Authenticator, LoginScheme, is_stale};
 use crate::rtsp::message::Message;
 use crate::rtsp::url::Credentials;
 use crate::session::SessionError;
@@ -15,6 +17,9 @@ pub(super) struct Authorization {
     authenticator: Option<Authenticator>,
     /// The server has taken the credentials before.
     proven: bool,
+    /// The strongest login that the server has asked for: nothing weaker is answered from then on, as whoever stands in
+    /// between could ask for it (RFC 7616, section 5.8).
+    strongest: Option<LoginScheme>,
 }
 
 /// What to do about a challenge.
@@ -28,6 +33,21 @@ impl Authorization {
         Self { credentials, ..Self::default() }
     }
 
+    /// The server is known to have asked for this login, if for any.
+    pub(super) fn raise(&mut self, asked: Option<LoginScheme>) {
+        self.strongest = self.strongest.max(asked);
+    }
+
+    /// What answers requests by now.
+    pub(super) fn scheme(&self) -> Option<LoginScheme> {
+        self.authenticator.as_ref().map(Authenticator::scheme)
+    }
+
+    /// The strongest login that the server has asked for.
+    pub(super) fn strongest(&self) -> Option<LoginScheme> {
+        self.strongest
+    }
+
     /// Whether requests carry an Authorization header.
     pub(super) fn is_known(&self) -> bool {
         self.authenticator.is_some() && self.credentials.is_some()
@@ -35,12 +55,12 @@ impl Authorization {
 
     /// What the login goes by, and whether the server has taken the credentials.
     pub(super) fn login(&self) -> Option<(&'static str, bool)> {
-        Some((self.authenticator.as_ref()?.scheme_name(), self.proven))
+        Some((self.authenticator.as_ref()?.scheme().name(), self.proven))
     }
 
     /// The value of the Authorization header, once there was a challenge.
-    pub(super) fn header(&mut self, method: &str, url: &str) -> Option<String> {
-        self.authenticator.as_mut()?.authorization(self.credentials.as_ref()?, method, url).ok()
+    pub(super) fn header(&mut self, method: &str, url: &str) -> Option<Vec<u8>> {
+        Some(self.authenticator.as_mut()?.authorization(self.credentials.as_ref()?, method, url, &[]))
     }
 
     /// A request was taken that had been sent so often with credentials.
@@ -51,12 +71,13 @@ impl Authorization {
     /// A 401 to a request that was sent so often with credentials. It is tried again if it had none, or if its nonce was too old; a server that has
     /// taken the credentials before may have changed its nonce without saying so.
     pub(super) fn challenged(&mut self, attempts: u8, response: &Message<'_>) -> Verdict {
-        let authenticator = match authenticator(response) {
+        let authenticator = match self.authenticator(response) {
             Ok(authenticator) => authenticator,
+            Err(error @ AuthError::Weaker { .. }) => return Verdict::GiveUp(error.into()),
             // gortsplib's second 401 has no challenge: what it asked for before was refused.
-            Err(error) => return Verdict::GiveUp(self.refused(attempts).unwrap_or(error)),
+            Err(error) => return Verdict::GiveUp(self.refused(attempts).unwrap_or(error.into())),
         };
-        let scheme = authenticator.scheme_name().to_owned();
+        let scheme = authenticator.scheme().name().to_owned();
         if self.credentials.is_none() {
             return Verdict::GiveUp(SessionError::CredentialsNeeded { scheme });
         }
@@ -70,32 +91,35 @@ impl Authorization {
 
     /// What a 401 says that asks for nothing which could be given, to a request that was sent so often with credentials.
     fn refused(&self, attempts: u8) -> Option<SessionError> {
-        let scheme = self.authenticator.as_ref().filter(|_| attempts > 0)?.scheme_name().to_owned();
+        let scheme = self.authenticator.as_ref().filter(|_| attempts > 0 && !self.proven)?.scheme().name().to_owned();
         Some(SessionError::CredentialsRefused { scheme })
     }
 
     /// A 401 for a request that is not sent again: the next one uses the new nonce.
     pub(super) fn renew(&mut self, response: &Message<'_>) {
-        if let Ok(authenticator) = authenticator(response) {
+        if let Ok(authenticator) = self.authenticator(response) {
             self.authenticator = Some(authenticator);
         }
     }
+
+    /// What answers the challenges of a response, unless that is weaker than what was asked for before.
+    fn authenticator(&mut self, response: &Message<'_>) -> Result<Authenticator, AuthError> {
+        let new = Authenticator::from_challenges(challenges(response).iter())?;
+        let now = new.scheme();
+        if let Some(before) = self.strongest.filter(|strongest| *strongest > now) {
+            return Err(AuthError::Weaker { before, now });
+        }
+        self.strongest = Some(now);
+        Ok(new)
+    }
 }
 
-fn challenges(response: &Message<'_>) -> Vec<String> {
-    ["WWW-Authenticate", "Proxy-Authenticate"]
-        .iter()
-        .flat_map(|name| response.headers(name))
-        .map(std::borrow::Cow::into_owned)
-        .collect()
-}
-
-fn authenticator(response: &Message<'_>) -> Result<Authenticator, SessionError> {
-    Ok(Authenticator::from_challenges(challenges(response).iter().map(String::as_str))?)
+fn challenges<'a>(response: &Message<'a>) -> Vec<Cow<'a, [u8]>> {
+    ["WWW-Authenticate", "Proxy-Authenticate"].iter().flat_map(|name| response.raw_headers(name)).collect()
 }
 
 fn stale(response: &Message<'_>) -> bool {
-    is_stale(challenges(response).iter().map(String::as_str))
+    is_stale(challenges(response).iter())
 }
 
 #[cfg(test)]
@@ -124,6 +148,35 @@ mod tests {
             assert!(after(1, DIGEST, second).starts_with(refused), "{second}");
         }
         assert_eq!(after(1, DIGEST, &DIGEST.replace("nonce", "stale=true, nonce")), "once more");
+    }
+
+    #[test]
+    fn nothing_weaker_is_answered_than_what_was_asked_for_before() {
+        let sha256 = DIGEST.replace("nonce", "algorithm=SHA-256, nonce");
+        let basic = "WWW-Authenticate: Basic realm=\"r\"\r\n";
+        for (first, second, told) in [
+            (DIGEST, basic, "asked for Digest MD5 before and asks for Basic now"),
+            (&sha256, DIGEST, "asked for Digest SHA-256 before and asks for Digest MD5 now"),
+        ] {
+            for attempts in [0, 1] {
+                let said = after(attempts, first, second);
+                assert!(said.contains(told) && said.ends_with("the password is not sent in a weaker form"), "{said}");
+            }
+        }
+        assert_eq!(after(0, basic, DIGEST), "once more");
+        assert_eq!(after(0, DIGEST, &format!("{basic}{DIGEST}")), "once more");
+    }
+
+    #[test]
+    fn a_login_that_was_taken_is_not_called_wrong() {
+        let credentials = Credentials { user: "u".to_owned(), password: "p".to_owned() };
+        let mut authorization = Authorization::new(Some(credentials));
+        let heads = ["", DIGEST].map(|challenge| format!("RTSP/1.0 401 No\r\nCSeq: 1\r\n{challenge}\r\n"));
+        let [bare, challenge] = heads.each_ref().map(|head| Message::new(head.as_bytes(), &[]));
+        assert!(matches!(authorization.challenged(0, &challenge), Verdict::Try));
+        authorization.succeeded(1);
+        let Verdict::GiveUp(error) = authorization.challenged(1, &bare) else { panic!("there is nothing to try") };
+        assert_eq!(error, SessionError::Authentication(AuthError::NotChallenged));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use md5::{Digest as _, Md5};
 
 use super::stream_of;
+use crate::rtsp::auth::basic;
 use crate::rtsp::challenge::{Challenge, read_challenges};
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::url::Credentials;
@@ -78,20 +79,20 @@ impl Login {
     }
 
     fn judge(&mut self, method: &str, url: &str, value: &str) -> Verdict {
-        if let Some(Credentials { user, password }) = &self.basic {
-            let expected = http_auth::basic::encode_credentials(user, password);
+        if let Some(login) = &self.basic {
+            let expected = basic(login);
             if same_basic(value, &expected) {
                 return Verdict::Good;
             }
         }
-        let answers = read_challenges(value);
-        let Some(answer) = answers.first().filter(|answer| answer.scheme.eq_ignore_ascii_case("Digest")) else {
+        let answers = read_challenges(value.as_bytes());
+        let Some(answer) = answers.first().filter(|answer| answer.is("Digest")) else {
             return Verdict::Bad;
         };
         if !self.digest.as_ref().is_some_and(|login| is_right(answer, login, method, url)) {
             return Verdict::Bad;
         }
-        if answer.param("nonce") != Some(&self.nonce) || (self.is_once && self.is_used) {
+        if answer.param("nonce") != Some(self.nonce.as_bytes()) || (self.is_once && self.is_used) {
             return Verdict::Stale;
         }
         self.is_used = true;
@@ -110,12 +111,13 @@ fn same_basic(value: &str, expected: &str) -> bool {
 
 /// Whether a Digest answer fits its own nonce, whichever that is.
 fn is_right(answer: &Challenge<'_>, login: &Credentials, method: &str, url: &str) -> bool {
-    let param = |name| answer.param(name).unwrap_or_default();
+    let param = |name| answer.text(name).unwrap_or_default();
     let uri = param("uri");
+    let uri = uri.as_ref();
     let behind = url.strip_prefix(uri.trim_end_matches('/'));
     let is_here = uri == url || behind.is_some_and(|path| uri.len() > 1 && (path.is_empty() || path.starts_with('/')));
-    let is_md5 = answer.param("algorithm").is_none_or(|algorithm| algorithm.eq_ignore_ascii_case("MD5"));
-    let counts = match answer.param("qop") {
+    let is_md5 = answer.param("algorithm").is_none_or(|algorithm| algorithm.eq_ignore_ascii_case(b"MD5"));
+    let counts = match answer.text("qop").as_deref() {
         None | Some("") => String::new(),
         Some(qop) if qop.eq_ignore_ascii_case("auth") => format!("{}:{}:{qop}:", param("nc"), param("cnonce")),
         Some(_) => return false,
@@ -170,7 +172,7 @@ mod tests {
     }
 
     fn answer(client: &mut Authenticator, method: &str) -> String {
-        client.authorization(&credentials("user", "pass word"), method, URL).unwrap()
+        String::from_utf8(client.authorization(&credentials("user", "pass word"), method, URL, b"")).unwrap()
     }
 
     #[test]
@@ -215,11 +217,12 @@ mod tests {
             let challenges = ask(&mut login, "DESCRIBE", None).unwrap();
             assert_eq!(challenges.len(), usize::from(digest) + usize::from(basic));
             let mut client = client(&challenges);
-            assert_eq!(client.scheme_name(), scheme);
+            assert_eq!(client.scheme().name(), scheme);
             for method in ["DESCRIBE", "SETUP", "PLAY", "TEARDOWN"] {
                 assert_eq!(ask(&mut login, method, Some(&answer(&mut client, method))), None, "{method}");
             }
-            let other = client.authorization(&credentials("user", "wrong"), "PLAY", URL).unwrap();
+            let other = client.authorization(&credentials("user", "wrong"), "PLAY", URL, b"");
+            let other = String::from_utf8(other).unwrap();
             let refused = ask(&mut login, "PLAY", Some(&other)).unwrap();
             assert_eq!(refused, challenges, "the nonce is still good");
         }
@@ -262,7 +265,7 @@ mod tests {
             ("/", false),
             ("rtsp://h/x/track1/a", false),
         ] {
-            let answer = client.authorization(&user, "SETUP", uri).unwrap();
+            let answer = String::from_utf8(client.authorization(&user, "SETUP", uri, b"")).unwrap();
             assert_eq!(ask(&mut login, "SETUP", Some(&answer)).is_none(), passes, "{uri}");
         }
         let other_method = answer(&mut client, "PLAY");
@@ -282,7 +285,8 @@ mod tests {
             assert_ne!(challenges, old);
             assert_eq!(ask(&mut login, method, Some(&answer(&mut client(&challenges), method))), None);
         }
-        let wrong = client(&challenges).authorization(&credentials("user", "x"), "PLAY", URL).unwrap();
+        let wrong = client(&challenges).authorization(&credentials("user", "x"), "PLAY", URL, b"");
+        let wrong = String::from_utf8(wrong).unwrap();
         let refused = ask(&mut login, "PLAY", Some(&wrong)).unwrap();
         assert!(!is_stale(refused.iter().map(String::as_str)), "a wrong password is not stale");
         assert_eq!(ask(&mut login, "PLAY", Some(&answer(&mut client(&refused), "PLAY"))), None, "and has a good nonce");

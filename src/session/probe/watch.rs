@@ -167,8 +167,8 @@ impl Watch {
             self.server = message.header("Server").map(|value| shortened(&value));
         }
         let fields = ["WWW-Authenticate", "Proxy-Authenticate"];
-        let challenges: Vec<_> = fields.iter().flat_map(|name| message.headers(name)).collect();
-        for login in offered_logins(challenges.iter().map(AsRef::as_ref)) {
+        let challenges: Vec<_> = fields.iter().flat_map(|name| message.raw_headers(name)).collect();
+        for login in offered_logins(challenges.iter()) {
             if self.logins.len() < MAX_LOGINS && !self.logins.contains(&login) {
                 self.logins.push(login);
             }

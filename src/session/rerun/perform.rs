@@ -98,7 +98,7 @@ impl Rerun {
 
     /// Once the server has asked for a login every request carries it, but for one that was refused then for lack of
     /// it.
-    fn authorization(&mut self, pending: &Pending, method: &str, url: &str) -> Option<String> {
+    fn authorization(&mut self, pending: &Pending, method: &str, url: &str) -> Option<Vec<u8>> {
         let repeated = self.log.entries().get(pending.place).is_some_and(|entry| entry.repeated);
         let refused = pending.exchange.is_some_and(|index| {
             let exchange = self.script.exchanges().get(index);
@@ -110,7 +110,7 @@ impl Rerun {
     }
 
     /// The recorded request as this server has to see it.
-    fn fitted(&mut self, pending: &mut Pending, index: usize, url: &str, authorization: Option<String>) -> Vec<u8> {
+    fn fitted(&mut self, pending: &mut Pending, index: usize, url: &str, authorization: Option<Vec<u8>>) -> Vec<u8> {
         let transport = self.transport(index);
         if let (Some(_), Some(entry)) = (&transport, self.log.get_mut(pending.place)) {
             entry.moved = true;
@@ -131,13 +131,13 @@ impl Rerun {
     }
 
     /// A request that was not recorded.
-    fn own(&self, method: &str, url: &str, cseq: u32, authorization: Option<String>) -> Vec<u8> {
+    fn own(&self, method: &str, url: &str, cseq: u32, authorization: Option<Vec<u8>>) -> Vec<u8> {
         let mut recorded = self.script.exchanges().iter().rev();
         let agent = recorded.find_map(|exchange| exchange.request().header("User-Agent").map(Cow::into_owned));
         MessageBuilder::request(method, url)
             .header("CSeq", cseq)
             .header_opt("User-Agent", agent)
-            .header_opt("Authorization", authorization)
+            .authorization(authorization)
             .header_opt("Session", self.live.session())
             .finish()
     }
