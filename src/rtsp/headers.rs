@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::rtsp::addresses::AddressPair;
+use crate::time::Timestamp;
 
 /// A session without a timeout parameter lives for 60 s without a sign of its client (RFC 2326, section 12.37).
 pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_mins(1);
@@ -137,6 +138,14 @@ fn own_ports<'a>(parameters: impl Iterator<Item = &'a str>) -> Vec<u16> {
 /// Whether a profile of RTP is a secure one: `RTP/SAVP` (RFC 3711), `RTP/SAVPF` (RFC 5124), `UDP/TLS/RTP/SAVP` (RFC 5764).
 pub fn is_secure_profile(protocol: &str) -> bool {
     protocol.split('/').any(|part| part.eq_ignore_ascii_case("SAVP") || part.eq_ignore_ascii_case("SAVPF"))
+}
+
+/// When a range of wall clock time begins (RFC 2326, section 3.7): `clock=20261128T120000.25Z-`.
+pub fn clock_start(value: &str) -> Option<Timestamp> {
+    let (unit, range) = value.split_once('=')?;
+    let start = range.split('-').next().filter(|_| unit.trim().eq_ignore_ascii_case("clock"))?;
+    let start = chrono::NaiveDateTime::parse_from_str(start.trim(), "%Y%m%dT%H%M%S%.fZ").ok()?;
+    start.and_utc().timestamp_nanos_opt().map(Timestamp::from_nanos)
 }
 
 /// `4-5`, or `4` alone, whose partner is the next number.

@@ -123,7 +123,9 @@ impl SessionDescription {
     /// An attribute belongs to the media section it stands in; before the first, to the session.
     fn read_attribute(&mut self, attribute: &str) {
         let (name, value) = attribute.split_once(':').unwrap_or((attribute, ""));
-        let (name, value) = (name.trim(), value.trim());
+        // RFC 8866, section 5.13, has them in small letters; some devices write `a=Control` and `a=RTPMAP`.
+        let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
+        let name = name.as_str();
         match (self.media.last_mut(), name) {
             (Some(media), _) => media.read_attribute(name, value),
             (None, "control") => keep_first(&mut self.control, value),
@@ -277,6 +279,12 @@ mod tests {
         a=fmtp:96 packetization-mode=1;profile-level-id=4D400C;sprop-parameter-sets=J01ADKkYYELxCA==,KM4JiA==\r\n\
         a=mpeg4-esid:201\r\nm=audio 0 RTP/AVP 97\r\nb=AS:20\r\na=rtpmap:97 mpeg4-generic/8000/2\r\n\
         a=control:trackID=4\r\na=mpeg4-esid:101\r\n";
+
+    #[test]
+    fn letter_case_of_names_does_not_matter() {
+        let loud = DSS.replace("a=rtpmap", "a=RTPMAP").replace("a=control", "a=Control").replace("a=fmtp", "a=FMTP");
+        assert_eq!(SessionDescription::parse(loud.as_bytes()), SessionDescription::parse(DSS.as_bytes()));
+    }
 
     #[test]
     fn reads_a_darwin_streaming_server() {

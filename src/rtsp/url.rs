@@ -94,10 +94,12 @@ impl RtspUrl {
         let scheme = known_scheme(scheme)?;
         let (userinfo, location) = split_userinfo(rest);
         let HostPort { host, port } = HostPort::leading(location.as_bytes())?;
+        let (address, zone) = split_zone(host);
+        let text = without_userinfo(url);
         Ok(Self {
-            text: without_userinfo(url),
+            text: if zone.is_some() { text.replacen(&format!("[{host}]"), &format!("[{address}]"), 1) } else { text },
             scheme,
-            host: host.to_owned(),
+            host: zone.map_or_else(|| host.to_owned(), |zone| format!("{address}%{zone}")),
             port,
             credentials: userinfo.and_then(Credentials::parse),
         })
@@ -108,9 +110,24 @@ impl RtspUrl {
         self.scheme
     }
 
-    /// Host name or address; an IPv6 address without its brackets.
+    /// Host name or address; an IPv6 address without its brackets, and with the zone if it has one.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// The same as others know it: a zone has a meaning on this host alone (RFC 6874), so no request names it.
+    pub fn plain_host(&self) -> &str {
+        self.host.split('%').next().unwrap_or_default()
+    }
+
+    /// A URL that the server of `here` gave: a link-local address is in the zone of that server.
+    #[must_use]
+    pub fn seen_from(mut self, here: &Self) -> Self {
+        let is_local = self.host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_unicast_link_local());
+        if let Some((_, zone)) = here.host.split_once('%').filter(|_| is_local) {
+            self.host = format!("{}%{zone}", self.host);
+        }
+        self
     }
 
     /// Whether it asks for TLS.
@@ -155,7 +172,8 @@ impl RtspUrl {
     pub fn at(&self, is_secure: bool, port: u16) -> Self {
         let rest = self.text.split_once("://").and_then(|(_, rest)| rest.get(self.authority().len()..));
         let scheme = if is_secure { "rtsps" } else { "rtsp" };
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let host = self.plain_host();
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         let text = format!("{scheme}://{host}:{port}{}", rest.unwrap_or_default());
         Self { text, scheme, host: self.host.clone(), port: Some(port), credentials: None }
     }
@@ -233,11 +251,20 @@ impl<'a> HostPort<'a> {
 
     /// Whether it can hardly be part of a password: an address, or with a port.
     pub(super) fn is_plain(self) -> bool {
-        self.port.is_some() || self.host.parse::<IpAddr>().is_ok()
+        self.port.is_some() || split_zone(self.host).0.parse::<IpAddr>().is_ok()
     }
 }
 
-/// Splits `::1]:554` into the address, which may have a zone (RFC 6874), and the port.
+/// An address and its zone: behind `%25` as RFC 6874 has it, or behind `%` as people type it. `%25` alone is zone 25.
+fn split_zone(host: &str) -> (&str, Option<String>) {
+    let Some((address, zone)) = host.split_once('%').filter(|(address, _)| address.contains(':')) else {
+        return (host, None);
+    };
+    let zone = zone.strip_prefix("25").filter(|zone| !zone.is_empty()).unwrap_or(zone);
+    (address, Some(percent_decoded(zone)))
+}
+
+/// Splits `::1]:554` into the address, which may have a zone, and the port.
 fn split_brackets(inner: &str) -> Result<(&str, Option<&str>), UrlError> {
     let (host, after) = inner.split_once(']').ok_or(UrlError::BadHost)?;
     let address = host.split_once('%').map_or(host, |(address, _zone)| address);
@@ -295,102 +322,4 @@ pub(super) fn without_userinfo(url: &str) -> String {
 pub(super) const SCHEMES: [&[u8]; 3] = [b"rtsp", b"rtsps", b"rtspu"];
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn parts(url: &str) -> (String, String, u16, String) {
-        let url = RtspUrl::parse(url).unwrap();
-        let login = url.credentials().map(|c| format!("{} {}", c.user, c.password)).unwrap_or_default();
-        (url.as_str().to_owned(), url.host().to_owned(), url.port(), login)
-    }
-
-    #[test]
-    fn reads_urls() {
-        for (url, text, host, port, login) in [
-            ("rtsp://cam", "rtsp://cam", "cam", 554, ""),
-            (" RTSP://Cam:8554/a b?c=%2f#d\n", "RTSP://Cam:8554/a b?c=%2f#d", "Cam", 8554, ""),
-            ("rtsps://u:p@127.0.0.1/live", "rtsps://127.0.0.1/live", "127.0.0.1", 322, "u p"),
-            ("rtsp://[::1]:8574/h264_aac.mkv", "rtsp://[::1]:8574/h264_aac.mkv", "::1", 8574, ""),
-            ("rtsp://u@[fe80::1%eth0]/", "rtsp://[fe80::1%eth0]/", "fe80::1%eth0", 554, "u "),
-            ("rtsp://@cam/", "rtsp://cam/", "cam", 554, ""),
-            ("rtsp://cam/live?mail=a@b.c", "rtsp://cam/live?mail=a@b.c", "cam", 554, ""),
-            ("rtsp://relay:554/rtsp://u:p@1.2.3.4:5/x", "rtsp://relay:554/rtsp://u:p@1.2.3.4:5/x", "relay", 554, ""),
-        ] {
-            assert_eq!(parts(url), (text.to_owned(), host.to_owned(), port, login.to_owned()), "{url}");
-        }
-    }
-
-    #[test]
-    fn what_http_asks_for() {
-        for (url, authority, target) in [
-            ("rtsp://u:p@cam", "cam", "/"),
-            ("rtsps://[::1]:8554/a b?c=/d#e", "[::1]:8554", "/a%20b?c=/d"),
-            ("rtsp://cam?x", "cam", "/?x"),
-        ] {
-            let url = RtspUrl::parse(url).unwrap();
-            assert_eq!((url.authority(), url.target().as_str()), (authority, target));
-        }
-        let port = |url: &str| RtspUrl::parse(url).unwrap().port_or(80);
-        assert_eq!((port("rtsp://cam"), port("rtsp://cam:554"), port("rtsps://cam:322/")), (80, 554, 322));
-    }
-
-    #[test]
-    fn other_ports() {
-        for (url, is_secure, port, text) in [
-            ("rtsp://u:p@cam/a?b#c", true, 322, "rtsps://cam:322/a?b#c"),
-            ("rtsps://[::1]:8554", false, 80, "rtsp://[::1]:80"),
-            ("rtsp://cam:1?x", false, 2, "rtsp://cam:2?x"),
-        ] {
-            let elsewhere = RtspUrl::parse(url).unwrap().at(is_secure, port);
-            assert_eq!(elsewhere, RtspUrl::parse(text).unwrap());
-        }
-    }
-
-    #[test]
-    fn passwords_hold_what_they_like() {
-        for (url, text, login) in [
-            ("rtsp://admin:p@ss/w@rd@cam:554/live", "rtsp://cam:554/live", "admin p@ss/w@rd"),
-            ("rtsp://admin:a/b?c#d@cam/live", "rtsp://cam/live", "admin a/b?c#d"),
-            ("rtsp://admin:a?b:c@cam/live/x@y", "rtsp://cam/live/x@y", "admin a?b:c"),
-            ("rtsp://admin:50%%2520 &%zz@cam/", "rtsp://cam/", "admin 50%%20 &%zz"),
-            ("rtsp://admin:100%ff@cam/", "rtsp://cam/", "admin 100%ff"),
-            ("rtsp://a%40b:%3a%2F@[::1]:554/", "rtsp://[::1]:554/", "a@b :/"),
-        ] {
-            let (found_text, _, _, found_login) = parts(url);
-            assert_eq!((found_text.as_str(), found_login.as_str()), (text, login), "{url}");
-        }
-    }
-
-    #[test]
-    fn says_what_to_try_and_no_secret() {
-        for (url, error) in [
-            ("cam/live", UrlError::NoScheme),
-            ("http://cam/", UrlError::Scheme("http".to_owned())),
-            ("rtsp://", UrlError::MissingHost),
-            ("rtsp:///live", UrlError::MissingHost),
-            ("rtsp://u:secret@/live", UrlError::MissingHost),
-            ("rtsp://u:secret@cam:99999/", UrlError::BadPort),
-            ("rtsp://cam:0/", UrlError::BadPort),
-            ("rtsp://cam:+1/", UrlError::BadPort),
-            ("rtsp://rtsp://cam/", UrlError::BadPort),
-            ("rtsp://::1/live", UrlError::UnbracketedIpv6),
-            ("rtsp://[::1/live", UrlError::BadHost),
-            ("rtsp://[::1]x/live", UrlError::BadHost),
-            ("rtsp://cam/\r\nX: y", UrlError::ControlCharacter),
-        ] {
-            assert_eq!(RtspUrl::parse(url), Err(error.clone()), "{url}");
-            assert!(!error.to_string().contains("secret"));
-        }
-        let url = RtspUrl::parse("rtsp://u:secret@cam/").unwrap();
-        assert!(!format!("{url:?} {url}").contains("secret"));
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics(url in "(rtsp://)?[:/@?#\\[\\]a1.é%*]{0,20}") {
-            let _ = RtspUrl::parse(&url);
-        }
-    }
-}
+mod tests;

@@ -10,6 +10,9 @@ pub(super) fn answer(method: &str, request: &Message<'_>) -> Vec<u8> {
     let cseq = request.header("CSeq");
     let response = match method {
         "OPTIONS" => MessageBuilder::response(200, "OK").header_opt("CSeq", cseq).header("Public", "OPTIONS"),
+        "REDIRECT" => MessageBuilder::response(200, "OK")
+            .header_opt("CSeq", cseq)
+            .header_opt("Session", request.header("Session")),
         _ => MessageBuilder::response(501, "Not Implemented").header_opt("CSeq", cseq),
     };
     response.finish()

@@ -35,7 +35,7 @@ pub(super) struct Dialer {
 impl Dialer {
     pub(super) fn new(url: &RtspUrl, timeout: Duration) -> Self {
         let (host, port) = (url.host().to_owned(), url.port());
-        let via = Via { tls: url.is_secure().then(|| host.clone()), tunnel: None };
+        let via = Via { tls: url.is_secure().then(|| url.plain_host().to_owned()), tunnel: None };
         Self { host, port, via, timeout, addresses: None, address: None, deadline: None }
     }
 
@@ -49,6 +49,11 @@ impl Dialer {
     /// The tunnel that is asked for.
     pub(super) fn tunnel_mut(&mut self) -> Option<&mut TunnelRequest> {
         self.via.tunnel.as_mut()
+    }
+
+    /// The address that was tried last.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 
     /// When it takes too long.

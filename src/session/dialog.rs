@@ -234,6 +234,7 @@ impl Dialog {
 
     fn learn_setup(&mut self, request: &Request, response: &Message<'_>) {
         let id = response.header("Session").and_then(|value| Session::parse(&value));
+        let session = id.as_ref().map(|session| session.id.clone());
         self.learn_session(id);
         let answered = response.header("Transport");
         let transport = Transport::agreed(answered.as_deref().unwrap_or_default(), request.transport.as_deref());
@@ -252,6 +253,7 @@ impl Dialog {
         let new = Setup {
             track,
             url: request.url.clone(),
+            session,
             channels,
             path,
             played_ssrc: None,

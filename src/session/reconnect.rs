@@ -91,8 +91,8 @@ pub struct Reconnecting {
     connections: u64,
     lost: u64,
     losses: VecDeque<Loss>,
-    /// Changes of transport of the clients before.
-    fallbacks: Vec<String>,
+    /// What the clients before had to tell.
+    changes: Vec<String>,
     outcome: Option<Result<Ending, SessionError>>,
 }
 
@@ -121,7 +121,7 @@ impl Reconnecting {
             connections: 0,
             lost: 0,
             losses: VecDeque::new(),
-            fallbacks: Vec::new(),
+            changes: Vec::new(),
             outcome: None,
         }
     }
@@ -136,9 +136,9 @@ impl Reconnecting {
         &self.client
     }
 
-    /// Changes to another transport, and why.
-    pub fn fallbacks(&self) -> impl Iterator<Item = &String> {
-        self.fallbacks.iter().chain(self.client.fallbacks())
+    /// Changes to another transport or server, and what else was not as asked for.
+    pub fn changes(&self) -> impl Iterator<Item = &String> {
+        self.changes.iter().chain(self.client.changes())
     }
 
     /// How many connections there were.
@@ -179,8 +179,8 @@ impl Reconnecting {
 
     /// What has worked is tried first from now on; a change to it is told in the end.
     fn learn_transport(&mut self) {
-        let room = MAX_LOSSES.saturating_sub(self.fallbacks.len());
-        self.fallbacks.extend(self.client.fallbacks().iter().take(room).cloned());
+        let room = MAX_LOSSES.saturating_sub(self.changes.len());
+        self.changes.extend(self.client.changes().take(room).cloned());
         let worked = self.client.transport();
         if !self.client.media_lasted().is_zero() {
             self.config.transports.sort_by_key(|transport| *transport != worked);

@@ -63,7 +63,16 @@ fn every_transcript_of_a_case_is_in_the_table() {
 #[test]
 fn every_fixture_of_the_table_is_there() {
     let mut sources = String::new();
-    for folder in ["tests", "tests/dialogs", "tests/pair", "tests/live", "src/rtsp", "src/analysis"] {
+    for folder in [
+        "tests",
+        "tests/dialogs",
+        "tests/pair",
+        "tests/live",
+        "src/rtsp",
+        "src/rtsp/url",
+        "src/session",
+        "src/analysis",
+    ] {
         for file in fs::read_dir(root(folder)).expect("a folder") {
             let path = file.expect("a file").path();
             if path.extension().is_some_and(|extension| extension == "rs") {

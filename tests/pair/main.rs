@@ -24,6 +24,7 @@ macro_rules! as_inner {
 }
 
 mod no_media;
+mod odd_servers;
 mod probe;
 mod reconnect;
 mod replay;

@@ -158,7 +158,7 @@ fn what_has_worked_is_tried_first() {
     let run = run(config, Reconnect::FOREVER, World { udp_blocked: true, ..with_outages([(12, 13)]) });
     assert_eq!((run.session.outcome(), run.session.lost() > 0), (Some(&Ok(Ending::LimitReached)), true));
     assert_eq!(run.session.client().transport(), MediaTransport::Tcp);
-    assert_eq!(run.session.fallbacks().count(), 1, "UDP is not tried a second time");
+    assert_eq!(run.session.changes().count(), 1, "UDP is not tried a second time");
 }
 
 #[test]

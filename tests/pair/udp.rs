@@ -28,7 +28,7 @@ pub(crate) struct Seen {
     /// What the client sent that is no request: RTP without payload, RR, BYE.
     sent: Vec<(Duration, &'static str)>,
     /// Ends of connections are not told; beginnings are.
-    connections: u32,
+    pub(crate) connections: u32,
 }
 
 impl Tap for Seen {
@@ -74,11 +74,11 @@ impl Seen {
     }
 
     /// What SETUPs asked for.
-    fn asked(&self) -> Vec<&str> {
+    pub(crate) fn asked(&self) -> Vec<&str> {
         self.requests.iter().filter_map(|request| request.split("\r\nTransport: ").nth(1)?.lines().next()).collect()
     }
 
-    fn times_of(&self, kind: &str) -> Vec<Duration> {
+    pub(crate) fn times_of(&self, kind: &str) -> Vec<Duration> {
         self.sent.iter().filter(|(_, sent)| *sent == kind).map(|(at, _)| *at).collect()
     }
 }

@@ -91,7 +91,7 @@ impl SessionReport<'_> {
 fn before(session: &Reconnecting) -> String {
     let client = session.client();
     let refusals = client.refusals().iter().map(|refusal| format!("not recorded: {refusal}\n"));
-    let changes = session.fallbacks().map(|change| format!("{}: {change}\n", session.url()));
+    let changes = session.changes().map(|change| format!("{}: {change}\n", session.url()));
     let silent = client.silent_tracks();
     let silent = silent.map(|(track, kind)| format!("{}: no packet of track {track} ({kind}) came\n", session.url()));
     changes.chain(refusals).chain(silent).collect()

@@ -7,6 +7,7 @@ use humantime::format_duration;
 use thiserror::Error;
 
 use crate::rtsp::auth::AuthError;
+use crate::rtsp::tunnel::TunnelKind;
 use crate::rtsp::url::{Credentials, RtspUrl};
 
 /// Everything a [`super::Client`] has to know.
@@ -42,12 +43,23 @@ pub enum MediaTransport {
     Multicast,
     /// Interleaved, the connection being two of HTTP.
     Http,
+    /// Interleaved, in the frames of a WebSocket.
+    WebSocket,
 }
 
 impl MediaTransport {
     /// Whether media comes on the connection.
     pub const fn is_interleaved(self) -> bool {
-        matches!(self, Self::Tcp | Self::Http)
+        matches!(self, Self::Tcp | Self::Http | Self::WebSocket)
+    }
+
+    /// How HTTP carries it, if it does.
+    pub const fn tunnel(self) -> Option<TunnelKind> {
+        match self {
+            Self::Http => Some(TunnelKind::GetAndPost),
+            Self::WebSocket => Some(TunnelKind::WebSocket),
+            Self::Tcp | Self::Udp | Self::Multicast => None,
+        }
     }
 }
 
@@ -59,6 +71,7 @@ impl fmt::Display for MediaTransport {
             Self::Udp => "UDP",
             Self::Multicast => "multicast",
             Self::Http => "HTTP",
+            Self::WebSocket => "WebSocket",
         })
     }
 }
@@ -186,7 +199,7 @@ pub enum SessionError {
     #[error(transparent)]
     Authentication(#[from] AuthError),
     /// A description without a track that could be set up.
-    #[error("the description names no {wanted} track{}", offered(.kinds))]
+    #[error("the description names no {}track{}", spaced(wanted), offered(.kinds))]
     NoTracks {
         /// What was looked for.
         wanted: String,
@@ -263,6 +276,9 @@ impl SessionError {
 fn hint(method: &str, status: u16, transport: MediaTransport) -> String {
     match status {
         // Only a tunnel begins with a GET.
+        _ if method == "GET" && transport == MediaTransport::WebSocket => {
+            "; does it speak RTSP over WebSocket at this port?".to_owned()
+        }
         _ if method == "GET" => "; does it tunnel RTSP through HTTP at this port?".to_owned(),
         403 => "; may this user watch this stream?".to_owned(),
         404 => "; is the path right?".to_owned(),
@@ -289,7 +305,9 @@ pub(in crate::session) const fn silence_hint(transport: MediaTransport) -> &'sta
     match transport {
         MediaTransport::Udp => "a firewall or NAT may keep it off",
         MediaTransport::Multicast => "no multicast may get through to here",
-        MediaTransport::Tcp | MediaTransport::Http => "the server sends nothing, is its source running?",
+        MediaTransport::Tcp | MediaTransport::Http | MediaTransport::WebSocket => {
+            "the server sends nothing, is its source running?"
+        }
     }
 }
 
@@ -299,7 +317,15 @@ const fn other_transport(transport: MediaTransport) -> &'static str {
 
 /// How the command line calls a transport.
 fn flag(transport: MediaTransport) -> String {
-    transport.to_string().to_lowercase()
+    match transport {
+        MediaTransport::WebSocket => "ws".to_owned(),
+        _ => transport.to_string().to_lowercase(),
+    }
+}
+
+/// A word and the space behind it, if there is a word.
+fn spaced(word: &str) -> String {
+    if word.is_empty() { String::new() } else { format!("{word} ") }
 }
 
 fn offered(kinds: &[String]) -> String {

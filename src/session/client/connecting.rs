@@ -1,33 +1,38 @@
-//! How a client gets to its server: looks the name up, tries each address, follows redirects.
+//! How a client gets to its server: looks the name up, tries each address, opens the tunnel.
 
-use crate::rtsp::control::join_control;
-use crate::rtsp::mask::masked_urls;
+use crate::rtsp::auth::LoginScheme;
 use crate::rtsp::message::Message;
-use crate::rtsp::tunnel::{Half, TunnelRequest};
+use crate::rtsp::tunnel::{Half, TunnelKind, TunnelRequest};
 use crate::rtsp::url::RtspUrl;
-use crate::session::authorization::{Authorization, Verdict};
+use crate::session::Client;
+use crate::session::authorization::Verdict;
 use crate::session::client::request::Method;
 use crate::session::client::{ClientConfig, MediaTransport, Phase, SessionError, refusal};
 use crate::session::dialer::{Dial, Dialer};
-use crate::session::{Client, Output};
 use crate::time::Timestamp;
-
-/// Redirects that are followed.
-const MAX_REDIRECTS: u8 = 5;
 
 /// What gets to the server of a URL.
 pub(super) fn dialer(config: &ClientConfig, url: &RtspUrl, transport: MediaTransport) -> Dialer {
     let dialer = Dialer::new(url, config.timeouts.connect);
-    if transport != MediaTransport::Http {
-        return dialer;
-    }
+    let Some(kind) = transport.tunnel() else { return dialer };
     let tunnel = TunnelRequest {
+        kind,
         host: url.authority().to_owned(),
-        target: url.target(),
+        target: web_socket_paths(url)
+            .into_iter()
+            .next()
+            .filter(|_| kind == TunnelKind::WebSocket)
+            .unwrap_or(url.target()),
         user_agent: config.user_agent.clone(),
         authorization: [None, None],
     };
     dialer.through(tunnel, url)
+}
+
+/// Where a WebSocket for RTSP may be had: ONVIF's device service would tell, which is not asked here. First what most of its
+/// devices have, then what other servers take.
+fn web_socket_paths(url: &RtspUrl) -> [String; 3] {
+    ["/rtsp-over-websocket".to_owned(), url.target(), "/".to_owned()]
 }
 
 impl Client {
@@ -44,7 +49,7 @@ impl Client {
                 self.phase = Phase::Connecting;
                 self.outputs.push_back(output);
             }
-            Dial::Fail(error) if self.transports.current() == MediaTransport::Http => self.tunnel_failed(now, error),
+            Dial::Fail(error) if self.transports.current().tunnel().is_some() => self.tunnel_failed(now, error),
             Dial::Fail(error) => self.fail(now, error),
         }
     }
@@ -76,12 +81,22 @@ impl Client {
     /// The server did not open the tunnel: it wants a login first, or has none.
     pub(super) fn tunnel_refused(&mut self, now: Timestamp, response: &Message<'_>) {
         if !matches!(response.status(), Some(401 | 407)) {
+            if self.next_web_socket(now) {
+                return;
+            }
             let url = self.url.as_str();
             let error = refusal(Half::Get.method(), url, response, self.transports.current());
             return self.tunnel_failed(now, error);
         }
+        self.tunnel_authorization.raise(self.authorization.strongest());
         match self.tunnel_authorization.challenged(self.tunnel_attempts, response) {
             Verdict::Try => {
+                if self.tunnel_authorization.scheme() == Some(LoginScheme::Basic) && !self.url.is_secure() {
+                    self.note(
+                        "the login of the HTTP tunnel can be read by whoever is on the way (Basic without TLS)"
+                            .to_owned(),
+                    );
+                }
                 self.tunnel_attempts += 1;
                 if let Some(tunnel) = self.dialer.tunnel_mut() {
                     let header = |half: Half| self.tunnel_authorization.header(half.method(), &tunnel.target);
@@ -93,39 +108,26 @@ impl Client {
         }
     }
 
+    /// Asks for a WebSocket at the next path, if there is one.
+    fn next_web_socket(&mut self, now: Timestamp) -> bool {
+        let paths = web_socket_paths(&self.url);
+        let Some(tunnel) = self.dialer.tunnel_mut().filter(|tunnel| tunnel.kind == TunnelKind::WebSocket) else {
+            return false;
+        };
+        let place = paths.iter().position(|path| *path == tunnel.target).unwrap_or(paths.len());
+        let Some(next) = paths.iter().skip(place + 1).find(|path| **path != tunnel.target) else { return false };
+        tunnel.target.clone_from(next);
+        tunnel.authorization = [None, None];
+        self.tunnel_attempts = 0;
+        self.outputs.extend(self.dialer.again(now));
+        true
+    }
+
     /// There is no tunnel; the next transport may do.
     pub(super) fn tunnel_failed(&mut self, now: Timestamp, error: SessionError) {
         match self.transports.untried() {
             Some(next) => self.start_over(now, next, &error.to_string()),
             None => self.fail(now, error),
-        }
-    }
-
-    /// Goes to another server, or another path. The credentials go along to the same host only, and not from TLS to
-    /// where everybody can read them.
-    pub(super) fn redirected(&mut self, now: Timestamp, response: &Message<'_>) {
-        let location = response.header("Location").unwrap_or_default().into_owned();
-        let error = |why: String| SessionError::Redirect { location: masked_urls(&location), why };
-        self.redirects += 1;
-        if self.redirects > MAX_REDIRECTS {
-            return self.fail(now, error("too many redirects".to_owned()));
-        }
-        match RtspUrl::parse(&join_control(self.url.as_str(), Some(&location))) {
-            Ok(url) => {
-                // Those of the original server, however many hops led here.
-                let original = &self.config.url;
-                let trusted = url.host() == original.host() && (url.is_secure() || !original.is_secure());
-                let credentials = trusted.then(|| self.config.credentials.clone()).flatten();
-                let credentials = url.credentials().cloned().or(credentials);
-                self.tunnel_authorization = Authorization::new(credentials.clone());
-                self.authorization = Authorization::new(credentials);
-                self.shown = masked_urls(url.as_str());
-                self.url = url;
-                self.forget_session();
-                self.outputs.push_back(Output::Disconnect);
-                self.resolve(now);
-            }
-            Err(why) => self.fail(now, error(why.to_string())),
         }
     }
 }
@@ -136,7 +138,7 @@ mod tests {
     use crate::rtsp::demux::Demuxer;
     use crate::rtsp::url::Credentials;
     use crate::session::client::{Limits, Timeouts};
-    use crate::session::{Input, Machine, Via};
+    use crate::session::{Input, Machine, Output, Via};
 
     const NOW: Timestamp = Timestamp::from_nanos(1);
 

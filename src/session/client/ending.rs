@@ -3,7 +3,7 @@
 use humantime::format_duration;
 
 use crate::session::client::request::{Method, Pending};
-use crate::session::client::{Ending, MediaTransport, Phase, SessionError};
+use crate::session::client::{Ending, Phase, SessionError};
 use crate::session::keep_alive::KeepAlive;
 use crate::session::{Client, Output};
 use crate::time::Timestamp;
@@ -16,6 +16,8 @@ impl Client {
         }
         let how = if close == Close::Reset { " (reset)" } else { "" };
         match self.phase {
+            // The server has said where the session goes on, and does not wait.
+            Phase::SettingUp | Phase::Playing if self.departure.is_some() => return self.done(now),
             Phase::TearingDown | Phase::Done => return self.done(now),
             // Some servers close after a 401; the answer to it goes out on a new connection.
             Phase::SettingUp if self.pending.as_ref().is_some_and(|pending| pending.challenged) => {
@@ -48,7 +50,7 @@ impl Client {
 
     /// A tunnel was opened, but nobody answers the first request behind it.
     fn is_through_nothing(&self, pending: &Pending) -> bool {
-        self.transports.current() == MediaTransport::Http && pending.method == Method::Options
+        self.transports.current().tunnel().is_some() && pending.method == Method::Options
     }
 
     fn closed_in_stream(&self, now: Timestamp, how: &str) -> SessionError {
@@ -129,15 +131,14 @@ impl Client {
             self.say_goodbye(now);
         }
         if connected && self.dialog.session_id().is_some() {
-            self.phase = Phase::TearingDown;
-            self.send(now, Method::Teardown);
+            self.begin_teardown(now);
         } else if self.phase != Phase::TearingDown {
             self.done(now);
         }
     }
 
     pub(super) fn done(&mut self, now: Timestamp) {
-        if self.outcome.is_none() && self.begin_again(now) {
+        if self.outcome.is_none() && (self.move_on(now) || self.begin_again(now)) {
             return;
         }
         if self.phase != Phase::Done {

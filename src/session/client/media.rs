@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::rtp::rtcp::{Compound, RtcpPacket};
+use crate::rtsp::auth::LoginScheme;
 use crate::session::Dialog;
 use crate::session::client::senders::TrackSenders;
 use crate::session::client::{Ending, Limits};
@@ -28,6 +29,8 @@ pub struct Progress {
     pub bytes: u64,
     /// When PLAY was first answered.
     pub began: Option<Timestamp>,
+    /// The strongest login that the server has asked for: no later session gives a weaker one.
+    pub login: Option<LoginScheme>,
 }
 
 /// What has come so far.
@@ -174,6 +177,11 @@ impl MediaWatch {
         let waited = now.duration_since(self.playing_since?);
         let long_enough = ending != Ending::Stopped || waited >= FIRST_PACKET;
         (self.progress.rtp_packets == 0 && long_enough).then_some(waited)
+    }
+
+    /// Whether RTP came of this SETUP.
+    pub(super) fn has_sent(&self, place: usize) -> bool {
+        self.tracks.get(place).is_some_and(|track| !track.is_empty())
     }
 
     /// The SETUPs of which nothing came, while something came of others.

@@ -5,16 +5,19 @@ mod config;
 mod connecting;
 mod ending;
 mod media;
+mod moving;
 mod reception;
 mod reporter;
 mod request;
+mod scope;
 mod senders;
+mod told;
 mod transport;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::time::Duration;
 
+use crate::rtsp::auth::LoginScheme;
 use crate::rtsp::demux::PduKind;
 use crate::rtsp::mask::masked_urls;
 use crate::rtsp::message::{Message, StartLine};
@@ -33,8 +36,10 @@ pub use config::{ClientConfig, Ending, Limits, MediaTransport, SessionError, Tim
 pub use media::Progress;
 
 use media::{MediaWatch, Verdict as MediaVerdict};
+use moving::Departure;
 use reporter::Reporter;
 use request::{Method, Pending, refusal};
+use scope::ControlScope;
 use transport::Transports;
 
 /// Two channels for each of so many tracks.
@@ -61,10 +66,17 @@ pub struct Client {
     tunnel_authorization: Authorization,
     tunnel_attempts: u8,
     redirects: u8,
+    /// The server has sent this client elsewhere.
+    departure: Option<Departure>,
+    /// What login the server of the configured URL has asked for.
+    original_login: Option<LoginScheme>,
     /// Track and URL of each SETUP, and how far they have got.
     plan: Vec<(usize, String)>,
     planned: usize,
     refusals: Vec<SessionError>,
+    /// What else the user should know.
+    notes: Vec<String>,
+    scope: ControlScope,
     keep_alive: KeepAlive,
     transports: Transports,
     media: MediaWatch,
@@ -106,9 +118,13 @@ impl Client {
             tunnel_authorization: Authorization::new(config.credentials.clone()),
             tunnel_attempts: 0,
             redirects: 0,
+            departure: None,
+            original_login: progress.login,
             plan: Vec::new(),
             planned: 0,
             refusals: Vec::new(),
+            notes: Vec::new(),
+            scope: ControlScope::default(),
             keep_alive: KeepAlive::default(),
             transports: Transports::new(&config.transports),
             media: MediaWatch::new(config.limits, config.timeouts.idle, progress),
@@ -117,66 +133,9 @@ impl Client {
             outcome: None,
             config,
         };
+        client.authorization.raise(progress.login);
         client.resolve(now);
         client
-    }
-
-    /// How it ended; `None` before it has.
-    pub fn outcome(&self) -> Option<&Result<Ending, SessionError>> {
-        self.outcome.as_ref().filter(|_| self.phase == Phase::Done)
-    }
-
-    /// Tracks that the server refused to set up while it took others.
-    pub fn refusals(&self) -> &[SessionError] {
-        &self.refusals
-    }
-
-    /// Tracks of sound or pictures of which nothing came while others played: number and kind.
-    pub fn silent_tracks(&self) -> impl Iterator<Item = (usize, &str)> {
-        let setups = self.media.silent().filter_map(|place| self.dialog.setups().get(place)?.track);
-        let named = setups.filter_map(|track| Some((track, self.dialog.media(Some(track))?.kind.as_str())));
-        // What speaks of events may be silent.
-        named.filter(|(_, kind)| matches!(*kind, "audio" | "video"))
-    }
-
-    /// Each change to another transport, and why.
-    pub fn fallbacks(&self) -> &[String] {
-        self.transports.changes()
-    }
-
-    /// The transport that is asked for.
-    pub fn transport(&self) -> MediaTransport {
-        self.transports.current()
-    }
-
-    /// Whether it is on its way to an answer to PLAY.
-    pub(super) fn is_starting(&self) -> bool {
-        matches!(self.phase, Phase::Resolving | Phase::Connecting | Phase::SettingUp)
-    }
-
-    /// What was learned of the session.
-    pub fn dialog(&self) -> &Dialog {
-        &self.dialog
-    }
-
-    /// Whether media is awaited or comes.
-    pub fn is_playing(&self) -> bool {
-        self.phase == Phase::Playing
-    }
-
-    /// What has come so far, with that of the clients before.
-    pub fn progress(&self) -> Progress {
-        self.media.progress()
-    }
-
-    /// Whether PLAY was answered.
-    pub fn has_played(&self) -> bool {
-        self.media.lasted().is_some()
-    }
-
-    /// From the answer to PLAY to the latest media.
-    pub fn media_lasted(&self) -> Duration {
-        self.media.lasted().unwrap_or_default()
     }
 
     /// The next thing to do.
@@ -187,7 +146,12 @@ impl Client {
     fn message(&mut self, now: Timestamp, message: &Message<'_>) {
         let request = self.dialog.observe(now, Direction::ServerToClient, message);
         match message.start_line() {
-            StartLine::Request { method, .. } => self.answer(&method, message),
+            StartLine::Request { method, .. } => {
+                self.answer(&method, message);
+                if method == "REDIRECT" {
+                    self.sent_away(now, message);
+                }
+            }
             StartLine::Response { .. } => {
                 let Some(cseq) = request.and_then(|request| request.cseq) else { return };
                 if self.pending.as_ref().is_some_and(|pending| pending.cseq == cseq) {
@@ -212,7 +176,7 @@ impl Client {
         let Some(pending) = self.pending.take() else { return };
         match response.status() {
             Some(401 | 407) => self.unauthorized(now, pending, response),
-            Some(301 | 302 | 303 | 305 | 307) if self.phase == Phase::SettingUp => self.redirected(now, response),
+            Some(300..=303 | 305 | 307 | 308) if self.phase == Phase::SettingUp => self.redirected(now, response),
             Some(200..=299) => {
                 self.authorization.succeeded(pending.attempts);
                 if pending.method == Method::Describe && self.dialog.awaits_description() {
@@ -230,14 +194,8 @@ impl Client {
             Method::Options => self.send(now, Method::Describe),
             Method::Describe => self.described(now),
             Method::Setup => self.setup_answered(now),
-            Method::Play => {
-                self.phase = Phase::Playing;
-                let timeout = self.dialog.session_timeout();
-                self.keep_alive = KeepAlive::new(now, timeout, self.dialog.public());
-                self.media.play(now);
-                self.reporter.play(now);
-            }
-            Method::Teardown => self.done(now),
+            Method::Play => self.play_granted(now),
+            Method::Teardown => self.torn_down(now),
         }
     }
 
@@ -278,17 +236,21 @@ impl Client {
         match pending.method {
             Method::Setup | Method::Play if response.status() == Some(454) => self.forgotten(now),
             Method::Options => self.send(now, Method::Describe),
+            Method::Play | Method::Teardown if self.rescoped(now, pending, response) => {}
+            Method::Setup if self.profile_refused(response.status()) => self.send(now, Method::Setup),
             Method::Setup if self.is_about_transport(response.status()) => self.transport_refused(now, error),
             Method::Setup => {
                 self.refusals.push(error);
                 self.set_up_next(now);
             }
-            Method::Describe | Method::Play => self.fail(now, error),
-            Method::Teardown => self.done(now),
+            Method::Describe => self.fail(now, error),
+            Method::Play => self.play_refused(now, error),
+            Method::Teardown => self.torn_down(now),
         }
     }
 
     fn unauthorized(&mut self, now: Timestamp, pending: Pending, response: &Message<'_>) {
+        self.authorization.raise(self.tunnel_authorization.strongest());
         match self.authorization.challenged(pending.attempts, response) {
             Verdict::Try => self.send_again(now, Pending { challenged: true, ..pending }),
             Verdict::GiveUp(_) if pending.method == Method::Teardown => self.done(now),
@@ -337,6 +299,7 @@ impl Client {
         if self.phase == Phase::Playing {
             self.send_reports(now);
         }
+        self.depart(now);
     }
 }
 
@@ -394,7 +357,7 @@ impl Machine for Client {
         let keep_alive = self.keep_alive.due().filter(|_| playing);
         let reports = self.reporter.due().filter(|_| playing);
         let pending = self.pending.as_ref().map(|pending| pending.deadline);
-        [self.dialer.deadline(), pending, keep_alive, media, reports].into_iter().flatten().min()
+        [self.dialer.deadline(), pending, keep_alive, media, reports, self.departs_at()].into_iter().flatten().min()
     }
 
     fn is_over(&self) -> bool {

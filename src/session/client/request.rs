@@ -63,11 +63,12 @@ impl Client {
     pub(super) fn send_again(&mut self, now: Timestamp, mut pending: Pending) {
         pending.deadline = now + self.patience(pending.method);
         pending.latest = (pending.method == Method::Teardown).then(|| pending.deadline + UNREAD_TEARDOWN);
-        let request = self.request(pending.method.name(), &pending.url);
+        let session = self.session_of(pending.method.name());
+        let request = self.request(pending.method.name(), &pending.url).header_opt("Session", session);
         pending.attempts += u8::from(self.authorization.is_known());
         let request = match pending.method {
             Method::Describe => request.header("Accept", "application/sdp"),
-            Method::Setup => request.header("Transport", self.transports.header(self.planned)),
+            Method::Setup => request.header("Transport", self.transports.header(self.planned, self.profile())),
             Method::Play => request.header("Range", "npt=0.000-"),
             Method::Options | Method::Teardown => request,
         };
@@ -98,9 +99,10 @@ impl Client {
     /// A sign of life; nobody waits for its answer.
     pub(super) fn send_keep_alive(&mut self, now: Timestamp) {
         let method = self.keep_alive.method();
-        let url = self.aggregate_url();
-        let request = self.request(method, &url);
-        self.emit(now, request);
+        for (url, session) in self.living() {
+            let request = self.request(method, &url).header_opt("Session", session);
+            self.emit(now, request);
+        }
         self.keep_alive.sent(now, self.cseq);
     }
 
@@ -121,8 +123,7 @@ impl Client {
         MessageBuilder::request(method, url)
             .header("CSeq", self.cseq)
             .header("User-Agent", &self.config.user_agent)
-            .header_opt("Authorization", self.authorization.header(method, url))
-            .header_opt("Session", self.dialog.session_id())
+            .authorization(self.authorization.header(method, url))
     }
 
     fn emit(&mut self, now: Timestamp, request: MessageBuilder) {
@@ -135,12 +136,8 @@ impl Client {
         match method {
             Method::Options | Method::Describe => self.url.as_str().to_owned(),
             Method::Setup => self.plan.get(self.planned).map(|(_, url)| url.clone()).unwrap_or_default(),
-            Method::Play | Method::Teardown => self.aggregate_url(),
+            Method::Play | Method::Teardown => self.controlled_url(),
         }
-    }
-
-    fn aggregate_url(&self) -> String {
-        self.dialog.aggregate_url().unwrap_or_else(|| self.url.as_str().to_owned())
     }
 }
 

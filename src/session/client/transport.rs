@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::session::client::request::Method;
+use crate::session::client::scope::ControlScope;
 use crate::session::client::{MediaTransport, Phase, SessionError};
 use crate::session::courtesy::MAX_ANSWERS;
 use crate::session::dialog::{MediaPath, PacketSigns, Setup};
@@ -14,6 +15,9 @@ use crate::trace::{Direction, UdpPath};
 
 /// An RTP packet of zeros without payload, as ffmpeg sends it: it opens the way through a NAT for what comes back.
 const PUNCH: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// The profile of RFC 3551.
+const PLAIN_PROFILE: &str = "AVP";
 
 /// The transports that may be used, and how far they have got.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub(super) struct Transports {
     /// The tracks that were set up, by their place in the description.
     tracks: Vec<usize>,
     datagrams: bool,
+    /// The profile that the description names was refused: the plain one is asked for.
+    plain_profile: bool,
     changes: Vec<String>,
 }
 
@@ -42,6 +48,7 @@ impl Transports {
             ports: None,
             tracks: Vec::new(),
             datagrams: false,
+            plain_profile: false,
             changes: Vec::new(),
         }
     }
@@ -71,16 +78,16 @@ impl Transports {
     }
 
     /// What SETUP asks for. Each track has a pair of channels, or of ports, of its own.
-    pub(super) fn header(&self, planned: usize) -> String {
+    pub(super) fn header(&self, planned: usize, profile: &str) -> String {
         match (self.current, self.ports) {
-            (MediaTransport::Multicast, _) => "RTP/AVP;multicast".to_owned(),
+            (MediaTransport::Multicast, _) => format!("RTP/{profile};multicast"),
             (MediaTransport::Udp, ports) => {
                 let (rtp, rtcp) = ports.unwrap_or_default();
-                format!("RTP/AVP;unicast;client_port={rtp}-{rtcp}")
+                format!("RTP/{profile};unicast;client_port={rtp}-{rtcp}")
             }
-            (MediaTransport::Tcp | MediaTransport::Http, _) => {
+            (MediaTransport::Tcp | MediaTransport::Http | MediaTransport::WebSocket, _) => {
                 let rtp = 2 * planned;
-                format!("RTP/AVP/TCP;unicast;interleaved={rtp}-{}", rtp + 1)
+                format!("RTP/{profile}/TCP;unicast;interleaved={rtp}-{}", rtp + 1)
             }
         }
     }
@@ -88,6 +95,7 @@ impl Transports {
     fn change(&mut self, to: MediaTransport, why: &str) {
         self.changes.push(format!("{why}: changed to {to}"));
         self.current = to;
+        self.plain_profile = false;
         self.tried.push(to);
     }
 }
@@ -123,17 +131,33 @@ impl Client {
         }
     }
 
+    /// The profile of RTP to ask for: the one that the description names, as some servers grant no other.
+    pub(super) fn profile(&self) -> &'static str {
+        let media = self.planned_track().and_then(|track| self.dialog.media(Some(track)));
+        media.filter(|_| !self.transports.plain_profile).map_or(PLAIN_PROFILE, |media| profile_of(&media.protocol))
+    }
+
+    /// Whether a refused SETUP may succeed with the plain profile: some servers describe another, and know that one only.
+    pub(super) fn profile_refused(&mut self, status: Option<u16>) -> bool {
+        let asked = self.profile();
+        if asked == PLAIN_PROFILE || !says_unsupported(status) {
+            return false;
+        }
+        self.transports.plain_profile = true;
+        self.note(format!("RTP/{asked} was refused, though the description names it: RTP/{PLAIN_PROFILE} asked for"));
+        true
+    }
+
     /// Whether a refused SETUP may succeed over another transport. Not all servers say 461.
     pub(super) fn is_about_transport(&self, status: Option<u16>) -> bool {
-        let unsupported = matches!(status, Some(400 | 403 | 406 | 415 | 451 | 456 | 459 | 461 | 501 | 551));
-        unsupported && self.dialog.setups().is_empty() && self.transports.untried().is_some()
+        says_unsupported(status) && self.dialog.setups().is_empty() && self.transports.untried().is_some()
     }
 
     /// The first SETUP was refused for its transport: all begins with the next one, on the same connection.
     pub(super) fn transport_refused(&mut self, now: Timestamp, error: SessionError) {
         let Some(next) = self.transports.untried() else { return self.fail(now, error) };
         let current = self.transports.current;
-        if current == MediaTransport::Http || next == MediaTransport::Http {
+        if current.tunnel() != next.tunnel() {
             return self.start_over(now, next, &error.to_string());
         }
         self.transports.change(next, &error.to_string());
@@ -184,7 +208,8 @@ impl Client {
         self.transports.datagrams = true;
         let path = setup.path.unwrap_or_default();
         self.outputs.push_back(Output::TakeMedia(MediaRoute { track, path, source: transport.source, group }));
-        if let Some((rtp, rtcp)) = transport.server_port.filter(|_| group.is_none()) {
+        // Whoever else `source` names has not asked for packets.
+        if let Some((rtp, rtcp)) = transport.server_port.filter(|_| group.is_none() && !self.is_elsewhere(setup)) {
             let place = self.transports.place(track).unwrap_or_default();
             for (is_rtcp, port, packet) in
                 [(false, rtp, PUNCH.to_vec()), (true, rtcp, self.reporter.empty_report(place))]
@@ -193,6 +218,12 @@ impl Client {
             }
         }
         true
+    }
+
+    /// Whether media comes from another host than the server, by the server's word.
+    fn is_elsewhere(&self, setup: &Setup) -> bool {
+        let server = self.dialer.address().map(|address| address.ip().to_canonical());
+        setup.transport.source.is_some_and(|source| Some(source.to_canonical()) != server)
     }
 
     /// Ends this session and begins another one over `next`.
@@ -209,8 +240,8 @@ impl Client {
         }
         self.forget_session();
         self.outputs.push_back(Output::Disconnect);
-        let tunnelled = self.transports.current == MediaTransport::Http;
-        match self.dialer.again(now).filter(|_| tunnelled == self.dialer.tunnel_mut().is_some()) {
+        let same = self.transports.current.tunnel() == self.dialer.tunnel_mut().map(|tunnel| tunnel.kind);
+        match self.dialer.again(now).filter(|_| same) {
             Some(connect) => {
                 self.phase = Phase::Connecting;
                 self.outputs.push_back(connect);
@@ -228,6 +259,7 @@ impl Client {
         self.refusals.clear();
         self.media.begin_again();
         self.reporter.forget_tracks();
+        self.scope = ControlScope::default();
         self.transports.tracks.clear();
         self.transports.datagrams = false;
         self.orphaned = false;
@@ -289,6 +321,8 @@ impl Client {
         let output = match (setup.channels, setup.transport.server_port) {
             (Some(_), _) if self.orphaned => None,
             (Some((_, channel)), _) => interleaved(channel, &compound).map(|frame| Output::Send(Cow::Owned(frame))),
+            // Who has not sent anything gets nothing.
+            (None, Some(_)) if self.is_elsewhere(setup) && !self.media.has_sent(place) => None,
             (None, Some((_, port))) => {
                 let track = self.transports.tracks.get(place).copied();
                 track.map(|track| Output::Datagram { track, rtcp: true, port, payload: Cow::Owned(compound) })
@@ -298,6 +332,17 @@ impl Client {
         };
         self.outputs.extend(output);
     }
+}
+
+/// Whether a status may mean that SETUP asked for a transport that the server does not have. Not all say 461.
+fn says_unsupported(status: Option<u16>) -> bool {
+    matches!(status, Some(400 | 403 | 406 | 415 | 451 | 456 | 459 | 461 | 501 | 551))
+}
+
+/// The profile of RTP in the protocol of an `m=` line (RFC 3551, RFC 3711, RFC 4585, RFC 5124).
+fn profile_of(protocol: &str) -> &'static str {
+    let named = |profile: &&str| protocol.split('/').any(|part| part.eq_ignore_ascii_case(profile));
+    ["SAVPF", "SAVP", "AVPF"].into_iter().find(named).unwrap_or(PLAIN_PROFILE)
 }
 
 /// What the server made of a SETUP.

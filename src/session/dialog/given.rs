@@ -75,6 +75,7 @@ impl Dialog {
         self.setups.push(Setup {
             track: Some(track),
             url: String::new(),
+            session: None,
             channels,
             path,
             played_ssrc: None,

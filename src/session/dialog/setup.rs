@@ -11,6 +11,8 @@ pub struct Setup {
     pub track: Option<usize>,
     /// The URL that was set up.
     pub url: String,
+    /// The session identifier of the answer: some servers give each track another.
+    pub session: Option<String>,
     /// The interleaved channels of RTP and RTCP.
     pub channels: Option<(u8, u8)>,
     /// The UDP path, where it is not interleaved.
@@ -27,7 +29,8 @@ pub struct Setup {
 
 impl Setup {
     pub(super) fn held(&self) -> usize {
-        size_of::<Self>() + self.url.len() + self.transport.protocol.len()
+        let session = self.session.as_ref().map_or(0, String::len);
+        size_of::<Self>() + self.url.len() + session + self.transport.protocol.len()
     }
 
     /// The number that the tables call its channel: the interleaved RTP channel, else the server's RTP port, else the
