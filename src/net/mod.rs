@@ -13,6 +13,7 @@ mod media;
 mod multicast;
 mod peer;
 mod ports;
+mod public_key;
 mod receiving;
 mod resolver;
 #[cfg(target_os = "linux")]

@@ -5,12 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore,
-    SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, PeerIncompatible,
+    RootCertStore, SignatureScheme,
 };
+
+use crate::net::public_key::PublicKey;
 
 /// Which servers are believed to be who they say.
 #[derive(Clone, Debug)]
@@ -134,6 +136,13 @@ impl Judge {
         web.verify_server_cert(end_entity, intermediates, server, ocsp, now)
     }
 
+    /// The key of a certificate that the user has given, and that can't be read: one of version 1.
+    fn key_of_pinned<'a>(&self, certificate: &'a CertificateDer<'_>, error: &Error) -> Option<PublicKey<'a>> {
+        let is_given = self.given.iter().any(|given| given.as_ref() == certificate.as_ref());
+        let is_wrong = matches!(error, Error::InvalidCertificate(CertificateError::BadSignature));
+        PublicKey::of(certificate.as_ref()).filter(|_| is_given && !is_wrong)
+    }
+
     /// Where any certificate is good, so is any signature: old cameras have keys that nobody accepts any more.
     fn tolerate(&self, verdict: Result<HandshakeSignatureValid, Error>) -> Result<HandshakeSignatureValid, Error> {
         if self.insecure { Ok(HandshakeSignatureValid::assertion()) } else { verdict }
@@ -160,7 +169,11 @@ impl ServerCertVerifier for Judge {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        self.tolerate(rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms))
+        let verdict = rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms);
+        self.tolerate(verdict.or_else(|error| match self.key_of_pinned(cert, &error) {
+            Some(key) => verify_with_key(message, key, dss, algorithms).ok_or(error),
+            None => Err(error),
+        }))
     }
 
     fn verify_tls13_signature(
@@ -170,12 +183,29 @@ impl ServerCertVerifier for Judge {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        self.tolerate(rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms))
+        let verdict = rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms);
+        self.tolerate(verdict.or_else(|error| match self.key_of_pinned(cert, &error) {
+            Some(key) => verify_tls13_signature_with_raw_key(message, &key.info.into(), dss, algorithms),
+            None => Err(error),
+        }))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
+}
+
+/// Whether this key has signed the handshake of TLS 1.2, where there is no certificate that could be asked.
+fn verify_with_key(
+    message: &[u8],
+    key: PublicKey<'_>,
+    dss: &DigitallySignedStruct,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Option<HandshakeSignatureValid> {
+    let (_, candidates) = algorithms.mapping.iter().find(|(scheme, _)| *scheme == dss.scheme)?;
+    let fitting = candidates.iter().filter(|algorithm| algorithm.public_key_alg_id().as_ref() == key.algorithm);
+    let mut verdicts = fitting.map(|algorithm| algorithm.verify_signature(key.bits, message, dss.signature()));
+    verdicts.any(|verdict| verdict.is_ok()).then(HandshakeSignatureValid::assertion)
 }
 
 /// Why there is no TLS, and what to try.
@@ -186,12 +216,29 @@ pub(super) fn explain(error: &Error) -> String {
         }
         Error::InvalidCertificate(_) => "; --tls-ca FILE with that very certificate accepts it, --insecure accepts any",
         Error::InvalidMessage(_) => return "what answers there does not speak TLS; try rtsp://".to_owned(),
-        Error::PeerIncompatible(_) | Error::AlertReceived(AlertDescription::ProtocolVersion) => {
-            "; TLS 1.2 and 1.3 are spoken here"
+        Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon)
+        | Error::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity) => {
+            NO_CIPHER
         }
+        Error::PeerIncompatible(_) | Error::AlertReceived(AlertDescription::ProtocolVersion) => OLD_VERSION,
         _ => "",
     };
     format!("{}{hint}", wrong_with(error))
+}
+
+/// What ring has, and what helps where that is not enough.
+const NO_CIPHER: &str = "; TLS 1.3, and TLS 1.2 with ECDHE and AES-GCM or ChaCha20 are spoken here, not RSA key exchange \
+                         or CBC: newer firmware may help, or a proxy that speaks the old form, such as stunnel";
+const OLD_VERSION: &str = "; TLS 1.2 and 1.3 are spoken here: newer firmware may help, or a proxy that speaks the old \
+                           versions, such as stunnel";
+
+/// Whether the server has no version, suite or group in common with this side.
+pub(super) const fn is_refusal(error: &Error) -> bool {
+    use AlertDescription::{HandshakeFailure, InsufficientSecurity, ProtocolVersion};
+    matches!(
+        error,
+        Error::PeerIncompatible(_) | Error::AlertReceived(HandshakeFailure | InsufficientSecurity | ProtocolVersion)
+    )
 }
 
 /// What is wrong, without what to try.
@@ -213,4 +260,76 @@ fn wrong_with(error: &Error) -> String {
         _ => return format!("the server's certificate is no good ({wrong})"),
     };
     format!("the server's certificate {what}")
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::PrivatePkcs8KeyDer;
+    use rustls::server::{ClientHello, ResolvesServerCert};
+    use rustls::sign::CertifiedKey;
+    use rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion, version};
+
+    use super::*;
+    use crate::net::public_key::tests::version_1;
+
+    /// Shows one certificate, whatever it is like.
+    #[derive(Debug)]
+    struct Shown(Arc<CertifiedKey>);
+
+    impl ResolvesServerCert for Shown {
+        fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+            Some(Arc::clone(&self.0))
+        }
+    }
+
+    /// What comes of a handshake with a server of this certificate and key, by who believes in `given`.
+    fn shake_hands(
+        given: &[u8],
+        shown: &[u8],
+        key: &rcgen::KeyPair,
+        version: &'static SupportedProtocolVersion,
+    ) -> Result<(), Error> {
+        let provider = Arc::new(ring::default_provider());
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        let key = provider.key_provider.load_private_key(key.into()).unwrap();
+        let shown = Shown(Arc::new(CertifiedKey::new(vec![CertificateDer::from(shown.to_vec())], key)));
+        let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[version]).unwrap();
+        let config = config.with_no_client_auth().with_cert_resolver(Arc::new(shown));
+        let mut server = ServerConnection::new(Arc::new(config)).unwrap();
+        let given = Roots::Given(vec![CertificateDer::from(given.to_vec())]);
+        let tls = Tls::new(Trust { roots: given, insecure: false });
+        let mut client = tls.server("cam", [127, 0, 0, 1].into()).unwrap().begin().unwrap();
+        for _ in 0..8 {
+            let mut wire = Vec::new();
+            client.write_tls(&mut wire).unwrap();
+            server.read_tls(&mut wire.as_slice()).unwrap();
+            server.process_new_packets()?;
+            let mut wire = Vec::new();
+            server.write_tls(&mut wire).unwrap();
+            client.read_tls(&mut wire.as_slice()).unwrap();
+            client.process_new_packets()?;
+        }
+        assert!(!client.is_handshaking() && !server.is_handshaking());
+        Ok(())
+    }
+
+    #[test]
+    fn a_pinned_certificate_of_version_1_is_taken_and_its_key_asked() {
+        let [own, other] = [(); 2].map(|()| rcgen::KeyPair::generate().unwrap());
+        let info = |key: &rcgen::KeyPair| rcgen::PublicKeyData::subject_public_key_info(key);
+        let (pinned, foreign) = (version_1(&info(&own)), version_1(&info(&other)));
+        for version in [&version::TLS12, &version::TLS13] {
+            assert_eq!(shake_hands(&pinned, &pinned, &own, version), Ok(()), "{version:?}");
+            assert!(shake_hands(&pinned, &foreign, &other, version).is_err(), "another certificate");
+            assert!(shake_hands(&pinned, &pinned, &other, version).is_err(), "somebody without its key");
+        }
+    }
+
+    #[test]
+    fn what_helps_where_there_is_nothing_in_common() {
+        let told = explain(&Error::AlertReceived(AlertDescription::HandshakeFailure));
+        assert!(told.contains("not RSA key exchange or CBC") && told.contains("stunnel"), "{told}");
+        let told = explain(&Error::AlertReceived(AlertDescription::ProtocolVersion));
+        assert!(told.contains("TLS 1.2 and 1.3 are spoken here"), "{told}");
+    }
 }

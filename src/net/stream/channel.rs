@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
+use super::inquiry::Inquiry;
 use super::secured::Secured;
 use super::waiting;
 use crate::net::tls::TlsServer;
@@ -16,12 +17,24 @@ pub(in crate::net) struct Channel {
     layer: Layer,
     /// The TCP connection stands.
     connected: bool,
+    /// How to ask what the server would have taken, if it refuses TLS.
+    asks: Option<Box<Caller>>,
+}
+
+/// Who connects, and where to.
+#[derive(Debug)]
+struct Caller {
+    registry: Registry,
+    token: Token,
+    address: SocketAddr,
 }
 
 #[derive(Debug)]
 enum Layer {
     Tcp(TcpStream),
     Tls(Box<Secured>),
+    /// TLS was refused.
+    Inquiry(Box<Inquiry>),
 }
 
 impl Channel {
@@ -34,17 +47,16 @@ impl Channel {
     ) -> io::Result<Self> {
         let mut socket = TcpStream::connect(address)?;
         registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
-        let layer = match tls {
-            None => Layer::Tcp(socket),
-            Some(server) => Layer::Tls(Box::new(Secured::new(socket, server)?)),
-        };
-        Ok(Self { layer, connected: false })
+        let Some(server) = tls else { return Ok(Self { layer: Layer::Tcp(socket), connected: false, asks: None }) };
+        let layer = Layer::Tls(Box::new(Secured::new(socket, server)?));
+        let asks = Some(Box::new(Caller { registry: registry.try_clone()?, token, address }));
+        Ok(Self { layer, connected: false, asks })
     }
 
     /// A connection that was accepted.
     pub(super) fn accepted(registry: &Registry, token: Token, mut socket: TcpStream) -> io::Result<Self> {
         registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Self { layer: Layer::Tcp(socket), connected: true })
+        Ok(Self { layer: Layer::Tcp(socket), connected: true, asks: None })
     }
 
     /// Goes on with connecting. Whether bytes can pass.
@@ -63,23 +75,40 @@ impl Channel {
             // A request must not wait for the next one to fill a segment. Where that can't be had, it works too.
             let _ = self.socket().set_nodelay(true);
         }
-        match &mut self.layer {
-            Layer::Tcp(_) => Ok(true),
-            Layer::Tls(secured) => secured.shake_hands(),
-        }
+        let error = match &mut self.layer {
+            Layer::Tcp(_) => return Ok(true),
+            Layer::Inquiry(inquiry) => return inquiry.progress().map_or(Ok(false), |why| Err(io::Error::other(why))),
+            Layer::Tls(secured) => match secured.shake_hands() {
+                Ok(done) => {
+                    if done {
+                        self.asks = None;
+                    }
+                    return Ok(done);
+                }
+                Err(error) if !secured.is_refused() => return Err(error),
+                Err(error) => error,
+            },
+        };
+        // Once: the answer of the inquiry is the end.
+        let Some(caller) = self.asks.take() else { return Err(error) };
+        let Caller { registry, token, address } = *caller;
+        let Ok(inquiry) = Inquiry::begin(&registry, token, address, error.to_string()) else { return Err(error) };
+        self.layer = Layer::Inquiry(Box::new(inquiry));
+        Ok(false)
     }
 
     pub(super) fn socket(&self) -> &TcpStream {
         match &self.layer {
             Layer::Tcp(socket) => socket,
             Layer::Tls(secured) => secured.socket(),
+            Layer::Inquiry(inquiry) => inquiry.socket(),
         }
     }
 
     /// What TLS there is, and what is wrong with it.
     pub(super) fn describe(&self) -> Option<(String, Option<String>)> {
         match &self.layer {
-            Layer::Tcp(_) => None,
+            Layer::Tcp(_) | Layer::Inquiry(_) => None,
             Layer::Tls(secured) => Some(secured.describe()),
         }
     }
@@ -89,6 +118,7 @@ impl Channel {
         match &mut self.layer {
             Layer::Tcp(socket) => socket.read(buffer),
             Layer::Tls(secured) => secured.read(buffer),
+            Layer::Inquiry(_) => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
@@ -97,13 +127,14 @@ impl Channel {
         match &mut self.layer {
             Layer::Tcp(socket) => socket.write(bytes),
             Layer::Tls(secured) => secured.write(bytes),
+            Layer::Inquiry(_) => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
     /// Sends what was taken before and waits.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         match &mut self.layer {
-            Layer::Tcp(_) => Ok(()),
+            Layer::Tcp(_) | Layer::Inquiry(_) => Ok(()),
             Layer::Tls(secured) => secured.flush(),
         }
     }

@@ -6,7 +6,7 @@ use mio::net::TcpStream;
 use rustls::{ClientConnection, ProtocolVersion};
 
 use super::interrupted;
-use crate::net::tls::{TlsServer, explain};
+use crate::net::tls::{TlsServer, explain, is_refusal};
 
 /// So much more than what one read brings may come out: a record that lay in the session, unfinished.
 const RECORD: usize = 20 << 10;
@@ -21,6 +21,8 @@ pub(super) struct Secured {
     socket: TcpStream,
     session: ClientConnection,
     server: TlsServer,
+    /// The server does not want TLS as it is spoken here.
+    refused: bool,
     /// The server has said that it says no more.
     closed: bool,
     /// What is to be told once all that came before it was read.
@@ -31,7 +33,7 @@ impl Secured {
     /// TLS over a socket that connects.
     pub(super) fn new(socket: TcpStream, server: &TlsServer) -> io::Result<Self> {
         let session = server.begin().map_err(io::Error::other)?;
-        Ok(Self { socket, session, server: server.clone(), closed: false, failure: None })
+        Ok(Self { socket, session, server: server.clone(), refused: false, closed: false, failure: None })
     }
 
     pub(super) const fn socket(&self) -> &TcpStream {
@@ -56,11 +58,17 @@ impl Secured {
                 Err(error) => return Err(error),
             }
             if let Err(error) = self.session.process_new_packets() {
+                self.refused = is_refusal(&error);
                 // The server may like to know why; it need not.
                 let _ = self.flush();
                 return Err(io::Error::other(explain(&error)));
             }
         }
+    }
+
+    /// Whether the handshake failed as both sides have nothing in common.
+    pub(super) const fn is_refused(&self) -> bool {
+        self.refused
     }
 
     /// Version and cipher, and what is wrong with the server's certificate if it was accepted all the same.
