@@ -27,6 +27,8 @@ pub enum TransportName {
     Multicast,
     /// Interleaved, in a tunnel through HTTP
     Http,
+    /// Interleaved, in a WebSocket (ONVIF); with rtsps:// over TLS
+    Ws,
 }
 
 impl From<TransportName> for MediaTransport {
@@ -36,6 +38,7 @@ impl From<TransportName> for MediaTransport {
             TransportName::Udp => Self::Udp,
             TransportName::Multicast => Self::Multicast,
             TransportName::Http => Self::Http,
+            TransportName::Ws => Self::WebSocket,
         }
     }
 }

@@ -5,12 +5,15 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use crate::rtsp::message::{Message, StartLine};
+use crate::rtsp::message::{Message, MessageBuilder, StartLine};
+use crate::rtsp::web_socket::accepts;
 
 /// A longer cookie opens no tunnel; those of known clients have 16 to 32 letters.
 const MAX_COOKIE: usize = 256;
 /// What both sides call the tunnelled bytes.
 const CONTENT_TYPE: &str = "application/x-rtsp-tunnelled";
+/// The protocol that a WebSocket has to speak (ONVIF Streaming Specification).
+const WEB_SOCKET_PROTOCOL: &str = "rtsp.onvif.org";
 /// What clients say of the length of the POST's body, which nobody knows beforehand. Servers do not count.
 const POST_LENGTH: u32 = 32767;
 /// A longer head of an answer is none.
@@ -25,9 +28,21 @@ pub enum Half {
     Post,
 }
 
+/// How HTTP is made to carry RTSP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TunnelKind {
+    /// By the answer to a GET and the body of a POST.
+    #[default]
+    GetAndPost,
+    /// By the frames of a WebSocket.
+    WebSocket,
+}
+
 /// What a client says to open a tunnel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TunnelRequest {
+    /// Which one.
+    pub kind: TunnelKind,
     /// Host, and port where it is not the usual one, as the Host header has them.
     pub host: String,
     /// Path and query.
@@ -35,10 +50,26 @@ pub struct TunnelRequest {
     /// The User-Agent header.
     pub user_agent: String,
     /// The Authorization headers of GET and POST.
-    pub authorization: [Option<String>; 2],
+    pub authorization: [Option<Vec<u8>>; 2],
 }
 
 impl TunnelRequest {
+    /// The request that opens a WebSocket for RTSP (RFC 6455, section 4.1; ONVIF Streaming Specification). gortsplib, which
+    /// `MediaMTX` serves with, wants `Upgrade` and the protocol letter by letter.
+    pub fn upgrade(&self, key: &str) -> Vec<u8> {
+        let [authorization, _] = &self.authorization;
+        MessageBuilder::http_get(&one_line(&self.target))
+            .header("Host", &self.host)
+            .header("User-Agent", &self.user_agent)
+            .header("Upgrade", "websocket")
+            .header("Connection", "Upgrade")
+            .header("Sec-WebSocket-Key", key)
+            .header("Sec-WebSocket-Version", 13)
+            .header("Sec-WebSocket-Protocol", WEB_SOCKET_PROTOCOL)
+            .authorization(authorization.clone())
+            .finish()
+    }
+
     /// The request that opens this half of the tunnel of this cookie. It speaks HTTP/1.0, whose answers come in one piece.
     pub fn head(&self, half: Half, cookie: &str) -> Vec<u8> {
         let (method, [get, post]) = (half.method(), &self.authorization);
@@ -61,11 +92,14 @@ impl TunnelRequest {
             field("Content-Length", &POST_LENGTH.to_string());
             field("Expires", "Sun, 9 Jan 1972 00:00:00 GMT");
         }
+        let mut head = head.into_bytes();
         if let Some(value) = authorization {
-            field("Authorization", value);
+            head.extend_from_slice(b"Authorization: ");
+            head.extend(value.iter().filter(|byte| !matches!(byte, b'\r' | b'\n')));
+            head.extend_from_slice(b"\r\n");
         }
-        head.push_str("\r\n");
-        head.into_bytes()
+        head.extend_from_slice(b"\r\n");
+        head
     }
 }
 
@@ -88,6 +122,8 @@ fn one_line(text: &str) -> String {
 #[derive(Debug, Default)]
 pub struct Answer {
     bytes: Vec<u8>,
+    /// That of the WebSocket that was asked for.
+    key: Option<String>,
 }
 
 /// Where an [`Answer`] stands.
@@ -104,6 +140,11 @@ pub enum Answered {
 }
 
 impl Answer {
+    /// That to the request for a WebSocket with this key.
+    pub fn to_web_socket(key: String) -> Self {
+        Self { bytes: Vec::new(), key: Some(key) }
+    }
+
     /// Takes what came. After anything but [`Answered::NotYet`] it has said all.
     pub fn feed(&mut self, chunk: &[u8]) -> Answered {
         let from = self.bytes.len().saturating_sub(3);
@@ -116,10 +157,13 @@ impl Answer {
         };
         let rest = self.bytes.split_off(end);
         let head = std::mem::take(&mut self.bytes);
-        match Message::new(&head, &[]).status() {
+        let answer = Message::new(&head, &[]);
+        match (answer.status(), &self.key) {
+            (Some(101), Some(key)) if accepts(&answer, key) => Answered::Opened(rest),
+            (_, Some(_)) => Answered::Refused(head),
             _ if !head.starts_with(b"HTTP/") => Answered::Nonsense,
             // A web server has an answer to any GET.
-            Some(200..=299) if carries_tunnel(&Message::new(&head, &[])) => Answered::Opened(rest),
+            (Some(200..=299), None) if carries_tunnel(&answer) => Answered::Opened(rest),
             _ => Answered::Refused(head),
         }
     }
@@ -189,6 +233,32 @@ mod tests {
     }
 
     #[test]
+    fn the_request_for_a_web_socket() {
+        let request = TunnelRequest {
+            kind: TunnelKind::WebSocket,
+            host: "cam:8080".to_owned(),
+            target: "/rtsp-over-websocket".to_owned(),
+            user_agent: "test".to_owned(),
+            authorization: [Some(b"Basic eDp5".to_vec()), None],
+        };
+        let head = String::from_utf8(request.upgrade("a2V5")).unwrap();
+        assert_eq!(
+            head,
+            "GET /rtsp-over-websocket HTTP/1.1\r\nHost: cam:8080\r\nUser-Agent: test\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Key: a2V5\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Protocol: rtsp.onvif.org\r\nAuthorization: Basic eDp5\r\n\r\n"
+        );
+        let mut answer = Answer::to_web_socket("dGhlIHNhbXBsZSBub25jZQ==".to_owned());
+        let opened = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+                      Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\u{2}";
+        assert_eq!(answer.feed(opened.as_bytes()), Answered::Opened(vec![2]));
+        for refused in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n"] {
+            let mut answer = Answer::to_web_socket("x".to_owned());
+            assert_eq!(answer.feed(refused.as_bytes()), Answered::Refused(refused.as_bytes().to_vec()));
+        }
+    }
+
+    #[test]
     fn halves() {
         let get = message("GET /av HTTP/1.0\r\nX-SessionCookie: abc \r\nContent-Length: 9\r\n\r\n");
         assert_eq!(half_of(&get), Some((Half::Get, "abc".into())));
@@ -219,7 +289,8 @@ mod tests {
             host: "cam:8080".to_owned(),
             target: "/live?a=b".to_owned(),
             user_agent: "x\r\ny".to_owned(),
-            authorization: [None, Some("Basic eDp5".to_owned())],
+            kind: TunnelKind::GetAndPost,
+            authorization: [None, Some(b"Basic eDp5".to_vec())],
         };
         for half in [Half::Get, Half::Post] {
             let head = wish.head(half, "abc");

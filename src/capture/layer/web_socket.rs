@@ -2,11 +2,8 @@
 //! A PDU may span frames, and a frame may hold several.
 
 use crate::capture::layer::{FRAME_START, Stretch, begins_rtsp, unmask};
+use crate::rtsp::web_socket::{FrameHeader, HeaderRead, MAX_HEADER};
 
-/// The longest header: two bytes, a length of 64 bits, a mask.
-const MAX_HEADER: usize = 14;
-/// The longest payload of a control frame (section 5.5).
-const MAX_CONTROL: u64 = 125;
 /// As many bytes of a payload as tell RTSP: the longest method and a space.
 const LOOK: usize = 16;
 
@@ -41,13 +38,6 @@ struct Frame {
     /// The first reserved bit (RFC 7692, section 6).
     compressed: bool,
     first_of_message: bool,
-}
-
-/// What bytes at the start of a header tell.
-enum Header {
-    Whole(Frame, usize),
-    Cut,
-    Not,
 }
 
 const EMPTY: State = State::Header([0; MAX_HEADER], 0);
@@ -103,10 +93,10 @@ impl WebSocketFrames {
             let Some(place) = header.get_mut(len) else { break };
             *place = *byte;
             len += 1;
-            match read(header.get(..len).unwrap_or_default()) {
-                Header::Cut => {}
-                Header::Not => return self.not_a_header(len - before, before),
-                Header::Whole(frame, _) => return self.begin(frame, len - before, before),
+            match FrameHeader::read(header.get(..len).unwrap_or_default()) {
+                HeaderRead::Cut => {}
+                HeaderRead::Not => return self.not_a_header(len - before, before),
+                HeaderRead::Whole(frame, _) => return self.begin(frame.into(), len - before, before),
             }
         }
         self.state = State::Header(header, len);
@@ -158,6 +148,13 @@ impl WebSocketFrames {
     }
 }
 
+impl From<FrameHeader> for Frame {
+    fn from(header: FrameHeader) -> Self {
+        let FrameHeader { len, mask, opcode, compressed } = header;
+        Self { len, mask, control: header.is_control(), compressed, first_of_message: opcode != 0 }
+    }
+}
+
 impl Frame {
     /// So many bytes of it have passed.
     fn take(&mut self, len: u64) {
@@ -175,50 +172,16 @@ impl Frame {
     }
 }
 
-/// A header at the start of `bytes`.
-fn read(bytes: &[u8]) -> Header {
-    let Some(first) = bytes.first() else { return Header::Cut };
-    let (last, opcode) = (first & 0x80 != 0, first & 0x0f);
-    let control = opcode & 8 != 0;
-    // Reserved bits but the one of compression, reserved opcodes, control frames in pieces (sections 5.2 and 5.4).
-    if first & 0x30 != 0 || !matches!(opcode, 0..=2 | 8..=10) || control && (!last || first & 0x40 != 0) {
-        return Header::Not;
-    }
-    let Some(second) = bytes.get(1) else { return Header::Cut };
-    let (len, behind) = match second & 0x7f {
-        126 => (bytes.get(2..4).and_then(|len| len.first_chunk()).map(|len| u64::from(u16::from_be_bytes(*len))), 4),
-        127 => (bytes.get(2..10).and_then(|len| len.first_chunk()).map(|len| u64::from_be_bytes(*len)), 10),
-        len => (Some(u64::from(len)), 2),
-    };
-    let Some(len) = len else { return Header::Cut };
-    // The length has as few bytes as it needs (section 5.2).
-    let shortest = match behind {
-        4 => len > MAX_CONTROL,
-        10 => len > u64::from(u16::MAX) && len >> 63 == 0,
-        _ => true,
-    };
-    if !shortest || control && len > MAX_CONTROL {
-        return Header::Not;
-    }
-    let (mask, end) = if second & 0x80 == 0 {
-        (None, behind)
-    } else {
-        let mask = bytes.get(behind..).and_then(|rest| rest.first_chunk());
-        let Some(mask) = mask else { return Header::Cut };
-        (Some(*mask), behind + 4)
-    };
-    let frame = Frame { len, mask, control, compressed: first & 0x40 != 0, first_of_message: opcode != 0 };
-    Header::Whole(frame, end)
-}
-
 /// The first place where a frame with RTSP begins.
 fn find(bytes: &[u8], from_client: bool) -> Option<usize> {
     let is_data = |byte: u8| matches!(byte & 0x7f, 1 | 2);
     let starts = bytes.iter().enumerate().filter(|(_, byte)| is_data(**byte)).map(|(at, _)| at);
     starts.into_iter().find(|at| {
-        let Header::Whole(frame, end) = read(bytes.get(*at..).unwrap_or_default()) else { return false };
+        let HeaderRead::Whole(frame, end) = FrameHeader::read(bytes.get(*at..).unwrap_or_default()) else {
+            return false;
+        };
         let payload = bytes.get(at + end..).unwrap_or_default();
-        frame.mask.is_some() == from_client && frame.shows_rtsp(payload)
+        frame.mask.is_some() == from_client && Frame::from(frame).shows_rtsp(payload)
     })
 }
 

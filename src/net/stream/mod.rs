@@ -2,10 +2,13 @@
 //! a tunnel over TLS.
 
 mod channel;
+mod inquiry;
+mod outgoing;
 mod secured;
 mod tcp_state;
 mod tunnel;
 mod waiting;
+mod web_socket;
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -16,10 +19,12 @@ use mio::{Registry, Token};
 
 use channel::Channel;
 use tunnel::{Opener, Tunnel};
+use web_socket::WebSocket;
 
 use crate::net::tls::Tls;
+use crate::rtsp::tunnel::TunnelKind;
 use crate::session::Via;
-use crate::trace::TcpState;
+use crate::trace::{Carrier, TcpState};
 
 /// After so long without a sign of life the system asks a client's host whether it is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -31,6 +36,8 @@ pub(super) enum Stream {
     Direct(Channel),
     /// Two, of HTTP.
     Tunnel(Box<Tunnel>),
+    /// One, that began with HTTP.
+    WebSocket(Box<WebSocket>),
 }
 
 /// How far connecting has come.
@@ -58,7 +65,10 @@ impl Stream {
             return Channel::connect(registry, token, address, server.as_ref()).map(Self::Direct);
         };
         let opener = Opener { registry: registry.try_clone()?, token, address, tls: server };
-        Ok(Self::Tunnel(Box::new(Tunnel::connect(opener, request)?)))
+        Ok(match request.kind {
+            TunnelKind::GetAndPost => Self::Tunnel(Box::new(Tunnel::connect(opener, request)?)),
+            TunnelKind::WebSocket => Self::WebSocket(Box::new(WebSocket::connect(&opener, &request)?)),
+        })
     }
 
     /// A connection that was accepted.
@@ -77,6 +87,7 @@ impl Stream {
         match self {
             Self::Direct(channel) => Ok(if channel.progress()? { Progress::Stands } else { Progress::Pending }),
             Self::Tunnel(tunnel) => tunnel.progress(buffer),
+            Self::WebSocket(socket) => socket.progress(buffer),
         }
     }
 
@@ -85,6 +96,7 @@ impl Stream {
         match self {
             Self::Direct(channel) => channel,
             Self::Tunnel(tunnel) => tunnel.get(),
+            Self::WebSocket(socket) => socket.channel(),
         }
     }
 
@@ -112,11 +124,13 @@ impl Stream {
     /// What carries RTSP besides TCP, and why the server may not be the one that was meant.
     pub(super) fn carrier(&self) -> (String, Option<String>) {
         let (tls, doubt) = self.channel().describe().unwrap_or_default();
-        match self {
-            Self::Direct(_) => (tls, doubt),
-            Self::Tunnel(_) if tls.is_empty() => ("HTTP".to_owned(), doubt),
-            Self::Tunnel(_) => (format!("HTTP over {tls}"), doubt),
-        }
+        let name = match self {
+            Self::Direct(_) => return (tls, doubt),
+            Self::Tunnel(_) => "HTTP",
+            Self::WebSocket(_) => Carrier::WEB_SOCKET.name,
+        };
+        let over = if tls.is_empty() { String::new() } else { format!(" over {tls}") };
+        (format!("{name}{over}"), doubt)
     }
 
     /// Reads once; `Ok(0)` at the end.
@@ -124,6 +138,7 @@ impl Stream {
         match self {
             Self::Direct(channel) => channel.read(buffer),
             Self::Tunnel(tunnel) => tunnel.read(buffer),
+            Self::WebSocket(socket) => socket.read(buffer),
         }
     }
 
@@ -132,6 +147,7 @@ impl Stream {
         match self {
             Self::Direct(channel) => channel.write(bytes),
             Self::Tunnel(tunnel) => tunnel.write(bytes),
+            Self::WebSocket(socket) => socket.write(bytes),
         }
     }
 
@@ -140,6 +156,7 @@ impl Stream {
         let _ = match self {
             Self::Direct(channel) => channel.flush(),
             Self::Tunnel(tunnel) => tunnel.flush(),
+            Self::WebSocket(socket) => socket.flush(),
         };
     }
 
@@ -148,6 +165,7 @@ impl Stream {
         match self {
             Self::Direct(channel) => channel.close(),
             Self::Tunnel(tunnel) => tunnel.close(),
+            Self::WebSocket(socket) => socket.close(),
         }
     }
 

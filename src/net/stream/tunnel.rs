@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use mio::{Registry, Token};
 
 use super::channel::Channel;
+use super::outgoing::Outgoing;
 use super::{Progress, interrupted};
 use crate::net::tls::TlsServer;
 use crate::rtsp::tunnel::{Answer, Answered, Half, TunnelRequest};
@@ -60,15 +61,9 @@ pub(super) struct Opener {
     pub(super) tls: Option<TlsServer>,
 }
 
-/// Bytes that wait to be sent.
-#[derive(Debug, Default)]
-struct Outgoing {
-    bytes: Vec<u8>,
-    sent: usize,
-}
-
 impl Opener {
-    fn open(&self) -> io::Result<Channel> {
+    /// Begins to connect.
+    pub(super) fn open(&self) -> io::Result<Channel> {
         Channel::connect(&self.registry, self.token, self.address, self.tls.as_ref())
     }
 }
@@ -183,7 +178,7 @@ impl Tunnel {
     fn lose_post(&mut self) {
         let used = self.post.take().is_some_and(|post| post.used);
         self.barren = if used { 0 } else { self.barren.saturating_add(1) };
-        self.text.sent = 0;
+        self.text.begin_again();
     }
 
     /// Takes bytes for the server, once those before have gone.
@@ -238,29 +233,6 @@ impl Post {
         if self.head.is_empty() {
             text.send(&mut self.channel)?;
             self.used |= text.is_empty();
-        }
-        Ok(())
-    }
-}
-
-impl Outgoing {
-    fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes, sent: 0 }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.sent >= self.bytes.len()
-    }
-
-    /// Writes as far as the channel takes it.
-    fn send(&mut self, channel: &mut Channel) -> io::Result<()> {
-        while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match channel.write(rest) {
-                Ok(len) => self.sent += len,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if interrupted(&error) => {}
-                Err(error) => return Err(error),
-            }
         }
         Ok(())
     }
