@@ -4,6 +4,7 @@ mod addresses;
 pub mod auth;
 pub(crate) mod challenge;
 pub mod channels;
+pub(crate) mod chunks;
 pub mod control;
 pub mod demux;
 mod digest;

@@ -12,6 +12,8 @@ use crate::rtsp::web_socket::accepts;
 const MAX_COOKIE: usize = 256;
 /// What both sides call the tunnelled bytes.
 const CONTENT_TYPE: &str = "application/x-rtsp-tunnelled";
+/// What an answer may begin with: some servers say RTSP even here.
+const VERSIONS: [&[u8]; 2] = [b"HTTP/", b"RTSP/"];
 /// The protocol that a WebSocket has to speak (ONVIF Streaming Specification).
 const WEB_SOCKET_PROTOCOL: &str = "rtsp.onvif.org";
 /// What clients say of the length of the POST's body, which nobody knows beforehand. Servers do not count.
@@ -124,6 +126,8 @@ pub struct Answer {
     bytes: Vec<u8>,
     /// That of the WebSocket that was asked for.
     key: Option<String>,
+    /// What it opens comes in chunks.
+    chunked: bool,
 }
 
 /// Where an [`Answer`] stands.
@@ -142,7 +146,12 @@ pub enum Answered {
 impl Answer {
     /// That to the request for a WebSocket with this key.
     pub fn to_web_socket(key: String) -> Self {
-        Self { bytes: Vec::new(), key: Some(key) }
+        Self { bytes: Vec::new(), key: Some(key), chunked: false }
+    }
+
+    /// Whether what was opened comes in chunks, which HTTP/1.0 does not know, but proxies do.
+    pub fn is_chunked(&self) -> bool {
+        self.chunked
     }
 
     /// Takes what came. After anything but [`Answered::NotYet`] it has said all.
@@ -150,9 +159,9 @@ impl Answer {
         let from = self.bytes.len().saturating_sub(3);
         self.bytes.extend_from_slice(chunk);
         let Some(end) = head_end(&self.bytes, from) else {
-            let version = b"HTTP/";
-            let known = self.bytes.get(..version.len()).unwrap_or(&self.bytes);
-            let possible = version.starts_with(known) && self.bytes.len() < MAX_ANSWER;
+            let is_version =
+                |version: &[u8]| version.starts_with(self.bytes.get(..version.len()).unwrap_or(&self.bytes));
+            let possible = VERSIONS.into_iter().any(is_version) && self.bytes.len() < MAX_ANSWER;
             return if possible { Answered::NotYet } else { Answered::Nonsense };
         };
         let rest = self.bytes.split_off(end);
@@ -161,9 +170,12 @@ impl Answer {
         match (answer.status(), &self.key) {
             (Some(101), Some(key)) if accepts(&answer, key) => Answered::Opened(rest),
             (_, Some(_)) => Answered::Refused(head),
-            _ if !head.starts_with(b"HTTP/") => Answered::Nonsense,
+            _ if !VERSIONS.into_iter().any(|version| head.starts_with(version)) => Answered::Nonsense,
             // A web server has an answer to any GET.
-            (Some(200..=299), None) if carries_tunnel(&answer) => Answered::Opened(rest),
+            (Some(200..=299), None) if carries_tunnel(&answer) => {
+                self.chunked = is_chunked(&answer);
+                Answered::Opened(rest)
+            }
             _ => Answered::Refused(head),
         }
     }

@@ -15,6 +15,8 @@ use crate::udp::Seen;
 use crate::world::{SERVER_RTP, START, World, port_of};
 use crate::{BYE, config, rtp};
 
+use MediaTransport::{Tcp, Udp};
+
 const URL: &str = "rtsp://camera:8600/live";
 const PACE: Duration = Duration::from_millis(20);
 
@@ -31,7 +33,7 @@ impl Asked<'_> {
     }
 }
 
-/// Status, fields and body of an answer; CSeq is added. `None` for what any server says.
+/// Status, fields and body of an answer; `CSeq` is added. `None` for what any server says.
 type Habit<'a> = dyn FnMut(&Asked<'_>) -> Option<String> + 'a;
 
 /// A server with some habit. Once PLAY is granted it sends a frame every 20 ms on channel 0 or to the first track's port,
@@ -268,7 +270,7 @@ fn tracks_are_played_one_by_one_where_the_server_wants_it() {
     assert_eq!(methods[methods.len() - 2..], [track("TEARDOWN", 1), track("TEARDOWN", 2)]);
     // Signs of life for both sessions, a second behind each other.
     let alive: Vec<&String> = server.requests[7..].iter().filter(|request| request.starts_with("OPTIONS")).collect();
-    assert!(alive.len() >= 4 && alive.len() % 2 == 0, "{alive:?}");
+    assert!(alive.len() >= 4 && alive.len().is_multiple_of(2), "{alive:?}");
     for session in ["A", "B"] {
         let of = alive.iter().filter(|request| request.contains(&format!("\r\nSession: {session}\r\n")));
         assert_eq!(of.count(), alive.len() / 2);
@@ -355,7 +357,6 @@ fn the_profile_of_the_description_is_asked_for() {
         assert_eq!(client.outcome(), Some(&Ok(Ending::EndOfStream)));
         seen.asked().iter().map(|asked| asked.split(';').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    use MediaTransport::{Tcp, Udp};
     assert_eq!(asked_for(&[Tcp], "RTP/AVPF"), ["RTP/AVPF/TCP", "RTP/AVP/TCP"]);
     assert_eq!(
         asked_for(&[Udp, Tcp], "RTP/SAVP"),

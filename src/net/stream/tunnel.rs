@@ -12,6 +12,7 @@ use super::channel::Channel;
 use super::outgoing::Outgoing;
 use super::{Progress, interrupted};
 use crate::net::tls::TlsServer;
+use crate::rtsp::chunks::Chunks;
 use crate::rtsp::tunnel::{Answer, Answered, Half, TunnelRequest};
 
 /// One write takes at most so much: a multiple of 3, so that only its end is padded.
@@ -35,6 +36,8 @@ pub(in crate::net) struct Tunnel {
     answer: Option<Answer>,
     /// The first bytes of the server's side, which came with its answer.
     first: Vec<u8>,
+    /// The server's side comes in chunks.
+    chunks: Option<Chunks>,
     post: Option<Post>,
     /// What goes through the POST next.
     text: Outgoing,
@@ -80,6 +83,7 @@ impl Tunnel {
             cookie,
             answer: Some(Answer::default()),
             first: Vec::new(),
+            chunks: None,
             post: None,
             text: Outgoing::default(),
             barren: 0,
@@ -109,6 +113,7 @@ impl Tunnel {
                 Answered::NotYet => {}
                 Answered::Opened(first) => {
                     self.first = first;
+                    self.chunks = answer.is_chunked().then(Chunks::default);
                     self.answer = None;
                 }
                 Answered::Refused(head) => return Ok(Progress::Refused(head)),
@@ -135,8 +140,23 @@ impl Tunnel {
         Ok(self.post.insert(post))
     }
 
-    /// Reads the server's side once; `Ok(0)` at its end.
+    /// Reads the server's side; `Ok(0)` at its end.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if self.chunks.as_ref().is_some_and(Chunks::is_over) {
+                return Ok(0);
+            }
+            let len = self.read_once(buffer)?;
+            let Some(chunks) = self.chunks.as_mut().filter(|_| len > 0) else { return Ok(len) };
+            let kept = chunks.unpack(buffer.get_mut(..len).unwrap_or_default());
+            match kept.map_err(|_| io::Error::from(io::ErrorKind::InvalidData))? {
+                0 => {}
+                kept => return Ok(kept),
+            }
+        }
+    }
+
+    fn read_once(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.first.is_empty() {
             let len = self.first.len().min(buffer.len());
             let rest = self.first.split_off(len);

@@ -81,7 +81,7 @@ impl Client {
     /// The server did not open the tunnel: it wants a login first, or has none.
     pub(super) fn tunnel_refused(&mut self, now: Timestamp, response: &Message<'_>) {
         if !matches!(response.status(), Some(401 | 407)) {
-            if self.next_web_socket(now) {
+            if self.tunnel_redirected(now, response) || self.next_web_socket(now) {
                 return;
             }
             let url = self.url.as_str();
@@ -199,6 +199,36 @@ mod tests {
             let (_, via, asked) = client(url, MediaTransport::Http);
             assert_eq!((asked, via.tls.is_some(), via.tunnel.unwrap().target.as_str()), (port, secure, "/x"), "{url}");
         }
+    }
+
+    fn refuse(client: &mut Client, head: &str) {
+        client.handle(NOW, Input::TunnelRefused(&Message::new(head.as_bytes(), &[])));
+    }
+
+    #[test]
+    fn a_tunnel_is_opened_where_http_sends_it() {
+        let (mut client, ..) = client("rtsp://cam/x", MediaTransport::Http);
+        refuse(&mut client, "HTTP/1.1 302 Found\r\nLocation: http://cam:8080/y\r\n\r\n");
+        let (via, port) = connect(&mut client);
+        assert_eq!((port, via.tunnel.unwrap().target.as_str()), (8080, "/y"));
+    }
+
+    #[test]
+    fn a_web_socket_is_asked_for_at_each_of_its_paths() {
+        let (mut client, via, port) = client("rtsps://cam/x", MediaTransport::WebSocket);
+        let mut asked = vec![via.tunnel.unwrap()];
+        assert_eq!((port, via.tls.is_some(), asked[0].kind), (443, true, TunnelKind::WebSocket));
+        for _ in 0..2 {
+            refuse(&mut client, "HTTP/1.1 404 Not Found\r\n\r\n");
+            let Some(Output::Connect { via, .. }) = client.poll_output(NOW) else { panic!("no connection") };
+            asked.extend(via.tunnel);
+        }
+        let paths: Vec<&str> = asked.iter().map(|tunnel| tunnel.target.as_str()).collect();
+        assert_eq!(paths, ["/rtsp-over-websocket", "/x", "/"]);
+        refuse(&mut client, "HTTP/1.1 404 Not Found\r\n\r\n");
+        while client.poll_output(NOW).is_some() {}
+        let error = client.outcome().unwrap().as_ref().unwrap_err().to_string();
+        assert!(error.contains("404") && error.contains("RTSP over WebSocket"), "{error}");
     }
 
     #[test]

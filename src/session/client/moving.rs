@@ -9,7 +9,7 @@ use crate::rtsp::message::Message;
 use crate::rtsp::reference::resolve_reference;
 use crate::rtsp::url::RtspUrl;
 use crate::session::authorization::Authorization;
-use crate::session::client::{Phase, SessionError};
+use crate::session::client::{MediaTransport, Phase, SessionError};
 use crate::session::{Client, Output};
 use crate::time::Timestamp;
 
@@ -37,6 +37,23 @@ impl Client {
             }
             Err(error) => self.fail(now, error),
         }
+    }
+
+    /// HTTP sent the tunnel elsewhere: whether it goes there.
+    pub(super) fn tunnel_redirected(&mut self, now: Timestamp, response: &Message<'_>) -> bool {
+        let is_redirect = matches!(response.status(), Some(301..=303 | 307 | 308));
+        // A WebSocket has a path of its own, which is none of the session's.
+        let follows = is_redirect && self.transports.current() == MediaTransport::Http;
+        let location = response.header("Location").filter(|_| follows);
+        let Some(location) = location.map(|location| as_rtsp(location.trim())) else { return false };
+        match self.destination(&location) {
+            Ok(url) => {
+                self.note(format!("redirected to {}", masked_urls(url.as_str())));
+                self.move_to(now, url);
+            }
+            Err(error) => self.fail(now, error),
+        }
+        true
     }
 
     /// The server sent REDIRECT: the session is torn down and begins anew where it says, and when.
@@ -121,5 +138,31 @@ impl Client {
         self.forget_session();
         self.outputs.push_back(Output::Disconnect);
         self.resolve(now);
+    }
+}
+
+/// A URL of HTTP as that of the session that is tunnelled there; others as they are.
+fn as_rtsp(url: &str) -> String {
+    let same = [("http", "rtsp"), ("https", "rtsps"), ("ws", "rtsp"), ("wss", "rtsps")];
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let known = same.into_iter().find(|(http, _)| scheme.eq_ignore_ascii_case(http));
+    known.map_or_else(|| url.to_owned(), |(_, rtsp)| format!("{rtsp}://{rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_of_tunnels() {
+        for (http, rtsp) in [
+            ("http://cam:8080/x?y", "rtsp://cam:8080/x?y"),
+            ("HTTPS://cam/x", "rtsps://cam/x"),
+            ("wss://cam/x", "rtsps://cam/x"),
+            ("rtsp://cam/x", "rtsp://cam/x"),
+            ("/x?u=http://h/", "/x?u=http://h/"),
+        ] {
+            assert_eq!(as_rtsp(http), rtsp);
+        }
     }
 }
