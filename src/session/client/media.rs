@@ -150,12 +150,15 @@ impl MediaWatch {
     /// An RTCP packet came. It is no sign of media: some servers go on with sender reports long after the last packet.
     pub(super) fn rtcp(&mut self, now: Timestamp, track: Option<usize>, payload: &[u8]) {
         self.progress.packets += 1;
-        let Some(track) = track.and_then(|track| self.tracks.get_mut(track)) else { return };
         let byes = Compound::new(payload).filter_map(|packet| match packet {
             Ok(RtcpPacket::Goodbye(goodbye)) => Some(goodbye.ssrcs()),
             _ => None,
         });
-        if track.bye(byes.flatten()) {
+        let named: Vec<u32> = byes.flatten().collect();
+        // A BYE shows no payload type: where tracks share a path, it may be for another than it seems.
+        let own = track.and_then(|track| self.tracks.get_mut(track));
+        let known = own.is_some_and(|track| track.bye(&named)) || self.tracks.iter_mut().any(|track| track.bye(&named));
+        if known {
             let over = self.sending().all(TrackSenders::all_bye);
             self.all_bye = over.then_some(now);
         }
@@ -203,7 +206,7 @@ impl MediaWatch {
             Verdict::Ended(Ending::EndOfStream)
         } else if due(self.end_of_patience()) {
             // Silence behind a BYE on each track: whatever else had sent is over as well.
-            let left = self.heard && self.sending().all(TrackSenders::any_bye);
+            let left = self.sending().next().is_some() && self.sending().all(TrackSenders::any_bye);
             if left || self.is_over(now, dialog) { Verdict::Ended(Ending::EndOfStream) } else { Verdict::Silent }
         } else {
             Verdict::GoOn

@@ -49,13 +49,11 @@ impl TrackSenders {
     }
 
     /// These sources said BYE: whether one of them had sent.
-    pub(super) fn bye(&mut self, mut ssrcs: impl Iterator<Item = u32>) -> bool {
+    pub(super) fn bye(&mut self, ssrcs: &[u32]) -> bool {
         let mut named = false;
-        for ssrc in ssrcs.by_ref() {
-            if let Some(sender) = self.0.iter_mut().find(|sender| sender.ssrc == ssrc) {
-                sender.said_bye = true;
-                named = true;
-            }
+        for sender in self.0.iter_mut().filter(|sender| ssrcs.contains(&sender.ssrc)) {
+            sender.said_bye = true;
+            named = true;
         }
         named
     }
@@ -95,7 +93,7 @@ mod tests {
 
     fn over(sources: &[u32], byes: &[u32]) -> bool {
         let mut senders = heard(sources);
-        senders.bye(byes.iter().copied());
+        senders.bye(byes);
         senders.all_bye()
     }
 
@@ -132,7 +130,7 @@ mod tests {
     #[test]
     fn what_comes_behind_its_bye_is_late() {
         let mut senders = heard(&[7, 8]);
-        senders.bye([7, 8].into_iter());
+        senders.bye(&[7, 8]);
         assert!(!senders.heard(START, 7) && !senders.heard(START, 8) && senders.all_bye());
         assert!(senders.heard(START, 9) && !senders.all_bye(), "another source begins");
     }
