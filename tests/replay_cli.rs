@@ -243,7 +243,7 @@ fn logins_are_asked_for() {
     let warned = rtsp_rec().args(["record", &login, "-o"]).arg(file).output().expect("rtsp-rec can be run");
     let stderr = String::from_utf8_lossy(&warned.stderr).into_owned();
     assert!(warned.status.success(), "{stderr}");
-    assert_eq!(stderr.matches("whoever is on the way can read the password").count(), 1, "once: {stderr}");
+    assert_eq!(stderr.matches("whoever is on the way can read it").count(), 1, "once: {stderr}");
     assert!(!stderr.contains("from file"), "{stderr}");
     record(&replay.url, &[]).expect_code(1);
 }

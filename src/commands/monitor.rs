@@ -123,7 +123,7 @@ impl Tap for Monitor {
 }
 
 /// RFC 7617, section 4.
-const READABLE: &str = "the server asks for a Basic login without TLS: whoever is on the way can read the password; \
+const READABLE: &str = "the server asks for a Basic login without TLS: whoever is on the way can read it; \
                         rtsps:// protects it where the server has TLS";
 
 /// Whether a request has a password in it that is not encrypted in any way.

@@ -237,5 +237,6 @@ fn tunnels_that_are_refused() {
     };
     refused("HTTP/1.1 404 Not Found\r\n\r\n").expect_failure(&["GET rtsp://", "404 Not Found", "tunnel"]);
     refused(DIGEST).expect_failure(&["does not accept the user name or password"]);
-    refused("RTSP/1.0 400 Bad Request\r\n\r\n").expect_failure(&["does not speak HTTP"]);
+    refused("RTSP/1.0 400 Bad Request\r\n\r\n").expect_failure(&["400 Bad Request", "does it tunnel RTSP"]);
+    refused("SSH-2.0-x\r\n\r\n").expect_failure(&["does not speak HTTP"]);
 }
