@@ -96,6 +96,14 @@ pub struct LoginArgs {
     pub password_file: Option<PathBuf>,
 }
 
+/// What is hidden.
+#[derive(Clone, Debug, Args)]
+pub struct MaskArgs {
+    /// Hide as well what stands behind this name: a parameter of URLs, a header field, an attribute of SDP
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub mask: Vec<String>,
+}
+
 /// Whom to believe, where the URL is rtsps://.
 #[derive(Clone, Debug, Args)]
 pub struct TlsArgs {
@@ -190,6 +198,8 @@ impl From<TableName> for Table {
 pub enum Format {
     /// Comma-separated values below a header
     Csv,
+    /// The same for spreadsheets: no cell begins like a formula
+    CsvSafe,
     /// An object a line
     Json,
     /// Aligned columns for people
@@ -265,6 +275,10 @@ pub struct ReplayArgs {
     /// Record what is really sent and received
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+
+    /// What is hidden there.
+    #[command(flatten)]
+    pub masking: MaskArgs,
 
     /// Overwrite an existing file
     #[arg(short, long)]

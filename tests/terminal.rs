@@ -188,3 +188,99 @@ fn a_long_analysis_shows_how_far_it_is() {
     assert!(!rows_shown.contains(&0x1b) && rows_shown.starts_with(b"capture,"));
     assert_eq!(piped_shown, b"");
 }
+
+/// The sample from a server that would like to steer terminals, in lines of the same length.
+fn hostile_capture(folder: &Path) -> PathBuf {
+    let mut bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(SAMPLE)).unwrap();
+    let pairs: [(&[u8], &[u8]); 4] = [
+        (b"GStreamer", b"\x1b]0;P\x07\xe2\x80\xae"),
+        (b"/short", b"/ab\xe2\x80\xae"),
+        (b"Session: Vm", b"Session: \xc2\x9b"),
+        (b"H264/", b"\x1b[1m/"),
+    ];
+    for (from, to) in pairs {
+        assert_eq!(from.len(), to.len());
+        let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
+        assert!(!places.is_empty(), "{from:?}");
+        for at in places {
+            bytes[at..at + to.len()].copy_from_slice(to);
+        }
+    }
+    let path = folder.join("hostile\x1b[2J\u{202e}.pcapng");
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+#[track_caller]
+fn assert_steers_nothing(arguments: &[&str], shown: &str) {
+    let shown = shown.replace("\r\n", "\n");
+    let steers = |char: char| char.is_control() && char != '\n' || ('\u{202a}'..='\u{202e}').contains(&char);
+    assert!(!shown.contains(steers), "{arguments:?}: {shown:?}");
+}
+
+/// Without colour, so that none of a server's is taken for ours.
+const PLAIN: [(&str, &str); 1] = [("NO_COLOR", "1")];
+
+#[test]
+fn no_capture_steers_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = hostile_capture(folder.path());
+    let capture = capture.to_str().unwrap();
+    let mut all = Vec::new();
+    for table in ["streams", "packets", "frames", "messages", "findings", "verdicts", "sender_reports", "report_blocks"]
+    {
+        for format in ["csv", "csv-safe", "json", "table"] {
+            all.push(vec!["analyze", capture, "--table", table, "--format", format]);
+        }
+    }
+    let [page, redacted, view, media] =
+        ["page.html", "redacted.pcapng", "view.pcapng", "media\x1b[2J"].map(|name| folder.path().join(name));
+    let [page, redacted, view, media] = [&page, &redacted, &view, &media].map(|path| path.to_str().unwrap());
+    all.extend([
+        vec!["report", capture, "-o", page],
+        vec!["redact", capture, "-o", redacted],
+        vec!["export", capture, "-o", view],
+        vec!["export", capture, "--media", "-o", media],
+        vec!["compare", capture, SAMPLE],
+        vec!["compare", capture, SAMPLE, "--format", "json"],
+        vec!["analyze", "missing\x1b[2J.pcapng"],
+        vec!["record", "rtsp://127.0.0.1:1/\u{202e}", "-o", "/missing/\x1b[2J"],
+    ]);
+    for arguments in all {
+        let shown = on_terminal(&arguments, &PLAIN);
+        assert_steers_nothing(&arguments, &shown);
+        // A table without rows is nothing in JSON.
+        assert!(!shown.is_empty() || arguments.contains(&"json"), "{arguments:?}");
+    }
+    let messages = on_terminal(&["analyze", capture, "--table", "messages"], &PLAIN);
+    assert!(messages.contains(r"/ab\u202e") && messages.contains(r"\u001b]0;P\u0007"), "it is spelled out: {messages}");
+}
+
+#[test]
+fn no_server_and_no_client_steers_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = hostile_capture(folder.path());
+    let served = Terminal::open();
+    let listen = ["replay", capture.to_str().unwrap(), "--listen", "127.0.0.1:0", "--speed", "max", "-v"];
+    let mut replay = rtsp_rec(&listen, &PLAIN).stdout(served.side()).stderr(served.side()).spawn().unwrap();
+    let (mut outside, mut said) = (served.leave(), Vec::new());
+    read_until(&mut outside, &mut said, |said| String::from_utf8_lossy(said).contains("Ctrl-C"));
+    let text = String::from_utf8(said.clone()).unwrap();
+    let address = text.split("rtsp://").nth(1).and_then(|rest| rest.split('/').next()).unwrap();
+    let url = format!("rtsp://{address}/x");
+    let [file, probed] = ["out.pcapng", "probed.pcapng"].map(|name| folder.path().join(name));
+    let (file, probed) = (file.to_str().unwrap(), probed.to_str().unwrap());
+    let to = ["replay", capture.to_str().unwrap(), "--to", &url, "-v"];
+    let record = ["record", url.as_str(), "-v", "--max-packets", "40", "-o", file];
+    let probe = ["probe", &url, "-v", "-o", probed];
+    let json = ["probe", &url, "--format", "json"];
+    for arguments in [&record[..], &probe, &json, &to] {
+        let shown = on_terminal(arguments, &PLAIN);
+        assert_steers_nothing(arguments, &shown);
+        assert!(!shown.is_empty(), "{arguments:?}");
+    }
+    replay.kill().unwrap();
+    replay.wait().unwrap();
+    read_until(&mut outside, &mut said, |_| false);
+    assert_steers_nothing(&listen, &String::from_utf8_lossy(&said));
+}

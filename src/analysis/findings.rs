@@ -11,6 +11,7 @@ use crate::analysis::stream::{PacketFigures, Stream, StreamKey};
 use crate::rtp::foreign::ForeignPacket;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{SenderReport, SourceDescription};
+use crate::rtsp::mask::masked_text;
 use crate::rtsp::sdp::Media;
 use crate::session::dialog::{MediaPath, PayloadRole, Setup};
 use crate::time::Timestamp;
@@ -139,7 +140,10 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn new(code: &'static str, track: Option<usize>, detail: impl Into<String>) -> Self {
-        Self { code, track, detail: detail.into() }
+        let detail = detail.into();
+        // Some quote what was said.
+        let detail = if detail.contains(['@', '=', '/']) { masked_text(&detail) } else { detail };
+        Self { code, track, detail }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::rtsp::mask::{masked_target, masked_urls};
+use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::url::RtspUrl;
 use crate::session::dialog::Request;
@@ -38,7 +38,7 @@ impl<'a> MessageParts<'a> {
                 url: request.as_ref().map(|request| without_credentials(&request.url)),
                 method: request.map(|request| Cow::Owned(request.method)),
                 status,
-                reason: (!reason.is_empty()).then_some(reason),
+                reason: (!reason.is_empty()).then(|| shown(reason)),
             },
         }
     }
@@ -47,7 +47,13 @@ impl<'a> MessageParts<'a> {
 /// The URL without its user part, and with the credentials among its parameters masked.
 pub(super) fn without_credentials(url: &str) -> String {
     match RtspUrl::parse(url) {
-        Ok(url) => masked_urls(url.as_str()),
-        Err(_) => masked_target(&masked_urls(url)),
+        Ok(url) => masked_text(url.as_str()),
+        Err(_) => masked_text(url),
     }
+}
+
+/// A text of a server without what logs in: some repeat the request.
+pub(super) fn shown(text: Cow<'_, str>) -> Cow<'_, str> {
+    let masked = masked_text(&text);
+    if masked == text { text } else { Cow::Owned(masked) }
 }

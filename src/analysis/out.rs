@@ -10,7 +10,7 @@ use crate::analysis::budget::Budget;
 use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, millis};
 use crate::analysis::findings::{Finding, Watch, severity};
 use crate::analysis::http::Part;
-use crate::analysis::messages::MessageParts;
+use crate::analysis::messages::{MessageParts, shown};
 use crate::analysis::rows::{FindingRow, MessageRow, PacketRow, Row, Sink, Table};
 use crate::analysis::sequence::Status;
 use crate::analysis::session::{Session, Taken};
@@ -249,7 +249,7 @@ impl<S: Sink> Out<S> {
     fn message_row(&mut self, place: Place, message: &Message<'_>, request: Option<Request>) -> io::Result<()> {
         let parts = MessageParts::new(place.at, message, request);
         let rtsp_session = message.header("Session");
-        let product = message.header(if parts.kind == "request" { "User-Agent" } else { "Server" });
+        let product = message.header(if parts.kind == "request" { "User-Agent" } else { "Server" }).map(shown);
         self.sink.row(&Row::Message(MessageRow {
             capture: &self.capture,
             frame_number: place.frame_number,

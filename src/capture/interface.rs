@@ -16,6 +16,7 @@ use pcap_file::pcapng::blocks::interface_description::{
 };
 use pcap_file::pcapng::blocks::opt_common::CommonOption;
 
+use crate::rtsp::mask::MaskRules;
 use crate::trace::{Carrier, Flow};
 
 const BEFORE_SERVER: &str = " [server ";
@@ -59,11 +60,17 @@ struct Interface {
 
 impl Interfaces {
     /// What a session's interface is called, from its first connection to a server on: the `number`th of all.
-    pub(super) fn describe(&mut self, flow: &Flow, carrier: Carrier<'_>, number: usize) -> (usize, SocketAddr) {
+    pub(super) fn describe(
+        &mut self,
+        flow: &Flow,
+        carrier: Carrier<'_>,
+        number: usize,
+        masking: &MaskRules,
+    ) -> (usize, SocketAddr) {
         let key = (flow.session, flow.server);
         self.0.entry(key).or_insert_with(|| Interface {
             name: format!("session {}", number.max(1)),
-            description: describe(&flow.url, flow.server, carrier),
+            description: describe(&masking.masked(&flow.url), flow.server, carrier),
             comment: carrier.doubt.map(|doubt| format!("Recorded all the same: {doubt}")),
             number: None,
         });

@@ -21,7 +21,7 @@ use crate::capture::strip::strip;
 use crate::capture::tcp::Connection;
 use crate::capture::udp;
 use crate::rtsp::demux::{Pdu, PduKind};
-use crate::rtsp::mask::{mask_authorization, mask_urls};
+use crate::rtsp::mask::MaskRules;
 use crate::rtsp::message::Message;
 use crate::time::Timestamp;
 use crate::trace::{Carrier, Close, Direction, Flow, Note, Payload, Tap, TraceEvent};
@@ -49,8 +49,10 @@ pub struct WriterOptions {
     pub comment: String,
     /// Write the server's real port, also where Wireshark would not know it.
     pub keep_ports: bool,
-    /// Leave Authorization values and the user part of URLs as they are.
+    /// Leave what logs in as it is.
     pub keep_credentials: bool,
+    /// What logs in.
+    pub masking: MaskRules,
     /// Leave the media out of RTP packets.
     pub headers_only: bool,
     /// So many bytes are gathered before they are handed on.
@@ -69,6 +71,7 @@ impl Default for WriterOptions {
             comment: String::new(),
             keep_ports: false,
             keep_credentials: false,
+            masking: MaskRules::default(),
             headers_only: false,
             flush_size: FLUSH_SIZE,
             rotates: false,
@@ -222,7 +225,7 @@ impl<S: BlockSink> Writer<S> {
     fn open(&mut self, flow: &Flow, times: (Timestamp, Timestamp), carrier: Carrier<'_>) -> io::Result<()> {
         let ends = self.written_addresses(flow);
         self.opened += 1;
-        let key = self.interfaces.describe(flow, carrier, self.opened);
+        let key = self.interfaces.describe(flow, carrier, self.opened, &self.options.masking);
         let interface = self.interfaces.number(key, &mut self.blocks)?;
         let (out, taken_at) = (self.blocks.get_mut(), self.options.taken_at);
         let connection = Connection::open(out, interface, taken_at, ends, times);
@@ -248,7 +251,7 @@ impl<S: BlockSink> Writer<S> {
     fn datagram(&mut self, event: &TraceEvent<'_>, from: SocketAddr, to: SocketAddr, payload: &[u8]) -> io::Result<()> {
         // A session of datagrams alone was never opened.
         let number = self.opened.max(event.flow.id + 1);
-        let key = self.interfaces.describe(event.flow, Carrier::default(), number);
+        let key = self.interfaces.describe(event.flow, Carrier::default(), number, &self.options.masking);
         let interface = self.interfaces.number(key, &mut self.blocks)?;
         if self.blocks.get_ref().len() >= self.options.flush_size {
             self.flush()?;
@@ -309,7 +312,7 @@ impl<S: BlockSink> Writer<S> {
                 Some(stripped(pdu.raw.to_vec(), pdu.raw.len() - payload.len()))
             }
             _ if self.options.keep_credentials => None,
-            _ => masked(pdu, direction),
+            _ => masked(pdu, direction, &self.options.masking),
         }
     }
 
@@ -381,16 +384,15 @@ fn stripped(mut bytes: Vec<u8>, packet: usize) -> Vec<u8> {
     bytes
 }
 
-/// The bytes of a message without its credentials, at the same length; `None` where there is nothing to mask.
-fn masked(pdu: &Pdu<'_>, direction: Direction) -> Option<Vec<u8>> {
-    let head = match pdu.kind {
-        PduKind::Message { head, .. } => head.len(),
-        // A request that was sent in part only.
-        PduKind::Junk if direction == Direction::ClientToServer => pdu.raw.len(),
-        _ => return None,
-    };
+/// The bytes of a message without what logs in, at the same length; `None` where nothing is looked for.
+fn masked(pdu: &Pdu<'_>, direction: Direction, masking: &MaskRules) -> Option<Vec<u8>> {
     let mut bytes = pdu.raw.to_vec();
-    mask_authorization(bytes.get_mut(..head)?);
-    mask_urls(&mut bytes);
+    match pdu.kind {
+        PduKind::Message { .. } => masking.mask(&mut bytes),
+        // A request that was sent in part only.
+        PduKind::Junk if direction == Direction::ClientToServer => masking.mask(&mut bytes),
+        PduKind::Junk => masking.mask_known(&mut bytes),
+        PduKind::Interleaved { .. } | PduKind::Gap { .. } => return None,
+    }
     Some(bytes)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::cli::transport::port_range;
-use crate::cli::{LoginArgs, TlsArgs, USER_AGENT, time};
+use crate::cli::{LoginArgs, MaskArgs, TlsArgs, USER_AGENT, time};
 
 /// What rustdoc would take for a link.
 const URL_HELP: &str = "rtsp://[user:password@]host[:port]/path, or rtsps:// for TLS";
@@ -45,6 +45,10 @@ pub struct ProbeArgs {
     /// How long all of it may take; no single answer is waited for longer than half of it
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "10s")]
     pub timeout: Duration,
+
+    /// What is hidden there and with -v.
+    #[command(flatten)]
+    pub masking: MaskArgs,
 
     /// Write what passes to this pcapng file; - is standard output
     #[arg(short, long, value_name = "FILE")]

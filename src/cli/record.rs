@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::Args;
 
-use super::{LoginArgs, TlsArgs, TransportArgs, USER_AGENT, time};
+use super::{LoginArgs, MaskArgs, TlsArgs, TransportArgs, USER_AGENT, time};
 use crate::session::Reconnect;
 
 const MIN_ROTATE_SIZE: ByteSize = ByteSize::kb(100);
@@ -97,9 +97,13 @@ pub struct RecordArgs {
     #[command(flatten)]
     pub tls: TlsArgs,
 
-    /// Leave Authorization values readable in the capture (they are masked, at the same length)
+    /// Leave logins readable in the capture (they are masked, at the same length)
     #[arg(long)]
     pub keep_credentials: bool,
+
+    /// What else is hidden.
+    #[command(flatten)]
+    pub masking: MaskArgs,
 
     /// Write the server's real port, not 554, where Wireshark would not take it for RTSP
     #[arg(long)]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::MaskArgs;
+
 /// Options of `redact`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
@@ -24,6 +26,10 @@ pub struct RedactArgs {
     /// The file to write; compressed where its name ends with .zst or .gz
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+
+    /// What is hidden, though it tells of no one.
+    #[command(flatten)]
+    pub masking: MaskArgs,
 
     /// Overwrite an existing file
     #[arg(short, long)]

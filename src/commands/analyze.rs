@@ -22,7 +22,7 @@ use crate::commands::named::{list, named, nothing};
 use crate::commands::open_capture;
 use crate::commands::progress::Progress;
 use crate::commands::queue::Queue;
-use crate::commands::terminal::{complain, redraws, stdout_is_piped, takes_colour};
+use crate::commands::terminal::{complain, redraws, stdout, stdout_is_piped, takes_colour};
 use crate::error::Error;
 use crate::report::{Condition, Conditions, Document, Format, Tables};
 
@@ -236,7 +236,9 @@ fn outputs(args: &AnalyzeArgs) -> Result<BTreeMap<Table, Output>, Error> {
     let format = format(args.format);
     let Some(folder) = &args.output else {
         let table = args.table.into();
-        let output = output(table, format, Box::new(io::stdout())).map_err(Error::Stdout)?;
+        // The table for people has colours, and spells out what steers by itself.
+        let out = if args.format == cli::Format::Table { Box::new(io::stdout()) } else { stdout() };
+        let output = output(table, format, out).map_err(Error::Stdout)?;
         return Ok(BTreeMap::from([(table, output.coloured(takes_colour(&io::stdout())))]));
     };
     let failed = |action| move |source| Error::File { action, path: folder.clone(), source };
@@ -262,6 +264,7 @@ fn output_error(args: &AnalyzeArgs, source: io::Error) -> Error {
 const fn format(format: cli::Format) -> Format {
     match format {
         cli::Format::Csv => Format::Csv,
+        cli::Format::CsvSafe => Format::CsvSafe,
         cli::Format::Json => Format::Json,
         cli::Format::Table => Format::Table,
     }

@@ -16,7 +16,7 @@ use crate::cli::{CompareArgs, CompareFormat};
 use crate::commands::CUT;
 use crate::commands::analyze::open;
 use crate::commands::named::{list, named, nothing};
-use crate::commands::terminal::{complain, takes_colour};
+use crate::commands::terminal::{complain, stdout, takes_colour};
 use crate::error::Error;
 use crate::report::captures;
 use crate::report::table::Look;
@@ -85,7 +85,7 @@ fn print(args: &CompareArgs, comparison: &CaptureComparison) -> io::Result<()> {
         CompareFormat::Text => captures::text(comparison, names, Look { coloured: takes_colour(&io::stdout()) }),
         CompareFormat::Json => captures::json::json(comparison, names)?,
     };
-    let mut out = io::stdout().lock();
+    let mut out = if args.format == CompareFormat::Json { stdout() } else { Box::new(io::stdout()) };
     out.write_all(text.as_bytes())?;
     out.flush()
 }

@@ -6,6 +6,7 @@ mod completions;
 mod demo;
 mod evidence;
 mod export;
+mod hiding;
 mod hurried;
 mod lanes;
 mod live;

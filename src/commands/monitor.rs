@@ -5,10 +5,11 @@ use std::io::{self, Write};
 
 use crate::analysis::{Analyzer, AnalyzerOptions, StreamRow};
 use crate::commands::evidence::Evidence;
+use crate::commands::hiding::{rules, shown};
 use crate::commands::live::{Figures, Lines};
 use crate::commands::terminal::{redraws, warning};
+use crate::report::visible::visible;
 use crate::rtsp::demux::PduKind;
-use crate::rtsp::mask::{mask_authorization, mask_urls};
 use crate::rtsp::message::Message;
 use crate::time::Timestamp;
 use crate::trace::{Direction, Payload, Tap, TraceEvent};
@@ -36,7 +37,11 @@ impl Monitor {
     /// Shows each message with `verbose`, else a live line for each session unless `quiet` or without a terminal.
     pub(super) fn new(urls: &[String], quiet: bool, verbose: bool, now: Timestamp) -> Self {
         let live = !quiet && !verbose && redraws();
-        let names = if urls.len() > MAX_LINES { vec![format!("{} sessions", urls.len())] } else { urls.to_vec() };
+        let names = if urls.len() > MAX_LINES {
+            vec![format!("{} sessions", urls.len())]
+        } else {
+            urls.iter().map(|url| shown(url)).collect()
+        };
         let lines = (live && !names.is_empty()).then(|| Lines::new(names, now));
         let analyzer = Analyzer::new(AnalyzerOptions::default(), ());
         Self {
@@ -144,19 +149,15 @@ pub(super) fn show(event: &TraceEvent<'_>) {
         let _ = writeln!(io::stderr(), "{} session {}\n{note}\n", event.at, event.flow.id + 1);
     }
     let Payload::Pdu(pdu) = event.payload else { return };
-    let PduKind::Message { head, .. } = pdu.kind else { return };
+    let PduKind::Message { .. } = pdu.kind else { return };
     let mut bytes = pdu.raw.to_vec();
-    if let Some(head) = bytes.get_mut(..head.len()) {
-        mask_authorization(head);
-    }
-    mask_urls(&mut bytes);
+    rules().mask(&mut bytes);
     let arrow = match event.direction {
         Direction::ClientToServer => '>',
         Direction::ServerToClient => '<',
     };
     let text = String::from_utf8_lossy(&bytes).into_owned();
     // Control characters of a hostile server must not reach the terminal.
-    let clean = |line: &str| line.chars().filter(|char| !char.is_control() || *char == '\t').collect::<String>();
-    let lines: Vec<String> = text.trim_end().lines().map(|line| format!("{arrow} {}", clean(line))).collect();
+    let lines: Vec<String> = text.trim_end().lines().map(|line| format!("{arrow} {}", visible(line))).collect();
     let _ = writeln!(io::stderr(), "{} session {}\n{}\n", event.at, event.flow.id + 1, lines.join("\n"));
 }

@@ -7,7 +7,7 @@ use crate::capture::{Writer, WriterOptions};
 use crate::cli::{APPLICATION, ProbeArgs, ProbeFormat};
 use crate::commands::monitor::show;
 use crate::commands::output::{FileCare, Names, Output, complete, print, system};
-use crate::commands::{login, signals, trust};
+use crate::commands::{hiding, login, signals, trust};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
 use crate::report::probe;
@@ -18,9 +18,11 @@ use crate::trace::{Payload, Tap, TraceEvent};
 pub(super) fn run(args: &ProbeArgs) -> Result<(), Error> {
     let clock = Clock::start();
     let config = config(args)?;
+    hiding::hide(&args.masking.mask, [(&config.url, config.credentials.as_ref())]);
     let trust = trust::of(&args.tls)?;
     let plan = Plan::new(config, clock.now());
-    let writer = args.output.as_deref().map(|path| begin(args, path, &plan.url())).transpose()?;
+    let writer =
+        args.output.as_deref().map(|path| begin(args, path, &hiding::rules().masked(&plan.url()))).transpose()?;
     let mut event_loop = EventLoop::<Probe>::new(clock).map_err(Error::EventLoop)?;
     event_loop.stop_on_signals(&signals::of_an_end()).map_err(Error::EventLoop)?;
     event_loop.trust(trust);
@@ -80,7 +82,8 @@ fn begin(args: &ProbeArgs, path: &Path, url: &str) -> Result<Writer<Output>, Err
     let comment =
         format!("What {APPLICATION} sent and received while it probed {url}. Each session is one of its tries.");
     let application = APPLICATION.to_owned();
-    let options = WriterOptions { application, os: system(), comment, ..WriterOptions::default() };
+    let options =
+        WriterOptions { application, os: system(), comment, masking: hiding::rules(), ..WriterOptions::default() };
     Writer::new(output, options).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 

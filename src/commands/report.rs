@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 
 use crate::cli::ReportArgs;
 use crate::commands::analyze::{GroupInputs, GroupResult, analyze_group, conclude};
+use crate::commands::hiding::shown;
 use crate::commands::lanes::Choice;
 use crate::commands::named::named;
 use crate::commands::output::{Target, is_stdout};
@@ -42,7 +43,7 @@ fn say(args: &ReportArgs) -> Result<(), Error> {
     let file = args.output.metadata().ok().filter(Metadata::is_file);
     let Some(file) = file.filter(|_| !args.quiet && !is_stdout(&args.output)) else { return Ok(()) };
     let size = ByteSize(file.len()).display().si();
-    writeln!(io::stdout(), "{}: one page, {size}", args.output.display()).map_err(Error::Stdout)
+    writeln!(io::stdout(), "{}", shown(&format!("{}: one page, {size}", args.output.display()))).map_err(Error::Stdout)
 }
 
 /// A part of the page, and what it is about.

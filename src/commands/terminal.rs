@@ -12,6 +12,9 @@ use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
+use crate::commands::hiding::shown;
+use crate::report::visible::VisibleText;
+
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
@@ -50,6 +53,11 @@ pub(super) fn unread(stream: impl AsFd, error: io::Error) -> io::Error {
     if hung_up { io::ErrorKind::BrokenPipe.into() } else { error }
 }
 
+/// Standard output, where a terminal sees nothing that steers it.
+pub(super) fn stdout() -> Box<dyn Write + Send> {
+    if io::stdout().is_terminal() { Box::new(VisibleText::new(io::stdout())) } else { Box::new(io::stdout()) }
+}
+
 /// Says in a line on standard error what went wrong. One that can't be written is no reason to stop: the exit code has
 /// to do.
 pub fn complain(text: &str) {
@@ -70,6 +78,5 @@ pub(super) fn heading(text: &str) -> String {
 /// What a server says must not steer the terminal, nor make two lines of one.
 fn headed(head: &str, style: Style, text: &str) -> String {
     let style = if takes_colour(&io::stderr()) { style } else { Style::new() };
-    let clean: String = text.chars().filter(|char| !char.is_control()).collect();
-    format!("{style}{head}{style:#} {clean}")
+    format!("{style}{head}{style:#} {}", shown(text))
 }

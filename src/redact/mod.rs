@@ -23,6 +23,7 @@ use crate::redact::shape::PayloadShape;
 use crate::redact::url::Pseudonyms;
 use crate::rtp::packet::RtpPacket;
 use crate::rtsp::demux::{FRAME_HEADER, Pdu, PduKind};
+use crate::rtsp::mask::MaskRules;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::start_line::{Recognition, recognise};
 use crate::rtsp::tunnel;
@@ -41,6 +42,8 @@ pub struct Redaction {
     sessions: HashMap<usize, Session>,
     /// What the sessions keep.
     held: usize,
+    /// What is hidden of what would stay, if anything.
+    masking: Option<MaskRules>,
 }
 
 /// What is known of a session.
@@ -140,15 +143,25 @@ impl Policy for Redaction {
 }
 
 impl Redaction {
+    /// One that hides as well what stands behind these names.
+    pub fn hiding(names: &[String]) -> Self {
+        let masking = (!names.is_empty()).then(|| MaskRules::with_names(names));
+        Self { masking, ..Self::default() }
+    }
+
     /// Puts a message with other names.
     fn message(&mut self, message: &Message<'_>, patch: &mut Patch) {
         let content_type = message.header("Content-Type");
-        patch.put(0, &head::head(&mut self.pseudonyms, message.head()));
-        let body = if sdp::is_description(content_type.as_deref(), message.body()) {
+        let mut head = head::head(&mut self.pseudonyms, message.head());
+        let mut body = if sdp::is_description(content_type.as_deref(), message.body()) {
             sdp::description(&mut self.pseudonyms, message.body())
         } else {
             text::blank(message.body())
         };
+        for part in [&mut head, &mut body] {
+            self.masking.iter().for_each(|masking| masking.mask(part));
+        }
+        patch.put(0, &head);
         patch.put(message.head().len(), &body);
     }
 

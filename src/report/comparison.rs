@@ -6,6 +6,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::analysis::comparison::{Comparison, Figures, HeaderChange, LineChange, RequestRow, StreamPair};
 use crate::report::summary::bitrate;
+use crate::report::visible::visible;
 
 /// How `replay --to` calls both.
 const THEN_AND_NOW: [&str; 2] = ["then", "now"];
@@ -219,7 +220,7 @@ fn fits(sum: &mut usize, char: char, width: usize) -> Option<char> {
 }
 
 fn clean(text: &str) -> String {
-    text.chars().filter(|char| !char.is_control()).collect()
+    visible(text).into_owned()
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use crate::report::table::{self, Look};
 pub enum Format {
     /// RFC 4180.
     Csv,
+    /// The same, where no cell begins like a formula.
+    CsvSafe,
     /// An object a line.
     Json,
     /// Aligned columns for people.
@@ -21,7 +23,7 @@ impl Format {
     /// The ending of a file's name.
     pub const fn extension(self) -> &'static str {
         match self {
-            Self::Csv => "csv",
+            Self::Csv | Self::CsvSafe => "csv",
             Self::Json => "json",
             Self::Table => "txt",
         }

@@ -15,6 +15,7 @@ pub mod probe;
 pub mod summary;
 pub mod table;
 mod tables;
+pub mod visible;
 
 pub use condition::{Condition, Conditions};
 pub use document::{Document, Format};

@@ -14,6 +14,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::analysis::rows::Table;
 use crate::report::cells::is_number;
 use crate::report::csv::into_io;
+use crate::report::visible::visible;
 
 /// As many rows stand side by side in a table that is turned over.
 const SIDE_BY_SIDE: usize = 4;
@@ -188,17 +189,8 @@ fn line<'a>(
     writeln!(out, "{}", line.trim_end())
 }
 
-/// A value as a terminal may see it: a camera's name for itself must not move the cursor.
 fn shown(value: &str) -> Cow<'_, str> {
-    match value {
-        "" => Cow::Borrowed(UNKNOWN),
-        _ if value.contains(char::is_control) => {
-            let safe =
-                |char: char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() };
-            Cow::Owned(value.chars().map(safe).collect())
-        }
-        _ => Cow::Borrowed(value),
-    }
+    if value.is_empty() { Cow::Borrowed(UNKNOWN) } else { visible(value) }
 }
 
 #[cfg(test)]

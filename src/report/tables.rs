@@ -26,6 +26,7 @@ impl<W: Write> Tables<W> {
     pub fn new(format: Format, mut out: impl FnMut(Table) -> Option<W>) -> Self {
         let writer = |table, out| match (format, table) {
             (Format::Json, _) => RowWriter::Json(JsonTable::new(out)),
+            (Format::CsvSafe, _) => RowWriter::Csv(Box::new(CsvTable::rows_only(out).safe())),
             (Format::Csv | Format::Table, Table::Packets) => RowWriter::Packets(PacketTable::new(out)),
             (Format::Csv | Format::Table, _) => RowWriter::Csv(Box::new(CsvTable::rows_only(out))),
         };

@@ -19,7 +19,7 @@ use crate::rtp::payload::PayloadFormat;
 use crate::rtp::payload_type;
 use crate::rtsp::control::resolve_base;
 use crate::rtsp::headers::{Session, Transport, parse_public};
-use crate::rtsp::mask::masked_urls;
+use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::sdp::{Media, SessionDescription, npt_end};
 use crate::rtsp::url::RtspUrl;
@@ -132,7 +132,7 @@ impl Dialog {
         let transport = (method == "SETUP").then(|| message.header("Transport").map(String::from)).flatten();
         if matches!(method, "OPTIONS" | "DESCRIBE" | "ANNOUNCE") && url.contains("://") && self.setups.is_empty() {
             let plain = RtspUrl::parse(url).map_or_else(|_| url.to_owned(), |url| url.as_str().to_owned());
-            self.url = Some(masked_urls(&plain));
+            self.url = Some(masked_text(&plain));
         }
         if method == "SETUP" {
             self.end_description();

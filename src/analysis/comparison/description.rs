@@ -3,7 +3,7 @@
 use crate::analysis::comparison::alignment::{Place, aligned};
 use crate::analysis::comparison::headers::Presentation;
 use crate::rtp::payload_type;
-use crate::rtsp::mask::masked_urls;
+use crate::rtsp::mask::masked_text;
 use crate::rtsp::sdp::{Format, Media, SessionDescription};
 
 /// Lines that are looked at in each description.
@@ -35,8 +35,8 @@ pub(super) fn changes(bodies: [&[u8]; 2], presentations: &[Presentation; 2]) -> 
     aligned(&then_neutral, &now_neutral)
         .into_iter()
         .filter_map(|place| match place {
-            Place::Then(index) => then.get(index).map(|line| LineChange::Then(masked_urls(line))),
-            Place::Now(index) => now.get(index).map(|line| LineChange::Now(masked_urls(line))),
+            Place::Then(index) => then.get(index).map(|line| LineChange::Then(masked_text(line))),
+            Place::Now(index) => now.get(index).map(|line| LineChange::Now(masked_text(line))),
             Place::Both(..) => None,
         })
         .collect()

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::rtsp::headers::RtpInfo;
-use crate::rtsp::mask::masked_urls;
+use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::Message;
 use crate::rtsp::relocate::relocated;
 
@@ -110,7 +110,7 @@ fn change(then: Option<&Field>, now: Option<&Field>) -> HeaderChange {
     let shown = |field: &Field| match field.key.as_str() {
         // What stands behind the scheme is for the server alone.
         "authorization" | "proxy-authorization" => scheme(&field.values.join(", ")).to_owned(),
-        _ => masked_urls(&field.values.join(", ")),
+        _ => masked_text(&field.values.join(", ")),
     };
     let name = then.or(now).map(|field| field.name.clone()).unwrap_or_default();
     HeaderChange { name, then: then.map(shown), now: now.map(shown) }

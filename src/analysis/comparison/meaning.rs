@@ -4,7 +4,7 @@
 use crate::analysis::comparison::LineChange;
 use crate::analysis::comparison::description::{lines, neutral};
 use crate::analysis::comparison::headers::Presentation;
-use crate::rtsp::mask::masked_urls;
+use crate::rtsp::mask::masked_text;
 
 /// A line as it is shown, and what it means.
 type Line = (String, String);
@@ -17,8 +17,8 @@ pub(super) fn changes(bodies: [&[u8]; 2], presentations: &[Presentation; 2]) -> 
     let mut changes = Vec::new();
     for place in 0..a.len().max(b.len()) {
         let [a, b] = [&a, &b].map(|sections| sections.get(place).map_or(&[][..], Vec::as_slice));
-        changes.extend(without(a, b).map(|line| LineChange::Then(masked_urls(line))));
-        changes.extend(without(b, a).map(|line| LineChange::Now(masked_urls(line))));
+        changes.extend(without(a, b).map(|line| LineChange::Then(masked_text(line))));
+        changes.extend(without(b, a).map(|line| LineChange::Now(masked_text(line))));
     }
     changes
 }

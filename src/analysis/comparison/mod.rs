@@ -13,7 +13,7 @@ mod meaning;
 mod performed;
 mod streams;
 
-use crate::rtsp::mask::masked_urls;
+use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::Message;
 use crate::rtsp::url::RtspUrl;
 
@@ -244,7 +244,7 @@ fn bodies<'a>(request: &Request<'a>) -> Option<[&'a [u8]; 2]> {
 
 /// Path and query, without credentials.
 fn path(url: &str) -> String {
-    let url = RtspUrl::parse(url).map_or_else(|_| masked_urls(url), |url| masked_urls(url.as_str()));
+    let url = RtspUrl::parse(url).map_or_else(|_| masked_text(url), |url| masked_text(url.as_str()));
     let host = url.find("://").map_or(0, |at| at + 3);
     let path = url.get(host..).and_then(|rest| rest.find(['/', '?'])).and_then(|at| url.get(host + at..));
     if host == 0 { url } else { path.unwrap_or("/").to_owned() }

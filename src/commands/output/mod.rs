@@ -14,6 +14,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::capture::{BlockSink, Writer, whole_blocks};
+use crate::commands::hiding::shown_lines;
 use crate::commands::terminal::unread;
 use crate::error::Error;
 
@@ -204,9 +205,10 @@ pub(super) fn system() -> String {
     format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)
 }
 
-/// Prints to standard output, unless that is where the capture goes. What a server says must not steer the terminal.
+/// Prints to standard output, unless that is where the capture goes. What a server says must not steer the terminal, nor
+/// hold what logs in.
 pub(super) fn print(capture: Option<&Path>, text: &str) -> io::Result<()> {
-    let text: String = text.chars().filter(|char| !char.is_control() || *char == '\n').collect();
+    let text = shown_lines(text);
     let bytes = text.as_bytes();
     if capture.is_some_and(is_stdout) {
         io::stderr().write_all(bytes).map_err(|error| unread(io::stderr(), error))

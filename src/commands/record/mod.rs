@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::cli::RecordArgs;
+use crate::commands::hiding;
 use crate::commands::login;
 use crate::commands::monitor::Monitor;
 use crate::commands::output::{Disk, print};
@@ -17,7 +18,6 @@ use crate::commands::terminal::warning;
 use crate::commands::{raise_file_limit, signals, trust};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop, SettlingLimits, Trust};
-use crate::rtsp::mask::masked_urls;
 use crate::session::client::{Limits, Timeouts};
 use crate::session::{ClientConfig, Reconnecting};
 use crate::time::Timestamp;
@@ -39,8 +39,11 @@ const LIMITS: SettlingLimits = SettlingLimits {
 pub(super) fn run(args: &RecordArgs) -> Result<(), Error> {
     let clock = Clock::start();
     let mut plan = Plan::make(args, clock.now())?;
+    let logins = plan.targets.iter().map(|target| (&target.config.url, target.config.credentials.as_ref()));
+    hiding::hide(&args.masking.mask, logins);
+    let masking = hiding::rules();
     let trust = trust::of(&args.tls)?;
-    let urls: Vec<String> = plan.targets.iter().map(|target| masked_urls(target.config.url.as_str())).collect();
+    let urls: Vec<String> = plan.targets.iter().map(|target| masking.masked(target.config.url.as_str())).collect();
     plan.fit(raise_file_limit());
     let mut event_loop = event_loop(args, clock, trust)?;
     let disk = Disk::start(event_loop.waker()).map_err(Error::EventLoop)?;
@@ -86,7 +89,7 @@ fn event_loop(args: &RecordArgs, clock: Clock, trust: Trust) -> Result<EventLoop
 
 /// What was done about earlier recordings, and what can't be recorded: whoever has it run for weeks wants to know now.
 fn tell_of_beginning(plan: &Plan, recordings: &Recordings) {
-    let adopted = recordings.adopted().cloned();
+    let adopted = recordings.adopted().map(|line| hiding::shown(line));
     let lines = adopted.chain(plan.shortages().map(|text| warning(&text)));
     // What can't be told is no reason not to record.
     lines.for_each(|line| drop(writeln!(io::stderr(), "{line}")));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::capture::{Writer, WriterOptions};
 use crate::cli::{APPLICATION, RecordArgs};
+use crate::commands::hiding;
 use crate::commands::output::{Disk, DiskFile, FileCare, Names, Output, Written, system};
 use crate::commands::record::shortage::Shortage;
 use crate::commands::record::targets::Plan;
@@ -256,6 +257,7 @@ fn writer_options(args: &RecordArgs, urls: &[&str]) -> WriterOptions {
         comment,
         keep_ports: args.keep_ports,
         keep_credentials: args.keep_credentials,
+        masking: hiding::rules(),
         headers_only: args.headers_only,
         taken_at: Direction::ClientToServer,
         ..WriterOptions::default()

@@ -14,6 +14,7 @@ use crate::capture::reader::{CaptureError, FileEnd};
 use crate::capture::rewrite::Plan;
 use crate::capture::{RtpFlow, Source};
 use crate::cli::{APPLICATION, RedactArgs};
+use crate::commands::hiding::shown;
 use crate::commands::output::Target;
 use crate::commands::terminal::complain;
 use crate::commands::{CUT, NO_SESSION, open_capture};
@@ -50,7 +51,7 @@ pub(super) fn run(args: &RedactArgs) -> Result<(), Error> {
     let (output, packets) = (args.output.display(), end.packets);
     let line =
         format!("{output}: {packets} packets, {payloads} RTP payloads, {messages} messages; the tables are the same");
-    writeln!(io::stdout(), "{line}").map_err(Error::Stdout)
+    writeln!(io::stdout(), "{}", shown(&line)).map_err(Error::Stdout)
 }
 
 /// What a capture without a session holds instead.
@@ -89,7 +90,7 @@ fn write(args: &RedactArgs, target: &Target, file: &mut File) -> Result<(FileEnd
         format!("Redacted by {APPLICATION}: addresses, names and URLs are others, logins and media are blank.");
     let (written, original) = thread::scope(|scope| {
         let original = scope.spawn(move || fingerprint(original, seed));
-        let written = Plan::new(open_capture(&args.capture)?, Box::new(Redaction::default()))
+        let written = Plan::new(open_capture(&args.capture)?, Box::new(Redaction::hiding(&args.masking.mask)))
             .map_err(Failure::Redact)
             .and_then(|plan| {
                 written::write(plan, input, output, &comment, |chunks| {

@@ -3,6 +3,7 @@
 use crate::analysis::comparison::{Comparison, StreamPair, figures};
 use crate::analysis::{Analyzer, AnalyzerOptions, StreamRow};
 use crate::cli::ReplayArgs;
+use crate::commands::hiding;
 use crate::commands::login;
 use crate::commands::monitor::Monitor;
 use crate::commands::open_capture;
@@ -13,7 +14,7 @@ use crate::commands::{signals, trust};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop};
 use crate::report::comparison;
-use crate::rtsp::mask::masked_urls;
+use crate::rtsp::mask::masked_text;
 use crate::session::client::Timeouts;
 use crate::session::script::{ScriptBuilder, ScriptOptions};
 use crate::session::{Machine, Rerun, RerunConfig, Script};
@@ -24,7 +25,8 @@ pub(super) fn run(args: &ReplayArgs, to: &str) -> Result<(), Error> {
     let config = config(args, to)?;
     let trust = trust::of(&args.tls)?;
     let (script, then) = read(args)?;
-    let url = masked_urls(config.url.as_str());
+    hiding::hide(&args.masking.mask, [(&config.url, config.credentials.as_ref())]);
+    let url = masked_text(config.url.as_str());
     let clock = Clock::start();
     let unfit = |source| Error::Rerun { path: args.capture.clone(), source };
     let rerun = Rerun::new(script, config, clock.now()).map_err(unfit)?;

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
+use crate::commands::hiding::shown;
 use crate::commands::monitor::show;
 use crate::rtsp::demux::PduKind;
-use crate::rtsp::mask::masked_urls;
 use crate::rtsp::message::{Message, StartLine};
 use crate::trace::{Direction, Payload, Tap, TraceEvent};
 
@@ -30,7 +30,7 @@ impl Tap for ClientLog {
                     StartLine::Request { method, url }
                         if matches!(&*method, "DESCRIBE" | "PLAY" | "PAUSE" | "TEARDOWN") =>
                     {
-                        say(event, &format!("{method} {}", masked_urls(&url)));
+                        say(event, &format!("{method} {url}"));
                     }
                     _ => {}
                 }
@@ -45,6 +45,5 @@ impl Tap for ClientLog {
 /// A line on standard error. One that can't be written is no reason to stop; what clients send must not steer the
 /// terminal.
 fn say(event: &TraceEvent<'_>, what: &str) {
-    let clean: String = what.chars().filter(|char| !char.is_control()).collect();
-    let _ = writeln!(io::stderr(), "{} client {} {}  {clean}", event.at, event.flow.id + 1, event.flow.client);
+    let _ = writeln!(io::stderr(), "{} client {} {}  {}", event.at, event.flow.id + 1, event.flow.client, shown(what));
 }

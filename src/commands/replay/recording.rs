@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::capture::{Writer, WriterOptions};
 use crate::cli::{APPLICATION, ReplayArgs};
+use crate::commands::hiding::{rules, shown};
 use crate::commands::output::{FileCare, Names, Output, complete, system};
 use crate::error::Error;
 use crate::trace::Direction;
@@ -15,7 +16,8 @@ pub(super) fn begin(args: &ReplayArgs, taken_at: Direction) -> Result<Option<Wri
     let output = Output::create(Names::one(path.clone()), care)?;
     let comment = format!("What {APPLICATION} sent and received while it replayed {}.", args.capture.display());
     let application = APPLICATION.to_owned();
-    let options = WriterOptions { application, os: system(), comment, taken_at, ..WriterOptions::default() };
+    let options =
+        WriterOptions { application, os: system(), comment, masking: rules(), taken_at, ..WriterOptions::default() };
     let write_error = |source| Error::Write { path: path.clone(), source };
     let mut writer = Writer::new(output, options).map_err(write_error)?;
     // From here on there is a capture, whatever happens.
@@ -32,5 +34,5 @@ pub(super) fn finish(args: &ReplayArgs, writer: Option<Writer<Output>>, replayed
         return Ok(());
     }
     let size = bytesize::ByteSize(size).display().si();
-    writeln!(io::stderr(), "{size} written to {}", path.display()).map_err(Error::Stdout)
+    writeln!(io::stderr(), "{}", shown(&format!("{size} written to {}", path.display()))).map_err(Error::Stdout)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::cli::ReplayArgs;
+use crate::commands::hiding::{self, shown_lines};
 use crate::commands::login;
 use crate::commands::open_capture;
 use crate::commands::raise_file_limit;
@@ -14,7 +15,6 @@ use crate::commands::replay::recording;
 use crate::commands::signals;
 use crate::error::Error;
 use crate::net::{Accepted, Clock, EventLoop};
-use crate::rtsp::mask::masked_urls;
 use crate::rtsp::url::Credentials;
 use crate::session::faults::FaultError;
 use crate::session::script::{ScriptBuilder, ScriptOptions};
@@ -23,6 +23,7 @@ use crate::trace::Direction;
 
 /// Serves until Ctrl-C.
 pub(super) fn run(args: &ReplayArgs) -> Result<(), Error> {
+    hiding::hide(&args.masking.mask, None);
     let offer = offer(args)?;
     raise_file_limit();
     let mut event_loop = EventLoop::new(Clock::start()).map_err(Error::EventLoop)?;
@@ -87,10 +88,9 @@ fn say(capture: &Path, offer: &Offer, url: &str) -> io::Result<()> {
         script.frame_count(),
         script.duration().as_secs_f64(),
         kinds.join(", "),
-        masked_urls(url),
+        url,
     );
-    let text: String = text.chars().filter(|char| !char.is_control() || *char == '\n').collect();
     let mut out = io::stdout();
-    out.write_all(text.as_bytes())?;
+    out.write_all(shown_lines(&text).as_bytes())?;
     out.flush()
 }

@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 
 use crate::rtsp::auth::LoginScheme;
 use crate::rtsp::demux::PduKind;
-use crate::rtsp::mask::masked_urls;
+use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::url::RtspUrl;
 use crate::session::authorization::{Authorization, Verdict};
@@ -107,7 +107,7 @@ impl Client {
     pub fn resume(config: ClientConfig, progress: Progress, now: Timestamp) -> Self {
         let mut client = Self {
             url: config.url.clone(),
-            shown: masked_urls(config.url.as_str()),
+            shown: masked_text(config.url.as_str()),
             phase: Phase::Resolving,
             outputs: VecDeque::new(),
             dialer: connecting::dialer(&config, &config.url, config.transports.first().copied().unwrap_or_default()),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::rtsp::headers::clock_start;
-use crate::rtsp::mask::masked_urls;
+use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::Message;
 use crate::rtsp::reference::resolve_reference;
 use crate::rtsp::url::RtspUrl;
@@ -32,7 +32,7 @@ impl Client {
         let location = response.header("Location").unwrap_or_default().into_owned();
         match self.destination(&location) {
             Ok(url) => {
-                self.note(format!("redirected to {}", masked_urls(url.as_str())));
+                self.note(format!("redirected to {}", masked_text(url.as_str())));
                 self.move_to(now, url);
             }
             Err(error) => self.fail(now, error),
@@ -48,7 +48,7 @@ impl Client {
         let Some(location) = location.map(|location| as_rtsp(location.trim())) else { return false };
         match self.destination(&location) {
             Ok(url) => {
-                self.note(format!("redirected to {}", masked_urls(url.as_str())));
+                self.note(format!("redirected to {}", masked_text(url.as_str())));
                 self.move_to(now, url);
             }
             Err(error) => self.fail(now, error),
@@ -76,7 +76,7 @@ impl Client {
         };
         match self.destination(&location) {
             Ok(url) => {
-                self.note(format!("the server sent REDIRECT to {}", masked_urls(url.as_str())));
+                self.note(format!("the server sent REDIRECT to {}", masked_text(url.as_str())));
                 let at = request.header("Range").and_then(|range| clock_start(&range)).unwrap_or(now);
                 self.departure = Some(Departure { url, at });
                 self.depart(now);
@@ -106,7 +106,7 @@ impl Client {
     }
 
     fn destination(&mut self, location: &str) -> Result<RtspUrl, SessionError> {
-        let error = |why: String| SessionError::Redirect { location: masked_urls(location), why };
+        let error = |why: String| SessionError::Redirect { location: masked_text(location), why };
         self.redirects += 1;
         if self.redirects > MAX_REDIRECTS {
             return Err(error("too many redirects".to_owned()));
@@ -133,7 +133,7 @@ impl Client {
         if same_host {
             self.authorization.raise(self.original_login);
         }
-        self.shown = masked_urls(url.as_str());
+        self.shown = masked_text(url.as_str());
         self.url = url;
         self.forget_session();
         self.outputs.push_back(Output::Disconnect);

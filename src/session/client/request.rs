@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::rtsp::mask::masked_urls;
+use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::{Message, MessageBuilder, StartLine};
 use crate::session::client::{MediaTransport, SessionError};
 use crate::session::{Client, Output};
@@ -147,5 +147,5 @@ pub(super) fn refusal(method: &str, url: &str, response: &Message<'_>, transport
         StartLine::Response { status, reason } => (status.unwrap_or(0), reason.into_owned()),
         StartLine::Request { .. } => (0, String::new()),
     };
-    SessionError::Refused { method: method.to_owned(), url: masked_urls(url), status, reason, transport }
+    SessionError::Refused { method: method.to_owned(), url: masked_text(url), status, reason, transport }
 }

@@ -3,7 +3,7 @@
 use humantime::format_duration;
 
 use crate::rtsp::headers::Transport;
-use crate::rtsp::mask::masked_urls;
+use crate::rtsp::mask::masked_text;
 use crate::rtsp::sdp::Media;
 use crate::session::client::silence_hint;
 use crate::session::probe::plan::{Fate, latest};
@@ -134,7 +134,7 @@ impl Plan {
             words.extend(["--user".to_owned(), user.clone()]);
         }
         words.extend(self.config.record_options.iter().cloned());
-        words.push(masked_urls(step.url.as_str()));
+        words.push(masked_text(step.url.as_str()));
         words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
     }
 }
@@ -188,14 +188,14 @@ fn description(probe: &Probe) -> Option<DescriptionFound> {
             payload_type: format.map(|format| format.payload_type),
             clock_rate_hz: encoding.as_ref().and_then(|encoding| encoding.clock_rate_hz),
             encoding: encoding.map(|encoding| encoding.name),
-            control: media.control.as_deref().map(masked_urls),
+            control: media.control.as_deref().map(masked_text),
             fmtp: format.and_then(|format| format.fmtp.clone()),
         }
     };
     Some(DescriptionFound {
         bytes: probe.watch.description,
         name: found.name.clone(),
-        control: found.control.as_deref().map(masked_urls),
+        control: found.control.as_deref().map(masked_text),
         range: found.range.clone(),
         tracks: found.media.iter().enumerate().map(track).collect(),
     })

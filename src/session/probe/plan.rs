@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::rtsp::mask::masked_urls;
+use crate::rtsp::mask::masked_text;
 use crate::rtsp::url::{Credentials, RTSPS_PORT, RtspUrl};
 use crate::session::probe::{Patience, Probe, Step, client_config};
 use crate::session::{MediaTransport, SessionError};
@@ -74,7 +74,7 @@ impl Plan {
 
     /// The URL, fit to be shown.
     pub fn url(&self) -> String {
-        masked_urls(self.config.url.as_str())
+        masked_text(self.config.url.as_str())
     }
 
     /// The next session to begin, after these; none as long as others have to end first, and when all is done.

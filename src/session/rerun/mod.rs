@@ -17,7 +17,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::rtsp::demux::PduKind;
-use crate::rtsp::mask::masked_urls;
+use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::Message;
 use crate::rtsp::url::{Credentials, RtspUrl};
 use crate::session::authorization::Authorization;
@@ -123,7 +123,7 @@ impl Rerun {
     pub fn new(script: Script, config: RerunConfig, now: Timestamp) -> Result<Self, RerunError> {
         refuse_publishers(&script)?;
         let mut rerun = Self {
-            shown: masked_urls(config.url.as_str()),
+            shown: masked_text(config.url.as_str()),
             phase: Phase::Dialing,
             outputs: VecDeque::new(),
             dialer: Dialer::new(&config.url, config.timeouts.connect),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::rtp::packet::is_rtcp;
-use crate::rtsp::mask::masked_urls;
+use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::{Message, MessageBuilder};
 use crate::session::Output;
 use crate::session::rerun::fit::Changes;
@@ -195,7 +195,7 @@ impl Rerun {
         let place = self.log.push(Performed {
             exchange: None,
             method: method.to_owned(),
-            url: masked_urls(&url),
+            url: masked_text(&url),
             at: self.since_opened(now),
             fate: Fate::NoAnswer,
             challenged: false,

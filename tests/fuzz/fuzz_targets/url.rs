@@ -6,7 +6,7 @@ use std::hint::black_box;
 use libfuzzer_sys::fuzz_target;
 use rtsp_rec::rtsp::auth::{Authenticator, is_stale};
 use rtsp_rec::rtsp::control::{join_control, resolve_base};
-use rtsp_rec::rtsp::mask::masked_urls;
+use rtsp_rec::rtsp::mask::masked_text;
 use rtsp_rec::rtsp::url::{Credentials, RtspUrl};
 
 fuzz_target!(|data: &str| {
@@ -24,7 +24,7 @@ fuzz_target!(|data: &str| {
         let base = resolve_base(&url, Some(base), Some(location));
         black_box(join_control(&base, Some(control)));
     }
-    black_box(masked_urls(data));
+    black_box(masked_text(data));
     let challenges: Vec<&str> = lines.collect();
     black_box(is_stale(challenges.iter().copied()));
     if let Ok(mut authenticator) = Authenticator::from_challenges(challenges.into_iter()) {
