@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use memchr::memchr2_iter;
 
 use super::fields::value_start;
-use super::names::{SecretNames, frames_messages};
+use super::names::{MAX_NAME, SecretNames, frames_messages};
 use crate::rtsp::url::{Credentials, userinfo_len};
 
 /// What is shorter is found by chance all over a dialogue.
@@ -141,9 +141,12 @@ fn may_hide(text: &[u8], begin: usize, end: usize, secret: &[u8]) -> bool {
     let is_part = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
     let before = begin.checked_sub(1).and_then(|at| text.get(at));
     let is_within = is_part(before) || is_part(text.get(end));
-    let line = text.get(..begin).unwrap_or_default().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    // Only the beginning of a line can be such a field.
+    let before = text.get(begin.saturating_sub(MAX_NAME)..begin).unwrap_or_default();
+    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let is_begin = line.len() < before.len() || before.len() == begin;
     let name = line.get(..value_start(line)).and_then(|name| name.strip_suffix(b":")).unwrap_or_default();
-    (secret.len() >= MIN_WITHIN || !is_within) && !frames_messages(name)
+    (secret.len() >= MIN_WITHIN || !is_within) && !(is_begin && frames_messages(name))
 }
 
 fn unescaped(text: &[u8]) -> Vec<u8> {

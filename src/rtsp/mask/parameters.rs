@@ -2,6 +2,11 @@
 
 use super::names::{MAX_NAME, SecretNames, is_name_byte};
 
+/// In a longer URL it is not looked for where a parameter stands.
+const MAX_URL: usize = 4096;
+/// What ends a value in an encoded URL: `&`, `;` and `#`.
+const ENCODED_ENDS: [&[u8]; 3] = [b"26", b"3b", b"23"];
+
 /// Overwrites the values of parameters that log in, in place: in queries, in paths, as some cameras have them, and
 /// wherever else `name=value` stands.
 pub(super) fn mask_parameters(text: &mut [u8], names: &SecretNames) {
@@ -71,7 +76,7 @@ fn assigned(text: &[u8], begin: usize) -> Value {
     }
     while let Some(separator) = text.get(end).filter(|byte| b"/,;".contains(byte)) {
         let next = end_of(text, end + 1, ends_value);
-        if !goes_on(*separator, text.get(end + 1..next).unwrap_or_default(), is_in_path(text, begin)) {
+        if !goes_on(*separator, text.get(end + 1..next).unwrap_or_default(), || is_in_path(text, begin)) {
             break;
         }
         end = next;
@@ -80,7 +85,7 @@ fn assigned(text: &[u8], begin: usize) -> Value {
 }
 
 /// Whether a value goes on behind a separator that people forget to encode: `password=a/b&channel=1`.
-fn goes_on(separator: u8, segment: &[u8], in_path: bool) -> bool {
+fn goes_on(separator: u8, segment: &[u8], in_path: impl FnOnce() -> bool) -> bool {
     let equals = segment.iter().position(|byte| *byte == b'=').filter(|at| *at > 0);
     let names_value = equals.is_some_and(|at| segment.iter().skip(at).any(|byte| *byte != b'='));
     let is_other = segment.is_empty() || names_value;
@@ -91,25 +96,29 @@ fn goes_on(separator: u8, segment: &[u8], in_path: bool) -> bool {
     let letters = segment.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'_').count();
     let digits = segment.len() - letters;
     let is_track = digits <= 4 && segment.iter().skip(letters).all(u8::is_ascii_digit);
-    !is_other && !is_track && !in_path
+    !is_other && !is_track && !in_path()
 }
 
 /// Whether a parameter stands in the path of a URL, where a `/` ends it.
 fn is_in_path(text: &[u8], at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default();
-    let token = before.iter().rev().take_while(|&&byte| !ends_text(byte));
+    let token = before.iter().rev().take(MAX_URL).take_while(|&&byte| !ends_text(byte));
     token.copied().find(|byte| b"?/".contains(byte)) == Some(b'/')
 }
 
 /// A value within an encoded URL.
 fn encoded(text: &[u8], begin: usize) -> Value {
-    let mut end = end_of(text, begin, ends_value);
-    for code in [&b"%26"[..], b"%3b", b"%23"] {
-        let value = text.get(begin..end).unwrap_or_default();
-        let found = value.windows(code.len()).position(|window| window.eq_ignore_ascii_case(code));
-        end = found.map_or(end, |at| begin + at);
-    }
-    begin..end
+    let rest = text.get(begin..).unwrap_or_default();
+    let is_code = |at: usize| {
+        let code = rest.get(at + 1..at + 3).unwrap_or_default();
+        ENCODED_ENDS.iter().any(|end| code.eq_ignore_ascii_case(end))
+    };
+    let end = (0..rest.len()).find(|at| match rest.get(*at) {
+        Some(b'%') => is_code(*at),
+        Some(byte) => ends_value(*byte),
+        None => true,
+    });
+    begin..begin + end.unwrap_or(rest.len())
 }
 
 fn end_of(text: &[u8], begin: usize, ends: impl Fn(u8) -> bool) -> usize {
