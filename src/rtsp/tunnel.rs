@@ -344,7 +344,9 @@ mod tests {
         assert_eq!(answer(&[refused.as_slice()]), Answered::Refused(refused.to_vec()));
         let page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n";
         assert_eq!(answer(&[page.as_slice()]), Answered::Refused(page.to_vec()), "a web server");
-        assert_eq!(answer(&[b"RTSP/1.0 400 Bad Request\r\n\r\n"]), Answered::Nonsense);
+        let plain = b"RTSP/1.0 400 Bad Request\r\n\r\n";
+        assert_eq!(answer(&[plain.as_slice()]), Answered::Refused(plain.to_vec()), "a server that knows no tunnel");
+        assert_eq!(answer(&[b"SSH-2.0-x\r\n\r\n"]), Answered::Nonsense);
         assert_eq!(answer(&[b"HTT", b"X"]), Answered::Nonsense);
         assert_eq!(answer(&[b"HTTP/1.0 200 OK\r\n", &[b'x'; MAX_ANSWER]]), Answered::Nonsense);
     }
