@@ -14,6 +14,7 @@ pub mod mask;
 pub mod message;
 pub(crate) mod reference;
 pub mod relocate;
+pub mod resource;
 pub mod sdp;
 pub mod start_line;
 pub mod tunnel;
