@@ -2,6 +2,7 @@
 //!
 //! It only watches. Recording asks it where a frame belongs, and so does analysis, which has nobody to ask.
 
+mod controlled;
 mod describing;
 mod given;
 mod open;
@@ -21,6 +22,7 @@ use crate::rtsp::control::resolve_base;
 use crate::rtsp::headers::{Session, Transport, parse_public};
 use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::{Message, StartLine};
+use crate::rtsp::resource::ResourceName;
 use crate::rtsp::sdp::{Media, SessionDescription, npt_end};
 use crate::rtsp::url::RtspUrl;
 use crate::time::Timestamp;
@@ -57,7 +59,7 @@ pub struct Dialog {
     owners: Owners,
     /// For each channel the place in `setups` and whether it is the RTCP one.
     channels: Box<[Option<(u8, bool)>; 256]>,
-    session: Option<Session>,
+    session: KnownSession,
     public: Vec<String>,
     play_range: Option<String>,
     /// When the first PLAY went out that was granted.
@@ -74,6 +76,14 @@ pub struct Dialog {
     answers_alone: bool,
 }
 
+/// The session that the server named.
+#[derive(Debug, Default)]
+struct KnownSession {
+    known: Option<Session>,
+    /// All tracks were torn down, or the server knows it no more.
+    is_over: bool,
+}
+
 impl Default for Dialog {
     fn default() -> Self {
         Self {
@@ -86,7 +96,7 @@ impl Default for Dialog {
             setups: Vec::new(),
             owners: Owners::default(),
             channels: Box::new([None; 256]),
-            session: None,
+            session: KnownSession::default(),
             public: Vec::new(),
             play_range: None,
             played: None,
@@ -115,6 +125,8 @@ impl Dialog {
             // A provisional answer (RFC 2326, section 7.1.1): the final one is still to come. But 101 is HTTP's last word.
             StartLine::Response { status: Some(100 | 102..=199), .. } => None,
             StartLine::Response { status, .. } => {
+                // Session Not Found (RFC 2326, section 11.3.5).
+                self.session.is_over |= status == Some(454);
                 if self.answers_alone && direction == Direction::ServerToClient {
                     self.unasked(status, message);
                     return None;
@@ -184,30 +196,6 @@ impl Dialog {
         }
     }
 
-    /// The places of the setups that a request for this URL controls: one track, or all of them (RFC 2326, section 10.7).
-    pub fn controlled_by(&self, url: &str) -> Vec<usize> {
-        let plain = |url: &str| url.trim_end_matches('/').to_owned();
-        let asked = plain(url);
-        let one = |place: &usize| self.setups.get(*place).is_some_and(|setup| plain(&setup.url) == asked);
-        let aggregate = self.aggregate_url().is_some_and(|aggregate| plain(&aggregate) == asked);
-        let named: Vec<usize> = (0..self.setups.len()).filter(|place| !aggregate && one(place)).collect();
-        if named.is_empty() { (0..self.setups.len()).collect() } else { named }
-    }
-
-    /// Whether a request for this URL controls all tracks that are not over.
-    pub fn controls_all(&self, url: &str) -> bool {
-        let controlled = self.controlled_by(url);
-        self.setups.iter().enumerate().all(|(place, setup)| setup.over || controlled.contains(&place))
-    }
-
-    fn tear_down(&mut self, url: &str) {
-        for place in self.controlled_by(url) {
-            if let Some(setup) = self.setups.get_mut(place) {
-                setup.over = true;
-            }
-        }
-    }
-
     fn learn_public(&mut self, response: &Message<'_>) {
         let methods: Vec<String> = response.headers("Public").flat_map(|value| parse_public(&value)).collect();
         if !methods.is_empty() {
@@ -218,7 +206,7 @@ impl Dialog {
     /// About how many bytes of memory it takes, beside a small fixed size.
     pub fn held(&self) -> usize {
         let texts = [&self.url, &self.base, &self.play_range].into_iter().flatten().map(String::len).sum::<usize>();
-        let session = self.session.as_ref().map_or(0, |session| session.id.len());
+        let session = self.session.known.as_ref().map_or(0, |session| session.id.len());
         let public = self.public.iter().map(|method| method.len() + size_of::<String>()).sum::<usize>();
         let setups = self.setups.iter().map(Setup::held).sum::<usize>();
         let requests = self.outstanding.iter().flatten().map(Request::held).sum::<usize>();
@@ -266,11 +254,16 @@ impl Dialog {
         self.owners.forget_sources();
     }
 
-    /// Some servers change the identifier with each SETUP: the first one stays, and the shortest timeout.
+    /// Some servers change the identifier with each SETUP: the first one stays, and the shortest timeout. After its end
+    /// another session begins.
     fn learn_session(&mut self, session: Option<Session>) {
         let Some(new) = session else { return };
-        match &mut self.session {
-            None => self.session = Some(new),
+        let KnownSession { known, is_over } = &mut self.session;
+        if std::mem::take(is_over) {
+            *known = None;
+        }
+        match known {
+            None => *known = Some(new),
             Some(known) => known.timeout = known.timeout.into_iter().chain(new.timeout).min(),
         }
     }
@@ -278,7 +271,8 @@ impl Dialog {
     /// The `m=` line whose control URL this is; else the one whose control it ends with; else by the order of SETUPs.
     fn track_of(&self, url: &str) -> Option<usize> {
         let media = &self.description.as_ref()?.media;
-        let same = |media: &Media| self.control_url(media).as_deref() == Some(url);
+        let asked = ResourceName::of(url);
+        let same = |media: &Media| self.control_url(media).is_some_and(|control| ResourceName::of(&control) == asked);
         let ends = |media: &Media| media.control.as_deref().is_some_and(|control| url.ends_with(control));
         let next = self.setups.len();
         media.iter().position(same).or_else(|| media.iter().position(ends)).or((next < media.len()).then_some(next))
@@ -355,12 +349,12 @@ impl Dialog {
 
     /// The session identifier that the server gave first.
     pub fn session_id(&self) -> Option<&str> {
-        self.session.as_ref().map(|session| session.id.as_str())
+        self.session.known.as_ref().map(|session| session.id.as_str())
     }
 
     /// How long the session lives without a sign of the client, where the server said so.
     pub fn session_timeout(&self) -> Option<Duration> {
-        self.session.as_ref()?.timeout
+        self.session.known.as_ref()?.timeout
     }
 
     /// The methods that the server supports, by its own word.
