@@ -28,6 +28,8 @@ pub(super) struct AnnouncedPart {
     pub(super) seq: Option<u16>,
     /// The client asked for another place or pace, so it begins whether or not there is a jump.
     pub(super) sought: bool,
+    /// The client had paused: what came meanwhile, of a live source, was not meant for it.
+    pub(super) resumed: bool,
     /// Its timestamps run as time does (RFC 2326, sections 12.34 and 12.35).
     pub(super) paced: bool,
 }
@@ -81,6 +83,14 @@ impl AnnouncedParts {
         self.waiting.retain(|part| part.asked != asked);
     }
 
+    /// Whether a part is due that another source may bring: PLAY was granted just before, or names this number.
+    pub(super) fn are_due(&self, at: Timestamp, seq: u16) -> bool {
+        self.waiting.iter().any(|part| {
+            let soon = part.answered.is_none_or(|answered| at.nanos_since(answered) <= SOON_NS);
+            soon || part.seq.is_some_and(|first| seq.wrapping_sub(first) < MAX_DROPOUT)
+        })
+    }
+
     /// The part that begins with this packet, if one does.
     #[cold]
     pub(super) fn begins(&mut self, packet: &NextPacket) -> Option<AnnouncedPart> {
@@ -88,7 +98,9 @@ impl AnnouncedParts {
         if let Some(place) = place {
             let part = self.waiting.drain(..=place).next_back();
             self.began = Some(packet.at);
-            return part;
+            // A number that has come already is not where it goes on.
+            let is_told = |part: &AnnouncedPart| part.seq.filter(|seq| part.sought || packet.begins_behind(*seq));
+            return part.map(|part| AnnouncedPart { seq: is_told(&part), ..part });
         }
         self.waiting.retain(|part| !part.is_over(packet));
         None
@@ -98,6 +110,9 @@ impl AnnouncedParts {
 impl AnnouncedPart {
     fn begins_with(&self, packet: &NextPacket) -> bool {
         let jumps = packet.jumps();
+        if self.resumed && packet.is_first_since(self.asked) && packet.skips() {
+            return !self.seq.is_some_and(|seq| packet.is_before(seq));
+        }
         let Some(seq) = self.seq.filter(|_| self.sought) else {
             // Another pace without a number begins with the answer.
             return jumps || self.answered.is_some() && self.sought && self.paced != packet.paced;
@@ -127,6 +142,22 @@ impl NextPacket {
         follows && to_come != 0 && to_come < u16::MAX / 2
     }
 
+    /// None came since.
+    fn is_first_since(&self, asked: Timestamp) -> bool {
+        self.at.nanos_since(asked) >= 0 && self.at.nanos_since(asked) < self.passed_ns
+    }
+
+    /// Numbers lack before it.
+    fn skips(&self) -> bool {
+        (2..MAX_DROPOUT).contains(&self.ahead)
+    }
+
+    /// This number is behind all that came, and not behind this packet's.
+    fn begins_behind(&self, seq: u16) -> bool {
+        let highest = self.seq.wrapping_sub(self.ahead);
+        (1..=self.ahead).contains(&seq.wrapping_sub(highest))
+    }
+
     fn jumps(&self) -> bool {
         if self.ahead >= MAX_DROPOUT && self.ahead.wrapping_neg() >= MAX_MISORDER {
             return true;
@@ -148,7 +179,7 @@ mod tests {
     }
 
     fn part(seq: Option<u16>, sought: bool) -> AnnouncedPart {
-        AnnouncedPart { asked: at(0), answered: Some(at(10)), seq, sought, paced: true }
+        AnnouncedPart { asked: at(0), answered: Some(at(10)), seq, sought, resumed: false, paced: true }
     }
 
     /// A packet 40 ms after one with the number 299, so many milliseconds of its clock later.
@@ -202,6 +233,38 @@ mod tests {
         // At another pace a timestamp says little of time.
         let fast = |media| begins(part(None, false), NextPacket { paced: false, ..packet(300, media) });
         assert!(!fast(1_999) && fast(2_000) && fast(-2_000));
+    }
+
+    /// A live source goes on during a PAUSE: what it sent then was never meant to come.
+    #[test]
+    fn behind_a_pause_numbers_may_lack() {
+        let resumed = |seq| AnnouncedPart { asked: at(20), answered: Some(at(30)), resumed: true, ..part(seq, false) };
+        // The packet comes at 50 ms, the one before it at 10 ms.
+        for seq in [None, Some(450), Some(449), Some(100)] {
+            assert!(begins(resumed(seq), packet(450, 40)), "{seq:?}");
+        }
+        assert!(!begins(resumed(Some(460)), packet(450, 40)), "the part is still to come");
+        assert!(!begins(resumed(None), packet(300, 40)), "nothing lacks");
+        assert!(!begins(resumed(None), packet(290, 40)), "late from before");
+        let asked_before = AnnouncedPart { asked: at(5), ..resumed(None) };
+        assert!(!begins(asked_before, packet(450, 40)), "it went on already; these were lost");
+        let told = |seq| {
+            let mut parts = AnnouncedParts::default();
+            parts.announce(resumed(seq));
+            parts.begins(&packet(450, 40)).and_then(|part| part.seq)
+        };
+        assert_eq!(
+            [Some(448), Some(450), Some(100), Some(299), None].map(told),
+            [Some(448), Some(450), None, None, None]
+        );
+    }
+
+    #[test]
+    fn a_part_is_due_for_another_source() {
+        let mut parts = AnnouncedParts::default();
+        assert!(!parts.are_due(at(20), 7));
+        parts.announce(part(Some(500), true));
+        assert!(parts.are_due(at(20), 7) && parts.are_due(at(60_000), 501) && !parts.are_due(at(60_000), 7));
     }
 
     #[test]

@@ -50,6 +50,8 @@ struct AskedPlay {
     cseq: Option<u32>,
     /// For another place or pace.
     sought: bool,
+    /// Behind a PAUSE.
+    resumed: bool,
     paced: bool,
 }
 
@@ -89,14 +91,15 @@ impl Session {
     /// Media that comes before the answer may be what is asked for.
     fn asked_to_play(&mut self, at: Timestamp, url: &str, message: &Message<'_>) {
         let sought = ["Range", "Scale", "Speed", "Rate-Control"].iter().any(|name| message.header(name).is_some());
-        let kept = if sought || self.control.paused { true } else { self.control.paced };
-        let asked = AskedPlay { at, cseq: message.cseq(), sought, paced: is_paced(message, kept) };
+        let resumed = self.control.paused;
+        let kept = if sought || resumed { true } else { self.control.paced };
+        let asked = AskedPlay { at, cseq: message.cseq(), sought, resumed, paced: is_paced(message, kept) };
         if self.control.asked.len() == MAX_ASKED {
             self.control.asked.pop_front();
         }
         self.control.asked.push_back(asked);
-        if sought || self.control.paused {
-            let part = AnnouncedPart { asked: at, answered: None, seq: None, sought, paced: asked.paced };
+        if sought || resumed {
+            let part = AnnouncedPart { asked: at, answered: None, seq: None, sought, resumed, paced: asked.paced };
             self.announce(url, |_| part);
         }
     }
@@ -117,7 +120,8 @@ impl Session {
             };
             numbers.iter().find(same).map(|(_, _, seq)| *seq)
         };
-        let part = AnnouncedPart { asked: asked.at, answered: Some(at), seq: None, sought: asked.sought, paced };
+        let AskedPlay { at: sent, sought, resumed, .. } = asked;
+        let part = AnnouncedPart { asked: sent, answered: Some(at), seq: None, sought, resumed, paced };
         self.announce(url, |key| AnnouncedPart { seq: number(key), ..part });
         self.control.first = numbers.iter().map(|(track, _, seq)| (*track, *seq)).collect();
         (self.control.paced, self.control.paused) = (paced, false);
@@ -165,9 +169,15 @@ fn is_paced(message: &Message<'_>, before: bool) -> bool {
 /// Which streams a request with this URL controls: those of the track that was set up there; else all (RFC 2326,
 /// section 14.2, tells aggregate control from that of one stream).
 fn controlled(dialog: &Dialog, url: &str) -> impl Fn(&StreamKey) -> bool {
-    let plain = |url: &str| url.trim_end_matches('/').to_owned();
-    let aggregate = dialog.aggregate_url().is_some_and(|aggregate| plain(&aggregate) == plain(url));
-    let setup = dialog.setups().iter().rev().find(|setup| plain(&setup.url) == plain(url));
-    let track = setup.filter(|_| !aggregate).and_then(|setup| setup.track);
-    move |key| track.is_none() || key.track == track
+    let all = dialog.controls_all(url);
+    let places = if all { Vec::new() } else { dialog.controlled_by(url) };
+    let setups = places.into_iter().filter_map(|place| dialog.setups().get(place));
+    let tracks: Vec<(Option<usize>, Option<u16>)> = setups.map(|setup| (setup.track, setup.number())).collect();
+    // Without a description the channel tells which track it is.
+    move |key| {
+        let same = |(track, number): &(Option<usize>, Option<u16>)| {
+            *track == key.track && (track.is_some() || *number == Some(key.channel))
+        };
+        all || tracks.iter().any(same)
+    }
 }
