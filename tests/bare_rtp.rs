@@ -204,6 +204,31 @@ fn a_description_of_a_session_that_began_before_the_capture() {
 }
 
 #[test]
+fn each_of_those_who_send_to_a_port_has_a_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut capture = Capture::new();
+    for picture in 0..50u16 {
+        let ms = u32::from(picture) * 40;
+        let senders = [(SENDER, 0xabcd, 100), (Ipv4Addr::new(192, 0, 2, 21), 0xabce, 5000)];
+        for (sender, ssrc, first) in senders {
+            let packet = rtp(0xe0, first + picture, ms * 90, ssrc, &[&[0x41, 0x9a][..], &[0x78; 200]].concat());
+            capture.udp(ms, (sender, 6000), (RECEIVER, 5000), &packet);
+        }
+    }
+    let capture = written(folder.path(), "x.pcap", &capture.0);
+    for (argument, inferred) in [("192.0.2.10:5000=H264/90000", ""), ("192.0.2.10:5000", "encoding clock_rate_hz")] {
+        let rows = columns(
+            &[&capture, "--rtp", argument],
+            "streams",
+            &["session", "track", "encoding", "packets", "inferred"],
+        );
+        assert_eq!(rows, [["1", "0", "H264", "50", inferred], ["2", "0", "H264", "50", inferred]]);
+        let findings = columns(&[&capture, "--rtp", argument], "findings", &["code"]);
+        assert_eq!(findings, Vec::<Vec<String>>::new());
+    }
+}
+
+#[test]
 fn addresses_name_the_flows() {
     let folder = tempfile::tempdir().unwrap();
     let capture = written(folder.path(), "x.pcap", &media(RECEIVER));

@@ -153,6 +153,17 @@ impl NamedSessions {
         self.media.as_ref().filter(|media| media.is_description).map(|media| media.description())
     }
 
+    /// Whether any flow is named.
+    #[inline]
+    pub(super) fn is_any(&self) -> bool {
+        self.media.is_some()
+    }
+
+    /// Whether a session is one of named flows.
+    pub(super) fn has(&self, session: &Flow) -> bool {
+        session.url.is_empty() && self.sessions.values().any(|own| own.flow.id == session.id)
+    }
+
     /// Whether it is an RTP packet of a flow that is named and has not shown before. Gives its session, with the transport
     /// that is new; who sends it first is the server.
     pub(super) fn begin(
