@@ -122,7 +122,8 @@ impl<S: Sink> Analyzer<S> {
         self.settle();
         let Self { sessions, out, .. } = &mut self;
         for session in sessions.iter_mut().flatten() {
-            for (direction, finding) in session.unknown_payload_types() {
+            let found = session.unknown_payload_types();
+            for (direction, finding) in found.into_iter().chain(session.reporting_strangers()) {
                 let place = out.end_of(session, direction);
                 out.finding(place, &finding)?;
             }
@@ -301,7 +302,8 @@ impl<S: Sink> Tap for Analyzer<S> {
                     return Ok(());
                 }
                 let (path, direction) = (MediaPath::Udp(*path), event.direction.reverse());
-                let track = session.track_of(&PacketSigns { path, direction, payload_type: None, ssrc: None });
+                let track =
+                    session.track_of(&PacketSigns { path, direction, payload_type: None, ssrc: None, number: None });
                 let (from, to, by, reason) = (*from, *to, *by, *reason);
                 let (direction, at, count) = (event.direction, event.at, 1);
                 session.unreachable.add(UnreachablePath {

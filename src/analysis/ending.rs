@@ -25,7 +25,9 @@ impl Session {
     pub(super) fn ending(&self, end: Timestamp) -> Vec<(Direction, Finding)> {
         let own = self.abandoned(end).map(|finding| (Direction::ServerToClient, finding));
         let of = |stream: &Stream| {
-            let found = if stream.is_encrypted() {
+            let found = if stream.key.stranger.is_some() {
+                [const { None }; 4]
+            } else if stream.is_encrypted() {
                 // What SRTCP says nobody can tell.
                 [marker(stream), clock(stream), None, None]
             } else {
@@ -44,7 +46,8 @@ impl Session {
     /// Media that ended without a word.
     fn abandoned(&self, end: Timestamp) -> Option<Finding> {
         let heard = &self.watch.heard;
-        let media = self.streams.iter().filter(|stream| stream.key.direction == Direction::ServerToClient);
+        let own = |stream: &&Stream| stream.key.stranger.is_none();
+        let media = self.streams.iter().filter(own).filter(|stream| stream.key.direction == Direction::ServerToClient);
         let last = media.filter_map(Stream::last).max()?;
         if !heard.playing || heard.paused || heard.teardown_asked || self.watch.bye {
             return None;

@@ -159,14 +159,21 @@ pub(super) struct NewStream<'a> {
     pub(super) shares: Option<usize>,
     pub(super) role: PayloadRole,
     pub(super) payload_type: u8,
+    /// Its place among the streams.
+    pub(super) index: usize,
 }
+
+/// A source, and the place of its stream.
+type KnownSource = (u32, usize);
 
 /// What was found of one session, so that what lasts is told once.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     told: HashSet<(&'static str, u64)>,
     /// The latest source on each track, channel and direction.
-    sources: HashMap<(Option<usize>, u16, Direction), u32>,
+    sources: HashMap<(Option<usize>, u16, Direction), KnownSource>,
+    /// The source before, where the latest stream has another one.
+    pub(super) changed: Option<usize>,
     counts: SenderCounts,
     /// What the messages said so far.
     pub(super) heard: Heard,
@@ -239,7 +246,7 @@ impl Watch {
     /// A payload type that nothing describes and whose packets do not show what they carry.
     pub(super) fn unknown_payload_type(&mut self, payload_type: u8, stream: &Stream) -> Option<Finding> {
         // What was said of media without a track was said before the capture began.
-        let described = !self.beginning_missing || stream.key.track.is_some();
+        let described = stream.key.stranger.is_none() && (!self.beginning_missing || stream.key.track.is_some());
         let unknown =
             stream.encoding().is_none() && described && self.first("payload-type-unknown", u64::from(payload_type));
         unknown.then(|| Finding::new("payload-type-unknown", stream.key.track, format!("type {payload_type}")))
@@ -278,7 +285,7 @@ impl Watch {
     /// The first packet of a stream.
     pub(super) fn new_stream(&mut self, stream: &StreamKey, new: &NewStream<'_>) -> Vec<Finding> {
         let mut found = Vec::new();
-        let NewStream { path, named, setup, media, shares, role, payload_type } = *new;
+        let NewStream { path, named, setup, media, shares, role, payload_type, index } = *new;
         if !named && self.beginning_missing {
             found.extend(self.begins_late());
         } else if !named && self.first("unknown-channel", u64::from(path.number())) {
@@ -293,12 +300,14 @@ impl Watch {
             return found;
         }
         let ssrc = format!("{:#010x}", stream.ssrc);
-        let before = self.sources.insert((stream.track, stream.channel, stream.direction), stream.ssrc);
+        let before = self.sources.insert((stream.track, stream.channel, stream.direction), (stream.ssrc, index));
         // Layers of one track have sources of their own (RFC 5576).
         let described = |before: u32| {
             media.is_some_and(|media| [before, stream.ssrc].iter().all(|ssrc| media.sources.contains(ssrc)))
         };
-        if let Some(before) = before.filter(|before| *before != stream.ssrc && !described(*before)) {
+        let changed = before.filter(|(before, _)| *before != stream.ssrc && !described(*before));
+        if let Some((before, place)) = changed {
+            self.changed = Some(place);
             found.push(Finding::new("ssrc-change", stream.track, format!("from {before:#010x} to {ssrc}")));
         }
         let others = setup.filter(|setup| !setup.announces(media, stream.ssrc));

@@ -308,7 +308,6 @@ impl<S: Sink> Out<S> {
             }
         };
         let taken = session.rtp(place, path, &packet, &mut self.budget);
-        // By reference, as it is large.
         let Some(taken) = &taken else {
             let track = session.track_of(&PacketSigns::new(path, place.direction, payload));
             session.wait.unreadable(track, place.direction);
@@ -328,7 +327,7 @@ impl<S: Sink> Out<S> {
         if self.findings { self.packet_findings(session, &place, path, &packet, taken) } else { Ok(()) }
     }
 
-    /// What is odd about the packet just taken.
+    /// What is odd about the packet just taken; of a stranger's nothing but that it came.
     #[inline]
     fn packet_findings(
         &mut self,
@@ -341,9 +340,12 @@ impl<S: Sink> Out<S> {
         let mut found = Vec::new();
         if taken.new {
             found = session.new_stream_findings(place.at, path, packet, taken.stream);
+            if let Some(change) = session.take_source_change(place.at, packet, &found) {
+                self.source_changed(*place, change);
+            }
         }
         let Session { streams, watch, .. } = session;
-        if let Some(stream) = streams.get_mut(taken.stream) {
+        if let Some(stream) = streams.get_mut(taken.stream).filter(|stream| stream.key.stranger.is_none()) {
             watch.packet(place.at, packet, &taken.figures, stream, place.direction, &mut found);
         }
         if found.is_empty() { Ok(()) } else { found.iter().try_for_each(|finding| self.finding(*place, finding)) }

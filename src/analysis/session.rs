@@ -26,6 +26,7 @@ use crate::trace::{Direction, Flow, GivenMedia};
 
 mod lookup;
 mod resent;
+mod senders;
 
 pub(super) use lookup::report_signs;
 
@@ -113,6 +114,8 @@ impl Session {
         let request = self.dialog.observe(at, direction, message);
         if self.dialog.setups().len() != set_up {
             self.forget_lookups();
+            let tracks = self.dialog.setups().get(set_up..).unwrap_or_default().iter().map(|setup| setup.track);
+            tracks.for_each(|track| self.watch.begin_track(track));
             (0..self.streams.len()).for_each(|index| self.adopt(index));
         } else if request.as_ref().is_some_and(|request| request.method == "TEARDOWN") {
             self.forget_lookups();
@@ -173,11 +176,11 @@ impl Session {
         packet: &RtpPacket<'_>,
         budget: &mut Budget,
     ) -> Option<Taken> {
-        let known = self.streams.len();
         let index = self.stream(place.direction, path, packet, budget)?;
-        let new = self.streams.len() > known;
         let Self { dialog, streams, control, .. } = self;
         let stream = streams.get_mut(index)?;
+        // Reports may have made it before.
+        let new = stream.sequence.packets == 0;
         if stream.payload_type() != Some(packet.payload_type()) {
             let (track, payload_type) = (stream.key.track, packet.payload_type());
             let described = dialog.media(track).is_some_and(|media| media.format(payload_type).is_some());
@@ -212,12 +215,7 @@ impl Session {
         let Some(stream) = self.streams.get(index) else { return Vec::new() };
         let (key, rate) = (stream.key, stream.clock_rate_hz());
         let role = stream.role;
-        let signs = PacketSigns {
-            path,
-            direction: key.direction,
-            payload_type: Some(packet.payload_type()),
-            ssrc: Some(packet.ssrc()),
-        };
+        let signs = PacketSigns::of_rtp(path, key.direction, packet);
         let setup = self.dialog.setup_of(&signs).cloned();
         let named = self.dialog.knows(path);
         let Self { watch, streams, dialog, disowned, .. } = self;
@@ -228,27 +226,23 @@ impl Session {
         let shares = streams.iter().find(same).and_then(|other| other.key.track);
         let mut found = watch.new_stream(
             &key,
-            &NewStream { path, named, setup: setup.as_ref(), media, shares, role, payload_type: packet.payload_type() },
+            &NewStream {
+                path,
+                named,
+                setup: setup.as_ref(),
+                media,
+                shares,
+                role,
+                payload_type: packet.payload_type(),
+                index,
+            },
         );
         found.extend(watch.encryption(dialog.secure_profile(key.track)));
         found.extend(std::mem::take(disowned).into_iter().filter_map(|(sender, of)| watch.stranger(sender, of)));
-        if role == PayloadRole::Media {
+        if role == PayloadRole::Media && key.stranger.is_none() {
             found.extend(watch.heard.first_packet(at, packet, key.track, rate));
         }
         found
-    }
-
-    /// What is odd about the report just taken.
-    pub(super) fn report_findings(
-        &mut self,
-        at: Timestamp,
-        direction: Direction,
-        path: MediaPath,
-        report: &SenderReport<'_>,
-    ) -> Vec<Finding> {
-        let index = self.known(&report_signs(path, direction, report.ssrc()));
-        let Self { watch, streams, .. } = self;
-        index.and_then(|index| streams.get(index)).map(|stream| watch.report(at, report, stream)).unwrap_or_default()
     }
 
     /// Streams whose packets waited to the end and did not show what they carry.

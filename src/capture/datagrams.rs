@@ -20,7 +20,7 @@ pub(super) fn tell(
 ) -> io::Result<()> {
     for (place, media) in members.iter().enumerate() {
         media.note(datagram.payload);
-        let path = media.path_from(datagram.from);
+        let path = media.path_among(members, datagram.from);
         // What a packet of a group becomes is decided once.
         if let Some(ledger) = ledger.as_mut().filter(|_| place == 0) {
             let (at, direction, payload) = (arrival.at, media.direction, datagram.payload);

@@ -82,6 +82,17 @@ impl Media {
         }
     }
 
+    /// The same where others may have it as well: cameras may share a group, and what one of them sends is not that of
+    /// another one.
+    #[inline]
+    pub(super) fn path_among(&self, members: &[Self], from: SocketAddr) -> UdpPath {
+        let mut path = self.path_from(from);
+        if path.stranger.is_some() && members.len() > 1 {
+            path.unlikely |= members.iter().any(|other| other.path_from(from).stranger.is_none());
+        }
+        path
+    }
+
     /// Whether an RTP packet can be the next: of the same source, and in sequence as RFC 3550, appendix A.1, sees it.
     pub(super) fn goes_on(&self, (ssrc, seq): (u32, u16)) -> bool {
         self.latest.get().is_some_and(|(known, latest)| known == ssrc && !JUMP.contains(&seq.wrapping_sub(latest)))
@@ -328,6 +339,24 @@ mod tests {
             let stranger = stranger.map(|address| address.parse().unwrap());
             assert_eq!(whose(&ports, from, "10.0.0.1:5000"), [(0, stranger)], "{from}");
         }
+    }
+
+    #[test]
+    fn cameras_that_share_a_group() {
+        let mut ports = MediaPorts::default();
+        for (id, server) in ["10.0.0.2:554", "10.0.0.3:554"].into_iter().enumerate() {
+            let (client, server) = ("10.0.0.1:4000".parse().unwrap(), server.parse().unwrap());
+            let flow = Arc::new(Flow { id, session: id, url: String::new(), client, server });
+            ports.set_up(&flow, &Transport::parse_all(GROUP)[0]);
+        }
+        let unlikely = |from: &str| -> Vec<bool> {
+            let (from, to) = (from.parse().unwrap(), "239.1.2.3:7000".parse().unwrap());
+            let members = ports.find(from, to);
+            members.iter().map(|media| media.path_among(members, from).unlikely).collect()
+        };
+        assert_eq!(unlikely("10.0.0.2:7000"), [false, true]);
+        assert_eq!(unlikely("10.0.0.3:7000"), [true, false]);
+        assert_eq!(unlikely("10.0.0.4:7000"), [false, false], "it may be either's");
     }
 
     #[test]

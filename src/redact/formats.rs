@@ -78,10 +78,12 @@ impl PayloadFormats {
         (place, offset): (Place, u64),
         late: &mut Vec<Late>,
     ) -> Vec<PayloadShape> {
-        if self.sources.len() >= MAX_SOURCES && !self.sources.contains_key(signs) {
+        // The packets of a stranger are one source.
+        let key = PacketSigns { number: None, ..*signs };
+        if self.sources.len() >= MAX_SOURCES && !self.sources.contains_key(&key) {
             late.extend(self.finish());
         }
-        let source = self.sources.entry(*signs).or_default();
+        let source = self.sources.entry(key).or_default();
         if source.asked != Some(self.messages) {
             source.asked = Some(self.messages);
             source.ask(dialog, signs, packet.payload_type());

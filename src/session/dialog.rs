@@ -11,6 +11,7 @@ mod path;
 mod request;
 mod role;
 mod secure;
+mod sender;
 mod setup;
 
 use std::collections::VecDeque;
@@ -245,6 +246,7 @@ impl Dialog {
             channels,
             path,
             played_ssrc: None,
+            played_seq: None,
             over: false,
             presentation: self.presentation,
             transport,

@@ -15,6 +15,8 @@ pub struct UdpPath {
     pub group: Option<IpAddr>,
     /// Who sends, if that is neither the server nor the `source=` of its answer.
     pub stranger: Option<IpAddr>,
+    /// That one is hardly the server under another address: it sends from another port, or is known as somebody else.
+    pub unlikely: bool,
 }
 
 impl UdpPath {
@@ -44,9 +46,16 @@ impl UdpPath {
     /// The same for a datagram from this address, where the media comes from one of `known`.
     #[must_use]
     pub fn sent_from(self, from: SocketAddr, known: &[IpAddr]) -> Self {
-        let from = from.ip().to_canonical();
+        let (from, port) = (from.ip().to_canonical(), from.port());
         let stranger = (!known.iter().any(|address| address.to_canonical() == from)).then_some(from);
-        Self { stranger, ..self }
+        let is_port = self.group.is_some() || [self.server, self.server.wrapping_add(1)].contains(&port);
+        Self { stranger, unlikely: stranger.is_some() && self.server != 0 && !is_port, ..self }
+    }
+
+    /// The same, whoever sends.
+    #[must_use]
+    pub fn of_anybody(self) -> Self {
+        Self { stranger: None, unlikely: false, ..self }
     }
 
     /// The number by which the tables know the track: the server's RTP port, else the client's.
@@ -97,6 +106,19 @@ mod tests {
         assert_eq!(path("RTP/AVP;unicast"), None);
         assert_eq!(path("RTP/AVP;multicast;destination=239.1.1.1"), None);
         assert!(!UdpPath::default().fits(UdpPath::default()), "ports that nobody named");
+    }
+
+    #[test]
+    fn a_stranger_on_another_port_is_hardly_the_server() {
+        let known = ["10.0.0.2".parse().unwrap()];
+        let from = |path: UdpPath, text: &str| path.sent_from(text.parse().unwrap(), &known).unlikely;
+        let (named, unnamed) = (UdpPath::of_server(6970), path("RTP/AVP;client_port=5000-5001").unwrap());
+        assert_eq!(["10.0.0.9:6970", "10.0.0.9:6971"].map(|sender| from(named, sender)), [false; 2]);
+        assert_eq!(["10.0.0.9:6972", "10.0.0.9:7000"].map(|sender| from(named, sender)), [true; 2]);
+        assert!(!from(named, "10.0.0.2:7000"), "the server itself");
+        assert!(!from(unnamed, "10.0.0.9:7000"), "nobody knows the port");
+        let group = path("RTP/AVP;multicast;destination=239.1.1.1;port=5004-5005").unwrap();
+        assert!(!from(group, "10.0.0.9:7000"), "a group's port is not the sender's");
     }
 
     #[test]

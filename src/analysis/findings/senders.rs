@@ -8,6 +8,19 @@ use crate::analysis::stream::StreamKey;
 use crate::session::dialog::MediaPath;
 
 impl Watch {
+    /// A stream turned out to be a stranger's: it was no source of its track.
+    pub(in crate::analysis) fn forget_source(&mut self, stream: &StreamKey) {
+        let key = (stream.track, stream.channel, stream.direction);
+        if self.sources.get(&key).is_some_and(|(ssrc, _)| *ssrc == stream.ssrc) {
+            self.sources.remove(&key);
+        }
+    }
+
+    /// A track was set up once more: whatever comes now begins anew.
+    pub(in crate::analysis) fn begin_track(&mut self, track: Option<usize>) {
+        self.sources.retain(|(of, ..), _| *of != track);
+    }
+
     /// Who sends, where that is not the server.
     pub(super) fn sender(&mut self, stream: &StreamKey, path: MediaPath) -> Option<Finding> {
         let address = path.stranger()?;
@@ -15,8 +28,7 @@ impl Watch {
         if stream.stranger.is_some() {
             return self.stranger(address, stream.channel);
         }
-        let detail =
-            format!("media comes from {address}, not from the server: its source was announced, or sends first");
+        let detail = format!("media comes from {address}, not from the server: it was announced, or sends first");
         self.first("sender-differs", channel).then(|| Finding::new("sender-differs", stream.track, detail))
     }
 

@@ -28,8 +28,14 @@ impl<S: Sink> Out<S> {
             session.encrypted_report(&signs, payload);
             return Ok(());
         }
+        let is_stranger = session.is_of_stranger(&signs);
         for packet in Compound::new(payload) {
             match packet {
+                Ok(RtcpPacket::SenderReport(report)) if is_stranger => {
+                    self.sender_report(session, place, path, payload, &report)?;
+                }
+                // What others say of media is not about this session's.
+                Ok(_) if is_stranger => {}
                 Ok(RtcpPacket::SenderReport(report)) => {
                     self.sender_report(session, place, path, payload, &report)?;
                     for block in report.report_blocks() {

@@ -17,7 +17,7 @@ const MAX_SEARCHED: usize = 256;
 
 /// A report's signs: no payload type, and the source that it speaks of.
 pub(in crate::analysis) fn report_signs(path: MediaPath, direction: Direction, ssrc: u32) -> PacketSigns {
-    PacketSigns { path, direction, payload_type: None, ssrc: Some(ssrc) }
+    PacketSigns { path, direction, payload_type: None, ssrc: Some(ssrc), number: None }
 }
 
 impl Session {
@@ -40,7 +40,7 @@ impl Session {
             return;
         }
         let payload_type = stream.payload_type();
-        let signs = PacketSigns { path, direction: old.direction, payload_type, ssrc: Some(old.ssrc) };
+        let signs = PacketSigns { path, direction: old.direction, payload_type, ssrc: Some(old.ssrc), number: None };
         let (key, role) = self.key(&signs);
         self.rename(index, key);
         if let Some(stream) = self.streams.get_mut(index) {
@@ -61,7 +61,7 @@ impl Session {
 
     /// What tells the stream of a packet apart, and what the packet is there.
     fn key(&mut self, signs: &PacketSigns) -> (StreamKey, PayloadRole) {
-        let PacketSigns { path, direction, payload_type, ssrc } = *signs;
+        let PacketSigns { path, direction, payload_type, ssrc, .. } = *signs;
         let ssrc = ssrc.unwrap_or_default();
         let Some(owner) = self.dialog.owner(signs) else {
             // By custom RTCP has the odd channel.
@@ -130,8 +130,7 @@ impl Session {
         {
             return Some(index);
         }
-        let (payload_type, ssrc) = (Some(packet.payload_type()), Some(packet.ssrc()));
-        self.other_stream(PacketSigns { path, direction, payload_type, ssrc }, budget)
+        self.other_stream(PacketSigns::of_rtp(path, direction, packet), budget)
     }
 
     /// The place of a stream that is not that of the packet before.
@@ -183,6 +182,8 @@ impl Session {
     fn announced_by_reports(&self, signs: &PacketSigns, key: &StreamKey) -> Option<usize> {
         let same = |stream: &Stream| {
             let StreamKey { channel, direction, ssrc, stranger, .. } = stream.key;
+            // Who only reported was a stranger so far.
+            let stranger = stranger.filter(|address| key.stranger.is_some() || signs.path.stranger() != Some(*address));
             // Reports come where they should; what comes to another UDP port is not what they speak of.
             let fits = match (stream.path, signs.path) {
                 (Some(MediaPath::Udp(own)), MediaPath::Udp(path)) => own.fits(path),
@@ -244,7 +245,8 @@ impl Session {
                 && sender != signs.path.stranger()
             {
                 self.disowned.push((address, key.channel));
-                self.rename(index, StreamKey { track: None, stranger: sender, ..stream.key });
+                self.watch.forget_source(&stream.key);
+                self.rename(index, StreamKey { track: None, beside: None, stranger: sender, ..stream.key });
             }
         }
         self.forget_lookups();

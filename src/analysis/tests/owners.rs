@@ -21,8 +21,12 @@ impl Talk {
         talk.ask(&request, &format!("RTSP/1.0 200 OK|CSeq: 5|Session: 7|Transport: {transport}")).play()
     }
 
-    fn sent_from(mut self, sender: u8, packet: &[u8]) -> Self {
-        let (from, to) = (SocketAddr::from(([10, 0, 0, sender], 7000)), SocketAddr::from(([10, 0, 0, 1], 6000)));
+    fn sent_from(self, sender: u8, packet: &[u8]) -> Self {
+        self.sent_from_port((sender, 7000), packet)
+    }
+
+    fn sent_from_port(mut self, (sender, port): (u8, u16), packet: &[u8]) -> Self {
+        let (from, to) = (SocketAddr::from(([10, 0, 0, sender], port)), SocketAddr::from(([10, 0, 0, 1], 6000)));
         let path = UdpPath::of_server(7000).sent_from(from, &[self.flow.server.ip()]);
         self.event(S, Payload::Datagram { path, from, to, payload: packet });
         self
@@ -174,6 +178,101 @@ fn strangers() {
     let (rows, findings) = udp().sent_from(5, &packet(96, 9, 1)).sent_from(2, &own(100)).told();
     assert_eq!(rows, ["- - 96 9 1/1 0", "0 H264 96 7 1/1 0"], "until the server itself sends");
     assert!(findings.contains(&"stranger-sends".to_owned()), "{findings:?}");
+    assert!(!findings.contains(&"ssrc-change".to_owned()), "{findings:?}");
+}
+
+/// An old session may send to ports that are used again, before the server does.
+#[test]
+fn a_stranger_that_sends_first() {
+    for (payload_type, ssrc) in [(96, 9), (96, 7), (33, 9)] {
+        let mut talk = Talk::new().options().described().set_up(UDP, UDP_SERVER).play();
+        for number in 0..6 {
+            talk = talk.sent_from_port((5, 8000), &packet(payload_type, ssrc, 5000 + 3 * number));
+            if number > 2 {
+                talk = talk.sent_from(2, &packet(96, 7, 97 + number));
+            }
+        }
+        let (rows, findings) = talk.told();
+        let stranger = rows.iter().find(|row| row.starts_with("- ")).cloned().unwrap_or_default();
+        assert!(stranger.ends_with(&format!(" {payload_type} {ssrc} 6/16 0")), "{rows:?}");
+        assert_eq!(rows.len(), 2, "{rows:?}");
+        assert!(rows.contains(&"0 H264 96 7 3/3 0".to_owned()), "{rows:?}");
+        assert_eq!(findings, ["stranger-sends"]);
+    }
+}
+
+#[test]
+fn reports_of_a_stranger() {
+    let udp = || Talk::new().options().described().set_up(UDP, UDP_SERVER).play();
+    let mut of_stranger = report([0, 0, 0, 7], ENDED);
+    // It counts packets, which came to others.
+    of_stranger[23] = 5;
+    let media = |talk: Talk| talk.sent_from(2, &packet(96, 7, 100)).sent_from(2, &packet(96, 7, 101));
+    let before = media(udp().sent_from_port((5, 8001), &of_stranger)).teardown().seen();
+    let after = media(udp()).sent_from_port((5, 8001), &of_stranger).teardown().seen();
+    for seen in [before, after] {
+        assert_eq!((seen.codes, seen.verdicts), (vec!["stranger-sends"], vec![]));
+    }
+    // A server of several addresses may report before its first packet.
+    let other = udp().sent_from(5, &of_stranger).sent_from(5, &packet(96, 7, 100));
+    assert_eq!(other.told(), (vec!["0 H264 96 7 1/1 0".to_owned()], vec!["sender-differs".to_owned()]));
+}
+
+/// The verdicts of sources that send these packets over one channel, and those after a PLAY like this.
+fn restarts(sources: &[u8], play: Option<&str>, more: &[u8]) -> usize {
+    let mut talk = Talk::playing();
+    let send = |mut talk: Talk, sources: &[u8], first: u16| {
+        for (number, ssrc) in (first..).zip(sources) {
+            talk = talk.wait(30).frame(0, &packet(0xe0, *ssrc, number));
+        }
+        talk
+    };
+    talk = send(talk, sources, 100);
+    if let Some(range) = play {
+        let request = format!("PLAY rtsp://h/x RTSP/1.0|CSeq: 5|Session: 7{range}");
+        talk = talk.ask(&request, "RTSP/1.0 200 OK|CSeq: 5|Session: 7|RTP-Info: url=rtsp://h/x/0;seq=400");
+    }
+    talk = send(talk, more, 400);
+    talk.teardown().seen().verdicts.into_iter().filter(|verdict| *verdict == "source-restarted").count()
+}
+
+#[test]
+fn a_source_is_restarted_if_the_one_before_has_ended() {
+    assert_eq!(restarts(&[7, 7, 7, 9, 9, 9], None, &[]), 1);
+    assert_eq!(restarts(&[7, 7, 9, 7, 9, 9], None, &[]), 1, "one was under way");
+    assert_eq!(restarts(&[7, 9, 7, 9, 7, 9, 7, 9, 7, 9], None, &[]), 0, "both go on");
+    assert_eq!(restarts(&[7, 7], Some("|Range: npt=9-"), &[9, 9]), 0, "PLAY asked for it");
+    assert_eq!(restarts(&[7, 7], Some("|Range: npt=9-"), &[9, 9, 8, 8]), 1, "but for one alone");
+    assert_eq!(restarts(&[7, 7], Some(""), &[9, 9]), 0, "PLAY named its number");
+}
+
+#[test]
+fn a_track_that_is_set_up_again_begins_anew() {
+    let again = "RTSP/1.0 200 OK|CSeq: 3|Session: 8|Transport: RTP/AVP/TCP;unicast;interleaved=0-1";
+    let request = "SETUP rtsp://h/x/0 RTSP/1.0|CSeq: 3|Transport: RTP/AVP/TCP;unicast;interleaved=0-1";
+    let play = "PLAY rtsp://h/x RTSP/1.0|CSeq: 4|Session: 8";
+    let talk = Talk::playing().frame(0, &packet(0xe0, 7, 100)).teardown().ask(request, again);
+    let info = "RTSP/1.0 200 OK|CSeq: 4|Session: 8|RTP-Info: url=rtsp://h/x/0;seq=500";
+    let seen = talk.ask(play, info).frame(0, &packet(0xe0, 9, 500)).seen();
+    for code in ["session-changed", "ssrc-change", "media-after-teardown"] {
+        assert!(!seen.codes.contains(&code), "{:?}", seen.codes);
+    }
+    assert!(!seen.verdicts.contains(&"source-restarted"), "{:?}", seen.verdicts);
+}
+
+/// A live source goes on during a PAUSE: what it sent then was never meant to come.
+#[test]
+fn numbers_that_lack_behind_a_pause() {
+    for info in ["", "|RTP-Info: url=rtsp://h/x/0;seq=250", "|RTP-Info: url=rtsp://h/x/0;seq=100"] {
+        let mut talk = Talk::playing().media(100..150);
+        talk =
+            talk.ask("PAUSE rtsp://h/x RTSP/1.0|CSeq: 5|Session: 7", "RTSP/1.0 200 OK|CSeq: 5|Session: 7").wait(3940);
+        let answer = format!("RTSP/1.0 200 OK|CSeq: 6|Session: 7{info}");
+        talk = talk.ask("PLAY rtsp://h/x RTSP/1.0|CSeq: 6|Session: 7", &answer).media(250..300).media(302..310);
+        let seen = talk.teardown().seen();
+        assert_eq!(seen.codes.iter().filter(|code| **code == "sequence-gap").count(), 1, "{info}: {:?}", seen.codes);
+        assert_eq!(seen.verdicts, ["lost-before-sending"], "{info}");
+    }
 }
 
 #[test]

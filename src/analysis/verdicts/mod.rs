@@ -6,6 +6,7 @@ mod logins;
 mod loss;
 mod no_media;
 mod pace;
+mod restart;
 mod rows;
 mod silence;
 mod span;
@@ -29,6 +30,7 @@ use crate::trace::{Direction, Note};
 pub use event::Verdict;
 
 pub(super) use no_media::NoMedia;
+pub(super) use restart::SourceChange;
 
 use event::{Event, Subject};
 use loss::{Freeze, Gap, Losses, Lost};
@@ -103,6 +105,7 @@ pub(super) struct Judge {
     drops: VecDeque<(Timestamp, u64)>,
     capture_gaps: VecDeque<(Timestamp, Direction)>,
     tally: tally::Tally,
+    changes: Vec<(Place, SourceChange)>,
     events: Vec<Event>,
     /// Events that all sessions together may still have.
     room: Arc<AtomicUsize>,
@@ -272,6 +275,7 @@ impl Judge {
         for stream in &*streams {
             let others = streams.iter().filter(|other| other.key.track == stream.key.track);
             let told = self.is_silent(stream.key.track, stream.key.direction);
+            let told = told || stream.key.stranger.is_some();
             if !told && stream.reports.count > 0 && others.map(|other| other.sequence.packets).sum::<u64>() == 0 {
                 self.nothing_came(stream, end);
             }
@@ -280,6 +284,7 @@ impl Judge {
             streams.iter().filter(|stream| track.is_none() || stream.key.track == track).any(Stream::is_over_tcp)
         };
         self.events.extend(std::mem::take(&mut self.tally).into_events(over_tcp));
+        self.restarts(streams);
         self.events.sort_by_key(|event| event.first.at);
     }
 

@@ -7,14 +7,14 @@ use crate::analysis::out::{Out, Place, capture_at};
 use crate::analysis::rows::{Row, Sink, VerdictRow};
 use crate::analysis::session::{Session, Taken, report_signs};
 use crate::analysis::stream::Stream;
-use crate::analysis::verdicts::Passed;
 use crate::analysis::verdicts::event::{Event, Subject};
+use crate::analysis::verdicts::{Passed, SourceChange};
 use crate::rtp::rtcp::SenderReport;
 use crate::session::Dialog;
 use crate::session::dialog::{MediaPath, is_instead_of_sound};
 
 impl<S: Sink> Out<S> {
-    /// Judges a packet that was taken; `marker`: it has one.
+    /// Judges a packet that was taken; `marker`: it has one. No viewer misses what a stranger lost.
     #[inline]
     pub(in crate::analysis) fn judge_packet(
         &mut self,
@@ -24,7 +24,8 @@ impl<S: Sink> Out<S> {
         taken: &Taken,
         marker: bool,
     ) {
-        if let Some(judge) = self.judge(place.session)
+        if stream.key.stranger.is_none()
+            && let Some(judge) = self.judge(place.session)
             && !judge.goes_on(place.at, taken.stream, stream, &taken.figures)
         {
             let kind = dialog.media(stream.key.track).map(|media| media.kind.as_str());
@@ -40,6 +41,13 @@ impl<S: Sink> Out<S> {
         }
     }
 
+    /// Another source sends a track.
+    pub(in crate::analysis) fn source_changed(&mut self, place: Place, change: SourceChange) {
+        if let Some(judge) = self.judge(place.session) {
+            judge.source_changed(place, change);
+        }
+    }
+
     /// Judges by a sender report.
     pub(in crate::analysis) fn judge_report(
         &mut self,
@@ -50,7 +58,7 @@ impl<S: Sink> Out<S> {
     ) {
         if let Some(judge) = self.judge(place.session)
             && let Some(index) = session.known(&report_signs(path, place.direction, report.ssrc()))
-            && let Some(stream) = session.streams.get(index)
+            && let Some(stream) = session.streams.get(index).filter(|stream| stream.key.stranger.is_none())
         {
             judge.report(place.at, index, stream, report.packet_count());
         }

@@ -24,7 +24,7 @@ fn meaning(code: &str, over_tcp: bool) -> Option<(&'static str, Verdict)> {
     Some(match code {
         "duplicate" => ("duplicates", by_transport(Verdict::SentTwice, Verdict::RepeatedOnTheWay)),
         "reordered" => ("reordering", by_transport(Verdict::SentOutOfOrder, Verdict::ReorderedOnTheWay)),
-        "sequence-restart" | "ssrc-change" => ("restart", Verdict::SourceRestarted),
+        "sequence-restart" => ("restart", Verdict::SourceRestarted),
         "junk" => ("garbage", Verdict::ProtocolBroken),
         "unknown-channel" | "transport-incomplete" => ("channels", Verdict::ChannelsUnclear),
         "end-without-bye" => ("end", Verdict::EndedByTheServer),

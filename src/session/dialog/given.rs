@@ -79,6 +79,7 @@ impl Dialog {
             channels,
             path,
             played_ssrc: None,
+            played_seq: None,
             over: false,
             presentation: self.presentation,
             transport,

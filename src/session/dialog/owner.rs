@@ -2,22 +2,20 @@
 //!
 //! Darwin Streaming Server and gortsplib send all tracks from one pair of UDP ports, some cameras on one channel.
 
-use std::net::IpAddr;
-
 use crate::rtp::packet::{RtpPacket, is_nat_punch, is_rtcp};
 use crate::rtp::rtcp::Compound;
 use crate::rtsp::headers::RtpInfo;
 use crate::rtsp::message::Message;
+use crate::rtsp::resource::ResourceName;
 use crate::rtsp::sdp::{Media, MediaFlow};
 use crate::session::dialog::path::{MediaPath, PacketSigns};
 use crate::session::dialog::role::PayloadRole;
+use crate::session::dialog::sender::PathSender;
 use crate::session::dialog::{Dialog, MAX_SETUPS, Setup};
-use crate::trace::{Direction, UdpPath};
+use crate::trace::Direction;
 
 /// Sources that are remembered of paths that tracks share.
 const MAX_SOURCES: usize = 256;
-/// Paths of which it is remembered who sends.
-const MAX_SENDERS: usize = 256;
 
 /// Whose a packet is, and what it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,21 +35,11 @@ struct KnownSource {
     setup: usize,
 }
 
-/// Whose media a path has.
-#[derive(Clone, Copy, Debug)]
-struct PathSender {
-    path: UdpPath,
-    /// The one that is taken for the server, though it has another address; `None` once the server itself has sent.
-    taken: Option<IpAddr>,
-    /// It has the source that SETUP announced.
-    announced: bool,
-}
-
 /// What packets have shown of their owners.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
     sources: Vec<KnownSource>,
-    senders: Vec<PathSender>,
+    pub(super) senders: Vec<PathSender>,
     /// Several tracks have one channel, or one pair of ports.
     pub(super) share_paths: bool,
 }
@@ -148,28 +136,31 @@ impl Dialog {
         })
     }
 
-    /// The sources that the answer to PLAY names (RFC 7826, section 18.45; some servers of RTSP 1.0 do it as well).
+    /// The sources and numbers that the answer to PLAY names (RFC 7826, section 18.45; some servers of RTSP 1.0 do it as well).
     pub(super) fn learn_sources(&mut self, answer: &Message<'_>) {
         let Some(value) = answer.header("RTP-Info") else { return };
         for info in RtpInfo::parse_all(&value).into_iter().take(MAX_SETUPS) {
-            let Some(ssrc) = info.ssrc else { continue };
             let url = info.url.trim_end_matches('/');
+            let name = ResourceName::of(&info.url);
             let named = |setup: &&mut Setup| {
+                if ResourceName::of(&setup.url).has_path_of(&name) {
+                    return true;
+                }
                 let own = setup.url.trim_end_matches('/').strip_suffix(url);
                 // Its name alone will do, where it is whole.
                 !url.is_empty() && own.is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
             };
-            if let Some(setup) = self.setups.iter_mut().rev().find(named)
-                && setup.transport.ssrc.is_none()
-            {
-                setup.played_ssrc = Some(ssrc);
+            let Some(setup) = self.setups.iter_mut().rev().find(named) else { continue };
+            setup.played_seq = info.seq;
+            if setup.transport.ssrc.is_none() && info.ssrc.is_some() {
+                setup.played_ssrc = info.ssrc;
             }
         }
         self.owners.forget_sources();
     }
 
     /// The media section that describes a track, unless another presentation was described since.
-    fn described_media(&self, setup: &Setup) -> Option<&Media> {
+    pub(super) fn described_media(&self, setup: &Setup) -> Option<&Media> {
         self.media(setup.track).filter(|_| setup.presentation == self.presentation)
     }
 
@@ -211,46 +202,6 @@ impl Dialog {
             self.owners.learn(signs, found);
         }
         Some(found)
-    }
-
-    /// Whether the sender of a packet is the server, or is taken for it: who announced SSRC it has, or who sends first, of
-    /// those that have another address. Servers with several addresses do not always say which one sends.
-    pub fn admits(&mut self, signs: &PacketSigns) -> bool {
-        let MediaPath::Udp(path) = signs.path else { return true };
-        if signs.direction == Direction::ClientToServer {
-            return true;
-        }
-        let own = UdpPath { stranger: None, ..path };
-        let known = self.owners.senders.iter().position(|sender| sender.path == own);
-        // Reports alone prove nothing.
-        if signs.payload_type.is_none() {
-            let sender = known.and_then(|place| self.owners.senders.get(place));
-            return path.stranger.is_none() || sender.is_some_and(|sender| sender.taken == path.stranger);
-        }
-        let announced = path.stranger.is_some() && self.announces(signs);
-        match known.and_then(|place| self.owners.senders.get_mut(place)) {
-            None => {
-                if self.owners.senders.len() < MAX_SENDERS {
-                    self.owners.senders.push(PathSender { path: own, taken: path.stranger, announced });
-                }
-                true
-            }
-            Some(sender) if sender.taken == path.stranger => true,
-            Some(sender) => {
-                let takes_over = path.stranger.is_none() || sender.taken.is_some() && announced && !sender.announced;
-                if takes_over {
-                    (sender.taken, sender.announced) = (path.stranger, announced);
-                }
-                takes_over
-            }
-        }
-    }
-
-    /// Whether a SETUP of its path announced a packet's source.
-    fn announces(&self, signs: &PacketSigns) -> bool {
-        let own = |setup: &&Setup| signs.path.is_of(setup);
-        let named = |setup: &Setup| signs.ssrc.is_some_and(|ssrc| setup.announces(self.media(setup.track), ssrc));
-        self.setups.iter().filter(own).any(named)
     }
 }
 

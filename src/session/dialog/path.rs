@@ -64,15 +64,16 @@ pub struct PacketSigns {
     pub payload_type: Option<u8>,
     /// Its source; of RTCP the one that it speaks of.
     pub ssrc: Option<u32>,
+    /// Its number, where its sender has another address than the server: it tells whether this is the media of PLAY.
+    pub number: Option<u16>,
 }
 
 impl PacketSigns {
     /// Reads them off a packet. A receiver report speaks of the other side's source: its direction is that one's.
     pub fn new(path: MediaPath, direction: Direction, bytes: &[u8]) -> Self {
         if !is_rtcp(bytes) {
-            let packet = RtpPacket::parse(bytes).ok();
-            let payload_type = packet.as_ref().map(RtpPacket::payload_type);
-            return Self { path, direction, payload_type, ssrc: packet.as_ref().map(RtpPacket::ssrc) };
+            let unread = Self { path, direction, payload_type: None, ssrc: None, number: None };
+            return RtpPacket::parse(bytes).map_or(unread, |packet| Self::of_rtp(path, direction, &packet));
         }
         let (ssrc, direction) = match Compound::new(bytes).flatten().next() {
             Some(RtcpPacket::SenderReport(report)) => (Some(report.ssrc()), direction),
@@ -82,6 +83,12 @@ impl PacketSigns {
             },
             _ => (None, direction),
         };
-        Self { path, direction, payload_type: None, ssrc }
+        Self { path, direction, payload_type: None, ssrc, number: None }
+    }
+
+    /// Those of an RTP packet.
+    pub fn of_rtp(path: MediaPath, direction: Direction, packet: &RtpPacket<'_>) -> Self {
+        let number = path.stranger().map(|_| packet.sequence());
+        Self { path, direction, payload_type: Some(packet.payload_type()), ssrc: Some(packet.ssrc()), number }
     }
 }

@@ -19,6 +19,8 @@ pub struct Setup {
     pub path: Option<UdpPath>,
     /// The source that the answer to PLAY names.
     pub(super) played_ssrc: Option<u32>,
+    /// The number of the first packet, by that answer.
+    pub(super) played_seq: Option<u16>,
     /// It was torn down.
     pub over: bool,
     /// Which of the presentations it is of that were described: a connection may control two cameras.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::rtsp::message::Message;
 use crate::time::Timestamp;
+use crate::trace::UdpPath;
 
 const SDP: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:v\r\n\
     m=audio 0 RTP/AVP 0 97\r\na=rtpmap:97 opus/48000/2\r\na=ssrc:21 cname:x\r\na=control:a\r\n";
@@ -30,7 +31,7 @@ fn set_up(sdp: &str, transports: [&str; 2]) -> Dialog {
 }
 
 fn signs(path: MediaPath, payload_type: Option<u8>, ssrc: u32) -> PacketSigns {
-    PacketSigns { path, direction: Direction::ServerToClient, payload_type, ssrc: Some(ssrc) }
+    PacketSigns { path, direction: Direction::ServerToClient, payload_type, ssrc: Some(ssrc), number: None }
 }
 
 /// The tracks of packets with these payload types and sources.
@@ -130,12 +131,23 @@ fn a_track_that_was_torn_down_leaves_its_channel_to_the_next() {
     assert!(dialog.setups().iter().all(|setup| setup.over));
 }
 
-/// The owner of a packet with this source, sent from 10.0.0.`from`; the server is 10.0.0.1.
+/// Whether a packet with this source has an owner, sent from 10.0.0.`from`; the server is 10.0.0.1.
 fn from(dialog: &mut Dialog, from: u8, payload_type: Option<u8>, ssrc: u32) -> bool {
+    numbered(dialog, (from, 6000), payload_type, ssrc, None)
+}
+
+/// The same with its port and its number.
+fn numbered(
+    dialog: &mut Dialog,
+    (from, port): (u8, u16),
+    payload_type: Option<u8>,
+    ssrc: u32,
+    number: Option<u16>,
+) -> bool {
     let MediaPath::Udp(own) = path(UDP) else { panic!() };
     let known = [std::net::IpAddr::from([10, 0, 0, 1])];
-    let own = own.sent_from(([10, 0, 0, from], 6000).into(), &known);
-    dialog.owner(&signs(MediaPath::Udp(own), payload_type, ssrc)).is_some()
+    let own = own.sent_from(([10, 0, 0, from], port).into(), &known);
+    dialog.owner(&PacketSigns { number, ..signs(MediaPath::Udp(own), payload_type, ssrc) }).is_some()
 }
 
 const OTHER: &str = "RTP/AVP;unicast;client_port=5004-5005;server_port=6000-6001";
@@ -161,10 +173,39 @@ fn a_server_of_several_addresses_is_who_sends_first() {
 }
 
 #[test]
+fn who_can_not_be_the_server_is_a_stranger_before_it_sends() {
+    let played = |url: &str, seq: &str| {
+        let mut dialog = set_up(SDP, [UDP, OTHER]);
+        ask(&mut dialog, "PLAY rtsp://h/x/ RTSP/1.0", &format!("|RTP-Info: url={url}{seq}"), "");
+        dialog
+    };
+    let told = || played("rtsp://h/x/v", ";seq=100");
+    assert!(!numbered(&mut set_up(SDP, [UDP, OTHER]), (9, 7000), Some(96), 7, Some(5)), "another port");
+    assert!(
+        !numbered(&mut set_up(SDP, [UDP, OTHER]), (9, 6000), Some(33), 7, Some(5)),
+        "a type that is none of the track's"
+    );
+    assert!(numbered(&mut told(), (9, 6000), Some(96), 7, Some(5000)), "the port weighs more than the number");
+    assert!(numbered(&mut told(), (9, 7000), Some(96), 7, Some(103)), "PLAY named the number");
+    assert!(numbered(&mut played("rtsp://H:554/x/v", ";seq=100"), (9, 7000), Some(96), 7, Some(103)));
+    assert!(!numbered(&mut told(), (9, 7000), Some(96), 7, Some(5000)));
+    // Who was taken because nothing spoke against him gives way to who begins as PLAY said.
+    let mut dialog = told();
+    assert!(numbered(&mut dialog, (9, 6000), Some(96), 7, Some(5000)));
+    assert!(numbered(&mut dialog, (8, 7000), Some(96), 8, Some(100)));
+    assert!(!numbered(&mut dialog, (9, 6000), Some(96), 7, Some(5001)));
+}
+
+#[test]
 fn an_announced_source_outweighs_the_first() {
     let mut dialog = set_up(SDP, [&format!("{UDP};ssrc=00000007"), OTHER]);
-    assert!(from(&mut dialog, 9, Some(96), 6));
+    assert!(!from(&mut dialog, 9, Some(96), 6));
     assert!(from(&mut dialog, 8, Some(96), 7));
+    assert!(!from(&mut dialog, 9, Some(96), 6));
+    // One that SETUP did not announce, and the description does.
+    let mut dialog = set_up(SAME, [OTHER, UDP]);
+    assert!(from(&mut dialog, 9, Some(96), 6));
+    assert!(from(&mut dialog, 8, Some(96), 21));
     assert!(!from(&mut dialog, 9, Some(96), 6));
 }
 
