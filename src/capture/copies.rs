@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn one_of_the_copies_before_may_lack() {
         let without = |lacking: &[u8]| {
-            let mut all = doubled(20, 7, 4);
+            let mut all = doubled(20, 7, 400);
             let mut number = 0;
             all.retain(|datagram| {
                 number += 1;

@@ -179,7 +179,7 @@ impl Media {
             "recvonly" => self.set_flow(MediaFlow::ReceiveOnly),
             "sendrecv" => self.set_flow(MediaFlow::Both),
             "inactive" => self.set_flow(MediaFlow::Inactive),
-            "silenceSupp" => self.suppresses_silence |= value.starts_with("on"),
+            "silencesupp" => self.suppresses_silence |= value.starts_with("on"),
             _ => {}
         }
     }
