@@ -35,7 +35,9 @@ pub(crate) struct Tcp {
 impl Tcp {
     /// Opens one.
     pub(crate) fn open(wire: &mut Wire, client: u16) -> Self {
-        let mut tcp = Self { client, next: [u32::MAX - 100, 7] };
+        // A later one with the same ports has other numbers (RFC 6528).
+        let later = u32::try_from(wire.packets.len()).unwrap();
+        let mut tcp = Self { client, next: [u32::MAX - 100, 7].map(|first: u32| first.wrapping_add(later)) };
         wire.packet(&mut tcp, ClientToServer, b"", Step::syn);
         wire.packet(&mut tcp, ServerToClient, b"", |tcp| tcp.syn().ack(0));
         tcp.next = tcp.next.map(|next| next.wrapping_add(1));
