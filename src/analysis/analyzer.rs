@@ -150,7 +150,8 @@ impl<S: Sink> Analyzer<S> {
             }
             let direction = Direction::ClientToServer;
             let place = out.end_of(session, direction);
-            for finding in session.http.unfinished() {
+            // Of one direction alone it is said already that the other one lacks.
+            for finding in session.http.unfinished().into_iter().filter(|_| answers) {
                 out.finding(place, &finding)?;
             }
         }

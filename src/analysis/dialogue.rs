@@ -223,13 +223,14 @@ impl Watch {
     }
 
     /// A message of HTTP that opens a tunnel or refuses to; for an answer with the request that it answers.
-    pub(super) fn http_message(at: Timestamp, message: &Message<'_>, request: Option<&Request>) -> Vec<Finding> {
+    pub(super) fn http_message(&self, at: Timestamp, message: &Message<'_>, request: Option<&Request>) -> Vec<Finding> {
         let (mut found, StartLine::Response { status, .. }) = (Vec::new(), message.start_line()) else {
             return Vec::new();
         };
         match request {
             Some(request) => late_or_refused(at, status, request, &mut found),
-            None if status.is_none_or(|status| status >= 200) => {
+            // It may lie before the capture, or in the direction that lacks.
+            None if status.is_none_or(|status| status >= 200) && !self.beginning_missing => {
                 let detail = "no request is known that this could answer";
                 found.push(Finding::new("response-without-request", None, detail));
             }

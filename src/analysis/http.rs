@@ -35,14 +35,21 @@ pub(super) struct Http {
     has_post: bool,
     /// The server has said that its side follows.
     open: bool,
-    /// It is no tunnel, but a WebSocket.
+    /// What the client sent lacks.
+    answers_alone: bool,
+    /// It is a WebSocket, or a tunnel whose beginning lacks.
     web_socket: bool,
 }
 
 impl Http {
     /// The connection stands, and this carries RTSP on it.
     pub(super) fn opened(&mut self, carrier: Carrier<'_>) {
-        self.web_socket |= carrier == Carrier::WEB_SOCKET;
+        self.web_socket |= [Carrier::WEB_SOCKET, Carrier::CHUNKS].contains(&carrier);
+    }
+
+    /// Of the connection there are the answers alone; or not, after all.
+    pub(super) fn hear_answers_alone(&mut self, alone: bool) {
+        self.answers_alone = alone;
     }
 
     /// Takes a message of HTTP.
@@ -68,7 +75,9 @@ impl Http {
                         Part::Tunnel(None)
                     }
                     Some(place) => Part::Tunnel(self.outstanding.remove(place).map(|(_, request)| request)),
-                    None if tunnel::is_answer(message) => Part::Tunnel(None),
+                    None if tunnel::is_answer(message) || upgrade::opens_web_socket(message) => Part::Tunnel(None),
+                    // RTSP that is answered with HTTP has the number of its request all the same.
+                    None if self.answers_alone && message.cseq().is_none() => Part::Tunnel(None),
                     None => Part::Dialogue,
                 }
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::analysis::budget::Budget;
 use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, millis};
-use crate::analysis::findings::{Finding, Watch, severity};
+use crate::analysis::findings::{Finding, severity};
 use crate::analysis::http::Part;
 use crate::analysis::messages::{MessageParts, shown};
 use crate::analysis::rows::{FindingRow, MessageRow, PacketRow, Row, Sink, Table};
@@ -169,7 +169,7 @@ impl<S: Sink> Out<S> {
         }
         let (request, found) = match session.http.message(place.at, connection, message) {
             Part::Tunnel(request) => {
-                let found = Watch::http_message(place.at, message, request.as_ref());
+                let found = session.watch.http_message(place.at, message, request.as_ref());
                 (request, found)
             }
             Part::Dialogue => {

@@ -128,7 +128,9 @@ impl Session {
     pub(super) fn only_side(&mut self, side: Option<Direction>) {
         self.watch.only_side = side;
         self.watch.beginning_missing = side.is_some();
-        self.dialog.hear_answers_alone(side == Some(Direction::ServerToClient));
+        let answers_alone = side == Some(Direction::ServerToClient);
+        self.dialog.hear_answers_alone(answers_alone);
+        self.http.hear_answers_alone(answers_alone);
     }
 
     /// A request was granted: media may be due from now on, or no longer.

@@ -181,6 +181,7 @@ impl Connection {
     /// Nothing more comes.
     pub(super) fn drain<T: Tap>(&mut self, latest: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
         self.relieve(latest, outlet)?;
+        self.content.tell_only_side(latest, outlet)?;
         match &mut self.content.state {
             State::Post(body) => body.finish(latest, outlet),
             _ => Ok(()),

@@ -42,8 +42,8 @@ pub(super) struct Content {
     layers: [Option<Layer>; 2],
     /// What the message just read says that follows it.
     announced: Option<Coding>,
-    /// It became a WebSocket, or asked for one.
-    web_socket: bool,
+    /// What lies between, in a word: a WebSocket that it became or asked for, chunks whose head the capture lacks.
+    carrier: Carrier<'static>,
     /// Compressed messages were told of, in each direction.
     compressed: [bool; 2],
 }
@@ -83,7 +83,7 @@ impl Content {
             turned: false,
             layers: [None, None],
             announced: None,
-            web_socket: false,
+            carrier: Carrier::default(),
             compressed: [false; 2],
         }
     }
@@ -109,6 +109,16 @@ impl Content {
             [false, true] if !self.mid_stream => Some(Direction::ServerToClient),
             _ => None,
         }
+    }
+
+    /// Of a connection that stood before the capture it shows in the end alone that one side of it lacks.
+    pub(super) fn tell_only_side<T: Tap>(&self, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+        let side = match self.seen {
+            [true, false] => Direction::ClientToServer,
+            [false, true] => Direction::ServerToClient,
+            _ => return Ok(()),
+        };
+        if self.mid_stream { self.tell(side, arrival, Payload::OneDirection, outlet) } else { Ok(()) }
     }
 
     /// Bytes of memory for what waits to be told.
@@ -142,7 +152,7 @@ impl Content {
         }
         self.announced = Coding::behind(direction, message);
         if let Some(Coding::WebSocket(_)) = self.announced {
-            self.web_socket = true;
+            self.carrier = Carrier::WEB_SOCKET;
             let undecided = matches!(self.state, State::Undecided(_));
             return if undecided && upgrade::names_rtsp(message) { self.decide(None, arrival, outlet) } else { Ok(()) };
         }
@@ -209,18 +219,14 @@ impl Content {
 
     /// Another session begins on the connection.
     fn tell_begun<T: Tap>(&self, flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        let opened = Payload::Opened { started: arrival.at, carrier: self.carrier() };
+        let opened = Payload::Opened { started: arrival.at, carrier: self.carrier };
         tell(flow, Direction::ClientToServer, arrival, opened, outlet)?;
         let Some(side) = self.only_side() else { return Ok(()) };
         tell(flow, self.sender(side), arrival, Payload::OneDirection, outlet)
     }
 
-    fn carrier(&self) -> Carrier<'static> {
-        if self.web_socket { Carrier::WEB_SOCKET } else { Carrier::default() }
-    }
-
     fn tell_opened<T: Tap>(&self, flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        let opened = Payload::Opened { started: self.started, carrier: self.carrier() };
+        let opened = Payload::Opened { started: self.started, carrier: self.carrier };
         tell(flow, Direction::ClientToServer, arrival, opened, outlet)?;
         if self.mid_stream {
             tell(flow, Direction::ClientToServer, arrival, Payload::BeginningMissing, outlet)?;

@@ -24,6 +24,8 @@ pub(crate) struct FrameHeader {
     pub(crate) len: u64,
     pub(crate) mask: Option<[u8; 4]>,
     pub(crate) opcode: u8,
+    /// Its message ends with it.
+    pub(crate) last: bool,
     /// The first reserved bit (RFC 7692, section 6).
     pub(crate) compressed: bool,
 }
@@ -79,7 +81,7 @@ impl FrameHeader {
             let Some(mask) = mask else { return HeaderRead::Cut };
             (Some(*mask), behind + 4)
         };
-        HeaderRead::Whole(Self { len, mask, opcode, compressed: first & 0x40 != 0 }, end)
+        HeaderRead::Whole(Self { len, mask, opcode, last, compressed: first & 0x40 != 0 }, end)
     }
 }
 

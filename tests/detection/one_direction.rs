@@ -96,6 +96,26 @@ fn requests_alone_lack_no_answers() {
     assert!(told.streams.is_empty() && told.verdicts.is_empty(), "{told:?}");
 }
 
+/// The handshake and the first exchanges lie before the capture.
+#[test]
+fn one_side_of_a_session_that_stood_before() {
+    let late = |from_server: bool| {
+        let mut talk = session();
+        for cseq in 7..10 {
+            exchange(&mut talk, cseq, "GET_PARAMETER rtsp://192.0.2.20/v", "Session: 7\r\n", "", "");
+        }
+        talk.packets.drain(..14);
+        told(talk, |from| from == from_server)
+    };
+    let told = late(false);
+    let codes: Vec<&str> = told.findings.iter().map(|(code, _)| *code).collect();
+    assert_eq!(codes, ["capture-begins-late", "one-direction"], "no answer is missed: {told:?}");
+    let told = late(true);
+    let codes: Vec<&str> = told.findings.iter().map(|(code, _)| *code).collect();
+    assert_eq!(codes, ["capture-begins-late", "one-direction"], "no request is missed: {told:?}");
+    assert_eq!(told.streams.len(), 2);
+}
+
 #[test]
 fn with_both_directions_nothing_of_it_is_said() {
     let told = told(session(), |_| true);

@@ -16,7 +16,7 @@ use rtsp_rec::export::{MediaPacket, MediaSink, Selection, Track, Tracks};
 use rtsp_rec::trace::Direction::{ClientToServer, ServerToClient};
 use serde_json::{Value, json};
 
-use crate::wire::{Encoding, GET, OPENED, POST, Said, Tcp, Tunnel, Wire, base64, get, plain, post};
+use crate::wire::{Encoding, GET, OPENED, POST, Said, Tcp, Tunnel, Wire, base64, get, in_chunks, plain, post};
 
 /// All rows, as JSON, with the name of their table.
 #[derive(Default)]
@@ -301,6 +301,33 @@ fn chunks_that_are_none_and_a_hole() {
     let holed =
         [[&whole[0][..], &whole[1][..20]].concat(), whole[1][25..].to_vec(), whole[2].clone(), whole[3].clone()];
     assert_eq!(packets(&holed, 5), ["3 1"]);
+}
+
+/// The head that says so lies before the capture.
+#[test]
+fn a_capture_that_begins_within_chunks() {
+    let said = dialogue(&[Event::Media(90); 24], false);
+    for (longest, each) in [(1000, 1), (7, 1), (1, 1), (50, 3), (1000, 5)] {
+        let (mut wire, mut tcp) = (Wire::default(), Tcp::begun(GET));
+        for run in said[10..32].chunks(each) {
+            let bytes: Vec<u8> = run.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
+            wire.send(&mut tcp, ServerToClient, &in_chunks(&bytes, Some(longest)));
+        }
+        let rows = Rows::of(&wire);
+        assert_eq!(rows.lines(Table::Streams, &["transport", "packets"]), ["http 22"], "{longest} {each}");
+        assert_eq!(rows.carriage_codes(), ["capture-begins-late"], "{longest} {each}");
+    }
+}
+
+#[test]
+fn one_direction_of_a_tunnel() {
+    for chunks in [[None; 2], [Some(99), Some(50)]] {
+        let mut wire = Wire::default();
+        Tunnel { chunks, ..Tunnel::default() }.carry(&mut wire, &dialogue(&[Event::Media(9); 3], false));
+        for side in [ServerToClient, ClientToServer] {
+            assert_eq!(Rows::of(&wire.only(side)).codes(), ["one-direction"], "{side:?}");
+        }
+    }
 }
 
 #[test]

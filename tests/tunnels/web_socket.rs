@@ -3,11 +3,11 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rtsp_rec::analysis::rows::Table;
-use rtsp_rec::trace::Direction::{ClientToServer, ServerToClient};
+use rtsp_rec::trace::Direction::{self, ClientToServer, ServerToClient};
 use serde_json::json;
 
 use crate::frames::{BINARY, CLOSE, LAST, PING, TEXT, WebSocket, frame};
-use crate::wire::{GET, Said, Tcp, Wire, plain};
+use crate::wire::{GET, SERVER, Said, Tcp, Wire, plain};
 use crate::{Event, Rows, STREAM, dialogue, events, exported, request, response};
 
 fn web_socket() -> impl Strategy<Value = WebSocket> {
@@ -102,6 +102,77 @@ fn a_capture_that_begins_within() {
     let rows = Rows::of(&wire);
     assert_eq!(rows.lines(Table::Streams, STREAM), ["1 10.0.0.1:50000 10.0.0.2:554 http 10 -"]);
     assert_eq!(rows.lines(Table::Messages, &["method", "kind"]), ["TEARDOWN request", "TEARDOWN response"]);
+}
+
+/// How a message is cut into frames, and how many go out at once, is the sender's own.
+#[test]
+fn a_capture_that_begins_within_frames_of_all_kinds() {
+    let said = dialogue(&[Event::Media(90); 24], false);
+    let default = WebSocket::default;
+    let kinds = [
+        WebSocket { pieces: vec![40, 40, 40], fragments: true, ..default() },
+        WebSocket { pieces: vec![40, 40, 40], fragments: true, pings: true, ..default() },
+        // The header and the packet each in a message.
+        WebSocket { pieces: vec![4, 1000], ..default() },
+        WebSocket { opcode: TEXT, ..default() },
+    ];
+    let media = |direction: &Direction| *direction == ServerToClient;
+    for socket in kinds {
+        let mut wire = Wire::default();
+        socket.go_on(&mut wire, &mut Tcp::begun(GET), &said[10..]);
+        let rows = Rows::of(&wire);
+        assert_eq!(rows.lines(Table::Streams, &["transport", "packets"]), ["http 22"], "{socket:?}");
+        assert_eq!(rows.carriage_codes(), ["capture-begins-late"], "{socket:?}");
+    }
+    // Several packets in each frame, and segments that end within.
+    let (socket, mut wire) = (WebSocket::default(), Wire { pieces: vec![200, 300], ..Wire::default() });
+    let joined: Vec<Said> = said[10..]
+        .chunk_by(|one, other| media(&one.0) && media(&other.0))
+        .flat_map(|run| run.chunks(5).map(|of| (of[0].0, of.iter().flat_map(|(_, bytes)| bytes.clone()).collect())))
+        .collect();
+    socket.go_on(&mut wire, &mut Tcp::begun(GET), &joined);
+    let rows = Rows::of(&wire);
+    assert_eq!(rows.lines(Table::Streams, &["transport", "packets"]), ["http 22"]);
+}
+
+/// By its ports the client would be the server.
+#[test]
+fn the_mask_tells_who_the_client_is() {
+    let said = dialogue(&[Event::Media(90); 24], false);
+    let (socket, mut wire) = (WebSocket::default(), Wire::default());
+    socket.go_on(&mut wire, &mut Tcp::begun(GET), &said[10..31]);
+    for (_, packet) in &mut wire.packets {
+        let port = if packet[34..36] == SERVER.to_be_bytes() { 34 } else { 36 };
+        packet[port..port + 2].copy_from_slice(&60_000_u16.to_be_bytes());
+    }
+    let rows = Rows::of(&wire);
+    assert_eq!(
+        rows.lines(Table::Streams, &["client", "transport", "direction", "packets"]),
+        ["10.0.0.1:50000 http s2c 21"]
+    );
+}
+
+/// A proxy passes on a stream as it reads it: frames begin and end within packets.
+#[test]
+fn a_capture_that_begins_within_what_a_proxy_frames() {
+    let said = dialogue(&[Event::Media(90); 40], false);
+    let stream: Vec<u8> =
+        said[10..].iter().filter(|(from, _)| *from == ServerToClient).flat_map(|(_, bytes)| bytes.clone()).collect();
+    let chunks: Vec<Said> = stream.chunks(250).map(|chunk| (ServerToClient, chunk.to_vec())).collect();
+    let (socket, mut wire) = (WebSocket::default(), Wire::default());
+    socket.go_on(&mut wire, &mut Tcp::begun(GET), &chunks[1..]);
+    let packets = Rows::of(&wire).lines(Table::Streams, &["packets"]);
+    assert_eq!(packets, ["35"], "what ends in the first frame is lost");
+}
+
+#[test]
+fn one_direction_of_a_web_socket() {
+    let (socket, mut wire) = (WebSocket::default(), Wire::default());
+    socket.carry(&mut wire, &dialogue(&[Event::Media(9); 3], false));
+    for (side, expected) in [(ServerToClient, vec!["one-direction"]), (ClientToServer, vec!["one-direction"])] {
+        let rows = Rows::of(&wire.only(side));
+        assert_eq!(rows.codes(), expected, "{side:?}");
+    }
 }
 
 #[test]

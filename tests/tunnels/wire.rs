@@ -88,6 +88,13 @@ impl Wire {
         self.packet(tcp, direction, b"", |tcp| tcp.ack(0).fin());
     }
 
+    /// What one side sent.
+    pub(crate) fn only(&self, side: Direction) -> Self {
+        let server = [10, 0, 0, if side == ServerToClient { 2 } else { 1 }];
+        let own = |(_, packet): &&(i64, Vec<u8>)| packet[26..30] == server;
+        Self { packets: self.packets.iter().filter(own).cloned().collect(), ..Self::default() }
+    }
+
     /// The capture, as pcap with nanoseconds.
     pub(crate) fn file(&self) -> Vec<u8> {
         let mut file: Vec<u8> =
@@ -211,7 +218,7 @@ fn in_chunks_head(head: &[u8], longest: Option<usize>) -> Vec<u8> {
 }
 
 /// Bytes in chunks of this length at most.
-fn in_chunks(bytes: &[u8], longest: Option<usize>) -> Vec<u8> {
+pub(crate) fn in_chunks(bytes: &[u8], longest: Option<usize>) -> Vec<u8> {
     let Some(longest) = longest else { return bytes.to_vec() };
     let chunk = |bytes: &[u8]| [format!("{:x};a=b\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
     bytes.chunks(longest).flat_map(chunk).collect()

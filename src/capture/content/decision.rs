@@ -12,8 +12,7 @@ use crate::capture::sessions::ConnectionSessions;
 use crate::capture::trial::{Trial, WithheldEvent};
 use crate::capture::unclaimed::ClaimedMedia;
 use crate::rtsp::demux::PduKind;
-use crate::trace::Direction;
-use crate::trace::{Payload, Tap};
+use crate::trace::{Carrier, Direction, Payload, Tap};
 
 impl Content {
     /// Nothing more may come: decides by what there is.
@@ -85,7 +84,8 @@ impl Content {
                 && matches!(pdu.kind, PduKind::Message { .. } | PduKind::Interleaved { .. })
             {
                 // Whose they are was not known.
-                let stream = if self.web_socket { StreamId::Carried } else { StreamId::Tcp };
+                let bare = self.carrier == Carrier::default();
+                let stream = if bare { StreamId::Tcp } else { StreamId::Carried };
                 self.plan(stream(self.number, event.direction), event.direction, pdu, event.arrival, outlet);
             }
             self.tell(event.direction, event.arrival, payload, outlet)

@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 
 use crate::capture::content::{Content, State};
 use crate::capture::framed::{Framed, Step};
-use crate::capture::layer::{Carried, Coding, Layer, WebSocketFrames, unmask};
+use crate::capture::layer::{Carried, ChunkedBody, Coding, Layer, WebSocketFrames, unmask};
 use crate::capture::outlet::Outlet;
 use crate::capture::reassembly::{Arrival, Piece};
 use crate::capture::rewrite::StreamId;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::Message;
-use crate::trace::{Direction, Payload, Tap};
+use crate::trace::{Carrier, Direction, Payload, Tap};
 
 impl Content {
     /// What comes next in a stream.
@@ -81,18 +81,34 @@ impl Content {
         Ok(())
     }
 
-    /// A WebSocket whose beginning is not in the capture.
+    /// A WebSocket, or a body in chunks, whose beginning is not in the capture.
     fn found(&mut self, framed: &mut Framed, direction: Direction, piece: Piece<'_>) -> Option<Layer> {
         let Piece::Data(bytes) = piece else { return None };
-        // Where one direction was found to be one, the other is.
-        let open = self.web_socket || matches!(self.state, State::Undecided(_));
-        if !open || !framed.is_mid_stream() {
+        let undecided = matches!(self.state, State::Undecided(_));
+        // Where one direction was found to be a WebSocket, the other is.
+        if !framed.is_mid_stream() || !undecided && self.carrier != Carrier::WEB_SOCKET {
             return None;
         }
-        let frames = WebSocketFrames::found_in(bytes, direction == Direction::ClientToServer)?;
+        let from_client = self.sender(direction) == Direction::ClientToServer;
+        let frames = WebSocketFrames::found_in(bytes, from_client).map(Coding::WebSocket);
+        let frames = frames.or_else(|| if undecided { self.turned_by_mask(bytes, !from_client) } else { None });
+        // The client of a tunnel sends no chunks on this connection.
+        let chunks = || ChunkedBody::found_in(bytes).map(Coding::Chunked).filter(|_| undecided);
+        let coding = frames.or_else(chunks)?;
         framed.set_carried();
-        self.web_socket = true;
-        Some(Layer::new(Coding::WebSocket(frames), framed.fed()))
+        self.carrier = coding.carrier();
+        Some(Layer::new(coding, framed.fed()))
+    }
+
+    /// The same, if the sender was taken for the other side: the client's frames alone are masked (RFC 6455, section 5.1).
+    fn turned_by_mask(&mut self, bytes: &[u8], from_client: bool) -> Option<Coding> {
+        if self.carrier == Carrier::WEB_SOCKET || self.turned {
+            return None;
+        }
+        let frames = WebSocketFrames::found_in(bytes, from_client)?;
+        self.turned = true;
+        std::mem::swap(&mut self.client, &mut self.server);
+        Some(Coding::WebSocket(frames))
     }
 
     /// A part of what a layer carries.

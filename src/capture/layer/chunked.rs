@@ -1,7 +1,8 @@
 //! A body in chunks (RFC 9112, section 7.1): servers and proxies that speak HTTP/1.1 send the server's side of a tunnel so,
 //! and some clients the POST.
 
-use crate::capture::layer::{FRAME_START, Stretch, begins_rtsp};
+use crate::capture::layer::Stretch;
+use crate::rtsp::start_line::{Recognition, recognise_token};
 
 /// The longest size that is taken for one, in hexadecimal digits.
 const MAX_DIGITS: usize = 8;
@@ -48,6 +49,12 @@ impl ChunkedBody {
         Self { state: NEXT, begun: false }
     }
 
+    /// A body that the capture comes into somewhere, if a chunk shows in these bytes.
+    pub(in crate::capture) fn found_in(bytes: &[u8]) -> Option<Self> {
+        find(bytes)?;
+        Some(Self { state: State::Lost(0), begun: false })
+    }
+
     pub(super) fn next(&mut self, bytes: &[u8]) -> (usize, Stretch) {
         match self.state {
             State::Size(line) => self.size(line, bytes),
@@ -61,6 +68,8 @@ impl ChunkedBody {
             State::Lost(missing) => match find(bytes) {
                 Some(0) => {
                     self.state = NEXT;
+                    // What lies before the first chunk of all is not missing.
+                    let missing = if std::mem::replace(&mut self.begun, true) { missing } else { 0 };
                     (0, Stretch::FoundAgain(missing))
                 }
                 found => {
@@ -165,10 +174,21 @@ fn is_chunk(bytes: &[u8]) -> bool {
             let data = bytes.get(line.len..).unwrap_or_default();
             let end = usize::try_from(line.size).ok().and_then(|size| data.get(size..));
             let whole = end.is_some_and(|end| end.starts_with(b"\r\n"));
-            return line.size > 0 && (whole || data.len() >= FRAME_START && begins_rtsp(data, line.size));
+            return line.size > 0 && (whole || begins_rtsp(data, line.size));
         }
     }
     false
+}
+
+/// Whether a chunk of `len` bytes that begins so holds RTSP: the beginning of a message, or a frame on a channel.
+fn begins_rtsp(data: &[u8], len: u64) -> bool {
+    match data {
+        [b'$', _, high, low, first, ..] => {
+            let packet = u64::from(u16::from_be_bytes([*high, *low]));
+            first >> 6 == 2 && packet + 4 <= len
+        }
+        _ => recognise_token(data) == Recognition::Yes,
+    }
 }
 
 #[cfg(test)]

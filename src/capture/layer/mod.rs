@@ -2,20 +2,17 @@
 //! by stretch, so that nothing is copied and a rewritten capture knows each byte's place.
 
 mod chunked;
+mod search;
 mod web_socket;
 
 use crate::capture::reassembly::Piece;
 use crate::rtsp::message::Message;
-use crate::rtsp::start_line::{Recognition, recognise_token};
 use crate::rtsp::tunnel::{self, Half};
 use crate::rtsp::upgrade;
-use crate::trace::Direction;
+use crate::trace::{Carrier, Direction};
 
 pub(super) use chunked::ChunkedBody;
 pub(super) use web_socket::WebSocketFrames;
-
-/// A frame on an interleaved channel: `$`, channel, length, and of RTP or RTCP the first byte.
-const FRAME_START: usize = 5;
 
 /// The layer of one direction.
 #[derive(Debug)]
@@ -45,6 +42,14 @@ impl Coding {
             None => tunnel::is_answer(message),
         };
         (tunnelled && tunnel::is_chunked(message)).then(|| Coding::Chunked(ChunkedBody::new()))
+    }
+
+    /// Its name.
+    pub(super) fn carrier(&self) -> Carrier<'static> {
+        match self {
+            Self::WebSocket(_) => Carrier::WEB_SOCKET,
+            Self::Chunked(_) => Carrier::CHUNKS,
+        }
     }
 }
 
@@ -157,16 +162,4 @@ impl Layer {
 /// Puts a mask on bytes, or takes it away (RFC 6455, section 5.3).
 pub(super) fn unmask(bytes: &[u8], mask: [u8; 4]) -> Vec<u8> {
     bytes.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect()
-}
-
-/// Whether a frame or chunk of `len` bytes in all that begins so holds RTSP: the beginning of a message, or one interleaved
-/// frame that fills it.
-fn begins_rtsp(payload: &[u8], len: u64) -> bool {
-    match payload {
-        [b'$', _, high, low, first, ..] => {
-            let packet = u64::from(u16::from_be_bytes([*high, *low]));
-            first >> 6 == 2 && packet + 4 == len
-        }
-        _ => recognise_token(payload) == Recognition::Yes,
-    }
 }

@@ -1,11 +1,9 @@
 //! The frames of a WebSocket (RFC 6455, section 5): what the data frames of one direction carry, joined, is a stream of RTSP.
 //! A PDU may span frames, and a frame may hold several.
 
-use crate::capture::layer::{FRAME_START, Stretch, begins_rtsp, unmask};
+use crate::capture::layer::Stretch;
+use crate::capture::layer::search::find;
 use crate::rtsp::web_socket::{FrameHeader, HeaderRead, MAX_HEADER};
-
-/// As many bytes of a payload as tell RTSP: the longest method and a space.
-const LOOK: usize = 16;
 
 /// One direction of a WebSocket.
 #[derive(Debug)]
@@ -25,7 +23,7 @@ enum State {
     Header([u8; MAX_HEADER], usize),
     /// In a payload.
     Payload(Frame),
-    /// Looking for a header; so many bytes behind the last one that was certain.
+    /// Looking for a header; so many bytes behind the last one that was certain, if there was one.
     Lost(u64),
 }
 
@@ -51,7 +49,7 @@ impl WebSocketFrames {
     /// A WebSocket that the capture comes into somewhere, if a frame with RTSP shows in these bytes.
     pub(in crate::capture) fn found_in(bytes: &[u8], from_client: bool) -> Option<Self> {
         find(bytes, from_client)?;
-        Some(Self { state: State::Lost(0), from_client, begun: true, compressed: false })
+        Some(Self { state: State::Lost(0), ..Self::new(from_client) })
     }
 
     pub(super) fn next(&mut self, bytes: &[u8]) -> (usize, Stretch) {
@@ -73,7 +71,8 @@ impl WebSocketFrames {
             }
             State::Lost(missing) => match find(bytes, self.from_client) {
                 Some(0) => {
-                    let missing = *missing;
+                    // What lies before the first frame of all is not missing.
+                    let missing = if std::mem::replace(&mut self.begun, true) { *missing } else { 0 };
                     self.state = EMPTY;
                     (0, Stretch::FoundAgain(missing))
                 }
@@ -150,7 +149,7 @@ impl WebSocketFrames {
 
 impl From<FrameHeader> for Frame {
     fn from(header: FrameHeader) -> Self {
-        let FrameHeader { len, mask, opcode, compressed } = header;
+        let FrameHeader { len, mask, opcode, compressed, .. } = header;
         Self { len, mask, control: header.is_control(), compressed, first_of_message: opcode != 0 }
     }
 }
@@ -163,26 +162,6 @@ impl Frame {
             mask.rotate_left(usize::try_from(len % 4).unwrap_or(0));
         }
     }
-
-    /// Whether a payload that begins so shows RTSP.
-    fn shows_rtsp(&self, payload: &[u8]) -> bool {
-        let known = payload.get(..LOOK).unwrap_or(payload);
-        let clear = self.mask.map_or_else(|| known.to_vec(), |mask| unmask(known, mask));
-        clear.len() >= FRAME_START && begins_rtsp(&clear, self.len)
-    }
-}
-
-/// The first place where a frame with RTSP begins.
-fn find(bytes: &[u8], from_client: bool) -> Option<usize> {
-    let is_data = |byte: u8| matches!(byte & 0x7f, 1 | 2);
-    let starts = bytes.iter().enumerate().filter(|(_, byte)| is_data(**byte)).map(|(at, _)| at);
-    starts.into_iter().find(|at| {
-        let HeaderRead::Whole(frame, end) = FrameHeader::read(bytes.get(*at..).unwrap_or_default()) else {
-            return false;
-        };
-        let payload = bytes.get(at + end..).unwrap_or_default();
-        frame.mask.is_some() == from_client && Frame::from(frame).shows_rtsp(payload)
-    })
 }
 
 #[cfg(test)]
