@@ -190,6 +190,15 @@ pub struct Remark<'a> {
     pub detail: &'a str,
 }
 
+/// The last packet of a capture, whatever it is: RTSP may have ended long before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CaptureEnd {
+    /// When it was captured.
+    pub at: Timestamp,
+    /// Wireshark's number of it.
+    pub frame_number: u64,
+}
+
 /// Whether a tap takes more of a session. The later ones outweigh the earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Demand {
@@ -235,6 +244,11 @@ pub trait Tap {
         Ok(())
     }
 
+    /// A capture has been read to its end, where this packet stands. Not told while recording.
+    fn end(&mut self, latest: CaptureEnd) {
+        let _ = latest;
+    }
+
     /// Whether more of a session is wanted. Asked before each read.
     fn demand(&self, session: usize) -> Demand {
         let _ = session;
@@ -268,6 +282,12 @@ impl<T: Tap> Tap for Option<T> {
         self.as_mut().map_or(Ok(()), |tap| tap.remark(remark))
     }
 
+    fn end(&mut self, latest: CaptureEnd) {
+        if let Some(tap) = self {
+            tap.end(latest);
+        }
+    }
+
     fn demand(&self, session: usize) -> Demand {
         self.as_ref().map_or(Demand::More, |tap| tap.demand(session))
     }
@@ -289,6 +309,11 @@ impl<A: Tap, B: Tap> Tap for (A, B) {
         self.1.remark(remark)
     }
 
+    fn end(&mut self, latest: CaptureEnd) {
+        self.0.end(latest);
+        self.1.end(latest);
+    }
+
     fn demand(&self, session: usize) -> Demand {
         self.0.demand(session).max(self.1.demand(session))
     }
@@ -306,6 +331,10 @@ impl<T: Tap + ?Sized> Tap for &mut T {
 
     fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
         (**self).remark(remark)
+    }
+
+    fn end(&mut self, latest: CaptureEnd) {
+        (**self).end(latest);
     }
 
     fn demand(&self, session: usize) -> Demand {

@@ -17,7 +17,7 @@ use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::Message;
 use crate::session::dialog::{MediaPath, PacketSigns};
 use crate::time::Timestamp;
-use crate::trace::{Direction, Note, Payload, Remark, Tap, TraceEvent};
+use crate::trace::{CaptureEnd, Direction, Note, Payload, Remark, Tap, TraceEvent};
 
 /// What to compute.
 #[derive(Clone, Debug, Default)]
@@ -83,7 +83,20 @@ impl<S: Sink> Analyzer<S> {
         let capture: Arc<str> = capture.into();
         let captures = vec![Arc::clone(&capture)];
         let sink = UntimedSink { inner: sink, untimed: false };
-        let out = Out { capture, captures, sink, first: None, latest, findings, packets, frames, judges, budget };
+        let capture_end = None;
+        let out = Out {
+            capture,
+            captures,
+            sink,
+            first: None,
+            latest,
+            capture_end,
+            findings,
+            packets,
+            frames,
+            judges,
+            budget,
+        };
         Self { sessions: Vec::new(), depth: Depth { closely, frame_rows: frames, crowded: false }, out }
     }
 
@@ -128,7 +141,7 @@ impl<S: Sink> Analyzer<S> {
                 out.finding(place, &finding)?;
             }
         }
-        let (at, _) = out.latest;
+        let at = out.end_of_capture().0;
         for session in sessions.iter_mut().flatten() {
             for direction in [Direction::ClientToServer, Direction::ServerToClient] {
                 let closed = session.closed.is_some_and(|first| first != direction);
@@ -162,7 +175,8 @@ impl<S: Sink> Analyzer<S> {
             }
         }
         for session in sessions.iter_mut().flatten() {
-            let end = out.end_of(session, Direction::ServerToClient);
+            let (at, frame_number) = out.end_of_capture();
+            let end = Place { at, frame_number, ..out.end_of(session, Direction::ServerToClient) };
             out.silent_tracks(session, end)?;
         }
         for session in sessions.iter_mut().flatten() {
@@ -210,6 +224,12 @@ impl<S: Sink> Analyzer<S> {
 }
 
 impl<S: Sink> Out<S> {
+    /// When the capture ends: who waits for media waits until then, even where no session has anything to say.
+    fn end_of_capture(&self) -> (Timestamp, Option<u64>) {
+        let end = self.capture_end.filter(|end| end.at >= self.latest.0);
+        end.map_or(self.latest, |end| (end.at, Some(end.frame_number)))
+    }
+
     /// What the recorder says of its own work. That packets are repeated is no oddity.
     fn note(&mut self, place: Place, note: &Note) -> io::Result<()> {
         if let Some(judge) = self.judge(place.session) {
@@ -340,6 +360,7 @@ impl<S: Sink> Tap for Analyzer<S> {
             }
             Payload::Closed(_) => {
                 let first = *session.closed.get_or_insert(event.direction);
+                session.wait.closed(first);
                 // The POST of a tunnel may end before its GET.
                 if !session.http.is_tunnel() {
                     session.end_wait(out.place(event, None), None);
@@ -350,6 +371,10 @@ impl<S: Sink> Tap for Analyzer<S> {
             Payload::Note(note) => out.note(out.place(event, None), note),
             Payload::ReadEnd => Ok(()),
         }
+    }
+
+    fn end(&mut self, latest: CaptureEnd) {
+        self.out.capture_end = Some(latest).filter(|latest| latest.at.is_known());
     }
 
     fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {

@@ -22,7 +22,7 @@ use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::rtsp::message::{Message, StartLine};
 use crate::session::dialog::{MediaPath, PacketSigns, Request};
 use crate::time::Timestamp;
-use crate::trace::{Direction, TraceEvent};
+use crate::trace::{CaptureEnd, Direction, TraceEvent};
 
 /// Where rows go, and what they have in common.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(super) struct Out<S> {
     pub(super) first: Option<Timestamp>,
     /// Time and number of the latest.
     pub(super) latest: (Timestamp, Option<u64>),
+    /// The last packet of the capture, once it was read.
+    pub(super) capture_end: Option<CaptureEnd>,
     pub(super) findings: bool,
     pub(super) packets: bool,
     pub(super) frames: bool,

@@ -263,10 +263,20 @@ impl Session {
     }
 
     /// A receiver's report on what the other side sends.
-    pub(super) fn reported(&mut self, direction: Direction, path: MediaPath, reporter: u32, block: &ReportBlock) {
-        let signs = report_signs(path, direction.reverse(), block.source_ssrc);
-        let setup = self.dialog.setup_of(&signs).cloned();
-        self.wait.reported(setup.as_ref(), direction, reporter, block);
+    pub(super) fn reported(&mut self, place: &Place, path: MediaPath, reporter: u32, block: &ReportBlock) {
+        let signs = report_signs(path, place.direction.reverse(), block.source_ssrc);
+        if let Some(setup) = self.dialog.setup_of(&signs) {
+            self.wait.reported(setup, place, reporter, block);
+        }
+    }
+
+    /// A receiver's report on nobody: nothing came to it (RFC 3550, section 6.4.2).
+    pub(super) fn reported_nothing(&mut self, place: &Place, path: MediaPath, reporter: u32) {
+        let signs =
+            PacketSigns { path, direction: place.direction.reverse(), payload_type: None, ssrc: None, number: None };
+        if let Some(setup) = self.dialog.setup_of(&signs) {
+            self.wait.reported(setup, place, reporter, &ReportBlock::default());
+        }
     }
 
     /// The clock rate of a source, for a report on it.

@@ -192,12 +192,13 @@ impl MediaPorts {
         }
         let rtp = self.unclaimed.one_way(ends)?;
         let session = self.silent.owner(rtp, now, |flow, track| self.is_silent(flow, track))?;
-        let path = UdpPath::new(&transport_of(ends, &session))?;
+        let (from, to) = ends;
+        let receiver = (to.ip() != session.client.ip()).then_some(to.ip());
+        let path = UdpPath { server: from.port(), client: to.port(), receiver, ..UdpPath::default() };
         let direction = Direction::ServerToClient;
-        let senders = [session.server.ip(); 2];
+        let senders = [session.server.ip(), from.ip()];
         let media = Media { flow: session, direction, path, senders, latest: Cell::default() };
         let above = |end: SocketAddr| SocketAddr::new(end.ip(), end.port().wrapping_add(1));
-        let (from, to) = ends;
         for (from, to) in [(from, to), (above(from), above(to))] {
             // The ports above may be those of another track.
             if self.find(from, to).is_empty() && self.pairs.len() < MAX_PORTS {

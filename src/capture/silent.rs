@@ -1,5 +1,6 @@
-//! Media that a server sends to another UDP port than a session agreed upon. While a track of it is silent, RTP between
-//! the same hosts that nobody else has set up is taken for the track's.
+//! Media that a server sends to another UDP port than a session agreed upon, or to that port of another host. While a
+//! track of it is silent, RTP between the same hosts that nobody else has set up is taken for the track's, and such with both
+//! ports of the track wherever it goes.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -62,6 +63,17 @@ fn hosts(flow: &Flow) -> Hosts {
     (flow.server.ip(), flow.client.ip())
 }
 
+impl UdpSession {
+    /// Whether a flow has both ports of a track and another receiver.
+    fn misses(&self, UnnamedRtp { from, to, .. }: UnnamedRtp) -> bool {
+        let of_track = |track: &TrackPorts| {
+            let own = track.clients.iter().any(|client| client.port() == to.port() && client.ip() != to.ip());
+            own && track.server == from && from.port() != 0
+        };
+        self.tracks.iter().any(of_track)
+    }
+}
+
 impl SilentTracks {
     /// A session has set up a track.
     pub(super) fn set_up(&mut self, flow: &Arc<Flow>, track: TrackPorts) {
@@ -109,7 +121,7 @@ impl SilentTracks {
 
     /// The session whose media a flow is: of a silent track, from its server's address to its client's. What began before
     /// PLAY is another's. Where several sessions have the same hosts, or the server is on the client's host, the server's
-    /// port has to be one that the session agreed upon.
+    /// port has to be one that the session agreed upon. To another host both ports have to be a track's.
     pub(super) fn owner(
         &self,
         rtp: UnnamedRtp,
@@ -117,7 +129,6 @@ impl SilentTracks {
         is_silent: impl Fn(&Flow, TrackPorts) -> bool,
     ) -> Option<Arc<Flow>> {
         let UnnamedRtp { from, to, since } = rtp;
-        let all = self.sessions.get(&(from.ip(), to.ip()))?;
         let waits = |session: &&UdpSession| {
             let waited = |played: Timestamp| since >= played && now.nanos_since(played) >= PATIENCE_NS;
             // What came before it ended may still be its own, so that it is nobody else's for certain.
@@ -129,11 +140,16 @@ impl SilentTracks {
         let names = |session: &&UdpSession| {
             session.tracks.iter().any(|track| track.server == from && is_silent(&session.flow, *track))
         };
-        let waiting: Vec<&UdpSession> = all.iter().filter(waits).collect();
+        let of_hosts = self.sessions.get(&(from.ip(), to.ip())).into_iter().flatten();
+        let waiting: Vec<&UdpSession> = of_hosts.filter(waits).collect();
         let mut named = waiting.iter().copied().filter(names);
         let found = match (named.next(), named.next(), waiting.as_slice()) {
             (Some(session), None, _) => session,
             (None, _, [session]) if from.ip() != to.ip() => *session,
+            (None, _, []) => {
+                let mut misled = self.sessions.values().flatten().filter(|session| session.misses(rtp)).filter(waits);
+                misled.next().filter(|_| misled.next().is_none())?
+            }
             _ => return None,
         };
         found.ended.is_none().then(|| Arc::clone(&found.flow))

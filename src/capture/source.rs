@@ -14,7 +14,7 @@ use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::{self, Ledger};
 use crate::capture::rtp_like::RtpFlow;
 use crate::time::Timestamp;
-use crate::trace::{GivenMedia, Note, Payload, Remark, Tap, TraceEvent};
+use crate::trace::{CaptureEnd, GivenMedia, Note, Payload, Remark, Tap, TraceEvent};
 
 /// Turns packets into trace events.
 ///
@@ -144,9 +144,11 @@ impl Source {
     pub fn finish(mut self, tap: &mut impl Tap) -> io::Result<()> {
         let latest = self.latest();
         match self.connections.named.of_rtsp() {
-            None => self.connections.finish(latest, tap),
-            Some(given) => self.connections.finish(latest, &mut Describing { given: &given, tap }),
+            None => self.connections.finish(latest, tap)?,
+            Some(given) => self.connections.finish(latest, &mut Describing { given: &given, tap })?,
         }
+        tap.end(CaptureEnd { at: latest.at, frame_number: latest.number });
+        Ok(())
     }
 
     fn latest(&self) -> Arrival {

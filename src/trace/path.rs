@@ -17,6 +17,8 @@ pub struct UdpPath {
     pub stranger: Option<IpAddr>,
     /// That one is hardly the server under another address: it sends from another port, or is known as somebody else.
     pub unlikely: bool,
+    /// Where it goes, if that is another host than the one agreed upon.
+    pub receiver: Option<IpAddr>,
 }
 
 impl UdpPath {
@@ -68,7 +70,8 @@ impl UdpPath {
         let same = |own: u16, other: u16| own == other || own == 0 || other == 0;
         let known = self.number() != 0 && other.number() != 0;
         let group = self.group == other.group || self.group.is_none() || other.group.is_none();
-        known && group && same(self.server, other.server) && same(self.client, other.client)
+        let receiver = self.receiver == other.receiver;
+        known && group && receiver && same(self.server, other.server) && same(self.client, other.client)
     }
 }
 
@@ -91,6 +94,7 @@ mod tests {
         assert!(a.fits(unknown_server) && !other_client.fits(unknown_server));
         assert_eq!(unknown_server.number(), 5000);
         assert!(a.fits(UdpPath::of_server(6970)) && !a.fits(UdpPath::of_server(5000)));
+        assert!(!a.fits(UdpPath { receiver: "10.0.0.9".parse().ok(), ..a }), "the same ports of another host");
     }
 
     #[test]

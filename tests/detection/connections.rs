@@ -106,6 +106,18 @@ impl TcpTalk {
         self.keep(true, bytes);
     }
 
+    /// RTP of the server to another host, from and to these ports.
+    pub(crate) fn datagrams_to(&mut self, to: [u8; 4], ports: (u16, u16), numbers: std::ops::Range<u16>) {
+        for number in numbers {
+            let head = [&[0x80, 96][..], &number.to_be_bytes(), &[0, 0], &number.to_be_bytes(), &[0, 0, 0, 7]].concat();
+            let udp = PacketBuilder::ethernet2([1; 6], [2; 6]).ipv4(SERVER, to, 64).udp(ports.0, ports.1);
+            let mut bytes = Vec::new();
+            udp.write(&mut bytes, &[head, vec![0x41; 100]].concat()).unwrap();
+            self.keep(true, bytes);
+            self.at += 10_000_000;
+        }
+    }
+
     /// One side ends the connection.
     pub(crate) fn end(&mut self, from_server: bool) {
         let ack = self.seq[usize::from(!from_server)];

@@ -98,6 +98,44 @@ fn what_comes_to_another_port_is_named() {
 }
 
 #[test]
+fn what_goes_to_another_host_is_named() {
+    let sent = |ports, before| {
+        let mut talk = set_up(40_000, AGREED);
+        if before {
+            talk.datagrams_to([192, 0, 2, 77], ports, 0..300);
+        }
+        play(&mut talk);
+        talk.datagrams_to([192, 0, 2, 77], ports, 300..600);
+        tear_down(&mut talk);
+        told(talk)
+    };
+    let told = sent(AGREED, false);
+    assert_eq!(told.streams, [(1, None, 300)]);
+    let place = "300 packets of RTP came to UDP port 5000 of 192.0.2.77 (from port 6000), agreed was UDP port 5000";
+    assert!(told.silent[0].1.contains(place), "{told:?}");
+    let unnamed = "no SETUP named UDP port 5000 of 192.0.2.77, to which media comes from port 6000";
+    assert_eq!(told.unnamed, [unnamed]);
+    for (ports, before) in [((6000, 5002), false), ((6002, 5000), false), (AGREED, true)] {
+        let told = sent(ports, before);
+        assert!(told.streams.is_empty() && told.silent.len() == 1, "may be another viewer's: {told:?}");
+    }
+}
+
+/// Acknowledgements and other traffic go on, and nobody says a word.
+#[test]
+fn the_capture_goes_on_behind_play() {
+    let silent = |seconds: i64| {
+        let mut talk = set_up(40_000, AGREED);
+        play(&mut talk);
+        talk.at += seconds * 1_000_000_000;
+        talk.acknowledge(false);
+        told(talk).silent
+    };
+    assert_eq!(silent(1), []);
+    assert!(silent(30)[0].1.starts_with("no packet in 30.0 s after PLAY was granted"), "{:?}", silent(30));
+}
+
+#[test]
 fn it_counts_though_it_stopped_before_the_viewer_lost_patience() {
     for ended in [true, false] {
         let mut talk = set_up(40_000, AGREED);

@@ -34,8 +34,9 @@ impl Finding {
 #[cold]
 pub(super) fn unnamed(path: MediaPath) -> String {
     match path {
-        MediaPath::Udp(UdpPath { client, server, group: None, .. }) if client != 0 => {
-            format!("no SETUP named UDP port {client}, to which media comes from port {server}")
+        MediaPath::Udp(UdpPath { client, server, group: None, receiver, .. }) if client != 0 => {
+            let host = receiver.map(|host| format!(" of {host}")).unwrap_or_default();
+            format!("no SETUP named UDP port {client}{host}, to which media comes from port {server}")
         }
         _ => format!("no SETUP named channel {}", path.number()),
     }

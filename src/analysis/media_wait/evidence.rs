@@ -15,6 +15,8 @@ pub(super) struct SilenceEvidence {
     pub(super) sender: &'static str,
     /// The highest sequence numbers that its receiver reported, first and last.
     pub(super) received: Option<(u32, u32)>,
+    /// Its receiver reported, when media was long due, that nothing came.
+    pub(super) denied: bool,
     pub(super) reports: Option<ReportedCounts>,
     /// ICMP errors about its datagrams.
     pub(super) refusal: Option<UnreachablePath>,
@@ -63,7 +65,14 @@ impl SilenceEvidence {
             return judged;
         }
         if !self.over_tcp {
-            let why = format!("a firewall or NAT may keep it off {route}, or the capture lacks it{}", self.only_rtcp());
+            let rtcp = self.only_rtcp();
+            let why = if self.denied {
+                format!(
+                    "its receiver reports that nothing came: the {sender} sent nothing to {route}, or a firewall or NAT keeps it off{rtcp}"
+                )
+            } else {
+                format!("a firewall or NAT may keep it off {route}, or the capture lacks it{rtcp}")
+            };
             (Verdict::NoMedia, 0, why)
         } else if self.junk_bytes > 0 {
             let why = format!("{} bytes came that are neither a message nor a frame", self.junk_bytes);
@@ -141,6 +150,8 @@ mod tests {
             refused(UnreachableReason::Prohibited),
             SilenceEvidence { received: Some((7, 19)), reports: sent, ..udp() },
             SilenceEvidence { elsewhere: elsewhere.clone(), reports: sent, ..udp() },
+            SilenceEvidence { denied: true, ..udp() },
+            SilenceEvidence { denied: true, reports: sent, ..udp() },
             counts(3, Some(10), 19),
             counts(3, Some(u32::MAX), 1),
             counts(3, Some(10), 10),

@@ -10,7 +10,7 @@ use crate::analysis::out::Place;
 use crate::analysis::verdicts::{NoMedia, Verdict};
 use crate::rtp::rtcp::ReportBlock;
 use crate::session::dialog::Setup;
-use crate::time::NANOS_PER_SECOND;
+use crate::time::{NANOS_PER_SECOND, Timestamp};
 use crate::trace::Direction;
 
 pub(super) use totals::SessionState;
@@ -32,6 +32,8 @@ pub(super) struct MediaWait {
     open: Vec<AwaitedTrack>,
     silent: Vec<NoMedia>,
     receivers: Vec<ReceiverWord>,
+    /// Who ended the connection first.
+    closed_by: Option<Direction>,
     /// A wait has ended: what came until then says nothing about the next one.
     waited: bool,
     /// Tracks of which something came that is no RTP.
@@ -107,7 +109,13 @@ impl MediaWait {
         let waited = until.at.nanos_since(track.since.at) >= PATIENCE_NS;
         // Behind its end a stream may be asked for once more.
         let is_over = track.before.packets > 0 && (state.bye || expected::is_over(until.at, state.dialog));
-        waited && now.packets == track.before.packets && !is_over
+        (waited || self.hung_up(track, state)) && now.packets == track.before.packets && !is_over
+    }
+
+    /// Whether nobody had to wait any longer: over TCP who should have sent closed the connection, and is heard no more.
+    fn hung_up(&self, track: &AwaitedTrack, state: SessionState<'_>) -> bool {
+        let over_tcp = state.dialog.setups().get(track.setup).is_some_and(|setup| setup.channels.is_some());
+        over_tcp && self.closed_by == Some(track.direction) && !state.bye
     }
 
     fn judge(&self, track: &AwaitedTrack, until: Place, state: SessionState<'_>) -> Option<NoMedia> {
@@ -115,7 +123,15 @@ impl MediaWait {
         let evidence = self.evidence(track, setup, state);
         let (verdict, packets, why) = evidence.judge();
         let waited = until.at.seconds_since(track.since.at);
-        let detail = format!("no packet in {waited:.1} s after {} was granted; {why}", track.method);
+        let AwaitedTrack { method, .. } = *track;
+        let detail = if self.hung_up(track, state) {
+            let sender = evidence.sender;
+            format!(
+                "the {sender} closed the connection {waited:.3} s after {method} was granted, without a packet; {why}"
+            )
+        } else {
+            format!("no packet in {waited:.1} s after {method} was granted; {why}")
+        };
         let (since, direction) = (track.since, track.direction);
         Some(NoMedia { track: setup.track, since, until, direction, verdict, packets, detail })
     }
@@ -147,12 +163,14 @@ impl MediaWait {
             let before = before.reported.or(now.first_reported.filter(|_| reports > 1));
             ReportedCounts { reports, before, last }
         });
+        let due = Timestamp::from_nanos(track.since.at.as_nanos().saturating_add(PATIENCE_NS));
         let places = totals::elsewhere(direction, state).filter(|_| now.elsewhere > before.elsewhere);
         SilenceEvidence {
             over_tcp: setup.channels.is_some(),
             route: expected::route(setup, direction),
             sender: if direction == Direction::ServerToClient { "server" } else { "client" },
             received: self.received(setup, direction),
+            denied: self.receivers.iter().any(|word| word.is_of(setup, direction) && word.denies(due)),
             reports: counts,
             refusal: refusal::of(setup, direction, state.unreachable).copied(),
             elsewhere: places.map(|place| (place, now.elsewhere.saturating_sub(before.elsewhere))),
@@ -178,6 +196,11 @@ impl MediaWait {
         std::mem::take(&mut self.silent)
     }
 
+    /// A side has ended the connection, the first of both.
+    pub(super) fn closed(&mut self, by: Direction) {
+        self.closed_by = Some(by);
+    }
+
     /// Something came on a track that is neither RTP nor RTCP, or that is not counted.
     #[cold]
     pub(super) fn unreadable(&mut self, track: Option<usize>, direction: Direction) {
@@ -195,11 +218,10 @@ impl MediaWait {
     }
 
     /// A receiver reports on a source of the other side.
-    pub(super) fn reported(&mut self, setup: Option<&Setup>, direction: Direction, reporter: u32, block: &ReportBlock) {
-        let Some(setup) = setup else { return };
-        let word = ReceiverWord::new(setup, direction, reporter, block);
+    pub(super) fn reported(&mut self, setup: &Setup, place: &Place, reporter: u32, block: &ReportBlock) {
+        let word = ReceiverWord::new(setup, place, reporter, block);
         if let Some(known) = self.receivers.iter_mut().find(|known| known.is_same(&word)) {
-            known.go_on(block);
+            known.go_on(place.at, block);
         } else if self.receivers.len() < MAX_RECEIVERS {
             self.receivers.push(word);
         }

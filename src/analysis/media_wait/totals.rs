@@ -1,5 +1,6 @@
 //! What has come of a track so far: packets, reports of its sender, words of its receiver.
 
+use crate::analysis::out::Place;
 use crate::analysis::stream::Stream;
 use crate::analysis::unreachable::UnreachablePaths;
 use crate::rtp::rtcp::ReportBlock;
@@ -99,7 +100,10 @@ fn unnamed(direction: Direction, state: SessionState<'_>) -> impl Iterator<Item 
 pub(super) fn elsewhere(direction: Direction, state: SessionState<'_>) -> Option<String> {
     let stream = unnamed(direction, state).max_by_key(|stream| stream.sequence.packets)?;
     Some(match stream.path {
-        Some(MediaPath::Udp(path)) => format!("to UDP port {} (from port {})", path.client, path.server),
+        Some(MediaPath::Udp(path)) => {
+            let host = path.receiver.map(|host| format!(" of {host}")).unwrap_or_default();
+            format!("to UDP port {}{host} (from port {})", path.client, path.server)
+        }
         _ => format!("on channel {}", stream.key.channel),
     })
 }
@@ -114,21 +118,27 @@ pub(super) struct ReceiverWord {
     direction: Direction,
     first: u32,
     last: u32,
-    /// It is the first word on this source, and has a jitter, which takes two packets.
-    is_new_with_jitter: bool,
+    /// It is the first word on this source since media was granted.
+    is_new: bool,
+    /// That word has a jitter, which takes two packets.
+    had_jitter: bool,
+    /// When the latest came.
+    at: Timestamp,
 }
 
 impl ReceiverWord {
-    pub(super) fn new(setup: &Setup, direction: Direction, reporter: u32, block: &ReportBlock) -> Self {
+    pub(super) fn new(setup: &Setup, place: &Place, reporter: u32, block: &ReportBlock) -> Self {
         Self {
             reporter,
             source: block.source_ssrc,
             track: setup.track,
             number: setup.number(),
-            direction,
+            direction: place.direction,
             first: block.ext_highest_seq,
             last: block.ext_highest_seq,
-            is_new_with_jitter: block.ext_highest_seq > 0 && block.jitter > 0,
+            is_new: true,
+            had_jitter: block.ext_highest_seq > 0 && block.jitter > 0,
+            at: place.at,
         }
     }
 
@@ -142,18 +152,24 @@ impl ReceiverWord {
         self.direction == direction.reverse() && self.track == setup.track && self.number == setup.number()
     }
 
-    pub(super) fn go_on(&mut self, block: &ReportBlock) {
-        self.last = block.ext_highest_seq;
+    pub(super) fn go_on(&mut self, at: Timestamp, block: &ReportBlock) {
+        (self.last, self.at) = (block.ext_highest_seq, at);
     }
 
     /// Only what comes from now on counts.
     pub(super) fn begin(&mut self) {
-        (self.first, self.is_new_with_jitter) = (self.last, false);
+        (self.first, self.is_new, self.had_jitter) = (self.last, false, false);
     }
 
     /// The highest sequence numbers that prove that packets came.
     pub(super) fn received(&self) -> Option<(u32, u32)> {
         let rose = self.last.wrapping_sub(self.first).cast_signed() > 0;
-        (rose || self.is_new_with_jitter).then_some((self.first, self.last))
+        (rose || self.is_new && self.had_jitter).then_some((self.first, self.last))
+    }
+
+    /// Whether it says at this time or later that no packet came.
+    pub(super) fn denies(&self, since: Timestamp) -> bool {
+        let stands = self.first == self.last && (self.last == 0 || !self.is_new);
+        stands && self.at >= since
     }
 }

@@ -39,13 +39,16 @@ impl<S: Sink> Out<S> {
                 Ok(RtcpPacket::SenderReport(report)) => {
                     self.sender_report(session, place, path, payload, &report)?;
                     for block in report.report_blocks() {
-                        session.reported(place.direction, path, report.ssrc(), &block);
+                        session.reported(&place, path, report.ssrc(), &block);
                         self.report_block(session, place, path, report.ssrc(), &block)?;
                     }
                 }
                 Ok(RtcpPacket::ReceiverReport(report)) => {
+                    if report.report_blocks().next().is_none() {
+                        session.reported_nothing(&place, path, report.ssrc());
+                    }
                     for block in report.report_blocks() {
-                        session.reported(place.direction, path, report.ssrc(), &block);
+                        session.reported(&place, path, report.ssrc(), &block);
                         self.report_block(session, place, path, report.ssrc(), &block)?;
                     }
                 }

@@ -81,7 +81,7 @@ impl<'a> ReceiverReport<'a> {
 }
 
 /// Reception of one stream, as the reporter saw it (RFC 3550, section 6.4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReportBlock {
     /// The stream reported on.
     pub source_ssrc: u32,

@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 
-use crate::trace::{Direction, Payload, UdpPath, UnreachableReason};
+use crate::time::Timestamp;
+use crate::trace::{CaptureEnd, Close, Direction, Payload, Tap, UdpPath, UnreachableReason};
 
-use super::session::{Passing, Session, both, steady, verdicts_of};
+use super::session::{MS, Passing, START, Session, both, steady, verdicts_of};
 
 const C2S: Direction = Direction::ClientToServer;
 const S2C: Direction = Direction::ServerToClient;
@@ -20,6 +21,36 @@ fn nothing_at_all() {
     assert_eq!(verdicts_of(true, &[0, 1], &[until(60_000)]), ["- no-media no-media 1"]);
     assert_eq!(verdicts_of(true, &[1], &[until(60_000)]), ["1 no-media no-media 1"]);
     assert_eq!(verdicts_of(false, &[0, 1], &[until(60_000)]), ["- no-media nothing-sent 1"], "TCP loses nothing");
+}
+
+/// A server that grants PLAY and leaves has not been left too early.
+#[test]
+fn the_server_hangs_up() {
+    let closed = |udp, by: &[Direction]| {
+        let mut session = Session::silent(udp, &[0]);
+        session.dialogue();
+        by.iter().for_each(|by| session.event(50, *by, Payload::Closed(Close::Fin)));
+        session.analyzer.finish().unwrap().0
+    };
+    let of_media =
+        |verdicts: Vec<String>| verdicts.into_iter().filter(|one| one.contains("no-media")).collect::<Vec<_>>();
+    assert_eq!(of_media(closed(false, &[S2C, C2S])), ["0 no-media nothing-sent 1"]);
+    assert_eq!(of_media(closed(false, &[C2S, S2C])), NONE, "the client left");
+    assert_eq!(of_media(closed(true, &[S2C, C2S])), NONE, "datagrams may go on");
+}
+
+/// Packets that are nobody's show how long the capture went on.
+#[test]
+fn the_capture_goes_on_without_a_word() {
+    let told = |at: i64| {
+        let mut session = Session::silent(true, &[0]);
+        session.dialogue();
+        session.analyzer.end(CaptureEnd { at: Timestamp::from_nanos(START + at * MS), frame_number: 9 });
+        session.analyzer.finish().unwrap().0
+    };
+    assert_eq!(told(1_899), NONE);
+    assert_eq!(told(1_900), ["0 no-media no-media 1"]);
+    assert_eq!(told(-60_000), NONE, "a clock that was set back");
 }
 
 #[test]
