@@ -45,8 +45,20 @@ pub(super) struct Copies {
     paths: Vec<[CopiedPath; WAYS]>,
     /// Segments of TCP that were looked at, and how many of them were copies.
     segments: (u32, u32),
-    /// How many copies of media there were; time and number of the first.
-    told: Option<(u64, Timestamp, u64)>,
+    /// Copies of media.
+    told: Option<ToldCopies>,
+    /// The copy just found is not the first of its datagram.
+    again: bool,
+}
+
+/// What is told of copies.
+#[derive(Clone, Copy, Debug)]
+struct ToldCopies {
+    copies: u64,
+    /// Of how many datagrams.
+    datagrams: u64,
+    /// Time and number of the first copy.
+    first: (Timestamp, u64),
 }
 
 /// A packet.
@@ -57,6 +69,8 @@ struct Seen {
     at: Timestamp,
     /// The how manyth of its path it was.
     index: u64,
+    /// It has had a copy.
+    copied: bool,
 }
 
 /// Which datagrams from one port to another had copies.
@@ -72,7 +86,7 @@ struct CopiedPath {
 impl Default for Copies {
     fn default() -> Self {
         let (seen, paths) = (vec![<_>::default(); SETS], vec![<_>::default(); SETS]);
-        Self { seen, paths, segments: (0, 0), told: None }
+        Self { seen, paths, segments: (0, 0), told: None, again: false }
     }
 }
 
@@ -84,7 +98,9 @@ impl Copies {
         let digest = digest_of_datagram(ends, datagram);
         let Some(seen) = self.seen.get_mut(set_of(digest)) else { return false };
         if let Some(seen) = seen.iter().find(|seen| seen.digest == digest).copied() {
-            return self.is_copy_of(&seen, packet, datagram, ends);
+            let is_copy = self.is_copy_of(&seen, packet, datagram, ends);
+            self.mark(digest, is_copy);
+            return is_copy;
         }
         let Some(paths) = self.paths.get_mut(set_of(ends)) else { return false };
         let [path, ..] = paths;
@@ -93,10 +109,19 @@ impl Copies {
         }
         let [path, ..] = paths;
         let place = digest_of_place(packet, datagram.payload.len(), datagram.hop_limit);
-        to_front(seen, |_| false, Seen { digest, place, at: packet.at, index: path.count });
+        to_front(seen, |_| false, Seen { digest, place, at: packet.at, index: path.count, copied: false });
         path.count += 1;
         path.copied <<= 1;
         false
+    }
+
+    /// Remembers of which datagram a copy was.
+    #[cold]
+    fn mark(&mut self, digest: u64, is_copy: bool) {
+        let set = self.seen.get_mut(set_of(digest)).into_iter().flatten();
+        for seen in set.filter(|seen| is_copy && seen.digest == digest) {
+            self.again = std::mem::replace(&mut seen.copied, true);
+        }
     }
 
     /// The same bytes came before.
@@ -146,22 +171,30 @@ impl Copies {
             *copied += 1;
         } else {
             *segments += 1;
-            to_front(seen, |seen| seen.digest == digest, Seen { digest, place: 0, at: packet.at, index: 0 });
+            to_front(seen, |seen| seen.digest == digest, Seen { digest, at: packet.at, ..Seen::default() });
         }
     }
 
     /// A copy of media is passed over.
     #[cold]
     pub(super) fn count(&mut self, packet: &Packet<'_>) {
-        self.told.get_or_insert((0, packet.at, packet.number)).0 += 1;
+        let none = ToldCopies { copies: 0, datagrams: 0, first: (packet.at, packet.number) };
+        let told = self.told.get_or_insert(none);
+        told.copies += 1;
+        told.datagrams += u64::from(!self.again);
     }
 
     /// Tells how many there were, and begins anew.
     pub(super) fn tell(&mut self, tap: &mut impl Tap) -> io::Result<()> {
-        let Some((count, at, frame_number)) = self.told.take() else { return Ok(()) };
-        let detail = match count {
-            1 => "1 datagram of media is in the capture twice; it is counted once".to_owned(),
-            _ => format!("{count} datagrams of media are in the capture twice; each is counted once"),
+        let Some(ToldCopies { copies, datagrams, first: (at, frame_number) }) = self.told.take() else {
+            return Ok(());
+        };
+        let detail = match (datagrams, copies) {
+            (1, 1) => "1 datagram of media is in the capture twice; it is counted once".to_owned(),
+            _ if datagrams == copies => {
+                format!("{copies} datagrams of media are in the capture twice; each is counted once")
+            }
+            _ => format!("the capture has {copies} copies of {datagrams} datagrams of media; each is counted once"),
         };
         tap.remark(&Remark { at, frame_number, code: "captured-twice", detail: &detail })
     }
@@ -241,131 +274,4 @@ fn digest_of_place(packet: &Packet<'_>, payload: usize, hop_limit: u8) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::capture::link::LinkType;
-
-    /// Microseconds, identification, hop limit and interface of datagrams, each told by its number.
-    fn copies(datagrams: &[(i64, u8, u16, u8, u32)], tcp: &[i64]) -> Vec<bool> {
-        let mut copies = Copies::default();
-        let data = [2; 60];
-        let packet = |micros: i64, interface| {
-            let at = Timestamp::from_nanos(1_700_000_000_000_000_000 + micros * 1000);
-            let (link, description, notes) = (LinkType::ETHERNET, "", "");
-            Packet { number: 1, at, interface, link, description, notes, data: &data, original_len: 60 }
-        };
-        let (from, to) = ("10.0.0.1:6000".parse().unwrap(), "10.0.0.2:5000".parse().unwrap());
-        for (number, micros) in (0..).zip(tcp) {
-            let segment =
-                TcpSegment { from, to, seq: number / 2, ack: 0, flags: 0, payload: b"", missing: 0, header: 0 };
-            copies.segment(&packet(*micros, 0), &segment);
-        }
-        let of = |(micros, number, id, hop_limit, interface): &(i64, u8, u16, u8, u32)| {
-            let payload = [*number; 20];
-            let (missing, header, checksum, id) = (0, 0, 0, if *id == 0 { 0 } else { *id + u16::from(*number) });
-            let hop_limit = *hop_limit;
-            let datagram = UdpDatagram { from, to, payload: &payload, missing, header, id, hop_limit, checksum };
-            copies.is_copy(&packet(*micros, *interface), &datagram)
-        };
-        datagrams.iter().map(of).collect()
-    }
-
-    /// Each datagram and its copy, `micros` later.
-    fn doubled(count: u8, id: u16, micros: i64) -> Vec<(i64, u8, u16, u8, u32)> {
-        let twice = |number: u8| {
-            let at = 1_000_000 + i64::from(number) * 20_000;
-            [(at, number, id, 64, 0), (at + micros, number, id, 64, 0)]
-        };
-        (0..count).flat_map(twice).collect()
-    }
-
-    /// Sixty datagrams, every fifth with its copy.
-    fn every_fifth(micros: i64) -> Vec<(i64, u8, u16, u8, u32)> {
-        let mut number = 0;
-        let mut some = doubled(60, 7, micros);
-        some.retain(|datagram| {
-            number += 1;
-            number % 2 == 1 || datagram.1 % 5 == 4
-        });
-        some
-    }
-
-    #[test]
-    fn a_mirror_doubles_every_packet() {
-        let expected = [false, true].repeat(20);
-        assert_eq!(copies(&doubled(20, 7, 4), &[]), expected);
-        assert_eq!(copies(&doubled(20, 7, 4), &[0, 4, 100, 104, 200, 204]), expected);
-        assert!(copies(&doubled(20, 7, 5000), &[]).iter().all(|copy| !copy), "milliseconds apart");
-        let mut other = doubled(20, 7, 4);
-        other.iter_mut().skip(1).step_by(2).for_each(|datagram| datagram.2 = 9);
-        assert!(copies(&other, &[]).iter().all(|copy| !copy), "sent again");
-    }
-
-    /// A mirror may drop one of the copies; where more of them lack it is no mirror.
-    #[test]
-    fn one_of_the_copies_before_may_lack() {
-        let without = |lacking: &[u8]| {
-            let mut all = doubled(20, 7, 400);
-            let mut number = 0;
-            all.retain(|datagram| {
-                number += 1;
-                number % 2 == 1 || !lacking.contains(&datagram.1)
-            });
-            copies(&all, &[]).into_iter().filter(|copy| *copy).count()
-        };
-        assert_eq!([without(&[]), without(&[10])], [20, 19]);
-        // Those behind the second lack until the first is seven packets back.
-        assert_eq!(without(&[10, 11]), 12);
-    }
-
-    #[test]
-    fn copies_may_come_behind_other_packets() {
-        let mut burst = Vec::new();
-        for number in 0..40 {
-            let at = 1_000_000 + i64::from(number) * 5;
-            burst.extend([(at, number, 7, 64, 0), (at + 23, number, 7, 64, 0)]);
-        }
-        burst.sort_by_key(|(at, ..)| *at);
-        assert_eq!(copies(&burst, &[]).iter().filter(|copy| **copy).count(), 40);
-    }
-
-    #[test]
-    fn a_network_doubles_some() {
-        assert!(copies(&every_fifth(400), &[]).iter().all(|copy| !copy));
-        // TCP came once: the first ones prove nothing.
-        assert!(!copies(&doubled(1, 7, 400), &[0, 20_000, 40_000, 60_000])[1]);
-        assert_eq!(copies(&doubled(20, 7, 400), &[0, 20_000, 40_000, 60_000])[6..], [false, true].repeat(17));
-    }
-
-    #[test]
-    fn an_overloaded_mirror_copies_some_at_once() {
-        assert_eq!(copies(&every_fifth(4), &[0, 20_000, 40_000]).iter().filter(|copy| **copy).count(), 12);
-    }
-
-    #[test]
-    fn without_identification_tcp_decides() {
-        assert!(copies(&doubled(20, 0, 4), &[]).iter().all(|copy| !copy));
-        assert!(copies(&doubled(20, 0, 4), &[0, 20_000, 40_000, 60_000, 80_000, 99_000]).iter().all(|copy| !copy));
-        assert_eq!(copies(&doubled(20, 0, 4), &[0, 4, 100, 104, 200, 204]), [false, true].repeat(20));
-    }
-
-    #[test]
-    fn another_place_is_proof() {
-        let some = every_fifth(400);
-        for place in 0..2 {
-            let elsewhere: Vec<_> = some
-                .windows(2)
-                .map(|pair| (pair[0], pair[1]))
-                .chain(some.last().map(|last| (*last, *last)))
-                .scan(None, |before, (mut datagram, _)| {
-                    if *before == Some(datagram.1) {
-                        if place == 0 { datagram.3 -= 1 } else { datagram.4 = 1 }
-                    }
-                    *before = Some(datagram.1);
-                    Some(datagram)
-                })
-                .collect();
-            assert_eq!(copies(&elsewhere, &[]).iter().filter(|copy| **copy).count(), 12);
-        }
-    }
-}
+mod tests;
