@@ -113,6 +113,23 @@ fn packets_find_their_tracks() {
     assert_eq!(found[1].flow.url, "rtsp://h/x");
 }
 
+/// As `analyze` does: answers alone describe and set up.
+#[test]
+fn of_answers_alone_the_tracks_are_known() {
+    let mut tracks = Tracks::new(Selection::default(), Ear::default());
+    let mut talk = Talk::new(&mut tracks, 0);
+    talk.tell(S2C, Payload::OneDirection);
+    talk.server(1, "Content-Type: application/sdp\r\n", SDP);
+    for (cseq, channels) in [(2, "0-1"), (3, "2-3")] {
+        talk.server(cseq, &format!("Session: 1\r\nTransport: RTP/AVP/TCP;interleaved={channels}\r\n"), "");
+    }
+    talk.rtp(0, 96, 1);
+    talk.rtp(2, 97, 2);
+    let (found, ear) = tracks.finish().unwrap();
+    assert_eq!(ear.heard, [(1, Some(0), S2C, false, 1), (1, Some(1), S2C, false, 2)]);
+    assert_eq!(found[0].media.formats[0].encoding.as_deref(), Some("H264"));
+}
+
 #[test]
 fn media_before_the_answer_to_setup_wait_for_it() {
     let mut tracks = Tracks::new(Selection::default(), Ear::default());

@@ -183,6 +183,9 @@ impl<S: MediaSink> Tracks<S> {
 
     fn message(&mut self, event: &TraceEvent<'_>, message: &Message<'_>) -> io::Result<()> {
         let settled = self.learn(event, |dialog| {
+            if event.direction == Direction::ClientToServer {
+                dialog.hear_answers_alone(false);
+            }
             if !is_of_tunnel(message) {
                 dialog.observe(event.at, event.direction, message);
             }
@@ -359,6 +362,11 @@ impl<S: MediaSink> Tap for Tracks<S> {
         }
         match event.payload {
             Payload::Pdu(pdu) => self.pdu(event, pdu),
+            Payload::OneDirection => {
+                let answers_alone = event.direction == Direction::ServerToClient;
+                self.learn(event, |dialog| dialog.hear_answers_alone(answers_alone));
+                Ok(())
+            }
             Payload::Described(given) => {
                 self.learn(event, |dialog| dialog.given(given));
                 Ok(())

@@ -8,6 +8,7 @@ use crate::commands::export::{Failing, name, nothing, read, tell, title};
 use crate::error::Error;
 use crate::export::media::{Extractor, Tally, UndescribedTrack, Unfit};
 use crate::export::{MediaPacket, MediaSink, Track};
+use crate::rtp::foreign::ForeignPacket;
 use crate::rtp::packet::RtpPacket;
 use crate::time::Timestamp;
 
@@ -28,6 +29,8 @@ pub(super) fn run(args: &ExportArgs, files: Files) -> Result<(), Error> {
                 stream.line(track)
             }
             Exported::Unfit(why) => format!("{}: not exported: {why}", title(track, "")),
+            Exported::Foreign(Some(what)) => format!("{}: not exported: it has {what}", title(track, "")),
+            Exported::Foreign(None) => format!("{}: not exported: its packets are no RTP", title(track, "")),
             Exported::Nothing | Exported::Undescribed(_) => {
                 format!("{}: it has RTCP alone, no RTP packets to export", title(track, ""))
             }
@@ -54,6 +57,8 @@ struct MediaFiles {
 enum Exported {
     #[default]
     Nothing,
+    /// What came so far is no RTP: what it is, where that shows.
+    Foreign(Option<ForeignPacket>),
     /// So far all payload types can't be exported; why the first one can't.
     Unfit(Unfit),
     /// Its packets wait until they show what they are.
@@ -82,8 +87,16 @@ impl MediaFiles {
 
     /// Takes a packet of a track that has no file yet.
     fn begin(&mut self, track: &Track, at: Timestamp, bytes: &[u8]) -> Result<(), Error> {
-        let Ok(packet) = RtpPacket::parse(bytes) else { return Ok(()) };
         let Some(place) = self.tracks.get_mut(track.index) else { return Ok(()) };
+        let Ok(packet) = RtpPacket::parse(bytes) else {
+            if let Exported::Nothing = place {
+                *place = Exported::Foreign(ForeignPacket::of(bytes));
+            }
+            return Ok(());
+        };
+        if let Exported::Foreign(_) = place {
+            *place = Exported::Nothing;
+        }
         match (Extractor::new(&track.media, track.version, packet.payload_type()), &mut *place) {
             (Ok(extractor), _) => {
                 self.open(track, extractor)?;
