@@ -52,6 +52,8 @@ pub(super) struct Frame {
     begins: Edge,
     ends: Edge,
     marker: bool,
+    /// Its payloads are parts of a unit of so many bytes.
+    of_unit: Option<u32>,
     /// It is of pictures.
     pub(super) video: bool,
     pub(super) first_at: Timestamp,
@@ -252,6 +254,9 @@ impl Frames {
             let number = u16::try_from(frame.first_seq & 0xffff).unwrap_or(0);
             self.fault = self.fault.or(Some(PayloadFault::Odd(PayloadOddity::FragmentWithoutStart { number })));
         }
+        if let Some(oddity) = self.odd_end(&frame) {
+            self.fault = self.fault.or(Some(PayloadFault::Odd(oddity)));
+        }
         self.number += 1;
         self.statistics.frame(&frame, complete, frame.video);
         let first_timestamp = *self.first_timestamp.get_or_insert(frame.ext_timestamp);
@@ -270,13 +275,30 @@ impl Frames {
         });
     }
 
+    /// A frame of which no packet lacks, and whose last unit does all the same.
+    fn odd_end(&self, frame: &Frame) -> Option<PayloadOddity> {
+        if !frame.has_no_hole() || !self.is_followed(frame) {
+            return None;
+        }
+        if let Some(len) = frame.is_cut_short(self.follows_on(frame)) {
+            return Some(PayloadOddity::AccessUnitLength { len, came: frame.bytes });
+        }
+        let number = u16::try_from(frame.last_seq & 0xffff).unwrap_or(0);
+        (frame.ends == Edge::Cut).then_some(PayloadOddity::FragmentWithoutEnd { number })
+    }
+
+    /// Whether the packet behind its last one is known and belongs to another frame.
+    fn is_followed(&self, frame: &Frame) -> bool {
+        self.open.front().is_some_and(|next| next.first_seq == frame.last_seq + 1)
+    }
+
     /// Whether the packet before its first one is known and belongs to another frame.
     fn follows_on(&self, frame: &Frame) -> bool {
         self.before.is_none_or(|(last_seq, ..)| last_seq.saturating_add(1) == frame.first_seq)
     }
 
     fn is_complete(&self, frame: &Frame) -> bool {
-        let after = self.open.front().is_some_and(|next| next.first_seq == frame.last_seq + 1);
+        let after = self.is_followed(frame);
         // What came before the very first packet nobody knows, unless RTP-Info tells that it is the first.
         let is_first = self.begins == Some(frame.first_seq);
         let follows_on = is_first || self.before.is_some() && self.follows_on(frame);
@@ -290,7 +312,7 @@ impl Frames {
             Edge::Open => frame.marker && !self.markers_within || after,
             Edge::Frame => true,
         };
-        begins && ends && frame.has_no_hole()
+        begins && ends && frame.has_no_hole() && frame.is_cut_short(true).is_none()
     }
 }
 
@@ -309,6 +331,7 @@ impl Frame {
             begins: share.begins,
             ends: share.ends,
             marker,
+            of_unit: share.of_unit,
             video,
             first_at: at,
             first_number: frame_number,
@@ -353,6 +376,11 @@ impl Frame {
     /// Sequence numbers between its first and its last that did not come.
     pub(super) fn missing(&self) -> i64 {
         self.last_seq - self.first_seq + 1 - i64::from(self.packets)
+    }
+
+    /// How long the access unit is of which it has another number of bytes, if `whole`: nothing of it came before.
+    fn is_cut_short(&self, whole: bool) -> Option<u32> {
+        self.of_unit.filter(|len| whole && self.marker && self.bytes != u64::from(*len))
     }
 
     fn has_no_hole(&self) -> bool {

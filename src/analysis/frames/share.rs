@@ -14,6 +14,8 @@ pub(super) struct Share {
     pub(super) begins: Edge,
     /// Whether the frame can end with it.
     pub(super) ends: Edge,
+    /// It is a part of a unit of so many bytes.
+    pub(super) of_unit: Option<u32>,
 }
 
 /// What a payload had that is to be told.
@@ -82,7 +84,7 @@ impl Share {
         let header = format.inner_fragment(payload)?;
         let bytes = (payload.len() - header) as u64;
         let coding = Coding { picture: true, ..Coding::default() };
-        Some(Self { bytes, units: 0, coding, begins: Edge::Cut, ends: Edge::Cut })
+        Some(Self { bytes, units: 0, coding, begins: Edge::Cut, ends: Edge::Cut, of_unit: None })
     }
 
     /// Takes a payload apart. What is damaged counts as far as it can be read.
@@ -129,7 +131,10 @@ impl Share {
                 if part.starts { Edge::Frame } else { Edge::Cut }
             }
             // A fragment of audio does not tell which of them it is.
-            Unit::Aac if !part.starts => Edge::Open,
+            Unit::AacFragment { len } => {
+                self.of_unit = u32::try_from(len).ok();
+                Edge::Open
+            }
             Unit::Other if format == PayloadFormat::Other => Edge::Open,
             Unit::Aac | Unit::Other => Edge::Frame,
         };

@@ -282,3 +282,34 @@ fn a_fragment_without_its_start_is_told_where_no_packet_lacks() {
     assert_eq!(fault(&sent), None, "it lacks");
     assert_eq!(fault(&pictures(1, &[3, 3, 3])), None);
 }
+
+#[test]
+fn a_fragment_without_its_end_is_told_where_no_packet_lacks() {
+    let mut sent = pictures(1, &[3, 3, 3]);
+    // The last fragment of the second picture has no end bit.
+    sent[6].payload[1] &= 0xbf;
+    let fault = |sent: &[Sent]| fed(PayloadFormat::H264, sent, |place| place).take_fault();
+    let number = sent[6].number;
+    assert_eq!(fault(&sent), Some(PayloadFault::Odd(PayloadOddity::FragmentWithoutEnd { number })));
+    assert_eq!(fault(&sent[..7]), None, "more may come");
+    sent.remove(6);
+    assert_eq!(fault(&sent), None, "it lacks");
+}
+
+#[test]
+fn access_units_that_are_not_as_long_as_their_header_says() {
+    let fmtp = "mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3";
+    let format = PayloadFormat::new("audio", "MPEG4-GENERIC", Some(fmtp));
+    let unit = |bytes: u16, number: u16, marker| {
+        let payload = [&[0, 16][..], &(40_u16 << 3).to_be_bytes(), &vec![7; usize::from(bytes)]].concat();
+        Sent { number, timestamp: 1000 * u32::from(number / 2), marker, payload }
+    };
+    let halves =
+        |second| (0..8).map(move |number| unit(if number % 2 == 0 { 20 } else { second }, number, number % 2 == 1));
+    let right: Vec<Sent> = halves(20).collect();
+    assert_eq!(fed(format, &right, |place| place).take_fault(), None);
+    let short: Vec<Sent> = halves(19).collect();
+    let oddity = PayloadOddity::AccessUnitLength { len: 40, came: 39 };
+    assert_eq!(fed(format, &short, |place| place).take_fault(), Some(PayloadFault::Odd(oddity)));
+    assert!(ended(format, &short).iter().all(|unit| !unit.complete));
+}

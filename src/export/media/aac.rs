@@ -1,7 +1,7 @@
 //! AAC in ADTS (ISO/IEC 14496-3, 1.A.3.2): each access unit behind a header that says what the description said once.
 
 use super::{MAX_UNIT, Payload, Tally, Unfit, number, parameter};
-use crate::rtp::payload::PayloadFormat;
+use crate::rtp::payload::{PayloadFormat, Unit};
 
 /// Bytes of a header without CRC.
 const HEADER: usize = 7;
@@ -102,12 +102,12 @@ impl Adts {
                 return self.skip(payload, counts);
             };
             let body = payload.bytes.get(part.body.clone()).unwrap_or_default();
-            if part.starts && part.ends {
+            if let Unit::AacFragment { len } = part.unit {
+                self.fragment(payload, body, Some(len), counts, out);
+            } else {
                 self.interrupt(counts);
                 self.skipping = false;
                 self.write(body, counts, out);
-            } else {
-                self.fragment(payload, body, counts, out);
             }
         }
     }
@@ -118,11 +118,19 @@ impl Adts {
         if self.unit.is_empty() && payload.marker && split(payload.bytes, units).is_some() {
             self.skipping = false;
         }
-        self.fragment(payload, payload.bytes, counts, out);
+        self.fragment(payload, payload.bytes, None, counts, out);
     }
 
-    /// The fragments of a unit have one timestamp, and the last one the marker (RFC 3640, section 3.1).
-    fn fragment(&mut self, payload: Payload<'_>, body: &[u8], counts: &mut Tally, out: &mut Vec<u8>) {
+    /// The fragments of a unit have one timestamp, and the last one the marker (RFC 3640, section 3.1). `len`: the unit's
+    /// length, where headers say it.
+    fn fragment(
+        &mut self,
+        payload: Payload<'_>,
+        body: &[u8],
+        len: Option<usize>,
+        counts: &mut Tally,
+        out: &mut Vec<u8>,
+    ) {
         if self.skipping {
             self.skipping = !payload.marker;
             let counted = self.given_up == Some(payload.timestamp);
@@ -140,6 +148,7 @@ impl Adts {
         if payload.marker {
             let unit = std::mem::take(&mut self.unit);
             match self.carriage {
+                Carriage::Headers(_) if len.is_some_and(|len| len != unit.len()) => counts.incomplete += 1,
                 Carriage::Headers(_) => self.write(&unit, counts, out),
                 Carriage::Latm(units) => match split(&unit, units) {
                     Some(units) => units.iter().for_each(|unit| self.write(unit, counts, out)),

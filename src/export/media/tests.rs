@@ -157,6 +157,14 @@ fn access_units_get_headers_and_fragments_are_joined() {
     assert_eq!((tally.units, tally.incomplete, tally.lost), (4, 2, 1));
 }
 
+#[test]
+fn an_access_unit_that_is_shorter_than_its_header_says_is_left_out() {
+    let sent: [Sent<'_>; 3] =
+        [(1, 9, true, &[0, 16, 0, 32, 4, 5]), (2, 19, false, &[0, 16, 0, 32, 4, 5]), (3, 19, true, &[0, 16, 0, 32, 6])];
+    let (out, tally) = run(AAC, &sent);
+    assert_eq!((out.len(), tally.units, tally.incomplete), (0, 0, 2));
+}
+
 /// What one who ran out of memory writes of these packets, where `forget` comes behind so many of them.
 fn forgetting(text: &str, sent: &[Sent<'_>], behind: usize) -> (Vec<u8>, Tally) {
     let mut extractor = extractor(text);

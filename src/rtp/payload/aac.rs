@@ -125,7 +125,8 @@ impl AccessUnits {
         }
         self.first = false;
         self.data = if whole && !untold { begin + size } else { len };
-        Some(Ok(Part { unit: Unit::Aac, starts: whole, ends: whole, body: begin..self.data }))
+        let unit = if whole { Unit::Aac } else { Unit::AacFragment { len: size } };
+        Some(Ok(Part { unit, starts: whole, ends: whole, body: begin..self.data }))
     }
 }
 
@@ -161,21 +162,22 @@ mod tests {
         PayloadFormat::new("audio", "MPEG4-GENERIC", Some(fmtp)).parts(payload).collect()
     }
 
-    fn part(whole: bool, body: Range<usize>) -> Part {
-        Part { unit: Unit::Aac, starts: whole, ends: whole, body }
+    fn part(body: Range<usize>) -> Part {
+        Part { unit: Unit::Aac, starts: true, ends: true, body }
     }
 
     #[test]
     fn access_units() {
-        assert_eq!(parts(HBR, &[0, 16, 0, 24, 1, 2, 3]), [part(true, 4..7)].map(Ok));
-        assert_eq!(parts(HBR, &[0, 32, 0, 16, 0, 8, 1, 2, 3]), [part(true, 6..8), part(true, 8..9)].map(Ok));
-        assert_eq!(parts("mode=generic", &[1, 2]), [part(true, 0..2)].map(Ok));
-        assert_eq!(parts("constantsize=2", &[1, 2, 3, 4]), [part(true, 0..2), part(true, 2..4)].map(Ok));
+        assert_eq!(parts(HBR, &[0, 16, 0, 24, 1, 2, 3]), [part(4..7)].map(Ok));
+        assert_eq!(parts(HBR, &[0, 32, 0, 16, 0, 8, 1, 2, 3]), [part(6..8), part(8..9)].map(Ok));
+        assert_eq!(parts("mode=generic", &[1, 2]), [part(0..2)].map(Ok));
+        assert_eq!(parts("constantsize=2", &[1, 2, 3, 4]), [part(0..2), part(2..4)].map(Ok));
     }
 
     #[test]
     fn a_fragment_does_not_tell_which() {
-        assert_eq!(parts(HBR, &[0, 16, 1, 0, 7, 7]), [part(false, 4..6)].map(Ok));
+        let fragment = Part { unit: Unit::AacFragment { len: 32 }, starts: false, ends: false, body: 4..6 };
+        assert_eq!(parts(HBR, &[0, 16, 1, 0, 7, 7]), [fragment].map(Ok));
     }
 
     #[test]
@@ -184,7 +186,7 @@ mod tests {
                     randomaccessindication=1;streamstateindication=4;auxiliarydatasizelength=8";
         // Size 2, index 0, no CTS, DTS 5, random access, state 3: 19 bits. Then 8 bits of auxiliary data.
         let payload = [0, 20, 2, 0b0001_1011, 0b0011_0000, 8, 0xaa, 1, 2];
-        assert_eq!(parts(fmtp, &payload), [part(true, 7..9)].map(Ok));
+        assert_eq!(parts(fmtp, &payload), [part(7..9)].map(Ok));
     }
 
     #[test]

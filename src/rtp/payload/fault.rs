@@ -36,6 +36,20 @@ pub enum PayloadOddity {
         /// The sequence number.
         number: u16,
     },
+    /// A unit's last fragment is not there, though no packet lacks.
+    #[error("{number} ends a picture in the middle of a NAL unit, and no packet lacks behind it")]
+    FragmentWithoutEnd {
+        /// The sequence number.
+        number: u16,
+    },
+    /// The fragments of an access unit are not as long as their headers say (RFC 3640, section 3.2.1.1).
+    #[error("an access unit of {len} bytes by its header has {came}, and no packet lacks")]
+    AccessUnitLength {
+        /// What the header says.
+        len: u32,
+        /// What came.
+        came: u64,
+    },
     /// An aggregate names a unit of no bytes.
     #[error("an aggregate with a NAL unit of 0 bytes")]
     EmptyUnit,
@@ -87,6 +101,8 @@ impl PayloadOddity {
             Self::Size => 8,
             Self::Paci => 9,
             Self::Layer(_) => 10,
+            Self::FragmentWithoutEnd { .. } => 11,
+            Self::AccessUnitLength { .. } => 12,
         }
     }
 }

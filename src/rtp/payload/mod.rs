@@ -62,6 +62,11 @@ pub enum Unit {
     Jpeg,
     /// An access unit of audio.
     Aac,
+    /// A part of an access unit of audio that has so many bytes in all, as its header says.
+    AacFragment {
+        /// How many.
+        len: usize,
+    },
     /// The payload.
     Other,
 }
