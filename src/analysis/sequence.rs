@@ -67,6 +67,7 @@ struct Run {
 impl Sequence {
     /// Takes the number of the next packet in order of arrival; gives what it says, and the number extended by the
     /// cycles so far.
+    #[inline]
     pub(super) fn packet(&mut self, number: u16) -> (Status, i64) {
         self.packets += 1;
         let Some(run) = &mut self.run else {

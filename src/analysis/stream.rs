@@ -310,6 +310,7 @@ impl Stream {
     }
 
     /// How a packet keeps pace with its timestamp: how much later it came after the one before, and after the first.
+    #[inline]
     fn pace(&mut self, at: Timestamp, rtp_timestamp: u32, extended: i64) -> (Option<f64>, Option<f64>) {
         let is_new = self.jitter.last_timestamp() != Some(rtp_timestamp);
         if is_new && self.paced && self.media_clock.packet(at, extended) {
