@@ -47,7 +47,11 @@ pub(super) type Blocks = PcapNgWriter<Vec<u8>>;
 
 /// The interfaces of a recording, by session and server. A session that was redirected has one for each server.
 #[derive(Debug, Default)]
-pub(super) struct Interfaces(HashMap<(usize, SocketAddr), Interface>);
+pub(super) struct Interfaces {
+    all: HashMap<(usize, SocketAddr), Interface>,
+    /// The one that was used last, with its number: datagrams of one session come in rows.
+    latest: Option<((usize, SocketAddr), u32)>,
+}
 
 #[derive(Debug)]
 struct Interface {
@@ -68,7 +72,10 @@ impl Interfaces {
         masking: &MaskRules,
     ) -> (usize, SocketAddr) {
         let key = (flow.session, flow.server);
-        self.0.entry(key).or_insert_with(|| Interface {
+        if self.latest.is_some_and(|(latest, _)| latest == key) {
+            return key;
+        }
+        self.all.entry(key).or_insert_with(|| Interface {
             name: format!("session {}", number.max(1)),
             description: describe(&masking.masked(&flow.url), flow.server, carrier),
             comment: carrier.doubt.map(|doubt| format!("Recorded all the same: {doubt}")),
@@ -79,28 +86,38 @@ impl Interfaces {
 
     /// Another file begins, where none is described yet.
     pub(super) fn next_file(&mut self) {
-        self.0.values_mut().for_each(|interface| interface.number = None);
+        self.latest = None;
+        self.all.values_mut().for_each(|interface| interface.number = None);
     }
 
     /// The number of an interface, which is described where it is used first.
     pub(super) fn number(&mut self, key: (usize, SocketAddr), blocks: &mut Blocks) -> io::Result<u32> {
-        let next = u32::try_from(blocks.interfaces().len()).unwrap_or(u32::MAX);
-        let Some(interface) = self.0.get_mut(&key) else { return Ok(next) };
-        if let Some(number) = interface.number {
+        if let Some((_, number)) = self.latest.filter(|(latest, _)| *latest == key) {
             return Ok(number);
         }
+        let next = u32::try_from(blocks.interfaces().len()).unwrap_or(u32::MAX);
+        let Some(interface) = self.all.get_mut(&key) else { return Ok(next) };
+        if interface.number.is_none() {
+            interface.describe(blocks)?;
+        }
+        let number = *interface.number.get_or_insert(next);
+        self.latest = Some((key, number));
+        Ok(number)
+    }
+}
+
+impl Interface {
+    fn describe(&self, blocks: &mut Blocks) -> io::Result<()> {
         let mut options = vec![
-            InterfaceDescriptionOption::IfName(Cow::Borrowed(interface.name.as_str())),
-            InterfaceDescriptionOption::IfDescription(Cow::Borrowed(interface.description.as_str())),
+            InterfaceDescriptionOption::IfName(Cow::Borrowed(self.name.as_str())),
+            InterfaceDescriptionOption::IfDescription(Cow::Borrowed(self.description.as_str())),
             InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
         ];
-        if let Some(comment) = &interface.comment {
+        if let Some(comment) = &self.comment {
             options.push(InterfaceDescriptionOption::Common(CommonOption::Comment(Cow::Borrowed(comment.as_str()))));
         }
         let block = InterfaceDescriptionBlock { linktype: DataLink::ETHERNET, snaplen: 0, options };
-        blocks.write_pcapng_block(block).map_err(io::Error::other)?;
-        interface.number = Some(next);
-        Ok(next)
+        blocks.write_pcapng_block(block).map(|_| ()).map_err(io::Error::other)
     }
 }
 

@@ -65,7 +65,7 @@ impl Headers {
         bytes.extend_from_slice(&WINDOW.to_be_bytes());
         bytes.extend_from_slice(&[0; 4]);
         let ip_sum = sum(bytes.get(ETHERNET..tcp).unwrap_or_default());
-        let tcp_sum = sum(&addresses) + sum(&[0, PROTOCOL_TCP]) + sum(bytes.get(tcp..).unwrap_or_default());
+        let tcp_sum = addresses + sum(&[0, PROTOCOL_TCP]) + sum(bytes.get(tcp..).unwrap_or_default());
         let mut headers = Self { bytes: [0; MAX_HEADERS], len: bytes.len(), tcp, ip_sum, tcp_sum };
         for (to, from) in headers.bytes.iter_mut().zip(&bytes) {
             *to = *from;
@@ -145,21 +145,26 @@ pub(super) fn set_push(packet: &mut [u8], flags: usize) {
     }
 }
 
-/// Ethernet and IP header; gives the bytes of the addresses.
-pub(super) fn link_header(bytes: &mut Vec<u8>, from: IpAddr, to: IpAddr, from_client: bool, protocol: u8) -> Vec<u8> {
+/// Bytes of what [`link_header`] appends.
+pub(super) fn link_header_len(from: IpAddr, to: IpAddr) -> usize {
+    ETHERNET + if from.is_ipv4() && to.is_ipv4() { IPV4 } else { IPV6 }
+}
+
+/// Appends an Ethernet and an IP header; gives the sum of the addresses.
+pub(super) fn link_header(bytes: &mut Vec<u8>, from: IpAddr, to: IpAddr, from_client: bool, protocol: u8) -> u64 {
     let mac = |client: bool| [0x02, 0, 0, 0, 0, if client { 1 } else { 2 }];
     bytes.extend_from_slice(&mac(!from_client));
     bytes.extend_from_slice(&mac(from_client));
     if let (IpAddr::V4(from), IpAddr::V4(to)) = (from, to) {
         bytes.extend_from_slice(&[0x08, 0x00, 0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, protocol, 0, 0]);
-        let addresses = [from.octets(), to.octets()].concat();
-        bytes.extend_from_slice(&addresses);
-        return addresses;
+        let addresses = [from.octets(), to.octets()];
+        bytes.extend_from_slice(addresses.as_flattened());
+        return sum(addresses.as_flattened());
     }
     bytes.extend_from_slice(&[0x86, 0xdd, 0x60, 0, 0, 0, 0, 0, protocol, 64]);
-    let addresses = [as_ipv6(from).octets(), as_ipv6(to).octets()].concat();
-    bytes.extend_from_slice(&addresses);
-    addresses
+    let addresses = [as_ipv6(from).octets(), as_ipv6(to).octets()];
+    bytes.extend_from_slice(addresses.as_flattened());
+    sum(addresses.as_flattened())
 }
 
 fn as_ipv6(address: IpAddr) -> Ipv6Addr {

@@ -260,12 +260,14 @@ impl<S: BlockSink> Writer<S> {
         let payload = payload.get(..udp::MAX_DATAGRAM).unwrap_or(payload);
         let stripped = self.options.headers_only.then(|| stripped(payload.to_vec(), 0));
         let payload = stripped.as_deref().unwrap_or(payload);
-        let packet = udp::packet(from, to, from_client, self.datagrams, payload);
-        self.datagrams = self.datagrams.wrapping_add(1);
-        let comment = self.notes.remove(&event.flow.id).unwrap_or_default();
+        let id = self.datagrams;
+        self.datagrams = id.wrapping_add(1);
+        let comment = if self.notes.is_empty() { None } else { self.notes.remove(&event.flow.id) };
         let outbound = event.direction == self.options.taken_at;
-        let stamp = Stamp { interface, at: event.at, outbound, comment: &comment };
-        append_block(self.blocks.get_mut(), stamp, packet.len(), |out| out.extend_from_slice(&packet));
+        let stamp = Stamp { interface, at: event.at, outbound, comment: comment.as_deref().unwrap_or_default() };
+        append_block(self.blocks.get_mut(), stamp, udp::packet_len(from, to, payload.len()), |out| {
+            udp::append(out, (from, to), from_client, id, payload);
+        });
         Ok(())
     }
 
