@@ -1,5 +1,6 @@
 //! The UDP sockets of one client: a pair for each track, all under one token.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 
@@ -8,7 +9,7 @@ use mio::{Interest, Registry, Token};
 
 use crate::net::clock::Clock;
 use crate::net::multicast;
-use crate::net::receiving::{Received, lost, prepare, receive};
+use crate::net::receiving::{ReceiveRoom, Received, lost, prepare};
 use crate::session::{Group, MediaRoute};
 use crate::time::Timestamp;
 use crate::trace::{Flow, UdpPath};
@@ -52,9 +53,19 @@ struct Socket {
     /// Datagrams that it had lost by the latest one.
     lost: u32,
     /// What was read and has to wait until older ones of other sockets are.
-    head: Option<Head>,
-    /// Nothing more was there in this round.
-    is_empty: bool,
+    heads: VecDeque<Head>,
+    state: SocketState,
+}
+
+/// What is known of a socket in this round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SocketState {
+    /// Nothing was read yet. Most often there is one datagram.
+    Unread,
+    /// One was there: there may be many.
+    Busy,
+    /// Nothing more is there.
+    Empty,
 }
 
 #[derive(Debug)]
@@ -158,13 +169,13 @@ impl Datagrams {
     }
 
     /// Reads what is there, at most [`BATCH`] and one more; gives it by time of arrival, over all sockets.
-    pub(super) fn read(&mut self, clock: &Clock, buffer: &mut [u8]) -> Vec<Arrived> {
+    pub(super) fn read(&mut self, clock: &Clock, room: &mut ReceiveRoom) -> Vec<Arrived> {
         // What comes now came behind this.
         let (before, floor) = (clock.now(), self.empty_at);
-        self.sockets().for_each(|socket| socket.is_empty = false);
+        self.sockets().for_each(|socket| socket.state = SocketState::Unread);
         let (mut heads, mut len) = (Vec::new(), 0);
         while len < BATCH {
-            self.read_heads(buffer);
+            self.read_heads(room);
             let Some((place, to, head)) = self.take_oldest() else {
                 self.empty_at = before;
                 self.is_ready = false;
@@ -189,12 +200,12 @@ impl Datagrams {
         taken.flat_map(|track| track.sockets.iter_mut().flatten())
     }
 
-    /// Reads the next datagram of each socket of which none waits.
-    fn read_heads(&mut self, buffer: &mut [u8]) {
+    /// Reads more of each socket of which nothing waits.
+    fn read_heads(&mut self, room: &mut ReceiveRoom) {
         let mut count = self.count;
-        for socket in self.sockets().filter(|socket| socket.head.is_none() && !socket.is_empty) {
-            socket.read_head(buffer, count);
-            count += 1;
+        let without = |socket: &&mut Socket| socket.heads.is_empty() && socket.state != SocketState::Empty;
+        for socket in self.sockets().filter(without) {
+            socket.read_heads(room, &mut count);
         }
         self.count = count;
     }
@@ -204,11 +215,11 @@ impl Datagrams {
         let sockets = self.tracks.iter_mut().enumerate();
         let sockets = sockets.flat_map(|(place, track)| track.sockets.iter_mut().flatten().map(move |it| (place, it)));
         let waiting = sockets.filter_map(|(place, socket)| {
-            let key = socket.head.as_ref().map(|head| (head.received.at, head.number))?;
+            let key = socket.heads.front().map(|head| (head.received.at, head.number))?;
             Some((key, place, socket))
         });
         let (_, place, socket) = waiting.min_by_key(|(key, ..)| *key)?;
-        Some((place, socket.address, socket.head.take()?))
+        Some((place, socket.address, socket.heads.pop_front()?))
     }
 
     /// Sends a packet to a port of the server's, or of the group. If the system took it: the connection, the path
@@ -245,7 +256,7 @@ impl Socket {
 
     fn at(socket: UdpSocket, address: SocketAddr) -> Self {
         prepare(&socket, RECEIVE_BUFFER);
-        Self { inner: socket, address, lost: 0, head: None, is_empty: false }
+        Self { inner: socket, address, lost: 0, heads: VecDeque::new(), state: SocketState::Unread }
     }
 
     /// How many the system has dropped since it was last known.
@@ -264,23 +275,29 @@ impl Socket {
         more
     }
 
-    /// Reads the next datagram, if there is one.
-    fn read_head(&mut self, buffer: &mut [u8], number: u64) {
-        self.is_empty = true;
+    /// Reads the next datagrams, if there are any.
+    fn read_heads(&mut self, room: &mut ReceiveRoom, count: &mut u64) {
         for _ in 0..MAX_ERRORS {
-            match receive(&self.inner, buffer) {
-                Ok(received) => {
-                    let dropped = received.lost.map_or(0, |lost| self.lost_until(lost));
-                    let bytes = buffer.get(..received.len).unwrap_or_default().to_vec();
-                    self.head = Some(Head { received, dropped, bytes, number });
-                    self.is_empty = false;
-                    return;
+            let read = match self.state {
+                SocketState::Unread => room.receive(&self.inner).map(|one| self.keep(one, count)),
+                SocketState::Busy | SocketState::Empty => {
+                    room.receive_more(&self.inner).map(|all| all.for_each(|one| self.keep(one, count)))
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            };
+            match read {
+                Ok(()) => return self.state = SocketState::Busy,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // That of an earlier packet, such as a port that nobody listens on; the next one may be good.
                 Err(_) => {}
             }
         }
+        self.state = SocketState::Empty;
+    }
+
+    fn keep(&mut self, (received, bytes): (Received, &[u8]), count: &mut u64) {
+        let dropped = received.lost.map_or(0, |lost| self.lost_until(lost));
+        self.heads.push_back(Head { received, dropped, bytes: bytes.to_vec(), number: *count });
+        *count += 1;
     }
 }
 
@@ -315,10 +332,10 @@ mod tests {
     }
 
     fn drain(datagrams: &mut Datagrams, clock: &Clock) -> Vec<Arrived> {
-        let (mut buffer, mut all) = (vec![0; 256 << 10], Vec::new());
+        let (mut room, mut all) = (ReceiveRoom::default(), Vec::new());
         datagrams.is_ready = true;
         while datagrams.is_ready {
-            all.extend(datagrams.read(clock, &mut buffer));
+            all.extend(datagrams.read(clock, &mut room));
         }
         all
     }

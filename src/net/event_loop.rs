@@ -22,6 +22,7 @@ use crate::net::listener::Listener;
 use crate::net::media::MediaSockets;
 use crate::net::peer::{Peer, Turn};
 use crate::net::ports::Ports;
+use crate::net::receiving::ReceiveRoom;
 use crate::net::resolver::Resolver;
 use crate::net::tls::{Tls, Trust};
 use crate::net::waker::LoopWaker;
@@ -75,6 +76,7 @@ pub struct EventLoop<M> {
     /// Peers that may have something to do, each at most once.
     ready: VecDeque<usize>,
     buffer: Vec<u8>,
+    room: ReceiveRoom,
     last_tick: Timestamp,
     alarm: Alarm,
     /// Wake to a fraction of a millisecond.
@@ -109,6 +111,7 @@ impl<M: Machine> EventLoop<M> {
             deadlines: Deadlines::default(),
             ready: VecDeque::new(),
             buffer: vec![0; READ_SIZE],
+            room: ReceiveRoom::default(),
             last_tick: clock.now(),
             alarm: Alarm::default(),
             precise: false,
@@ -354,12 +357,12 @@ impl<M: Machine> EventLoop<M> {
         tap: &mut FusedTap<'_>,
         act: impl FnOnce(&mut Peer<M>, &mut Turn<'_, '_>) -> bool,
     ) {
-        let Self { poll, clock, resolver, media, tls, ports, peers, next_flow, buffer, alarm, .. } = self;
+        let Self { poll, clock, resolver, media, tls, ports, peers, next_flow, buffer, room, alarm, .. } = self;
         let overslept = alarm.overslept();
         let Some(Some(peer)) = peers.get_mut(index) else { return };
         let was_done = peer.is_done();
         let registry = poll.registry();
-        let mut turn = Turn { registry, clock, resolver, media, tls, overslept, ports, next_flow, buffer, tap };
+        let mut turn = Turn { registry, clock, resolver, media, tls, overslept, ports, next_flow, buffer, room, tap };
         let more = act(peer, &mut turn);
         if !peer.is_done() {
             self.deadlines.set(index, peer.deadline(self.clock.now()));

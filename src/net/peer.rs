@@ -13,6 +13,7 @@ use crate::net::datagrams::Datagrams;
 use crate::net::fused::FusedTap;
 use crate::net::media::MediaSockets;
 use crate::net::ports::Ports;
+use crate::net::receiving::ReceiveRoom;
 use crate::net::resolver::Resolver;
 use crate::net::stream::{Progress, Stream};
 use crate::net::tls::Tls;
@@ -96,6 +97,7 @@ pub(super) struct Turn<'a, 't> {
     pub(super) next_flow: &'a mut usize,
     /// Where reads go.
     pub(super) buffer: &'a mut [u8],
+    pub(super) room: &'a mut ReceiveRoom,
     pub(super) tap: &'a mut FusedTap<'t>,
 }
 

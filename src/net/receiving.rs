@@ -16,6 +16,52 @@ pub(super) struct Received {
     pub(super) lost: Option<u32>,
 }
 
+/// The longest datagram.
+const LONGEST: usize = 1 << 16;
+/// How many are read at once.
+const AT_ONCE: usize = 32;
+/// Room for each, a little more than it takes: what lies a power of two apart has to share a processor's cache.
+const SLOT: usize = LONGEST + 2112;
+
+/// Room for datagrams that are read at once. Of its memory, only as much is taken as was ever written to.
+#[derive(Debug, Default)]
+pub(super) struct ReceiveRoom {
+    bytes: Vec<u8>,
+    received: Vec<Option<Received>>,
+    headers: system::MessageHeaders,
+}
+
+impl ReceiveRoom {
+    fn slots(&mut self) -> (&mut [u8], &mut Vec<Option<Received>>, &mut system::MessageHeaders) {
+        if self.bytes.is_empty() {
+            self.bytes = vec![0; SLOT * AT_ONCE];
+        }
+        let Self { bytes, received, headers } = self;
+        received.clear();
+        (bytes, received, headers)
+    }
+
+    /// Reads the next datagram.
+    pub(super) fn receive(&mut self, socket: &UdpSocket) -> io::Result<(Received, &[u8])> {
+        let (bytes, ..) = self.slots();
+        let room = bytes.get_mut(..LONGEST).unwrap_or_default();
+        let received = system::receive(socket, room)?;
+        Ok((received, room.get(..received.len).unwrap_or_default()))
+    }
+
+    /// Reads datagrams that are there, as many as have room; there is at least one.
+    pub(super) fn receive_more<'r>(
+        &'r mut self,
+        socket: &UdpSocket,
+    ) -> io::Result<impl Iterator<Item = (Received, &'r [u8])> + use<'r>> {
+        let (bytes, received, headers) = self.slots();
+        system::receive_more(socket, bytes, headers, received)?;
+        let slots = bytes.chunks(SLOT);
+        // Where an address can't be read, the datagram is passed over.
+        Ok(received.iter().zip(slots).filter_map(|(one, slot)| Some(((*one)?, slot.get(..(*one)?.len)?))))
+    }
+}
+
 #[cfg(target_os = "linux")]
 mod system {
     use std::io::IoSliceMut;
@@ -26,10 +72,13 @@ mod system {
     use netlink_packet_sock_diag::inet::nlas::Nla;
     use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
     use nix::errno::Errno;
-    use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, cmsg_space, recvmsg, setsockopt, sockopt};
+    use nix::sys::socket::{
+        ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, cmsg_space, recvmmsg, recvmsg,
+        setsockopt, sockopt,
+    };
     use nix::sys::time::TimeSpec;
 
-    use super::{Received, SocketAddr, UdpSocket, io};
+    use super::{AT_ONCE, LONGEST, Received, SLOT, SocketAddr, UdpSocket, io};
     use crate::net::sock_diag::{self, Asked, NO_COOKIE};
 
     /// Two control messages: the time and the count.
@@ -46,12 +95,37 @@ mod system {
         }
     }
 
-    pub(in crate::net) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received> {
+    /// What `recvmmsg` fills in. Once it has, the lengths in it are those of what came, not those of the room.
+    pub(super) type MessageHeaders = Option<MultiHeaders<SockaddrStorage>>;
+
+    pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received> {
         let mut control = [0; CONTROL];
         let mut slices = [IoSliceMut::new(buffer)];
         let message =
             recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, Some(&mut control), MsgFlags::empty())
                 .map_err(|errno: Errno| io::Error::from(errno))?;
+        Ok(told(&message)?)
+    }
+
+    /// Reads as many as are there, one to a slot.
+    pub(super) fn receive_more(
+        socket: &UdpSocket,
+        bytes: &mut [u8],
+        headers: &mut MessageHeaders,
+        received: &mut Vec<Option<Received>>,
+    ) -> io::Result<()> {
+        let room = || MultiHeaders::preallocate(AT_ONCE, Some(Vec::with_capacity(CONTROL)));
+        let slots = bytes.chunks_mut(SLOT).filter_map(|slot| slot.get_mut(..LONGEST));
+        let mut slices: Vec<_> = slots.map(|slot| [IoSliceMut::new(slot)]).collect();
+        let used = headers.get_or_insert_with(room);
+        let messages = recvmmsg(socket.as_raw_fd(), used, &mut slices, MsgFlags::empty(), None)
+            .map_err(|errno: Errno| io::Error::from(errno))?;
+        received.extend(messages.map(|message| told(&message).ok()));
+        *headers = None;
+        Ok(())
+    }
+
+    fn told(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Result<Received, io::ErrorKind> {
         let from = message.address.as_ref().and_then(address).ok_or(io::ErrorKind::InvalidData)?;
         let mut received = Received { len: message.bytes, from, at: None, lost: None };
         for control in message.cmsgs().into_iter().flatten() {
@@ -115,10 +189,22 @@ mod system {
         None
     }
 
-    pub(in crate::net) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received> {
+    pub(super) type MessageHeaders = ();
+
+    pub(super) fn receive_more(
+        socket: &UdpSocket,
+        bytes: &mut [u8],
+        (): &mut MessageHeaders,
+        received: &mut Vec<Option<Received>>,
+    ) -> io::Result<()> {
+        received.push(Some(receive(socket, bytes)?));
+        Ok(())
+    }
+
+    pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received> {
         let (len, from): (usize, SocketAddr) = socket.recv_from(buffer)?;
         Ok(Received { len, from, at: None, lost: None })
     }
 }
 
-pub(super) use system::{lost, prepare, receive};
+pub(super) use system::{lost, prepare};

@@ -41,7 +41,7 @@ impl<M: Machine> Peer<M> {
     pub(super) fn receive_datagrams(&mut self, turn: &mut Turn<'_, '_>) -> bool {
         let mut budget = BUDGET;
         while self.datagrams.is_ready && !self.done {
-            for datagram in &self.datagrams.read(turn.clock, turn.buffer) {
+            for datagram in &self.datagrams.read(turn.clock, turn.room) {
                 let Some(path) = record(&self.datagrams, datagram, turn.tap) else { continue };
                 let payload = datagram.bytes.as_slice();
                 self.machine.handle(datagram.at, Input::Datagram { track: datagram.track, path, payload });
@@ -71,7 +71,7 @@ impl<M: Machine> Peer<M> {
     pub(super) fn record_datagrams(&mut self, turn: &mut Turn<'_, '_>) {
         let mut budget = LAST_BUDGET;
         while budget > 0 && turn.tap.demand(self.session) == Demand::More {
-            let arrived = self.datagrams.read(turn.clock, turn.buffer);
+            let arrived = self.datagrams.read(turn.clock, turn.room);
             if arrived.is_empty() {
                 break;
             }
