@@ -1,7 +1,7 @@
 /*
  * flood: an RTSP server that sends one interleaved H.264 track as fast as the client takes it.
  *
- *   flood [--port N] [--frame-size N] [--bytes N] [--rate MBIT] [--burst N] [--at-once 1]
+ *   flood [--port N] [--frame-size N] [--bytes N] [--rate MBIT] [--burst N] [--at-once 1] [--datagrams N]
  *
  * It binds 127.0.0.1, prints "port N", serves one client after the other, prints one line a session,
  * and ends when its stdin closes (so give it a pipe: `sleep 600 | flood`). With --at-once each client
@@ -12,6 +12,9 @@
  * so that the server is not what is measured. --bytes counts everything interleaved, `$` headers
  * included, and is rounded up to whole access units. The reply to PLAY says the exact number of bytes
  * that follow it (with the final RTCP SR and BYE) in `X-Flood-Bytes`.
+ *
+ * With --datagrams it also serves over UDP, so many datagrams a second, an access unit at a time; then the
+ * reply to PLAY says in `X-Flood-Datagrams` how many come.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -51,6 +54,7 @@ static uint64_t total_bytes = 1000000000;
 static double rate_mbit = 0;
 static size_t burst = 65536;
 static bool at_once = false;
+static double datagram_rate = 0; /* a second; 0: no UDP */
 
 static uint8_t *unit;      /* one access unit as it goes on the wire */
 static size_t unit_frames; /* frames in it */
@@ -61,6 +65,7 @@ struct client {
     int fd;
     unsigned rtp_channel, rtcp_channel;
     bool playing, torn_down;
+    int media[2]; /* the UDP sockets of RTP and RTCP, connected to the client's; -1 without */
     char base[512];
     uint8_t in[65536 + 8];
     size_t in_len;
@@ -177,6 +182,50 @@ __attribute__((format(printf, 4, 5))) static bool reply(struct client *c, const 
     return len < (int)sizeof text && write_all(c->fd, text, (size_t)len);
 }
 
+static void close_media(struct client *c)
+{
+    for (int i = 0; i < 2; i++) {
+        if (c->media[i] >= 0) {
+            close(c->media[i]);
+        }
+        c->media[i] = -1;
+    }
+}
+
+/* A UDP socket that sends to a port of the client's; gives its own port. */
+static unsigned open_media(struct client *c, int which, unsigned client_port)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), size = 4 << 20;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t at_len = sizeof at;
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || getsockname(fd, (struct sockaddr *)&at, &at_len) < 0) {
+        die("UDP");
+    }
+    unsigned own = ntohs(at.sin_port);
+    at.sin_port = htons((uint16_t)client_port);
+    if (connect(fd, (struct sockaddr *)&at, sizeof at) < 0) {
+        die("UDP");
+    }
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    c->media[which] = fd;
+    return own;
+}
+
+/* SETUP over UDP. */
+static bool set_up_media(struct client *c, const char *cseq, const char *transport)
+{
+    unsigned rtp, rtcp;
+    const char *asked = strcasestr(transport, "client_port=");
+    if (datagram_rate <= 0 || asked == NULL || sscanf(asked + 12, "%u-%u", &rtp, &rtcp) != 2) {
+        return reply(c, "461 Unsupported Transport", cseq, "\r\n");
+    }
+    close_media(c);
+    unsigned own_rtp = open_media(c, 0, rtp), own_rtcp = open_media(c, 1, rtcp);
+    return reply(c, "200 OK", cseq,
+                 "Session: 1;timeout=60\r\nTransport: RTP/AVP;unicast;client_port=%u-%u;server_port=%u-%u;ssrc=%08X\r\n\r\n",
+                 rtp, rtcp, own_rtp, own_rtcp, SSRC);
+}
+
 static bool answer(struct client *c, const char *head)
 {
     char method[32] = "", url[480] = "", cseq[32] = "0", transport[512] = "";
@@ -216,8 +265,9 @@ static bool answer(struct client *c, const char *head)
     if (strcmp(method, "SETUP") == 0) {
         header(head, "Transport", transport, sizeof transport);
         if (strcasestr(transport, "RTP/AVP/TCP") == NULL) {
-            return reply(c, "461 Unsupported Transport", cseq, "\r\n");
+            return set_up_media(c, cseq, transport);
         }
+        close_media(c);
         c->rtp_channel = 0;
         c->rtcp_channel = 1;
         const char *asked = strcasestr(transport, "interleaved=");
@@ -235,8 +285,8 @@ static bool answer(struct client *c, const char *head)
         }
         return reply(c, "200 OK", cseq,
                      "Session: 1\r\nRange: npt=0.000-\r\nRTP-Info: url=%strack1;seq=%u;rtptime=%u\r\n"
-                     "X-Flood-Bytes: %" PRIu64 "\r\n\r\n",
-                     c->base, FIRST_SEQUENCE, FIRST_TIMESTAMP, units * unit_len + BYE_BYTES);
+                     "X-Flood-Bytes: %" PRIu64 "\r\nX-Flood-Datagrams: %" PRIu64 "\r\n\r\n",
+                     c->base, FIRST_SEQUENCE, FIRST_TIMESTAMP, units * unit_len + BYE_BYTES, units * unit_frames);
     }
     if (strcmp(method, "TEARDOWN") == 0) {
         c->torn_down = true;
@@ -314,12 +364,37 @@ static bool say_bye(struct client *c, uint64_t frames, uint32_t timestamp)
     sr[29] = 203;
     put16(sr + 30, 1);
     put32(sr + 32, SSRC);
+    if (c->media[1] >= 0) {
+        return send(c->media[1], bye + DOLLAR, sizeof bye - DOLLAR, MSG_NOSIGNAL) > 0;
+    }
     return write_all(c->fd, bye, sizeof bye);
 }
 
-static void pace(const struct timespec *start, uint64_t bytes)
+/* Sends the access unit as datagrams. */
+static bool send_media(struct client *c)
 {
-    uint64_t ns = (uint64_t)((double)bytes * 8000.0 / rate_mbit) + (uint64_t)start->tv_nsec;
+    enum { AT_ONCE = 64 };
+    static struct mmsghdr messages[AT_ONCE];
+    static struct iovec parts[AT_ONCE];
+    for (size_t i = 0; i < unit_frames;) {
+        unsigned count = 0;
+        for (; count < AT_ONCE && i + count < unit_frames; count++) {
+            parts[count] = (struct iovec){frame_at(i + count) + DOLLAR, frame_size};
+            messages[count].msg_hdr = (struct msghdr){.msg_iov = &parts[count], .msg_iovlen = 1};
+        }
+        int sent = sendmmsg(c->media[0], messages, count, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EINTR) {
+            return false;
+        }
+        i += sent < 0 ? 0 : (size_t)sent;
+    }
+    return true;
+}
+
+/* Waits until so many nanoseconds have passed. */
+static void pace(const struct timespec *start, double nanoseconds)
+{
+    uint64_t ns = (uint64_t)nanoseconds + (uint64_t)start->tv_nsec;
     struct timespec until = {start->tv_sec + (time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
     }
@@ -330,6 +405,7 @@ static void serve(int fd, unsigned session)
     static struct client c;
     memset(&c, 0, sizeof c);
     c.fd = fd;
+    c.media[0] = c.media[1] = -1;
     const char *end = "closed before PLAY";
     uint64_t sent = 0, sequence = FIRST_SEQUENCE;
     uint32_t timestamp = FIRST_TIMESTAMP;
@@ -348,14 +424,17 @@ static void serve(int fd, unsigned session)
                 put16(rtp + 2, (uint32_t)sequence++);
                 put32(rtp + 4, timestamp);
             }
-            if (!write_all(fd, unit, unit_len)) {
+            bool datagrams = c.media[0] >= 0;
+            if (datagrams ? !send_media(&c) : !write_all(fd, unit, unit_len)) {
                 end = "connection lost";
             } else if (sent += unit_len, !hear(&c, MSG_DONTWAIT)) {
                 end = "closed before the end";
             } else if (c.torn_down) {
                 end = "TEARDOWN before the end";
+            } else if (datagrams) {
+                pace(&start, (double)(sequence - FIRST_SEQUENCE) * 1e9 / datagram_rate);
             } else if (rate_mbit > 0) {
-                pace(&start, sent);
+                pace(&start, (double)sent * 8000.0 / rate_mbit);
             }
             timestamp += TICKS_PER_PICTURE;
         }
@@ -373,6 +452,7 @@ static void serve(int fd, unsigned session)
     }
     printf("session %u: %" PRIu64 " frames, %" PRIu64 " bytes, end: %s\n", session, sequence - FIRST_SEQUENCE, sent, end);
     fflush(stdout);
+    close_media(&c);
     close(fd);
 }
 
@@ -402,10 +482,12 @@ int main(int argc, char **argv)
             rate_mbit = number(name, value, 0, 1e6);
         } else if (strcmp(name, "--at-once") == 0) {
             at_once = number(name, value, 0, 1) == 1;
+        } else if (strcmp(name, "--datagrams") == 0) {
+            datagram_rate = number(name, value, 0, 1e8);
         } else if (strcmp(name, "--burst") == 0) {
             burst = (size_t)number(name, value, 1, 1e8);
         } else {
-            fprintf(stderr, "usage: flood [--port N] [--frame-size N] [--bytes N] [--rate MBIT] [--burst N] [--at-once 1]\n");
+            fprintf(stderr, "usage: flood [--port N] [--frame-size N] [--bytes N] [--rate MBIT] [--burst N] [--at-once 1] [--datagrams N]\n");
             return 2;
         }
     }
