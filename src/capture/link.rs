@@ -87,9 +87,7 @@ impl LinkType {
     }
 }
 
-/// The types of tags: 802.1Q, 802.1ad, and what was used before the latter.
-pub(super) const TAGS: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
-/// More of them are rare.
+/// More tags of VLANs are rare.
 const MAX_TAGS: usize = 2;
 const IPV4: [u8; 2] = [0x08, 0x00];
 const IPV6: [u8; 2] = [0x86, 0xdd];
@@ -125,10 +123,15 @@ pub(super) fn ip_packet(link: LinkType, data: &[u8]) -> Option<&[u8]> {
     (kind == IPV4 || kind == IPV6).then_some(rest)
 }
 
+/// Whether an Ethernet type is that of a tag: 802.1Q, 802.1ad, and what was used before the latter.
+pub(super) const fn is_tag(kind: u16) -> bool {
+    matches!(kind, 0x8100 | 0x88a8 | 0x9100 | 0x9200)
+}
+
 /// The type behind the tags of VLANs, and what follows it.
 fn behind_tags(mut kind: [u8; 2], mut rest: &[u8]) -> Option<([u8; 2], &[u8])> {
     for _ in 0..MAX_TAGS {
-        if TAGS.contains(&u16::from_be_bytes(kind)) {
+        if is_tag(u16::from_be_bytes(kind)) {
             let ([_, _, a, b], behind) = rest.split_first_chunk::<4>()?;
             (kind, rest) = ([*a, *b], behind);
         }

@@ -16,7 +16,7 @@ const RECENT: usize = 16;
 pub(super) struct PortPairs<T> {
     places: HashMap<Ends, usize, RandomState>,
     values: Vec<Vec<T>>,
-    /// The places of ends that were looked up of late, at that of their ports: datagrams of one flow come in rows.
+    /// The places of ends that were looked up of late, at one that the ends tell: datagrams of one flow come in rows.
     recent: [Option<(Ends, Option<usize>)>; RECENT],
 }
 
@@ -61,7 +61,8 @@ impl<T> PortPairs<T> {
     /// The same for one datagram after the other.
     #[inline]
     pub(super) fn find_next(&mut self, from: &SocketAddr, to: &SocketAddr) -> &[T] {
-        let slot = usize::from(from.port() ^ to.port().rotate_left(2)) % RECENT;
+        // Many clients may have the same ports, and differ in the last byte of their addresses.
+        let slot = usize::from(from.port() ^ to.port().rotate_left(2) ^ last_byte(from) ^ last_byte(to)) % RECENT;
         // Compared where they stand, as a copy would have to wait for them to be written.
         let place = match self.recent.get(slot) {
             Some(Some(((sender, receiver), place))) if sender == from && receiver == to => *place,
@@ -90,6 +91,13 @@ impl<T> PortPairs<T> {
     #[inline]
     fn values_at(&self, place: Option<usize>) -> &[T] {
         place.and_then(|place| self.values.get(place)).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn last_byte(end: &SocketAddr) -> u16 {
+    match end.ip() {
+        IpAddr::V4(address) => address.octets()[3].into(),
+        IpAddr::V6(address) => address.octets()[15].into(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What stands behind Ethernet types: tags, labels, and what providers and switches put before a packet.
 
 use crate::capture::encapsulation::header::{Header, Inside, Kept, Unreadable, be16};
-use crate::capture::link::{LinkType, TAGS};
+use crate::capture::link::{LinkType, is_tag};
 
 /// How many labels an MPLS stack has.
 const MAX_LABELS: usize = 16;
@@ -17,7 +17,7 @@ pub(super) fn frame(data: &[u8]) -> Option<Header> {
 /// What stands behind an Ethernet type.
 pub(super) fn behind_type(kind: u16, data: &[u8]) -> Option<Header> {
     match kind {
-        kind if TAGS.contains(&kind) => Some(Header::plain(4, Inside::of_ether_type(be16(data, 2)?))),
+        kind if is_tag(kind) => Some(Header::plain(4, Inside::of_ether_type(be16(data, 2)?))),
         0x8864 => pppoe(data),
         // 802.1ah: the tag of the provider's backbone, then the customer's frame.
         0x88e7 => Some(Header::plain(4, Inside::Link(LinkType::ETHERNET))),
