@@ -26,7 +26,7 @@ const LINES: &str = "u=https://u:FOREIGN@cam/help\r\ni=jwt=FOREIGN\r\na=x-passwo
 
 /// Fields and lines with both in all their forms.
 fn marked(text: &str) -> String {
-    let encoded: String = GIVEN.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let encoded = percent_encoded(GIVEN);
     let basic = STANDARD.encode(format!("admin:{GIVEN}"));
     let given = text.replace("FOREIGN", GIVEN);
     let free = format!("X-A: {GIVEN}\r\nX-B: a{GIVEN}b\r\nX-C: {encoded}\r\nX-D: {basic}\r\n");
@@ -118,7 +118,7 @@ fn rtsp_rec(arguments: &[&str]) -> Output {
 fn assert_hidden(what: &str, bytes: &[u8], secrets: &[&str]) {
     let text = String::from_utf8_lossy(bytes).to_lowercase();
     for secret in secrets {
-        let encoded: String = secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let encoded = percent_encoded(secret);
         for form in [(*secret).to_lowercase(), encoded, STANDARD.encode(format!("admin:{secret}")).to_lowercase()] {
             let place = text.find(&form);
             let around = place.map(|at| text.get(at.saturating_sub(80)..at + form.len()).unwrap_or(&form).to_owned());
@@ -210,4 +210,8 @@ fn names_that_the_user_adds() {
     fs::File::open(&redacted).unwrap().read_to_end(&mut bytes).unwrap();
     let redacted = String::from_utf8_lossy(&bytes);
     assert!(redacted.contains("User-Agent: ****") && !redacted.contains("User-Agent: rtsp-rec"), "{redacted}");
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"))
 }

@@ -29,7 +29,9 @@ fn the_server_hangs_up() {
     let closed = |udp, by: &[Direction]| {
         let mut session = Session::silent(udp, &[0]);
         session.dialogue();
-        by.iter().for_each(|by| session.event(50, *by, Payload::Closed(Close::Fin)));
+        for side in by {
+            session.event(50, *side, Payload::Closed(Close::Fin));
+        }
         session.analyzer.finish().unwrap().0
     };
     let of_media =
