@@ -4,21 +4,28 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::capture::ports::{GroupPorts, MediaPorts};
+use crate::rtsp::control::{control_of, resolve_base};
+use crate::rtsp::group::MediaGroup;
 use crate::rtsp::headers::Transport;
 use crate::rtsp::message::{Message, StartLine};
+use crate::rtsp::sdp::SessionDescription;
+use crate::rtsp::url::RtspUrl;
 use crate::trace::{Direction, Flow};
 
-/// The longest Transport header and URL that are remembered.
+/// The longest Transport header, URL and control that are remembered.
 const MAX_TEXT: usize = 1024;
 /// Requests without an answer that are remembered: a client may send all its SETUPs at once.
 const MAX_ASKED: usize = 16;
 /// Groups that are remembered of a session.
 const MAX_GROUPS: usize = 64;
 
-/// The SETUPs and TEARDOWNs of a session.
+/// What a session has set up, and torn down.
 #[derive(Debug, Default)]
 pub(super) struct SetupWatch {
     asked: VecDeque<AskedRequest>,
+    described: DescribedGroups,
+    /// SETUPs that were granted.
+    granted: usize,
     /// Groups that were joined, by the URL of their track.
     groups: Vec<(String, GroupPorts)>,
 }
@@ -28,8 +35,24 @@ pub(super) struct SetupWatch {
 struct AskedRequest {
     cseq: Option<u32>,
     url: String,
-    /// The Transport header; `None` for TEARDOWN.
-    transport: Option<String>,
+    what: Asked,
+}
+
+/// What a request asks for.
+#[derive(Debug)]
+enum Asked {
+    Description,
+    /// A track, with this Transport header.
+    Track(String),
+    End,
+}
+
+/// Where the tracks of a description go.
+#[derive(Debug, Default)]
+struct DescribedGroups {
+    base: Option<String>,
+    /// Each track with its control.
+    tracks: Vec<(Option<String>, MediaGroup)>,
 }
 
 impl SetupWatch {
@@ -54,23 +77,32 @@ impl SetupWatch {
         ports: &mut MediaPorts,
     ) {
         match message.start_line() {
-            StartLine::Request { method, url } if matches!(&*method, "SETUP" | "TEARDOWN") => {
-                let short = |text: &str| text.get(..MAX_TEXT).unwrap_or(text).to_owned();
-                let transport = message.header("Transport").filter(|asked| asked.len() <= MAX_TEXT);
-                let transport = (method == "SETUP").then(|| transport.map(String::from).unwrap_or_default());
-                if self.asked.len() >= MAX_ASKED {
-                    self.asked.pop_front();
-                }
-                self.asked.push_back(AskedRequest { cseq: message.cseq(), url: short(&url), transport });
-            }
+            StartLine::Request { method, url } => self.asked(message, &method, &url),
             StartLine::Response { status: Some(status @ 200..), .. } if direction == Direction::ServerToClient => {
                 let asked = self.answered(message);
                 if status < 300 {
                     self.granted(flow, message, asked, ports);
                 }
             }
-            _ => {}
+            StartLine::Response { .. } => {}
         }
+    }
+
+    fn asked(&mut self, message: &Message<'_>, method: &str, url: &str) {
+        let what = match method {
+            "DESCRIBE" => Asked::Description,
+            "SETUP" => {
+                let transport = message.header("Transport").filter(|asked| asked.len() <= MAX_TEXT);
+                Asked::Track(transport.map(String::from).unwrap_or_default())
+            }
+            "TEARDOWN" => Asked::End,
+            _ => return,
+        };
+        if self.asked.len() >= MAX_ASKED {
+            self.asked.pop_front();
+        }
+        let url = url.get(..MAX_TEXT).unwrap_or(url).to_owned();
+        self.asked.push_back(AskedRequest { cseq: message.cseq(), url, what });
     }
 
     /// The request that an answer belongs to, by its number; where it is not known, the latest.
@@ -89,12 +121,22 @@ impl SetupWatch {
         asked: Option<AskedRequest>,
         ports: &mut MediaPorts,
     ) {
-        if let Some(AskedRequest { url, transport: None, .. }) = asked {
-            return self.torn_down(flow, &url, ports);
-        }
-        let Some(answered) = message.header("Transport") else { return };
-        let (url, asked) = asked.map_or((String::new(), None), |asked| (asked.url, asked.transport));
-        let transport = Transport::agreed(&answered, asked.as_deref());
+        let answered = message.header("Transport");
+        let (url, asked) = match asked {
+            Some(AskedRequest { what: Asked::End, url, .. }) => return self.torn_down(flow, &url, ports),
+            Some(AskedRequest { what: Asked::Description, url, .. }) => {
+                return self.described = DescribedGroups::new(Some(&url), message);
+            }
+            Some(AskedRequest { what: Asked::Track(asked), url, .. }) => (url, Some(asked)),
+            None if answered.is_some() => (String::new(), None),
+            // The request may not be in the capture.
+            None if message.body().is_empty() => return,
+            None => return self.described = DescribedGroups::new(None, message),
+        };
+        // Without a Transport the server takes what was asked for.
+        let transport = Transport::agreed(&answered.unwrap_or_default(), asked.as_deref());
+        let transport = self.described.group_of(&url, self.granted).complete(transport);
+        self.granted += 1;
         ports.set_up(flow, &transport);
         if let Some(group) = GroupPorts::of(&transport)
             && self.groups.len() < MAX_GROUPS
@@ -116,5 +158,33 @@ impl SetupWatch {
         for group in left {
             ports.leave(flow, group);
         }
+    }
+}
+
+impl DescribedGroups {
+    /// Those of the description in this answer, if it is one.
+    fn new(url: Option<&str>, answer: &Message<'_>) -> Self {
+        let description = SessionDescription::parse(answer.body());
+        let short = |control: &String| (control.len() <= MAX_TEXT).then(|| control.clone());
+        let tracks = description
+            .media
+            .iter()
+            .map(|media| (media.control.as_ref().and_then(short), MediaGroup::described(&description, media)));
+        let tracks: Vec<_> = tracks.collect();
+        // Most descriptions name no group, and need not be remembered.
+        if tracks.iter().all(|(_, group)| *group == MediaGroup::default()) {
+            return Self::default();
+        }
+        let (base, location) = (answer.header("Content-Base"), answer.header("Content-Location"));
+        let url = url.and_then(|url| RtspUrl::parse(url).ok());
+        let base = url.map(|url| resolve_base(&url, base.as_deref(), location.as_deref()));
+        Self { base: base.filter(|base| base.len() <= MAX_TEXT), tracks }
+    }
+
+    /// That of the track with this URL, or in this place.
+    fn group_of(&self, url: &str, place: usize) -> MediaGroup {
+        let controls: Vec<Option<&str>> = self.tracks.iter().map(|(control, _)| control.as_deref()).collect();
+        let track = control_of(url, self.base.as_deref(), &controls, place);
+        track.and_then(|track| self.tracks.get(track)).map(|(_, group)| *group).unwrap_or_default()
     }
 }

@@ -23,6 +23,8 @@ const MAX_HELD: usize = 16 << 20;
 const MAX_KEPT: usize = 65_536;
 /// So many packets of one source, in sequence, are RTP.
 const IN_SEQUENCE: u8 = 3;
+/// Sources of a flow that are told apart.
+const MAX_SOURCES: usize = 8;
 /// Flows of RTP that wait for their session.
 const MAX_FLOWS: usize = 1024;
 /// Sessions of which one may be theirs.
@@ -50,10 +52,18 @@ pub(super) struct UnclaimedMedia {
 struct UdpFlow {
     waiting: VecDeque<KeptDatagram>,
     passed_over: u64,
-    latest: Option<(u32, u16)>,
-    in_sequence: u8,
+    /// Its sources, the one that was heard last first.
+    sources: Vec<NumberedSource>,
     /// When its first one came.
     since: Option<Timestamp>,
+}
+
+/// A source whose packets are numbered: its latest number, and how many came in sequence.
+#[derive(Clone, Copy, Debug)]
+struct NumberedSource {
+    ssrc: u32,
+    latest: u16,
+    in_sequence: u8,
 }
 
 /// A datagram with its bytes.
@@ -96,19 +106,33 @@ impl KeptDatagram {
 }
 
 impl UdpFlow {
-    /// Counts packets of one source whose numbers go on. Whether that makes it RTP, now.
+    /// Counts packets of a source whose numbers go on. Tracks may share the ports, and so may what repairs them, each with
+    /// a source of its own. Whether that makes it RTP, now.
     fn note(&mut self, (ssrc, number): (u32, u16)) -> bool {
-        let (known, latest) = self.latest.unwrap_or((ssrc, number.wrapping_sub(1)));
-        if known != ssrc {
-            (self.latest, self.in_sequence) = (Some((ssrc, number)), self.in_sequence.min(1));
-            return false;
+        let was_rtp = self.is_rtp();
+        let place = self.sources.iter().position(|source| source.ssrc == ssrc).unwrap_or_else(|| {
+            self.sources.truncate(MAX_SOURCES - 1);
+            self.sources.push(NumberedSource { ssrc, latest: number.wrapping_sub(1), in_sequence: 0 });
+            self.sources.len() - 1
+        });
+        if let Some(heard) = self.sources.get_mut(..=place) {
+            heard.rotate_right(1);
         }
-        if !(1..MAX_DROPOUT).contains(&number.wrapping_sub(latest)) {
-            return false;
+        if let Some(source) = self.sources.first_mut().filter(|source| source.is_next(number)) {
+            source.latest = number;
+            source.in_sequence = source.in_sequence.saturating_add(1);
         }
-        self.latest = Some((ssrc, number));
-        self.in_sequence = self.in_sequence.saturating_add(1);
-        self.in_sequence == IN_SEQUENCE
+        !was_rtp && self.is_rtp()
+    }
+
+    fn is_rtp(&self) -> bool {
+        self.sources.iter().any(|source| source.in_sequence >= IN_SEQUENCE)
+    }
+}
+
+impl NumberedSource {
+    const fn is_next(self, number: u16) -> bool {
+        matches!(number.wrapping_sub(self.latest), 1..MAX_DROPOUT)
     }
 }
 
@@ -158,9 +182,8 @@ impl UnclaimedMedia {
 
     /// A flow that is RTP and goes one way only: in a call both sides send.
     pub(super) fn one_way(&self, (from, to): UdpEnds) -> Option<UnnamedRtp> {
-        let is_rtp = |flow: &&UdpFlow| flow.in_sequence >= IN_SEQUENCE;
-        let flow = self.flows.get(&(from, to)).filter(is_rtp)?;
-        let is_answered = self.flows.get(&(to, from)).as_ref().is_some_and(is_rtp);
+        let flow = self.flows.get(&(from, to)).filter(|flow| flow.is_rtp())?;
+        let is_answered = self.flows.get(&(to, from)).is_some_and(UdpFlow::is_rtp);
         let since = flow.since.filter(|_| !is_answered)?;
         Some(UnnamedRtp { from, to, since })
     }
@@ -172,8 +195,8 @@ impl UnclaimedMedia {
 
     /// Whether an RTP packet goes on with a flow that waits.
     pub(super) fn goes_on(&self, ends: UdpEnds, (ssrc, number): (u32, u16)) -> bool {
-        let latest = self.flows.get(&ends).filter(|flow| flow.in_sequence >= IN_SEQUENCE).and_then(|flow| flow.latest);
-        latest.is_some_and(|(known, latest)| known == ssrc && (1..MAX_DROPOUT).contains(&number.wrapping_sub(latest)))
+        let goes_on = |source: &NumberedSource| source.ssrc == ssrc && source.is_next(number);
+        self.flows.get(&ends).is_some_and(|flow| flow.is_rtp() && flow.sources.iter().any(goes_on))
     }
 
     /// Another file begins, with numbers of its own.

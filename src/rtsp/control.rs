@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use super::resource::ResourceName;
 use super::url::{HostPort, RtspUrl, SCHEMES, without_userinfo};
 
 /// The URL of a track or of the presentation: `a=control` of an SDP, taken against its base.
@@ -19,6 +20,18 @@ pub fn join_control(base: &str, control: Option<&str>) -> String {
     } else {
         format!("{}/{}", base.strip_suffix('/').unwrap_or(base), control.strip_prefix('/').unwrap_or(control))
     }
+}
+
+/// Whose of a description's controls a URL is: that which makes this URL with the base; else that which it ends with; else
+/// the `next` one, as clients set tracks up in their order.
+pub fn control_of(url: &str, base: Option<&str>, controls: &[Option<&str>], next: usize) -> Option<usize> {
+    let asked = ResourceName::of(url);
+    let same = |control: &Option<&str>| {
+        base.is_some_and(|base| ResourceName::of(&join_control(base, *control)) == asked)
+    };
+    let ends = |control: &Option<&str>| control.is_some_and(|control| url.ends_with(control));
+    let place = controls.iter().position(same).or_else(|| controls.iter().position(ends));
+    place.or((next < controls.len()).then_some(next))
 }
 
 /// The base that a DESCRIBE response gives its controls: Content-Base, else Content-Location, else the URL asked for
@@ -112,6 +125,19 @@ mod tests {
         ] {
             assert_eq!(join_control(base, control), joined);
         }
+    }
+
+    #[test]
+    fn finds_controls() {
+        let controls = [Some("t0"), Some("rtsp://h/x/t1"), None, Some("0")];
+        let found = |url: &str, base, next| control_of(url, base, &controls, next);
+        let base = Some("rtsp://h/live/");
+        assert_eq!(found("rtsp://h/live/t0", base, 1), Some(0));
+        assert_eq!(found("rtsp://h/x/t1", base, 0), Some(1));
+        assert_eq!(found("rtsp://h/live/", base, 0), Some(2));
+        assert_eq!(found("rtsp://nat/live/t0", base, 2), Some(0), "the base that the description names is another");
+        assert_eq!(found("rtsp://nat/live/t0", None, 2), Some(0));
+        assert_eq!((found("rtsp://h/y", None, 1), found("rtsp://h/y", None, 4)), (Some(1), None));
     }
 
     #[test]

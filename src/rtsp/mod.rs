@@ -9,6 +9,7 @@ pub mod control;
 pub mod demux;
 mod digest;
 mod framing;
+pub mod group;
 pub mod headers;
 pub mod mask;
 pub mod message;

@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use crate::rtp::payload::PayloadFormat;
 use crate::rtp::payload_type;
-use crate::rtsp::control::resolve_base;
+use crate::rtsp::control::{control_of, resolve_base};
+use crate::rtsp::group::MediaGroup;
 use crate::rtsp::headers::{Session, Transport, parse_public};
 use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::{Message, StartLine};
@@ -227,11 +228,12 @@ impl Dialog {
         self.learn_session(id);
         let answered = response.header("Transport");
         let transport = Transport::agreed(answered.as_deref().unwrap_or_default(), request.transport.as_deref());
-        let channels = transport.interleaved;
         if self.setups.len() >= MAX_SETUPS {
             return;
         }
         let track = self.track_of(&request.url);
+        let transport = self.described_group(track).complete(transport);
+        let channels = transport.interleaved;
         let place = u8::try_from(self.setups.len()).unwrap_or(u8::MAX);
         for (channel, rtcp) in channels.iter().flat_map(|(rtp, rtcp)| [(*rtcp, true), (*rtp, false)]) {
             if let Some(entry) = self.channels.get_mut(usize::from(channel)) {
@@ -256,6 +258,12 @@ impl Dialog {
         self.owners.forget_sources();
     }
 
+    /// Where the media of a track goes by its description.
+    fn described_group(&self, track: Option<usize>) -> MediaGroup {
+        let described = self.description.as_ref().zip(self.media(track));
+        described.map_or_else(MediaGroup::default, |(description, media)| MediaGroup::described(description, media))
+    }
+
     /// Some servers change the identifier with each SETUP: the first one stays, and the shortest timeout. After its end
     /// another session begins.
     fn learn_session(&mut self, session: Option<Session>) {
@@ -270,14 +278,11 @@ impl Dialog {
         }
     }
 
-    /// The `m=` line whose control URL this is; else the one whose control it ends with; else by the order of SETUPs.
+    /// The `m=` line that a SETUP of this URL means.
     fn track_of(&self, url: &str) -> Option<usize> {
-        let media = &self.description.as_ref()?.media;
-        let asked = ResourceName::of(url);
-        let same = |media: &Media| self.control_url(media).is_some_and(|control| ResourceName::of(&control) == asked);
-        let ends = |media: &Media| media.control.as_deref().is_some_and(|control| url.ends_with(control));
-        let next = self.setups.len();
-        media.iter().position(same).or_else(|| media.iter().position(ends)).or((next < media.len()).then_some(next))
+        let media = self.description.as_ref()?.media.iter();
+        let controls: Vec<Option<&str>> = media.map(|media| media.control.as_deref()).collect();
+        control_of(url, self.base.as_deref(), &controls, self.setups.len())
     }
 
     /// Requests that have had no answer yet, of both sides.

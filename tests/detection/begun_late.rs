@@ -112,6 +112,32 @@ fn media_of_a_publisher_over_udp() {
     assert_eq!(of(talk).streams, [(1, "c2s", SSRC, 20, 0)]);
 }
 
+/// Packets of this source.
+fn rtp_of(ssrc: u32, number: u16) -> Vec<u8> {
+    let mut packet = rtp(number, 100);
+    packet[8..12].copy_from_slice(&ssrc.to_be_bytes());
+    packet
+}
+
+#[test]
+fn tracks_that_share_their_ports() {
+    for sources in [&[1][..], &[1, 2], &[1, 2, 3, 4], &[1, 1, 2]] {
+        let mut talk = TcpTalk::new(RTSP);
+        for number in 0..60 {
+            for (place, ssrc) in (0_u16..).zip(sources) {
+                talk.datagram(true, MEDIA, &rtp_of(*ssrc, number + place * 9000));
+            }
+            if number == 30 {
+                keep_alive(&mut talk, 1);
+            }
+        }
+        let told = of(talk);
+        let packets: u64 = told.streams.iter().map(|stream| stream.3).sum();
+        assert_eq!(packets, 60 * sources.len() as u64, "{sources:?}: {told:?}");
+        assert!(sources.iter().all(|ssrc| told.streams.iter().any(|stream| stream.2 == *ssrc)), "{told:?}");
+    }
+}
+
 #[test]
 fn media_of_others_stay_theirs() {
     let mut talk = TcpTalk::new(RTSP);

@@ -4,6 +4,7 @@
 mod begun_late;
 mod connections;
 mod elsewhere;
+mod left_open;
 mod one_connection;
 mod one_direction;
 mod other_protocols;

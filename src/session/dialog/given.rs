@@ -61,7 +61,8 @@ impl Dialog {
             let media = self.description().map_or(0, |description| description.media.len());
             let next = self.setups().len();
             if next < media {
-                self.set_up_by_hand(next, Transport::agreed(&answered, None));
+                let transport = self.described_group(Some(next)).complete(Transport::agreed(&answered, None));
+                self.set_up_by_hand(next, transport);
             }
         }
     }
