@@ -201,6 +201,66 @@ fn a_description_of_a_session_that_began_before_the_capture() {
     let names = ["session", "encoding", "clock_rate_hz", "packets", "lost", "inferred"];
     assert_eq!(columns(&[&capture], "streams", &names), [["1", "", "16000", "200", "0", "clock_rate_hz"]]);
     assert_eq!(columns(&[&capture, "--sdp", &sdp], "streams", &names), [["1", "speex", "16000", "200", "0", ""]]);
+    assert_eq!(columns(&[&capture, "--sdp", &sdp], "findings", &["code"]), [["capture-begins-late"]]);
+}
+
+/// RFC 8843: all sections have one port, and the payload type tells.
+#[test]
+fn sections_that_share_a_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut capture = Capture::new();
+    for number in 0..100u16 {
+        let ms = u32::from(number) * 20;
+        for (payload_type, ssrc) in [(0, 8), (96, 7)] {
+            let packet = rtp(payload_type, number, ms * 8, ssrc, &[0x41; 40]);
+            capture.udp(ms, (SENDER, 6000), (RECEIVER, 5000), &packet);
+        }
+    }
+    let capture = written(folder.path(), "x.pcap", &capture.0);
+    let sdp =
+        "v=0\r\nc=IN IP4 192.0.2.10\r\nm=video 5000 RTP/AVP 96\r\na=rtpmap:96 H264/8000\r\nm=audio 5000 RTP/AVP 0\r\n";
+    let sdp = written(folder.path(), "x.sdp", sdp.as_bytes());
+    let mut rows = columns(&[&capture, "--sdp", &sdp], "streams", &["track", "encoding", "packets"]);
+    rows.sort();
+    assert_eq!(rows, [["0", "H264", "100"], ["1", "PCMU", "100"]]);
+    assert!(columns(&[&capture, "--sdp", &sdp], "findings", &["code"]).concat().is_empty());
+}
+
+#[test]
+fn both_sides_of_a_call_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut capture = Capture::new();
+    for number in 0..100u16 {
+        let ms = u32::from(number) * 20;
+        let packet = |ssrc| rtp(97, number, ms * 8, ssrc, &[0x11; 160]);
+        capture.udp(ms, (SENDER, 6000), (RECEIVER, 5000), &packet(7));
+        capture.udp(ms, (RECEIVER, 5000), (SENDER, 6000), &packet(8));
+    }
+    let capture = written(folder.path(), "x.pcap", &capture.0);
+    let named = [&*capture, "--rtp", "192.0.2.10:5000=L8/8000", "--rtp", "192.0.2.20:6000=speex/8000"];
+    let mut rows = columns(&named, "streams", &["track", "encoding", "ssrc", "packets"]);
+    rows.sort();
+    assert_eq!(rows, [["0", "L8", "0x00000007", "100"], ["1", "speex", "0x00000008", "100"]]);
+    let one = [&*capture, "--rtp", "192.0.2.10:5000=L8/8000"];
+    let rows = columns(&one, "streams", &["direction", "ssrc", "packets"]);
+    assert_eq!(rows, [["s2c", "0x00000007", "100"], ["c2s", "0x00000008", "100"]], "the other one is its answer");
+}
+
+#[test]
+fn two_senders_to_one_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut capture = Capture::new();
+    for number in 0..100u16 {
+        for (from, ssrc) in [(SENDER, 7), (Ipv4Addr::new(192, 0, 2, 30), 8)] {
+            let ms = u32::from(number) * 20;
+            capture.udp(ms, (from, 6000), (RECEIVER, 5000), &rtp(97, number, ms * 8, ssrc, &[0x11; 160]));
+        }
+    }
+    let capture = written(folder.path(), "x.pcap", &capture.0);
+    let named = [&*capture, "--rtp", "192.0.2.10:5000=L8/8000"];
+    let rows = columns(&named, "streams", &["session", "encoding", "ssrc", "packets"]);
+    assert_eq!(rows, [["1", "L8", "0x00000007", "100"], ["2", "L8", "0x00000008", "100"]]);
+    assert!(columns(&named, "findings", &["code"]).concat().is_empty());
 }
 
 #[test]

@@ -351,7 +351,7 @@ impl<S: Sink> Tap for Analyzer<S> {
                 Ok(())
             }
             Payload::BeginningMissing => {
-                session.watch.beginning_missing = true;
+                session.begins_late();
                 Ok(())
             }
             Payload::OneDirection => {

@@ -7,7 +7,7 @@ use crate::analysis::dialogue::Heard;
 use crate::analysis::findings::sender_counts::SenderCounts;
 use crate::analysis::frames::PayloadFault;
 use crate::analysis::sequence::Status;
-use crate::analysis::stream::{PacketFigures, Stream, StreamKey};
+use crate::analysis::stream::{PacketFigures, SetupTime, Stream, StreamKey};
 use crate::rtp::foreign::ForeignPacket;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{SenderReport, SourceDescription};
@@ -155,6 +155,8 @@ pub(super) struct NewStream<'a> {
     pub(super) named: bool,
     pub(super) setup: Option<&'a Setup>,
     pub(super) media: Option<&'a Media>,
+    /// The track whose description says what the packets are.
+    pub(super) described_by: Option<usize>,
     /// Another track that has the same source.
     pub(super) shares: Option<usize>,
     pub(super) role: PayloadRole,
@@ -221,15 +223,17 @@ impl Watch {
         if stream.encoding().is_none() && !stream.is_open() {
             found.extend(self.unknown_payload_type(packet.payload_type(), stream));
         }
-        let described = !self.beginning_missing || track.is_some();
         let heard = self.heard.playing || self.only_side.is_some();
-        let early = !heard && direction == Direction::ServerToClient && described && !self.without_rtsp;
-        // A group plays on, whoever joins it.
-        if early && stream.transport != "multicast" && self.first("media-before-play", 0) {
+        let early =
+            !heard && direction == Direction::ServerToClient && stream.set_up == SetupTime::Heard && !self.without_rtsp;
+        // A group plays on, whoever joins and leaves it.
+        let own = || stream.transport != "multicast";
+        if early && own() && self.first("media-before-play", 0) {
             found.push(Finding::new("media-before-play", track, "media came before the answer to PLAY"));
         }
         // A datagram that came before may stand behind the message: a recorder reads the connection first.
         if self.heard.torn_down.is_some_and(|torn_down| at >= torn_down)
+            && own()
             && (self.heard.teardown_asked || stream.is_given_up(at))
             && self.first("media-after-teardown", track.map_or(u64::MAX, |track| track as u64))
         {
@@ -285,14 +289,17 @@ impl Watch {
     /// The first packet of a stream.
     pub(super) fn new_stream(&mut self, stream: &StreamKey, new: &NewStream<'_>) -> Vec<Finding> {
         let mut found = Vec::new();
-        let NewStream { path, named, setup, media, shares, role, payload_type, index } = *new;
+        let NewStream { path, named, setup, media, described_by, shares, role, payload_type, index } = *new;
         if !named && self.beginning_missing {
             found.extend(self.begins_late());
         } else if !named && self.first("unknown-channel", u64::from(path.number())) {
             found.push(Finding::new("unknown-channel", None, partial::unnamed(path)));
         }
         if role == PayloadRole::Undescribed && self.first("payload-type-unknown", u64::from(payload_type)) {
-            let detail = format!("type {payload_type}, which the description does not name");
+            let detail = match described_by {
+                Some(other) => format!("type {payload_type}, which the description names for track {other} alone"),
+                None => format!("type {payload_type}, which the description does not name"),
+            };
             found.push(Finding::new("payload-type-unknown", stream.track, detail));
         }
         found.extend(self.sender(stream, path));
@@ -363,7 +370,9 @@ impl Watch {
             }
             _ => {}
         }
-        found.extend(self.counts.report(at, report, stream));
+        if !stream.may_come_elsewhere() {
+            found.extend(self.counts.report(at, report, stream));
+        }
         found
     }
 }

@@ -123,6 +123,13 @@ impl Session {
         request
     }
 
+    /// The session stood before the capture began.
+    #[cold]
+    pub(super) fn begins_late(&mut self) {
+        self.watch.beginning_missing = true;
+        self.dialog.begins_late();
+    }
+
     /// Of the connection there is one direction alone; or not, after all.
     #[cold]
     pub(super) fn only_side(&mut self, side: Option<Direction>) {
@@ -185,7 +192,7 @@ impl Session {
         let new = stream.sequence.packets == 0;
         if stream.payload_type() != Some(packet.payload_type()) {
             let (track, payload_type) = (stream.key.track, packet.payload_type());
-            let described = dialog.media(track).is_some_and(|media| media.format(payload_type).is_some());
+            let described = dialog.described_format(track, payload_type).is_some();
             stream.set_encoding(payload_type, dialog.encoding(track, payload_type), described, budget);
             if dialog.secure_profile(track).is_some() {
                 stream.encrypt();
@@ -219,9 +226,10 @@ impl Session {
         let role = stream.role;
         let signs = PacketSigns::of_rtp(path, key.direction, packet);
         let setup = self.dialog.setup_of(&signs).cloned();
-        let named = self.dialog.knows(path);
+        let named = if self.watch.beginning_missing { self.dialog.has_set_up(path) } else { self.dialog.knows(path) };
         let Self { watch, streams, dialog, disowned, .. } = self;
         let media = dialog.media(setup.as_ref().and_then(|setup| setup.track));
+        let described_by = dialog.described_format(key.track, packet.payload_type()).map(|(track, _)| track);
         let same = |other: &&Stream| {
             other.key.ssrc == key.ssrc && other.key.direction == key.direction && other.key.track != key.track
         };
@@ -233,6 +241,7 @@ impl Session {
                 named,
                 setup: setup.as_ref(),
                 media,
+                described_by,
                 shares,
                 role,
                 payload_type: packet.payload_type(),

@@ -77,6 +77,15 @@ pub(super) enum PayloadAccess {
     Unreadable,
 }
 
+/// When the path of a stream was agreed upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SetupTime {
+    /// Within the capture, as far as is known.
+    Heard,
+    /// Before it began.
+    Before,
+}
+
 /// A stream and its statistics.
 #[derive(Clone, Debug)]
 pub(super) struct Stream {
@@ -130,6 +139,7 @@ pub(super) struct Stream {
     wrong_clock: bool,
     /// The media has an end.
     on_demand: bool,
+    pub(super) set_up: SetupTime,
 }
 
 impl Stream {
@@ -171,20 +181,8 @@ impl Stream {
             resent: None,
             wrong_clock: false,
             on_demand: false,
+            set_up: SetupTime::Heard,
         }
-    }
-
-    /// Its track has become known, and with it what its payload types mean; or it turned out to be none of the track's.
-    pub(super) fn name(&mut self, key: StreamKey) {
-        self.key = key;
-        self.inferred = Inferred::default();
-        self.inferred_rate = None;
-        if key.track.is_some() {
-            self.payload_type = None;
-        } else {
-            self.encoding = None;
-        }
-        self.clock = None;
     }
 
     pub(super) fn is_encrypted(&self) -> bool {

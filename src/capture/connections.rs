@@ -13,7 +13,7 @@ use crate::capture::interface;
 use crate::capture::ip::{Decoded, IcmpError, TcpSegment, UdpDatagram};
 use crate::capture::named::NamedSessions;
 use crate::capture::outlet::Outlet;
-use crate::capture::ports::{Media, MediaPorts};
+use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::Ledger;
 use crate::capture::rtp_like::RtpLike;
@@ -280,30 +280,17 @@ impl Connections {
         arrival: Arrival,
         tap: &mut impl Tap,
     ) -> io::Result<()> {
-        if self.named.is_any() && self.is_of_another(datagram) && self.begin_named(datagram, arrival, tap)? {
-            let Self { ports, ledger, .. } = self;
-            return datagrams::tell(ports.find(datagram.from, datagram.to), datagram, arrival, ledger, tap);
-        }
-        let Self { ports, ledger, .. } = self;
+        let Self { ports, ledger, named, .. } = self;
         let members = ports.find_next(datagram);
-        if !members.is_empty() {
+        if let Some(media) = members.first()
+            && (named.is_empty() || !named.is_another(datagram, &media.flow))
+        {
             return datagrams::tell(members, datagram, arrival, ledger, tap);
         }
         if self.begin_named(datagram, arrival, tap)? {
             return self.datagram(datagram, arrival, tap);
         }
         self.unclaimed(datagram, arrival, tap)
-    }
-
-    /// Whether somebody else sends to a named port: without RTSP each of them has a session of its own.
-    #[cold]
-    fn is_of_another(&self, datagram: &UdpDatagram<'_>) -> bool {
-        let is_other = |media: &Media| {
-            media.path.group.is_none()
-                && media.path_from(datagram.from).stranger.is_some()
-                && self.named.has(&media.flow)
-        };
-        self.ports.find(datagram.from, datagram.to).first().is_some_and(is_other)
     }
 
     /// Takes a datagram that is nobody's: it may be of a session that began before the capture.

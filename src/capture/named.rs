@@ -1,6 +1,6 @@
 //! RTP without RTSP: flows that somebody names, by a session description or by their addresses.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -135,6 +135,8 @@ pub(super) struct NamedSessions {
     media: Option<Arc<NamedMedia>>,
     /// By the addresses of sender and receiver.
     sessions: HashMap<(IpAddr, IpAddr), NamedSession>,
+    /// The senders and receivers of flows that have shown.
+    begun: HashSet<(IpAddr, SocketAddr)>,
 }
 
 #[derive(Debug)]
@@ -145,7 +147,7 @@ struct NamedSession {
 
 impl NamedSessions {
     pub(super) fn new(media: Option<Arc<NamedMedia>>) -> Self {
-        Self { media, sessions: HashMap::new() }
+        Self { media, ..Self::default() }
     }
 
     /// What describes RTSP sessions without a description of their own.
@@ -153,15 +155,23 @@ impl NamedSessions {
         self.media.as_ref().filter(|media| media.is_description).map(|media| media.description())
     }
 
-    /// Whether any flow is named.
+    /// Whether anything is named.
     #[inline]
-    pub(super) fn is_any(&self) -> bool {
-        self.media.is_some()
+    pub(super) const fn is_empty(&self) -> bool {
+        self.media.is_none()
     }
 
-    /// Whether a session is one of named flows.
-    pub(super) fn has(&self, session: &Flow) -> bool {
-        session.url.is_empty() && self.sessions.values().any(|own| own.flow.id == session.id)
+    /// Whether an RTP packet that could be of this `session` begins a flow of its own: another sender to what is named, or
+    /// the other side of a call. All that is sent to a group is told of once.
+    pub(super) fn is_another(&self, datagram: &UdpDatagram<'_>, session: &Flow) -> bool {
+        let UdpDatagram { from, to, payload, .. } = *datagram;
+        let Some(media) = self.media.as_deref().filter(|_| self.sessions.len() < MAX_SESSIONS) else { return false };
+        !self.begun.contains(&(from.ip(), to))
+            && !to.ip().is_multicast()
+            && media.flows.iter().any(|flow| flow.is_at(to))
+            && self.sessions.values().any(|known| known.flow.id == session.id)
+            && rtp_source(payload).is_some()
+            && RtpPacket::parse(payload).is_ok()
     }
 
     /// Whether it is an RTP packet of a flow that is named and has not shown before. Gives its session, with the transport
@@ -175,8 +185,13 @@ impl NamedSessions {
         let UdpDatagram { from, to, payload, .. } = *datagram;
         rtp_source(payload)?;
         let payload_type = RtpPacket::parse(payload).ok()?.payload_type();
-        let by = |end: SocketAddr| media.flows.iter().find(|flow| flow.is_at(end));
-        let named = by(to).or_else(|| by(from))?;
+        let by = |end: SocketAddr| media.flows.iter().filter(move |flow| flow.is_at(end)).peekable();
+        // Sections that share a port (RFC 8843) are told apart by payload type.
+        let mut named = by(to);
+        if named.peek().is_none() {
+            named = by(from);
+        }
+        named.peek()?;
         if self.sessions.len() >= MAX_SESSIONS {
             return None;
         }
@@ -186,16 +201,17 @@ impl NamedSessions {
             let flow = Flow { id, session: id, url: String::new(), client: to, server: from };
             NamedSession { flow: Arc::new(flow), given: media.description() }
         });
-        if session.given.transports.len() >= MAX_FLOWS {
-            return None;
+        let known = session.given.transports.len();
+        for flow in named.take(MAX_FLOWS.saturating_sub(known)) {
+            let track = session.given.description.media.get_mut(flow.track)?;
+            if let Some((name, rate)) = &flow.encoding {
+                let (encoding, clock_rate_hz) = (Some(name.clone()), Some(*rate));
+                track.formats = vec![Format { payload_type, encoding, clock_rate_hz, ..Format::default() }];
+            }
+            session.given.transports.push((flow.track, transport(flow, to)));
         }
-        let track = session.given.description.media.get_mut(named.track)?;
-        if let Some((name, rate)) = &named.encoding {
-            let (encoding, clock_rate_hz) = (Some(name.clone()), Some(*rate));
-            track.formats = vec![Format { payload_type, encoding, clock_rate_hz, ..Format::default() }];
-        }
-        session.given.transports.push((named.track, transport(named, to)));
-        Some((&session.flow, &session.given))
+        self.begun.insert((from.ip(), to));
+        (session.given.transports.len() > known).then_some((&session.flow, &session.given))
     }
 }
 

@@ -176,6 +176,7 @@ impl ConnectionSessions {
         // Its SETUP may have been before the capture.
         if let Some(id) = id.filter(|_| alone) {
             session.names.add_id(id);
+            session.names.add_url(url_digest(url));
         }
         let method = session.is_asked(method, url, message);
         if self.outstanding.len() >= MAX_OUTSTANDING {
@@ -298,7 +299,7 @@ impl KnownSession {
 
     /// Nothing says which presentation it has.
     fn is_blank(&self) -> bool {
-        !self.described && !self.set_up && !self.names.has_ids()
+        !self.described && !self.names.has_urls()
     }
 
     /// The client asks for something. What of it is to be remembered until the answer comes.

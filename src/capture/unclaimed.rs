@@ -14,6 +14,7 @@ use crate::capture::rewrite::PacketPlace;
 use crate::capture::silent::UnnamedRtp;
 use crate::rtp::MAX_DROPOUT;
 use crate::rtp::packet::is_rtcp;
+use crate::rtp::rtcp::{Compound, RtcpPacket};
 use crate::rtsp::headers::Transport;
 use crate::time::Timestamp;
 use crate::trace::Flow;
@@ -23,6 +24,8 @@ const MAX_HELD: usize = 16 << 20;
 const MAX_KEPT: usize = 65_536;
 /// So many packets of one source, in sequence, are RTP.
 const IN_SEQUENCE: u8 = 3;
+/// So many compound reports of one source are RTCP.
+const REPORTS: u8 = 2;
 /// Sources of a flow that are told apart.
 const MAX_SOURCES: usize = 8;
 /// Flows of RTP that wait for their session.
@@ -43,6 +46,8 @@ pub(super) struct UnclaimedMedia {
     held: usize,
     /// Flows that are RTP.
     rtp: Vec<UdpEnds>,
+    /// Flows that are RTCP. Of a quiet track there may be nothing else.
+    rtcp: Vec<UdpEnds>,
     /// Sessions that began before the capture.
     sessions: Vec<Arc<Flow>>,
 }
@@ -54,6 +59,8 @@ struct UdpFlow {
     passed_over: u64,
     /// Its sources, the one that was heard last first.
     sources: Vec<NumberedSource>,
+    /// Who reports on it, and how often.
+    reporter: Option<(u32, u8)>,
     /// When its first one came.
     since: Option<Timestamp>,
 }
@@ -125,6 +132,13 @@ impl UdpFlow {
         !was_rtp && self.is_rtp()
     }
 
+    /// Counts compound reports of one source. Whether that makes it RTCP, now.
+    fn note_report(&mut self, ssrc: u32) -> bool {
+        let (_, count) = self.reporter.filter(|(known, _)| *known == ssrc).unwrap_or((ssrc, 0));
+        self.reporter = Some((ssrc, count.saturating_add(1)));
+        count + 1 == REPORTS
+    }
+
     fn is_rtp(&self) -> bool {
         self.sources.iter().any(|source| source.in_sequence >= IN_SEQUENCE)
     }
@@ -150,14 +164,20 @@ impl UnclaimedMedia {
         }
         let ends = (datagram.from, datagram.to);
         self.keep(datagram, arrival, place);
-        let is_rtp = source.is_some_and(|source| self.flows.get_mut(&ends).is_some_and(|flow| flow.note(source)));
-        if !is_rtp || self.rtp.len() >= MAX_FLOWS {
+        let flow = self.flows.get_mut(&ends)?;
+        let has_shown = match source {
+            Some(source) => flow.note(source),
+            None => reporter(datagram.payload).is_some_and(|ssrc| flow.note_report(ssrc)),
+        };
+        let waiting = if source.is_some() { &mut self.rtp } else { &mut self.rtcp };
+        if !has_shown || waiting.len() >= MAX_FLOWS {
             return None;
         }
         let session = self.sessions.iter().find(|session| is_between(ends, session)).cloned();
         if session.is_none() {
-            self.rtp.push(ends);
+            waiting.push(ends);
         }
+        let ends = if source.is_some() { ends } else { reported(ends) };
         Some((session?, ends))
     }
 
@@ -166,7 +186,15 @@ impl UnclaimedMedia {
         if self.sessions.len() < MAX_SESSIONS {
             self.sessions.push(Arc::clone(session));
         }
-        self.rtp.iter().copied().filter(|ends| is_between(*ends, session)).collect()
+        let own = |ends: &UdpEnds| is_between(*ends, session);
+        let mut found: Vec<UdpEnds> = self.rtp.iter().copied().filter(own).collect();
+        for ends in self.rtcp.iter().copied().filter(own).map(reported) {
+            let (from, to) = ends;
+            if !found.contains(&ends) && !found.contains(&(to, from)) {
+                found.push(ends);
+            }
+        }
+        found
     }
 
     /// The session begins in the capture after all.
@@ -217,6 +245,7 @@ impl UnclaimedMedia {
             claimed.datagrams.extend(flow.waiting);
         }
         self.rtp.retain(|known| self.flows.contains_key(known));
+        self.rtcp.retain(|known| self.flows.contains_key(known));
         claimed.datagrams.sort_by_key(|kept| kept.serial);
         claimed
     }
@@ -249,8 +278,29 @@ impl UnclaimedMedia {
         if flow.waiting.is_empty() {
             self.flows.remove(&ends);
             self.rtp.retain(|known| *known != ends);
+            self.rtcp.retain(|known| *known != ends);
         }
     }
+}
+
+/// Who sends a compound packet of RTCP, which begins with a report (RFC 3550, section 6.1).
+fn reporter(payload: &[u8]) -> Option<u32> {
+    let mut packets = Compound::new(payload);
+    let ssrc = match packets.next()?.ok()? {
+        RtcpPacket::SenderReport(report) => report.ssrc(),
+        RtcpPacket::ReceiverReport(report) => report.ssrc(),
+        _ => return None,
+    };
+    packets.all(|packet| packet.is_ok()).then_some(ssrc)
+}
+
+/// The flow of RTP that reports are on: RTCP has the odd ports (RFC 3550, section 11), or else those of RTP.
+fn reported((from, to): UdpEnds) -> UdpEnds {
+    if from.port() % 2 == 0 || to.port() % 2 == 0 {
+        return (from, to);
+    }
+    let below = |end: SocketAddr| SocketAddr::new(end.ip(), end.port().wrapping_sub(1));
+    (below(from), below(to))
 }
 
 /// Between the hosts of a session, or from its server to a group.

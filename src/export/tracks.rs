@@ -371,6 +371,10 @@ impl<S: MediaSink> Tap for Tracks<S> {
                 self.learn(event, |dialog| dialog.given(given));
                 Ok(())
             }
+            Payload::BeginningMissing => {
+                self.learn(event, Dialog::begins_late);
+                Ok(())
+            }
             Payload::Datagram { path, payload, .. } => self.frame(event, MediaPath::Udp(path), payload),
             _ => Ok(()),
         }

@@ -26,11 +26,10 @@ pub fn join_control(base: &str, control: Option<&str>) -> String {
 /// the `next` one, as clients set tracks up in their order.
 pub fn control_of(url: &str, base: Option<&str>, controls: &[Option<&str>], next: usize) -> Option<usize> {
     let asked = ResourceName::of(url);
-    let same = |control: &Option<&str>| {
-        base.is_some_and(|base| ResourceName::of(&join_control(base, *control)) == asked)
-    };
-    let ends = |control: &Option<&str>| control.is_some_and(|control| url.ends_with(control));
-    let place = controls.iter().position(same).or_else(|| controls.iter().position(ends));
+    let same = |control: Option<&str>| base.is_some_and(|base| ResourceName::of(&join_control(base, control)) == asked);
+    let ends = |control: Option<&str>| control.is_some_and(|control| url.ends_with(control));
+    let mut all = controls.iter().copied();
+    let place = all.position(same).or_else(|| controls.iter().copied().position(ends));
     place.or((next < controls.len()).then_some(next))
 }
 

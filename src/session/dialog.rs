@@ -24,12 +24,12 @@ use crate::rtsp::group::MediaGroup;
 use crate::rtsp::headers::{Session, Transport, parse_public};
 use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::{Message, StartLine};
-use crate::rtsp::resource::ResourceName;
 use crate::rtsp::sdp::{Media, SessionDescription, npt_end};
 use crate::rtsp::url::RtspUrl;
 use crate::time::Timestamp;
 use crate::trace::{Direction, UdpPath};
 
+use given::HeardPart;
 use open::OpenDescription;
 use owner::Owners;
 
@@ -74,8 +74,7 @@ pub struct Dialog {
     described: usize,
     /// What has come of a description whose length was not told.
     open_description: OpenDescription,
-    /// Requests are known not to come.
-    answers_alone: bool,
+    heard: HeardPart,
 }
 
 /// The session that the server named.
@@ -106,7 +105,7 @@ impl Default for Dialog {
             presentation: 0,
             described: 0,
             open_description: OpenDescription::default(),
-            answers_alone: false,
+            heard: HeardPart::All,
         }
     }
 }
@@ -129,7 +128,7 @@ impl Dialog {
             StartLine::Response { status, .. } => {
                 // Session Not Found (RFC 2326, section 11.3.5).
                 self.session.is_over |= status == Some(454);
-                if self.answers_alone && direction == Direction::ServerToClient {
+                if self.heard == HeardPart::Answers && direction == Direction::ServerToClient {
                     self.unasked(status, message);
                     return None;
                 }
@@ -337,16 +336,30 @@ impl Dialog {
 
     /// Encoding and clock rate: from the description, else from the static table of RFC 3551.
     pub fn encoding(&self, track: Option<usize>, payload_type: u8) -> Option<Encoding> {
-        let format = self.media(track).and_then(|media| media.format(payload_type));
+        let described = self.described_format(track, payload_type);
+        let format = described.and_then(|(_, media)| media.format(payload_type));
         let fixed = payload_type::static_format(payload_type);
         let name = format.and_then(|format| format.encoding.clone());
         let clock_rate_hz = format.and_then(|format| format.clock_rate_hz).or(fixed.map(|fixed| fixed.clock_rate_hz));
         let name = name.or(fixed.map(|fixed| fixed.encoding.to_owned()))?;
         // Without a description only audio has a number of channels.
-        let announced = self.media(track).map(|media| media.kind.as_str());
+        let described = described.map(|(_, media)| media).or(self.media(track));
+        let announced = described.map(|media| media.kind.as_str());
         let kind = announced.or(fixed.and_then(|fixed| fixed.channels).map(|_| "audio")).unwrap_or_default();
         let payload = PayloadFormat::new(kind, &name, format.and_then(|format| format.fmtp.as_deref()));
         Some(Encoding { name, clock_rate_hz, payload })
+    }
+
+    /// The media section that says what packets of a track are: its own, else the only one that has their payload type. Some
+    /// servers take channels, or ports, for those of another track.
+    pub fn described_format(&self, track: Option<usize>, payload_type: u8) -> Option<(usize, &Media)> {
+        let all = &self.description.as_ref()?.media;
+        let own = all.get(track?)?;
+        if own.format(payload_type).is_some() {
+            return track.map(|track| (track, own));
+        }
+        let mut others = all.iter().enumerate().filter(|(_, media)| media.format(payload_type).is_some());
+        others.next().filter(|_| others.next().is_none())
     }
 
     /// When the first PLAY was sent that the server granted.

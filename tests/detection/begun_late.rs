@@ -19,6 +19,8 @@ struct Told {
     messages: usize,
     /// The client's and the server's address of the latest stream.
     ends: String,
+    /// Track, encoding and what of it is inferred.
+    formats: Vec<(Option<usize>, String, &'static str)>,
 }
 
 impl Sink for Told {
@@ -27,6 +29,8 @@ impl Sink for Told {
             Row::Stream(row) => {
                 self.streams.push((row.session, row.direction, row.ssrc.0, row.packets, row.lost));
                 self.ends = format!("{} {}", row.client, row.server);
+                let encoding = row.encoding.unwrap_or_default().to_owned();
+                self.formats.push((row.track, encoding, row.inferred.unwrap_or_default()));
             }
             Row::Finding(row) => self.codes.push(row.code),
             Row::Message(_) => self.messages += 1,
@@ -136,6 +140,92 @@ fn tracks_that_share_their_ports() {
         assert_eq!(packets, 60 * sources.len() as u64, "{sources:?}: {told:?}");
         assert!(sources.iter().all(|ssrc| told.streams.iter().any(|stream| stream.2 == *ssrc)), "{told:?}");
     }
+}
+
+/// A client asks for the description once more, or for the first time.
+fn describe(talk: &mut TcpTalk, cseq: u32, sdp: &str) {
+    let ask = format!("DESCRIBE rtsp://192.0.2.20/v RTSP/1.0\r\nCSeq: {cseq}\r\n\r\n");
+    talk.say(false, ask.as_bytes());
+    let (kind, length) = ("Content-Type: application/sdp", sdp.len());
+    talk.say(
+        true,
+        format!("RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\n{kind}\r\nContent-Length: {length}\r\n\r\n{sdp}").as_bytes(),
+    );
+}
+
+#[test]
+fn a_description_that_comes_later_says_what_media_is() {
+    let sdp =
+        |types: &str| format!("v=0\r\nm=audio 0 RTP/AVP 97\r\nm=video 0 RTP/AVP {types}\r\na=rtpmap:96 VP8/90000\r\n");
+    for udp in [true, false] {
+        for (place, types) in [(0, "96"), (40, "96"), (60, "96"), (40, "98")] {
+            let mut talk = TcpTalk::new(RTSP);
+            for number in 0..60 {
+                if number == place {
+                    describe(&mut talk, 7, &sdp(types));
+                }
+                if udp {
+                    talk.datagram(true, MEDIA, &rtp(number, 100));
+                } else {
+                    talk.say(true, &frame(0, &rtp(number, 700)));
+                }
+            }
+            if place == 60 {
+                describe(&mut talk, 7, &sdp(types));
+            }
+            let told = of(talk);
+            assert_eq!(told.streams, [(1, "s2c", SSRC, 60, 0)], "{udp} {place} {types}");
+            let described = [(Some(1), "VP8".to_owned(), "")];
+            // Else it is none of the tracks, and its packets show what it is.
+            if types == "96" {
+                assert_eq!(told.formats, described, "{udp} {place}");
+            } else {
+                assert_eq!(told.formats[0].0, None);
+            }
+            for blame in ["unknown-channel", "media-before-play", "ssrc-change"] {
+                assert!(!told.codes.contains(&blame), "{:?}", told.codes);
+            }
+        }
+    }
+}
+
+#[test]
+fn reports_without_media_are_a_session_s() {
+    for place in [0, 25, 50] {
+        let mut talk = TcpTalk::new(RTSP);
+        for number in 0..50 {
+            if number == place {
+                keep_alive(&mut talk, 1);
+            }
+            talk.datagram(true, (MEDIA.0 + 1, MEDIA.1 + 1), &sender_report(number));
+        }
+        if place == 50 {
+            keep_alive(&mut talk, 1);
+        }
+        assert_eq!(of(talk).streams, [(1, "s2c", SSRC, 0, 0)], "{place}");
+    }
+    let mut talk = TcpTalk::new(RTSP);
+    keep_alive(&mut talk, 1);
+    for number in 0..50 {
+        talk.datagram(true, (MEDIA.0 + 1, MEDIA.1 + 1), &sender_report(number)[..20]);
+    }
+    assert!(of(talk).streams.is_empty(), "no report is whole");
+}
+
+#[test]
+fn a_group_plays_on_when_a_viewer_leaves() {
+    let mut talk = TcpTalk::new(RTSP);
+    keep_alive(&mut talk, 1);
+    for number in 0..60 {
+        talk.group_datagram([239, 1, 1, 1], 7000, &rtp(number, 100));
+        if number == 20 {
+            talk.say(false, b"TEARDOWN rtsp://192.0.2.20/v RTSP/1.0\r\nCSeq: 2\r\nSession: 7\r\n\r\n");
+            talk.say(true, b"RTSP/1.0 200 OK\r\nCSeq: 2\r\nSession: 7\r\n\r\n");
+        }
+    }
+    let told = of(talk);
+    assert_eq!(told.streams, [(1, "s2c", SSRC, 60, 0)]);
+    assert!(!told.codes.contains(&"media-after-teardown"), "{:?}", told.codes);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::analysis::budget::Budget;
 use crate::analysis::session::{MAX_STREAMS, Session};
-use crate::analysis::stream::{Depth, Stream, StreamKey};
+use crate::analysis::stream::{Depth, SetupTime, Stream, StreamKey};
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::Goodbye;
 use crate::session::dialog::{MediaPath, PacketSigns, PayloadRole};
@@ -43,9 +43,35 @@ impl Session {
         let signs = PacketSigns { path, direction: old.direction, payload_type, ssrc: Some(old.ssrc), number: None };
         let (key, role) = self.key(&signs);
         self.rename(index, key);
+        let set_up = self.set_up_time(path);
         if let Some(stream) = self.streams.get_mut(index) {
-            stream.role = role;
+            (stream.role, stream.set_up) = (role, set_up);
         }
+    }
+
+    /// A description came. Of a session that began before the capture it says what media is that came before.
+    #[cold]
+    pub(in crate::analysis) fn describe_streams(&mut self, budget: &mut Budget) {
+        if !self.watch.beginning_missing {
+            return;
+        }
+        self.forget_lookups();
+        for index in 0..self.streams.len() {
+            let payload_type = self.streams.get(index).and_then(Stream::payload_type);
+            self.adopt(index);
+            let Self { streams, dialog, .. } = self;
+            let Some(stream) = streams.get_mut(index).filter(|stream| stream.payload_type().is_none()) else {
+                continue;
+            };
+            let (Some(payload_type), track) = (payload_type, stream.key.track) else { continue };
+            let described = dialog.described_format(track, payload_type).is_some();
+            stream.set_encoding(payload_type, dialog.encoding(track, payload_type), described, budget);
+        }
+    }
+
+    fn set_up_time(&self, path: MediaPath) -> SetupTime {
+        let before = self.watch.beginning_missing && !self.dialog.has_set_up(path);
+        if before { SetupTime::Before } else { SetupTime::Heard }
     }
 
     /// Gives a stream another key, unless a stream has it.
@@ -173,6 +199,7 @@ impl Session {
         let depth = Depth { closely: depth.closely && role == PayloadRole::Media, ..depth };
         let mut stream = Stream::new(Arc::clone(&self.capture), key, depth);
         (stream.transport, stream.role, stream.path) = (self.transport_name(signs.path), role, Some(signs.path));
+        stream.set_up = self.set_up_time(signs.path);
         self.streams.push(stream);
         self.by_key.insert(key, self.streams.len() - 1);
         Some(self.streams.len() - 1)

@@ -5,13 +5,32 @@ use crate::analysis::cell::millis;
 use crate::analysis::media_clock::{ClockEvidence, MediaClock};
 use crate::analysis::out::Place;
 use crate::analysis::sequence::Status;
-use crate::analysis::stream::{PacketFigures, Stream};
+use crate::analysis::stream::{PacketFigures, SetupTime, Stream, StreamKey};
 use crate::analysis::undescribed::{Inferred, Undescribed};
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::payload::PayloadFormat;
 use crate::session::dialog::{Encoding, PayloadRole};
 
 impl Stream {
+    /// Its track has become known, and with it what its payload types mean; or it turned out to be none of the track's.
+    pub(in crate::analysis) fn name(&mut self, key: StreamKey) {
+        self.key = key;
+        self.inferred = Inferred::default();
+        self.inferred_rate = None;
+        if key.track.is_some() {
+            self.payload_type = None;
+        } else {
+            self.encoding = None;
+        }
+        self.clock = None;
+    }
+
+    /// Only reports came of it, and over UDP the capture may lack the port of its packets: which one that is was agreed upon
+    /// before.
+    pub(in crate::analysis) fn may_come_elsewhere(&self) -> bool {
+        self.set_up == SetupTime::Before && self.sequence.packets == 0 && !self.is_over_tcp()
+    }
+
     /// From here on packets have this payload type, which the session describes or not. The table shows the first one.
     pub(in crate::analysis) fn set_encoding(
         &mut self,
@@ -44,7 +63,7 @@ impl Stream {
         match self.undescribed.take() {
             Some(undescribed) if clock_rate_hz.is_some() => self.count_those_that_waited(*undescribed, budget),
             Some(undescribed) => self.undescribed = Some(undescribed),
-            None if clock_rate_hz.is_none() && self.role == PayloadRole::Media => {
+            None if clock_rate_hz.is_none() && self.role != PayloadRole::Beside => {
                 self.undescribed = Some(Box::new(Undescribed::new(payload_type, encoding)));
             }
             None => {}

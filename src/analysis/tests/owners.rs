@@ -154,6 +154,20 @@ fn a_type_that_nobody_described() {
 }
 
 #[test]
+fn a_type_that_another_track_has() {
+    let mut talk = Talk::new().options().describe(HEADERS, BOTH).set_up(TCP, TCP);
+    let other = TCP.replace("0-1", "2-3");
+    let request = format!("SETUP rtsp://h/x/1 RTSP/1.0|CSeq: 5|Session: 7|Transport: {other}");
+    talk = talk.ask(&request, &format!("RTSP/1.0 200 OK|CSeq: 5|Session: 7|Transport: {other}")).play();
+    for number in 100..104 {
+        talk = talk.frame(0, &packet(0, 8, number)).frame(2, &packet(96, 7, number));
+    }
+    let (rows, findings) = talk.told();
+    assert_eq!(rows, ["0 PCMU 0 8 4/4 0", "1 H264 96 7 4/4 0"], "the channels are swapped");
+    assert_eq!(findings.iter().filter(|code| *code == "payload-type-unknown").count(), 2, "{findings:?}");
+}
+
+#[test]
 fn a_track_of_nothing_that_was_described_keeps_its_row() {
     let (rows, findings) = Talk::playing().frame(0, &packet(97, 7, 100)).frame(0, &packet(97, 7, 101)).told();
     assert_eq!(rows, ["0 - 97 7 2/2 0"]);

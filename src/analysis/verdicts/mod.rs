@@ -326,6 +326,9 @@ impl Judge {
 
     /// A stream that the server counts packets of, while none came.
     fn nothing_came(&mut self, stream: &Stream, end: Place) {
+        if stream.may_come_elsewhere() {
+            return;
+        }
         let verdict = if stream.is_over_tcp() { Verdict::LostBeforeSending } else { Verdict::LostOnTheWay };
         let Some(report) = stream.reports.last.filter(|report| report.packets > 0) else { return };
         let detail = format!("the sender reports count {} packets, none came", report.packets);

@@ -6,6 +6,16 @@ use crate::session::dialog::path::{MediaPath, PacketSigns};
 use crate::session::dialog::{Dialog, MAX_SETUPS, Setup};
 use crate::trace::{GivenMedia, UdpPath};
 
+/// What of a dialogue there is to hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HeardPart {
+    All,
+    /// Requests are known not to come.
+    Answers,
+    /// What was set up before is not known.
+    Rest,
+}
+
 impl Dialog {
     /// Takes what somebody says who is no part of the session. A description of its own counts for more.
     pub fn given(&mut self, given: &GivenMedia) {
@@ -22,10 +32,15 @@ impl Dialog {
         self.owners.forget_sources();
     }
 
-    /// The place of a setup for a packet on a path that no SETUP in the capture names: that of the only track whose given
-    /// description has its payload type.
+    /// The session stood before its dialogue could be heard: tracks may come on paths that no SETUP is heard of.
+    pub const fn begins_late(&mut self) {
+        self.heard = HeardPart::Rest;
+    }
+
+    /// The place of a setup for a packet on a path that no SETUP in the capture names: that of the only track whose
+    /// description has its payload type. Where SETUP is not lacking, the description says nothing of such a path.
     pub(super) fn set_up_by_type(&mut self, signs: &PacketSigns) -> Option<usize> {
-        let payload_type = signs.payload_type.filter(|_| self.by_hand)?;
+        let payload_type = signs.payload_type.filter(|_| self.by_hand || self.heard == HeardPart::Rest)?;
         let media = &self.description.as_ref()?.media;
         let mut named = (0..media.len())
             .filter(|place| media.get(*place).is_some_and(|media| media.format(payload_type).is_some()));
@@ -46,7 +61,7 @@ impl Dialog {
 
     /// The capture has no requests: an answer with a transport is that to SETUP, tracks come in the description's order.
     pub fn hear_answers_alone(&mut self, alone: bool) {
-        self.answers_alone = alone;
+        self.heard = if alone { HeardPart::Answers } else { HeardPart::All };
     }
 
     /// Takes an answer whose request is not in the capture.
@@ -73,7 +88,7 @@ impl Dialog {
             return None;
         }
         let (channels, path) = (transport.interleaved, UdpPath::new(&transport));
-        self.setups.push(Setup {
+        let new = Setup {
             track: Some(track),
             url: String::new(),
             session: None,
@@ -84,7 +99,10 @@ impl Dialog {
             over: false,
             presentation: self.presentation,
             transport,
-        });
+        };
+        self.owners.share_paths |=
+            self.setups.iter().any(|other| other.track != new.track && other.shares_path_with(&new));
+        self.setups.push(new);
         Some(place)
     }
 }

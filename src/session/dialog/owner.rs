@@ -114,7 +114,7 @@ impl Dialog {
 
     fn is_punch_of_client(&self, path: MediaPath, bytes: &[u8]) -> bool {
         // Of a path whose SETUP the capture lacks nobody knows who sends there.
-        if self.publishes || !self.knows(path) {
+        if self.publishes || !self.has_set_up(path) {
             return is_nat_punch(bytes);
         }
         is_nat_punch(bytes) || !is_whole_rtcp(bytes) && !self.may_send(path, bytes)
@@ -164,9 +164,14 @@ impl Dialog {
         self.media(setup.track).filter(|_| setup.presentation == self.presentation)
     }
 
-    /// Whether any SETUP named a path.
+    /// Whether it is known of a path whose it is: a SETUP named it, or who described the session.
     pub fn knows(&self, path: MediaPath) -> bool {
         self.setups.iter().any(|setup| path.is_of(setup))
+    }
+
+    /// Whether a SETUP named a path.
+    pub fn has_set_up(&self, path: MediaPath) -> bool {
+        self.setups.iter().any(|setup| setup.is_heard() && path.is_of(setup))
     }
 
     /// The places of the setups that a packet on this path can belong to: of each track the latest.

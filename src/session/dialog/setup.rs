@@ -35,6 +35,11 @@ impl Setup {
         size_of::<Self>() + self.url.len() + session + self.transport.protocol.len()
     }
 
+    /// Whether a SETUP was heard for it, or it is known from elsewhere.
+    pub(super) const fn is_heard(&self) -> bool {
+        !self.url.is_empty()
+    }
+
     /// The number that the tables call its channel: the interleaved RTP channel, else the server's RTP port, else the
     /// client's.
     pub fn number(&self) -> Option<u16> {
