@@ -299,7 +299,7 @@ impl KnownSession {
 
     /// Nothing says which presentation it has.
     fn is_blank(&self) -> bool {
-        !self.described && !self.names.has_urls()
+        !self.described && !self.set_up && !self.names.has_ids()
     }
 
     /// The client asks for something. What of it is to be remembered until the answer comes.

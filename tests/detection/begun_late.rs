@@ -160,6 +160,8 @@ fn a_description_that_comes_later_says_what_media_is() {
     for udp in [true, false] {
         for (place, types) in [(0, "96"), (40, "96"), (60, "96"), (40, "98")] {
             let mut talk = TcpTalk::new(RTSP);
+            // It names the session.
+            keep_alive(&mut talk, 6);
             for number in 0..60 {
                 if number == place {
                     describe(&mut talk, 7, &sdp(types));

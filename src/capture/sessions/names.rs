@@ -28,10 +28,6 @@ impl SessionNames {
         self.urls.contains(&url)
     }
 
-    pub(super) fn has_urls(&self) -> bool {
-        !self.urls.is_empty()
-    }
-
     pub(super) fn has_id(&self, id: u64) -> bool {
         self.ids.contains(&id)
     }

@@ -119,6 +119,9 @@ fn a_session_that_began_before_the_capture_is_one() {
     talk.gets("GET_PARAMETER", "rtsp://h/a", Some("A"), None);
     assert_eq!(talk.gets("DESCRIBE", "rtsp://h/b", None, None), 1);
     assert_eq!(talk.gets("GET_PARAMETER", "rtsp://h/a", Some("A"), None), 0);
+    let mut talk = Talk::new();
+    talk.gets("GET_PARAMETER", "rtsp://h/a/", Some("A"), None);
+    assert_eq!(talk.gets("DESCRIBE", "rtsp://h/a", None, None), 0, "its keep-alives name it");
 }
 
 #[test]
