@@ -155,8 +155,9 @@ fn describe(talk: &mut TcpTalk, cseq: u32, sdp: &str) {
 
 #[test]
 fn a_description_that_comes_later_says_what_media_is() {
-    let sdp =
-        |types: &str| format!("v=0\r\nm=audio 0 RTP/AVP 97\r\nm=video 0 RTP/AVP {types}\r\na=rtpmap:96 VP8/90000\r\n");
+    let sdp = |types: &str| {
+        format!("v=0\r\nm=audio 0 RTP/AVP 97\r\nm=video 0 RTP/AVP {types}\r\na=rtpmap:{types} VP8/90000\r\n")
+    };
     for udp in [true, false] {
         for (place, types) in [(0, "96"), (40, "96"), (60, "96"), (40, "98")] {
             let mut talk = TcpTalk::new(RTSP);
