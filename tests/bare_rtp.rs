@@ -248,23 +248,6 @@ fn both_sides_of_a_call_are_named() {
 }
 
 #[test]
-fn two_senders_to_one_address() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut capture = Capture::new();
-    for number in 0..100u16 {
-        for (from, ssrc) in [(SENDER, 7), (Ipv4Addr::new(192, 0, 2, 30), 8)] {
-            let ms = u32::from(number) * 20;
-            capture.udp(ms, (from, 6000), (RECEIVER, 5000), &rtp(97, number, ms * 8, ssrc, &[0x11; 160]));
-        }
-    }
-    let capture = written(folder.path(), "x.pcap", &capture.0);
-    let named = [&*capture, "--rtp", "192.0.2.10:5000=L8/8000"];
-    let rows = columns(&named, "streams", &["session", "encoding", "ssrc", "packets"]);
-    assert_eq!(rows, [["1", "L8", "0x00000007", "100"], ["2", "L8", "0x00000008", "100"]]);
-    assert!(columns(&named, "findings", &["code"]).concat().is_empty());
-}
-
-#[test]
 fn each_of_those_who_send_to_a_port_has_a_session() {
     let folder = tempfile::tempdir().unwrap();
     let mut capture = Capture::new();

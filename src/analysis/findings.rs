@@ -296,10 +296,7 @@ impl Watch {
             found.push(Finding::new("unknown-channel", None, partial::unnamed(path)));
         }
         if role == PayloadRole::Undescribed && self.first("payload-type-unknown", u64::from(payload_type)) {
-            let detail = match described_by {
-                Some(other) => format!("type {payload_type}, which the description names for track {other} alone"),
-                None => format!("type {payload_type}, which the description does not name"),
-            };
+            let detail = partial::undescribed(payload_type, described_by);
             found.push(Finding::new("payload-type-unknown", stream.track, detail));
         }
         found.extend(self.sender(stream, path));

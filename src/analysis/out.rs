@@ -177,9 +177,7 @@ impl<S: Sink> Out<S> {
             Part::Dialogue => {
                 session.asked(&place, message);
                 let request = session.message(place.at, place.direction, message);
-                if request.as_ref().is_some_and(|request| request.method == "DESCRIBE") {
-                    session.describe_streams(&mut self.budget);
-                }
+                session.describe_streams(request.as_ref(), &mut self.budget);
                 let Session { watch, dialog, .. } = session;
                 let found = if self.findings {
                     watch.message(place.at, place.direction, message, request.as_ref(), dialog)

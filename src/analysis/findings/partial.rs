@@ -1,4 +1,4 @@
-//! What is said where a capture holds a part of a session only, or media that no SETUP in it named.
+//! What is said where a capture holds a part of a session only, or media that no SETUP or description in it named.
 
 use crate::analysis::findings::{Finding, Watch};
 use crate::session::dialog::MediaPath;
@@ -39,5 +39,14 @@ pub(super) fn unnamed(path: MediaPath) -> String {
             format!("no SETUP named UDP port {client}{host}, to which media comes from port {server}")
         }
         _ => format!("no SETUP named channel {}", path.number()),
+    }
+}
+
+/// A payload type that the section of its track does not list, and that of which other track does.
+#[cold]
+pub(super) fn undescribed(payload_type: u8, described_by: Option<usize>) -> String {
+    match described_by {
+        Some(other) => format!("type {payload_type}, which the description names for track {other} alone"),
+        None => format!("type {payload_type}, which the description does not name"),
     }
 }

@@ -7,7 +7,7 @@ use crate::analysis::session::{MAX_STREAMS, Session};
 use crate::analysis::stream::{Depth, SetupTime, Stream, StreamKey};
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::Goodbye;
-use crate::session::dialog::{MediaPath, PacketSigns, PayloadRole};
+use crate::session::dialog::{MediaPath, PacketSigns, PayloadRole, Request};
 use crate::trace::Direction;
 
 /// Look-ups that are remembered until the dialogue goes on.
@@ -49,10 +49,11 @@ impl Session {
         }
     }
 
-    /// A description came. Of a session that began before the capture it says what media is that came before.
+    /// Where a description came: of a session that began before the capture it says what media is that came before.
     #[cold]
-    pub(in crate::analysis) fn describe_streams(&mut self, budget: &mut Budget) {
-        if !self.watch.beginning_missing {
+    pub(in crate::analysis) fn describe_streams(&mut self, answered: Option<&Request>, budget: &mut Budget) {
+        let is_described = answered.is_some_and(|request| request.method == "DESCRIBE");
+        if !is_described || !self.watch.beginning_missing {
             return;
         }
         self.forget_lookups();
