@@ -5,11 +5,8 @@
 //!
 //! - Another place: the copy has another interface, tag, tunnel, link address or hop limit. It is the same packet, seen
 //!   elsewhere on its way. A network that repeats a packet does so in one place.
-//! - The same place with the same identification of IP, microseconds later: a sender that repeats a packet gives it
-//!   another identification, and a way that repeats it does so milliseconds later. An overloaded mirror copies some
-//!   packets only, so nothing else is asked.
-//! - The same, up to a millisecond later: only the rule tells. A mirror doubles all packets of a path, a network some of
-//!   them. So the packets before have to have copies as well.
+//! - The same place, microseconds later, with the same identification of IP: only the rule tells. A mirror doubles all
+//!   packets of a path, a network some of them. So the packets before have to have copies as well.
 //! - Without an identification (IPv6; IPv4 that may not be cut, RFC 6864) a sender may have sent the same bytes again. Then
 //!   the segments of TCP decide: nobody sends those twice within microseconds.
 
@@ -25,11 +22,9 @@ use crate::trace::{Remark, Tap};
 const SETS: usize = 64;
 /// And the latest so many in each of them.
 const WAYS: usize = 4;
-/// A copy in the same place that comes so soon needs no rule.
-const AT_ONCE_NS: i64 = 100_000;
-/// And any comes so soon.
+/// A copy in the same place comes so soon.
 const SAME_PLACE_NS: i64 = 1_000_000;
-/// A copy elsewhere on the way.
+/// A copy elsewhere on the way of a packet with an identification.
 const OTHER_PLACE_NS: i64 = 100_000_000;
 /// How many segments of TCP are looked at: those of the first dialogue.
 const MAX_SEGMENTS: u32 = 64;
@@ -129,9 +124,8 @@ impl Copies {
     fn is_copy_of(&mut self, seen: &Seen, packet: &Packet<'_>, datagram: &UdpDatagram<'_>, ends: u64) -> bool {
         let elsewhere = digest_of_place(packet, datagram.payload.len(), datagram.hop_limit) != seen.place;
         let identified = datagram.id != 0;
-        let within = if elsewhere { OTHER_PLACE_NS } else { SAME_PLACE_NS };
-        let apart = packet.at.nanos_since(seen.at).saturating_abs();
-        if apart > within {
+        let within = if elsewhere && identified { OTHER_PLACE_NS } else { SAME_PLACE_NS };
+        if packet.at.nanos_since(seen.at).saturating_abs() > within {
             return false;
         }
         let (segments, copied_segments) = self.segments;
@@ -145,7 +139,7 @@ impl Copies {
         let all_segments = segments >= 3 && copied_segments + 1 + segments / 8 >= segments;
         elsewhere
             || if identified {
-                apart <= AT_ONCE_NS || path.rule(seen.index, back).unwrap_or(segments < 2 || all_segments)
+                path.rule(seen.index, back).unwrap_or(segments < 2 || all_segments)
             } else {
                 all_segments && path.rule(seen.index, back).unwrap_or(true)
             }

@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::judges::{Capture, assert_opens};
+use crate::judges::{Capture, assert_opens, assert_whole};
 use crate::peers::Peer;
 use crate::process::{Running, await_that};
-use crate::recorder::{Place, RECORD_LIMIT, record_command, size};
+use crate::recorder::{Place, RECORD_LIMIT, assert_holds_no_session, record_command, size};
 
 const RECORDINGS: usize = 20;
 /// As many at a time, to save time.
@@ -40,7 +40,13 @@ fn kill_after(server: &Peer, life: Duration) {
     let killed = seconds(SystemTime::now());
     recording.signal("KILL");
     drop(recording);
-    assert_opens(&place.file());
+    // Killed before the first message there is no session in it.
+    if Capture::ours(place.file()).rows("tcp.len > 0", &["frame.number"]).is_empty() {
+        assert_whole(&place.file());
+        assert_holds_no_session(&place.file());
+    } else {
+        assert_opens(&place.file());
+    }
     let last = last_packet_time(&place).unwrap_or(started);
     assert!(last > killed - MAY_LACK_S, "killed after {life:?}: the last packet is {:.3} s older", killed - last);
 }

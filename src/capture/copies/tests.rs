@@ -95,11 +95,6 @@ fn a_network_doubles_some() {
 }
 
 #[test]
-fn an_overloaded_mirror_copies_some_at_once() {
-    assert_eq!(copies(&every_fifth(4), &[0, 20_000, 40_000]).iter().filter(|copy| **copy).count(), 12);
-}
-
-#[test]
 fn how_many_copies_of_how_many_datagrams() {
     #[derive(Default)]
     struct Words(Vec<String>);
