@@ -51,7 +51,8 @@ fn session(connection: &str, tracks: &[(&str, &str, &str)]) -> TcpTalk {
     talk.handshake();
     let mut sdp = format!("v=0\r\nc=IN IP4 {connection}\r\n");
     for (place, (media, ..)) in tracks.iter().enumerate() {
-        sdp += &format!("m=video {media} RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:t{place}\r\n");
+        let section = format!("m=video {media} RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:t{place}\r\n");
+        sdp.push_str(&section);
     }
     exchange(&mut talk, "DESCRIBE rtsp://192.0.2.20/v", "", "Content-Type: application/sdp\r\n", &sdp);
     let transport = |value: &str| if value.is_empty() { String::new() } else { format!("Transport: {value}\r\n") };
