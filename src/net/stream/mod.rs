@@ -2,6 +2,7 @@
 //! a tunnel over TLS.
 
 mod channel;
+mod http_opening;
 mod inquiry;
 mod outgoing;
 mod secured;
@@ -18,7 +19,8 @@ use mio::net::TcpStream;
 use mio::{Registry, Token};
 
 use channel::Channel;
-use tunnel::{Opener, Tunnel};
+use http_opening::Opener;
+use tunnel::Tunnel;
 use web_socket::WebSocket;
 
 use crate::net::tls::Tls;

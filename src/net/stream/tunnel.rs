@@ -2,17 +2,15 @@
 //! base64. `rtsp::tunnel` knows what is said.
 
 use std::io;
-use std::net::SocketAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mio::{Registry, Token};
 
 use super::channel::Channel;
+use super::http_opening::{OpenedChannel, Opener};
 use super::outgoing::Outgoing;
 use super::{Progress, interrupted};
-use crate::net::tls::TlsServer;
-use crate::rtsp::chunks::Chunks;
+use crate::rtsp::chunks::ChunkReader;
 use crate::rtsp::tunnel::{Answer, Answered, Half, TunnelRequest};
 
 /// One write takes at most so much: a multiple of 3, so that only its end is padded.
@@ -30,14 +28,9 @@ pub(in crate::net) struct Tunnel {
     opener: Opener,
     request: TunnelRequest,
     cookie: String,
-    get: Channel,
-    get_head: Outgoing,
-    /// Until the server has opened its side.
-    answer: Option<Answer>,
-    /// The first bytes of the server's side, which came with its answer.
-    first: Vec<u8>,
+    get: OpenedChannel,
     /// The server's side comes in chunks.
-    chunks: Option<Chunks>,
+    chunks: Option<ChunkReader>,
     post: Option<Post>,
     /// What goes through the POST next.
     text: Outgoing,
@@ -55,34 +48,15 @@ struct Post {
     used: bool,
 }
 
-/// How to open one of the connections.
-#[derive(Debug)]
-pub(super) struct Opener {
-    pub(super) registry: Registry,
-    pub(super) token: Token,
-    pub(super) address: SocketAddr,
-    pub(super) tls: Option<TlsServer>,
-}
-
-impl Opener {
-    /// Begins to connect.
-    pub(super) fn open(&self) -> io::Result<Channel> {
-        Channel::connect(&self.registry, self.token, self.address, self.tls.as_ref())
-    }
-}
-
 impl Tunnel {
     /// Begins with the GET.
     pub(super) fn connect(opener: Opener, request: TunnelRequest) -> io::Result<Self> {
         let cookie: String = std::iter::repeat_with(fastrand::alphanumeric).take(COOKIE).collect();
         Ok(Self {
-            get: opener.open()?,
-            get_head: Outgoing::new(request.head(Half::Get, &cookie)),
+            get: OpenedChannel::ask(&opener, request.head(Half::Get, &cookie), Answer::default())?,
             opener,
             request,
             cookie,
-            answer: Some(Answer::default()),
-            first: Vec::new(),
             chunks: None,
             post: None,
             text: Outgoing::default(),
@@ -91,36 +65,17 @@ impl Tunnel {
     }
 
     pub(super) const fn get(&self) -> &Channel {
-        &self.get
+        &self.get.channel
     }
 
     /// Goes on with opening: the GET, its answer, the POST.
     pub(super) fn progress(&mut self, buffer: &mut [u8]) -> io::Result<Progress> {
-        if !self.get.progress()? {
-            return Ok(Progress::Pending);
+        match self.get.progress(buffer, "a tunnel")? {
+            Progress::Stands => {}
+            other => return Ok(other),
         }
-        self.get_head.send(&mut self.get)?;
-        self.get.flush()?;
-        while let Some(answer) = &mut self.answer {
-            let len = match self.get.read(buffer) {
-                Ok(0) => return Err(io::Error::other("the server closed the connection instead of opening a tunnel")),
-                Ok(len) => len,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Progress::Pending),
-                Err(error) if interrupted(&error) => continue,
-                Err(error) => return Err(error),
-            };
-            match answer.feed(buffer.get(..len).unwrap_or_default()) {
-                Answered::NotYet => {}
-                Answered::Opened(first) => {
-                    self.first = first;
-                    self.chunks = answer.is_chunked().then(Chunks::default);
-                    self.answer = None;
-                }
-                Answered::Refused(head) => return Ok(Progress::Refused(head)),
-                Answered::Nonsense => {
-                    return Err(io::Error::other("what answers there does not speak HTTP; is the port right?"));
-                }
-            }
+        if self.get.is_chunked() && self.chunks.is_none() {
+            self.chunks = Some(ChunkReader::default());
         }
         let stands = self.open_post()?.channel.progress()?;
         Ok(if stands { Progress::Stands } else { Progress::Pending })
@@ -143,7 +98,7 @@ impl Tunnel {
     /// Reads the server's side; `Ok(0)` at its end.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            if self.chunks.as_ref().is_some_and(Chunks::is_over) {
+            if self.chunks.as_ref().is_some_and(ChunkReader::is_over) {
                 return Ok(0);
             }
             let len = self.read_once(buffer)?;
@@ -157,17 +112,11 @@ impl Tunnel {
     }
 
     fn read_once(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.first.is_empty() {
-            let len = self.first.len().min(buffer.len());
-            let rest = self.first.split_off(len);
-            let first = std::mem::replace(&mut self.first, rest);
-            if let Some(front) = buffer.get_mut(..len) {
-                front.copy_from_slice(&first);
-            }
+        if let Some(len) = self.get.take_first(buffer) {
             return Ok(len);
         }
         self.watch_post(buffer)?;
-        self.get.read(buffer)
+        self.get.channel.read(buffer)
     }
 
     /// Sees whether the server has closed the POST, or refuses it.
@@ -237,7 +186,7 @@ impl Tunnel {
 
     /// Says that the end comes.
     pub(super) fn close(&mut self) {
-        self.get.close();
+        self.get.channel.close();
         if let Some(post) = &mut self.post {
             post.channel.close();
         }
