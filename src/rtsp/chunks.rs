@@ -1,67 +1,124 @@
-//! A body in chunks (RFC 9112, section 7.1), as it comes in through a tunnel: some proxies make chunks of what a server
-//! sends without an end.
+//! A body in chunks (RFC 9112, section 7.1): the line with a size, which captures are searched for as well, and a body as it
+//! comes in through a tunnel: some proxies make chunks of what a server sends without an end.
 
-/// The longest line with the size of a chunk, with its extensions.
-const MAX_LINE: usize = 256;
+/// The longest size that is taken for one, in hexadecimal digits.
+const MAX_DIGITS: usize = 8;
+/// The longest line with a size and extensions.
+const MAX_LINE: usize = 1024;
+
+/// The line with a chunk's size, as far as it has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChunkSize {
+    bytes: u64,
+    digits: usize,
+    len: usize,
+    /// Behind the digits: white space and extensions say nothing.
+    extension: bool,
+}
+
+impl ChunkSize {
+    /// Nothing of it has come.
+    pub(crate) const NONE: Self = Self { bytes: 0, digits: 0, len: 0, extension: false };
+
+    /// Takes the next byte. `false` where it can't be one of such a line.
+    pub(crate) fn take(&mut self, byte: u8) -> bool {
+        self.len += 1;
+        let digit = char::from(byte).to_digit(16).filter(|_| !self.extension);
+        match (digit, byte) {
+            (Some(digit), _) => {
+                self.bytes = self.bytes << 4 | u64::from(digit);
+                self.digits += 1;
+                self.digits <= MAX_DIGITS
+            }
+            (None, b'\r' | b'\n' | b';' | b' ' | b'\t') => {
+                self.extension = true;
+                self.digits > 0
+            }
+            (None, _) => self.extension && byte.is_ascii_graphic() && self.len <= MAX_LINE,
+        }
+    }
+
+    /// The size.
+    pub(crate) const fn bytes(self) -> u64 {
+        self.bytes
+    }
+
+    /// Bytes of the line.
+    pub(crate) const fn len(self) -> usize {
+        self.len
+    }
+}
 
 /// Takes the chunks away.
-#[derive(Debug, Default)]
-pub(crate) struct Chunks {
-    /// The line with a size, or the end of a chunk, as far as it has come.
-    line: Vec<u8>,
+#[derive(Debug)]
+pub(crate) struct ChunkReader {
+    state: ChunkState,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum ChunkState {
+    Size(ChunkSize),
     /// So much of the chunk is still to come.
-    left: u64,
-    /// The chunk is over, but for the end of its line.
-    ends: bool,
+    Data(u64),
+    /// Behind a chunk, before its line end.
+    DataEnd,
     /// The last chunk has come.
-    over: bool,
+    Over,
+}
+
+impl Default for ChunkReader {
+    fn default() -> Self {
+        Self { state: ChunkState::Size(ChunkSize::NONE) }
+    }
 }
 
 /// The bytes are no chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoChunk;
 
-impl Chunks {
+impl ChunkReader {
     /// Takes what came, and moves what the chunks carry to the front of it: how many bytes that are.
     pub(crate) fn unpack(&mut self, bytes: &mut [u8]) -> Result<usize, NoChunk> {
         let (mut read, mut kept) = (0, 0);
-        while read < bytes.len() && !self.over {
-            if self.left == 0 {
-                let Some(byte) = bytes.get(read) else { break };
-                self.line.push(*byte);
-                read += 1;
-                self.end_of_line()?;
-                continue;
+        while let Some(byte) = bytes.get(read).copied() {
+            match self.state {
+                ChunkState::Data(left) => {
+                    let here = bytes.len() - read;
+                    let len = usize::try_from(left).map_or(here, |left| left.min(here));
+                    bytes.copy_within(read..read + len, kept);
+                    (read, kept) = (read + len, kept + len);
+                    let left = left - len as u64;
+                    self.state = if left == 0 { ChunkState::DataEnd } else { ChunkState::Data(left) };
+                }
+                ChunkState::Over => break,
+                ChunkState::Size(_) | ChunkState::DataEnd => {
+                    self.framing(byte)?;
+                    read += 1;
+                }
             }
-            let here = bytes.len() - read;
-            let len = usize::try_from(self.left).map_or(here, |left| left.min(here));
-            bytes.copy_within(read..read + len, kept);
-            (read, kept) = (read + len, kept + len);
-            self.left -= len as u64;
-            self.ends = self.left == 0;
         }
         Ok(kept)
     }
 
-    fn end_of_line(&mut self) -> Result<(), NoChunk> {
-        if self.line.last() != Some(&b'\n') {
-            return if self.line.len() < MAX_LINE { Ok(()) } else { Err(NoChunk) };
-        }
-        let line = std::mem::take(&mut self.line);
-        let size = line.trim_ascii();
-        if std::mem::take(&mut self.ends) {
-            return if size.is_empty() { Ok(()) } else { Err(NoChunk) };
-        }
-        let size = size.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-        let size = str::from_utf8(size).ok().filter(|size| !size.starts_with('+'));
-        self.left = size.and_then(|size| u64::from_str_radix(size, 16).ok()).ok_or(NoChunk)?;
-        self.over = self.left == 0;
+    /// A byte between chunks.
+    fn framing(&mut self, byte: u8) -> Result<(), NoChunk> {
+        self.state = match (self.state, byte) {
+            (ChunkState::Size(mut size), _) => match (size.take(byte), byte) {
+                (false, _) => return Err(NoChunk),
+                (true, b'\n') if size.bytes() == 0 => ChunkState::Over,
+                (true, b'\n') => ChunkState::Data(size.bytes()),
+                (true, _) => ChunkState::Size(size),
+            },
+            (ChunkState::DataEnd, b'\n') => ChunkState::Size(ChunkSize::NONE),
+            (ChunkState::DataEnd, b'\r') => ChunkState::DataEnd,
+            _ => return Err(NoChunk),
+        };
         Ok(())
     }
 
     /// The last chunk has come.
     pub(crate) fn is_over(&self) -> bool {
-        self.over
+        matches!(self.state, ChunkState::Over)
     }
 }
 
@@ -72,7 +129,7 @@ mod tests {
     use super::*;
 
     fn unpacked(pieces: &[&[u8]]) -> Result<(Vec<u8>, bool), NoChunk> {
-        let (mut chunks, mut out) = (Chunks::default(), Vec::new());
+        let (mut chunks, mut out) = (ChunkReader::default(), Vec::new());
         for piece in pieces {
             let mut bytes = piece.to_vec();
             let len = chunks.unpack(&mut bytes)?;

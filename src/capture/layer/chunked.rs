@@ -2,12 +2,8 @@
 //! and some clients the POST.
 
 use crate::capture::layer::Stretch;
+use crate::rtsp::chunks::ChunkSize;
 use crate::rtsp::start_line::{Recognition, recognise_token};
-
-/// The longest size that is taken for one, in hexadecimal digits.
-const MAX_DIGITS: usize = 8;
-/// The longest line with a size and extensions.
-const MAX_LINE: usize = 1024;
 
 /// A body from its first chunk on.
 #[derive(Debug)]
@@ -20,7 +16,7 @@ pub(in crate::capture) struct ChunkedBody {
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// In the line of a size: what is read of it.
-    Size(SizeLine),
+    Size(ChunkSize),
     /// So many bytes of a chunk are to come.
     Data(u64),
     /// Behind a chunk, before its line end.
@@ -31,18 +27,7 @@ enum State {
     Over,
 }
 
-/// A chunk's size, as far as it has come.
-#[derive(Clone, Copy, Debug, Default)]
-struct SizeLine {
-    size: u64,
-    digits: usize,
-    /// Bytes of the line.
-    len: usize,
-    /// Behind the digits: white space and extensions say nothing.
-    extension: bool,
-}
-
-const NEXT: State = State::Size(SizeLine { size: 0, digits: 0, len: 0, extension: false });
+const NEXT: State = State::Size(ChunkSize::NONE);
 
 impl ChunkedBody {
     pub(in crate::capture) const fn new() -> Self {
@@ -82,25 +67,25 @@ impl ChunkedBody {
         }
     }
 
-    fn size(&mut self, mut line: SizeLine, bytes: &[u8]) -> (usize, Stretch) {
-        let before = line.len;
+    fn size(&mut self, mut line: ChunkSize, bytes: &[u8]) -> (usize, Stretch) {
+        let before = line.len();
         for byte in bytes {
             if !line.take(*byte) {
                 // A head that says chunked without a chunk behind it: what comes is the body as it is.
                 if !self.begun && before == 0 {
                     return (0, Stretch::Foreign);
                 }
-                self.state = State::Lost(line.len as u64);
-                return (line.len - before, Stretch::PassedOver);
+                self.state = State::Lost(line.len() as u64);
+                return (line.len() - before, Stretch::PassedOver);
             }
             if *byte == b'\n' {
                 self.begun = true;
-                self.state = if line.size == 0 { State::Over } else { State::Data(line.size) };
-                return (line.len - before, Stretch::Framing);
+                self.state = if line.bytes() == 0 { State::Over } else { State::Data(line.bytes()) };
+                return (line.len() - before, Stretch::Framing);
             }
         }
         self.state = State::Size(line);
-        (line.len - before, Stretch::Framing)
+        (line.len() - before, Stretch::Framing)
     }
 
     fn data_end(&mut self, bytes: &[u8]) -> (usize, Stretch) {
@@ -138,26 +123,6 @@ impl ChunkedBody {
     }
 }
 
-impl SizeLine {
-    /// Takes the next byte. `false` where it can't be one of such a line.
-    fn take(&mut self, byte: u8) -> bool {
-        self.len += 1;
-        let digit = char::from(byte).to_digit(16).filter(|_| !self.extension);
-        match (digit, byte) {
-            (Some(digit), _) => {
-                self.size = self.size << 4 | u64::from(digit);
-                self.digits += 1;
-                self.digits <= MAX_DIGITS
-            }
-            (None, b'\r' | b'\n' | b';' | b' ' | b'\t') => {
-                self.extension = true;
-                self.digits > 0
-            }
-            (None, _) => self.extension && byte.is_ascii_graphic() && self.len <= MAX_LINE,
-        }
-    }
-}
-
 /// The first place where a chunk begins, one that is here as a whole or holds RTSP: behind a line's end, or at the start.
 fn find(bytes: &[u8]) -> Option<usize> {
     let lines = memchr::memchr_iter(b'\n', bytes).map(|at| at + 1);
@@ -165,16 +130,16 @@ fn find(bytes: &[u8]) -> Option<usize> {
 }
 
 fn is_chunk(bytes: &[u8]) -> bool {
-    let mut line = SizeLine::default();
+    let mut line = ChunkSize::NONE;
     for byte in bytes {
         if !line.take(*byte) {
             return false;
         }
         if *byte == b'\n' {
-            let data = bytes.get(line.len..).unwrap_or_default();
-            let end = usize::try_from(line.size).ok().and_then(|size| data.get(size..));
+            let data = bytes.get(line.len()..).unwrap_or_default();
+            let end = usize::try_from(line.bytes()).ok().and_then(|size| data.get(size..));
             let whole = end.is_some_and(|end| end.starts_with(b"\r\n"));
-            return line.size > 0 && (whole || begins_rtsp(data, line.size));
+            return line.bytes() > 0 && (whole || begins_rtsp(data, line.bytes()));
         }
     }
     false
