@@ -30,13 +30,7 @@ impl Client {
     /// A request was answered with a redirect.
     pub(super) fn redirected(&mut self, now: Timestamp, response: &Message<'_>) {
         let location = response.header("Location").unwrap_or_default().into_owned();
-        match self.destination(&location) {
-            Ok(url) => {
-                self.note(format!("redirected to {}", masked_text(url.as_str())));
-                self.move_to(now, url);
-            }
-            Err(error) => self.fail(now, error),
-        }
+        self.follow(now, &location);
     }
 
     /// HTTP sent the tunnel elsewhere: whether it goes there.
@@ -46,14 +40,19 @@ impl Client {
         let follows = is_redirect && self.transports.current() == MediaTransport::Http;
         let location = response.header("Location").filter(|_| follows);
         let Some(location) = location.map(|location| as_rtsp(location.trim())) else { return false };
-        match self.destination(&location) {
+        self.follow(now, &location);
+        true
+    }
+
+    /// Goes at once where an answer says.
+    fn follow(&mut self, now: Timestamp, location: &str) {
+        match self.destination(location) {
             Ok(url) => {
                 self.note(format!("redirected to {}", masked_text(url.as_str())));
                 self.move_to(now, url);
             }
             Err(error) => self.fail(now, error),
         }
-        true
     }
 
     /// The server sent REDIRECT: the session is torn down and begins anew where it says, and when.
