@@ -102,23 +102,23 @@ impl Content {
         }
     }
 
-    /// The side of which alone there is anything.
+    /// The side of which alone there is anything, of a connection that begins in the capture.
     pub(super) fn only_side(&self) -> Option<Direction> {
+        self.seen_alone().filter(|_| !self.mid_stream)
+    }
+
+    fn seen_alone(&self) -> Option<Direction> {
         match self.seen {
-            [true, false] if !self.mid_stream => Some(Direction::ClientToServer),
-            [false, true] if !self.mid_stream => Some(Direction::ServerToClient),
+            [true, false] => Some(Direction::ClientToServer),
+            [false, true] => Some(Direction::ServerToClient),
             _ => None,
         }
     }
 
     /// Of a connection that stood before the capture it shows in the end alone that one side of it lacks.
     pub(super) fn tell_only_side<T: Tap>(&self, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        let side = match self.seen {
-            [true, false] => Direction::ClientToServer,
-            [false, true] => Direction::ServerToClient,
-            _ => return Ok(()),
-        };
-        if self.mid_stream { self.tell(side, arrival, Payload::OneDirection, outlet) } else { Ok(()) }
+        let side = self.seen_alone().filter(|_| self.mid_stream);
+        side.map_or(Ok(()), |side| self.tell(side, arrival, Payload::OneDirection, outlet))
     }
 
     /// Bytes of memory for what waits to be told.
