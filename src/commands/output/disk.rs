@@ -4,6 +4,8 @@
 //! comes on; where it is stuck (a pipe that nobody reads) another one goes on with the others. What finds no room on a full disk is
 //! tried again with each tick, until there is room.
 
+mod spare;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,6 +15,8 @@ use crate::capture::BlockSink;
 use crate::commands::output::{Output, Written};
 use crate::net::{LoopWaker, Settling};
 use crate::trace::Demand;
+
+use spare::SpareBuffers;
 
 /// Bytes that wait for the disk, of all files together. With none waiting of its own a file has room all the same, so
 /// that those that are stuck do not stop the others.
@@ -24,9 +28,6 @@ const RETRIES: usize = 16;
 /// So many threads sync files side by side: a disk syncs many in hardly more time than one, and where all files are rotated
 /// at the same time the others need not wait for a thousand.
 const SYNCING: usize = 16;
-/// Bytes of empty buffers that are kept.
-const MAX_SPARE: usize = 4 << 20;
-
 /// The threads.
 pub(in crate::commands) struct Disk {
     shared: Arc<Shared>,
@@ -54,7 +55,7 @@ struct Shared {
     /// Counts what was done; how much of it was told.
     done: AtomicUsize,
     told: AtomicUsize,
-    spare: Mutex<Spare>,
+    spare: Mutex<SpareBuffers>,
 }
 
 #[derive(Default)]
@@ -69,13 +70,6 @@ struct Pool {
     /// Something was done since the last tick.
     moving: bool,
     closing: bool,
-}
-
-/// Buffers that were written.
-#[derive(Default)]
-struct Spare {
-    buffers: Vec<Vec<u8>>,
-    bytes: usize,
 }
 
 struct Slot {
@@ -386,23 +380,6 @@ impl Job {
         match self {
             Self::Blocks(blocks) => blocks.len(),
             Self::NextFile | Self::Finish => 0,
-        }
-    }
-}
-
-impl Spare {
-    /// The one that was used last, which is the most likely to be in the processor's cache.
-    fn take(&mut self) -> Vec<u8> {
-        let buffer = self.buffers.pop().unwrap_or_default();
-        self.bytes = self.bytes.saturating_sub(buffer.capacity());
-        buffer
-    }
-
-    /// Of what it can hold a buffer has to have held much: else all of them would become large with time.
-    fn put(&mut self, buffer: Vec<u8>, used: usize) {
-        if used >= buffer.capacity() / 2 && self.bytes + buffer.capacity() <= MAX_SPARE {
-            self.bytes += buffer.capacity();
-            self.buffers.push(buffer);
         }
     }
 }
