@@ -47,7 +47,7 @@ pub(super) type Blocks = PcapNgWriter<Vec<u8>>;
 
 /// The interfaces of a recording, by session and server. A session that was redirected has one for each server.
 #[derive(Debug, Default)]
-pub(super) struct Interfaces {
+pub(super) struct SessionInterfaces {
     all: HashMap<(usize, SocketAddr), Interface>,
     /// The one that was used last, with its number: datagrams of one session come in rows.
     latest: Option<((usize, SocketAddr), u32)>,
@@ -62,7 +62,7 @@ struct Interface {
     number: Option<u32>,
 }
 
-impl Interfaces {
+impl SessionInterfaces {
     /// What a session's interface is called, from its first connection to a server on: the `number`th of all.
     pub(super) fn describe(
         &mut self,

@@ -35,12 +35,12 @@ pub(super) struct SetupWatch {
 struct AskedRequest {
     cseq: Option<u32>,
     url: String,
-    what: Asked,
+    what: SetupRequest,
 }
 
 /// What a request asks for.
 #[derive(Debug)]
-enum Asked {
+enum SetupRequest {
     Description,
     /// A track, with this Transport header.
     Track(String),
@@ -90,12 +90,12 @@ impl SetupWatch {
 
     fn asked(&mut self, message: &Message<'_>, method: &str, url: &str) {
         let what = match method {
-            "DESCRIBE" => Asked::Description,
+            "DESCRIBE" => SetupRequest::Description,
             "SETUP" => {
                 let transport = message.header("Transport").filter(|asked| asked.len() <= MAX_TEXT);
-                Asked::Track(transport.map(String::from).unwrap_or_default())
+                SetupRequest::Track(transport.map(String::from).unwrap_or_default())
             }
-            "TEARDOWN" => Asked::End,
+            "TEARDOWN" => SetupRequest::End,
             _ => return,
         };
         if self.asked.len() >= MAX_ASKED {
@@ -123,11 +123,11 @@ impl SetupWatch {
     ) {
         let answered = message.header("Transport");
         let (url, asked) = match asked {
-            Some(AskedRequest { what: Asked::End, url, .. }) => return self.torn_down(flow, &url, ports),
-            Some(AskedRequest { what: Asked::Description, url, .. }) => {
+            Some(AskedRequest { what: SetupRequest::End, url, .. }) => return self.torn_down(flow, &url, ports),
+            Some(AskedRequest { what: SetupRequest::Description, url, .. }) => {
                 return self.described = DescribedGroups::new(Some(&url), message);
             }
-            Some(AskedRequest { what: Asked::Track(asked), url, .. }) => (url, Some(asked)),
+            Some(AskedRequest { what: SetupRequest::Track(asked), url, .. }) => (url, Some(asked)),
             None if answered.is_some() => (String::new(), None),
             // The request may not be in the capture.
             None if message.body().is_empty() => return,

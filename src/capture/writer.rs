@@ -13,7 +13,7 @@ use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeade
 
 use crate::capture::block::{Stamp, append_block};
 use crate::capture::flows::{Flows, Open};
-use crate::capture::interface::{Blocks, Interfaces};
+use crate::capture::interface::{Blocks, SessionInterfaces};
 use crate::capture::packet::MAX_SEGMENT;
 use crate::capture::repeat::Repeat;
 use crate::capture::sink::BlockSink;
@@ -115,7 +115,7 @@ pub struct Writer<S> {
     flows: Flows,
     /// How many connections there were so far.
     opened: usize,
-    interfaces: Interfaces,
+    interfaces: SessionInterfaces,
     /// Address pairs of this file: Wireshark takes a second connection between the same two for the first.
     used: HashSet<(SocketAddr, SocketAddr)>,
     /// Counts datagrams: their IP ID.
@@ -141,7 +141,7 @@ impl<S: BlockSink> Writer<S> {
             began: None,
             flows: Flows::default(),
             opened: 0,
-            interfaces: Interfaces::default(),
+            interfaces: SessionInterfaces::default(),
             used: HashSet::new(),
             datagrams: 0,
             notes: HashMap::new(),

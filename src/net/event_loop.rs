@@ -33,7 +33,7 @@ use crate::trace::{Direction, Payload, Tap, TraceEvent, UdpPath};
 mod accepting;
 mod settling;
 
-pub use settling::{Settling, SettlingLimits};
+pub use settling::{SettlingLimits, SettlingState};
 
 /// Other threads: names were resolved, or the tap has changed its mind.
 const THREADS: Token = Token(0);

@@ -23,7 +23,7 @@ pub mod tls;
 mod waker;
 
 pub use clock::Clock;
-pub use event_loop::{EventLoop, Settling, SettlingLimits};
+pub use event_loop::{EventLoop, SettlingLimits, SettlingState};
 pub use listener::Accepted;
 pub use tls::{Roots, Trust};
 pub use waker::LoopWaker;

@@ -22,19 +22,19 @@ const VERSION: u8 = 0xa0;
 impl<'a> PublicKey<'a> {
     /// That of a certificate.
     pub(super) fn of(certificate: &'a [u8]) -> Option<Self> {
-        let (certificate, _) = Element::read(certificate)?;
-        let (signed, _) = Element::read(certificate.of(SEQUENCE)?)?;
+        let (certificate, _) = DerElement::read(certificate)?;
+        let (signed, _) = DerElement::read(certificate.of(SEQUENCE)?)?;
         let mut rest = signed.of(SEQUENCE)?;
         if rest.first() == Some(&VERSION) {
-            (_, rest) = Element::read(rest)?;
+            (_, rest) = DerElement::read(rest)?;
         }
         // Serial number, signature algorithm, issuer, validity, subject.
         for _ in 0..5 {
-            (_, rest) = Element::read(rest)?;
+            (_, rest) = DerElement::read(rest)?;
         }
-        let (info, _) = Element::read(rest)?;
-        let (algorithm, key) = Element::read(info.of(SEQUENCE)?)?;
-        let (key, _) = Element::read(key)?;
+        let (info, _) = DerElement::read(rest)?;
+        let (algorithm, key) = DerElement::read(info.of(SEQUENCE)?)?;
+        let (key, _) = DerElement::read(key)?;
         let bits = key.of(BIT_STRING)?.strip_prefix(&[0])?;
         Some(Self { info: info.whole, algorithm: algorithm.of(SEQUENCE)?, bits })
     }
@@ -42,13 +42,13 @@ impl<'a> PublicKey<'a> {
 
 /// A value of DER (X.690).
 #[derive(Clone, Copy)]
-struct Element<'a> {
+struct DerElement<'a> {
     tag: u8,
     whole: &'a [u8],
     content: &'a [u8],
 }
 
-impl<'a> Element<'a> {
+impl<'a> DerElement<'a> {
     /// The first one, and what follows.
     fn read(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (tag, length) = (*bytes.first()?, *bytes.get(1)?);

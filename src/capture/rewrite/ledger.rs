@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use foldhash::fast::RandomState;
 
 use crate::capture::rewrite::letters::{Run, Runs};
-use crate::capture::rewrite::pieces::{Piece, first_behind, settle};
+use crate::capture::rewrite::pieces::{KeptPiece, first_behind, settle};
 use crate::capture::rewrite::{FILL, Late, Patch, Place, Policy, SessionDatagram};
 use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
@@ -58,7 +58,7 @@ struct Span {
 /// What is known of a stream.
 #[derive(Debug, Default)]
 struct Stream {
-    pieces: Vec<Piece>,
+    pieces: Vec<KeptPiece>,
     /// In their order.
     spans: Vec<Span>,
     /// The piece that was looked for last: packets come in the order of their stream, mostly.
@@ -293,7 +293,7 @@ impl Ledger {
         bytes
     }
 
-    fn pieces(&self, pieces: &[Piece], near: &Cell<usize>, at: u64, out: &mut [u8]) {
+    fn pieces(&self, pieces: &[KeptPiece], near: &Cell<usize>, at: u64, out: &mut [u8]) {
         out.fill(FILL);
         let end = at.saturating_add(out.len() as u64);
         let first = first_behind(pieces, near.get(), at);
@@ -349,12 +349,12 @@ impl Ledger {
         }
     }
 
-    fn keep(&mut self, offset: u64, patch: &Patch, pieces: &mut Vec<Piece>) {
+    fn keep(&mut self, offset: u64, patch: &Patch, pieces: &mut Vec<KeptPiece>) {
         for (at, bytes) in patch.pieces() {
             let (Ok(kept), Ok(len)) = (u32::try_from(self.kept.len()), u32::try_from(bytes.len())) else { return };
             self.kept.extend_from_slice(bytes);
-            pieces.push(Piece { start: offset + at as u64, len, kept });
-            self.size += bytes.len() + size_of::<Piece>();
+            pieces.push(KeptPiece { start: offset + at as u64, len, kept });
+            self.size += bytes.len() + size_of::<KeptPiece>();
         }
     }
 }

@@ -7,7 +7,7 @@ const NEAR: usize = 8;
 
 /// Bytes that stand at a position.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Piece {
+pub(super) struct KeptPiece {
     pub(super) start: u64,
     pub(super) len: u32,
     /// Where they are kept.
@@ -16,7 +16,7 @@ pub(super) struct Piece {
 
 /// Puts pieces in their order. What was planned before it was known whose it is was planned twice: the later one counts,
 /// and none lies within another.
-pub(super) fn settle(pieces: &mut Vec<Piece>) {
+pub(super) fn settle(pieces: &mut Vec<KeptPiece>) {
     pieces.sort_by_key(|piece| (piece.start, Reverse(piece.len)));
     pieces.dedup_by(|piece, before| {
         let [end, end_before] = [&*piece, &*before].map(|piece| piece.start + u64::from(piece.len));
@@ -28,8 +28,8 @@ pub(super) fn settle(pieces: &mut Vec<Piece>) {
 }
 
 /// The place of the first piece that reaches behind a position; `near` is a guess.
-pub(super) fn first_behind(pieces: &[Piece], near: usize, at: u64) -> usize {
-    let is_before = |piece: &Piece| piece.start + u64::from(piece.len) <= at;
+pub(super) fn first_behind(pieces: &[KeptPiece], near: usize, at: u64) -> usize {
+    let is_before = |piece: &KeptPiece| piece.start + u64::from(piece.len) <= at;
     let next = pieces.get(near..).unwrap_or_default().iter().take(NEAR).take_while(|piece| is_before(piece)).count();
     let first = near + next;
     let comes_behind = first.checked_sub(1).is_none_or(|before| pieces.get(before).is_some_and(is_before));
@@ -50,11 +50,11 @@ mod tests {
         ) {
             let mut start = 0;
             let piece = |(gap, len): (u64, u32)| {
-                let piece = Piece { start: start + gap, len, kept: 0 };
+                let piece = KeptPiece { start: start + gap, len, kept: 0 };
                 start = piece.start + u64::from(len);
                 piece
             };
-            let pieces: Vec<Piece> = pieces.into_iter().map(piece).collect();
+            let pieces: Vec<KeptPiece> = pieces.into_iter().map(piece).collect();
             proptest::prop_assert_eq!(first_behind(&pieces, near, at), first_behind(&pieces, usize::MAX, at));
         }
     }

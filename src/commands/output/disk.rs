@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::capture::BlockSink;
 use crate::commands::output::{Output, Written};
-use crate::net::{LoopWaker, Settling};
+use crate::net::{LoopWaker, SettlingState};
 use crate::trace::Demand;
 
 use spare::SpareBuffers;
@@ -101,7 +101,7 @@ enum Job {
 }
 
 /// What came of a job.
-enum Outcome {
+enum JobOutcome {
     Done,
     /// The rest of it is to be tried again.
     NoRoom(Job),
@@ -159,14 +159,14 @@ impl Disk {
     }
 
     /// Whether every file is finished, or has failed; if not, whether something was done since this was asked last.
-    pub(in crate::commands) fn settling(&self) -> Settling {
+    pub(in crate::commands) fn settling(&self) -> SettlingState {
         let Shared { open, done, told, completing, .. } = &*self.shared;
         let done = done.load(Ordering::Acquire);
         let moved = told.swap(done, Ordering::Relaxed) != done;
         match open.load(Ordering::Acquire) {
-            0 => Settling::Settled,
-            _ if moved || completing.load(Ordering::Relaxed) > 0 => Settling::Moving,
-            _ => Settling::Stuck,
+            0 => SettlingState::Settled,
+            _ if moved || completing.load(Ordering::Relaxed) > 0 => SettlingState::Moving,
+            _ => SettlingState::Stuck,
         }
     }
 }
@@ -265,7 +265,7 @@ impl Shared {
             let (Some(job), Some(mut output)) = (job, output) else { continue };
             let len = job.len();
             let failed = slot.failed.load(Ordering::Acquire);
-            let outcome = if failed { Outcome::Done } else { self.perform(job, &mut output) };
+            let outcome = if failed { JobOutcome::Done } else { self.perform(job, &mut output) };
             self.done(&slot, len, output, outcome);
         }
     }
@@ -289,24 +289,24 @@ impl Shared {
     }
 
     /// Does a job.
-    fn perform(&self, mut job: Job, output: &mut Output) -> Outcome {
+    fn perform(&self, mut job: Job, output: &mut Output) -> JobOutcome {
         let used = job.len();
         let done = match &mut job {
             Job::Blocks(blocks) => output.write(blocks),
             Job::NextFile => self.completing(|| output.next_file()),
             Job::Finish => match self.completing(|| output.finish()) {
-                Ok(written) => return Outcome::End((written, Ok(()))),
+                Ok(written) => return JobOutcome::End((written, Ok(()))),
                 Err(error) => Err(error),
             },
         };
         match (done, job) {
             (Ok(()), Job::Blocks(blocks)) => lock(&self.spare).put(blocks, used),
             (Ok(()), _) => {}
-            (Err(error), job) if output.may_go_on(&error) => return Outcome::NoRoom(job),
+            (Err(error), job) if output.may_go_on(&error) => return JobOutcome::NoRoom(job),
             // What came before is complete.
-            (Err(error), _) => return Outcome::End((output.finish().unwrap_or_default(), Err(error))),
+            (Err(error), _) => return JobOutcome::End((output.finish().unwrap_or_default(), Err(error))),
         }
-        Outcome::Done
+        JobOutcome::Done
     }
 
     /// A file is being completed.
@@ -318,11 +318,11 @@ impl Shared {
     }
 
     /// A job of this length was done, or all of it that could be.
-    fn done(&self, slot: &Arc<Slot>, len: usize, output: Output, outcome: Outcome) {
+    fn done(&self, slot: &Arc<Slot>, len: usize, output: Output, outcome: JobOutcome) {
         let (again, end) = match outcome {
-            Outcome::Done => (None, None),
-            Outcome::NoRoom(job) => (Some(job), None),
-            Outcome::End(end) => (None, Some(end)),
+            JobOutcome::Done => (None, None),
+            JobOutcome::NoRoom(job) => (Some(job), None),
+            JobOutcome::End(end) => (None, Some(end)),
         };
         let (full, ended) = (again.is_some(), end.is_some());
         if matches!(end, Some((_, Err(_)))) {

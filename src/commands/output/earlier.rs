@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
-use crate::commands::output::naming::{Names, Numbered};
+use crate::commands::output::naming::{EarlierFile, Names};
 use crate::commands::output::opening::{FileCare, lock, sync};
-use crate::commands::output::whole::{Rest, WholePart, measure};
+use crate::commands::output::whole::{FileTail, WholePart, measure};
 
 /// So often another recorder may complete a file while the folder is looked through.
 const ATTEMPTS: usize = 10;
@@ -25,7 +25,7 @@ impl Display for Adopted {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         match (self.whole, self.cut) {
-            (WholePart { rest: Rest::Unknown, len }, _) => {
+            (WholePart { rest: FileTail::Unknown, len }, _) => {
                 write!(f, "{path}: an earlier recording left it; behind byte {len} nobody can read it")
             }
             (WholePart { len: 0, .. }, cut) => {
@@ -48,7 +48,7 @@ pub(super) fn take_over(names: &mut Names, care: FileCare, compressed: bool) -> 
             let part = File::options().read(true).write(true).open(&file.path)?;
             lock(&part).map(|()| (part, file))
         });
-        let parts = match parts.collect::<io::Result<Vec<(File, &Numbered)>>>() {
+        let parts = match parts.collect::<io::Result<Vec<(File, &EarlierFile)>>>() {
             // Somebody has completed it just now: a recorder that runs.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             parts => parts?,
@@ -69,14 +69,14 @@ pub(super) fn take_over(names: &mut Names, care: FileCare, compressed: bool) -> 
 fn adopt(
     names: &mut Names,
     part: &File,
-    file: &Numbered,
+    file: &EarlierFile,
     care: FileCare,
     compressed: bool,
 ) -> io::Result<Option<Adopted>> {
     let size = part.metadata()?.len();
     let whole = measure(part, compressed)?;
-    let cut = if whole.rest == Rest::Unfinished { size - whole.len } else { 0 };
-    if whole.len == 0 && whole.rest != Rest::Unknown {
+    let cut = if whole.rest == FileTail::Unfinished { size - whole.len } else { 0 };
+    if whole.len == 0 && whole.rest != FileTail::Unknown {
         std::fs::remove_file(&file.path)?;
         return Ok((cut > 0).then(|| Adopted { path: file.path.clone(), whole, cut }));
     }

@@ -22,7 +22,7 @@ pub(in crate::commands) struct Names {
 
 /// A file of an earlier recording of the same name.
 #[derive(Debug)]
-pub(super) struct Numbered {
+pub(super) struct EarlierFile {
     pub(super) number: u64,
     pub(super) path: PathBuf,
     /// It is not complete.
@@ -80,25 +80,25 @@ impl Names {
     }
 
     /// What an earlier recording of this name left, in its order.
-    pub(super) fn earlier(&self) -> Vec<Numbered> {
+    pub(super) fn earlier(&self) -> Vec<EarlierFile> {
         let Ok(entries) = self.folder().read_dir() else { return Vec::new() };
         let names = entries.flatten().map(|entry| entry.file_name());
-        let mut earlier: Vec<Numbered> = names.filter_map(|name| self.read(&name)).collect();
+        let mut earlier: Vec<EarlierFile> = names.filter_map(|name| self.read(&name)).collect();
         earlier.sort_by_key(|file| file.number);
         earlier
     }
 
     /// What a name in the folder says.
-    fn read(&self, name: &OsStr) -> Option<Numbered> {
+    fn read(&self, name: &OsStr) -> Option<EarlierFile> {
         let text = name.to_string_lossy();
         let inner = text.strip_prefix('.').and_then(|text| text.strip_suffix(".part"));
         let complete = number_of(&self.path, &text).map(|number| (number, false));
         let (number, is_part) = complete.or_else(|| Some((number_of(&self.path, inner?)?, true)))?;
-        Some(Numbered { number, path: self.path.with_file_name(name), is_part })
+        Some(EarlierFile { number, path: self.path.with_file_name(name), is_part })
     }
 
     /// The next file has the next number, and those that are complete count.
-    pub(super) fn go_on_behind(&mut self, earlier: &[Numbered]) {
+    pub(super) fn go_on_behind(&mut self, earlier: &[EarlierFile]) {
         if let Some(last) = earlier.last() {
             self.first = last.number.saturating_add(1);
             self.number = Some(self.first);
@@ -108,7 +108,7 @@ impl Names {
 
     /// Gives a file of an earlier recording its name, and tells it. Who overwrote files may have left both a complete one of
     /// this number and a part.
-    pub(super) fn adopt(&mut self, file: &Numbered) -> io::Result<PathBuf> {
+    pub(super) fn adopt(&mut self, file: &EarlierFile) -> io::Result<PathBuf> {
         let mut path = numbered(&self.path, file.number);
         if path.exists() {
             path = self.last();

@@ -19,12 +19,12 @@ const MIN_BLOCK: u64 = 12;
 pub(super) struct WholePart {
     /// Bytes of whole blocks or frames.
     pub(super) len: u64,
-    pub(super) rest: Rest,
+    pub(super) rest: FileTail,
 }
 
 /// What is behind them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rest {
+pub(super) enum FileTail {
     Nothing,
     /// The beginning of another one, or zeros that a power cut left: worth nothing to anybody.
     Unfinished,
@@ -36,7 +36,7 @@ pub(super) enum Rest {
 pub(super) fn measure(file: &File, compressed: bool) -> io::Result<WholePart> {
     let size = file.metadata()?.len();
     let len = if compressed { frames(file)? } else { blocks(file, size)? };
-    let rest = if len == size { Rest::Nothing } else { rest(file, len, size, compressed)? };
+    let rest = if len == size { FileTail::Nothing } else { rest(file, len, size, compressed)? };
     Ok(WholePart { len, rest })
 }
 
@@ -89,7 +89,7 @@ fn frames(mut file: &File) -> io::Result<u64> {
 }
 
 /// What is behind the first `len` bytes of `size`.
-fn rest(mut file: &File, len: u64, size: u64, compressed: bool) -> io::Result<Rest> {
+fn rest(mut file: &File, len: u64, size: u64, compressed: bool) -> io::Result<FileTail> {
     file.seek(SeekFrom::Start(len))?;
     let mut reader = BufReader::new(file.take(size - len));
     let mut head = Vec::new();
@@ -101,7 +101,7 @@ fn rest(mut file: &File, len: u64, size: u64, compressed: bool) -> io::Result<Re
     };
     let zeros = || head.iter().all(|byte| *byte == 0);
     let unfinished = begun || zeros() && reader.bytes().all(|byte| byte.is_ok_and(|byte| byte == 0));
-    Ok(if unfinished { Rest::Unfinished } else { Rest::Unknown })
+    Ok(if unfinished { FileTail::Unfinished } else { FileTail::Unknown })
 }
 
 /// Whether these are the first bytes of a block that goes on beyond the end.
@@ -171,7 +171,7 @@ mod tests {
             } else {
                 crate::capture::whole_blocks(&all, cut)
             };
-            let rest = if expected == cut { Rest::Nothing } else { Rest::Unfinished };
+            let rest = if expected == cut { FileTail::Nothing } else { FileTail::Unfinished };
             prop_assert_eq!(found, WholePart { len: expected as u64, rest });
         }
     }
@@ -183,10 +183,10 @@ mod tests {
         for (bytes, compressed) in [(plain, false), (packed, true)] {
             let len = bytes.len() as u64;
             let with = |rest: &[u8]| measured(&[&bytes, rest].concat(), compressed);
-            assert_eq!(with(&[0; 5000]), WholePart { len, rest: Rest::Unfinished });
-            assert_eq!(with(b"somebody's own notes"), WholePart { len, rest: Rest::Unknown });
+            assert_eq!(with(&[0; 5000]), WholePart { len, rest: FileTail::Unfinished });
+            assert_eq!(with(b"somebody's own notes"), WholePart { len, rest: FileTail::Unknown });
         }
-        assert_eq!(measured(b"", false), WholePart { len: 0, rest: Rest::Nothing });
-        assert_eq!(measured(b"", true), WholePart { len: 0, rest: Rest::Nothing });
+        assert_eq!(measured(b"", false), WholePart { len: 0, rest: FileTail::Nothing });
+        assert_eq!(measured(b"", true), WholePart { len: 0, rest: FileTail::Nothing });
     }
 }

@@ -8,10 +8,10 @@ use crate::capture::{Writer, WriterOptions};
 use crate::cli::{APPLICATION, RecordArgs};
 use crate::commands::hiding;
 use crate::commands::output::{Disk, DiskFile, FileCare, Names, Output, Written, system};
-use crate::commands::record::shortage::Shortage;
+use crate::commands::record::shortage::DiskShortage;
 use crate::commands::record::targets::Plan;
 use crate::error::Error;
-use crate::net::Settling;
+use crate::net::SettlingState;
 use crate::time::Timestamp;
 use crate::trace::{Demand, Direction, Tap, TraceEvent};
 
@@ -27,7 +27,7 @@ pub(super) struct Recordings {
     of_session: Vec<usize>,
     disk: Disk,
     rotation: Rotation,
-    shortage: Shortage,
+    shortage: DiskShortage,
 }
 
 /// A file, or those that it was split into.
@@ -53,7 +53,7 @@ impl Recordings {
         let size = args.rotate_size.map(|size| size.as_u64());
         let rotation = Rotation { size, time: args.rotate_time };
         let mut recordings =
-            Self { all: Vec::new(), of_session: Vec::new(), disk, rotation, shortage: Shortage::default() };
+            Self { all: Vec::new(), of_session: Vec::new(), disk, rotation, shortage: DiskShortage::default() };
         for (place, path) in plan.files.iter().enumerate() {
             let of_file = urls.iter().zip(&plan.targets).filter(|(_, target)| target.file == place);
             let urls: Vec<&str> = of_file.map(|(url, _)| url.as_str()).collect();
@@ -133,7 +133,7 @@ impl Recordings {
     }
 
     /// Whether all that was recorded is where it belongs, or can't get there.
-    pub(super) fn settling(&self) -> Settling {
+    pub(super) fn settling(&self) -> SettlingState {
         self.disk.tick();
         self.disk.settling()
     }

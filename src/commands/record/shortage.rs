@@ -12,12 +12,12 @@ const CALM: Duration = Duration::from_secs(5);
 
 /// Files for which a disk has no room.
 #[derive(Debug, Default)]
-pub(super) struct Shortage {
+pub(super) struct DiskShortage {
     /// When it began, and when it was seen last.
     seen: Option<(Timestamp, Timestamp)>,
 }
 
-impl Shortage {
+impl DiskShortage {
     /// What is new: that there is no room for these files, or that there is some again.
     pub(super) fn notice<'a>(&mut self, now: Timestamp, mut full: impl Iterator<Item = &'a Path>) -> Option<String> {
         match (full.next(), self.seen) {
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_once_until_there_is_room_to_stay() {
-        let (mut shortage, start) = (Shortage::default(), Timestamp::from_nanos(0));
+        let (mut shortage, start) = (DiskShortage::default(), Timestamp::from_nanos(0));
         let mut notice = |after: u64, full: &[&'static str]| {
             shortage.notice(start + Duration::from_secs(after), full.iter().map(Path::new))
         };

@@ -13,7 +13,7 @@ const IMPATIENCE: Duration = Duration::from_millis(250);
 
 /// How far that has got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settling {
+pub enum SettlingState {
     /// All of it is where it belongs.
     Settled,
     /// Something was done since this was asked last.
@@ -39,16 +39,16 @@ impl<M: Machine> EventLoop<M> {
     ///
     /// # Errors
     /// If the system fails to poll.
-    pub fn wait_until(&mut self, limits: SettlingLimits, mut look: impl FnMut() -> Settling) -> io::Result<bool> {
+    pub fn wait_until(&mut self, limits: SettlingLimits, mut look: impl FnMut() -> SettlingState) -> io::Result<bool> {
         let mut events = Events::with_capacity(16);
         // Since when nothing was done, and since when the user waits.
         let (mut still, mut since) = (self.clock.now(), self.clock.now());
         loop {
             let now = self.clock.now();
             match look() {
-                Settling::Settled => return Ok(true),
-                Settling::Moving => still = now,
-                Settling::Stuck => {}
+                SettlingState::Settled => return Ok(true),
+                SettlingState::Moving => still = now,
+                SettlingState::Stuck => {}
             }
             let [stuck, in_all] = match self.stops {
                 0 => [limits.stuck, Duration::MAX],

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
-use super::inquiry::Inquiry;
+use super::inquiry::TlsInquiry;
 use super::secured::Secured;
 use super::waiting;
 use crate::net::tls::TlsServer;
@@ -18,12 +18,12 @@ pub(in crate::net) struct Channel {
     /// The TCP connection stands.
     connected: bool,
     /// How to ask what the server would have taken, if it refuses TLS.
-    asks: Option<Box<Caller>>,
+    asks: Option<Box<ConnectTarget>>,
 }
 
 /// Who connects, and where to.
 #[derive(Debug)]
-struct Caller {
+struct ConnectTarget {
     registry: Registry,
     token: Token,
     address: SocketAddr,
@@ -34,7 +34,7 @@ enum Layer {
     Tcp(TcpStream),
     Tls(Box<Secured>),
     /// TLS was refused.
-    Inquiry(Box<Inquiry>),
+    Inquiry(Box<TlsInquiry>),
 }
 
 impl Channel {
@@ -49,7 +49,7 @@ impl Channel {
         registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
         let Some(server) = tls else { return Ok(Self { layer: Layer::Tcp(socket), connected: false, asks: None }) };
         let layer = Layer::Tls(Box::new(Secured::new(socket, server)?));
-        let asks = Some(Box::new(Caller { registry: registry.try_clone()?, token, address }));
+        let asks = Some(Box::new(ConnectTarget { registry: registry.try_clone()?, token, address }));
         Ok(Self { layer, connected: false, asks })
     }
 
@@ -90,9 +90,9 @@ impl Channel {
             },
         };
         // Once: the answer of the inquiry is the end.
-        let Some(caller) = self.asks.take() else { return Err(error) };
-        let Caller { registry, token, address } = *caller;
-        let Ok(inquiry) = Inquiry::begin(&registry, token, address, error.to_string()) else { return Err(error) };
+        let Some(target) = self.asks.take() else { return Err(error) };
+        let ConnectTarget { registry, token, address } = *target;
+        let Ok(inquiry) = TlsInquiry::begin(&registry, token, address, error.to_string()) else { return Err(error) };
         self.layer = Layer::Inquiry(Box::new(inquiry));
         Ok(false)
     }

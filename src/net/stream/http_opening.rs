@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use mio::{Registry, Token};
 
 use super::channel::Channel;
-use super::outgoing::Outgoing;
+use super::outgoing::OutgoingBytes;
 use super::{Progress, interrupted};
 use crate::net::tls::TlsServer;
 use crate::rtsp::tunnel::{Answer, Answered};
@@ -32,7 +32,7 @@ impl Opener {
 pub(super) struct OpenedChannel {
     pub(super) channel: Channel,
     /// The request first.
-    pub(super) outgoing: Outgoing,
+    pub(super) outgoing: OutgoingBytes,
     answer: Answer,
     is_open: bool,
     /// What came behind the answer with it.
@@ -42,7 +42,7 @@ pub(super) struct OpenedChannel {
 impl OpenedChannel {
     /// Begins with this request.
     pub(super) fn ask(opener: &Opener, request: Vec<u8>, answer: Answer) -> io::Result<Self> {
-        let (channel, outgoing) = (opener.open()?, Outgoing::new(request));
+        let (channel, outgoing) = (opener.open()?, OutgoingBytes::new(request));
         Ok(Self { channel, outgoing, answer, is_open: false, first: Vec::new() })
     }
 

@@ -24,7 +24,7 @@ const MAX_ANSWER: usize = 512;
 
 /// The second connection.
 #[derive(Debug)]
-pub(super) struct Inquiry {
+pub(super) struct TlsInquiry {
     socket: TcpStream,
     hello: Vec<u8>,
     sent: usize,
@@ -33,7 +33,7 @@ pub(super) struct Inquiry {
     why: String,
 }
 
-impl Inquiry {
+impl TlsInquiry {
     /// Begins to ask.
     pub(super) fn begin(registry: &Registry, token: Token, address: SocketAddr, why: String) -> io::Result<Self> {
         let mut socket = TcpStream::connect(address)?;

@@ -7,12 +7,12 @@ use super::interrupted;
 
 /// What waits, and how much of it is gone.
 #[derive(Debug, Default)]
-pub(super) struct Outgoing {
+pub(super) struct OutgoingBytes {
     bytes: Vec<u8>,
     sent: usize,
 }
 
-impl Outgoing {
+impl OutgoingBytes {
     pub(super) fn new(bytes: Vec<u8>) -> Self {
         Self { bytes, sent: 0 }
     }

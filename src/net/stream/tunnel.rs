@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::channel::Channel;
 use super::http_opening::{OpenedChannel, Opener};
-use super::outgoing::Outgoing;
+use super::outgoing::OutgoingBytes;
 use super::{Progress, interrupted};
 use crate::rtsp::chunks::ChunkReader;
 use crate::rtsp::tunnel::{Answer, Answered, Half, TunnelRequest};
@@ -33,7 +33,7 @@ pub(in crate::net) struct Tunnel {
     chunks: Option<ChunkReader>,
     post: Option<Post>,
     /// What goes through the POST next.
-    text: Outgoing,
+    text: OutgoingBytes,
     barren: u8,
 }
 
@@ -41,7 +41,7 @@ pub(in crate::net) struct Tunnel {
 #[derive(Debug)]
 struct Post {
     channel: Channel,
-    head: Outgoing,
+    head: OutgoingBytes,
     /// A server says nothing here, unless it refuses.
     answer: Answer,
     /// Something of the dialogue went through.
@@ -59,7 +59,7 @@ impl Tunnel {
             cookie,
             chunks: None,
             post: None,
-            text: Outgoing::default(),
+            text: OutgoingBytes::default(),
             barren: 0,
         })
     }
@@ -87,7 +87,7 @@ impl Tunnel {
             Some(post) => post,
             None => Post {
                 channel: self.opener.open()?,
-                head: Outgoing::new(self.request.head(Half::Post, &self.cookie)),
+                head: OutgoingBytes::new(self.request.head(Half::Post, &self.cookie)),
                 answer: Answer::default(),
                 used: false,
             },
@@ -157,7 +157,7 @@ impl Tunnel {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let len = bytes.len().min(WRITE_SIZE);
-        self.text = Outgoing::new(STANDARD.encode(bytes.get(..len).unwrap_or_default()).into_bytes());
+        self.text = OutgoingBytes::new(STANDARD.encode(bytes.get(..len).unwrap_or_default()).into_bytes());
         self.flush()?;
         Ok(len)
     }
@@ -194,7 +194,7 @@ impl Tunnel {
 }
 
 impl Post {
-    fn send(&mut self, text: &mut Outgoing) -> io::Result<()> {
+    fn send(&mut self, text: &mut OutgoingBytes) -> io::Result<()> {
         if !self.channel.progress()? {
             return Ok(());
         }

@@ -36,7 +36,7 @@ pub use config::{ClientConfig, Ending, Limits, MediaTransport, SessionError, Tim
 pub use media::Progress;
 
 use media::{MediaWatch, Verdict as MediaVerdict};
-use moving::Departure;
+use moving::PendingRedirect;
 use reporter::Reporter;
 use request::{Method, Pending, refusal};
 use scope::ControlScope;
@@ -67,7 +67,7 @@ pub struct Client {
     tunnel_attempts: u8,
     redirects: u8,
     /// The server has sent this client elsewhere.
-    departure: Option<Departure>,
+    departure: Option<PendingRedirect>,
     /// What login the server of the configured URL has asked for.
     original_login: Option<LoginScheme>,
     /// Track and URL of each SETUP, and how far they have got.

@@ -20,7 +20,7 @@ const STEADY: Duration = Duration::from_secs(10);
 
 /// Where a server has sent its client.
 #[derive(Debug)]
-pub(super) struct Departure {
+pub(super) struct PendingRedirect {
     url: RtspUrl,
     /// Not before that.
     at: Timestamp,
@@ -77,7 +77,7 @@ impl Client {
             Ok(url) => {
                 self.note(format!("the server sent REDIRECT to {}", masked_text(url.as_str())));
                 let at = request.header("Range").and_then(|range| clock_start(&range)).unwrap_or(now);
-                self.departure = Some(Departure { url, at });
+                self.departure = Some(PendingRedirect { url, at });
                 self.depart(now);
             }
             Err(error) => self.fail(now, error),

@@ -14,10 +14,10 @@ const BESIDE: Duration = Duration::from_millis(500);
 
 /// The sources of a track; the one that was heard last is the last.
 #[derive(Debug, Default)]
-pub(super) struct TrackSenders(Vec<Sender>);
+pub(super) struct TrackSenders(Vec<KnownSender>);
 
 #[derive(Clone, Copy, Debug)]
-struct Sender {
+struct KnownSender {
     ssrc: u32,
     began: Timestamp,
     last: Timestamp,
@@ -38,8 +38,8 @@ impl TrackSenders {
                 self.0.insert(0, known);
                 return false;
             }
-            Some(known) => Sender { last: now, ..known },
-            None => Sender { ssrc, began: now, last: now, said_bye: false },
+            Some(known) => KnownSender { last: now, ..known },
+            None => KnownSender { ssrc, began: now, last: now, said_bye: false },
         };
         if self.0.len() >= MAX_SENDERS {
             self.0.remove(0);
@@ -71,7 +71,7 @@ impl TrackSenders {
     /// Whether all have that still sent: those that were heard last, or beside the one that was.
     pub(super) fn all_bye(&self) -> bool {
         let Some(latest) = self.0.last() else { return false };
-        let goes_on = |sender: &Sender| !sender.said_bye && sender.last.duration_since(latest.began) > BESIDE;
+        let goes_on = |sender: &KnownSender| !sender.said_bye && sender.last.duration_since(latest.began) > BESIDE;
         latest.said_bye && !self.0.iter().any(goes_on)
     }
 }

@@ -47,12 +47,12 @@ fn a_file_that_is_stuck_holds_up_no_other_and_takes_its_share_only() {
         end.is_some()
     });
     assert_eq!(end.unwrap().0.bytes, 100);
-    assert!(stuck.end().is_none() && disk.settling() != Settling::Settled);
-    assert_eq!(disk.settling(), Settling::Stuck);
+    assert!(stuck.end().is_none() && disk.settling() != SettlingState::Settled);
+    assert_eq!(disk.settling(), SettlingState::Stuck);
 
     stuck.finish();
     reader.read_exact(&mut vec![0; taken]).unwrap();
-    until(&disk, || disk.settling() == Settling::Settled);
+    until(&disk, || disk.settling() == SettlingState::Settled);
     assert_eq!((stuck.end().unwrap().0.bytes, stuck.queued()), (taken as u64, 0));
 }
 
@@ -64,5 +64,5 @@ fn a_file_that_fails_wants_nothing_any_more() {
     full.take(&mut vec![7; 100]).unwrap();
     until(&disk, || full.demand() == Demand::Stop);
     full.take(&mut vec![7; 100]).unwrap();
-    assert!(disk.settling() == Settling::Settled && full.end().unwrap().1.is_err());
+    assert!(disk.settling() == SettlingState::Settled && full.end().unwrap().1.is_err());
 }
