@@ -1,6 +1,7 @@
 //! The public key of a certificate of any version (RFC 5280, section 4.1).
 //!
-//! webpki reads version 3 alone; old cameras have made themselves certificates of version 1, which a user may pin.
+//! webpki reads version 3 alone; old cameras have made themselves certificates of version 1, which a user may pin. Own code for
+//! one field: x509-cert 0.3 brings 15 crates, x509-parser 0.18 brings 39.
 
 /// A key, and what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

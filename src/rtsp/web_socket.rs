@@ -1,5 +1,8 @@
 //! The frames of a WebSocket (RFC 6455, section 5) as a client meets them: what the server's data frames carry, joined, is
 //! a stream of RTSP. And the handshake that ONVIF's Streaming Specification asks for (*RTSP over WebSocket*).
+//!
+//! Own code: frames come in pieces from a socket that does not block, are unpacked in place, and captures are searched for
+//! their headers. tungstenite 0.30 (17 crates without its handshake) reads whole messages out of a stream of its own.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
