@@ -35,6 +35,8 @@ const CHANNELS: usize = 256;
 pub(super) struct ConnectionSessions {
     first: KnownSession,
     others: Vec<KnownSession>,
+    /// The connection stood before the capture: what comes may have been set up then.
+    late: bool,
     /// Whose the latest PDU of each direction was: 0 is the first.
     current: [usize; 2],
     /// Whose the latest message was.
@@ -84,11 +86,11 @@ enum AskedMethod {
 }
 
 impl ConnectionSessions {
-    /// A connection with one session.
-    pub(super) fn new(flow: Arc<Flow>) -> Self {
+    /// A connection with one session; `late`: the connection stood before the capture.
+    pub(super) fn new(flow: Arc<Flow>, late: bool) -> Self {
         let first = KnownSession::new(flow);
-        let (outstanding, channels) = (VecDeque::new(), Vec::new());
-        Self { first, others: Vec::new(), current: [0; 2], latest: 0, outstanding, highest_cseq: [0; 2], channels }
+        let (others, outstanding, channels) = (Vec::new(), VecDeque::new(), Vec::new());
+        Self { first, others, late, current: [0; 2], latest: 0, outstanding, highest_cseq: [0; 2], channels }
     }
 
     /// Whether there are several.
@@ -134,7 +136,7 @@ impl ConnectionSessions {
     #[inline]
     pub(super) fn frame(&mut self, direction: Direction, channel: u8) {
         if self.others.is_empty() {
-            self.first.set_up = true;
+            self.first.set_up |= self.late;
             return;
         }
         let place = self.channels.get(usize::from(channel)).copied().unwrap_or(0);

@@ -1,5 +1,5 @@
 //! A body in chunks (RFC 9112, section 7.1): the line with a size, which captures are searched for as well, and a body as it
-//! comes in through a tunnel: some proxies make chunks of what a server sends without an end. chunked_transfer 1.5 wraps a
+//! comes in through a tunnel: some proxies make chunks of what a server sends without an end. `chunked_transfer` 1.5 wraps a
 //! reader that blocks.
 
 /// The longest size that is taken for one, in hexadecimal digits.

@@ -38,7 +38,7 @@ impl Content {
         self.shown(outlet);
         self.turn();
         let Some(flow) = self.flow(known, arrival, outlet)? else { return Ok(()) };
-        let before = self.becomes(State::Rtsp(Box::new(ConnectionSessions::new(Arc::clone(&flow)))));
+        let before = self.becomes(State::Rtsp(Box::new(ConnectionSessions::new(Arc::clone(&flow), self.mid_stream))));
         let trial = if let State::Undecided(trial) = before { *trial } else { Trial::default() };
         // With frames its media are on the connection.
         let is_late = self.mid_stream && !trial.has_frames();

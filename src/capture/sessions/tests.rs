@@ -14,7 +14,12 @@ struct Talk(ConnectionSessions, u32);
 
 impl Talk {
     fn new() -> Self {
-        Self(ConnectionSessions::new(flow(0)), 0)
+        Self(ConnectionSessions::new(flow(0), false), 0)
+    }
+
+    /// On a connection that stood before the capture.
+    fn late() -> Self {
+        Self(ConnectionSessions::new(flow(0), true), 0)
     }
 
     /// Whose a message is.
@@ -112,7 +117,7 @@ fn who_publishes_two_presentations_has_two_sessions() {
 
 #[test]
 fn a_session_that_began_before_the_capture_is_one() {
-    let mut talk = Talk::new();
+    let mut talk = Talk::late();
     talk.0.frame(S, 0);
     assert_eq!(talk.gets("DESCRIBE", "rtsp://h/b", None, None), 1);
     let mut talk = Talk::new();
@@ -122,6 +127,15 @@ fn a_session_that_began_before_the_capture_is_one() {
     let mut talk = Talk::new();
     talk.gets("GET_PARAMETER", "rtsp://h/a/", Some("A"), None);
     assert_eq!(talk.gets("DESCRIBE", "rtsp://h/a", None, None), 0, "its keep-alives name it");
+}
+
+/// Some servers send before they are asked: nothing was set up that it could be of.
+#[test]
+fn media_before_a_description_is_no_session() {
+    let mut talk = Talk::new();
+    assert_eq!(talk.gets("OPTIONS", "rtsp://h/a", None, None), 0);
+    talk.0.frame(S, 1);
+    assert_eq!(talk.gets("DESCRIBE", "rtsp://h/a", None, None), 0);
 }
 
 #[test]
