@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A Debian package of the release build: target/debian/rtsp-rec_VERSION_ARCHITECTURE.deb. docs/packaging.md tells more.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 cargo_deb_version=3.8.0
 tools=target/tools
