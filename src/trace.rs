@@ -93,6 +93,8 @@ pub struct Carrier<'a> {
 impl Carrier<'_> {
     /// RTSP in the frames of a WebSocket (RFC 6455).
     pub const WEB_SOCKET: Carrier<'static> = Carrier { name: "WebSocket", doubt: None };
+    /// The two connections of an HTTP tunnel.
+    pub const HTTP: Carrier<'static> = Carrier { name: "HTTP", doubt: None };
     /// A body of HTTP in chunks (RFC 9112, section 7.1) whose head the capture lacks.
     pub const CHUNKS: Carrier<'static> = Carrier { name: "HTTP in chunks", doubt: None };
 }

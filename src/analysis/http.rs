@@ -37,14 +37,14 @@ pub(super) struct Http {
     open: bool,
     /// What the client sent lacks.
     answers_alone: bool,
-    /// It is a WebSocket, or a tunnel whose beginning lacks.
-    web_socket: bool,
+    /// It is a WebSocket; or a tunnel that opened for another session, or before the capture.
+    carried: bool,
 }
 
 impl Http {
     /// The connection stands, and this carries RTSP on it.
     pub(super) fn opened(&mut self, carrier: Carrier<'_>) {
-        self.web_socket |= [Carrier::WEB_SOCKET, Carrier::CHUNKS].contains(&carrier);
+        self.carried |= [Carrier::WEB_SOCKET, Carrier::HTTP, Carrier::CHUNKS].contains(&carrier);
     }
 
     /// Of the connection there are the answers alone; or not, after all.
@@ -109,7 +109,7 @@ impl Http {
 
     /// Whether HTTP carries the session: by a tunnel, or a WebSocket.
     pub(super) fn carries_rtsp(&self) -> bool {
-        self.is_tunnel() || self.web_socket
+        self.is_tunnel() || self.carried
     }
 
     /// What lacks when the capture ends.

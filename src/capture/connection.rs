@@ -10,6 +10,7 @@ use crate::capture::ip::TcpSegment;
 use crate::capture::outlet::Outlet;
 use crate::capture::reassembly::{Arrival, Assembler, Piece};
 use crate::capture::rewrite::StreamId;
+use crate::capture::tunnel::Tunnels;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 use crate::trace::{Close, Direction, Flow, Tap};
 
@@ -58,18 +59,13 @@ impl Connection {
 
     /// It has shown RTSP, be it through HTTP.
     pub(super) fn is_rtsp(&self) -> bool {
-        matches!(self.content.state, State::Rtsp(_) | State::Post(_))
+        matches!(self.content.state, State::Rtsp(_) | State::Get(_) | State::Post(_))
     }
 
     /// Its numbers and addresses and who sends in this direction, once it has shown RTSP.
-    pub(super) fn flow(&self, direction: Direction) -> Option<(&Flow, Direction)> {
-        match &self.content.state {
-            State::Rtsp(sessions) => {
-                let sender = self.content.sender(direction);
-                Some((sessions.flow(sender), sender))
-            }
-            _ => None,
-        }
+    pub(super) fn flow<'a>(&'a self, direction: Direction, tunnels: &'a Tunnels) -> Option<(&'a Flow, Direction)> {
+        let sender = self.content.sender(direction);
+        Some((self.content.sessions(tunnels)?.flow(sender), sender))
     }
 
     /// Bytes of memory for what waits.

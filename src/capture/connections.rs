@@ -17,7 +17,7 @@ use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::Ledger;
 use crate::capture::rtp_like::RtpLike;
-use crate::capture::tunnel::Tunnels;
+use crate::capture::tunnel::{Tunnels, post};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Note, Payload, Tap, TraceEvent};
 
@@ -195,7 +195,7 @@ impl Connections {
                     *held = held.saturating_sub(freed);
                     freed
                 }
-                None => tunnels.relieve(arrival, ledger, tap)?,
+                None => post::relieve(arrival, &mut Outlet { sessions, ports, tunnels, ledger, tap })?,
             };
             if freed == 0 {
                 break;
@@ -243,7 +243,7 @@ impl Connections {
         connections.try_for_each(|connection| {
             connection.drain(latest, &mut Outlet { sessions, ports, tunnels, ledger, tap })
         })?;
-        tunnels.finish(latest, ledger, tap)
+        post::finish(latest, &mut Outlet { sessions, ports, tunnels, ledger, tap })
     }
 
     /// Passes on what the recorder of a packet says of its own work. `false` where it is not known whose packet it is.
@@ -259,7 +259,7 @@ impl Connections {
             Some(Decoded::Tcp(segment)) => self
                 .ends
                 .get(&(segment.from, segment.to))
-                .and_then(|(number, direction)| self.by_number.get(number)?.flow(*direction)),
+                .and_then(|(number, direction)| self.by_number.get(number)?.flow(*direction, &self.tunnels)),
             Some(Decoded::Udp(datagram)) => {
                 self.ports.find(datagram.from, datagram.to).first().map(|media| (&*media.flow, media.direction))
             }

@@ -2,19 +2,19 @@
 
 mod decision;
 mod passing;
-mod sharing;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::capture::datagrams;
 use crate::capture::layer::{Coding, Layer};
 use crate::capture::outlet::{Outlet, tell};
 use crate::capture::reassembly::Arrival;
 use crate::capture::sessions::ConnectionSessions;
+use crate::capture::sharing::{SharedConnection, end_all, tell_shared};
 use crate::capture::trial::Trial;
-use crate::capture::tunnel::{PostBody, TunnelKey};
+use crate::capture::tunnel::post::PostBody;
+use crate::capture::tunnel::{TunnelKey, Tunnels};
 use crate::rtsp::message::Message;
 use crate::rtsp::tunnel::{self, Half};
 use crate::rtsp::upgrade;
@@ -52,8 +52,10 @@ pub(super) struct Content {
 pub(super) enum State {
     /// Nothing has shown for certain what it speaks.
     Undecided(Box<Trial>),
-    /// RTSP; the GET of an HTTP tunnel among it.
+    /// RTSP.
     Rtsp(Box<ConnectionSessions>),
+    /// The GET of an HTTP tunnel: RTSP, whose sessions the tunnel at this place has.
+    Get(usize),
     /// The POST of an HTTP tunnel, whose body has begun.
     Post(PostBody),
     /// Something else.
@@ -177,20 +179,44 @@ impl Content {
     ) -> io::Result<()> {
         let known = outlet.tunnels.session(&key, half);
         match (half, &self.state) {
-            (Half::Get, State::Undecided(_)) => self.decide(known, arrival, outlet)?,
+            (Half::Get, State::Undecided(_)) => {
+                self.decide(known, arrival, outlet)?;
+                self.opens_tunnel(key, outlet.tunnels);
+                return if known.is_some() { self.tell_moved(arrival, outlet) } else { Ok(()) };
+            }
+            (Half::Get, State::Rtsp(_)) => self.opens_tunnel(key, outlet.tunnels),
+            (Half::Get, State::Get(place)) => outlet.tunnels.open_again(key, *place),
             (Half::Post, State::Undecided(_)) => {
                 self.shown(outlet);
                 let Some(flow) = self.flow(known, arrival, outlet)? else { return Ok(()) };
-                let Some(body) = outlet.tunnels.post(key, &flow) else { return Ok(()) };
+                let Some(body) = PostBody::open(outlet.tunnels, key, Arc::clone(&flow)) else { return Ok(()) };
                 self.becomes(State::Post(body));
                 return if known.is_none() { self.tell_opened(&flow, arrival, outlet) } else { Ok(()) };
             }
             _ => {}
         }
-        if let (Half::Get, State::Rtsp(sessions)) = (half, &self.state) {
-            outlet.tunnels.get(key, sessions.flow(Direction::ServerToClient).session);
-        }
         Ok(())
+    }
+
+    /// Its sessions are those of a tunnel from now on.
+    fn opens_tunnel(&mut self, key: TunnelKey, tunnels: &mut Tunnels) {
+        let only_side = self.only_side().map(|side| self.sender(side));
+        match std::mem::replace(&mut self.state, State::Other) {
+            State::Rtsp(sessions) => {
+                self.state = tunnels.open_get(key, sessions, only_side).map_or_else(State::Rtsp, State::Get);
+            }
+            other => self.state = other,
+        }
+    }
+
+    /// The sessions of a tunnel whose POST came before its GET are known by the GET's addresses from now on. Of the first one
+    /// it was told.
+    fn tell_moved<T: Tap>(&mut self, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+        let opened = Payload::Opened { started: self.started, carrier: Carrier::HTTP };
+        self.on_sessions(outlet, |sessions, outlet| {
+            let mut others = sessions.flows().skip(1);
+            others.try_for_each(|flow| tell(flow, Direction::ClientToServer, arrival, opened, outlet.tap))
+        })
     }
 
     fn shown<T: Tap>(&self, outlet: &mut Outlet<'_, T>) {
@@ -217,19 +243,11 @@ impl Content {
         Ok(id.map(|id| Arc::new(Flow { id, session: id, url, client: self.client, server })))
     }
 
-    /// Another session begins on the connection.
-    fn tell_begun<T: Tap>(&self, flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        let opened = Payload::Opened { started: arrival.at, carrier: self.carrier };
-        tell(flow, Direction::ClientToServer, arrival, opened, outlet)?;
-        let Some(side) = self.only_side() else { return Ok(()) };
-        tell(flow, self.sender(side), arrival, Payload::OneDirection, outlet)
-    }
-
     fn tell_opened<T: Tap>(&self, flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
         let opened = Payload::Opened { started: self.started, carrier: self.carrier };
-        tell(flow, Direction::ClientToServer, arrival, opened, outlet)?;
+        tell(flow, Direction::ClientToServer, arrival, opened, outlet.tap)?;
         if self.mid_stream {
-            tell(flow, Direction::ClientToServer, arrival, Payload::BeginningMissing, outlet)?;
+            tell(flow, Direction::ClientToServer, arrival, Payload::BeginningMissing, outlet.tap)?;
         }
         Ok(())
     }
@@ -242,10 +260,7 @@ impl Content {
         arrival: Arrival,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
-        if let State::Rtsp(sessions) = &self.state {
-            sessions.flows().try_for_each(|flow| end_play(flow, arrival, outlet))?;
-            sessions.leave_groups(outlet.ports);
-        }
+        self.on_sessions(outlet, |sessions, outlet| end_all(sessions, arrival, outlet))?;
         match &mut self.state {
             State::Undecided(trial) => trial.closed(direction, close, arrival),
             // A tunnel outlives its POSTs.
@@ -264,23 +279,49 @@ impl Content {
         payload: Payload<'_>,
         outlet: &mut Outlet<'_, T>,
     ) -> io::Result<()> {
+        let sender = self.sender(direction);
         match &self.state {
-            State::Rtsp(sessions) if sessions.are_several() => {
-                Self::tell_several(sessions, self.sender(direction), arrival, payload, outlet)
+            State::Rtsp(sessions) => tell_shared(sessions, sender, arrival, payload, outlet.tap),
+            State::Get(place) => {
+                let Some(tunnel) = outlet.tunnels.get(*place) else { return Ok(()) };
+                tell_shared(&tunnel.sessions, sender, arrival, payload, outlet.tap)
             }
-            State::Rtsp(sessions) => {
-                let sender = self.sender(direction);
-                tell(sessions.flow(sender), sender, arrival, payload, outlet)
-            }
-            State::Post(body) => tell(body.flow(), direction, arrival, payload, outlet),
+            State::Post(body) => tell(body.flow(), direction, arrival, payload, outlet.tap),
             State::Undecided(_) | State::Other => Ok(()),
         }
     }
-}
 
-/// Media is no longer due.
-fn end_play<T: Tap>(flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-    datagrams::tell_unnamed(outlet.ports, arrival, outlet.ledger, outlet.tap)?;
-    outlet.ports.silent.ends(flow, arrival.at);
-    Ok(())
+    /// Its sessions, once it has shown RTSP as it stands.
+    pub(super) fn sessions<'a>(&'a self, tunnels: &'a Tunnels) -> Option<&'a ConnectionSessions> {
+        match &self.state {
+            State::Rtsp(sessions) => Some(sessions),
+            State::Get(place) => tunnels.get(*place).map(|tunnel| &tunnel.sessions),
+            State::Undecided(_) | State::Post(_) | State::Other => None,
+        }
+    }
+
+    /// Does something with them that needs the outlet as well.
+    fn on_sessions<T: Tap>(
+        &mut self,
+        outlet: &mut Outlet<'_, T>,
+        act: impl FnOnce(&mut ConnectionSessions, &mut Outlet<'_, T>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        match &mut self.state {
+            State::Rtsp(sessions) => act(sessions, outlet),
+            State::Get(place) => {
+                let Some(mut tunnel) = outlet.tunnels.take(*place) else { return Ok(()) };
+                let done = act(&mut tunnel.sessions, outlet);
+                outlet.tunnels.put(*place, tunnel);
+                done
+            }
+            State::Undecided(_) | State::Post(_) | State::Other => Ok(()),
+        }
+    }
+
+    /// What is told of it when another session begins there.
+    fn shared(&self) -> SharedConnection {
+        let carrier = if matches!(self.state, State::Get(_)) { Carrier::HTTP } else { self.carrier };
+        let only_side = self.only_side().map(|side| self.sender(side));
+        SharedConnection { carrier, only_side, mid_stream: self.mid_stream }
+    }
 }

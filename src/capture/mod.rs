@@ -30,6 +30,7 @@ pub mod rewrite;
 mod rtp_like;
 mod sessions;
 mod setups;
+mod sharing;
 mod silent;
 mod sink;
 pub mod source;

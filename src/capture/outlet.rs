@@ -41,14 +41,14 @@ impl<T: Tap> Outlet<'_, T> {
 
 /// Hands an event over.
 #[inline]
-pub(super) fn tell<T: Tap>(
+pub(super) fn tell(
     flow: &Flow,
     direction: Direction,
     arrival: Arrival,
     payload: Payload<'_>,
-    outlet: &mut Outlet<'_, T>,
+    tap: &mut impl Tap,
 ) -> io::Result<()> {
     let Arrival { at, number } = arrival;
     let frame_number = (number > 0).then_some(number);
-    outlet.tap.event(&TraceEvent { at, flow, direction, frame_number, payload })
+    tap.event(&TraceEvent { at, flow, direction, frame_number, payload })
 }

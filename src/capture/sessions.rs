@@ -9,6 +9,7 @@ mod names;
 mod tests;
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::capture::ports::MediaPorts;
@@ -99,6 +100,11 @@ impl ConnectionSessions {
         !self.others.is_empty()
     }
 
+    /// The first of them.
+    pub(super) fn first(&self) -> &Arc<Flow> {
+        &self.first.flow
+    }
+
     /// Whose the latest PDU of a direction was.
     #[inline]
     pub(super) fn flow(&self, direction: Direction) -> &Arc<Flow> {
@@ -123,6 +129,13 @@ impl ConnectionSessions {
     /// All of them.
     pub(super) fn flows(&self) -> impl Iterator<Item = &Arc<Flow>> {
         self.all().map(|session| &session.flow)
+    }
+
+    /// The connection that they are told by is another one, between these ends.
+    pub(super) fn move_to(&mut self, client: SocketAddr, server: SocketAddr) {
+        for session in std::iter::once(&mut self.first).chain(&mut self.others) {
+            session.flow = Arc::new(Flow { client, server, ..(*session.flow).clone() });
+        }
     }
 
     /// The connection has ended: who left without a TEARDOWN has left its groups as well.
@@ -158,6 +171,11 @@ impl ConnectionSessions {
         }
         self.others.push(KnownSession::new(flow));
         self.latest = self.others.len();
+    }
+
+    /// A message of HTTP comes, which opens what carries all of them: it stands with the first.
+    pub(super) fn http(&mut self, direction: Direction) {
+        self.turn_to(direction, 0);
     }
 
     /// A message comes.

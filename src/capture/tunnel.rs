@@ -1,22 +1,19 @@
-//! RTSP tunnelled through HTTP: which connections belong together, and the client's side out of the bodies of its POSTs.
+//! RTSP tunnelled through HTTP: which connections belong together, and which sessions they carry.
 //!
 //! The server's side passes on the connection of the GET as if there were no tunnel; `connection` treats it so. The
-//! client's side is one stream, however many POSTs carry it.
+//! client's side is one stream, however many POSTs carry it. Both are of the same sessions: what the one asks for tells
+//! whose the answers and frames of the other are.
+
+pub(super) mod post;
 
 use std::collections::HashMap;
-use std::io;
 use std::net::IpAddr;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::capture::base64::Decoder;
-use crate::capture::framed::{Framed, Step};
-use crate::capture::layer::Carried;
-use crate::capture::outlet::Outlet;
-use crate::capture::reassembly::{Arrival, Piece};
-use crate::capture::rewrite::{Ledger, StreamId};
+use crate::capture::framed::Framed;
+use crate::capture::sessions::ConnectionSessions;
 use crate::rtsp::tunnel::Half;
-use crate::trace::{Direction, Flow, Payload, Tap, TraceEvent};
+use crate::trace::{Direction, Flow};
 
 /// Tunnels of one capture; further ones are passed over.
 const MAX_TUNNELS: usize = 10_000;
@@ -36,7 +33,8 @@ pub(super) struct TunnelKey {
 pub(super) struct Tunnels {
     /// For each cookie the place of its latest tunnel.
     places: HashMap<TunnelKey, usize>,
-    all: Vec<Tunnel>,
+    /// `None` while something is done with one.
+    all: Vec<Option<Box<Tunnel>>>,
     /// POST connections so far.
     posts: usize,
     /// Bytes of memory for what waits in all of them.
@@ -45,11 +43,11 @@ pub(super) struct Tunnels {
 
 /// A GET and its POSTs, as far as they have been seen.
 #[derive(Debug)]
-struct Tunnel {
-    session: usize,
+pub(super) struct Tunnel {
+    pub(super) sessions: ConnectionSessions,
     has_get: bool,
-    /// The latest POST's.
-    flow: Option<Arc<Flow>>,
+    /// Who sends all that is there of the GET's connection.
+    only_side: Option<Direction>,
     /// The client's side, decoded.
     framed: Framed,
 }
@@ -63,43 +61,79 @@ impl TunnelKey {
 impl Tunnels {
     /// Another file begins, with numbers of its own.
     pub(super) fn next_part(&mut self) {
-        self.all.iter_mut().for_each(|tunnel| tunnel.framed.forget_numbers());
+        self.all.iter_mut().flatten().for_each(|tunnel| tunnel.framed.forget_numbers());
     }
 
-    /// The session that a new half belongs to, if its other half has been seen. A second GET opens another tunnel.
-    pub(super) fn session(&self, key: &TunnelKey, half: Half) -> Option<usize> {
-        let tunnel = self.all.get(*self.places.get(key)?)?;
-        (half == Half::Post || !tunnel.has_get).then_some(tunnel.session)
+    pub(super) fn get(&self, place: usize) -> Option<&Tunnel> {
+        self.all.get(place)?.as_deref()
     }
 
-    /// Takes the connection of a GET in.
-    pub(super) fn get(&mut self, key: TunnelKey, session: usize) {
-        if let Some(tunnel) = self.place(key, session).and_then(|place| self.all.get_mut(place)) {
-            tunnel.has_get = true;
+    pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut Tunnel> {
+        self.all.get_mut(place)?.as_deref_mut()
+    }
+
+    /// Takes a tunnel out, to do something with it that needs the others as well.
+    pub(super) fn take(&mut self, place: usize) -> Option<Box<Tunnel>> {
+        self.all.get_mut(place)?.take()
+    }
+
+    /// Puts it back.
+    pub(super) fn put(&mut self, place: usize, tunnel: Box<Tunnel>) {
+        if let Some(known) = self.all.get_mut(place) {
+            *known = Some(tunnel);
         }
     }
 
-    /// Takes the connection of a POST in, whose body begins. `None` where there are too many.
-    pub(super) fn post(&mut self, key: TunnelKey, flow: &Arc<Flow>) -> Option<PostBody> {
-        self.posts = self.posts.checked_add(1).filter(|posts| *posts <= MAX_POSTS)?;
-        let place = self.place(key, flow.session)?;
-        self.all.get_mut(place)?.flow = Some(Arc::clone(flow));
-        Some(PostBody { flow: Arc::clone(flow), tunnel: place, decoder: Decoder::default(), connection: 0, at: 0 })
+    /// The session that a new half begins with, if its other half has been seen. A second GET opens another tunnel.
+    pub(super) fn session(&self, key: &TunnelKey, half: Half) -> Option<usize> {
+        let tunnel = self.get(*self.places.get(key)?)?;
+        (half == Half::Post || !tunnel.has_get).then(|| tunnel.sessions.first().session)
     }
 
-    /// The place of a session's tunnel, which is made if it is new.
-    fn place(&mut self, key: TunnelKey, session: usize) -> Option<usize> {
-        let known = self.places.get(&key).copied();
-        let same = |place: &usize| self.all.get(*place).is_some_and(|tunnel| tunnel.session == session);
-        if let Some(place) = known.filter(same) {
-            return Some(place);
+    /// Takes the connection of a GET in, which has these sessions and so much of whose sides can be seen. The place of its
+    /// tunnel; or the sessions, where there are too many tunnels.
+    pub(super) fn open_get(
+        &mut self,
+        key: TunnelKey,
+        sessions: Box<ConnectionSessions>,
+        only_side: Option<Direction>,
+    ) -> Result<usize, Box<ConnectionSessions>> {
+        let flow = Arc::clone(sessions.first());
+        let known = self.places.get(&key).copied().filter(|_| self.session(&key, Half::Get) == Some(flow.session));
+        if let Some((place, tunnel)) = known.and_then(|place| Some((place, self.get_mut(place)?))) {
+            (tunnel.has_get, tunnel.only_side) = (true, only_side);
+            // Its answers and media are those that count.
+            tunnel.sessions.move_to(flow.client, flow.server);
+            return Ok(place);
         }
         if self.all.len() >= MAX_TUNNELS {
-            return None;
+            return Err(sessions);
         }
+        Ok(self.add(key, Tunnel { sessions: *sessions, has_get: true, only_side, framed: Framed::new() }))
+    }
+
+    /// Another GET on the same connection: the first one may have been refused.
+    pub(super) fn open_again(&mut self, key: TunnelKey, place: usize) {
+        if self.places.len() < MAX_TUNNELS {
+            self.places.insert(key, place);
+        }
+    }
+
+    /// Takes the connection of a POST in: the place of its tunnel. `None` where there are too many.
+    fn open_post(&mut self, key: TunnelKey, flow: &Arc<Flow>) -> Option<usize> {
+        self.posts = self.posts.checked_add(1).filter(|posts| *posts <= MAX_POSTS)?;
+        let known = self.places.get(&key).copied();
+        known.or_else(|| {
+            let sessions = ConnectionSessions::new(Arc::clone(flow), false);
+            let tunnel = Tunnel { sessions, has_get: false, only_side: None, framed: Framed::new() };
+            (self.all.len() < MAX_TUNNELS).then(|| self.add(key, tunnel))
+        })
+    }
+
+    fn add(&mut self, key: TunnelKey, tunnel: Tunnel) -> usize {
         self.places.insert(key, self.all.len());
-        self.all.push(Tunnel { session, has_get: false, flow: None, framed: Framed::new() });
-        Some(self.all.len() - 1)
+        self.all.push(Some(Box::new(tunnel)));
+        self.all.len() - 1
     }
 
     /// Bytes of memory for what waits.
@@ -109,180 +143,8 @@ impl Tunnels {
 
     /// And for what waits where most of it does.
     pub(super) fn most_held(&self) -> usize {
-        self.all.iter().map(|tunnel| tunnel.framed.held()).max().unwrap_or(0)
+        self.all.iter().flatten().map(|tunnel| tunnel.framed.held()).max().unwrap_or(0)
     }
-
-    /// Hands over what waits where most of it does, as if nothing more came. How many bytes that frees.
-    pub(super) fn relieve(
-        &mut self,
-        latest: Arrival,
-        ledger: &mut Option<Box<Ledger>>,
-        tap: &mut impl Tap,
-    ) -> io::Result<usize> {
-        let most = self.all.iter_mut().enumerate().max_by_key(|(_, tunnel)| tunnel.framed.held());
-        let Some((place, Tunnel { flow: Some(flow), framed, .. })) = most else { return Ok(0) };
-        let before = framed.held();
-        pass(framed, Step::Close, &Side { place, flow }, latest, ledger, tap)?;
-        framed.release();
-        let freed = before.saturating_sub(framed.held());
-        self.held = self.held.saturating_sub(freed);
-        Ok(freed)
-    }
-
-    /// The capture ends: hands over what no POST completed.
-    pub(super) fn finish(
-        &mut self,
-        latest: Arrival,
-        ledger: &mut Option<Box<Ledger>>,
-        tap: &mut impl Tap,
-    ) -> io::Result<()> {
-        for (place, Tunnel { flow, framed, .. }) in self.all.iter_mut().enumerate() {
-            if let Some(flow) = flow {
-                pass(framed, Step::Close, &Side { place, flow }, latest, ledger, tap)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The body of a POST, up to the end of its connection.
-#[derive(Debug)]
-pub(super) struct PostBody {
-    flow: Arc<Flow>,
-    tunnel: usize,
-    decoder: Decoder,
-    /// The number of its connection, and where in its stream it is.
-    connection: u64,
-    at: u64,
-}
-
-/// The client's side of a tunnel: its place among them, and the flow of the POST that speaks.
-struct Side<'a> {
-    place: usize,
-    flow: &'a Flow,
-}
-
-impl PostBody {
-    pub(super) fn flow(&self) -> &Arc<Flow> {
-        &self.flow
-    }
-
-    /// It begins at this place of its connection's stream.
-    pub(super) fn begin(&mut self, connection: u64, at: u64, ledger: &mut Option<Box<Ledger>>) {
-        (self.connection, self.at) = (connection, at);
-        if let Some(ledger) = ledger {
-            ledger.post_body(connection, at);
-        }
-    }
-
-    /// A part of it, where it comes in chunks.
-    pub(super) fn carried<T: Tap>(
-        &mut self,
-        at: u64,
-        carried: Carried<'_>,
-        arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<()> {
-        self.at = at;
-        match carried {
-            Carried::Framing(bytes) => {
-                if let Some(ledger) = outlet.ledger {
-                    ledger.keep_bytes(self.connection, Direction::ClientToServer, at, bytes);
-                }
-                Ok(())
-            }
-            Carried::Payload(text, _) => self.piece(Piece::Data(text), arrival, outlet),
-            Carried::Gap(len) => self.piece(Piece::Gap(len), arrival, outlet),
-            Carried::Compressed => Ok(()),
-        }
-    }
-
-    /// What comes next of it.
-    pub(super) fn piece<T: Tap>(
-        &mut self,
-        piece: Piece<'_>,
-        arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
-    ) -> io::Result<()> {
-        let Tunnels { all, held, .. } = outlet.tunnels;
-        let Some(Tunnel { framed, .. }) = all.get_mut(self.tunnel) else { return Ok(()) };
-        let before = framed.held();
-        self.decode(piece, framed, arrival, outlet.ledger, outlet.tap)?;
-        *held = (*held + framed.held()).saturating_sub(before);
-        Ok(())
-    }
-
-    fn decode(
-        &mut self,
-        piece: Piece<'_>,
-        framed: &mut Framed,
-        arrival: Arrival,
-        ledger: &mut Option<Box<Ledger>>,
-        tap: &mut impl Tap,
-    ) -> io::Result<()> {
-        let Self { flow, tunnel, decoder, connection, at } = self;
-        let side = Side { place: *tunnel, flow };
-        let text = match piece {
-            Piece::Gap(len) => {
-                *at += len;
-                return pass(framed, Step::Skip(decoder.skip(len)), &side, arrival, ledger, tap);
-            }
-            Piece::Data(text) => text,
-        };
-        let begin = *at;
-        *at += text.len() as u64;
-        if let Some(ledger) = ledger {
-            ledger.letters(*connection, begin, *tunnel, &decoder.runs(text, framed.fed()));
-        }
-        let mut bytes = Vec::with_capacity(text.len());
-        let decoded = decoder.decode(text, &mut bytes);
-        pass(framed, Step::Skip(decoded.gap), &side, arrival, ledger, tap)?;
-        if let Some((byte, place)) = decoded.invalid {
-            let offset = framed.fed() + place as u64;
-            keep_invalid(ledger, *connection, begin, text, byte);
-            tell(flow, arrival, Payload::NotBase64 { byte, offset }, tap)?;
-        }
-        pass(framed, Step::Feed(&bytes), &side, arrival, ledger, tap)
-    }
-
-    /// Its connection ends. The stream may go on in another one.
-    pub(super) fn finish<T: Tap>(&mut self, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        let gap = self.decoder.finish();
-        let Some(Tunnel { framed, .. }) = outlet.tunnels.all.get_mut(self.tunnel) else { return Ok(()) };
-        let side = Side { place: self.tunnel, flow: &self.flow };
-        pass(framed, Step::Skip(gap), &side, arrival, outlet.ledger, outlet.tap)
-    }
-}
-
-/// Hands over what a step completes.
-fn pass(
-    framed: &mut Framed,
-    step: Step<'_>,
-    Side { place, flow }: &Side<'_>,
-    arrival: Arrival,
-    ledger: &mut Option<Box<Ledger>>,
-    tap: &mut impl Tap,
-) -> io::Result<()> {
-    framed.step(step, arrival, |pdu, arrival| {
-        if let Some(ledger) = ledger {
-            ledger.pdu(StreamId::Tunnel(*place), Some(flow.id), Direction::ClientToServer, pdu, arrival.at);
-        }
-        tell(flow, arrival, Payload::Pdu(pdu), tap)?;
-        Ok(ControlFlow::Continue(()))
-    })
-}
-
-/// The character that is no base64 is told of: it has to stay. It is the first such one.
-fn keep_invalid(ledger: &mut Option<Box<Ledger>>, connection: u64, begin: u64, text: &[u8], byte: u8) {
-    if let (Some(ledger), Some(at)) = (ledger, memchr::memchr(byte, text)) {
-        ledger.keep_bytes(connection, Direction::ClientToServer, begin + at as u64, &[byte]);
-    }
-}
-
-fn tell(flow: &Flow, arrival: Arrival, payload: Payload<'_>, tap: &mut impl Tap) -> io::Result<()> {
-    let Arrival { at, number } = arrival;
-    let direction = Direction::ClientToServer;
-    tap.event(&TraceEvent { at, flow, direction, frame_number: (number > 0).then_some(number), payload })
 }
 
 #[cfg(test)]
@@ -298,13 +160,20 @@ mod tests {
         Arc::new(Flow { id: session, session, url: String::new(), client, server })
     }
 
+    fn sessions(session: usize) -> Box<ConnectionSessions> {
+        Box::new(ConnectionSessions::new(flow(session), false))
+    }
+
     #[test]
     fn tunnels_and_posts_have_limits() {
         let mut tunnels = Tunnels::default();
-        (0..2 * MAX_TUNNELS).for_each(|number| tunnels.get(key(number), number));
+        let opened =
+            (0..2 * MAX_TUNNELS).filter(|number| tunnels.open_get(key(*number), sessions(*number), None).is_ok());
+        assert_eq!(opened.count(), MAX_TUNNELS);
+        (0..2 * MAX_TUNNELS).for_each(|number| tunnels.open_again(key(number), 0));
         assert_eq!((tunnels.all.len(), tunnels.places.len()), (MAX_TUNNELS, MAX_TUNNELS));
-        assert!(tunnels.post(key(MAX_TUNNELS), &flow(MAX_TUNNELS)).is_none());
-        let bodies = (0..2 * MAX_POSTS).filter(|_| tunnels.post(key(0), &flow(0)).is_some()).count();
+        assert!(tunnels.open_post(key(MAX_TUNNELS), &flow(MAX_TUNNELS)).is_none());
+        let bodies = (0..2 * MAX_POSTS).filter(|_| tunnels.open_post(key(0), &flow(0)).is_some()).count();
         // The one above was counted too.
         assert_eq!(bodies, MAX_POSTS - 1);
     }
@@ -312,11 +181,11 @@ mod tests {
     #[test]
     fn a_second_get_opens_another_tunnel() {
         let mut tunnels = Tunnels::default();
-        assert!(tunnels.post(key(1), &flow(0)).is_some());
+        assert_eq!(tunnels.open_post(key(1), &flow(0)), Some(0));
         assert_eq!(tunnels.session(&key(1), Half::Get), Some(0));
-        tunnels.get(key(1), 0);
+        assert_eq!(tunnels.open_get(key(1), sessions(0), None).ok(), Some(0));
         assert_eq!((tunnels.session(&key(1), Half::Get), tunnels.session(&key(1), Half::Post)), (None, Some(0)));
-        tunnels.get(key(1), 5);
+        assert_eq!(tunnels.open_get(key(1), sessions(5), None).ok(), Some(1));
         assert_eq!(tunnels.session(&key(1), Half::Post), Some(5));
         assert_eq!(tunnels.session(&key(2), Half::Post), None);
     }

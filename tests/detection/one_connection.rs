@@ -277,6 +277,26 @@ fn requests_that_are_sent_before_the_answers_come() {
     assert_eq!(told.findings, []);
 }
 
+/// Some servers answer what they do not know with a line of HTTP.
+#[test]
+fn an_answer_in_http_belongs_to_who_asked() {
+    let mut client = OneClient::new();
+    for (url, encoding, id, channel) in [("a", "H264", "AAA", 0), ("b", "H265", "BBB", 4)] {
+        client.describe(url, encoding);
+        client.set_up(&format!("{url}/t0"), id, false, channel);
+        client.control("PLAY", url, id);
+    }
+    client.ask("GET_PARAMETER", "b", "Session: BBB\r\n");
+    let refused = format!("HTTP/1.1 405 X\r\nCSeq: {}\r\n\r\n", client.cseq);
+    client.ask("GET_PARAMETER", "a", "Session: AAA\r\n");
+    client.talk.say(true, refused.as_bytes());
+    client.answer(client.cseq, 200, "Session: AAA\r\n", "");
+    client.media(&[0, 4], 10);
+    client.control("TEARDOWN", "a", "AAA");
+    client.control("TEARDOWN", "b", "BBB");
+    assert_eq!(client.told().findings, [(Some(2), "http-response"), (Some(2), "error-response")]);
+}
+
 #[test]
 fn ports_are_those_of_the_session_that_named_them() {
     let mut client = OneClient::new();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::capture::content::{Content, State};
 use crate::capture::datagrams;
-use crate::capture::outlet::{self, Outlet};
+use crate::capture::outlet::{Outlet, tell};
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::StreamId;
 use crate::capture::sessions::ConnectionSessions;
@@ -46,7 +46,7 @@ impl Content {
         let first = withheld.front().map_or(arrival, |event| event.arrival);
         self.tell_opened(&flow, first, outlet)?;
         if let Some(side) = self.only_side().filter(|_| known.is_none()) {
-            outlet::tell(&flow, self.sender(side), first, Payload::OneDirection, outlet)?;
+            tell(&flow, self.sender(side), first, Payload::OneDirection, outlet.tap)?;
         }
         let media = if is_late { outlet.ports.begins_late(&flow) } else { ClaimedMedia::default() };
         datagrams::remark(&media, &flow, outlet.ports, arrival, outlet.tap)?;

@@ -166,6 +166,34 @@ impl Content {
         self.pass(framed, Step::Close, direction, arrival, outlet)
     }
 
+    /// Whose a PDU is.
+    #[inline]
+    pub(super) fn assign<T: Tap>(
+        &mut self,
+        direction: Direction,
+        pdu: &Pdu<'_>,
+        arrival: Arrival,
+        outlet: &mut Outlet<'_, T>,
+    ) -> io::Result<()> {
+        let sender = self.sender(direction);
+        match (pdu.kind, &mut self.state) {
+            (PduKind::Interleaved { channel, .. }, State::Rtsp(sessions)) => sessions.frame(sender, channel),
+            (PduKind::Interleaved { channel, .. }, State::Get(place)) => {
+                if let Some(tunnel) = outlet.tunnels.get_mut(*place) {
+                    tunnel.sessions.frame(sender, channel);
+                }
+            }
+            (PduKind::Message { head, body }, _) => {
+                let (shared, message) = (self.shared(), Message::new(head, body));
+                return self.on_sessions(outlet, |sessions, outlet| {
+                    shared.assign(sessions, sender, &message, arrival, outlet)
+                });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     #[inline]
     pub(in crate::capture) fn pass<T: Tap>(
         &mut self,
@@ -224,9 +252,8 @@ impl Content {
         outlet: &mut Outlet<'_, T>,
     ) {
         let session = match &self.state {
-            State::Rtsp(sessions) => Some(sessions.flow(self.sender(direction)).id),
             State::Post(body) => Some(body.flow().id),
-            State::Undecided(_) | State::Other => None,
+            _ => self.sessions(outlet.tunnels).map(|sessions| sessions.flow(self.sender(direction)).id),
         };
         if let Some(ledger) = outlet.ledger {
             ledger.pdu(stream, session, self.sender(direction), pdu, arrival.at);
