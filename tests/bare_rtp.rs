@@ -350,6 +350,45 @@ fn without_a_name_it_is_listed() {
     command::run(1, &["analyze", &capture, "--sdp", "missing.sdp"]);
 }
 
+/// A capture of the RTCP port alone: that is said, whatever is named.
+#[test]
+fn rtcp_alone_is_told_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut capture = Capture::new();
+    for second in 0..5 {
+        let [sender, receiver] = reports(second * 1000, 0xabce);
+        capture.udp(second * 1000, (SENDER, 6001), (RECEIVER, 5001), &sender);
+        capture.udp(second * 1000 + 500, (RECEIVER, 5001), (SENDER, 6001), &receiver);
+    }
+    let capture = written(folder.path(), "x.pcap", &capture.0);
+    let sdp = written(folder.path(), "x.sdp", SDP.as_bytes());
+    let out = folder.path().join("out");
+    let out = out.to_str().unwrap();
+    for named in [&[][..], &["--rtp", "192.0.2.10:5000=H264/90000"], &["--rtp", "192.0.2.20:6000"], &["--sdp", &sdp]] {
+        for arguments in [
+            &["export", &capture, "--media", "-o", out][..],
+            &["export", &capture, "--rtpdump", "-o", out],
+            &["analyze", &capture],
+            &["compare", &capture, &capture],
+        ] {
+            let told = String::from_utf8(command::run(1, &[arguments, named].concat()).stderr).unwrap();
+            let listed = [
+                "RTCP from 192.0.2.20:6001 to 192.0.2.10:5001, of SSRC 0x0000abce, 5 packets",
+                "RTCP from 192.0.2.10:5001 to 192.0.2.20:6001, of SSRC 0x00000077, 5 packets",
+            ];
+            assert!(listed.iter().all(|line| told.contains(line)), "{arguments:?} {named:?}: {told}");
+            assert!(told.contains("no RTSP session found, and RTCP alone, as listed"), "{told}");
+            assert!(!told.contains("--rtp"), "naming it does not help: {told}");
+        }
+    }
+    let told = String::from_utf8(command::run(1, &["replay", &capture]).stderr).unwrap();
+    assert!(told.contains("and RTCP alone"), "{told}");
+    // Beside RTP it is no news.
+    let both = written(folder.path(), "both.pcap", &media(RECEIVER));
+    let told = String::from_utf8(command::run(1, &["analyze", &both]).stderr).unwrap();
+    assert!(told.contains("RTP from") && !told.contains("RTCP"), "{told}");
+}
+
 /// The beginning of a datagram, from its number and random bytes.
 type DatagramHead<'a> = dyn Fn(u16, &mut dyn FnMut() -> u8) -> Vec<u8> + 'a;
 

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use foldhash::fast::RandomState;
 
+use crate::capture::bare::BareFlows;
 use crate::capture::beginning::Beginning;
 use crate::capture::connection::Connection;
 use crate::capture::datagrams;
@@ -16,7 +17,6 @@ use crate::capture::outlet::Outlet;
 use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::Ledger;
-use crate::capture::rtp_like::RtpLike;
 use crate::capture::tunnel::{Tunnels, post};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Note, Payload, Tap, TraceEvent};
@@ -60,7 +60,7 @@ pub(super) struct Connections {
     tunnels: Tunnels,
     /// Media without RTSP: what is named, and what could be.
     pub(super) named: NamedSessions,
-    pub(super) rtp_like: RtpLike,
+    pub(super) bare: BareFlows,
     /// Where a plan is made of the capture.
     pub(super) ledger: Option<Box<Ledger>>,
 }
@@ -312,9 +312,9 @@ impl Connections {
     /// Takes a datagram that is nobody's. Whether it begins a flow that is named, and so is somebody's now.
     #[cold]
     fn begin_named(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, tap: &mut impl Tap) -> io::Result<bool> {
-        let Self { named, rtp_like, sessions, ports, .. } = self;
+        let Self { named, bare, sessions, ports, .. } = self;
         let Some((flow, given)) = named.begin(datagram, sessions) else {
-            rtp_like.datagram(datagram, arrival);
+            bare.datagram(datagram, arrival);
             return Ok(false);
         };
         if let Some((_, transport)) = given.transports.last() {

@@ -1,5 +1,6 @@
 //! Trace events to pcapng and back. No socket and no file: whatever reads and writes bytes is handed in.
 
+mod bare;
 mod base64;
 pub mod beginning;
 mod block;
@@ -43,6 +44,7 @@ mod unclaimed;
 mod unreadable;
 pub mod writer;
 
+pub use bare::{BareMedia, RtcpFlow};
 pub use beginning::Beginning;
 pub use block::whole_blocks;
 pub use link::LinkType;

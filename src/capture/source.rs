@@ -4,6 +4,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use crate::capture::bare::BareMedia;
 use crate::capture::beginning::Beginning;
 use crate::capture::connections::Connections;
 use crate::capture::copies::Copies;
@@ -12,7 +13,6 @@ use crate::capture::named::{NamedMedia, NamedSessions};
 use crate::capture::reader::{CaptureError, FileEnd, Packet, read_packets};
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::{self, Ledger};
-use crate::capture::rtp_like::RtpFlow;
 use crate::time::Timestamp;
 use crate::trace::{CaptureEnd, GivenMedia, Note, Payload, Remark, Tap, TraceEvent};
 
@@ -70,9 +70,9 @@ impl Source {
         source
     }
 
-    /// What of the capture looks like RTP and belongs to no session, those flows first that have the most packets.
-    pub fn rtp_flows(&self) -> Vec<RtpFlow> {
-        self.connections.rtp_like.flows()
+    /// What of the capture looks like RTP, or is RTCP, and belongs to no session.
+    pub fn bare_media(&self) -> BareMedia {
+        self.connections.bare.found()
     }
 
     /// Reads one capture to its end and hands every event to the tap.

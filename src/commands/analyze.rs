@@ -132,11 +132,11 @@ pub(super) fn analyze_group(
         next = queue.follow(number, &source);
         moved(next);
     }
-    let flows = source.rtp_flows();
+    let bare = source.bare_media();
     source.finish(&mut analyzer)?;
     if result.anything && !analyzer.has_sessions() {
-        result.notes.extend(list(queue.path(first), &flows));
-        result.errors.push(nothing(queue.path(first), &flows));
+        result.notes.extend(list(queue.path(first), &bare));
+        result.errors.push(nothing(queue.path(first), &bare));
     }
     analyzer.finish().map(|_| ())
 }

@@ -11,7 +11,7 @@ use crate::analysis::comparison::{CaptureComparison, CaptureView, Heard};
 use crate::analysis::matching::{Digests, Matcher, Packet, Side, StreamMatch};
 use crate::analysis::{Analyzer, AnalyzerOptions};
 use crate::capture::reader::CaptureError;
-use crate::capture::{NamedMedia, RtpFlow, Source};
+use crate::capture::{BareMedia, NamedMedia, Source};
 use crate::cli::{CompareArgs, CompareFormat};
 use crate::commands::CUT;
 use crate::commands::analyze::open;
@@ -52,7 +52,7 @@ struct Reading {
     analyzer: Analyzer<()>,
     cut: bool,
     /// What looks like RTP and is nobody's.
-    flows: Vec<RtpFlow>,
+    bare: BareMedia,
 }
 
 impl Reading {
@@ -71,10 +71,10 @@ impl Reading {
             let source = ScriptError::NoSession { sessions, wanted };
             return Err(Error::Script { path: path.to_owned(), source });
         }
-        for line in list(path, &self.flows) {
+        for line in list(path, &self.bare) {
             complain(&line);
         }
-        Err(nothing(path, &self.flows))
+        Err(nothing(path, &self.bare))
     }
 }
 
@@ -181,11 +181,11 @@ fn read(
     let failed = |source| Error::Capture { path: path.to_owned(), source };
     let mut source = Source::with_named(named.cloned());
     let end = source.read_part(input, &mut tap).map_err(failed)?;
-    let flows = source.rtp_flows();
+    let bare = source.bare_media();
     source.finish(&mut tap).map_err(CaptureError::Tap).map_err(failed)?;
     let (heard, (mut analyzer, _)) = tap;
     analyzer.settle();
     // Without a receiver nobody waits for them.
     let _ = packets.send(batch);
-    Ok(Reading { heard, analyzer, cut: end.cut, flows })
+    Ok(Reading { heard, analyzer, cut: end.cut, bare })
 }

@@ -48,7 +48,7 @@ fn read<S: MediaSink + Failing>(args: &ExportArgs, sink: S) -> Result<(Vec<Track
     let input = open(&args.capture)?;
     let mut source = Source::with_named(named(&args.named)?);
     let done = source.read_part(input, &mut tracks);
-    let flows = source.rtp_flows();
+    let bare = source.bare_media();
     let done = done.and_then(|end| source.finish(&mut tracks).map(|()| end).map_err(CaptureError::Tap));
     let saw_rtsp = tracks.saw_rtsp();
     let (tracks, mut sink) = tracks.finish().map_err(|error| failed(&args.output, error))?;
@@ -67,10 +67,10 @@ fn read<S: MediaSink + Failing>(args: &ExportArgs, sink: S) -> Result<(Vec<Track
         Err(source) => return Err(Error::Capture { path: args.capture.clone(), source }),
     }
     if tracks.is_empty() && !saw_rtsp && args.session.is_none() {
-        for line in list(&args.capture, &flows) {
+        for line in list(&args.capture, &bare) {
             complain(&line);
         }
-        return Err(no_session(&args.capture, &flows));
+        return Err(no_session(&args.capture, &bare));
     }
     if tracks.is_empty() {
         return Err(nothing(args, missing(args, saw_rtsp)));

@@ -12,7 +12,7 @@ use std::thread;
 use crate::analysis::Analyzer;
 use crate::capture::reader::{CaptureError, FileEnd};
 use crate::capture::rewrite::Plan;
-use crate::capture::{RtpFlow, Source};
+use crate::capture::{BareMedia, Source};
 use crate::cli::{APPLICATION, RedactArgs};
 use crate::commands::hiding::shown;
 use crate::commands::output::Target;
@@ -30,7 +30,7 @@ pub(super) fn run(args: &RedactArgs) -> Result<(), Error> {
     check(args)?;
     let target = Target::new(&args.output, args.force, slice::from_ref(&args.capture))?;
     let mut file = target.begin().map_err(|error| target.failed(error))?;
-    let (end, same, flows) = write(args, &target, file.as_file_mut())?;
+    let (end, same, bare) = write(args, &target, file.as_file_mut())?;
     if end.packets == 0 {
         let source = io::Error::other("it holds no packet");
         return Err(Error::File { action: "redact", path: args.capture.clone(), source });
@@ -42,7 +42,7 @@ pub(super) fn run(args: &RedactArgs) -> Result<(), Error> {
         complain(&format!("{}: {CUT}", args.capture.display()));
     }
     if same.messages == 0 {
-        complain(&format!("{}: {}", args.capture.display(), no_session(&flows)));
+        complain(&format!("{}: {}", args.capture.display(), no_session(&bare)));
     }
     if args.quiet {
         return Ok(());
@@ -55,14 +55,16 @@ pub(super) fn run(args: &RedactArgs) -> Result<(), Error> {
 }
 
 /// What a capture without a session holds instead.
-fn no_session(flows: &[RtpFlow]) -> String {
-    match flows.len() {
-        0 => NO_SESSION.to_owned(),
-        count => format!(
-            "no RTSP session found, but {count} flows that look like RTP without it: they are blank in what was written, \
-             headers too, as all that belongs to no session"
-        ),
-    }
+fn no_session(bare: &BareMedia) -> String {
+    let (count, what) = match (bare.rtp.len(), bare.rtcp.len()) {
+        (0, 0) => return NO_SESSION.to_owned(),
+        (0, count) => (count, "flows of RTCP"),
+        (count, _) => (count, "flows that look like RTP"),
+    };
+    format!(
+        "no RTSP session found, but {count} {what} without it: they are blank in what was written, headers too, as all \
+         that belongs to no session"
+    )
 }
 
 /// Refuses what can't be done, before anything is.
@@ -78,7 +80,7 @@ fn check(args: &RedactArgs) -> Result<(), Error> {
 
 /// Both passes, and beside them the analysis of what is read and of what is written. Gives what both have where their tables
 /// are the same.
-fn write(args: &RedactArgs, target: &Target, file: &mut File) -> Result<(FileEnd, Option<Same>, Vec<RtpFlow>), Error> {
+fn write(args: &RedactArgs, target: &Target, file: &mut File) -> Result<(FileEnd, Option<Same>, BareMedia), Error> {
     let failed = |source| match source {
         CaptureError::Tap(source) => Error::File { action: "redact", path: args.capture.clone(), source },
         source => Error::Capture { path: args.capture.clone(), source },
@@ -103,17 +105,17 @@ fn write(args: &RedactArgs, target: &Target, file: &mut File) -> Result<(FileEnd
         Failure::Redact(error) => failed(error),
         Failure::Write(error) => target.failed(error),
     })?;
-    let (original, flows) = original.map_err(failed)?;
+    let (original, bare) = original.map_err(failed)?;
     let same = redacted.ok().filter(|redacted| *redacted == original).map(|redacted| redacted.same);
-    Ok((end, same, flows))
+    Ok((end, same, bare))
 }
 
 /// That of a capture's tables, with what in it looks like RTP of no session.
-fn fingerprint(capture: impl Read, seed: u64) -> Result<(Fingerprint, Vec<RtpFlow>), CaptureError> {
+fn fingerprint(capture: impl Read, seed: u64) -> Result<(Fingerprint, BareMedia), CaptureError> {
     let mut analyzer = Analyzer::new(OPTIONS, Digest::new(seed));
     let mut source = Source::new();
     source.read_part(capture, &mut analyzer)?;
-    let flows = source.rtp_flows();
+    let bare = source.bare_media();
     source.finish(&mut analyzer).map_err(CaptureError::Tap)?;
-    Ok((analyzer.finish().map_err(CaptureError::Tap)?.finish(), flows))
+    Ok((analyzer.finish().map_err(CaptureError::Tap)?.finish(), bare))
 }

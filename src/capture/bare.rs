@@ -1,0 +1,101 @@
+//! RTP and RTCP of no session: what a command says that found nothing to work on.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use foldhash::fast::RandomState;
+
+use crate::capture::ip::UdpDatagram;
+use crate::capture::reassembly::Arrival;
+use crate::capture::rtp_like::{RtpFlow, RtpLike};
+use crate::rtp::packet::is_rtcp;
+use crate::rtp::rtcp::{Compound, RtcpPacket};
+
+/// Flows of RTCP that are remembered.
+const MAX_RTCP: usize = 1024;
+
+/// The flows of a capture that belong to no session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BareMedia {
+    /// What looks like RTP, those with the most packets first.
+    pub rtp: Vec<RtpFlow>,
+    /// What is RTCP, those with the most packets first.
+    pub rtcp: Vec<RtcpFlow>,
+}
+
+/// A flow of RTCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RtcpFlow {
+    /// Who sends.
+    pub from: SocketAddr,
+    /// Where it goes.
+    pub to: SocketAddr,
+    /// Who its first report is from.
+    pub ssrc: u32,
+    /// Its packets.
+    pub packets: u64,
+}
+
+/// What was seen of UDP that is nobody's.
+#[derive(Debug, Default)]
+pub(super) struct BareFlows {
+    rtp: RtpLike,
+    rtcp: HashMap<(SocketAddr, SocketAddr), RtcpFlow, RandomState>,
+}
+
+impl BareFlows {
+    /// Takes a datagram that belongs to no session.
+    pub(super) fn datagram(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival) {
+        if !is_rtcp(datagram.payload) {
+            return self.rtp.datagram(datagram, arrival);
+        }
+        let UdpDatagram { from, to, payload, .. } = *datagram;
+        let Some(ssrc) = reporter(payload) else { return };
+        if let Some(flow) = self.rtcp.get_mut(&(from, to)) {
+            flow.packets += 1;
+        } else if self.rtcp.len() < MAX_RTCP {
+            self.rtcp.insert((from, to), RtcpFlow { from, to, ssrc, packets: 1 });
+        }
+    }
+
+    pub(super) fn found(&self) -> BareMedia {
+        let mut rtcp: Vec<RtcpFlow> = self.rtcp.values().copied().collect();
+        rtcp.sort_by_key(|flow| (std::cmp::Reverse(flow.packets), flow.to, flow.from));
+        BareMedia { rtp: self.rtp.flows(), rtcp }
+    }
+}
+
+/// Who a compound packet is from that begins with a report, as RFC 3550 demands (section 6.1), and whose lengths add up to
+/// that of the datagram (appendix A.2). One datagram is enough: by chance one in 2^24 is made so.
+fn reporter(payload: &[u8]) -> Option<u32> {
+    let mut packets = Compound::new(payload);
+    let ssrc = match packets.next()?.ok()? {
+        RtcpPacket::SenderReport(report) => report.ssrc(),
+        RtcpPacket::ReceiverReport(report) => report.ssrc(),
+        _ => return None,
+    };
+    packets.all(|packet| packet.is_ok()).then_some(ssrc)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECEIVER: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 7];
+
+    #[test]
+    fn reports_that_fill_their_datagram() {
+        assert_eq!(reporter(&RECEIVER), Some(7));
+        let goodbye = [0x81, 203, 0, 1, 0, 0, 0, 7];
+        assert_eq!(reporter(&[RECEIVER, goodbye].concat()), Some(7));
+        for other in [
+            &RECEIVER[..7],
+            &[&RECEIVER[..], &[0]].concat(),
+            &goodbye,
+            &[0x80, 201, 0, 0],
+            &[0x80, 200, 0, 1, 0, 0, 0, 7],
+        ] {
+            assert_eq!(reporter(other), None, "{other:?}");
+        }
+    }
+}
