@@ -121,7 +121,7 @@ impl MediaSink for Exported {
             }
         };
         extractor.described(&track.media, track.version);
-        extractor.packet(packet.bytes, &mut self.out);
+        extractor.packet(packet.at, packet.bytes, &mut self.out);
         Ok(())
     }
 }

@@ -63,7 +63,9 @@ fn rooms() -> BTreeMap<String, Vec<(PathBuf, String)>> {
     let mut files = Vec::new();
     source_files(&src, &mut files);
     // Tests in a file of their own are tests all the same.
-    files.retain(|path| !path.ends_with("tests.rs"));
+    let is_test =
+        |path: &Path| path.ends_with("tests.rs") || path.parent().is_some_and(|folder| folder.ends_with("tests"));
+    files.retain(|path| !is_test(path));
     let mut rooms: BTreeMap<String, Vec<(PathBuf, String)>> = BTreeMap::new();
     for path in files {
         let inside = path.strip_prefix(&src).expect("below src").to_owned();

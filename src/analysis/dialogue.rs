@@ -279,7 +279,7 @@ impl Watch {
         };
         let infos = RtpInfo::parse_all(&value).into_iter().take(MAX_REMEMBERED);
         let named =
-            infos.enumerate().filter_map(|(place, info)| Some((setup_of(&info.url, place, dialog)?.track, info)));
+            infos.enumerate().filter_map(|(place, info)| Some((dialog.setup_of_info(&info.url, place)?.track, info)));
         if first {
             (self.heard.rtp_info, self.heard.played_at) = (named.collect(), at);
         }
@@ -321,15 +321,6 @@ impl Watch {
 fn timeout_s(value: &str) -> Option<u64> {
     let mut parameters = value.split(';').skip(1).filter_map(|part| part.split_once('='));
     parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"))?.1.trim().parse().ok()
-}
-
-/// The SETUP that an entry of RTP-Info speaks of: by its URL, else by its place. Only tracks that were set up.
-pub(super) fn setup_of<'d>(url: &str, place: usize, dialog: &'d Dialog) -> Option<&'d Setup> {
-    let setups = dialog.setups();
-    let name = url.trim_end_matches('/').rsplit('/').next().filter(|name| !name.is_empty());
-    let same = setups.iter().find(|setup| setup.url == url);
-    let ends = || setups.iter().find(|setup| name.is_some_and(|name| setup.url.trim_end_matches('/').ends_with(name)));
-    same.or_else(ends).or_else(|| setups.get(place))
 }
 
 /// What SETUP agreed upon.

@@ -1,7 +1,6 @@
 //! Trace events to rows: pure, streaming, one pass. docs/metrics.md has each column with its formula.
 
 pub mod analyzer;
-mod announced;
 mod budget;
 pub mod cell;
 pub mod comparison;

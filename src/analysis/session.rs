@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::analysis::budget::Budget;
-use crate::analysis::control::PlayControl;
 use crate::analysis::findings::{Finding, NewStream, Watch};
 use crate::analysis::http::Http;
 use crate::analysis::media_wait::{MediaWait, SessionState};
@@ -20,6 +19,7 @@ use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderReport};
 use crate::rtsp::message::Message;
 use crate::session::Dialog;
+use crate::session::dialog::play::PlayControl;
 use crate::session::dialog::{MediaPath, PacketSigns, PayloadRole, Request};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Flow, GivenMedia};
@@ -200,7 +200,7 @@ impl Session {
         }
         if new {
             let on_demand = dialog.range_end().is_some();
-            stream.begin(control.paced, on_demand, packet.sequence(), control.first(stream.key.track));
+            stream.begin(control.is_paced(), on_demand, packet.sequence(), control.first(stream.key.track));
         }
         if stream.key.beside.is_some() {
             self.beside(index, packet);

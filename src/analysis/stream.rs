@@ -7,7 +7,6 @@ mod row;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::analysis::announced::AnnouncedParts;
 use crate::analysis::budget::Budget;
 use crate::analysis::frames::{Arrival, Frames};
 use crate::analysis::jitter::Jitter;
@@ -22,6 +21,7 @@ use crate::analysis::undescribed::{Inferred, Undescribed};
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::SenderReport;
 use crate::rtp::unwrap::Unwrapper;
+use crate::session::dialog::announced::AnnouncedParts;
 use crate::session::dialog::{Encoding, MediaPath, PayloadRole};
 use crate::time::Timestamp;
 use crate::trace::Direction;

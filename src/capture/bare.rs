@@ -8,8 +8,8 @@ use foldhash::fast::RandomState;
 use crate::capture::ip::UdpDatagram;
 use crate::capture::reassembly::Arrival;
 use crate::capture::rtp_like::{RtpFlow, RtpLike};
+use crate::capture::unclaimed::reporter;
 use crate::rtp::packet::is_rtcp;
-use crate::rtp::rtcp::{Compound, RtcpPacket};
 
 /// Flows of RTCP that are remembered.
 const MAX_RTCP: usize = 1024;
@@ -63,18 +63,6 @@ impl BareFlows {
         rtcp.sort_by_key(|flow| (std::cmp::Reverse(flow.packets), flow.to, flow.from));
         BareMedia { rtp: self.rtp.flows(), rtcp }
     }
-}
-
-/// Who a compound packet is from that begins with a report, as RFC 3550 demands (section 6.1), and whose lengths add up to
-/// that of the datagram (appendix A.2). One datagram is enough: by chance one in 2^24 is made so.
-fn reporter(payload: &[u8]) -> Option<u32> {
-    let mut packets = Compound::new(payload);
-    let ssrc = match packets.next()?.ok()? {
-        RtcpPacket::SenderReport(report) => report.ssrc(),
-        RtcpPacket::ReceiverReport(report) => report.ssrc(),
-        _ => return None,
-    };
-    packets.all(|packet| packet.is_ok()).then_some(ssrc)
 }
 
 #[cfg(test)]

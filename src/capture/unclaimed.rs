@@ -283,8 +283,9 @@ impl UnclaimedMedia {
     }
 }
 
-/// Who sends a compound packet of RTCP, which begins with a report (RFC 3550, section 6.1).
-fn reporter(payload: &[u8]) -> Option<u32> {
+/// Who sends a compound packet of RTCP, which begins with a report (RFC 3550, section 6.1) and whose lengths add up to that
+/// of its datagram (appendix A.2). By chance one datagram in 2^24 is made so.
+pub(super) fn reporter(payload: &[u8]) -> Option<u32> {
     let mut packets = Compound::new(payload);
     let ssrc = match packets.next()?.ok()? {
         RtcpPacket::SenderReport(report) => report.ssrc(),

@@ -1,6 +1,7 @@
 //! RTP packets back into the order of their sequence numbers, within a small window; each once.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::rtp::beside::BesideNumbers;
 use crate::rtp::unwrap::Counter;
@@ -25,6 +26,9 @@ pub(super) struct Reorder {
     gap: bool,
     /// Numbers that other payload types of the source took.
     foreign: BesideNumbers,
+    /// Numbers that nobody waited for, up to where he may do so again.
+    unexpected: Range<i64>,
+    given_up: bool,
     pub(super) lost: u64,
     /// Came again, or too late.
     pub(super) repeated: u64,
@@ -81,8 +85,36 @@ impl Reorder {
 
     /// Other numbers follow, which have nothing to do with those so far.
     pub(super) fn restart(&mut self) {
-        let Self { lost, repeated, .. } = *self;
-        *self = Self { lost, repeated, ..Self::default() };
+        let Self { lost, repeated, given_up, .. } = *self;
+        let unexpected = if given_up { i64::MIN..i64::MAX } else { 0..0 };
+        *self = Self { unexpected, given_up, lost, repeated, ..Self::default() };
+    }
+
+    /// A part of the stream begins that was asked for, perhaps with this number: none before it was sent.
+    pub(super) fn begin_part(&mut self, first: Option<u16>) {
+        self.restart();
+        self.next = first.map(i64::from);
+    }
+
+    /// The client asked for the end of the stream, or wants it after all: while it is given up, nothing is lost.
+    pub(super) fn give_up(&mut self, given_up: bool) {
+        let next = self.next_new().unwrap_or(i64::MIN);
+        match (self.given_up, given_up) {
+            (false, true) => self.unexpected = next..i64::MAX,
+            (true, false) => self.unexpected.end = next,
+            _ => {}
+        }
+        self.given_up = given_up;
+    }
+
+    /// The number behind all that came.
+    fn next_new(&self) -> Option<i64> {
+        self.waiting.last_key_value().map(|(number, _)| number + 1).or(self.next)
+    }
+
+    /// The highest number so far.
+    pub(super) fn highest(&self) -> Option<u16> {
+        self.next_new().and_then(|next| u16::try_from((next - 1) & 0xffff).ok())
     }
 
     /// Bytes of memory that wait.
@@ -110,11 +142,19 @@ impl Reorder {
                 return;
             }
             let Some((number, packet)) = self.waiting.pop_first() else { return };
-            self.lost += missing.unsigned_abs();
+            self.lost += self.expected(missing, number);
             self.held -= packet.len();
             take(&packet, std::mem::take(&mut self.gap) || missing > 0);
             self.next = Some(number + 1);
         }
+    }
+
+    /// How many are lost of those that lack before the number: all but those that nobody waited for.
+    fn expected(&self, missing: i64, number: i64) -> u64 {
+        let Range { start, end } = self.unexpected;
+        let first = number - missing;
+        let unexpected = number.min(end).saturating_sub(first.max(start)).max(0);
+        (missing - unexpected).max(0).unsigned_abs()
     }
 
     /// One packet far away may be anything; two that follow each other are a new beginning (RFC 3550, appendix A.1).
@@ -123,6 +163,9 @@ impl Reorder {
             Some((before, first)) if before.wrapping_add(1) == sequence => {
                 self.drain(0, &mut take);
                 self.gap = false;
+                if self.given_up {
+                    self.unexpected = i64::MIN..i64::MAX;
+                }
                 take(&first, true);
                 take(packet, false);
                 self.next = Some(i64::from(sequence) + 1);

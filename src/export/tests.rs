@@ -89,6 +89,8 @@ impl<'a, T: Tap> Talk<'a, T> {
 
 const S2C: Direction = Direction::ServerToClient;
 
+mod parts;
+
 #[test]
 fn packets_find_their_tracks() {
     let mut tracks = Tracks::new(Selection::default(), Ear::default());

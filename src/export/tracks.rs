@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 
+use crate::export::described::DescribedBytes;
 use crate::rtp::packet::is_rtcp;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::{Message, StartLine};
-use crate::rtsp::sdp::{Format, Media};
+use crate::rtsp::sdp::Media;
 use crate::rtsp::tunnel;
 use crate::session::Dialog;
-use crate::session::dialog::{MediaPath, PacketSigns, Setup};
+use crate::session::dialog::play::{MediaChange, PlayControl};
+use crate::session::dialog::{MediaPath, PacketSigns, Request, Setup};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Flow, Payload, Tap, TraceEvent};
 
@@ -22,8 +24,6 @@ const MAX_KNOWN: usize = 4096;
 const MAX_EARLY: usize = 8 << 20;
 /// Bytes that all dialogues together may take.
 const MAX_DIALOGUES: usize = 16 << 20;
-/// Bytes that the descriptions of all tracks together may take.
-const MAX_DESCRIPTIONS: usize = 8 << 20;
 
 /// Which tracks are wanted; all where nothing is said.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,12 +93,18 @@ pub trait MediaSink {
     /// # Errors
     /// Where it could not be written down; the run stops.
     fn packet(&mut self, track: &Track, packet: &MediaPacket<'_>) -> io::Result<()>;
+
+    /// The client asked for its media elsewhere, or for its end.
+    fn change(&mut self, track: &Track, at: Timestamp, change: &MediaChange) {
+        let _ = (track, at, change);
+    }
 }
 
 /// A connection.
 #[derive(Debug, Default)]
 struct Session {
     dialog: Dialog,
+    control: PlayControl,
     /// Places of its tracks.
     tracks: Vec<usize>,
     /// What is known since the last message.
@@ -127,7 +133,7 @@ pub struct Tracks<S> {
     held: usize,
     /// Bytes that wait for the answer to a SETUP.
     early: usize,
-    described: Described,
+    described: DescribedBytes,
     sink: S,
 }
 
@@ -140,7 +146,7 @@ impl<S: MediaSink> Tracks<S> {
             found: Vec::new(),
             held: 0,
             early: 0,
-            described: Described(0),
+            described: DescribedBytes::default(),
             sink,
         }
     }
@@ -182,15 +188,46 @@ impl<S: MediaSink> Tracks<S> {
     }
 
     fn message(&mut self, event: &TraceEvent<'_>, message: &Message<'_>) -> io::Result<()> {
+        let is_of_tunnel = is_of_tunnel(message);
+        if !is_of_tunnel {
+            self.ask(event, message);
+        }
+        let mut answered = None;
         let settled = self.learn(event, |dialog| {
             if event.direction == Direction::ClientToServer {
                 dialog.hear_answers_alone(false);
             }
-            if !is_of_tunnel(message) {
-                dialog.observe(event.at, event.direction, message);
+            if !is_of_tunnel {
+                answered = dialog.observe(event.at, event.direction, message);
             }
         });
+        if let Some(request) = answered {
+            self.answer(event, &request, message);
+        }
         if settled { self.release(event.flow.id) } else { Ok(()) }
+    }
+
+    /// What a request means for media, before it is answered.
+    fn ask(&mut self, event: &TraceEvent<'_>, message: &Message<'_>) {
+        let Some(Session { control, dialog, .. }) = self.sessions.get_mut(&event.flow.id) else { return };
+        let change = control.asked(event.at, event.direction, message, dialog);
+        self.change(event, change.as_ref());
+    }
+
+    /// What its answer means.
+    fn answer(&mut self, event: &TraceEvent<'_>, request: &Request, message: &Message<'_>) {
+        let Some(Session { control, dialog, .. }) = self.sessions.get_mut(&event.flow.id) else { return };
+        let change = control.answered(event.at, request, message, dialog);
+        self.change(event, change.as_ref());
+    }
+
+    fn change(&mut self, event: &TraceEvent<'_>, change: Option<&MediaChange>) {
+        let (Some(change), Some(session)) = (change, self.sessions.get(&event.flow.id)) else { return };
+        for track in session.tracks.iter().filter_map(|index| self.found.get(*index)) {
+            if change.refused.is_some() || change.tracks.contains(track.number, track.channel) {
+                self.sink.change(track, event.at, change);
+            }
+        }
     }
 
     /// The dialogue goes on. Whether nothing has to wait for the answer to a SETUP any more.
@@ -270,7 +307,7 @@ impl Session {
         signs: &PacketSigns,
         selection: Selection,
         tracks: &mut Vec<Track>,
-        described: &mut Described,
+        described: &mut DescribedBytes,
     ) -> Option<usize> {
         let number_of_path = self.dialog.number_of(signs.path);
         let setup = self.dialog.setup_of(signs).cloned();
@@ -309,34 +346,6 @@ impl Session {
         self.tracks.push(index);
         Some(index)
     }
-}
-
-/// Bytes that the descriptions of all tracks take.
-#[derive(Debug)]
-struct Described(usize);
-
-impl Described {
-    /// The description, or none where all are too long to keep.
-    fn keep(&mut self, media: Media) -> Media {
-        let size = size(&media);
-        if self.0 + size > MAX_DESCRIPTIONS {
-            return Media::default();
-        }
-        self.0 += size;
-        media
-    }
-
-    fn forget(&mut self, media: &Media) {
-        self.0 = self.0.saturating_sub(size(media));
-    }
-}
-
-/// About how many bytes of memory a description takes.
-fn size(media: &Media) -> usize {
-    let texts = [Some(&media.kind), Some(&media.protocol), media.control.as_ref(), media.range.as_ref()];
-    let own: usize = texts.into_iter().flatten().map(String::len).sum();
-    let formats = media.formats.iter().flat_map(|format| [format.encoding.as_ref(), format.fmtp.as_ref()]);
-    own + formats.flatten().map(String::len).sum::<usize>() + media.formats.len() * size_of::<Format>()
 }
 
 fn server_port(setup: &Setup) -> Option<u16> {

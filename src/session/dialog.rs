@@ -2,12 +2,14 @@
 //!
 //! It only watches. Recording asks it where a frame belongs, and so does analysis, which has nobody to ask.
 
+pub mod announced;
 mod controlled;
 mod describing;
 mod given;
 mod open;
 mod owner;
 mod path;
+pub mod play;
 mod request;
 mod role;
 mod secure;

@@ -76,7 +76,7 @@ impl<S: Sink> Out<S> {
     fn answered(&mut self, session: &mut Session, place: Place, message: &Message<'_>, request: Option<&Request>) {
         let StartLine::Response { status: Some(status), .. } = message.start_line() else { return };
         let Some(request) = request else { return };
-        session.answered(place.at, request, message, status);
+        session.answered(place.at, request, message);
         if let Some(judge) = self.judge(place.session) {
             judge.response(place, &request.method, status);
         }

@@ -1,12 +1,12 @@
 //! Who sends the streams of a session: its server, another source of it, or a stranger.
 
-use crate::analysis::announced::AnnouncedParts;
 use crate::analysis::findings::Finding;
 use crate::analysis::session::{Session, report_signs};
 use crate::analysis::stream::Stream;
 use crate::analysis::verdicts::SourceChange;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::SenderReport;
+use crate::session::dialog::announced::AnnouncedParts;
 use crate::session::dialog::{MediaPath, PacketSigns};
 use crate::time::Timestamp;
 use crate::trace::Direction;

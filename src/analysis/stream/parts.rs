@@ -1,9 +1,9 @@
 //! Where a stream begins, where PLAY has it go on, and where the client has enough of it.
 
-use crate::analysis::announced::{AnnouncedPart, NextPacket};
 use crate::analysis::stream::Stream;
 use crate::rtp::MAX_DROPOUT;
 use crate::rtp::packet::RtpPacket;
+use crate::session::dialog::announced::{AnnouncedPart, NextPacket};
 use crate::time::Timestamp;
 
 impl Stream {

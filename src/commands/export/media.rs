@@ -10,6 +10,7 @@ use crate::export::media::{Extractor, Tally, UndescribedTrack, Unfit};
 use crate::export::{MediaPacket, MediaSink, Track};
 use crate::rtp::foreign::ForeignPacket;
 use crate::rtp::packet::RtpPacket;
+use crate::session::dialog::play::MediaChange;
 use crate::time::Timestamp;
 
 /// Bytes that all tracks together may hold of what is not whole yet.
@@ -79,7 +80,7 @@ impl MediaFiles {
             self.tracks.resize_with(track.index + 1, Exported::default);
         }
         match self.tracks.get(track.index) {
-            Some(Exported::Stream(_)) => self.feed(track, bytes),
+            Some(Exported::Stream(_)) => self.feed(track, at, bytes),
             Some(_) => self.begin(track, at, bytes),
             None => Ok(()),
         }
@@ -100,7 +101,7 @@ impl MediaFiles {
         match (Extractor::new(&track.media, track.version, packet.payload_type()), &mut *place) {
             (Ok(extractor), _) => {
                 self.open(track, extractor)?;
-                return self.feed(track, bytes);
+                return self.feed(track, at, bytes);
             }
             (Err(Unfit::Undescribed(payload_type)), Exported::Nothing) => {
                 *place = Exported::Undescribed(Box::new(UndescribedTrack::new(payload_type)));
@@ -135,15 +136,15 @@ impl MediaFiles {
         let Some(place) = self.tracks.get_mut(track.index) else { return Ok(()) };
         let Exported::Undescribed(undescribed) = std::mem::replace(place, stream) else { return Ok(()) };
         self.held = self.held.saturating_sub(undescribed.held());
-        undescribed.into_waiting().iter().try_for_each(|bytes| self.feed(track, bytes))
+        undescribed.into_waiting().iter().try_for_each(|(at, bytes)| self.feed(track, *at, bytes))
     }
 
     /// Hands a packet to the stream of its track.
-    fn feed(&mut self, track: &Track, bytes: &[u8]) -> Result<(), Error> {
+    fn feed(&mut self, track: &Track, at: Timestamp, bytes: &[u8]) -> Result<(), Error> {
         let Some(Exported::Stream(stream)) = self.tracks.get_mut(track.index) else { return Ok(()) };
         let before = stream.extractor.held();
         stream.extractor.described(&track.media, track.version);
-        stream.extractor.packet(bytes, &mut self.out);
+        stream.extractor.packet(at, bytes, &mut self.out);
         self.held = (self.held + stream.extractor.held()).saturating_sub(before);
         if self.held > MAX_HELD {
             self.held = self.held.saturating_sub(stream.extractor.held());
@@ -204,6 +205,12 @@ impl MediaSink for MediaFiles {
             self.failure = Some(error);
             io::ErrorKind::Other.into()
         })
+    }
+
+    fn change(&mut self, track: &Track, at: Timestamp, change: &MediaChange) {
+        if let Some(Exported::Stream(stream)) = self.tracks.get_mut(track.index) {
+            stream.extractor.change(track.number, at, change);
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod aac;
 mod jpeg;
 mod jpeg_tables;
 mod nal;
+mod parts;
 mod undescribed;
 mod wave;
 
@@ -23,10 +24,13 @@ use crate::rtp::packet::RtpPacket;
 use crate::rtp::payload_type::static_format;
 use crate::rtsp::headers::is_secure_profile;
 use crate::rtsp::sdp::{Format, Media};
+use crate::session::dialog::play::MediaChange;
+use crate::time::Timestamp;
 
 use aac::Adts;
 use jpeg::Pictures;
 use nal::NalUnits;
+use parts::{BegunPart, MediaParts};
 pub use undescribed::UndescribedTrack;
 use wave::Wave;
 
@@ -79,11 +83,13 @@ pub struct Extractor {
     /// The version of the description.
     version: usize,
     encoding: String,
+    clock_rate_hz: Option<u32>,
     stream: Elementary,
     source: Option<Source>,
     /// A packet of another source, which takes over if the next one follows it.
     candidate: Option<(u32, u16, Vec<u8>)>,
     reorder: Reorder,
+    parts: MediaParts,
     counts: Tally,
 }
 
@@ -126,8 +132,18 @@ impl Extractor {
         let format = format(media, payload_type)?;
         let encoding = format.encoding.clone().unwrap_or_default();
         let stream = Elementary::new(&format)?;
-        let (reorder, counts) = (Reorder::default(), Tally::default());
-        Ok(Self { payload_type, version, encoding, stream, source: None, candidate: None, reorder, counts })
+        Ok(Self {
+            payload_type,
+            version,
+            encoding,
+            clock_rate_hz: format.clock_rate_hz,
+            stream,
+            source: None,
+            candidate: None,
+            reorder: Reorder::default(),
+            parts: MediaParts::default(),
+            counts: Tally::default(),
+        })
     }
 
     /// The track is described anew: the parameters of its format may be others.
@@ -175,8 +191,16 @@ impl Extractor {
         if let Elementary::Wave(wave) = &self.stream { Some(wave.header(Some(len))) } else { None }
     }
 
+    /// The client asked for something of this track: its media elsewhere, or its end.
+    pub fn change(&mut self, track: Option<usize>, at: Timestamp, change: &MediaChange) {
+        let Self { source, reorder, parts, .. } = self;
+        if let Some(source) = *source {
+            parts.change((track, source), at, change, reorder);
+        }
+    }
+
     /// Takes the next RTP packet in order of arrival, and appends what is whole by now.
-    pub fn packet(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+    pub fn packet(&mut self, at: Timestamp, bytes: &[u8], out: &mut Vec<u8>) {
         self.counts.packets += 1;
         let Ok(packet) = RtpPacket::parse(bytes) else {
             self.counts.malformed += 1;
@@ -194,10 +218,15 @@ impl Extractor {
             let Some(first) = self.takes_over(ssrc, sequence, bytes) else { return };
             self.drain(out);
             self.reorder.restart();
+            self.parts.restart();
             self.ordered(sequence.wrapping_sub(1), &first, out);
         }
         self.source = Some(ssrc);
         self.counts.others += u64::from(self.candidate.take().is_some());
+        if let Some(BegunPart { first }) = self.parts.packet(at, &packet, self.clock_rate_hz, &mut self.reorder) {
+            self.drain(out);
+            self.reorder.begin_part(first);
+        }
         self.ordered(sequence, bytes, out);
     }
 

@@ -35,7 +35,7 @@ fn run(text: &str, sent: &[Sent<'_>]) -> (Vec<u8>, Tally) {
     let payload_type = extractor.payload_type;
     let mut out = Vec::new();
     for sent in sent {
-        extractor.packet(&packet(payload_type, 7, *sent), &mut out);
+        extractor.packet(Timestamp::default(), &packet(payload_type, 7, *sent), &mut out);
     }
     extractor.finish(&mut out);
     (out, extractor.tally())
@@ -125,9 +125,9 @@ fn another_source_takes_over_with_its_second_packet() {
     let sent = [(7, 1), (9, 100), (7, 2), (9, 101), (9, 102), (8, 3), (9, 103)];
     for (ssrc, number) in sent {
         let payload = [0x61, number];
-        extractor.packet(&packet(96, ssrc, (number.into(), 0, true, &payload)), &mut out);
+        extractor.packet(Timestamp::default(), &packet(96, ssrc, (number.into(), 0, true, &payload)), &mut out);
     }
-    extractor.packet(&packet(97, 9, (504, 0, true, &[0x61])), &mut out);
+    extractor.packet(Timestamp::default(), &packet(97, 9, (504, 0, true, &[0x61])), &mut out);
     extractor.finish(&mut out);
     let numbers: Vec<u8> = units(&out)[2..].iter().map(|unit| unit[1]).collect();
     assert_eq!(numbers, [1, 2, 101, 102, 103]);
@@ -174,7 +174,7 @@ fn forgetting(text: &str, sent: &[Sent<'_>], behind: usize) -> (Vec<u8>, Tally) 
             extractor.forget(&mut out);
             assert_eq!(extractor.held(), 0);
         }
-        extractor.packet(&packet(payload_type, 7, *sent), &mut out);
+        extractor.packet(Timestamp::default(), &packet(payload_type, 7, *sent), &mut out);
     }
     extractor.finish(&mut out);
     (out, extractor.tally())

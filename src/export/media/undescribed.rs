@@ -15,7 +15,7 @@ const MAX_BYTES: usize = 128 << 10;
 #[derive(Debug)]
 pub struct UndescribedTrack {
     evidence: PayloadEvidence,
-    waiting: Vec<Vec<u8>>,
+    waiting: Vec<(Timestamp, Vec<u8>)>,
     bytes: usize,
 }
 
@@ -32,8 +32,8 @@ impl UndescribedTrack {
         {
             self.evidence.packet(at, &packet);
         }
-        self.bytes += size_of::<Vec<u8>>() + bytes.len();
-        self.waiting.push(bytes.to_vec());
+        self.bytes += size_of::<(Timestamp, Vec<u8>)>() + bytes.len();
+        self.waiting.push((at, bytes.to_vec()));
         !self.evidence.is_settled() && self.waiting.len() < MAX_PACKETS && self.bytes < MAX_BYTES
     }
 
@@ -61,7 +61,7 @@ impl UndescribedTrack {
     }
 
     /// Those that wait, in order of their arrival.
-    pub fn into_waiting(self) -> Vec<Vec<u8>> {
+    pub fn into_waiting(self) -> Vec<(Timestamp, Vec<u8>)> {
         self.waiting
     }
 }

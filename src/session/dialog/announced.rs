@@ -3,68 +3,73 @@
 
 use std::collections::VecDeque;
 
-use crate::analysis::cell::{float, millis};
 use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
-use crate::time::Timestamp;
+use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 /// RFC 2326 queues PLAYs (section 10.5): more that wait at a time are forgotten.
 const MAX_WAITING: usize = 4;
 /// Behind an answer a jump is the one that was asked for, if it comes so soon, or with the next packet.
-const SOON_NS: i64 = 5_000_000_000;
+const SOON_NS: i64 = 5 * NANOS_PER_SECOND;
 /// What is farther off its timestamp's distance has jumped, as in verdicts. Three B pictures in a row, as encoders usually
 /// have at most, are sent three pictures out of order: 0.3 s at 10 pictures a second. A network seldom delays by as much,
 /// and where it does there is little harm: the figures begin anew once more.
-const JUMP_MS: f64 = 500.0;
-/// At another pace than that of time timestamps jump if they go so many seconds at once.
-const STRIDE_S: f64 = 2.0;
+const JUMP_NS: i64 = NANOS_PER_SECOND / 2;
+/// At another pace than that of time timestamps jump if they go so far at once.
+const STRIDE_NS: i64 = 2 * NANOS_PER_SECOND;
 
 /// A part of a stream that is to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AnnouncedPart {
-    /// When the PLAY was sent, and when it was answered.
-    pub(super) asked: Timestamp,
-    pub(super) answered: Option<Timestamp>,
+pub struct AnnouncedPart {
+    /// When the PLAY was sent.
+    pub asked: Timestamp,
+    /// When it was answered; `None` so long as it is not.
+    pub answered: Option<Timestamp>,
     /// By RTP-Info: the number of its first packet.
-    pub(super) seq: Option<u16>,
+    pub seq: Option<u16>,
     /// The client asked for another place or pace, so it begins whether or not there is a jump.
-    pub(super) sought: bool,
+    pub sought: bool,
     /// The client had paused: what came meanwhile, of a live source, was not meant for it.
-    pub(super) resumed: bool,
+    pub resumed: bool,
     /// Its timestamps run as time does (RFC 2326, sections 12.34 and 12.35).
-    pub(super) paced: bool,
+    pub paced: bool,
 }
 
 /// The next packet of a stream, as seen from those before it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct NextPacket {
-    pub(super) at: Timestamp,
-    pub(super) seq: u16,
+pub struct NextPacket {
+    /// When it comes.
+    pub at: Timestamp,
+    /// Its number.
+    pub seq: u16,
     /// Numbers since the highest one so far, modulo 2^16.
-    pub(super) ahead: u16,
-    /// Time and ticks since the packet before.
-    pub(super) passed_ns: i64,
-    pub(super) ticks: i32,
-    /// The clock rate, and whether timestamps run as time does.
-    pub(super) rate: Option<u32>,
-    pub(super) paced: bool,
+    pub ahead: u16,
+    /// Time since the packet before.
+    pub passed_ns: i64,
+    /// Ticks of its clock since the packet before.
+    pub ticks: i32,
+    /// The clock rate.
+    pub rate: Option<u32>,
+    /// Timestamps run as time does.
+    pub paced: bool,
 }
 
 /// The parts that a stream waits for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct AnnouncedParts {
+pub struct AnnouncedParts {
     waiting: VecDeque<AnnouncedPart>,
     /// When the latest one began.
     began: Option<Timestamp>,
 }
 
 impl AnnouncedParts {
+    /// Whether none is to come.
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
     /// A PLAY was sent, or answered.
-    pub(super) fn announce(&mut self, part: AnnouncedPart) {
+    pub fn announce(&mut self, part: AnnouncedPart) {
         let before = self.waiting.len();
         self.forget(part.asked);
         // The media was there before the answer.
@@ -79,12 +84,12 @@ impl AnnouncedParts {
     }
 
     /// The PLAY that was sent then was refused, or is told of anew.
-    pub(super) fn forget(&mut self, asked: Timestamp) {
+    pub fn forget(&mut self, asked: Timestamp) {
         self.waiting.retain(|part| part.asked != asked);
     }
 
     /// Whether a part is due that another source may bring: PLAY was granted just before, or names this number.
-    pub(super) fn are_due(&self, at: Timestamp, seq: u16) -> bool {
+    pub fn are_due(&self, at: Timestamp, seq: u16) -> bool {
         self.waiting.iter().any(|part| {
             let soon = part.answered.is_none_or(|answered| at.nanos_since(answered) <= SOON_NS);
             soon || part.seq.is_some_and(|first| seq.wrapping_sub(first) < MAX_DROPOUT)
@@ -93,7 +98,7 @@ impl AnnouncedParts {
 
     /// The part that begins with this packet, if one does.
     #[cold]
-    pub(super) fn begins(&mut self, packet: &NextPacket) -> Option<AnnouncedPart> {
+    pub fn begins(&mut self, packet: &NextPacket) -> Option<AnnouncedPart> {
         let place = self.waiting.iter().rposition(|part| part.begins_with(packet));
         if let Some(place) = place {
             let part = self.waiting.drain(..=place).next_back();
@@ -162,9 +167,13 @@ impl NextPacket {
         if self.ahead >= MAX_DROPOUT && self.ahead.wrapping_neg() >= MAX_MISORDER {
             return true;
         }
-        let Some(rate) = self.rate.map(f64::from) else { return false };
-        let seconds = float(self.ticks.into()) / rate;
-        if self.paced { (millis(self.passed_ns) - seconds * 1e3).abs() >= JUMP_MS } else { seconds.abs() >= STRIDE_S }
+        let Some(rate) = self.rate.filter(|rate| *rate > 0) else { return false };
+        let media_ns = i64::from(self.ticks) * NANOS_PER_SECOND / i64::from(rate);
+        if self.paced {
+            self.passed_ns.saturating_sub(media_ns).saturating_abs() >= JUMP_NS
+        } else {
+            media_ns.abs() >= STRIDE_NS
+        }
     }
 }
 
