@@ -2,6 +2,10 @@
 //!
 //! The demuxer is lossless and never fails: the `raw` bytes of all its PDUs, joined, are the stream. What it can't
 //! place is junk, kept as it came. The same bytes cut into any chunks give the same PDUs (adjacent junk joined).
+//!
+//! When the demuxer has lost its place it looks for a whole start line, or for a `$` with a known channel (or the
+//! other channel of its pair), a length of at least 8, RTP version 2, and another `$` or the first word of a message
+//! right behind the frame, or behind an empty line or two. What lies before is junk, and it is kept.
 
 use memchr::memchr;
 

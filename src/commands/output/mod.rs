@@ -1,4 +1,22 @@
 //! Where a recording goes: a file that is made new, one after the other where it rotates, or standard output.
+//!
+//! **The event loop never waits for the disk.** `commands/output/disk` takes the buffers, each file into a queue of its
+//! own, and a thread writes them (and compresses: each buffer is a zstd frame). At most one thread works on a file. One
+//! does for all; where it made no progress between two ticks while other files wait, it is stuck in a pipe that nobody
+//! reads or on a dead network disk, and another one is started. Up to 16 sync files side by side. Up to 64 MiB wait in
+//! all, of which each of many files has its share (256 KiB at least); a file with nothing waiting has room in any case,
+//! so those that are stuck do not stop the others. Where a disk is full the file is cut to what is whole, and the rest
+//! of the buffer stands first in line again, to be tried with each tick.
+//!
+//! **Rotation** happens between two events. `Writer::rotate` completes the file, and begins the next one with the
+//! interfaces of the open connections and with what `Repeat` kept of their dialogues: the requests that made the
+//! session and the answers that granted them, at most 2 MiB a connection. The sink is told in between; `Names` gives
+//! the file its name. `output/opening` makes files, with a lock (`flock`) against a second recorder; the next file is
+//! made before this one gets its name, so that at any time one is locked. `output/earlier` completes what a recorder
+//! that was killed left.
+//!
+//! `commands/record/recordings` routes events by session to their recording: all URLs of the command line share one,
+//! each of `--targets` has its own.
 
 mod disk;
 mod earlier;

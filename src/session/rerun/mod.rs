@@ -1,5 +1,10 @@
 //! The client's side of a recorded session once more, against a live server: the same requests, in their order and at
 //! their times, with what must be another for this server.
+//!
+//! [`Rerun`] sends the requests of a `Script` to another server, each at its recorded time and not before the answers
+//! that the recorded client had by then (`rerun/plan.rs`). `rerun/fit.rs` changes of a request what must change, and
+//! leaves every other byte; `rerun/names.rs` finds the live URL of a recorded one. It logs what came of each request,
+//! which `analysis::comparison` holds against the recording. docs/replay.md has the rules.
 
 mod answered;
 mod ending;
