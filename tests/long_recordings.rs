@@ -37,6 +37,13 @@ fn within(before: &str) -> Command {
     command
 }
 
+/// `rtsp-rec` as a terminal starts it: it does not ignore SIGHUP, though these tests may, under `nohup`.
+fn in_terminal() -> Command {
+    let mut command = Command::new("env");
+    command.arg("--default-signal=HUP").arg(rtsp_rec().get_program());
+    command
+}
+
 fn start(mut command: Command, url: &str, file: &Path, options: &[&str]) -> Recording {
     command.args(["record", url, "-o"]).arg(file).args(options);
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
@@ -100,7 +107,7 @@ fn methods(files: &[impl AsRef<OsStr>]) -> Vec<String> {
 fn a_terminal_that_closes_ends_it_in_good_order() {
     let (camera, dir) = (camera(), tempfile::tempdir().unwrap());
     let file = dir.path().join("x.pcapng");
-    let recording = start(rtsp_rec(), &camera.url, &file, &[]);
+    let recording = start(in_terminal(), &camera.url, &file, &[]);
     await_media(&file);
     recording.signal("HUP");
     let (code, said) = recording.finish();
@@ -113,12 +120,13 @@ fn a_terminal_that_closes_ends_it_in_good_order() {
 fn what_is_said_to_a_terminal_that_is_gone_makes_it_no_failure() {
     let (camera, dir) = (camera(), tempfile::tempdir().unwrap());
     let file = dir.path().join("x.pcapng");
-    let outside = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    // Only this side holds it, so that the terminal is gone with it.
+    let outside = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&outside).unwrap();
     unlockpt(&outside).unwrap();
     let name = ptsname(&outside, Vec::new()).unwrap();
     let inside = File::options().read(true).write(true).open(OsStr::from_bytes(name.as_bytes())).unwrap();
-    let mut command = rtsp_rec();
+    let mut command = in_terminal();
     command.args(["record", &camera.url, "-o"]).arg(&file).env("TERM", "xterm").stdin(Stdio::null());
     let child = command.stdout(inside.try_clone().unwrap()).stderr(inside).spawn().unwrap();
     drop(command);

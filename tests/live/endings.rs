@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use crate::judges::{Capture, assert_opens, assert_whole};
 use crate::peers::{Peer, free_port};
-use crate::process::Outcome;
-use crate::recorder::{Place, RECORD_LIMIT, assert_holds_no_session, record, start_recording};
+use crate::process::{Outcome, Running, await_that};
+use crate::recorder::{
+    Place, RECORD_LIMIT, assert_holds_no_session, in_terminal, record, record_command, size, start_recording,
+};
 
 /// Panics unless a command has failed with exit code 1 and one line that says why.
 #[track_caller]
@@ -129,7 +131,8 @@ fn sighup_is_a_normal_end() {
 
 fn ends_normally_on(signal: &str) {
     let (server, place) = (Peer::gstreamer(&[]), Place::new());
-    let recording = start_recording(&server.url("av"), &place.file(), &[]);
+    let recording = Running::start(&mut in_terminal(&record_command(&server.url("av"), &place.file(), &[])));
+    await_that("media is on disk", RECORD_LIMIT, || size(&place.file()) > 20_000);
     recording.signal(signal);
     recording.finish(Duration::from_secs(10)).expect_code(0);
     assert_opens(&place.file());

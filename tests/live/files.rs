@@ -13,8 +13,8 @@ use crate::judges::{Capture, assert_opens};
 use crate::peers::Peer;
 use crate::process::{Running, await_that, run};
 use crate::recorder::{
-    Place, RECORD_LIMIT, Row, TOOL_LIMIT, assert_holds_no_session, number, record, record_command, rtsp_rec, size,
-    table,
+    Place, RECORD_LIMIT, Row, TOOL_LIMIT, assert_holds_no_session, in_terminal, number, record, record_command,
+    rtsp_rec, size, table,
 };
 
 /// So long does the reader of a pipe pause.
@@ -209,7 +209,7 @@ fn each_rotated_file_stands_alone_in_wireshark() {
 fn a_terminal_that_closes_under_load_leaves_whole_files() {
     let (server, place) = (Flood::start(Load::HEAVY), Place::new());
     let (file, options) = (place.dir().join("cam.pcapng"), ["--rotate-size", "5MB"]);
-    let recording = Running::start(&mut record_command(&server.urls(1)[0], &file, &options));
+    let recording = Running::start(&mut in_terminal(&record_command(&server.urls(1)[0], &file, &options)));
     await_that("the fourth file is begun", RECORD_LIMIT, || size(&place.dir().join(".cam-00004.pcapng.part")) > 0);
     recording.signal("HUP");
     recording.finish(RECORD_LIMIT).expect_code(0);

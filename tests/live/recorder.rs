@@ -49,6 +49,14 @@ pub(crate) fn record_command(url: &str, file: &Path, options: &[&str]) -> Comman
     command
 }
 
+/// The command as a terminal starts it: it does not ignore SIGHUP, though these tests may, under `nohup`.
+pub(crate) fn in_terminal(command: &Command) -> Command {
+    let mut outer = Command::new("env");
+    outer.arg("--default-signal=HUP").arg(command.get_program()).args(command.get_args());
+    outer.env_remove("RTSP_REC_PASSWORD");
+    outer
+}
+
 /// Records to the end.
 pub(crate) fn record(url: &str, file: &Path, options: &[&str]) -> Outcome {
     run(&mut record_command(url, file, options), RECORD_LIMIT)
