@@ -19,6 +19,7 @@ mod probe;
 mod record;
 mod redact;
 mod report;
+mod schema;
 mod transport;
 
 pub use compare::{CompareArgs, CompareFormat};
@@ -30,6 +31,7 @@ pub use probe::{ProbeArgs, ProbeFormat};
 pub use record::RecordArgs;
 pub use redact::RedactArgs;
 pub use report::ReportArgs;
+pub use schema::SchemaArgs;
 pub use transport::{TransportArgs, TransportName};
 
 /// Name and version as captures and User-Agent headers carry them.
@@ -78,6 +80,8 @@ pub enum Command {
     Redact(RedactArgs),
     /// Serve a built-in capture on loopback, record it, analyze it: no camera needed
     Demo(DemoArgs),
+    /// Columns of the tables of `analyze` as JSON Schema: names, types, units, meanings
+    Schema(SchemaArgs),
     /// Print a shell's completion script
     Completions(CompletionsArgs),
     /// Print a manual page, or write all of them

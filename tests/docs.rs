@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rtsp_rec::analysis::findings::CODES;
+use rtsp_rec::analysis::rows::{Column, Table};
 use rtsp_rec::analysis::verdicts::Verdict;
 
 fn document(name: &str) -> String {
@@ -27,6 +28,60 @@ fn every_verdict_is_explained() {
     let text = document("verdicts.md");
     for verdict in Verdict::ALL {
         assert!(text.contains(&format!("`{}`", verdict.name())), "{}", verdict.name());
+    }
+}
+
+/// The text of a cell without its links: `[text](target)` is `text`.
+fn without_links(cell: &str) -> String {
+    let mut text = String::new();
+    let mut rest = cell;
+    while let Some((before, (label, after))) = rest.split_once('[').and_then(|(a, b)| Some((a, b.split_once("](")?))) {
+        text.extend([before, label]);
+        rest = after.split_once(')').map_or("", |(_, after)| after);
+    }
+    text + rest
+}
+
+/// The columns of a table as its section of metrics.md lists them: numbers, names, unit, definition.
+fn documented(table: Table) -> Vec<[String; 4]> {
+    let text = document("metrics.md");
+    let heading = format!("\n## {}\n", table.name());
+    let section = text.split_once(&heading).expect("each table has a section").1.split("\n## ").next().expect("text");
+    let rows = section.lines().filter(|line| line.starts_with("| ") && line.contains("| `"));
+    let rows = rows.filter(|line| line.trim_start_matches("| ").starts_with(|c: char| c.is_ascii_digit()));
+    let cells = |row: &str| {
+        let mut cells = row.trim_matches('|').splitn(4, '|').map(|cell| without_links(cell.trim()));
+        [(); 4].map(|()| cells.next().expect("four cells"))
+    };
+    rows.map(cells).collect()
+}
+
+/// What metrics.md says of a column in one place for all tables, it does not repeat.
+fn says(definition: &str, column: &Column) -> bool {
+    let plain = |text: &str| text.trim_end_matches('.').to_lowercase();
+    definition == "see above" || plain(definition) == plain(column.meaning)
+}
+
+#[test]
+fn every_column_is_documented_as_it_is_declared() {
+    for table in Table::ALL {
+        let mut columns = (1..).zip(table.columns());
+        for [numbers, names, unit, definition] in documented(table) {
+            if let Some((first, last)) = numbers.split_once('-') {
+                // `capture` to `ssrc`.
+                let (first, last) =
+                    (first.parse::<usize>().expect("a number"), last.parse::<usize>().expect("a number"));
+                let taken: Vec<_> = columns.by_ref().take(last + 1 - first).map(|(_, column)| column.name).collect();
+                let ends = [taken.first(), taken.last()].map(|name| format!("`{}`", name.expect("a column")));
+                assert_eq!(names, ends.join(" to "), "{table:?}");
+                continue;
+            }
+            let (number, column) = columns.next().expect("no column more than there are");
+            assert_eq!((numbers, names), (number.to_string(), format!("`{}`", column.name)), "{table:?}");
+            assert_eq!(unit, column.unit, "{table:?} {}", column.name);
+            assert!(says(&definition, column), "{table:?} {}: {definition:?} is no {:?}", column.name, column.meaning);
+        }
+        assert_eq!(columns.next(), None, "{table:?}: a column is not documented");
     }
 }
 

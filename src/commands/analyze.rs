@@ -238,20 +238,17 @@ fn outputs(args: &AnalyzeArgs) -> Result<BTreeMap<Table, Output>, Error> {
         let table = args.table.into();
         // The table for people has colours, and spells out what steers by itself.
         let out = if args.format == cli::Format::Table { Box::new(io::stdout()) } else { stdout() };
-        let output = output(table, format, out).map_err(Error::Stdout)?;
-        return Ok(BTreeMap::from([(table, output.coloured(takes_colour(&io::stdout())))]));
+        let output = Document::new(table, format, out, waiting_room()).coloured(takes_colour(&io::stdout()));
+        return Ok(BTreeMap::from([(table, output)]));
     };
     let failed = |action| move |source| Error::File { action, path: folder.clone(), source };
     std::fs::create_dir_all(folder).map_err(failed("create"))?;
     let file = |table: Table| -> io::Result<(Table, Output)> {
         let file = File::create(folder.join(table.name()).with_extension(format.extension()))?;
-        Ok((table, output(table, format, Box::new(file))?))
+        let file: Box<dyn Write + Send> = Box::new(file);
+        Ok((table, Document::new(table, format, file, waiting_room())))
     };
     Table::ALL.into_iter().map(file).collect::<io::Result<_>>().map_err(failed("write to"))
-}
-
-fn output(table: Table, format: Format, out: Box<dyn Write + Send>) -> io::Result<Output> {
-    Document::new(table, format, out, waiting_room())
 }
 
 fn output_error(args: &AnalyzeArgs, source: io::Error) -> Error {

@@ -266,7 +266,7 @@ mod tests {
     }
 
     fn lanes(out: impl Write + Send + 'static) -> Lanes {
-        let output = Document::new(Table::Packets, Format::Json, Box::new(out) as Box<_>, waiting_room()).unwrap();
+        let output = Document::new(Table::Packets, Format::Json, Box::new(out) as Box<_>, waiting_room());
         Lanes::new(BTreeMap::from([(Table::Packets, output)]))
     }
 

@@ -22,6 +22,7 @@ mod record;
 mod redact;
 mod replay;
 mod report;
+mod schema;
 mod signals;
 mod terminal;
 mod trust;
@@ -50,6 +51,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Export(args) => export::run(&args),
         Command::Redact(args) => redact::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

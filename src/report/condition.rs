@@ -7,9 +7,8 @@ use std::str::FromStr;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::analysis::cell::Utc;
 use crate::analysis::rows::{Row, Sink, StreamRow, Table};
-use crate::report::cells::{self, Cell, each_cell};
+use crate::report::cells::{Cell, each_cell};
 
 /// What was meant has most probably at least this likeness (Jaro-Winkler).
 const ALIKE: f64 = 0.8;
@@ -132,42 +131,22 @@ fn known_column(wanted: &str) -> Result<&'static str, ConditionError> {
     if wanted.is_empty() {
         return Err(ConditionError::Form);
     }
-    // A test makes sure that the table has columns.
-    let columns = cells::columns(Table::Streams).unwrap_or_default();
-    match columns.iter().find(|name| **name == wanted) {
-        Some(name) if text_columns().contains(name) => Err(ConditionError::Text(name)),
-        Some(name) => Ok(name),
-        None => Err(ConditionError::Column { column: wanted.to_owned(), near: near(wanted, columns) }),
+    let columns = Table::Streams.columns();
+    match columns.iter().find(|column| column.name == wanted) {
+        Some(column) if column.kind.is_number() => Ok(column.name),
+        Some(column) => Err(ConditionError::Text(column.name)),
+        None => {
+            let near = near(wanted, columns.iter().map(|column| column.name));
+            Err(ConditionError::Column { column: wanted.to_owned(), near })
+        }
     }
 }
 
-/// The columns of `streams` that have no numbers: those that show text once nothing is unknown.
-fn text_columns() -> Vec<&'static str> {
-    let (text, time) = (Some(""), Some(Utc::default()));
-    let row = StreamRow {
-        media: text,
-        encoding: text,
-        cname: text,
-        first_packet_utc: time,
-        last_packet_utc: time,
-        sr_last_utc: time,
-        sr_last_ntp_utc: time,
-        ..StreamRow::default()
-    };
-    let mut names = Vec::new();
-    let each = each_cell(&row, |name, cell| {
-        names.extend(matches!(cell, Cell::Text(_)).then_some(name));
-        Ok(())
-    });
-    debug_assert!(each.is_ok(), "{each:?}");
-    names
-}
-
 /// Names that have the wanted one in them or look like it, the likeliest first.
-fn near(wanted: &str, names: Vec<&'static str>) -> Vec<&'static str> {
+fn near(wanted: &str, names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
     const MAX: usize = 5;
     let likeness = |name: &str| strsim::jaro_winkler(wanted, name) + f64::from(u8::from(name.contains(wanted)));
-    let mut near: Vec<_> = names.into_iter().map(|name| (likeness(name), name)).collect();
+    let mut near: Vec<_> = names.map(|name| (likeness(name), name)).collect();
     near.retain(|(likeness, _)| *likeness >= ALIKE);
     near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     near.into_iter().take(MAX).map(|(_, name)| name).collect()

@@ -12,6 +12,7 @@ mod lines;
 pub mod packets;
 pub mod page;
 pub mod probe;
+pub mod schema;
 pub mod summary;
 pub mod table;
 mod tables;

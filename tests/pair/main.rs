@@ -261,7 +261,7 @@ fn streams_csv(capture: &[u8]) -> String {
     let mut analyzer = Analyzer::new(options, ());
     Source::read(capture, &mut analyzer).unwrap();
     let mut csv = Vec::new();
-    let mut table = CsvTable::new(rtsp_rec::analysis::rows::Table::Streams, &mut csv).unwrap();
+    let mut table = CsvTable::new(rtsp_rec::analysis::rows::Table::Streams, &mut csv);
     analyzer.streams().for_each(|row| table.row(&row).unwrap());
     drop(table);
     let text = String::from_utf8(csv).unwrap();

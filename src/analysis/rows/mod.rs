@@ -1,0 +1,171 @@
+//! The rows of the tables, and where they go.
+//!
+//! Each row declares its columns once, with `row!`: name, type, unit and meaning. The struct and its documentation, the
+//! headers of CSV files, the JSON Schema and the check of docs/metrics.md come from that.
+
+use std::io;
+
+use serde::Serialize;
+
+mod column;
+mod dialogue;
+mod media;
+mod oddities;
+mod reports;
+mod streams;
+
+pub use column::{Column, ColumnKind};
+pub use dialogue::MessageRow;
+pub use media::{FrameRow, PacketRow};
+pub use oddities::{FindingRow, VerdictRow};
+pub use reports::{ReportBlockRow, SenderReportRow};
+pub use streams::StreamRow;
+
+/// A consumer of rows. Rows come as the analysis meets them; those of streams come at its end.
+pub trait Sink {
+    /// Takes a row.
+    ///
+    /// # Errors
+    /// If the row could not be written; the run stops.
+    fn row(&mut self, row: &Row<'_>) -> io::Result<()>;
+
+    /// Takes the row of a packet. There are more of them than of all others: who takes few of its columns can do it faster
+    /// here.
+    ///
+    /// # Errors
+    /// As for the other rows.
+    #[inline]
+    fn packet(&mut self, row: PacketRow<'_>) -> io::Result<()> {
+        self.row(&Row::Packet(row))
+    }
+
+    /// Whether rows of this table are wanted at all. Those that are not need not be made.
+    fn wants(&self, table: Table) -> bool;
+}
+
+/// Nobody wants the rows.
+impl Sink for () {
+    fn row(&mut self, _: &Row<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn wants(&self, _: Table) -> bool {
+        false
+    }
+}
+
+impl<S: Sink + ?Sized> Sink for &mut S {
+    fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        (**self).row(row)
+    }
+
+    #[inline]
+    fn packet(&mut self, row: PacketRow<'_>) -> io::Result<()> {
+        (**self).packet(row)
+    }
+
+    fn wants(&self, table: Table) -> bool {
+        (**self).wants(table)
+    }
+}
+
+/// The tables of an analysis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Table {
+    /// A row for each session, track, direction and SSRC.
+    Streams,
+    /// A row for each RTP packet.
+    Packets,
+    /// A row for each frame of video, and for each timestamp of anything else.
+    Frames,
+    /// A row for each RTCP sender report.
+    SenderReports,
+    /// A row for each block of an RTCP sender or receiver report.
+    ReportBlocks,
+    /// A row for each RTSP request and response.
+    Messages,
+    /// A row for everything odd.
+    Findings,
+    /// A row for everything that a viewer may notice, with its cause.
+    Verdicts,
+}
+
+impl Table {
+    /// All of them, in the order of docs/metrics.md.
+    pub const ALL: [Self; 8] = [
+        Self::Streams,
+        Self::Packets,
+        Self::Frames,
+        Self::SenderReports,
+        Self::ReportBlocks,
+        Self::Messages,
+        Self::Findings,
+        Self::Verdicts,
+    ];
+
+    /// The name of the table, which is also that of its file: `sender_reports`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Streams => "streams",
+            Self::Packets => "packets",
+            Self::Frames => "frames",
+            Self::SenderReports => "sender_reports",
+            Self::ReportBlocks => "report_blocks",
+            Self::Messages => "messages",
+            Self::Findings => "findings",
+            Self::Verdicts => "verdicts",
+        }
+    }
+
+    /// Its columns, from left to right.
+    pub const fn columns(self) -> &'static [Column] {
+        match self {
+            Self::Streams => StreamRow::COLUMNS,
+            Self::Packets => PacketRow::COLUMNS,
+            Self::Frames => FrameRow::COLUMNS,
+            Self::SenderReports => SenderReportRow::COLUMNS,
+            Self::ReportBlocks => ReportBlockRow::COLUMNS,
+            Self::Messages => MessageRow::COLUMNS,
+            Self::Findings => FindingRow::COLUMNS,
+            Self::Verdicts => VerdictRow::COLUMNS,
+        }
+    }
+}
+
+/// A row of one of the tables. It serializes as a struct of its columns.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Row<'a> {
+    /// Of [`Table::Streams`].
+    Stream(Box<StreamRow<'a>>),
+    /// Of [`Table::Packets`].
+    Packet(PacketRow<'a>),
+    /// Of [`Table::Frames`].
+    Frame(FrameRow<'a>),
+    /// Of [`Table::SenderReports`].
+    SenderReport(SenderReportRow<'a>),
+    /// Of [`Table::ReportBlocks`].
+    ReportBlock(ReportBlockRow<'a>),
+    /// Of [`Table::Messages`].
+    Message(MessageRow<'a>),
+    /// Of [`Table::Findings`].
+    Finding(FindingRow<'a>),
+    /// Of [`Table::Verdicts`].
+    Verdict(VerdictRow<'a>),
+}
+
+impl Row<'_> {
+    /// The table that it belongs to.
+    pub const fn table(&self) -> Table {
+        match self {
+            Self::Stream(_) => Table::Streams,
+            Self::Packet(_) => Table::Packets,
+            Self::Frame(_) => Table::Frames,
+            Self::SenderReport(_) => Table::SenderReports,
+            Self::ReportBlock(_) => Table::ReportBlocks,
+            Self::Message(_) => Table::Messages,
+            Self::Finding(_) => Table::Findings,
+            Self::Verdict(_) => Table::Verdicts,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The columns of `findings` and `verdicts`.
+
+use crate::analysis::cell::{Millis, Seconds, Ssrc, Utc};
+use crate::analysis::rows::column::row;
+
+row! {
+    /// Something odd. docs/findings.md lists the codes.
+    FindingRow {
+        /// Path of the capture as it was given; of captures that follow each other, the one that the packet is in.
+        capture: &'a str,
+        /// Wireshark's number of the packet that completes the message or frame, from 1 in each file.
+        frame_number: Option<u64>,
+        /// Time of that packet, in UTC.
+        time_utc: Utc,
+        /// Time of that packet, since the first packet of the session that comes first.
+        time_s ["s"]: Seconds,
+        /// Number of the RTSP session in the capture, from 1.
+        session: Option<usize>,
+        /// Index of the `m=` line in the SDP, from 0; empty where no SETUP named the channel or no SDP was seen.
+        track: Option<usize>,
+        /// `c2s` from client to server, `s2c` from server to client.
+        direction: Option<&'static str>,
+        /// `error`, `warning` or `note`.
+        severity: &'static str,
+        /// A stable word for what is odd; findings.md lists all.
+        code: &'static str,
+        /// What is odd, in words.
+        detail: &'a str,
+        /// Position in this direction's TCP stream; + 1 is Wireshark's relative sequence number. From client to
+        /// server in an HTTP tunnel, in chunks and in a WebSocket: how many bytes that were carried stand before it.
+        stream_offset ["bytes"]: Option<u64>,
+    }
+}
+
+row! {
+    /// What a viewer may notice, and what the evidence says of its cause. docs/verdicts.md has the rules.
+    VerdictRow {
+        /// Path of the capture as it was given; of captures that follow each other, the one that the packet is in.
+        capture: &'a str,
+        /// Wireshark's number of the packet where it shows first: behind the gap or the silence; empty for what a
+        /// stream shows as a whole.
+        frame_number: Option<u64>,
+        /// Arrival of that packet, in UTC.
+        time_utc: Utc,
+        /// The same, since the first packet of the session that comes first.
+        time_s ["s"]: Seconds,
+        /// Number of the RTSP session in the capture, from 1.
+        session: usize,
+        /// Track; empty where it concerns the session.
+        track: Option<usize>,
+        /// Channel; empty where it concerns no single stream.
+        channel: Option<u16>,
+        /// `c2s` from client to server, `s2c` from server to client.
+        direction: Option<&'static str>,
+        /// SSRC; empty where it concerns no single stream.
+        ssrc: Option<Ssrc>,
+        /// What a viewer can notice.
+        event: &'static str,
+        /// Cause of the event.
+        verdict: &'static str,
+        /// Number of packets for a `gap`, else how often it was.
+        count: u64,
+        /// Wireshark's number of the packet where it shows last; empty if it is in a later file than `capture`.
+        last_frame_number: Option<u64>,
+        /// Arrival of that packet.
+        last_time_s ["s"]: Seconds,
+        /// Duration of the longest silence or freeze.
+        duration_ms ["ms"]: Option<Millis>,
+        /// The evidence, in words.
+        detail: &'a str,
+    }
+}

@@ -1,0 +1,152 @@
+//! What the tables look like, as JSON Schema (draft 2020-12): for whoever reads `--format json`, or makes a table of it in
+//! a database.
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use crate::analysis::rows::{Column, ColumnKind, Table};
+
+const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
+/// Rises with each change of the columns.
+const VERSION: u32 = 1;
+
+/// The schema of a row of a table, or of all tables where none is named: one for each below `$defs`.
+///
+/// # Errors
+/// If it can't be written.
+pub fn schema(table: Option<Table>) -> serde_json::Result<String> {
+    let mut text = match table {
+        Some(table) => serde_json::to_string_pretty(&TableSchema { draft: Some(DRAFT), ..TableSchema::of(table) })?,
+        None => serde_json::to_string_pretty(&AllTables {
+            draft: DRAFT,
+            title: "rtsp-rec analyze",
+            version: VERSION,
+            tables: Definitions,
+        })?,
+    };
+    text.push('\n');
+    Ok(text)
+}
+
+#[derive(Serialize)]
+struct AllTables {
+    #[serde(rename = "$schema")]
+    draft: &'static str,
+    title: &'static str,
+    #[serde(rename = "x-version")]
+    version: u32,
+    #[serde(rename = "$defs")]
+    tables: Definitions,
+}
+
+/// The tables by their names.
+struct Definitions;
+
+impl Serialize for Definitions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Table::ALL.map(|table| (table.name(), TableSchema::of(table))))
+    }
+}
+
+#[derive(Serialize)]
+struct TableSchema {
+    #[serde(rename = "$schema", skip_serializing_if = "Option::is_none")]
+    draft: Option<&'static str>,
+    title: &'static str,
+    #[serde(rename = "x-version")]
+    version: u32,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    properties: Properties,
+    required: Vec<&'static str>,
+}
+
+impl TableSchema {
+    fn of(table: Table) -> Self {
+        let columns = table.columns();
+        let required = columns.iter().map(|column| column.name).collect();
+        Self {
+            draft: None,
+            title: table.name(),
+            version: VERSION,
+            kind: "object",
+            properties: Properties(columns),
+            required,
+        }
+    }
+}
+
+/// Columns, in the order of the table.
+struct Properties(&'static [Column]);
+
+impl Serialize for Properties {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for column in self.0 {
+            map.serialize_entry(column.name, &Property::of(column))?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Property {
+    #[serde(rename = "type")]
+    kind: Types,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    minimum: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pattern: Option<&'static str>,
+    /// No keyword of JSON Schema; who does not know it passes it over, as the standard demands.
+    #[serde(rename = "x-unit", skip_serializing_if = "str::is_empty")]
+    unit: &'static str,
+    /// Another one: digits behind the point.
+    #[serde(rename = "x-decimals", skip_serializing_if = "Option::is_none")]
+    decimals: Option<usize>,
+    description: &'static str,
+}
+
+/// The type of a value, or its type and null.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Types {
+    One(&'static str),
+    OrNull([&'static str; 2]),
+}
+
+impl Property {
+    fn of(column: &Column) -> Self {
+        let kind = match column.kind {
+            ColumnKind::Integer { .. } => "integer",
+            ColumnKind::Decimal { .. } => "number",
+            ColumnKind::Text | ColumnKind::Time | ColumnKind::Ssrc => "string",
+        };
+        Self {
+            kind: if column.may_be_empty { Types::OrNull([kind, "null"]) } else { Types::One(kind) },
+            minimum: matches!(column.kind, ColumnKind::Integer { signed: false }).then_some(0),
+            format: (column.kind == ColumnKind::Time).then_some("date-time"),
+            pattern: (column.kind == ColumnKind::Ssrc).then_some("^0x[0-9a-f]{8}$"),
+            unit: column.unit,
+            decimals: if let ColumnKind::Decimal { decimals } = column.kind { Some(decimals) } else { None },
+            description: column.meaning,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_table_and_all_tables() {
+        insta::assert_snapshot!(schema(Some(Table::ReportBlocks)).unwrap());
+        let all: serde_json::Value = serde_json::from_str(&schema(None).unwrap()).unwrap();
+        for table in Table::ALL {
+            let one: serde_json::Value = serde_json::from_str(&schema(Some(table)).unwrap()).unwrap();
+            assert_eq!(all["$defs"][table.name()]["properties"], one["properties"]);
+            assert_eq!(one["required"].as_array().map(Vec::len), Some(table.columns().len()));
+        }
+    }
+}
