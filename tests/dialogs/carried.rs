@@ -1,4 +1,4 @@
-//! Dialogues that come through TLS, or through HTTP: the capture is the same as without.
+//! Dialogues that come through TLS, HTTP, or a WebSocket: the capture is the same as without.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use rustls::ServerConfig;
 use rustls::version::{TLS12, TLS13};
 
 use crate::certificates::Authority;
-use crate::front::{Front, Rules};
+use crate::front::{Carrier, Front, Rules};
 use crate::recorder::{Recording, record, rtsp_rec};
 use crate::scene::{Played, Scene};
 use crate::transcript::{header, word};
@@ -20,9 +20,13 @@ const DIGEST: &str = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest real
 /// tunnels.
 fn play(name: &str, rules: Rules, args: &[&str]) -> (Played, Vec<String>) {
     let scheme = if rules.tls.is_some() { "rtsps" } else { "rtsp" };
-    let tunnel: &[&str] = if rules.tunnel { &["-t", "http"] } else { &[] };
+    let transport: &[&str] = match rules.carrier {
+        Carrier::Nothing => &[],
+        Carrier::HttpTunnel => &["-t", "http"],
+        Carrier::WebSocket => &["-t", "ws"],
+    };
     let front = Front::start(rules);
-    let played = Scene::of(name).with(tunnel).with(args).with_user().behind(&front, scheme);
+    let played = Scene::of(name).with(transport).with(args).with_user().behind(&front, scheme);
     (played, front.finish())
 }
 
@@ -40,7 +44,11 @@ fn secure(config: Arc<ServerConfig>) -> Rules {
 }
 
 fn tunnel() -> Rules {
-    Rules { tunnel: true, ..Rules::default() }
+    Rules { carrier: Carrier::HttpTunnel, ..Rules::default() }
+}
+
+fn web_socket() -> Rules {
+    Rules { carrier: Carrier::WebSocket, ..Rules::default() }
 }
 
 /// The arguments that trust this authority.
@@ -239,4 +247,67 @@ fn tunnels_that_are_refused() {
     refused(DIGEST).expect_failure(&["does not accept the user name or password"]);
     refused("RTSP/1.0 400 Bad Request\r\n\r\n").expect_failure(&["400 Bad Request", "does it tunnel RTSP"]);
     refused("SSH-2.0-x\r\n\r\n").expect_failure(&["does not speak HTTP"]);
+}
+
+#[test]
+fn a_web_socket() {
+    let (played, heads) = plays("gst_av", web_socket(), &[]);
+    assert_eq!(heads.len(), 1, "{heads:?}");
+    assert!(text_of(&played.recording).contains(" over WebSocket]"), "the interface description says so");
+}
+
+#[test]
+fn a_web_socket_over_tls() {
+    for (version, name) in [(&TLS13, "1.3"), (&TLS12, "1.2")] {
+        let authority = Authority::new();
+        let tls = Some(authority.server("127.0.0.1", true, &[version]));
+        let trust = trusting(&authority);
+        let (played, _) = plays("gst_av", Rules { tls, ..web_socket() }, &trust.each_ref().map(String::as_str));
+        assert!(text_of(&played.recording).contains(&format!(" over WebSocket over TLS {name} ")));
+    }
+}
+
+#[test]
+fn a_web_socket_over_tls_in_small_records_and_a_login_in_it() {
+    let authority = Authority::new();
+    let tls = Some(authority.server("127.0.0.1", true, &[&TLS13]));
+    let trust = trusting(&authority);
+    plays("gst_digest", Rules { tls, piece: 7, ..web_socket() }, &trust.each_ref().map(String::as_str));
+}
+
+#[test]
+fn a_web_socket_over_tls_that_wants_a_login() {
+    let authority = Authority::new();
+    let tls = Some(authority.server("127.0.0.1", true, &[&TLS13]));
+    let trust = trusting(&authority);
+    let rules = Rules { tls, challenge: Some(DIGEST), ..web_socket() };
+    let (_, heads) = plays("aio_av", rules, &trust.each_ref().map(String::as_str));
+    let logins: Vec<bool> = heads.iter().map(|head| header(head, "Authorization").is_some()).collect();
+    assert_eq!(logins, [false, true]);
+}
+
+/// Whoever is not known gets no request, and no key of the WebSocket.
+#[test]
+fn a_web_socket_to_a_server_that_is_not_believed() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let config = authority.server("some.camera", true, &[&TLS13]);
+    let trust = |file: std::path::PathBuf| vec!["--tls-ca".to_owned(), file.display().to_string()];
+    for (args, says) in [
+        (vec![], "unknown issuer"),
+        (trust(stranger.file()), "unknown issuer"),
+        (trust(authority.file()), "another host"),
+        (trust(authority.server_file()), ""),
+        (vec!["--insecure".to_owned()], ""),
+    ] {
+        let front = Front::start(Rules { tls: Some(Arc::clone(&config)), ..web_socket() });
+        let args: Vec<&str> = ["-t", "ws"].into_iter().chain(args.iter().map(String::as_str)).collect();
+        let played = Scene::of("gst_av").with(&args).behind(&front, "rtsps");
+        let heads = front.finish();
+        assert_eq!(heads.is_empty(), !says.is_empty(), "{args:?}: {heads:?}");
+        if says.is_empty() {
+            played.recording.expect_success();
+        } else {
+            played.recording.expect_failure(&[says, "--insecure"]);
+        }
+    }
 }

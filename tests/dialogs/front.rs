@@ -1,4 +1,4 @@
-//! What stands before a scripted server: TLS, or the server's end of a tunnel through HTTP, or both.
+//! What stands before a scripted server: TLS, the server's end of a tunnel through HTTP or of a WebSocket, or TLS and one of them.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
@@ -14,9 +14,20 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::gate::Gate;
 use crate::transcript::{header, word};
+use crate::web_socket::{ClientFrames, accepted, frame};
 
 /// What a tunnel is opened with.
 const OPENED: &str = "HTTP/1.0 200 OK\r\nContent-Type: application/x-rtsp-tunnelled\r\n\r\n";
+
+/// What RTSP comes in.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    #[default]
+    Nothing,
+    /// A GET and its POST.
+    HttpTunnel,
+    WebSocket,
+}
 
 /// How a front behaves.
 #[derive(Clone, Default)]
@@ -25,8 +36,8 @@ pub(crate) struct Rules {
     pub(crate) tls: Option<Arc<ServerConfig>>,
     /// At the end it does not say so in TLS.
     pub(crate) abrupt: bool,
-    /// It tunnels.
-    pub(crate) tunnel: bool,
+    /// What it takes RTSP out of.
+    pub(crate) carrier: Carrier,
     /// The server's bytes come in pieces of this size; as they are if 0.
     pub(crate) piece: usize,
     /// It answers this to every GET.
@@ -105,6 +116,8 @@ enum Role {
     Get(String),
     /// The client's side.
     Post(String),
+    /// Frames pass, what they carry goes to here.
+    Socket(TcpStream, ClientFrames),
 }
 
 struct Work {
@@ -129,7 +142,8 @@ impl Work {
                     Near::Tls(Box::new(StreamOwned::new(session, socket)))
                 }
             };
-            let role = if self.rules.tunnel { Role::Head(Vec::new()) } else { Role::Through(self.connect()) };
+            let speaks_http = self.rules.carrier != Carrier::Nothing;
+            let role = if speaks_http { Role::Head(Vec::new()) } else { Role::Through(self.connect()) };
             self.links.push(Link { near, role, open: true });
         }
     }
@@ -186,6 +200,16 @@ impl Work {
                 let cookie = cookie.clone();
                 self.posted(link, &cookie, &came);
             }
+            Role::Socket(far, frames) => {
+                push(far, &frames.take(&came));
+                let back = take(far);
+                let framed = back.as_deref().filter(|back| !back.is_empty()).map(frame);
+                link.near.send(framed.as_deref().unwrap_or_default(), self.rules.piece);
+                link.open &= back.is_some() && !frames.closed;
+                if !link.open {
+                    let _ = far.shutdown(Shutdown::Both);
+                }
+            }
         }
     }
 
@@ -208,7 +232,7 @@ impl Work {
     /// A GET or POST has come.
     fn open(&mut self, link: &mut Link, head: &str, rest: &[u8]) {
         self.heads.push(head.to_owned());
-        let cookie = header(head, "x-sessioncookie").expect("a tunnel has a cookie").to_owned();
+        let cookie = || header(head, "x-sessioncookie").expect("a tunnel has a cookie").to_owned();
         let refusal = self.rules.refusal.map(str::to_owned).or_else(|| self.challenge(head));
         match (word(head, 0), refusal) {
             (_, Some(refusal)) => {
@@ -216,15 +240,19 @@ impl Work {
                 push(&mut link.near, refusal.as_bytes());
                 link.open = false;
             }
+            ("GET", None) if self.rules.carrier == Carrier::WebSocket => {
+                push(&mut link.near, accepted(head).as_bytes());
+                link.role = Role::Socket(self.connect(), ClientFrames::default());
+            }
             ("GET", None) => {
-                self.tunnels.insert(cookie.clone(), self.connect());
+                self.tunnels.insert(cookie(), self.connect());
                 push(&mut link.near, OPENED.as_bytes());
-                link.role = Role::Get(cookie);
+                link.role = Role::Get(cookie());
             }
             (method, None) => {
                 assert_eq!(method, "POST");
-                link.role = Role::Post(cookie.clone());
-                self.posted(link, &cookie, rest);
+                link.role = Role::Post(cookie());
+                self.posted(link, &cookie(), rest);
             }
         }
     }

@@ -9,7 +9,7 @@
 //! | `recorder`, `scene`, `checks` | running `rtsp-rec`; what must hold of every recording |
 //! | `replayed` | what must hold of a replay of it |
 //! | `halved` | what is found without the first half of it |
-//! | `certificates`, `front` | TLS and HTTP tunnels before the scripted server |
+//! | `certificates`, `front`, `web_socket` | TLS, HTTP tunnels and WebSockets before the scripted server |
 //! | `carried` `vendors` `cases` `endings` `keep_alive` `reruns` `quirks` `probes` `halves` | the tests |
 
 #![allow(
@@ -32,6 +32,7 @@ mod replayed;
 mod scene;
 mod server;
 mod transcript;
+mod web_socket;
 
 mod carried;
 mod cases;
