@@ -95,7 +95,7 @@ impl Session {
         stream.set_nodelay(true)?;
         let mut requests = BufReader::new(stream);
         while let Some(request) = Request::read(&mut requests)? {
-            (&*stream).write_all(self.reply(&request).as_bytes())?;
+            (&*stream).write_all(request.reply(self.ssrc).as_bytes())?;
             match request.method.as_str() {
                 "PLAY" => self.stream(stream)?,
                 "TEARDOWN" => self.tally.lock().expect("no session panics with the lock").teardowns += 1,
@@ -103,29 +103,6 @@ impl Session {
             }
         }
         Ok(())
-    }
-
-    fn reply(&self, request: &Request) -> String {
-        let (head, body) = match request.method.as_str() {
-            "OPTIONS" => ("Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n".to_owned(), String::new()),
-            "DESCRIBE" => (format!("Content-Base: {}/\r\nContent-Type: application/sdp\r\n", request.url), self.sdp()),
-            "SETUP" => (format!("Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n{}", self.header()), String::new()),
-            _ => (self.header(), String::new()),
-        };
-        let length = body.len();
-        format!("RTSP/1.0 200 OK\r\nCSeq: {}\r\n{head}Content-Length: {length}\r\n\r\n{body}", request.cseq)
-    }
-
-    fn header(&self) -> String {
-        format!("Session: {};timeout=60\r\n", self.ssrc)
-    }
-
-    fn sdp(&self) -> String {
-        let ssrc = self.ssrc;
-        format!(
-            "v=0\r\no=- {ssrc} 1 IN IP4 127.0.0.1\r\ns=flood\r\nt=0 0\r\na=control:*\r\n\
-             m=video 0 RTP/AVP 96\r\na=rtpmap:96 X-FLOOD/90000\r\na=control:track0\r\n"
-        )
     }
 
     /// Sends the media in its own time, then BYE.
@@ -137,10 +114,14 @@ impl Session {
             stream.write_all(frames.of_tick(tick))?;
         }
         self.tally.lock().expect("no session panics with the lock").sent.insert(self.ssrc, self.load.frames());
-        let [a, b, c, d] = self.ssrc.to_be_bytes();
-        // Channel 1, 8 bytes: version 2, one source, BYE, two words in all.
-        stream.write_all(&[b'$', 1, 0, 8, 0x81, 203, 0, 1, a, b, c, d])
+        stream.write_all(&bye(self.ssrc))
     }
+}
+
+/// Channel 1, 8 bytes: version 2, one source, BYE, two words in all.
+pub(crate) fn bye(ssrc: u32) -> [u8; 12] {
+    let [a, b, c, d] = ssrc.to_be_bytes();
+    [b'$', 1, 0, 8, 0x81, 203, 0, 1, a, b, c, d]
 }
 
 /// The interleaved frames of one tick, made anew in the same buffer.
@@ -171,9 +152,9 @@ impl Frames {
     }
 }
 
-/// What the server needs of a request.
-struct Request {
-    method: String,
+/// What a server needs of a request.
+pub(crate) struct Request {
+    pub(crate) method: String,
     url: String,
     cseq: String,
 }
@@ -191,7 +172,7 @@ fn skip_reports(source: &mut impl BufRead) -> io::Result<()> {
 
 impl Request {
     /// The next request, `None` when the client has gone. No request here has a body.
-    fn read(source: &mut impl BufRead) -> io::Result<Option<Self>> {
+    pub(crate) fn read(source: &mut impl BufRead) -> io::Result<Option<Self>> {
         skip_reports(source)?;
         let (mut head, mut line) = (String::new(), String::new());
         while source.read_line(&mut line)? > 0 {
@@ -210,4 +191,24 @@ impl Request {
         let cseq = head.lines().find_map(|line| line.strip_prefix("CSeq:")).unwrap_or_default();
         Self { method, url, cseq: cseq.trim().to_owned() }
     }
+
+    /// The answer of a server with one track that is interleaved; its session has the number of its source.
+    pub(crate) fn reply(&self, ssrc: u32) -> String {
+        let session = format!("Session: {ssrc};timeout=60\r\n");
+        let (head, body) = match self.method.as_str() {
+            "OPTIONS" => ("Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n".to_owned(), String::new()),
+            "DESCRIBE" => (format!("Content-Base: {}/\r\nContent-Type: application/sdp\r\n", self.url), sdp(ssrc)),
+            "SETUP" => (format!("Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n{session}"), String::new()),
+            _ => (session, String::new()),
+        };
+        let length = body.len();
+        format!("RTSP/1.0 200 OK\r\nCSeq: {}\r\n{head}Content-Length: {length}\r\n\r\n{body}", self.cseq)
+    }
+}
+
+fn sdp(ssrc: u32) -> String {
+    format!(
+        "v=0\r\no=- {ssrc} 1 IN IP4 127.0.0.1\r\ns=flood\r\nt=0 0\r\na=control:*\r\n\
+         m=video 0 RTP/AVP 96\r\na=rtpmap:96 X-FLOOD/90000\r\na=control:track0\r\n"
+    )
 }

@@ -10,7 +10,7 @@
 //! | `process`, `peers`, `link`, `wire`, `flood`, `browser` | starting, watching and ending what a test runs |
 //! | `article` | a capture made of a transcript |
 //! | `recorder`, `judges`, `streams` | running `rtsp-rec`; what others say of its captures |
-//! | `servers` `carriers` `udp` `auth` `addresses` `endings` `killed` `files` `shortage` `many` `memory` `demo` | the tests: `record`, `demo` |
+//! | `servers` `carriers` `udp` `auth` `addresses` `endings` `killed` `crashes` `files` `shortage` `many` `memory` `demo` | the tests: `record`, `demo` |
 //! | `probes` | the tests: `probe` |
 //! | `compared` | the tests: `compare` |
 //! | `exports` | the tests: `export` |
@@ -40,6 +40,7 @@ mod article;
 mod auth;
 mod carriers;
 mod compared;
+mod crashes;
 mod demo;
 mod endings;
 mod exports;
