@@ -223,7 +223,7 @@ impl Client {
     }
 
     fn challenged<'a>(&mut self, challenges: impl Iterator<Item = &'a str>) {
-        self.login = Some(Authenticator::from_challenges(challenges).unwrap());
+        self.login = Some(Authenticator::from_challenges(challenges, URL).unwrap());
     }
 }
 

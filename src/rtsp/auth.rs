@@ -67,24 +67,30 @@ pub struct Authenticator {
 
 impl Authenticator {
     /// Takes the strongest challenge out of the values of all `WWW-Authenticate` headers of a response: Digest with
-    /// SHA-2 over Digest with MD5 over Basic, of equals the first.
+    /// SHA-2 over Digest with MD5 over Basic, of equals the first (RFC 7616, section 3.7), but rather one for the URL of
+    /// the request than one for others. What names other URLs is answered all the same where it is alone or stronger:
+    /// Hikvision's `domain="::"` names none.
     ///
     /// # Errors
     /// Where none is supported; the error names those offered.
-    pub fn from_challenges<'a, T>(challenges: impl Iterator<Item = &'a T>) -> Result<Self, AuthError>
+    pub fn from_challenges<'a, T>(challenges: impl Iterator<Item = &'a T>, url: &str) -> Result<Self, AuthError>
     where
         T: AsRef<[u8]> + ?Sized + 'a,
     {
-        let mut best: Option<Self> = None;
+        let mut best: Option<(Self, bool)> = None;
         let mut rejected = Vec::new();
         for challenge in challenges.flat_map(|value| read_challenges(value.as_ref())).take(MAX_CHALLENGES) {
             match Self::new(&challenge) {
-                Ok(new) if best.as_ref().is_none_or(|best| new.scheme() > best.scheme()) => best = Some(new),
-                Ok(_) => {}
+                Ok(new) => {
+                    let covers = challenge.covers(url);
+                    if best.as_ref().is_none_or(|(best, covered)| (new.scheme(), covers) > (best.scheme(), *covered)) {
+                        best = Some((new, covers));
+                    }
+                }
                 Err(reason) => rejected.push(reason),
             }
         }
-        best.ok_or_else(|| match rejected.as_slice() {
+        best.map(|(best, _)| best).ok_or_else(|| match rejected.as_slice() {
             [] => AuthError::NotChallenged,
             rejected => AuthError::Unsupported { offered: rejected.join(", ") },
         })
@@ -189,12 +195,12 @@ mod tests {
     }
 
     fn answer(challenges: &[&str], user: &str, password: &str, method: &str, uri: &str) -> String {
-        let mut authenticator = Authenticator::from_challenges(challenges.iter().copied()).unwrap();
+        let mut authenticator = Authenticator::from_challenges(challenges.iter().copied(), uri).unwrap();
         String::from_utf8(authenticator.authorization(&credentials(user, password), method, uri, b"")).unwrap()
     }
 
     fn scheme(challenges: &[&str]) -> &'static str {
-        Authenticator::from_challenges(challenges.iter().copied()).unwrap().scheme().name()
+        Authenticator::from_challenges(challenges.iter().copied(), "*").unwrap().scheme().name()
     }
 
     #[test]
@@ -244,7 +250,7 @@ mod tests {
     #[test]
     fn counts_the_answers_and_echoes_opaque() {
         let challenge = r#"Digest realm="r", nonce="n", qop="auth", opaque="o""#;
-        let mut authenticator = Authenticator::from_challenges([challenge].into_iter()).unwrap();
+        let mut authenticator = Authenticator::from_challenges([challenge].into_iter(), "rtsp://h/").unwrap();
         for count in ["nc=00000001", "nc=00000002"] {
             let value = authenticator.authorization(&credentials("u", "p"), "PLAY", "rtsp://h/", b"");
             let value = String::from_utf8(value).unwrap();
@@ -268,8 +274,36 @@ mod tests {
     }
 
     #[test]
+    fn of_equals_the_one_for_this_url_is_taken() {
+        let md5 = |realm: &str, domain: &str| format!(r#"Digest realm="{realm}", nonce="n", domain="{domain}""#);
+        let sha256 = |realm: &str, domain: &str| format!("{}, algorithm=SHA-256", md5(realm, domain));
+        let realm = |challenges: &[String]| {
+            let challenges: Vec<&str> = challenges.iter().map(String::as_str).collect();
+            let value = answer(&challenges, "u", "p", "DESCRIBE", "rtsp://cam:8554/live/1");
+            value.split('"').nth(3).unwrap().to_owned()
+        };
+        for (first, second, taken) in [
+            (md5("a", "/other"), md5("b", ""), "b"),
+            (md5("a", "/other"), r#"Digest realm="b", nonce="n""#.to_owned(), "b"),
+            (md5("a", "/other rtsp://x/ rtsp://cam:8554/live"), md5("b", ""), "a"),
+            (md5("a", "/other"), md5("b", "/live"), "b"),
+            (md5("a", "rtsp://other/live"), md5("b", "rtsp://cam:8554/"), "b"),
+            (md5("a", "/other"), md5("b", "::"), "a"),
+            (md5("a", ""), md5("b", "/live"), "a"),
+            // What is stronger is not given up for it.
+            (sha256("a", "::"), md5("b", ""), "a"),
+            (md5("a", "/other"), sha256("b", "/else"), "b"),
+            (md5("a", "/other"), r#"Basic realm="b""#.to_owned(), "a"),
+        ] {
+            assert_eq!(realm(&[first.clone(), second.clone()]), taken, "{first}, {second}");
+            assert_eq!(realm(&[format!("{first}, {second}")]), taken, "in one line");
+        }
+        assert_eq!(realm(&[md5("a", "/other")]), "a", "where there is no other");
+    }
+
+    #[test]
     fn names_what_it_cannot_answer() {
-        let error = |challenges: &[&str]| Authenticator::from_challenges(challenges.iter().copied()).unwrap_err();
+        let error = |challenges: &[&str]| Authenticator::from_challenges(challenges.iter().copied(), "*").unwrap_err();
         let text = error(&["NTLM, Digest realm=\"r\", nonce=\"n\", algorithm=X", "Digest realm=\"r\""]).to_string();
         assert!(text.ends_with(r#"but NTLM, Digest (unknown algorithm "X"), Digest (nonce is missing)"#), "{text}");
         assert_eq!(error(&[]), AuthError::NotChallenged);
@@ -321,7 +355,7 @@ mod tests {
             nonce in prop::collection::vec(any::<u8>(), 0..20),
         ) {
             let challenge = [b"Digest realm=\"", &realm[..], b"\", nonce=\"", &nonce, b"\""].concat();
-            if let Ok(mut authenticator) = Authenticator::from_challenges([&challenge].into_iter()) {
+            if let Ok(mut authenticator) = Authenticator::from_challenges([&challenge].into_iter(), "*") {
                 // A header field that came has no line ends.
                 let value = authenticator.authorization(&credentials("u", "p"), "PLAY", "*", b"");
                 let ends = |bytes: &[u8]| bytes.iter().filter(|byte| matches!(byte, b'\r' | b'\n')).count();
@@ -332,7 +366,7 @@ mod tests {
         #[test]
         fn never_panics(text in r#"([Dd]igest|Basic|realm|nonce|algorithm|qop|stale|[=," \\é]|"a"|MD5|auth){0,30}"#) {
             let _ = (is_stale([text.as_str()].into_iter()), offered_logins([text.as_str()].into_iter()));
-            if let Ok(mut authenticator) = Authenticator::from_challenges([text.as_str()].into_iter()) {
+            if let Ok(mut authenticator) = Authenticator::from_challenges([text.as_str()].into_iter(), &text) {
                 let _ = authenticator.authorization(&credentials(&text, &text), &text, &text, text.as_bytes());
             }
         }

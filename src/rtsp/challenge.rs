@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use super::reference::resolve_reference;
+
 /// Challenges looked at in one response.
 pub(super) const MAX_CHALLENGES: usize = 16;
 /// Parameters looked at in one challenge.
@@ -65,6 +67,14 @@ impl<'a> Challenge<'a> {
     /// The same as text.
     pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         self.param(name).map(String::from_utf8_lossy)
+    }
+
+    /// Whether its login is for this URL too: `domain` names what URLs begin with for which it is, and without it all are
+    /// meant (RFC 7616, section 3.3).
+    pub(crate) fn covers(&self, url: &str) -> bool {
+        let domain = self.text("domain").unwrap_or_default();
+        let mut prefixes = domain.split_whitespace().map(|prefix| resolve_reference(url, prefix)).peekable();
+        prefixes.peek().is_none() || prefixes.any(|prefix| url.starts_with(&prefix))
     }
 
     /// Keeps the first of each name.

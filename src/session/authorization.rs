@@ -68,10 +68,10 @@ impl Authorization {
         self.proven |= attempts > 0;
     }
 
-    /// A 401 to a request that was sent so often with credentials. It is tried again if it had none, or if its nonce was too old; a server that has
+    /// A 401 to a request for this URL that was sent so often with credentials. It is tried again if it had none, or if its nonce was too old; a server that has
     /// taken the credentials before may have changed its nonce without saying so.
-    pub(super) fn challenged(&mut self, attempts: u8, response: &Message<'_>) -> Verdict {
-        let authenticator = match self.authenticator(response) {
+    pub(super) fn challenged(&mut self, attempts: u8, url: &str, response: &Message<'_>) -> Verdict {
+        let authenticator = match self.authenticator(url, response) {
             Ok(authenticator) => authenticator,
             Err(error @ AuthError::Weaker { .. }) => return Verdict::GiveUp(error.into()),
             // gortsplib's second 401 has no challenge: what it asked for before was refused.
@@ -96,15 +96,15 @@ impl Authorization {
     }
 
     /// A 401 for a request that is not sent again: the next one uses the new nonce.
-    pub(super) fn renew(&mut self, response: &Message<'_>) {
-        if let Ok(authenticator) = self.authenticator(response) {
+    pub(super) fn renew(&mut self, url: &str, response: &Message<'_>) {
+        if let Ok(authenticator) = self.authenticator(url, response) {
             self.authenticator = Some(authenticator);
         }
     }
 
     /// What answers the challenges of a response, unless that is weaker than what was asked for before.
-    fn authenticator(&mut self, response: &Message<'_>) -> Result<Authenticator, AuthError> {
-        let new = Authenticator::from_challenges(challenges(response).iter())?;
+    fn authenticator(&mut self, url: &str, response: &Message<'_>) -> Result<Authenticator, AuthError> {
+        let new = Authenticator::from_challenges(challenges(response).iter(), url)?;
         let now = new.scheme();
         if let Some(before) = self.strongest.filter(|strongest| *strongest > now) {
             return Err(AuthError::Weaker { before, now });
@@ -132,13 +132,14 @@ mod tests {
         let mut authorization = Authorization::new(Some(credentials));
         let head = |challenge: &str| format!("RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n{challenge}\r\n");
         let (first, second) = (head(first), head(second));
-        assert!(matches!(authorization.challenged(0, &Message::new(first.as_bytes(), &[])), Verdict::Try));
-        match authorization.challenged(attempts, &Message::new(second.as_bytes(), &[])) {
+        assert!(matches!(authorization.challenged(0, URL, &Message::new(first.as_bytes(), &[])), Verdict::Try));
+        match authorization.challenged(attempts, URL, &Message::new(second.as_bytes(), &[])) {
             Verdict::Try => "once more".to_owned(),
             Verdict::GiveUp(error) => error.to_string(),
         }
     }
 
+    const URL: &str = "rtsp://cam/live";
     const DIGEST: &str = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n";
 
     #[test]
@@ -173,9 +174,9 @@ mod tests {
         let mut authorization = Authorization::new(Some(credentials));
         let heads = ["", DIGEST].map(|challenge| format!("RTSP/1.0 401 No\r\nCSeq: 1\r\n{challenge}\r\n"));
         let [bare, challenge] = heads.each_ref().map(|head| Message::new(head.as_bytes(), &[]));
-        assert!(matches!(authorization.challenged(0, &challenge), Verdict::Try));
+        assert!(matches!(authorization.challenged(0, URL, &challenge), Verdict::Try));
         authorization.succeeded(1);
-        let Verdict::GiveUp(error) = authorization.challenged(1, &bare) else { panic!("there is nothing to try") };
+        let Verdict::GiveUp(error) = authorization.challenged(1, URL, &bare) else { panic!("there is nothing to try") };
         assert_eq!(error, SessionError::Authentication(AuthError::NotChallenged));
     }
 
@@ -184,7 +185,7 @@ mod tests {
         let credentials = Credentials { user: "u".to_owned(), password: "p".to_owned() };
         let mut authorization = Authorization::new(Some(credentials));
         let head = b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n\r\n";
-        let Verdict::GiveUp(error) = authorization.challenged(0, &Message::new(head, &[])) else {
+        let Verdict::GiveUp(error) = authorization.challenged(0, URL, &Message::new(head, &[])) else {
             panic!("there is nothing to try")
         };
         assert_eq!(error, SessionError::Authentication(AuthError::NotChallenged));

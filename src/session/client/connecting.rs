@@ -89,7 +89,7 @@ impl Client {
             return self.tunnel_failed(now, error);
         }
         self.tunnel_authorization.raise(self.authorization.strongest());
-        match self.tunnel_authorization.challenged(self.tunnel_attempts, response) {
+        match self.tunnel_authorization.challenged(self.tunnel_attempts, self.url.as_str(), response) {
             Verdict::Try => {
                 if self.tunnel_authorization.scheme() == Some(LoginScheme::Basic) && !self.url.is_secure() {
                     self.note(

@@ -251,7 +251,7 @@ impl Client {
 
     fn unauthorized(&mut self, now: Timestamp, pending: Pending, response: &Message<'_>) {
         self.authorization.raise(self.tunnel_authorization.strongest());
-        match self.authorization.challenged(pending.attempts, response) {
+        match self.authorization.challenged(pending.attempts, &pending.url, response) {
             Verdict::Try => self.send_again(now, Pending { challenged: true, ..pending }),
             Verdict::GiveUp(_) if pending.method == Method::Teardown => self.done(now),
             Verdict::GiveUp(error) => self.fail(now, error),
@@ -262,7 +262,7 @@ impl Client {
         self.keep_alive.waiting = None;
         match response.status() {
             Some(401 | 407) => {
-                self.authorization.renew(response);
+                self.authorization.renew(self.url.as_str(), response);
                 // Without this sign of life the session may end before the next one is due.
                 if self.authorization.is_known() && !std::mem::replace(&mut self.keep_alive.challenged, true) {
                     self.send_keep_alive(now);

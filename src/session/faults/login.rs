@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn client(challenges: &[String]) -> Authenticator {
-        Authenticator::from_challenges(challenges.iter().map(String::as_str)).unwrap()
+        Authenticator::from_challenges(challenges.iter().map(String::as_str), URL).unwrap()
     }
 
     fn answer(client: &mut Authenticator, method: &str) -> String {

@@ -63,11 +63,12 @@ impl Rerun {
             let then = self.script.exchanges().get(index).and_then(crate::session::script::Exchange::status);
             matches!(then, Some(401 | 407)) && self.plan.is_tried_again(index)
         });
+        let url = self.log.get_mut(pending.place).map(|request| request.url.clone()).unwrap_or_default();
         if expected {
-            self.authorization.renew(response);
+            self.authorization.renew(&url, response);
             return self.settled(&pending);
         }
-        match self.authorization.challenged(pending.attempts, response) {
+        match self.authorization.challenged(pending.attempts, &url, response) {
             Verdict::Try => self.repeat(now, pending),
             Verdict::GiveUp(error) => {
                 self.note(&error.to_string());

@@ -27,7 +27,7 @@ fuzz_target!(|data: &str| {
     black_box(masked_text(data));
     let challenges: Vec<&str> = lines.collect();
     black_box(is_stale(challenges.iter().copied()));
-    if let Ok(mut authenticator) = Authenticator::from_challenges(challenges.into_iter()) {
+    if let Ok(mut authenticator) = Authenticator::from_challenges(challenges.into_iter(), "rtsp://camera/live") {
         let credentials = Credentials { user: base.to_owned(), password: location.to_owned() };
         for method in ["DESCRIBE", "SETUP"] {
             black_box(authenticator.authorization(&credentials, method, control, data));
