@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
-use crate::rtsp::tunnel::TunnelRequest;
+use crate::rtsp::tunnel::{TunnelKind, TunnelRequest};
 use crate::rtsp::url::RtspUrl;
 use crate::session::{Output, SessionError, Via};
 use crate::time::Timestamp;
@@ -106,8 +106,18 @@ impl Dialer {
     /// The time has come.
     pub(super) fn wake(&mut self, now: Timestamp) -> Option<Dial> {
         self.deadline.take_if(|deadline| *deadline <= now)?;
-        let hint = if self.addresses.is_some() && self.via.tls.is_some() { "; does it speak TLS there?" } else { "" };
+        let hint = if self.addresses.is_some() { self.hint() } else { "" };
         let why = format!("no answer within {}{hint}", format_duration(self.timeout));
         Some(if self.addresses.is_none() { self.unresolved(&why) } else { self.next(now, &why) })
+    }
+
+    /// What a server may lack that says nothing.
+    fn hint(&self) -> &'static str {
+        match (&self.via.tls, self.via.tunnel.as_ref().map(|tunnel| tunnel.kind)) {
+            (Some(_), _) => "; does it speak TLS there?",
+            (None, Some(TunnelKind::GetAndPost)) => "; does it tunnel RTSP through HTTP there?",
+            (None, Some(TunnelKind::WebSocket)) => "; does it speak RTSP over WebSocket there?",
+            (None, None) => "",
+        }
     }
 }

@@ -235,6 +235,16 @@ fn a_server_that_pushes_requests_through_a_tunnel() {
 }
 
 #[test]
+fn a_server_that_answers_no_http() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("rtsp://{}/live", silent.local_addr().expect("it is bound"));
+    for (transport, hint) in [("http", "tunnel RTSP through HTTP"), ("ws", "RTSP over WebSocket")] {
+        let args = ["-t", transport, "--connect-timeout", "300ms"].map(str::to_owned);
+        record(&url, &args, "").expect_failure(&["no answer within 300ms", hint]);
+    }
+}
+
+#[test]
 fn tunnels_that_are_refused() {
     let refused = |refusal: &'static str| {
         let front = Front::start(Rules { refusal: Some(refusal), ..tunnel() });
