@@ -7,7 +7,7 @@ const KEPT_PAYLOAD: usize = 16;
 
 /// Empties the RTP packet that fills `bytes` from `start` on: its header with extensions stays, the beginning of its
 /// payload, and the count of its padding. RTCP, and what is no RTP packet, stays as it is.
-pub(super) fn strip(bytes: &mut [u8], start: usize) {
+fn strip(bytes: &mut [u8], start: usize) {
     let Some(packet) = bytes.get_mut(start..).filter(|packet| !is_rtcp(packet)) else { return };
     let Ok(parsed) = RtpPacket::parse(packet) else { return };
     let padded = packet.first().is_some_and(|first| first & 0x20 != 0);
@@ -16,6 +16,12 @@ pub(super) fn strip(bytes: &mut [u8], start: usize) {
     if let Some(media) = packet.get_mut(kept..end) {
         media.fill(0);
     }
+}
+
+/// The same of bytes that are the caller's.
+pub(super) fn stripped(mut bytes: Vec<u8>, start: usize) -> Vec<u8> {
+    strip(&mut bytes, start);
+    bytes
 }
 
 /// Bytes of payload and padding.

@@ -17,7 +17,7 @@ use crate::capture::interface::{Blocks, SessionInterfaces};
 use crate::capture::packet::MAX_SEGMENT;
 use crate::capture::repeat::Repeat;
 use crate::capture::sink::BlockSink;
-use crate::capture::strip::strip;
+use crate::capture::strip::stripped;
 use crate::capture::tcp::Connection;
 use crate::capture::udp;
 use crate::rtsp::demux::{Pdu, PduKind};
@@ -380,21 +380,17 @@ fn begin(buffer: Vec<u8>, options: &WriterOptions) -> io::Result<Blocks> {
     Blocks::with_section_header(buffer, header).map_err(io::Error::other)
 }
 
-/// An RTP packet without its media, behind what comes before it.
-fn stripped(mut bytes: Vec<u8>, packet: usize) -> Vec<u8> {
-    strip(&mut bytes, packet);
-    bytes
-}
-
 /// The bytes of a message without what logs in, at the same length; `None` where nothing is looked for.
 fn masked(pdu: &Pdu<'_>, direction: Direction, masking: &MaskRules) -> Option<Vec<u8>> {
-    let mut bytes = pdu.raw.to_vec();
-    match pdu.kind {
-        PduKind::Message { .. } => masking.mask(&mut bytes),
+    // Frames are most of what comes: of them nothing is copied.
+    let mask: fn(&MaskRules, &mut [u8]) = match pdu.kind {
+        PduKind::Message { .. } => MaskRules::mask,
         // A request that was sent in part only.
-        PduKind::Junk if direction == Direction::ClientToServer => masking.mask(&mut bytes),
-        PduKind::Junk => masking.mask_known(&mut bytes),
+        PduKind::Junk if direction == Direction::ClientToServer => MaskRules::mask,
+        PduKind::Junk => MaskRules::mask_known,
         PduKind::Interleaved { .. } | PduKind::Gap { .. } => return None,
-    }
+    };
+    let mut bytes = pdu.raw.to_vec();
+    mask(masking, &mut bytes);
     Some(bytes)
 }

@@ -225,7 +225,7 @@ impl Reconnecting {
 
     /// When the time is over while a lost session is being taken up again; a client that plays sees to it itself.
     fn end_of_start(&self) -> Option<Timestamp> {
-        self.end_of_duration().filter(|_| self.client.is_starting())
+        if self.client.is_starting() { self.end_of_duration() } else { None }
     }
 
     fn end_of_duration(&self) -> Option<Timestamp> {
