@@ -104,6 +104,9 @@ impl SessionDescription {
                 _ => {}
             }
         }
+        session.media.iter_mut().for_each(|media| media.formats.shrink_to_fit());
+        // It is kept for as long as the session lasts, of which there may be thousands.
+        session.media.shrink_to_fit();
         session
     }
 

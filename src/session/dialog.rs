@@ -259,6 +259,11 @@ impl Dialog {
         self.owners.forget_sources();
     }
 
+    /// Gives back memory that was meant for more tracks.
+    pub(super) fn trim(&mut self) {
+        self.setups.shrink_to_fit();
+    }
+
     /// Where the media of a track goes by its description.
     fn described_group(&self, track: Option<usize>) -> MediaGroup {
         let described = self.description.as_ref().zip(self.media(track));

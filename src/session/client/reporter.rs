@@ -137,6 +137,8 @@ impl Track {
         }
         let mut source = Reception::new(ssrc);
         change(&mut source);
+        // Nearly always there is but one.
+        self.sources.reserve_exact(1);
         self.sources.push(source);
     }
 

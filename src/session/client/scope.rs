@@ -89,6 +89,7 @@ impl Client {
             return self.fail(now, first);
         }
         self.phase = Phase::Playing;
+        self.dialog.trim();
         self.keep_alive = KeepAlive::new(now, self.dialog.session_timeout(), self.dialog.public());
         self.media.play(now);
         self.reporter.play(now);

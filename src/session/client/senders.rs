@@ -44,6 +44,8 @@ impl TrackSenders {
         if self.0.len() >= MAX_SENDERS {
             self.0.remove(0);
         }
+        // Nearly always there is but one.
+        self.0.reserve_exact(1);
         self.0.push(sender);
         true
     }
