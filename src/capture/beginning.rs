@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 
 use crate::capture::ip::{Decoded, IpLayer, TcpSegment, UdpDatagram};
-use crate::capture::ports::rtp_source;
+use crate::capture::media::rtp_source;
 use crate::capture::reader::{CaptureError, Packet, read_packets};
 use crate::time::Timestamp;
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use crate::capture::beginning::{First, is_near, reach};
 use crate::capture::content::{Content, State};
+use crate::capture::encapsulation::NetworkId;
 use crate::capture::framed::{Framed, Step};
 use crate::capture::ip::TcpSegment;
 use crate::capture::outlet::Outlet;
@@ -28,13 +29,20 @@ pub(super) struct Connection {
     held: usize,
 }
 
+/// The SYN of a direction.
+#[derive(Clone, Copy, Debug)]
+struct SeenSyn {
+    number: u32,
+    at: Timestamp,
+    hop_limit: u8,
+}
+
 /// One direction.
 #[derive(Debug)]
 struct Stream {
     assembler: Assembler,
     framed: Framed,
-    /// Number and time of its SYN.
-    opened: Option<(u32, Timestamp)>,
+    opened: Option<SeenSyn>,
     closed: Option<Close>,
 }
 
@@ -82,10 +90,41 @@ impl Connection {
 
     /// Whether a SYN in this direction is a repetition of the connection's own.
     pub(super) fn is_repeated(&self, direction: Direction, syn: u32, at: Timestamp) -> bool {
+        if matches!(self.content.state, State::Other) {
+            return false;
+        }
         self.streams.get(direction.index()).is_some_and(|stream| {
-            let soon = |(own, since)| own == syn && at.nanos_since(since) <= SYN_COPY_NS;
+            let soon = |own: SeenSyn| own.number == syn && at.nanos_since(own.at) <= SYN_COPY_NS;
             stream.assembler.is_repeated(syn) || stream.closed.is_none() && stream.opened.is_some_and(soon)
         })
+    }
+
+    /// Whether a segment in a network where its ends were not seen can be of this connection, which was seen in this
+    /// direction in another one. Two connections of the same ends have other numbers (RFC 6528).
+    #[cold]
+    pub(super) fn fits(
+        &self,
+        direction: Direction,
+        segment: &TcpSegment<'_>,
+        network: Option<NetworkId>,
+        at: Timestamp,
+    ) -> bool {
+        let Some(stream) = self.streams.get(direction.index()) else { return true };
+        let ack = segment.is_answer().then_some(segment.ack);
+        if segment.is_opening() && matches!(self.content.state, State::Other) {
+            return false;
+        }
+        if let Some(own) = stream.opened.filter(|_| segment.is_opening()) {
+            // What goes from one overlay to another has passed a router.
+            let apart = network.is_some_and(|network| network.is_another_overlay(segment.network));
+            return self.is_repeated(direction, segment.seq, at) && !(apart && own.hop_limit == segment.hop_limit);
+        }
+        let elapsed = at.nanos_since(self.content.started);
+        let is_near = |direction: Direction, number: u32| {
+            let front = self.streams.get(direction.index()).and_then(|stream| stream.assembler.front());
+            front.is_none_or(|(front, received)| is_near(number, front, reach(received, elapsed, elapsed)))
+        };
+        is_near(direction, segment.seq) && ack.is_none_or(|ack| is_near(direction.reverse(), ack))
     }
 
     /// Another file begins.
@@ -127,7 +166,8 @@ impl Connection {
         content.see(direction);
         if segment.is_opening() {
             if stream.assembler.begin(segment.seq) {
-                stream.opened = Some((segment.seq, arrival.at));
+                let TcpSegment { seq: number, hop_limit, .. } = *segment;
+                stream.opened = Some(SeenSyn { number, at: arrival.at, hop_limit });
             }
         } else if content.is_only_described() {
             content.decide(None, arrival, outlet)?;

@@ -1,17 +1,16 @@
 //! The TCP connections of a capture: which one a segment belongs to, and which of them are worth their memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
-
-use foldhash::fast::RandomState;
 
 use crate::capture::bare::BareFlows;
 use crate::capture::beginning::Beginning;
 use crate::capture::connection::Connection;
 use crate::capture::datagrams;
+use crate::capture::encapsulation::NetworkId;
 use crate::capture::interface;
 use crate::capture::ip::{Decoded, IcmpError, TcpSegment, UdpDatagram};
+use crate::capture::known_ends::{FoundPlace, KnownEnds, Place};
 use crate::capture::named::NamedSessions;
 use crate::capture::outlet::Outlet;
 use crate::capture::ports::MediaPorts;
@@ -30,21 +29,13 @@ const MAX_HELD: usize = 64 << 20;
 const RTSP_PORTS: [u16; 2] = [554, 8554];
 /// A client's port is hardly below (RFC 6335, section 6).
 const FIRST_USER_PORT: u16 = 1024;
-/// Places for what was looked up of late.
-const RECENT: usize = 16;
 /// Packets of several interfaces need not be in order: a file may begin so long before the one before it ends.
 const MAX_DISORDER_NS: i64 = 100_000_000;
-
-/// Sender and receiver.
-type Ends = (SocketAddr, SocketAddr);
 
 /// All that are known.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
-    /// By sender and receiver as written: number of the connection and direction.
-    ends: HashMap<Ends, (u64, Direction), RandomState>,
-    /// What was looked up there of late, at the place of its ports: packets of one connection come in rows.
-    recent: [Option<(Ends, (u64, Direction))>; RECENT],
+    ends: KnownEnds,
     /// By number, in the order of their first packet.
     by_number: BTreeMap<u64, Connection>,
     next_number: u64,
@@ -75,17 +66,19 @@ impl Connections {
         arrival: Arrival,
         tap: &mut impl Tap,
     ) -> io::Result<()> {
-        let known = self.look_up(segment);
-        let (number, direction) = match known {
-            Some((number, direction)) if !self.is_reopened(number, direction, segment, arrival.at) => {
-                (number, direction)
-            }
-            Some((number, _)) => {
+        let (number, direction) = match self.find(segment, arrival.at) {
+            FoundPlace::Known((number, direction)) if self.is_reopened(number, direction, segment, arrival.at) => {
                 self.drain(number, arrival, tap)?;
-                self.connect(description, segment, arrival, tap)?
+                // It may have been seen in another network before.
+                match self.find(segment, arrival.at) {
+                    FoundPlace::Known(place) | FoundPlace::Elsewhere(place) => place,
+                    FoundPlace::New => self.connect(description, segment, arrival, tap)?,
+                }
             }
-            None => self.connect(description, segment, arrival, tap)?,
+            FoundPlace::Known(place) | FoundPlace::Elsewhere(place) => place,
+            FoundPlace::New => self.connect(description, segment, arrival, tap)?,
         };
+        self.ports.network = segment.network;
         let Self { by_number, sessions, ports, tunnels, ledger, .. } = self;
         let Some(connection) = by_number.get_mut(&number) else { return Ok(()) };
         let (other, held) = (!connection.is_rtsp(), connection.held());
@@ -95,23 +88,14 @@ impl Connections {
         if self.held + self.tunnels.held() > MAX_HELD { self.give_up(arrival, tap) } else { Ok(()) }
     }
 
-    /// The connection of a segment, if it is known. Its addresses are compared where they stand: they were written just now,
-    /// field by field, and a copy of them as a whole would have to wait for that.
+    /// The connection of a segment, if it is known.
     #[inline]
-    fn look_up(&mut self, segment: &TcpSegment<'_>) -> Option<(u64, Direction)> {
-        let TcpSegment { from, to, .. } = segment;
-        let place = usize::from(from.port() ^ to.port().rotate_left(2)) % RECENT;
-        let recent = self.recent.get_mut(place)?;
-        if let Some(((sender, receiver), known)) = recent
-            && sender == from
-            && receiver == to
-        {
-            return Some(*known);
-        }
-        let ends = (*from, *to);
-        let known = self.ends.get(&ends).copied()?;
-        *recent = Some((ends, known));
-        Some(known)
+    fn find(&mut self, segment: &TcpSegment<'_>, at: Timestamp) -> FoundPlace {
+        let Self { ends, by_number, .. } = self;
+        let fits = |(number, direction): Place, network: Option<NetworkId>| {
+            by_number.get(&number).is_none_or(|connection| connection.fits(direction, segment, network, at))
+        };
+        ends.find((&segment.from, &segment.to), segment.network, fits)
     }
 
     /// A SYN that does not belong to the connection that these ends had before.
@@ -137,8 +121,7 @@ impl Connections {
         let number = self.next_number;
         self.next_number += 1;
         self.others += 1;
-        self.ends.insert((client, server), (number, Direction::ClientToServer));
-        self.ends.insert((server, client), (number, Direction::ServerToClient));
+        self.ends.add((segment.from, segment.to), segment.network, (number, direction));
         let described = interface::parse(description);
         let connection = Connection::new(number, client, server, described, segment.is_opening(), arrival);
         self.by_number.insert(number, connection);
@@ -170,13 +153,7 @@ impl Connections {
         let connection = self.by_number.remove(&number)?;
         self.held = self.held.saturating_sub(connection.held());
         self.others = self.others.saturating_sub(usize::from(!connection.is_rtsp()));
-        self.recent = [None; RECENT];
-        let (client, server) = connection.ends();
-        for ends in [(client, server), (server, client)] {
-            if self.ends.get(&ends).is_some_and(|(known, _)| *known == number) {
-                self.ends.remove(&ends);
-            }
-        }
+        self.ends.remove(number, connection.ends());
         Some(connection)
     }
 
@@ -221,7 +198,8 @@ impl Connections {
     /// Whether a capture goes on where what was read ends, with its `latest` packet.
     pub(super) fn is_continued_by(&self, next: &Beginning, latest: Timestamp) -> bool {
         let pause = next.first().nanos_since(latest);
-        let mut segments = next.segments().filter_map(|(ends, first)| Some((self.ends.get(ends)?, first)));
+        let mut segments =
+            next.segments().flat_map(|(ends, first)| self.ends.all_of(ends).map(move |place| (place, first)));
         let goes_on = |(number, direction): (u64, Direction), first| {
             let connection = self.by_number.get(&number);
             connection.is_some_and(|connection| connection.goes_on(direction, first, pause, latest))
@@ -231,7 +209,7 @@ impl Connections {
             all => all.iter().any(|media| media.goes_on(source)),
         };
         pause >= -MAX_DISORDER_NS
-            && (segments.any(|(known, first)| goes_on(*known, first))
+            && (segments.any(|(known, first)| goes_on(known, first))
                 || next.datagrams().any(|(ends, source)| media(*ends, source)))
     }
 
@@ -258,8 +236,8 @@ impl Connections {
         let whose = match packet {
             Some(Decoded::Tcp(segment)) => self
                 .ends
-                .get(&(segment.from, segment.to))
-                .and_then(|(number, direction)| self.by_number.get(number)?.flow(*direction, &self.tunnels)),
+                .get(&(segment.from, segment.to), segment.network)
+                .and_then(|(number, direction)| self.by_number.get(&number)?.flow(direction, &self.tunnels)),
             Some(Decoded::Udp(datagram)) => {
                 self.ports.find(datagram.from, datagram.to).first().map(|media| (&*media.flow, media.direction))
             }
@@ -323,6 +301,12 @@ impl Connections {
         let (direction, payload) = (Direction::ServerToClient, Payload::Described(given));
         tap.event(&TraceEvent { at: arrival.at, flow, direction, frame_number: Some(arrival.number), payload })?;
         Ok(!ports.find(datagram.from, datagram.to).is_empty())
+    }
+
+    /// Whether sessions of other networks have the same ends as a datagram.
+    #[inline]
+    pub(super) fn is_apart(&self, datagram: &UdpDatagram<'_>) -> bool {
+        self.ports.is_apart(datagram)
     }
 
     /// Whether a datagram belongs to a session.

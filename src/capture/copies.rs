@@ -86,10 +86,14 @@ impl Default for Copies {
 }
 
 impl Copies {
-    /// Whether a datagram is a copy of one that was captured before.
+    /// Whether a datagram is a copy of one that was captured before. `apart`: other networks have the same ends, and what is
+    /// sent there is not this.
     #[inline]
-    pub(super) fn is_copy(&mut self, packet: &Packet<'_>, datagram: &UdpDatagram<'_>) -> bool {
-        let ends = digest_of_ends(datagram.from, datagram.to);
+    pub(super) fn is_copy(&mut self, packet: &Packet<'_>, datagram: &UdpDatagram<'_>, apart: bool) -> bool {
+        let mut ends = digest_of_ends(datagram.from, datagram.to);
+        if apart {
+            ends = mix(ends, datagram.network.digest());
+        }
         let digest = digest_of_datagram(ends, datagram);
         let Some(seen) = self.seen.get_mut(set_of(digest)) else { return false };
         if let Some(seen) = seen.iter().find(|seen| seen.digest == digest).copied() {

@@ -3,7 +3,8 @@
 use std::io;
 
 use crate::capture::ip::UdpDatagram;
-use crate::capture::ports::{Media, MediaPorts};
+use crate::capture::media::Media;
+use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::{Ledger, SessionDatagram};
 use crate::capture::unclaimed::{ClaimedMedia, KeptDatagram};

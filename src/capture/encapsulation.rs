@@ -5,11 +5,13 @@
 mod ethernet;
 mod header;
 mod links;
+mod network;
 mod ppp;
 mod tunnels;
 mod wireless;
 
 pub(super) use header::{Header, Inside, Kept, Unreadable};
+pub(super) use network::NetworkId;
 pub(super) use tunnels::{behind_ip, behind_udp, is_port};
 
 /// How many headers may stand before an IP packet. Fields of NFLOG and TZSP count as one each.

@@ -7,7 +7,7 @@ mod layout;
 mod transport;
 mod tunnel;
 
-use crate::capture::encapsulation::{Inside, find_ip};
+use crate::capture::encapsulation::{Inside, NetworkId, find_ip};
 use crate::capture::fragments::{Fragments, Key};
 use crate::capture::ip::header::{Body, Datagram, ICMP, ICMP_V6, TCP, UDP, extensions, skip_authentication};
 use crate::capture::ip::tunnel::{MAX_TUNNELS, enter, may_carry};
@@ -33,10 +33,11 @@ impl IpLayer {
     #[inline]
     pub(super) fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Option<Decoded<'a>> {
         let Some(ip) = link::ip_packet(packet.link, packet.data) else { return self.encapsulated(packet) };
+        let network = if link::is_bare(packet.link, packet.data) { NetworkId::default() } else { network_of(packet) };
         // Two calls: of one, the compiler would carry the addresses of both versions through memory.
         match ip.first()? >> 4 {
-            4 => self.finish(packet, header::ipv4(ip, packet.uncaptured())?),
-            6 => self.finish(packet, header::ipv6(ip, packet.uncaptured())?),
+            4 => self.finish(packet, header::ipv4(ip, packet.uncaptured())?, network),
+            6 => self.finish(packet, header::ipv6(ip, packet.uncaptured())?, network),
             _ => None,
         }
     }
@@ -51,28 +52,38 @@ impl IpLayer {
     /// Twice in one function: a call would carry all that is known of the packet through memory.
     #[expect(clippy::inline_always, reason = "measured: a call is a thirtieth of the time for a packet")]
     #[inline(always)]
-    fn finish<'a>(&'a mut self, packet: &Packet<'a>, datagram: Datagram<'a>) -> Option<Decoded<'a>> {
-        let Datagram { from, to, body, fragment, .. } = datagram;
+    fn finish<'a>(
+        &'a mut self,
+        packet: &Packet<'a>,
+        datagram: Datagram<'a>,
+        network: NetworkId,
+    ) -> Option<Decoded<'a>> {
+        let Datagram { from, to, body, fragment, hop_limit, .. } = datagram;
         match body.protocol {
-            TCP if fragment.is_none() => transport::tcp(from, to, body).map(Decoded::Tcp),
+            TCP if fragment.is_none() => {
+                transport::tcp(from, to, body).map(|segment| Decoded::Tcp(TcpSegment { network, hop_limit, ..segment }))
+            }
             UDP if fragment.is_none() => {
                 let udp = transport::udp(&datagram, body)?;
                 if may_carry(udp.from.port(), udp.to.port()) {
-                    return self.unwrap(packet, datagram);
+                    return self.unwrap(packet, datagram, network);
                 }
-                Some(Decoded::Udp(udp))
+                Some(Decoded::Udp(UdpDatagram { network, ..udp }))
             }
-            _ => self.unwrap(packet, datagram),
+            _ => self.unwrap(packet, datagram, network),
         }
     }
 
     /// The packet behind other headers than the usual ones.
     #[cold]
     fn encapsulated<'a>(&'a mut self, packet: &Packet<'a>) -> Option<Decoded<'a>> {
-        match find_ip(Inside::Link(packet.link), packet.data, 0, None, &mut |_, _| {}) {
+        let mut network = NetworkId::default();
+        let found =
+            find_ip(Inside::Link(packet.link), packet.data, 0, None, &mut |_, header| network.enter(header.network));
+        match found {
             Ok(at) => {
                 let datagram = Datagram::parse(packet.data.get(at..)?, packet.uncaptured())?;
-                self.unwrap(packet, datagram)
+                self.unwrap(packet, datagram, network)
             }
             Err(why) => {
                 self.unreadable.add(why, packet);
@@ -82,21 +93,34 @@ impl IpLayer {
     }
 
     #[cold]
-    fn unwrap<'a>(&'a mut self, packet: &Packet<'a>, datagram: Datagram<'a>) -> Option<Decoded<'a>> {
+    fn unwrap<'a>(
+        &'a mut self,
+        packet: &Packet<'a>,
+        datagram: Datagram<'a>,
+        network: NetworkId,
+    ) -> Option<Decoded<'a>> {
         let Self { fragments, unreadable } = self;
-        unwrap(fragments, unreadable, packet, datagram, MAX_TUNNELS)
+        unwrap(fragments, unreadable, packet, datagram, (MAX_TUNNELS, network))
     }
 }
 
-/// What a packet carries, at last.
+/// The network of a packet with tags.
+#[cold]
+fn network_of(packet: &Packet<'_>) -> NetworkId {
+    let mut network = NetworkId::default();
+    let _ = find_ip(Inside::Link(packet.link), packet.data, 0, None, &mut |_, header| network.enter(header.network));
+    network
+}
+
+/// What a packet carries, at last. It may still be in so many tunnels, and is in this network.
 fn unwrap<'a>(
     fragments: &'a mut [Fragments],
     unreadable: &mut UnreadableCounts,
     packet: &Packet<'_>,
     datagram: Datagram<'a>,
-    tunnels: usize,
+    (tunnels, network): (usize, NetworkId),
 ) -> Option<Decoded<'a>> {
-    let Datagram { from, to, body, fragment, .. } = datagram;
+    let Datagram { from, to, body, fragment, hop_limit, .. } = datagram;
     let (fragments, body) = if fragment.is_none() {
         (fragments, body)
     } else {
@@ -104,14 +128,15 @@ fn unwrap<'a>(
         (inner, reassembled(own, packet, &datagram)?)
     };
     if tunnels > 0 {
-        match enter(&body, true, &mut |_, _| {}) {
-            Ok(at) => return unwrap(fragments, unreadable, packet, inner(body, at)?, tunnels - 1),
+        let mut within = network;
+        match enter(&body, true, &mut |_, header| within.enter(header.network)) {
+            Ok(at) => return unwrap(fragments, unreadable, packet, inner(body, at)?, (tunnels - 1, within)),
             Err(why) => unreadable.add(why, packet),
         }
     }
     match body.protocol {
-        TCP => transport::tcp(from, to, body).map(Decoded::Tcp),
-        UDP => transport::udp(&datagram, body).map(Decoded::Udp),
+        TCP => transport::tcp(from, to, body).map(|segment| Decoded::Tcp(TcpSegment { network, hop_limit, ..segment })),
+        UDP => transport::udp(&datagram, body).map(|datagram| Decoded::Udp(UdpDatagram { network, ..datagram })),
         ICMP | ICMP_V6 => transport::icmp(from, body).map(Decoded::Icmp),
         _ => None,
     }

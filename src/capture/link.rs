@@ -123,6 +123,13 @@ pub(super) fn ip_packet(link: LinkType, data: &[u8]) -> Option<&[u8]> {
     (kind == IPV4 || kind == IPV6).then_some(rest)
 }
 
+/// Whether IP stands right behind the link layer's own header, without a tag.
+#[inline]
+pub(super) fn is_bare(link: LinkType, data: &[u8]) -> bool {
+    let kind = data.first_chunk::<14>().map(|[.., a, b]| [*a, *b]);
+    link != LinkType::ETHERNET || kind == Some(IPV4) || kind == Some(IPV6)
+}
+
 /// Whether an Ethernet type is that of a tag: 802.1Q, 802.1ad, and what was used before the latter.
 pub(super) const fn is_tag(kind: u16) -> bool {
     matches!(kind, 0x8100 | 0x88a8 | 0x9100 | 0x9200)

@@ -3,7 +3,8 @@
 //! How a capture is read:
 //!
 //! `capture::Source` reads packets of any capture and tells connections apart by their addresses, and by a SYN that
-//! does not belong to the connection that these addresses had before. What a connection speaks is told by its content
+//! does not belong to the connection that these addresses had before. Where several virtual networks have the same
+//! addresses `KnownEnds` tells them apart, by what contradicts. What a connection speaks is told by its content
 //! (`RtspEvidence`): an RTSP message at the very beginning of a direction whose SYN was captured is enough. Elsewhere
 //! another sign has to agree with it, as a web page, a log or a copied capture quotes RTSP as well: a request and its
 //! answer, a second message behind the first, or frames. Frames alone are enough if three of one channel and SSRC are
@@ -23,8 +24,8 @@
 //!
 //! A GET or POST with an `x-sessioncookie` opens a half of an HTTP tunnel. `Tunnels` remembers which session each
 //! cookie belongs to (10,000 at most). The server's side is the connection of the GET, which is read as if there were
-//! no tunnel, but for its sessions, which are the tunnel's: several may share it. Behind the head of a POST the connection's bytes go through a base64 `Decoder` to the demuxer of the
-//! tunnel, which is one for all its POSTs. Nothing waits for the other half: whichever comes first opens the session,
+//! no tunnel, but for its sessions, which are the tunnel's: several may share it. Behind the head of a POST the
+//! connection's bytes go through a base64 `Decoder` to the demuxer of the tunnel, which is one for all its POSTs. Nothing waits for the other half: whichever comes first opens the session,
 //! and when the GET comes, `Opened` is told again with its addresses. Bytes missing in a POST are passed on as the gap
 //! that they leave in the decoded stream. Once the head of a POST has passed, its connection keeps no bytes but those
 //! behind a TCP hole; a capture may have 32,768 of them. The decoder is own code: the crates end at the first padding,
@@ -70,8 +71,10 @@ mod fragments;
 mod framed;
 mod interface;
 mod ip;
+mod known_ends;
 mod layer;
 mod link;
+mod media;
 mod named;
 mod outlet;
 mod packet;

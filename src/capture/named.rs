@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::capture::ip::UdpDatagram;
-use crate::capture::ports::rtp_source;
+use crate::capture::media::rtp_source;
 use crate::rtp::packet::RtpPacket;
 use crate::rtsp::headers::Transport;
 use crate::rtsp::sdp::{Format, Media, SessionDescription};

@@ -2,20 +2,18 @@
 
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use crate::capture::encapsulation::NetworkId;
 use crate::capture::ip::UdpDatagram;
+use crate::capture::media::{Media, of_network};
 use crate::capture::port_pairs::{PortPairs, anybody};
 use crate::capture::silent::{SilentTracks, TrackPorts};
 use crate::capture::unclaimed::{ClaimedMedia, KeptDatagram, UdpEnds, UnclaimedMedia, transport_of};
-use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
 use crate::rtsp::headers::Transport;
 use crate::time::Timestamp;
 use crate::trace::{Direction, Flow, UdpPath};
 
-/// A number so far ahead of the latest is neither next nor late.
-const JUMP: RangeInclusive<u16> = MAX_DROPOUT..=MAX_MISORDER.wrapping_neg();
 /// Port pairs that are remembered.
 const MAX_PORTS: usize = 65_536;
 /// Sessions that are told of one multicast packet.
@@ -24,6 +22,10 @@ const MAX_MEMBERS: usize = 64;
 /// The ports of all sessions of a capture.
 #[derive(Debug, Default)]
 pub(super) struct MediaPorts {
+    /// In which network what sets up ports is said.
+    pub(super) network: NetworkId,
+    /// Several networks have the same ports.
+    are_shared: bool,
     pairs: PortPairs<Media>,
     /// What was set up before the capture began.
     pub(super) unclaimed: UnclaimedMedia,
@@ -51,61 +53,6 @@ impl GroupPorts {
     }
 }
 
-/// Whose media it is.
-#[derive(Clone, Debug)]
-pub(super) struct Media {
-    pub(super) flow: Arc<Flow>,
-    pub(super) direction: Direction,
-    /// The transport of its track.
-    pub(super) path: UdpPath,
-    /// From where it comes: the server, and the `source=` of its answer.
-    senders: [IpAddr; 2],
-    /// Source and sequence number of the latest RTP packet.
-    latest: Cell<Option<(u32, u16)>>,
-}
-
-impl Media {
-    /// A datagram has come.
-    pub(super) fn note(&self, payload: &[u8]) {
-        if let Some(source) = rtp_source(payload) {
-            self.latest.set(Some(source));
-        }
-    }
-
-    /// The path of a datagram from this address.
-    #[inline]
-    pub(super) fn path_from(&self, from: SocketAddr) -> UdpPath {
-        match self.direction {
-            Direction::ClientToServer => self.path,
-            Direction::ServerToClient if self.senders.contains(&from.ip()) => self.path,
-            Direction::ServerToClient => self.path.sent_from(from, &self.senders),
-        }
-    }
-
-    /// The same where others may have it as well: cameras may share a group, and what one of them sends is not that of
-    /// another one.
-    #[inline]
-    pub(super) fn path_among(&self, members: &[Self], from: SocketAddr) -> UdpPath {
-        let mut path = self.path_from(from);
-        if path.stranger.is_some() && members.len() > 1 {
-            path.unlikely |= members.iter().any(|other| other.path_from(from).stranger.is_none());
-        }
-        path
-    }
-
-    /// Whether an RTP packet can be the next: of the same source, and in sequence as RFC 3550, appendix A.1, sees it.
-    pub(super) fn goes_on(&self, (ssrc, seq): (u32, u16)) -> bool {
-        self.latest.get().is_some_and(|(known, latest)| known == ssrc && !JUMP.contains(&seq.wrapping_sub(latest)))
-    }
-}
-
-/// Source and sequence number of an RTP packet (RFC 3550, section 5.1). RTCP has none.
-pub(super) fn rtp_source(payload: &[u8]) -> Option<(u32, u16)> {
-    let [first, second, s0, s1, _, _, _, _, a, b, c, d, ..] = *payload else { return None };
-    let rtp = first >> 6 == 2 && !(192..=223).contains(&second);
-    rtp.then(|| (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([s0, s1])))
-}
-
 impl MediaPorts {
     /// Takes the transport that a session agreed upon.
     pub(super) fn set_up(&mut self, flow: &Arc<Flow>, transport: &Transport) {
@@ -119,6 +66,7 @@ impl MediaPorts {
             direction: Direction::ServerToClient,
             path,
             senders: [flow.server.ip(), server],
+            network: self.network,
             latest: Cell::default(),
         };
         if transport.multicast {
@@ -197,7 +145,7 @@ impl MediaPorts {
         let path = UdpPath { server: from.port(), client: to.port(), receiver, ..UdpPath::default() };
         let direction = Direction::ServerToClient;
         let senders = [session.server.ip(), from.ip()];
-        let media = Media { flow: session, direction, path, senders, latest: Cell::default() };
+        let media = Media { flow: session, direction, path, senders, network: self.network, latest: Cell::default() };
         let above = |end: SocketAddr| SocketAddr::new(end.ip(), end.port().wrapping_add(1));
         for (from, to) in [(from, to), (above(from), above(to))] {
             // The ports above may be those of another track.
@@ -234,16 +182,22 @@ impl MediaPorts {
         }
     }
 
-    /// A group has all its members; another pair of ports belongs to the session that named it last.
+    /// A group has all its members; another pair of ports belongs to the session that named it last in its network. Those of
+    /// a network stand beside each other.
     fn add(&mut self, known: &Media, ends: (SocketAddr, SocketAddr), direction: Direction) {
         let Some(members) = self.pairs.entry(ends) else { return };
-        members.retain(|media| media.flow.id != known.flow.id && known.path.group.is_some());
+        members.retain(|media| {
+            media.flow.id != known.flow.id && (known.path.group.is_some() || media.network != known.network)
+        });
         // Most have one, and there are many of them.
         if members.is_empty() {
             members.reserve_exact(1);
         }
         if members.len() < MAX_MEMBERS {
-            members.push(Media { direction, ..known.clone() });
+            let last = members.iter().rposition(|media| media.network == known.network);
+            let place = last.map_or(members.len(), |last| last + 1);
+            members.insert(place, Media { direction, ..known.clone() });
+            self.are_shared |= members.iter().any(|media| media.network != known.network);
         }
     }
 
@@ -252,10 +206,21 @@ impl MediaPorts {
         self.pairs.find(from, to)
     }
 
-    /// The same for one datagram after the other.
+    /// The same for one datagram after the other. Where several networks have its ends, it is that of those that set them up
+    /// in its own.
     #[inline]
     pub(super) fn find_next(&mut self, datagram: &UdpDatagram<'_>) -> &[Media] {
-        self.pairs.find_next(&datagram.from, &datagram.to)
+        let members = self.pairs.find_next(&datagram.from, &datagram.to);
+        if members.len() < 2 { members } else { of_network(members, datagram.network) }
+    }
+
+    /// Whether several networks have the ends of a datagram, and its own is one of them.
+    #[inline]
+    pub(super) fn is_apart(&self, datagram: &UdpDatagram<'_>) -> bool {
+        self.are_shared && {
+            let members = self.pairs.find(datagram.from, datagram.to);
+            of_network(members, datagram.network).len() < members.len()
+        }
     }
 }
 

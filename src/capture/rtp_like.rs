@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use foldhash::fast::RandomState;
 
 use crate::capture::ip::UdpDatagram;
-use crate::capture::ports::rtp_source;
+use crate::capture::media::rtp_source;
 use crate::capture::reassembly::Arrival;
 use crate::rtp::infer::PayloadEvidence;
 use crate::rtp::packet::RtpPacket;
@@ -135,6 +135,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::capture::encapsulation::NetworkId;
     use crate::time::Timestamp;
 
     fn seen(payloads: impl IntoIterator<Item = Vec<u8>>) -> Vec<RtpFlow> {
@@ -143,7 +144,17 @@ mod tests {
             let [from, to] = ["192.0.2.1:6000", "192.0.2.2:5000"].map(|text| text.parse().unwrap());
             let at = Timestamp::from_nanos(i64::try_from(number).unwrap() * 20_000_000);
             let (missing, header, id, hop_limit, checksum) = (0, 0, 0, 0, 0);
-            let datagram = UdpDatagram { from, to, payload: &payload, missing, header, id, hop_limit, checksum };
+            let datagram = UdpDatagram {
+                from,
+                to,
+                payload: &payload,
+                missing,
+                header,
+                network: NetworkId::default(),
+                id,
+                hop_limit,
+                checksum,
+            };
             like.datagram(&datagram, Arrival { at, number });
         }
         like.flows()

@@ -169,7 +169,8 @@ impl Source {
             }
             Some(Decoded::Udp(datagram)) => {
                 // Where a capture is written once more, its copies are as well.
-                if !self.copies.is_copy(packet, datagram) || self.connections.ledger.is_some() {
+                let apart = self.connections.is_apart(datagram);
+                if !self.copies.is_copy(packet, datagram, apart) || self.connections.ledger.is_some() {
                     self.connections.datagram(datagram, arrival, tap)?;
                 } else if self.connections.is_media(datagram) {
                     self.copies.count(packet);

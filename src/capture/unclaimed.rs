@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use crate::capture::encapsulation::NetworkId;
 use crate::capture::ip::UdpDatagram;
-use crate::capture::ports::rtp_source;
+use crate::capture::media::rtp_source;
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::PacketPlace;
 use crate::capture::silent::UnnamedRtp;
@@ -80,6 +81,7 @@ pub(super) struct KeptDatagram {
     ends: UdpEnds,
     missing: u32,
     header: u16,
+    network: NetworkId,
     payload: Box<[u8]>,
     pub(super) arrival: Arrival,
     /// The packet, where the capture is to be written once more.
@@ -96,10 +98,11 @@ pub(super) struct ClaimedMedia {
 
 impl KeptDatagram {
     pub(super) fn datagram(&self) -> UdpDatagram<'_> {
-        let Self { ends: (from, to), missing, header, payload, .. } = self;
+        let Self { ends: (from, to), missing, header, network, payload, .. } = self;
         // A copy was passed over before it was kept.
         let (id, hop_limit, checksum) = (0, 0, 0);
-        UdpDatagram { from: *from, to: *to, payload, missing: *missing, header: *header, id, hop_limit, checksum }
+        let (missing, header, network) = (*missing, *header, *network);
+        UdpDatagram { from: *from, to: *to, payload, missing, header, network, id, hop_limit, checksum }
     }
 
     /// Its place in the order of all.
@@ -251,10 +254,10 @@ impl UnclaimedMedia {
     }
 
     fn keep(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, place: Option<PacketPlace>) {
-        let UdpDatagram { from, to, payload, missing, header, .. } = *datagram;
+        let UdpDatagram { from, to, payload, missing, header, network, .. } = *datagram;
         let (serial, ends) = (self.next, (from, to));
         self.next += 1;
-        let kept = KeptDatagram { serial, ends, missing, header, payload: payload.into(), arrival, place };
+        let kept = KeptDatagram { serial, ends, missing, header, network, payload: payload.into(), arrival, place };
         self.held += kept.held();
         self.order.push_back((serial, ends));
         let flow = self.flows.entry(ends).or_default();

@@ -41,6 +41,12 @@ impl TcpTalk {
         Self { ends, options: Vec::new(), packets: Vec::new(), at: 1_000_000_000_000, seq }
     }
 
+    /// One that begins with other sequence numbers.
+    pub(crate) fn numbered(mut self, first: [u32; 2]) -> Self {
+        self.seq = first;
+        self
+    }
+
     pub(crate) fn handshake(&mut self) {
         let [client, server] = self.seq;
         self.push(false, &[], PacketBuilderStep::<TcpHeader>::syn);

@@ -5,6 +5,7 @@ mod begun_late;
 mod connections;
 mod elsewhere;
 mod left_open;
+mod networks;
 mod one_connection;
 mod one_direction;
 mod other_protocols;

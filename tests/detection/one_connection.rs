@@ -5,17 +5,17 @@ use std::io;
 use rtsp_rec::analysis::{Analyzer, AnalyzerOptions, Row, Sink, Table};
 use rtsp_rec::capture::Source;
 
-use crate::connections::{Ends, TcpTalk, pcap};
+use crate::connections::{Ends, Packet, TcpTalk, pcap};
 
 /// What a capture tells.
 #[derive(Debug, Default)]
-struct Told {
+pub(crate) struct Told {
     /// Session, URL, encoding and packets of each stream.
-    streams: Vec<(usize, String, String, u64)>,
+    pub(crate) streams: Vec<(usize, String, String, u64)>,
     /// The methods of each session's requests.
-    requests: BTreeMap<usize, Vec<String>>,
+    pub(crate) requests: BTreeMap<usize, Vec<String>>,
     /// Sessions and codes. That there is no RTP-Info, and what payloads hold, says nothing here.
-    findings: Vec<(Option<usize>, &'static str)>,
+    pub(crate) findings: Vec<(Option<usize>, &'static str)>,
 }
 
 impl Sink for Told {
@@ -43,15 +43,18 @@ impl Sink for Told {
 }
 
 /// A client that controls everything over one connection.
-struct OneClient {
-    talk: TcpTalk,
+pub(crate) struct OneClient {
+    pub(crate) talk: TcpTalk,
     cseq: u32,
     seq: u16,
 }
 
 impl OneClient {
     fn new() -> Self {
-        let mut talk = TcpTalk::new(Ends { port: 40_000, server_port: 554 });
+        Self::of(TcpTalk::new(Ends { port: 40_000, server_port: 554 }))
+    }
+
+    pub(crate) fn of(mut talk: TcpTalk) -> Self {
         talk.handshake();
         Self { talk, cseq: 0, seq: 0 }
     }
@@ -68,13 +71,13 @@ impl OneClient {
         self.talk.say(true, answer.as_bytes());
     }
 
-    fn exchange(&mut self, method: &str, url: &str, headers: &str, answer: &str, body: &str) {
+    pub(crate) fn exchange(&mut self, method: &str, url: &str, headers: &str, answer: &str, body: &str) {
         self.ask(method, url, headers);
         self.answer(self.cseq, 200, answer, body);
     }
 
     /// Each presentation has payload type 96, of another encoding, and a second track.
-    fn describe(&mut self, url: &str, encoding: &str) {
+    pub(crate) fn describe(&mut self, url: &str, encoding: &str) {
         let sdp = format!(
             "v=0\r\no=- 1 1 IN IP4 192.0.2.20\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 {encoding}/90000\r\na=control:t0\r\n\
              m=audio 0 RTP/AVP 97\r\na=rtpmap:97 L16/8000\r\na=control:t1\r\n"
@@ -84,19 +87,19 @@ impl OneClient {
     }
 
     /// `known`: whether the client names the session.
-    fn set_up(&mut self, url: &str, id: &str, known: bool, channel: u8) {
+    pub(crate) fn set_up(&mut self, url: &str, id: &str, known: bool, channel: u8) {
         let transport = format!("Transport: RTP/AVP/TCP;unicast;interleaved={channel}-{}\r\n", channel + 1);
         let named = if known { format!("Session: {id}\r\n") } else { String::new() };
         self.exchange("SETUP", url, &format!("{transport}{named}"), &format!("{transport}Session: {id}\r\n"), "");
     }
 
-    fn control(&mut self, method: &str, url: &str, id: &str) {
+    pub(crate) fn control(&mut self, method: &str, url: &str, id: &str) {
         let session = format!("Session: {id}\r\n");
         self.exchange(method, url, &session, &session, "");
     }
 
     /// So many packets on each of these channels, in turns. The channel is the source.
-    fn media(&mut self, channels: &[u8], count: u16) {
+    pub(crate) fn media(&mut self, channels: &[u8], count: u16) {
         for _ in 0..count {
             self.seq += 1;
             for channel in channels {
@@ -110,19 +113,25 @@ impl OneClient {
 
     fn told(self) -> Told {
         let packets = self.talk.packets.into_iter().map(|(_, packet)| packet).collect::<Vec<_>>();
-        let mut analyzer = Analyzer::new(AnalyzerOptions::default(), Told::default());
-        Source::read(&pcap(&packets)[..], &mut analyzer).unwrap();
+        Told::of(&packets)
+    }
+}
+
+impl Told {
+    pub(crate) fn of(packets: &[Packet]) -> Self {
+        let mut analyzer = Analyzer::new(AnalyzerOptions::default(), Self::default());
+        Source::read(&pcap(packets)[..], &mut analyzer).unwrap();
         analyzer.finish().unwrap()
     }
 }
 
-fn rtp(payload_type: u8, seq: u16, source: u8) -> Vec<u8> {
+pub(crate) fn rtp(payload_type: u8, seq: u16, source: u8) -> Vec<u8> {
     let time = u32::from(seq) * 3600;
     let head = [&[0x80, 0x80 | payload_type][..], &seq.to_be_bytes(), &time.to_be_bytes(), &[0, 0, 0, source]];
     [&head.concat()[..], &[0x41; 100]].concat()
 }
 
-fn row(session: usize, url: &str, encoding: &str, packets: u64) -> (usize, String, String, u64) {
+pub(crate) fn row(session: usize, url: &str, encoding: &str, packets: u64) -> (usize, String, String, u64) {
     (session, format!("rtsp://192.0.2.20/{url}"), encoding.to_owned(), packets)
 }
 

@@ -100,6 +100,10 @@ pub(crate) fn surroundings() -> Vec<(&'static str, LinkType, Wrap)> {
         of("a pseudo-wire", 1, |f| ethernet(0x8848, &[&[0, 2, 1, 64][..], f].concat())),
         of("a pseudo-wire with a control word", 1, |f| ethernet(0x8847, &[&[0, 2, 1, 64, 0, 0, 0, 0][..], f].concat())),
         of("802.1ah", 1, |f| ethernet(0x88a8, &[&[0, 5, 0x88, 0xe7, 0, 0, 0, 9][..], f].concat())),
+        of("TRILL", 1, |f| ethernet(0x22f3, &[&[0, 9, 0, 1, 0, 2][..], f].concat())),
+        of("TRILL with options, to many", 1, |f| {
+            ethernet(0x22f3, &[&[0x08, 0x89, 0, 1, 0, 2][..], &[0; 8], f].concat())
+        }),
         of("VN-Tag", 1, |f| ethernet(0x8926, &[&[0, 1, 0, 2][..], &f[12..]].concat())),
         of("HSR", 1, |f| ethernet(0x892f, &[&[0, 1, 0, 2][..], &f[12..]].concat())),
         of("Cisco metadata", 1, |f| ethernet(0x8909, &[&[1, 1, 0, 1, 0, 0][..], &f[12..]].concat())),

@@ -1,6 +1,7 @@
 //! Copies of a mirror, of an overloaded one, of a network that repeats.
 
 use super::*;
+use crate::capture::encapsulation::NetworkId;
 use crate::capture::link::LinkType;
 
 /// Microseconds, identification, hop limit and interface of datagrams, each told by its number.
@@ -14,15 +15,36 @@ fn copies(datagrams: &[(i64, u8, u16, u8, u32)], tcp: &[i64]) -> Vec<bool> {
     };
     let (from, to) = ("10.0.0.1:6000".parse().unwrap(), "10.0.0.2:5000".parse().unwrap());
     for (number, micros) in (0..).zip(tcp) {
-        let segment = TcpSegment { from, to, seq: number / 2, ack: 0, flags: 0, payload: b"", missing: 0, header: 0 };
+        let segment = TcpSegment {
+            from,
+            to,
+            seq: number / 2,
+            ack: 0,
+            flags: 0,
+            payload: b"",
+            missing: 0,
+            header: 0,
+            network: NetworkId::default(),
+            hop_limit: 0,
+        };
         copies.segment(&packet(*micros, 0), &segment);
     }
     let of = |(micros, number, id, hop_limit, interface): &(i64, u8, u16, u8, u32)| {
         let payload = [*number; 20];
         let (missing, header, checksum, id) = (0, 0, 0, if *id == 0 { 0 } else { *id + u16::from(*number) });
         let hop_limit = *hop_limit;
-        let datagram = UdpDatagram { from, to, payload: &payload, missing, header, id, hop_limit, checksum };
-        copies.is_copy(&packet(*micros, *interface), &datagram)
+        let datagram = UdpDatagram {
+            from,
+            to,
+            payload: &payload,
+            missing,
+            header,
+            network: NetworkId::default(),
+            id,
+            hop_limit,
+            checksum,
+        };
+        copies.is_copy(&packet(*micros, *interface), &datagram, false)
     };
     datagrams.iter().map(of).collect()
 }
@@ -120,8 +142,18 @@ fn how_many_copies_of_how_many_datagrams() {
                 let packet =
                     Packet { number: 1, at, interface, link, description, notes, data: &data, original_len: 60 };
                 let (missing, header, id, hop_limit, checksum) = (0, 0, 7, 64, 0);
-                let datagram = UdpDatagram { from, to, payload: &payload, missing, header, id, hop_limit, checksum };
-                if copies.is_copy(&packet, &datagram) {
+                let datagram = UdpDatagram {
+                    from,
+                    to,
+                    payload: &payload,
+                    missing,
+                    header,
+                    network: NetworkId::default(),
+                    id,
+                    hop_limit,
+                    checksum,
+                };
+                if copies.is_copy(&packet, &datagram, false) {
                     copies.count(&packet);
                 }
             }

@@ -1,6 +1,7 @@
 //! What stands behind Ethernet types: tags, labels, and what providers and switches put before a packet.
 
-use crate::capture::encapsulation::header::{Header, Inside, Kept, Unreadable, be16};
+use crate::capture::encapsulation::header::{Header, Inside, Kept, Unreadable, be16, be32};
+use crate::capture::encapsulation::network::NetworkField;
 use crate::capture::link::{LinkType, is_tag};
 
 /// How many labels an MPLS stack has.
@@ -17,22 +18,43 @@ pub(super) fn frame(data: &[u8]) -> Option<Header> {
 /// What stands behind an Ethernet type.
 pub(super) fn behind_type(kind: u16, data: &[u8]) -> Option<Header> {
     match kind {
-        kind if is_tag(kind) => Some(Header::plain(4, Inside::of_ether_type(be16(data, 2)?))),
+        kind if is_tag(kind) => vlan_tag(data),
         0x8864 => pppoe(data),
         // 802.1ah: the tag of the provider's backbone, then the customer's frame.
-        0x88e7 => Some(Header::plain(4, Inside::Link(LinkType::ETHERNET))),
+        0x88e7 => {
+            let service = be32(data, 0)? & 0x00ff_ffff;
+            Some(Header::plain(4, Inside::Link(LinkType::ETHERNET)).of_network(NetworkField::Tag(service)))
+        }
         // VN-Tag, and high-availability seamless redundancy (IEC 62439-3).
         0x8926 | 0x892f => Some(Header::plain(6, Inside::of_ether_type(be16(data, 4)?))),
+        0x22f3 => trill(data),
         0x8909 => cisco_metadata(data),
         0x88e5 => macsec(data),
         _ => switch_tag(kind, data),
     }
 }
 
+/// Version 0, the length of options in fours, hops, two nicknames of switches; then the frame (RFC 6325, section 3.2).
+fn trill(data: &[u8]) -> Option<Header> {
+    let word = be16(data, 0).filter(|word| word >> 14 == 0)?;
+    let options = usize::from(word >> 6 & 0x1f) * 4;
+    Some(Header::plain(6 + options, Inside::Link(LinkType::ETHERNET)))
+}
+
+/// A tag of a VLAN; number 0 has a priority alone (IEEE 802.1Q, section 9.6).
+fn vlan_tag(data: &[u8]) -> Option<Header> {
+    let header = Header::plain(4, Inside::of_ether_type(be16(data, 2)?));
+    match be16(data, 0)? & 0x0fff {
+        0 => Some(header),
+        number => Some(header.of_network(NetworkField::Tag(number.into()))),
+    }
+}
+
 /// Version and type, code 0 for session data, session, length (RFC 2516, section 4).
 pub(super) fn pppoe(data: &[u8]) -> Option<Header> {
-    let [0x11, 0, _, _, _, _, ..] = *data else { return None };
-    Some(Header::plain(6, Inside::Ppp))
+    let [0x11, 0, a, b, _, _, ..] = *data else { return None };
+    let session = NetworkField::Tag(u16::from_be_bytes([a, b]).into());
+    Some(Header::plain(6, Inside::Ppp).of_network(session))
 }
 
 /// Version 1, how many options of four bytes, the options, and an Ethernet type.
@@ -78,8 +100,9 @@ pub(super) fn mpls(data: &[u8]) -> Option<Header> {
     let is_bottom = |label: &&[u8; 4]| label.get(2).is_some_and(|byte| byte & 1 == 1);
     let (labels, _) = data.as_chunks::<4>();
     let above = labels.iter().take(MAX_LABELS).take_while(|label| !is_bottom(label)).count();
-    labels.get(above).filter(is_bottom)?;
-    Some(Header::plain((above + 1) * 4, Inside::OneOf(BEHIND_LABELS)))
+    let bottom = labels.get(above).filter(is_bottom)?;
+    let label = NetworkField::Tag(u32::from_be_bytes(*bottom) >> 12);
+    Some(Header::plain((above + 1) * 4, Inside::OneOf(BEHIND_LABELS)).of_network(label))
 }
 
 /// A network service header: its length, and what follows (RFC 8300, section 2.2).

@@ -1,5 +1,6 @@
 //! One header of a packet, and what it announces.
 
+use crate::capture::encapsulation::network::NetworkField;
 use crate::capture::link::LinkType;
 
 /// What stands behind a header.
@@ -76,6 +77,7 @@ pub(in crate::capture) struct Header {
     pub(in crate::capture) len: usize,
     pub(in crate::capture) kept: Kept,
     pub(in crate::capture) inside: Inside,
+    pub(in crate::capture) network: NetworkField,
 }
 
 /// What of a header tells of nobody, and stays where a capture is redacted.
@@ -105,11 +107,16 @@ pub(in crate::capture) enum Kept {
 impl Header {
     /// One that may stay as it is.
     pub(super) const fn plain(len: usize, inside: Inside) -> Self {
-        Self { len, kept: Kept::All, inside }
+        Self { len, kept: Kept::All, inside, network: NetworkField::Nothing }
     }
 
     pub(super) const fn new(len: usize, kept: Kept, inside: Inside) -> Self {
-        Self { len, kept, inside }
+        Self { len, kept, inside, network: NetworkField::Nothing }
+    }
+
+    /// The same, with what it says of the network.
+    pub(super) const fn of_network(self, network: NetworkField) -> Self {
+        Self { network, ..self }
     }
 }
 

@@ -4,7 +4,8 @@
 //! lead to an IP packet. RTP begins with version 2, which none of these has there.
 
 use crate::capture::encapsulation::ethernet::behind_next_protocol;
-use crate::capture::encapsulation::header::{Header, Inside, Kept, Unreadable, be16};
+use crate::capture::encapsulation::header::{Header, Inside, Kept, Unreadable, be16, be32};
+use crate::capture::encapsulation::network::NetworkField;
 use crate::capture::link::LinkType;
 
 const ETHERNET: Inside = Inside::Link(LinkType::ETHERNET);
@@ -96,20 +97,26 @@ pub(in crate::capture) fn behind_udp(ports: [u16; 2], payload: &[u8]) -> Option<
     }
 }
 
+/// The 24 bits that number a network, in the second word of a header (RFC 7348, RFC 8926).
+fn overlay(payload: &[u8]) -> NetworkField {
+    be32(payload, 4).map_or(NetworkField::Nothing, |word| NetworkField::Overlay(word >> 8))
+}
+
 /// RFC 7348, section 5; with a group policy as Cisco has it, or without. All other bits are zero.
 fn vxlan(payload: &[u8]) -> Option<Header> {
     match *payload {
-        [0x08, 0, 0, 0, _, _, _, 0, ..] => Some(Header::plain(8, ETHERNET)),
-        [0x88, policy, _, _, _, _, _, 0, ..] if policy & 0xb7 == 0 => Some(Header::plain(8, ETHERNET)),
-        _ => None,
+        [0x08, 0, 0, 0, _, _, _, 0, ..] => {}
+        [0x88, policy, _, _, _, _, _, 0, ..] if policy & 0xb7 == 0 => {}
+        _ => return None,
     }
+    Some(Header::plain(8, ETHERNET).of_network(overlay(payload)))
 }
 
 /// Version 0, and what follows (draft-ietf-nvo3-vxlan-gpe).
 fn vxlan_gpe(payload: &[u8]) -> Option<Header> {
     let [flags, 0, 0, next, _, _, _, 0, ..] = *payload else { return None };
     (flags & 0xfc == 0x0c).then_some(())?;
-    Some(Header::plain(8, behind_next_protocol(next)?))
+    Some(Header::plain(8, behind_next_protocol(next)?).of_network(overlay(payload)))
 }
 
 /// RFC 8926, section 3.4.
@@ -119,7 +126,8 @@ fn geneve(payload: &[u8]) -> Option<Header> {
         return None;
     }
     let len = 8 + usize::from(first) * 4;
-    Some(Header::new(len, Kept::First(8), Inside::of_ether_type(u16::from_be_bytes([a, b]))))
+    let inside = Inside::of_ether_type(u16::from_be_bytes([a, b]));
+    Some(Header::new(len, Kept::First(8), inside).of_network(overlay(payload)))
 }
 
 /// A user's packet of GTP, version 1, with a sequence number and extension headers or without (3GPP TS 29.281, section 5).
@@ -140,7 +148,8 @@ fn gtp(payload: &[u8]) -> Option<Header> {
         len += words * 4;
         next = *payload.get(len - 1)?;
     }
-    Some(Header::plain(len, Inside::Ip))
+    let endpoint = NetworkField::Tag(be32(payload, 4)?);
+    Some(Header::plain(len, Inside::Ip).of_network(endpoint))
 }
 
 /// Data of L2TP, version 2 (RFC 2661, section 3.1) or 3 (RFC 3931, section 4.1.2).
@@ -185,9 +194,19 @@ fn gre(body: &[u8]) -> Option<Header> {
     let has = |bit: u16| if flags & bit == 0 { 0 } else { 4 };
     let len = 4 + has(0x8000) + has(0x2000) + has(0x1000);
     match flags & 0x4007 {
-        0 => behind_gre(flags, kind, len, body),
+        0 => Some(behind_gre(flags, kind, len, body)?.of_network(gre_network(flags, kind, body))),
         1 if kind == 0x880b => Some(Header::plain(len + has(0x0080), Inside::Ppp)),
         _ => None,
+    }
+}
+
+/// The key tells a network of NVGRE apart in all but its last byte (RFC 7637, section 3.2); of other tunnels their ends agree upon it.
+fn gre_network(flags: u16, kind: u16, body: &[u8]) -> NetworkField {
+    let at = if flags & 0x8000 == 0 { 4 } else { 8 };
+    match be32(body, at).filter(|_| flags & 0x2000 != 0) {
+        Some(key) if kind == 0x6558 => NetworkField::Overlay(key >> 8),
+        Some(key) => NetworkField::Tag(key),
+        None => NetworkField::Nothing,
     }
 }
 

@@ -47,18 +47,39 @@ fn v6(next: u8, body: &[u8]) -> Vec<u8> {
 
 fn segment<'a>(from: &str, to: &str, payload: &'a [u8], missing: u32) -> Decoded<'a> {
     let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
-    Decoded::Tcp(TcpSegment { from, to, seq: 7, ack: 9, flags: 0x18, payload, missing, header: 0 })
+    Decoded::Tcp(TcpSegment {
+        from,
+        to,
+        seq: 7,
+        ack: 9,
+        flags: 0x18,
+        payload,
+        missing,
+        header: 0,
+        network: NetworkId::default(),
+        hop_limit: 0,
+    })
 }
 
 fn datagram<'a>(from: &str, to: &str, payload: &'a [u8], missing: u32) -> Decoded<'a> {
     let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
-    Decoded::Udp(UdpDatagram { from, to, payload, missing, header: 0, id: 0, hop_limit: 0, checksum: 0 })
+    Decoded::Udp(UdpDatagram {
+        from,
+        to,
+        payload,
+        missing,
+        header: 0,
+        network: NetworkId::default(),
+        id: 0,
+        hop_limit: 0,
+        checksum: 0,
+    })
 }
 
 /// Where the payload lies is told elsewhere.
 fn without_header(decoded: Decoded<'_>) -> Decoded<'_> {
     match decoded {
-        Decoded::Tcp(segment) => Decoded::Tcp(TcpSegment { header: 0, ..segment }),
+        Decoded::Tcp(segment) => Decoded::Tcp(TcpSegment { header: 0, hop_limit: 0, ..segment }),
         Decoded::Udp(datagram) => Decoded::Udp(UdpDatagram { header: 0, id: 0, hop_limit: 0, ..datagram }),
         icmp @ Decoded::Icmp(_) => icmp,
     }

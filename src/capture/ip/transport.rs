@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::capture::encapsulation::NetworkId;
 use crate::capture::ip::header::{Body, Datagram, ICMP, ICMP_V6, UDP};
 use crate::capture::packet::flags;
 use crate::trace::UnreachableReason;
@@ -31,6 +32,10 @@ pub(in crate::capture) struct TcpSegment<'a> {
     pub(in crate::capture) missing: u32,
     /// Bytes before `payload` in what the IP header announced.
     pub(in crate::capture) header: u16,
+    /// Where it was seen.
+    pub(in crate::capture) network: NetworkId,
+    /// How many routers the packet may still pass.
+    pub(in crate::capture) hop_limit: u8,
 }
 
 impl TcpSegment<'_> {
@@ -65,6 +70,8 @@ pub(in crate::capture) struct UdpDatagram<'a> {
     pub(in crate::capture) missing: u32,
     /// Bytes before `payload` in what the IP header announced.
     pub(in crate::capture) header: u16,
+    /// Where it was seen.
+    pub(in crate::capture) network: NetworkId,
     /// The identification of IP; 0 where it has none.
     pub(in crate::capture) id: u16,
     /// How many routers the packet may still pass.
@@ -102,6 +109,8 @@ pub(super) fn tcp(from: IpAddr, to: IpAddr, body: Body<'_>) -> Option<TcpSegment
         payload,
         missing,
         header: body.skipped.saturating_add(u16::from(offset >> 4) * 4),
+        network: NetworkId::default(),
+        hop_limit: 0,
     })
 }
 
@@ -160,6 +169,7 @@ pub(super) fn udp<'a>(datagram: &Datagram<'a>, body: Body<'a>) -> Option<UdpData
         payload,
         missing,
         header: body.skipped.saturating_add(8),
+        network: NetworkId::default(),
         id: datagram.id,
         hop_limit: datagram.hop_limit,
         checksum: u16::from_be_bytes([*c0, *c1]),

@@ -1,0 +1,176 @@
+//! Which connection the segments between two ends belong to.
+//!
+//! Addresses and ports tell connections apart, but for networks that are apart themselves: two tenants of a data centre, two
+//! VLANs, may have the same ones. That a packet has another tag proves nothing: a switch adds and takes tags and changes
+//! them, and a router sends each direction of a connection in a VLAN of its own (RFC 9135, section 4, does so with VNIs). So a segment in a network
+//! where its ends were not seen is of the connection that they have elsewhere, unless it contradicts that.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use foldhash::fast::RandomState;
+
+use crate::capture::encapsulation::NetworkId;
+use crate::trace::Direction;
+
+/// Places for what was looked up of late.
+const RECENT: usize = 16;
+/// Networks in which the same ends are told apart.
+const MAX_NETWORKS: usize = 64;
+
+/// Sender and receiver.
+pub(super) type Ends = (SocketAddr, SocketAddr);
+
+/// The number of a connection, and the direction of a segment.
+pub(super) type Place = (u64, Direction);
+
+/// All ends that are known.
+#[derive(Debug, Default)]
+pub(super) struct KnownEnds {
+    /// By sender and receiver as written.
+    all: HashMap<Ends, EndsPlaces, RandomState>,
+    /// What was looked up there of late, at the place of its ports: packets of one connection come in rows.
+    recent: [Option<(Ends, NetworkId, Place)>; RECENT],
+}
+
+/// Where segments between two ends belong.
+#[derive(Debug)]
+struct EndsPlaces {
+    first: SeenPlace,
+    /// In other networks.
+    others: Vec<SeenPlace>,
+}
+
+/// A connection's direction, and a network in which it was seen; `None` before its first segment.
+#[derive(Clone, Copy, Debug)]
+struct SeenPlace {
+    network: Option<NetworkId>,
+    place: Place,
+}
+
+/// Where a segment was found to belong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FoundPlace {
+    /// Its ends are known in its network.
+    Known(Place),
+    /// They are known in others, of which this is none that contradicts it.
+    Elsewhere(Place),
+    /// It is of a connection that was not seen before.
+    New,
+}
+
+impl EndsPlaces {
+    fn all(&self) -> impl Iterator<Item = &SeenPlace> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    fn is_seen_in(&self, network: NetworkId) -> Option<Place> {
+        self.all().find(|seen| seen.network == Some(network)).map(|seen| seen.place)
+    }
+
+    /// A direction was seen in a network.
+    fn see(&mut self, network: NetworkId, place: Place) {
+        let mut all = std::iter::once(&mut self.first).chain(&mut self.others);
+        if let Some(unseen) = all.find(|seen| seen.network.is_none() && seen.place == place) {
+            unseen.network = Some(network);
+        } else if self.others.len() < MAX_NETWORKS {
+            self.others.push(SeenPlace { network: Some(network), place });
+        }
+    }
+}
+
+impl KnownEnds {
+    /// Where a segment belongs that was seen in this network. `fits` is asked whether it can be of a connection, and told in
+    /// which network that was seen in this direction.
+    #[inline]
+    pub(super) fn find(
+        &mut self,
+        (from, to): (&SocketAddr, &SocketAddr),
+        network: NetworkId,
+        fits: impl Fn(Place, Option<NetworkId>) -> bool,
+    ) -> FoundPlace {
+        // Compared where they stand: they were written just now, field by field, and a copy of them as a whole would have to
+        // wait for that.
+        let slot = usize::from(from.port() ^ to.port().rotate_left(2)) % RECENT;
+        if let Some(Some(((sender, receiver), known, place))) = self.recent.get(slot)
+            && sender == from
+            && receiver == to
+            && *known == network
+        {
+            return FoundPlace::Known(*place);
+        }
+        let found = self.search((*from, *to), network, fits);
+        if let (FoundPlace::Known(place) | FoundPlace::Elsewhere(place), Some(recent)) =
+            (found, self.recent.get_mut(slot))
+        {
+            *recent = Some(((*from, *to), network, place));
+        }
+        found
+    }
+
+    fn search(
+        &mut self,
+        ends: Ends,
+        network: NetworkId,
+        fits: impl Fn(Place, Option<NetworkId>) -> bool,
+    ) -> FoundPlace {
+        let reverse = self.all.get(&(ends.1, ends.0)).and_then(|places| places.is_seen_in(network));
+        let Some(places) = self.all.get_mut(&ends) else { return FoundPlace::New };
+        if let Some(place) = places.is_seen_in(network) {
+            return FoundPlace::Known(place);
+        }
+        // What the other side says in this network is answered here first of all.
+        let answers = |seen: &&SeenPlace| reverse.is_some_and(|(number, _)| number == seen.place.0);
+        let suits = |seen: &&SeenPlace| fits(seen.place, seen.network);
+        let alone = places.others.is_empty() && places.first.network.is_none();
+        let found = if alone { Some(&places.first) } else { places.all().filter(answers).find(suits) };
+        let Some(place) = found.or_else(|| places.all().find(suits)).map(|seen| seen.place) else {
+            return FoundPlace::New;
+        };
+        places.see(network, place);
+        FoundPlace::Elsewhere(place)
+    }
+
+    /// A new connection, whose first segment goes in this direction in this network.
+    pub(super) fn add(&mut self, ends: Ends, network: NetworkId, (number, direction): Place) {
+        self.recent = [None; RECENT];
+        let seen = [(ends, Some(network), direction), ((ends.1, ends.0), None, direction.reverse())];
+        for (ends, network, direction) in seen {
+            let seen = SeenPlace { network, place: (number, direction) };
+            let places = self.all.entry(ends).or_insert(EndsPlaces { first: seen, others: Vec::new() });
+            if places.first.place.0 == number {
+                continue;
+            }
+            // The latest counts where there are too many.
+            places.others.truncate(MAX_NETWORKS - 1);
+            places.others.push(seen);
+        }
+    }
+
+    /// A connection is forgotten.
+    pub(super) fn remove(&mut self, number: u64, (client, server): Ends) {
+        self.recent = [None; RECENT];
+        for ends in [(client, server), (server, client)] {
+            let Some(places) = self.all.get_mut(&ends) else { continue };
+            places.others.retain(|seen| seen.place.0 != number);
+            if places.first.place.0 == number {
+                if places.others.is_empty() {
+                    self.all.remove(&ends);
+                } else {
+                    places.first = places.others.remove(0);
+                }
+            }
+        }
+    }
+
+    /// Where segments between these ends belong, in this network if they were seen there.
+    pub(super) fn get(&self, ends: &Ends, network: NetworkId) -> Option<Place> {
+        let places = self.all.get(ends)?;
+        places.is_seen_in(network).or(Some(places.first.place))
+    }
+
+    /// All connections that these ends have or had.
+    pub(super) fn all_of(&self, ends: &Ends) -> impl Iterator<Item = Place> {
+        self.all.get(ends).into_iter().flat_map(EndsPlaces::all).map(|seen| seen.place)
+    }
+}

@@ -1,0 +1,81 @@
+//! Whose the media is that goes between two UDP ports.
+
+use std::cell::Cell;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use crate::capture::encapsulation::NetworkId;
+use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
+use crate::trace::{Direction, Flow, UdpPath};
+
+/// A number so far ahead of the latest is neither next nor late.
+const JUMP: RangeInclusive<u16> = MAX_DROPOUT..=MAX_MISORDER.wrapping_neg();
+
+/// Whose media it is.
+#[derive(Clone, Debug)]
+pub(super) struct Media {
+    pub(super) flow: Arc<Flow>,
+    pub(super) direction: Direction,
+    /// The transport of its track.
+    pub(super) path: UdpPath,
+    /// From where it comes: the server, and the `source=` of its answer.
+    pub(super) senders: [IpAddr; 2],
+    /// In which network it was set up.
+    pub(super) network: NetworkId,
+    /// Source and sequence number of the latest RTP packet.
+    pub(super) latest: Cell<Option<(u32, u16)>>,
+}
+
+impl Media {
+    /// A datagram has come.
+    pub(super) fn note(&self, payload: &[u8]) {
+        if let Some(source) = rtp_source(payload) {
+            self.latest.set(Some(source));
+        }
+    }
+
+    /// The path of a datagram from this address.
+    #[inline]
+    pub(super) fn path_from(&self, from: SocketAddr) -> UdpPath {
+        match self.direction {
+            Direction::ClientToServer => self.path,
+            Direction::ServerToClient if self.senders.contains(&from.ip()) => self.path,
+            Direction::ServerToClient => self.path.sent_from(from, &self.senders),
+        }
+    }
+
+    /// The same where others may have it as well: cameras may share a group, and what one of them sends is not that of
+    /// another one.
+    #[inline]
+    pub(super) fn path_among(&self, members: &[Self], from: SocketAddr) -> UdpPath {
+        let mut path = self.path_from(from);
+        if path.stranger.is_some() && members.len() > 1 {
+            path.unlikely |= members.iter().any(|other| other.path_from(from).stranger.is_none());
+        }
+        path
+    }
+
+    /// Whether an RTP packet can be the next: of the same source, and in sequence as RFC 3550, appendix A.1, sees it.
+    pub(super) fn goes_on(&self, (ssrc, seq): (u32, u16)) -> bool {
+        self.latest.get().is_some_and(|(known, latest)| known == ssrc && !JUMP.contains(&seq.wrapping_sub(latest)))
+    }
+}
+
+/// Source and sequence number of an RTP packet (RFC 3550, section 5.1). RTCP has none.
+pub(super) fn rtp_source(payload: &[u8]) -> Option<(u32, u16)> {
+    let [first, second, s0, s1, _, _, _, _, a, b, c, d, ..] = *payload else { return None };
+    let rtp = first >> 6 == 2 && !(192..=223).contains(&second);
+    rtp.then(|| (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([s0, s1])))
+}
+
+/// Those of a network. Where it is none of theirs, all members of a group, and who named a pair of ports last.
+#[cold]
+pub(super) fn of_network(members: &[Media], network: NetworkId) -> &[Media] {
+    let own = |media: &Media| media.network == network;
+    if let (Some(first), Some(last)) = (members.iter().position(own), members.iter().rposition(own)) {
+        return members.get(first..=last).unwrap_or_default();
+    }
+    let is_group = members.iter().any(|media| media.path.group.is_some());
+    members.get(if is_group { 0 } else { members.len() - 1 }..).unwrap_or_default()
+}
