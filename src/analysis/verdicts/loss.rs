@@ -34,6 +34,8 @@ pub(super) struct Gap {
     /// When the packet before it came.
     pub(super) since: Timestamp,
     pub(super) packets: u16,
+    /// Bytes of the connection lack between both packets.
+    pub(super) cut_by_capture: bool,
 }
 
 /// Numbers that were skipped and may still come.
@@ -49,6 +51,8 @@ struct Open {
     after: Option<Balance>,
     /// Missing right before it.
     missing: i64,
+    /// Bytes of the connection lack in one of the gaps.
+    cut_by_capture: bool,
 }
 
 /// A picture that stood still.
@@ -82,6 +86,8 @@ pub(super) struct Lost {
     pub(super) freezes: Vec<Freeze>,
     pub(super) verdict: Verdict,
     pub(super) detail: String,
+    /// Bytes of the connection lack in one of its gaps.
+    pub(super) cut_by_capture: bool,
 }
 
 impl Lost {
@@ -94,7 +100,7 @@ impl Lost {
 impl Losses {
     /// Numbers are skipped, of which nothing is counted yet but the gap. What was skipped long before is another loss.
     pub(super) fn gap(&mut self, gap: Gap, stream: &Stream) -> Option<Lost> {
-        let Gap { place, ext_seq, since, packets } = gap;
+        let Gap { place, ext_seq, since, packets, cut_by_capture } = gap;
         let missing = stream.sequence.missing() - i64::from(packets);
         let apart = |open: &Open| {
             place.at.nanos_since(open.last.at) > APART_NS && ext_seq - open.last_seq > i64::from(MAX_MISORDER)
@@ -103,9 +109,10 @@ impl Losses {
         // A report between the packets on both sides of the gap may count what is missing or not.
         let before = if self.reported.at > since { self.earlier } else { self.reported };
         let (after, spans) = (None, Vec::new());
-        let new = Open { first: place, last: place, last_seq: ext_seq, spans, before, after, missing };
+        let new = Open { first: place, last: place, last_seq: ext_seq, spans, before, after, missing, cut_by_capture };
         let open = self.open.get_or_insert(new);
         (open.last, open.last_seq) = (place, ext_seq);
+        open.cut_by_capture |= cut_by_capture;
         if open.spans.len() < MAX_SPANS {
             open.spans.push((since, place.at));
         } else if let Some((_, to)) = open.spans.last_mut() {
@@ -165,8 +172,8 @@ impl Losses {
         let packets = u64::try_from(missing - open.missing).ok().filter(|packets| *packets > 0)?;
         let noise = self.noise.unwrap_or(SLACK);
         let (verdict, detail) = judge(stream.is_over_tcp(), noise, &open.before, open.after.as_ref());
-        let Open { first, last, spans, .. } = open;
-        Some(Lost { first, last, spans, packets, freezes, verdict, detail })
+        let Open { first, last, spans, cut_by_capture, .. } = open;
+        Some(Lost { first, last, spans, packets, freezes, verdict, detail, cut_by_capture })
     }
 }
 

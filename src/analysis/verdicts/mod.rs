@@ -103,7 +103,8 @@ pub(super) struct Judge {
     holes: VecDeque<(Timestamp, Timestamp)>,
     /// When the system dropped datagrams, and how many.
     drops: VecDeque<(Timestamp, u64)>,
-    capture_gaps: VecDeque<(Timestamp, Direction)>,
+    /// For each direction, when bytes of the connection last lacked in the capture: it may be so with every packet.
+    capture_gaps: [Option<Timestamp>; 2],
     tally: tally::Tally,
     changes: Vec<(Place, SourceChange)>,
     events: Vec<Event>,
@@ -153,6 +154,7 @@ impl Judge {
     /// A packet that was counted.
     pub(super) fn packet(&mut self, place: Place, index: usize, stream: &mut Stream, passed: &Passed) {
         let freeze = stream.frames.as_mut().and_then(|frames| frames.statistics.take_freeze());
+        let capture_gap = self.capture_gaps.get(place.direction.index()).copied().flatten();
         let Some(watched) = self.watched(index) else { return };
         if passed.figures.begins {
             watched.pace.forget();
@@ -162,7 +164,9 @@ impl Judge {
         let lost = match passed.figures.status {
             Status::Duplicate => return,
             Status::InOrder { gap } if gap > 0 && !stream.sequence.is_given_up() => {
-                let gap = Gap { place, ext_seq: passed.figures.ext_seq, since, packets: gap };
+                let (ext_seq, packets) = (passed.figures.ext_seq, gap);
+                let cut_by_capture = capture_gap.is_some_and(|at| at >= since);
+                let gap = Gap { place, ext_seq, since, packets, cut_by_capture };
                 watched.losses.gap(gap, stream)
             }
             Status::Restart => watched.losses.end(stream),
@@ -212,11 +216,9 @@ impl Judge {
 
     fn lost(&mut self, lost: Option<Lost>, stream: &Stream) {
         let Some(mut lost) = lost else { return };
-        let capture_gap =
-            |(at, direction): &(Timestamp, Direction)| *direction == stream.key.direction && lost.covers(*at);
         let drops = self.drops.iter().filter(|(at, _)| lost.covers(*at));
         let dropped = drops.fold(0u64, |all, (_, drops)| all.saturating_add(*drops));
-        if stream.is_over_tcp() && self.capture_gaps.iter().any(capture_gap) {
+        if stream.is_over_tcp() && lost.cut_by_capture {
             lost.verdict = Verdict::MissingInTheCapture;
             lost.detail = String::from("bytes are missing from the capture there");
         } else if !stream.is_over_tcp() && dropped >= lost.packets {
@@ -244,8 +246,10 @@ impl Judge {
 
     /// A finding of this session.
     pub(super) fn finding(&mut self, place: Place, finding: &Finding) {
-        if finding.code == "capture-gap" {
-            remember(&mut self.capture_gaps, (place.at, place.direction));
+        if let Some(latest) = self.capture_gaps.get_mut(place.direction.index())
+            && finding.code == "capture-gap"
+        {
+            *latest = Some(place.at);
         }
         self.tally.finding(place, finding, &self.room);
     }
