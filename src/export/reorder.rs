@@ -1,6 +1,6 @@
 //! RTP packets back into the order of their sequence numbers, within a small window; each once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 use crate::rtp::beside::BesideNumbers;
@@ -11,6 +11,11 @@ use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
 const WINDOW: usize = 64;
 /// So many packets wait at the beginning, as nobody knows the first number.
 const START: usize = 4;
+
+/// So many times a client may give a stream up while packets wait.
+const MAX_GIVEN_UP: usize = 8;
+/// All numbers.
+const ANYTHING: Range<i64> = i64::MIN..i64::MAX;
 
 /// Puts packets in order.
 #[derive(Debug, Default)]
@@ -26,8 +31,8 @@ pub(super) struct Reorder {
     gap: bool,
     /// Numbers that other payload types of the source took.
     foreign: BesideNumbers,
-    /// Numbers that nobody waited for, up to where he may do so again.
-    unexpected: Range<i64>,
+    /// Numbers that nobody waited for, each time up to where he did so again.
+    unexpected: VecDeque<Range<i64>>,
     given_up: bool,
     pub(super) lost: u64,
     /// Came again, or too late.
@@ -86,7 +91,7 @@ impl Reorder {
     /// Other numbers follow, which have nothing to do with those so far.
     pub(super) fn restart(&mut self) {
         let Self { lost, repeated, given_up, .. } = *self;
-        let unexpected = if given_up { i64::MIN..i64::MAX } else { 0..0 };
+        let unexpected = if given_up { VecDeque::from([ANYTHING]) } else { VecDeque::new() };
         *self = Self { unexpected, given_up, lost, repeated, ..Self::default() };
     }
 
@@ -100,8 +105,11 @@ impl Reorder {
     pub(super) fn give_up(&mut self, given_up: bool) {
         let next = self.next_new().unwrap_or(i64::MIN);
         match (self.given_up, given_up) {
-            (false, true) => self.unexpected = next..i64::MAX,
-            (true, false) => self.unexpected.end = next,
+            (false, true) => {
+                self.unexpected.truncate(MAX_GIVEN_UP - 1);
+                self.unexpected.push_front(next..i64::MAX);
+            }
+            (true, false) => self.unexpected.iter_mut().take(1).for_each(|latest| latest.end = next),
             _ => {}
         }
         self.given_up = given_up;
@@ -151,10 +159,9 @@ impl Reorder {
 
     /// How many are lost of those that lack before the number: all but those that nobody waited for.
     fn expected(&self, missing: i64, number: i64) -> u64 {
-        let Range { start, end } = self.unexpected;
         let first = number - missing;
-        let unexpected = number.min(end).saturating_sub(first.max(start)).max(0);
-        (missing - unexpected).max(0).unsigned_abs()
+        let unexpected = |range: &Range<i64>| number.min(range.end).saturating_sub(first.max(range.start)).max(0);
+        (missing - self.unexpected.iter().map(unexpected).sum::<i64>()).max(0).unsigned_abs()
     }
 
     /// One packet far away may be anything; two that follow each other are a new beginning (RFC 3550, appendix A.1).
@@ -164,7 +171,7 @@ impl Reorder {
                 self.drain(0, &mut take);
                 self.gap = false;
                 if self.given_up {
-                    self.unexpected = i64::MIN..i64::MAX;
+                    self.unexpected = VecDeque::from([ANYTHING]);
                 }
                 take(&first, true);
                 take(packet, false);
