@@ -8,6 +8,7 @@ use crate::rtsp::headers::RtpInfo;
 use crate::rtsp::message::Message;
 use crate::rtsp::resource::ResourceName;
 use crate::rtsp::sdp::{Media, MediaFlow};
+use crate::session::dialog::given::HeardPart;
 use crate::session::dialog::path::{MediaPath, PacketSigns};
 use crate::session::dialog::role::PayloadRole;
 use crate::session::dialog::sender::PathSender;
@@ -80,10 +81,13 @@ impl Dialog {
             return None;
         }
         let candidates = self.candidates(signs.path);
-        let setup = match candidates.as_slice() {
-            [] => self.set_up_by_type(signs)?,
-            [only] => *only,
-            _ => self.choose(&candidates, signs)?,
+        let by_type =
+            if candidates.is_empty() || self.may_share(&candidates, signs) { self.set_up_by_type(signs) } else { None };
+        let setup = match (by_type, candidates.as_slice()) {
+            (Some(place), _) => place,
+            (None, []) => return None,
+            (None, [only]) => *only,
+            (None, _) => self.choose(&candidates, signs)?,
         };
         let media = self.setups.get(setup).and_then(|setup| self.described_media(setup));
         let role = match (media, signs.payload_type) {
@@ -183,6 +187,15 @@ impl Dialog {
             places.push(place);
         }
         places
+    }
+
+    /// Whether a track more may have a path that only packets have shown whose it is: none of those known there has this
+    /// payload type.
+    fn may_share(&self, candidates: &[usize], signs: &PacketSigns) -> bool {
+        let Some(payload_type) = signs.payload_type.filter(|_| self.heard == HeardPart::Rest) else { return false };
+        let mut setups = candidates.iter().filter_map(|place| self.setups.get(*place));
+        let names = |setup: &Setup| self.media(setup.track).is_some_and(|media| media.format(payload_type).is_some());
+        setups.all(|setup| !setup.is_heard() && !names(setup))
     }
 
     /// Several tracks have the path: the payload type tells which it is, else the source.

@@ -219,3 +219,36 @@ fn another_presentation_says_nothing_of_tracks_that_were_set_up_before() {
     ask(&mut dialog, "DESCRIBE rtsp://h/y RTSP/1.0", "|Content-Base: rtsp://h/y/", other);
     assert_eq!(role(&mut dialog), Some((0, PayloadRole::Media)));
 }
+
+/// The capture has DESCRIBE, and no SETUP: what comes tells which paths the tracks have, one each or all the same.
+#[test]
+fn of_a_session_that_began_before_types_tell_who_has_a_path() {
+    let late = || {
+        let mut dialog = Dialog::new();
+        dialog.begins_late();
+        ask(&mut dialog, "DESCRIBE rtsp://h/x RTSP/1.0", "|Content-Base: rtsp://h/x/", SDP);
+        dialog
+    };
+    for transport in [TCP, UDP] {
+        let mut dialog = late();
+        let own = path(transport);
+        let seen = [(Some(96), 7), (Some(97), 8), (Some(96), 7), (Some(0), 8), (Some(50), 7), (Some(50), 9)];
+        let expected = [Some(0), Some(1), Some(0), Some(1), Some(0), None];
+        assert_eq!(tracks(&mut dialog, own, &seen), expected, "{transport}");
+        assert_eq!(tracks(&mut dialog, own, &[(None, 7), (None, 8)]), [Some(0), Some(1)], "{transport}");
+        assert!(dialog.shares_paths());
+    }
+    let mut dialog = late();
+    let channels = [MediaPath::Channel(4), MediaPath::Channel(2)];
+    let seen = channels.map(|own| tracks(&mut dialog, own, &[(Some(if own == channels[0] { 97 } else { 96 }), 7)]));
+    assert_eq!(seen, [[Some(1)], [Some(0)]]);
+    assert!(!dialog.shares_paths());
+}
+
+/// A SETUP that was heard says whose a path is, whatever types come on it.
+#[test]
+fn a_path_that_was_set_up_is_nobody_else_s() {
+    let mut dialog = set_up(SDP, [TCP, "RTP/AVP/TCP;unicast;interleaved=2-3"]);
+    dialog.begins_late();
+    assert_eq!(tracks(&mut dialog, MediaPath::Channel(0), &[(Some(97), 7)]), [Some(0)]);
+}
