@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use foldhash::fast::RandomState;
 
 use crate::capture::encapsulation::NetworkId;
+use crate::capture::port_pairs::slot_of;
 use crate::trace::Direction;
 
 /// Places for what was looked up of late.
@@ -29,7 +30,7 @@ pub(super) type Place = (u64, Direction);
 pub(super) struct KnownEnds {
     /// By sender and receiver as written.
     all: HashMap<Ends, EndsPlaces, RandomState>,
-    /// What was looked up there of late, at the place of its ports: packets of one connection come in rows.
+    /// What was looked up there of late, at a place that the ends tell: packets of one connection come in rows.
     recent: [Option<(Ends, NetworkId, Place)>; RECENT],
 }
 
@@ -91,7 +92,7 @@ impl KnownEnds {
     ) -> FoundPlace {
         // Compared where they stand: they were written just now, field by field, and a copy of them as a whole would have to
         // wait for that.
-        let slot = usize::from(from.port() ^ to.port().rotate_left(2)) % RECENT;
+        let slot = slot_of(from, to) % RECENT;
         if let Some(Some(((sender, receiver), known, place))) = self.recent.get(slot)
             && sender == from
             && receiver == to

@@ -61,8 +61,7 @@ impl<T> PortPairs<T> {
     /// The same for one datagram after the other.
     #[inline]
     pub(super) fn find_next(&mut self, from: &SocketAddr, to: &SocketAddr) -> &[T] {
-        // Many clients may have the same ports, and differ in the last byte of their addresses.
-        let slot = usize::from(from.port() ^ to.port().rotate_left(2) ^ last_byte(from) ^ last_byte(to)) % RECENT;
+        let slot = slot_of(from, to) % RECENT;
         // Compared where they stand, as a copy would have to wait for them to be written.
         let place = match self.recent.get(slot) {
             Some(Some(((sender, receiver), place))) if sender == from && receiver == to => *place,
@@ -94,6 +93,14 @@ impl<T> PortPairs<T> {
     }
 }
 
+/// A number for what was looked up of late. Many clients may have the same ports, and differ in the last byte of their
+/// addresses.
+#[inline]
+pub(super) fn slot_of(from: &SocketAddr, to: &SocketAddr) -> usize {
+    usize::from(from.port() ^ to.port().rotate_left(2) ^ last_byte(from) ^ last_byte(to))
+}
+
+#[inline]
 fn last_byte(end: &SocketAddr) -> u16 {
     match end.ip() {
         IpAddr::V4(address) => address.octets()[3].into(),
