@@ -45,17 +45,43 @@ pub(super) struct Addresses {
     latest: HashMap<(bool, usize), (usize, u32)>,
     given: HashMap<(u16, usize), u128>,
     links: HashMap<[u8; 6], [u8; 6], RandomState>,
+    latest_known: LatestPairs<IpAddr>,
+    latest_links: LatestPairs<[u8; 6]>,
     /// How many of them are of a group.
     groups: usize,
     /// There were none left.
     pub(super) exhausted: bool,
 }
 
+/// What was asked for last, and before that: the packets of one connection have the same two addresses.
+#[derive(Debug)]
+struct LatestPairs<T>([Option<(T, T)>; 2]);
+
+impl<T> Default for LatestPairs<T> {
+    fn default() -> Self {
+        Self([None, None])
+    }
+}
+
+impl<T: Copy + PartialEq> LatestPairs<T> {
+    /// What stands for an address, which `known` looks up where it was not asked for just now.
+    fn get_or(&mut self, address: T, known: impl FnOnce() -> Option<T>) -> Option<T> {
+        let [latest, before] = self.0;
+        if let Some((_, other)) = [latest, before].into_iter().flatten().find(|(asked, _)| *asked == address) {
+            return Some(other);
+        }
+        let other = known()?;
+        self.0 = [Some((address, other)), latest];
+        Some(other)
+    }
+}
+
 impl Addresses {
     /// What stands for an address.
     pub(super) fn address(&mut self, address: IpAddr) -> IpAddr {
-        if let Some(known) = self.known.get(&address) {
-            return *known;
+        let Self { known, latest_known, .. } = self;
+        if let Some(other) = latest_known.get_or(address, || known.get(&address).copied()) {
+            return other;
         }
         let other = match address {
             IpAddr::V4(address) if is_plain_v4(address) => Some(address.into()),
@@ -116,8 +142,9 @@ impl Addresses {
         if address == [0xff; 6] || address == [0; 6] {
             return address;
         }
-        if let Some(known) = self.links.get(&address) {
-            return *known;
+        let Self { links, latest_links, .. } = self;
+        if let Some(other) = latest_links.get_or(address, || links.get(&address).copied()) {
+            return other;
         }
         let [first, ..] = address;
         let group = first & 1;
@@ -265,6 +292,22 @@ mod tests {
                     prop_assert_eq!(one == second, other == third, "{} {}", one, second);
                 }
             }
+        }
+    }
+
+    proptest! {
+        /// In whatever order they are asked for, what stands for an address is what stood for it first.
+        #[test]
+        fn always_the_same_for_the_same(asked in prop::collection::vec(0..5u8, 0..60)) {
+            let mut addresses = Addresses::default();
+            let (mut first, mut first_links) = (HashMap::new(), HashMap::new());
+            for last in asked {
+                let (address, link) = (Ipv4Addr::new(10, 0, 0, last).into(), [0, 1, 2, 3, 4, last]);
+                let (other, other_link) = (addresses.address(address), addresses.link(link));
+                prop_assert_eq!(*first.entry(address).or_insert(other), other);
+                prop_assert_eq!(*first_links.entry(link).or_insert(other_link), other_link);
+            }
+            prop_assert_eq!(first.values().collect::<std::collections::HashSet<_>>().len(), first.len());
         }
     }
 

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::capture::rewrite::{Late, Patch, Place};
 use crate::redact::shape::{PayloadShape, structure};
 use crate::rtp::infer::PayloadEvidence;
@@ -25,7 +27,7 @@ const MAX_WAITING: usize = 16 << 20;
 /// What is known of the payloads of a session.
 #[derive(Debug, Default)]
 pub(super) struct PayloadFormats {
-    sources: HashMap<PacketSigns, SourceFormat>,
+    sources: HashMap<PacketSigns, SourceFormat, RandomState>,
     /// Bytes of payloads that wait.
     waiting: usize,
     /// Messages so far: each may change what is described.
@@ -77,7 +79,7 @@ impl PayloadFormats {
         at: Timestamp,
         (place, offset): (Place, u64),
         late: &mut Vec<Late>,
-    ) -> Vec<PayloadShape> {
+    ) -> &[PayloadShape] {
         // The packets of a stranger are one source.
         let key = PacketSigns { number: None, ..*signs };
         if self.sources.len() >= MAX_SOURCES && !self.sources.contains_key(&key) {
@@ -88,7 +90,7 @@ impl PayloadFormats {
             source.asked = Some(self.messages);
             source.ask(dialog, signs, packet.payload_type());
         }
-        let OpenFormat::Waiting(evidence, payloads) = &mut source.open else { return source.shapes.clone() };
+        let OpenFormat::Waiting(evidence, payloads) = &mut source.open else { return &source.shapes };
         evidence.packet(at, packet);
         self.waiting += packet.payload().len();
         payloads.push(WaitingPayload { place, offset, bytes: packet.payload().into() });
@@ -97,7 +99,7 @@ impl PayloadFormats {
             self.waiting = self.waiting.saturating_sub(patches.iter().map(|(len, _)| len).sum());
             late.extend(patches.into_iter().map(|(_, patch)| patch));
         }
-        Vec::new()
+        &[]
     }
 
     /// No more will come: what waits is decided.

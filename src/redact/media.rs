@@ -1,5 +1,7 @@
 //! RTP and RTCP packets without what they carry: headers, structure and reports stay (RFC 3550).
 
+use std::borrow::Cow;
+
 use crate::capture::rewrite::{FILL, Patch};
 use crate::redact::shape::{PayloadShape, structure};
 use crate::redact::url::Pseudonyms;
@@ -22,11 +24,11 @@ const TWO_WORDS: usize = 12;
 const PRIVATE: u8 = 8;
 
 /// Puts what may stay of a packet that lies `at` bytes behind the beginning of a PDU or datagram.
-pub(super) fn packet(
+pub(super) fn packet<'s>(
     pseudonyms: &mut Pseudonyms,
     bytes: &[u8],
     at: usize,
-    shapes: impl FnOnce(&RtpPacket<'_>) -> Vec<PayloadShape>,
+    shapes: impl FnOnce(&RtpPacket<'_>) -> Cow<'s, [PayloadShape]>,
     patch: &mut Patch,
 ) {
     if is_rtcp(bytes) {
@@ -193,7 +195,7 @@ mod tests {
 
     fn redacted(bytes: &[u8], format: PayloadFormat) -> Vec<u8> {
         let (mut patch, mut out) = (Patch::default(), vec![FILL; bytes.len()]);
-        packet(&mut Pseudonyms::default(), bytes, 0, |_| vec![PayloadShape::Described(format)], &mut patch);
+        packet(&mut Pseudonyms::default(), bytes, 0, |_| vec![PayloadShape::Described(format)].into(), &mut patch);
         for (at, piece) in patch.pieces() {
             out[at..at + piece.len()].copy_from_slice(piece);
         }

@@ -14,14 +14,16 @@ mod times;
 mod url;
 mod words;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
+
+use foldhash::fast::RandomState;
 
 use crate::capture::rewrite::{Late, Patch, Place, Policy, SessionDatagram};
 use crate::redact::formats::PayloadFormats;
 use crate::redact::shape::PayloadShape;
 use crate::redact::url::Pseudonyms;
-use crate::rtp::packet::RtpPacket;
 use crate::rtsp::demux::{FRAME_HEADER, Pdu, PduKind};
 use crate::rtsp::mask::MaskRules;
 use crate::rtsp::message::{Message, StartLine};
@@ -39,7 +41,7 @@ const MAX_DIALOGUES: usize = 64 << 20;
 #[derive(Debug, Default)]
 pub struct Redaction {
     pseudonyms: Pseudonyms,
-    sessions: HashMap<usize, Session>,
+    sessions: HashMap<usize, Session, RandomState>,
     /// What the sessions keep.
     held: usize,
     /// What is hidden of what would stay, if anything.
@@ -109,7 +111,7 @@ impl Policy for Redaction {
         let path = MediaPath::Udp(path);
         let known = self.sessions.get(&session);
         if known.is_some_and(|session| session.dialog.is_punch(path, direction, payload)) {
-            media::packet(&mut self.pseudonyms, payload, 0, |_| Vec::new(), patch);
+            media::packet(&mut self.pseudonyms, payload, 0, |_| Cow::default(), patch);
             return Vec::new();
         }
         let signs = PacketSigns::new(path, direction, payload);
@@ -175,14 +177,19 @@ impl Redaction {
     ) -> Vec<Late> {
         let mut late = Vec::new();
         let session = session.map(|session| self.sessions.entry(session).or_default());
-        let shapes = |packet: &RtpPacket<'_>| {
-            let Some(Session { dialog, formats, .. }) = session else {
-                return static_shape(packet.payload_type()).into_iter().collect();
-            };
-            let offset = offset + (header + media::payload_start(packet, bytes)) as u64;
-            formats.shapes(dialog, signs, packet, *at, (place, offset), &mut late)
-        };
-        media::packet(&mut self.pseudonyms, bytes, *header, shapes, patch);
+        media::packet(
+            &mut self.pseudonyms,
+            bytes,
+            *header,
+            |packet| {
+                let Some(Session { dialog, formats, .. }) = session else {
+                    return Cow::Owned(static_shape(packet.payload_type()).into_iter().collect());
+                };
+                let offset = offset + (header + media::payload_start(packet, bytes)) as u64;
+                Cow::Borrowed(formats.shapes(dialog, signs, packet, *at, (place, offset), &mut late))
+            },
+            patch,
+        );
         late
     }
 

@@ -79,6 +79,8 @@ pub(in crate::capture) struct Ledger {
     current: PacketPlace,
     streams: Vec<Stream>,
     places: HashMap<StreamId, Place, RandomState>,
+    /// The one that was asked for last: packets of one stream come in rows.
+    latest: Option<(StreamId, Place)>,
     connections: HashSet<u64>,
     assembled: HashMap<u32, Body>,
     /// Bytes of all datagrams so far.
@@ -97,6 +99,7 @@ impl Ledger {
             current: (0, None),
             streams: Vec::new(),
             places: HashMap::default(),
+            latest: None,
             connections: HashSet::new(),
             assembled: HashMap::new(),
             datagrams: 0,
@@ -310,12 +313,16 @@ impl Ledger {
     }
 
     fn place(&mut self, id: StreamId) -> Place {
+        if let Some((_, place)) = self.latest.filter(|(latest, _)| *latest == id) {
+            return place;
+        }
         let next = Place(u32::try_from(self.streams.len()).unwrap_or(u32::MAX));
         let place = *self.places.entry(id).or_insert(next);
         if place == next {
             self.streams.push(Stream::default());
             self.size += size_of::<Stream>() + 4 * size_of::<(StreamId, Place)>();
         }
+        self.latest = Some((id, place));
         place
     }
 

@@ -93,10 +93,28 @@ impl Sink for Digest {
         let PacketRow { capture: _, frame_number, time_utc, time_s, session, track, channel, direction, .. } = row;
         let PacketRow { ssrc, payload_type, marker, seq, ext_seq, rtp_timestamp, ext_rtp_timestamp, .. } = row;
         let PacketRow { payload_bytes, delta_ms, jitter_ms, skew_ms, gap, status, .. } = row;
-        let place = (frame_number, time_utc.0.as_nanos(), bits(time_s), session, track, channel, direction, ssrc.0);
-        let fields = (payload_type, marker, seq, ext_seq, rtp_timestamp, ext_rtp_timestamp, payload_bytes);
-        let figures = (delta_ms.map(bits), jitter_ms.map(bits), skew_ms.map(bits), gap, status);
-        (place, fields, figures).hash(&mut self.hasher);
+        let known =
+            [frame_number.is_some(), track.is_some(), delta_ms.is_some(), jitter_ms.is_some(), skew_ms.is_some()];
+        // A row of words is hashed faster than cells one by one.
+        let words: [u64; 15] = [
+            frame_number.unwrap_or(0),
+            time_utc.0.as_nanos().cast_unsigned(),
+            bits(time_s),
+            session as u64,
+            track.unwrap_or(0) as u64,
+            u64::from(channel) << 32 | u64::from(payload_type) << 24 | u64::from(marker) << 16 | u64::from(seq),
+            u64::from(ssrc.0) << 32 | u64::from(rtp_timestamp),
+            ext_seq.cast_unsigned(),
+            ext_rtp_timestamp.cast_unsigned(),
+            payload_bytes as u64,
+            delta_ms.map_or(0, bits),
+            jitter_ms.map_or(0, bits),
+            skew_ms.map_or(0, bits),
+            u64::from(gap),
+            known.into_iter().fold(0, |word, known| word << 1 | u64::from(known)),
+        ];
+        words.hash(&mut self.hasher);
+        (direction, status).hash(&mut self.hasher);
         Ok(())
     }
 
