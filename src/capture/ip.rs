@@ -179,7 +179,9 @@ fn fragment_key(packet: &Packet<'_>) -> Option<Key> {
             return None;
         }
     }
-    layers(packet).into_iter().find_map(|layer| match layer {
+    let mut parts = Vec::new();
+    layers(packet, &mut parts);
+    parts.into_iter().find_map(|layer| match layer {
         Layer::Ip(Layout { ip, fragment: Some(_), .. }) => {
             let datagram = Datagram::parse(packet.data.get(ip..)?, 0)?;
             Some(datagram.key(datagram.fragment?))

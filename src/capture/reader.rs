@@ -17,7 +17,8 @@ use byteorder::{BigEndian, ByteOrder, LittleEndian};
 use thiserror::Error;
 
 use self::compressed::Members;
-use self::input::Input;
+pub(super) use self::input::Input;
+pub(crate) use self::input::NextChunk;
 pub(super) use self::interface::Options;
 pub use crate::capture::link::LinkType;
 use crate::time::Timestamp;
@@ -146,14 +147,21 @@ pub(in crate::capture) enum Part {
 /// If the input can't be read, is no capture, or is damaged; or as `each` does.
 pub fn read_packets<R: Read>(
     input: R,
+    each: impl FnMut(&Packet<'_>) -> io::Result<()>,
+) -> Result<FileEnd, CaptureError> {
+    read_input(Input::new(Box::new(input)), each)
+}
+
+/// As [`read_packets`].
+pub(super) fn read_input(
+    input: Input<'_>,
     mut each: impl FnMut(&Packet<'_>) -> io::Result<()>,
 ) -> Result<FileEnd, CaptureError> {
     take(input, &mut each)
 }
 
 /// As [`read_packets`], with all that is in the file.
-pub(in crate::capture) fn take<R: Read>(input: R, taker: &mut impl Taker) -> Result<FileEnd, CaptureError> {
-    let mut input = Input::new(Box::new(input));
+pub(in crate::capture) fn take(mut input: Input<'_>, taker: &mut impl Taker) -> Result<FileEnd, CaptureError> {
     let magic = magic(&mut input)?;
     if compressed::is_compressed(magic) {
         let mut inner = Input::new(Box::new(Members::new(input)));

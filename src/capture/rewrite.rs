@@ -16,11 +16,12 @@ use std::fmt::Debug;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 
-use crate::capture::reader::{self, CaptureError, FileEnd};
+use crate::capture::bare::BareMedia;
+use crate::capture::reader::{self, CaptureError, FileEnd, Input};
 use crate::capture::source::Source;
 use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
-use crate::trace::{Direction, UdpPath};
+use crate::trace::{Direction, Tap, UdpPath};
 
 use self::container::Container;
 pub(super) use self::ledger::{Ledger, PacketPlace, StreamId};
@@ -129,7 +130,11 @@ impl Patch {
 
 /// What is known of a capture after the first pass.
 #[derive(Debug)]
-pub struct Plan(Ledger);
+pub struct Plan {
+    ledger: Ledger,
+    bare: BareMedia,
+    has_copies: bool,
+}
 
 impl Plan {
     /// The first pass.
@@ -137,18 +142,58 @@ impl Plan {
     /// # Errors
     /// If the capture can't be read or is damaged; or if there is too much to keep.
     pub fn new<R: Read>(input: R, policy: Box<dyn Policy>) -> Result<Self, CaptureError> {
-        let mut ledger = Source::plan(input, Ledger::new(policy))?;
-        ledger.finish();
-        Ok(Self(ledger))
+        Self::beside(input, policy, &mut ())
+    }
+
+    /// The first pass, with a tap that hears what [`Source::read`] would tell it of the same capture: to read it once costs
+    /// less than to read it twice. Where the capture [has copies](Self::has_copies) the tap hears of those as well.
+    ///
+    /// # Errors
+    /// As [`Plan::new`]; or if the tap fails.
+    pub fn beside<R: Read>(input: R, policy: Box<dyn Policy>, tap: &mut impl Tap) -> Result<Self, CaptureError> {
+        let mut plan = Source::plan(input, Ledger::new(policy), tap)?;
+        plan.ledger.finish();
+        Ok(plan)
+    }
+
+    /// Whether packets are copies of others, which analysis passes over. What is written has them as well.
+    pub fn has_copies(&self) -> bool {
+        self.has_copies
+    }
+
+    /// What looks like RTP, or is RTCP, and belongs to no session.
+    pub fn bare_media(&self) -> &BareMedia {
+        &self.bare
+    }
+
+    pub(super) fn of(ledger: Ledger, bare: BareMedia, has_copies: bool) -> Self {
+        Self { ledger, bare, has_copies }
     }
 
     /// The second pass: writes the capture that was planned. `comment` becomes that of each section.
     ///
     /// # Errors
     /// If the capture can't be read, or the output can't be written; or if the policy has failed.
-    pub fn write<R: Read, W: Write>(self, input: R, output: W, comment: &str) -> Result<FileEnd, CaptureError> {
-        let mut container = Container::new(self.0, output, comment);
-        let end = reader::take(input, &mut container)?;
+    pub fn write<R: Read, W: Write>(self, input: R, mut output: W, comment: &str) -> Result<FileEnd, CaptureError> {
+        let write = |mut chunk: Vec<u8>| {
+            output.write_all(&chunk)?;
+            chunk.clear();
+            Ok(chunk)
+        };
+        let end = self.write_chunks(input, write, comment)?;
+        output.flush().map_err(CaptureError::Tap)?;
+        Ok(end)
+    }
+
+    /// The second pass, for who takes chunks of what is written and gives empty ones for them.
+    pub(crate) fn write_chunks<R: Read>(
+        self,
+        input: R,
+        full: impl FnMut(Vec<u8>) -> io::Result<Vec<u8>>,
+        comment: &str,
+    ) -> Result<FileEnd, CaptureError> {
+        let mut container = Container::new(self.ledger, full, comment);
+        let end = reader::take(Input::new(Box::new(input)), &mut container)?;
         container.finish(end).map_err(CaptureError::Tap)?;
         Ok(end)
     }

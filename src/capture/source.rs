@@ -10,9 +10,9 @@ use crate::capture::connections::Connections;
 use crate::capture::copies::Copies;
 use crate::capture::ip::{Decoded, IpLayer};
 use crate::capture::named::{NamedMedia, NamedSessions};
-use crate::capture::reader::{CaptureError, FileEnd, Packet, read_packets};
+use crate::capture::reader::{CaptureError, FileEnd, Input, NextChunk, Packet, read_input};
 use crate::capture::reassembly::Arrival;
-use crate::capture::rewrite::{self, Ledger};
+use crate::capture::rewrite::{self, Ledger, Plan};
 use crate::time::Timestamp;
 use crate::trace::{CaptureEnd, GivenMedia, Note, Payload, Remark, Tap, TraceEvent};
 
@@ -55,6 +55,8 @@ pub struct Source {
     connections: Connections,
     copies: Copies,
     latest: Option<Arrival>,
+    /// Copies were planned as what they are copies of.
+    has_planned_copies: bool,
 }
 
 impl Source {
@@ -86,23 +88,15 @@ impl Source {
         Ok(end)
     }
 
-    /// Reads one capture to its end and enters into a ledger what of its bytes is what.
-    pub(super) fn plan<R: Read>(input: R, ledger: Ledger) -> Result<Ledger, CaptureError> {
+    /// Reads one capture to its end, enters into a ledger what of its bytes is what, and hands every event to the tap.
+    pub(super) fn plan<R: Read>(input: R, ledger: Ledger, tap: &mut impl Tap) -> Result<Plan, CaptureError> {
         let mut source = Self::new();
         source.connections.ledger = Some(Box::new(ledger));
-        read_packets(input, |packet| {
-            let assembly = source.ip.assembly(packet);
-            match &mut source.connections.ledger {
-                Some(ledger) if ledger.is_full() => return Err(rewrite::too_much()),
-                Some(ledger) => ledger.packet(packet.number, assembly),
-                None => {}
-            }
-            source.packet(packet, &mut ())
-        })?;
-        let latest = source.latest();
-        source.connections.finish(latest, &mut ()).map_err(CaptureError::Tap)?;
-        let ledger = source.connections.ledger.take();
-        ledger.map(|ledger| *ledger).ok_or_else(|| CaptureError::Tap(rewrite::too_much()))
+        source.read_part(input, tap)?;
+        let bare = source.bare_media();
+        source.tell_rest(tap).map_err(CaptureError::Tap)?;
+        let ledger = source.connections.ledger.take().ok_or_else(|| CaptureError::Tap(rewrite::too_much()))?;
+        Ok(Plan::of(*ledger, bare, source.has_planned_copies))
     }
 
     /// Reads one of several captures that follow each other, as rotation leaves them. [`Source::finish`] comes after
@@ -112,12 +106,21 @@ impl Source {
     /// # Errors
     /// As [`Source::read`].
     pub fn read_part<R: Read>(&mut self, input: R, tap: &mut impl Tap) -> Result<FileEnd, CaptureError> {
+        self.read_input(Input::new(Box::new(input)), tap)
+    }
+
+    /// As [`Source::read_part`], of a capture that comes in chunks.
+    pub(crate) fn read_chunks(&mut self, next: NextChunk<'_>, tap: &mut impl Tap) -> Result<FileEnd, CaptureError> {
+        self.read_input(Input::of_chunks(next), tap)
+    }
+
+    fn read_input(&mut self, input: Input<'_>, tap: &mut impl Tap) -> Result<FileEnd, CaptureError> {
         self.connections.next_part();
         let end = match self.connections.named.of_rtsp() {
-            None => read_packets(input, |packet| self.packet(packet, tap))?,
+            None => read_input(input, |packet| self.packet(packet, tap))?,
             Some(given) => {
                 let mut tap = Describing { given: &given, tap };
-                read_packets(input, |packet| self.packet(packet, &mut tap))?
+                read_input(input, |packet| self.packet(packet, &mut tap))?
             }
         };
         self.ip.unreadable.tell(tap).map_err(CaptureError::Tap)?;
@@ -142,6 +145,10 @@ impl Source {
     /// # Errors
     /// Those of the tap.
     pub fn finish(mut self, tap: &mut impl Tap) -> io::Result<()> {
+        self.tell_rest(tap)
+    }
+
+    fn tell_rest(&mut self, tap: &mut impl Tap) -> io::Result<()> {
         let latest = self.latest();
         match self.connections.named.of_rtsp() {
             None => self.connections.finish(latest, tap)?,
@@ -155,7 +162,22 @@ impl Source {
         self.latest.unwrap_or(Arrival { at: Timestamp::default(), number: 0 })
     }
 
+    /// A packet comes, of a capture that is to be written once more.
+    #[cold]
+    fn enter(&mut self, packet: &Packet<'_>) -> io::Result<()> {
+        let assembly = self.ip.assembly(packet);
+        match &mut self.connections.ledger {
+            Some(ledger) if ledger.is_full() => return Err(rewrite::too_much()),
+            Some(ledger) => ledger.packet(packet.number, assembly),
+            None => {}
+        }
+        Ok(())
+    }
+
     fn packet(&mut self, packet: &Packet<'_>, tap: &mut impl Tap) -> io::Result<()> {
+        if self.connections.ledger.is_some() {
+            self.enter(packet)?;
+        }
         let arrival = Arrival { at: packet.at, number: packet.number };
         self.latest = Some(arrival);
         let arrival = if packet.notes.is_empty() { arrival } else { recorded(packet.notes, arrival) };
@@ -168,9 +190,12 @@ impl Source {
                 self.connections.segment(packet.description, segment, arrival, tap)?;
             }
             Some(Decoded::Udp(datagram)) => {
-                // Where a capture is written once more, its copies are as well.
                 let apart = self.connections.is_apart(datagram);
-                if !self.copies.is_copy(packet, datagram, apart) || self.connections.ledger.is_some() {
+                if !self.copies.is_copy(packet, datagram, apart) {
+                    self.connections.datagram(datagram, arrival, tap)?;
+                } else if self.connections.ledger.is_some() {
+                    // Where a capture is written once more, its copies are as well.
+                    self.has_planned_copies = true;
                     self.connections.datagram(datagram, arrival, tap)?;
                 } else if self.connections.is_media(datagram) {
                     self.copies.count(packet);

@@ -134,9 +134,21 @@ fn difference(before: &[Line], after: &[Line]) -> Option<(Option<Line>, Option<L
 }
 
 /// Redacts a capture and holds it to all that was promised. Gives what came out.
+/// What is heard beside a plan is what analysis hears, but for copies.
+#[track_caller]
+fn assert_heard_beside(file: &[u8], what: &str) {
+    let options = AnalyzerOptions { closely: true, ..AnalyzerOptions::default() };
+    let mut analyzer = Analyzer::new(options, Rows::default());
+    let plan = Plan::beside(file, Box::new(Redaction::default()), &mut analyzer).unwrap();
+    let heard = analyzer.finish().unwrap().0;
+    let difference = difference(&rows(file).unwrap(), &heard);
+    assert!(difference.is_none() || plan.has_copies(), "{what}: {difference:?}");
+}
+
 #[track_caller]
 fn assert_redacted(file: &[u8], what: &str) -> Vec<u8> {
     let other = redacted(file).unwrap();
+    assert_heard_beside(file, what);
     assert_eq!(difference(&rows(file).unwrap(), &rows(&other).unwrap()), None, "{what}");
     assert_eq!(packets(file), packets(&other), "{what}");
     let windows = windows(file);
@@ -170,6 +182,17 @@ fn every_sample() {
     for path in all {
         assert_redacted(&fs::read(&path).unwrap(), &path.display().to_string());
     }
+}
+
+#[test]
+fn what_is_heard_beside_a_plan_has_copies_in_it() {
+    let once = pcap(Order::Little, 0xa1b2_3c4d, LinkType::ETHERNET, 0, &udp_session(false));
+    assert!(!Plan::new(once.as_slice(), Box::new(Redaction::default())).unwrap().has_copies());
+    let twice: Vec<Packet> =
+        udp_session(false).into_iter().flat_map(|(at, packet)| [(at, packet.clone()), (at + 3000, packet)]).collect();
+    let twice = pcap(Order::Little, 0xa1b2_3c4d, LinkType::ETHERNET, 0, &twice);
+    assert!(Plan::new(twice.as_slice(), Box::new(Redaction::default())).unwrap().has_copies());
+    assert_redacted(&twice, "copies");
 }
 
 /// A JPEG packet of a connection of which nothing else is there: the static payload type tells what it is.

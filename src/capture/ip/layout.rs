@@ -43,12 +43,14 @@ pub(in crate::capture) struct Layout {
     pub(in crate::capture) fragment: Option<u32>,
 }
 
-/// The parts of a packet that can be read. An IP packet is the last one, or what is behind the last one is unknown.
-pub(in crate::capture) fn layers(packet: &Packet<'_>) -> Vec<Layer> {
-    let (data, mut layers) = (packet.data, Vec::with_capacity(4));
+/// Replaces `layers` by the parts of a packet that can be read. An IP packet is the last one, or what is behind the last
+/// one is unknown.
+pub(in crate::capture) fn layers(packet: &Packet<'_>, layers: &mut Vec<Layer>) {
+    let data = packet.data;
+    layers.clear();
     let link = Inside::Link(packet.link);
     let found = find_ip(link, data, 0, None, &mut |at, header| layers.push(Layer::Header(at, header)));
-    let (Ok(mut at), mut end, mut uncaptured) = (found, data.len(), packet.uncaptured()) else { return layers };
+    let (Ok(mut at), mut end, mut uncaptured) = (found, data.len(), packet.uncaptured()) else { return };
     for _ in 0..=MAX_TUNNELS {
         let Some(datagram) = data.get(at..end).and_then(|ip| Datagram::parse(ip, uncaptured)) else { break };
         let layout = Layout::new(data, at, &datagram);
@@ -65,7 +67,6 @@ pub(in crate::capture) fn layers(packet: &Packet<'_>) -> Vec<Layer> {
         layers.append(&mut headers);
         (at, end, uncaptured) = (body + inner, layout.end, layout.missing);
     }
-    layers
 }
 
 /// Where the parts of a UDP packet lie that a message of ICMP quotes.

@@ -3,23 +3,28 @@
 //! Records and packet blocks stay, and so does all that reading them needs. Whatever else a file may hold, be it names,
 //! keys or comments, is left out; but what has a packet's number leaves a block that has it as well.
 
-use std::io::{self, Write};
+use std::io;
 
 use crate::capture::interface;
+use crate::capture::ip::Layer;
 use crate::capture::reader::pcapng::{
     BLOCK_HEAD, BYTE_ORDER_MAGIC, COMMENT, ENHANCED_PACKET, INTERFACE, OBSOLETE_PACKET, SECTION_HEADER, SIMPLE_PACKET,
     TRAILER,
 };
 use crate::capture::reader::{FileEnd, Options, Order, Packet, Part, Raw, Taker};
+use crate::capture::rewrite::Policy;
 use crate::capture::rewrite::ledger::{Body, Ledger};
 use crate::capture::rewrite::packet::rewrite;
 use crate::trace::Note;
 
+/// A chunk is full with so many bytes; the last record may reach beyond by the rest of its room.
+const CHUNK: usize = 256 << 10;
+const CHUNK_ROOM: usize = CHUNK + CHUNK / 4;
 /// How a section begins.
 const NO_SECTION: [u8; 4] = SECTION_HEADER.to_be_bytes();
 /// A block of somebody's own, which no copy need keep.
 const CUSTOM: u32 = 0x4000_0bad;
-/// Fields of a packet block before the packet.
+/// Fields of a packet block before the packet, unless it is a simple one.
 const PACKET_FIELDS: usize = 20;
 
 /// Of a section: what wrote it.
@@ -31,31 +36,46 @@ const IF_PLAIN: [u16; 5] = [8, 9, 10, 13, 14];
 /// Of a packet: flags, drops, number, queue.
 const PACKET_PLAIN: [u16; 4] = [2, 4, 5, 6];
 
-/// Writes what it takes.
-pub(super) struct Container<'a, W> {
+/// Writes what it takes into chunks. A chunk ends where a record or block does: who reads it has none to put together.
+pub(super) struct Container<'a, F> {
     ledger: Ledger,
     /// How many of the packets that carry something have come.
     seen: usize,
-    output: W,
+    /// Records and blocks are made here, at the end.
+    chunk: Vec<u8>,
+    /// Takes a full chunk, and gives one to fill.
+    full: F,
     comment: &'a str,
-    /// The packet that is being written.
-    data: Vec<u8>,
+    /// The parts of the packet that is being written.
+    layers: Vec<Layer>,
     /// What a file that is cut ends with: the beginning of another record or block; of the first one, if there is none.
     torn: &'static [u8],
 }
 
-impl<'a, W: Write> Container<'a, W> {
-    pub(super) fn new(ledger: Ledger, output: W, comment: &'a str) -> Self {
-        Self { ledger, seen: 0, output, comment, data: Vec::new(), torn: &NO_SECTION }
+impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> Container<'a, F> {
+    pub(super) fn new(ledger: Ledger, full: F, comment: &'a str) -> Self {
+        let chunk = Vec::with_capacity(CHUNK_ROOM);
+        Self { ledger, seen: 0, chunk, full, comment, layers: Vec::new(), torn: &NO_SECTION }
     }
 
     /// The file ends, where the one that was read is cut as well.
     pub(super) fn finish(mut self, end: FileEnd) -> io::Result<()> {
         if end.cut {
-            self.output.write_all(self.torn)?;
+            self.chunk.extend_from_slice(self.torn);
         }
-        self.output.flush()?;
+        (self.full)(self.chunk)?;
         self.ledger.policy.failure().map_or(Ok(()), |failure| Err(io::Error::other(failure)))
+    }
+
+    /// A record or block has been written.
+    #[inline]
+    fn next(&mut self) -> io::Result<()> {
+        if self.chunk.len() >= CHUNK {
+            let full = std::mem::take(&mut self.chunk);
+            self.chunk = (self.full)(full)?;
+            self.chunk.reserve(CHUNK_ROOM);
+        }
+        Ok(())
     }
 
     /// What a packet carries.
@@ -71,9 +91,12 @@ impl<'a, W: Write> Container<'a, W> {
         self.torn = &[0];
         let (fixed, options) = raw.body().split_at_checked(16).unwrap_or_default();
         let magic = raw.order.u32(BYTE_ORDER_MAGIC.to_ne_bytes()).to_ne_bytes();
+        let start = self.begin(SECTION_HEADER, raw.order);
         // The length of the section is left open.
-        let mut body = [&magic, fixed.get(4..8).unwrap_or(&[0; 4]), &[0xff; 8]].concat();
-        let mut out = NewOptions::new(raw.order, &mut body);
+        for part in [&magic, fixed.get(4..8).unwrap_or(&[0; 4]), &[0xff; 8]] {
+            self.chunk.extend_from_slice(part);
+        }
+        let mut out = NewOptions::new(raw.order, &mut self.chunk);
         for (code, value) in (Options { bytes: options, order: raw.order }) {
             if code == USER_APPLICATION {
                 out.put(code, value);
@@ -81,18 +104,19 @@ impl<'a, W: Write> Container<'a, W> {
         }
         out.put(COMMENT, self.comment.as_bytes());
         out.end();
-        self.block(SECTION_HEADER, raw.order, &body)
+        self.end(start, raw.order)
     }
 
     fn interface(&mut self, raw: Raw<'_>) -> io::Result<()> {
         let Some((fixed, options)) = raw.body().split_at_checked(8) else { return Ok(()) };
-        let mut body = fixed.to_vec();
-        let mut out = NewOptions::new(raw.order, &mut body);
+        let start = self.begin(INTERFACE, raw.order);
+        self.chunk.extend_from_slice(fixed);
+        let mut out = NewOptions::new(raw.order, &mut self.chunk);
         for (code, value) in (Options { bytes: options, order: raw.order }) {
             match code {
                 IF_NAME if is_own_name(value) => out.put(code, value),
                 IF_DESCRIPTION => {
-                    if let Some(text) = self.description(value) {
+                    if let Some(text) = description(&mut *self.ledger.policy, value) {
                         out.put(code, text.as_bytes());
                     }
                 }
@@ -101,74 +125,86 @@ impl<'a, W: Write> Container<'a, W> {
             }
         }
         out.end();
-        self.block(INTERFACE, raw.order, &body)
+        self.end(start, raw.order)
     }
 
-    /// A description of ours with other names; others are left out.
-    fn description(&mut self, text: &[u8]) -> Option<String> {
-        let text = str::from_utf8(text).ok()?;
-        let (url, server) = interface::parse(text)?;
-        let behind = text.get(url.len()..)?;
-        let policy = &mut self.ledger.policy;
-        let other = std::net::SocketAddr::new(policy.address(server.ip()), server.port());
-        Some(policy.url(url) + &behind.replacen(&server.to_string(), &other.to_string(), 1))
+    /// Puts a packet with other contents.
+    fn data(&mut self, packet: &Packet<'_>, body: Option<Body>) {
+        let start = self.chunk.len();
+        self.chunk.extend_from_slice(packet.data);
+        let data = self.chunk.get_mut(start..).unwrap_or_default();
+        rewrite(&mut self.ledger, packet, body, &mut self.layers, data);
     }
 
     /// A packet block: its fields stay, and its plain options.
-    fn packet_block(&mut self, kind: u32, raw: Raw<'_>, data: &[u8], notes: &str) -> io::Result<()> {
-        let body = raw.body();
-        if kind == SIMPLE_PACKET {
-            let mut body = body.to_vec();
-            body.iter_mut().skip(4).for_each(|byte| *byte = 0);
-            body.iter_mut().skip(4).zip(data).for_each(|(byte, value)| *byte = *value);
-            return self.block(kind, raw.order, &body);
-        }
-        let padded = data.len().next_multiple_of(4);
-        let mut other = body.get(..PACKET_FIELDS).unwrap_or_default().to_vec();
-        other.extend_from_slice(data);
-        other.resize(other.len() + padded - data.len(), 0);
-        if kind == ENHANCED_PACKET {
-            let mut out = NewOptions::new(raw.order, &mut other);
-            let options = body.get(PACKET_FIELDS + padded..).unwrap_or_default();
-            Options { bytes: options, order: raw.order }
-                .filter(|(code, _)| PACKET_PLAIN.contains(code))
-                .for_each(|(code, value)| out.put(code, value));
-            let notes = Note::all_in(notes).map(|note| note.to_string()).collect::<Vec<_>>().join("\n");
-            if !notes.is_empty() {
-                out.put(COMMENT, notes.as_bytes());
+    fn packet_block(&mut self, kind: u32, raw: Raw<'_>, packet: &Packet<'_>, carried: Option<Body>) -> io::Result<()> {
+        let (start, body) = (self.begin(kind, raw.order), raw.body());
+        self.chunk.extend_from_slice(body.get(..fields_of(kind)).unwrap_or_default());
+        self.data(packet, carried);
+        match kind {
+            SIMPLE_PACKET => self.chunk.resize(start + BLOCK_HEAD + body.len(), 0),
+            ENHANCED_PACKET => {
+                self.pad();
+                let behind = PACKET_FIELDS + packet.data.len().next_multiple_of(4);
+                let mut out = NewOptions::new(raw.order, &mut self.chunk);
+                Options { bytes: body.get(behind..).unwrap_or_default(), order: raw.order }
+                    .filter(|(code, _)| PACKET_PLAIN.contains(code))
+                    .for_each(|(code, value)| out.put(code, value));
+                let notes = Note::all_in(packet.notes).map(|note| note.to_string()).collect::<Vec<_>>().join("\n");
+                if !notes.is_empty() {
+                    out.put(COMMENT, notes.as_bytes());
+                }
+                out.end();
             }
-            out.end();
+            _ => {}
         }
-        self.block(kind, raw.order, &other)
+        self.end(start, raw.order)
     }
 
-    fn block(&mut self, kind: u32, order: Order, body: &[u8]) -> io::Result<()> {
-        let padding = body.len().next_multiple_of(4) - body.len();
-        let length =
-            order.u32(u32::try_from(BLOCK_HEAD + body.len() + padding + TRAILER).unwrap_or(u32::MAX).to_ne_bytes());
-        let head = [order.u32(kind.to_ne_bytes()).to_ne_bytes(), length.to_ne_bytes()];
-        self.output.write_all(head.as_flattened())?;
-        self.output.write_all(body)?;
-        self.output.write_all([0; 3].get(..padding).unwrap_or_default())?;
-        self.output.write_all(&length.to_ne_bytes())
+    /// A block of so many bytes of zeros, behind the beginning of its body.
+    fn blank_block(&mut self, kind: u32, order: Order, kept: &[u8], len: usize) -> io::Result<()> {
+        let start = self.begin(kind, order);
+        self.chunk.extend_from_slice(kept);
+        self.chunk.resize(start + BLOCK_HEAD + len, 0);
+        self.end(start, order)
+    }
+
+    /// Begins a block. Gives its place.
+    fn begin(&mut self, kind: u32, order: Order) -> usize {
+        let start = self.chunk.len();
+        self.chunk.extend_from_slice(&order.u32(kind.to_ne_bytes()).to_ne_bytes());
+        self.chunk.extend_from_slice(&[0; 4]);
+        start
+    }
+
+    /// Ends the block that begins there: now its length is known.
+    fn end(&mut self, start: usize, order: Order) -> io::Result<()> {
+        self.pad();
+        let length = u32::try_from(self.chunk.len() - start + TRAILER).unwrap_or(u32::MAX);
+        let length = order.u32(length.to_ne_bytes()).to_ne_bytes();
+        if let Some(place) = self.chunk.get_mut(start + 4..start + BLOCK_HEAD) {
+            place.copy_from_slice(&length);
+        }
+        self.chunk.extend_from_slice(&length);
+        self.next()
+    }
+
+    /// All that a pcapng file holds has a length of whole words, and so has a chunk of it.
+    fn pad(&mut self) {
+        self.chunk.resize(self.chunk.len().next_multiple_of(4), 0);
     }
 }
 
-impl<W: Write> Taker for Container<'_, W> {
+impl<F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> Taker for Container<'_, F> {
     fn packet(&mut self, packet: &Packet<'_>, raw: Raw<'_>) -> io::Result<()> {
         let body = self.body(packet.number);
-        rewrite(&mut self.ledger, packet, body, &mut self.data);
         match raw.part {
             Part::Record(head) => {
-                self.output.write_all(raw.bytes.get(..head).unwrap_or_default())?;
-                self.output.write_all(&self.data)
+                self.chunk.extend_from_slice(raw.bytes.get(..head).unwrap_or_default());
+                self.data(packet, body);
+                self.next()
             }
-            Part::Block(kind) => {
-                let data = std::mem::take(&mut self.data);
-                let written = self.packet_block(kind, raw, &data, packet.notes);
-                self.data = data;
-                written
-            }
+            Part::Block(kind) => self.packet_block(kind, raw, packet, body),
             Part::Header | Part::Numbered => Ok(()),
         }
     }
@@ -177,21 +213,35 @@ impl<W: Write> Taker for Container<'_, W> {
         match raw.part {
             Part::Header => {
                 self.torn = &[0];
-                self.output.write_all(raw.bytes)
+                self.chunk.extend_from_slice(raw.bytes);
+                Ok(())
             }
             Part::Block(SECTION_HEADER) => self.section(raw),
             Part::Block(INTERFACE) => self.interface(raw),
             // A packet of no known interface: only its number counts.
             Part::Block(kind @ (ENHANCED_PACKET | OBSOLETE_PACKET | SIMPLE_PACKET)) => {
-                let fields = if kind == SIMPLE_PACKET { 4 } else { PACKET_FIELDS };
-                let mut body = raw.body().to_vec();
-                body.iter_mut().skip(fields).for_each(|byte| *byte = 0);
-                self.block(kind, raw.order, &body)
+                let body = raw.body();
+                let kept = body.get(..fields_of(kind)).unwrap_or(body);
+                self.blank_block(kind, raw.order, kept, body.len())
             }
-            Part::Numbered => self.block(CUSTOM, raw.order, &[0; 4]),
+            Part::Numbered => self.blank_block(CUSTOM, raw.order, &[], 4),
             Part::Block(_) | Part::Record(_) => Ok(()),
         }
     }
+}
+
+/// Bytes of a packet block before the packet.
+const fn fields_of(kind: u32) -> usize {
+    if kind == SIMPLE_PACKET { 4 } else { PACKET_FIELDS }
+}
+
+/// A description of ours with other names; others are left out.
+fn description(policy: &mut dyn Policy, text: &[u8]) -> Option<String> {
+    let text = str::from_utf8(text).ok()?;
+    let (url, server) = interface::parse(text)?;
+    let behind = text.get(url.len()..)?;
+    let other = std::net::SocketAddr::new(policy.address(server.ip()), server.port());
+    Some(policy.url(url) + &behind.replacen(&server.to_string(), &other.to_string(), 1))
 }
 
 impl<'a> Raw<'a> {

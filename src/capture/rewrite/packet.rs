@@ -24,17 +24,21 @@ const CHECKSUM_END: usize = 4;
 /// ICMP for both versions of IP.
 const ICMP: [u8; 2] = [1, 58];
 
-/// Puts into `data` the bytes that stand for those of a packet.
-pub(super) fn rewrite(ledger: &mut Ledger, packet: &Packet<'_>, body: Option<Body>, data: &mut Vec<u8>) {
-    data.clear();
-    data.extend_from_slice(packet.data);
-    let layers = ip::layers(packet);
+/// Puts what stands for the bytes of a packet over `data`, which holds them. `layers` is room for its parts.
+pub(super) fn rewrite(
+    ledger: &mut Ledger,
+    packet: &Packet<'_>,
+    body: Option<Body>,
+    layers: &mut Vec<Layer>,
+    data: &mut [u8],
+) {
+    ip::layers(packet, layers);
     let layouts = || layers.iter().filter_map(Layer::ip);
     let mut were_right = [None; MAX_LAYOUTS];
     for (was_right, layout) in were_right.iter_mut().zip(layouts()) {
         *was_right = transport_checksum(data, layout);
     }
-    for layer in &layers {
+    for layer in &*layers {
         match layer {
             Layer::Header(at, Header { len, kept, .. }) => {
                 let end = data.len().min(at + len);
@@ -57,9 +61,9 @@ pub(super) fn rewrite(ledger: &mut Ledger, packet: &Packet<'_>, body: Option<Bod
         transport(ledger, bytes, content, body);
     }
     // From the inside to the outside: a checksum covers what is within.
-    let inward: Vec<_> = layouts().zip(were_right).collect();
-    for (layout, was_right) in inward.into_iter().rev() {
-        settle_transport(data, layout, was_right);
+    let were_right = were_right.get(..layouts().count()).unwrap_or_default();
+    for (layout, was_right) in layouts().rev().zip(were_right.iter().rev()) {
+        settle_transport(data, layout, *was_right);
     }
 }
 

@@ -5,12 +5,12 @@ mod verify;
 mod written;
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::slice;
 use std::thread;
 
 use crate::analysis::Analyzer;
-use crate::capture::reader::{CaptureError, FileEnd};
+use crate::capture::reader::{CaptureError, FileEnd, NextChunk};
 use crate::capture::rewrite::Plan;
 use crate::capture::{BareMedia, Source};
 use crate::cli::{APPLICATION, RedactArgs};
@@ -78,44 +78,60 @@ fn check(args: &RedactArgs) -> Result<(), Error> {
     Ok(())
 }
 
-/// Both passes, and beside them the analysis of what is read and of what is written. Gives what both have where their tables
-/// are the same.
+/// Both passes, and with each of them the analysis of what is read or written. Gives what both have where their tables are
+/// the same.
 fn write(args: &RedactArgs, target: &Target, file: &mut File) -> Result<(FileEnd, Option<Same>, BareMedia), Error> {
     let failed = |source| match source {
         CaptureError::Tap(source) => Error::File { action: "redact", path: args.capture.clone(), source },
         source => Error::Capture { path: args.capture.clone(), source },
     };
-    let seed = fastrand::u64(..);
-    let (original, input) = (open_capture(&args.capture)?, open_capture(&args.capture)?);
+    let (seed, open) = (fastrand::u64(..), || open_capture(&args.capture));
+    let (to_plan, policy) = (open()?, Box::new(Redaction::hiding(&args.masking.mask)));
     let output = Output::new(args.output.as_os_str().as_encoded_bytes(), file).map_err(|error| target.failed(error))?;
-    let comment =
-        format!("Redacted by {APPLICATION}: addresses, names and URLs are others, logins and media are blank.");
-    let (written, original) = thread::scope(|scope| {
-        let original = scope.spawn(move || fingerprint(original, seed));
-        let written = Plan::new(open_capture(&args.capture)?, Box::new(Redaction::hiding(&args.masking.mask)))
-            .map_err(Failure::Redact)
-            .and_then(|plan| {
-                written::write(plan, input, output, &comment, |chunks| {
-                    fingerprint(chunks, seed).map(|(print, _)| print)
-                })
-            });
-        Ok((written, joined(original)))
-    })?;
+    let (plan, planned) = fingerprint(seed, |tap| Plan::beside(to_plan, policy, tap)).map_err(failed)?;
+    let (heard, to_write) = ((plan.bare_media().clone(), planned), open()?);
+    // Where there are copies, the analysis beside the plan took them for packets of their own.
+    let to_analyze = if plan.has_copies() { Some(open()?) } else { None };
+    let (written, again) = thread::scope(|scope| {
+        let again =
+            to_analyze.map(|file| scope.spawn(move || analyzed(seed, |source, tap| source.read_part(file, tap))));
+        let verified = |chunks: NextChunk<'_>| analyzed(seed, |source, tap| source.read_chunks(chunks, tap));
+        (written::write(plan, to_write, output, &comment(), verified), again.map(joined))
+    });
     let (end, redacted) = written.map_err(|failure| match failure {
         Failure::Redact(error) => failed(error),
         Failure::Write(error) => target.failed(error),
     })?;
-    let (original, bare) = original.map_err(failed)?;
-    let same = redacted.ok().filter(|redacted| *redacted == original).map(|redacted| redacted.same);
+    let (bare, original) = again.transpose().map_err(failed)?.unwrap_or(heard);
+    let same = redacted.ok().filter(|(_, redacted)| *redacted == original).map(|(_, redacted)| redacted.same);
     Ok((end, same, bare))
 }
 
-/// That of a capture's tables, with what in it looks like RTP of no session.
-fn fingerprint(capture: impl Read, seed: u64) -> Result<(Fingerprint, BareMedia), CaptureError> {
+/// What a redacted capture says of itself.
+fn comment() -> String {
+    format!("Redacted by {APPLICATION}: addresses, names and URLs are others, logins and media are blank.")
+}
+
+/// A capture's tables, with what in it looks like RTP of no session.
+fn analyzed(
+    seed: u64,
+    read: impl FnOnce(&mut Source, &mut Analyzer<Digest>) -> Result<FileEnd, CaptureError>,
+) -> Result<(BareMedia, Fingerprint), CaptureError> {
+    fingerprint(seed, |analyzer| {
+        let mut source = Source::new();
+        read(&mut source, analyzer)?;
+        let bare = source.bare_media();
+        source.finish(analyzer).map_err(CaptureError::Tap)?;
+        Ok(bare)
+    })
+}
+
+/// The fingerprint of a capture's tables, with what else its reading gives.
+fn fingerprint<T>(
+    seed: u64,
+    read: impl FnOnce(&mut Analyzer<Digest>) -> Result<T, CaptureError>,
+) -> Result<(T, Fingerprint), CaptureError> {
     let mut analyzer = Analyzer::new(OPTIONS, Digest::new(seed));
-    let mut source = Source::new();
-    source.read_part(capture, &mut analyzer)?;
-    let bare = source.bare_media();
-    source.finish(&mut analyzer).map_err(CaptureError::Tap)?;
-    Ok((analyzer.finish().map_err(CaptureError::Tap)?.finish(), bare))
+    let read = read(&mut analyzer)?;
+    Ok((read, analyzer.finish().map_err(CaptureError::Tap)?.finish()))
 }

@@ -10,11 +10,9 @@ use std::thread::{self, ScopedJoinHandle};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::capture::reader::{CaptureError, FileEnd};
+use crate::capture::reader::{CaptureError, FileEnd, NextChunk};
 use crate::capture::rewrite::Plan;
 
-/// Bytes that go from thread to thread at once.
-const CHUNK: usize = 1 << 18;
 /// Chunks that wait for the next thread.
 const WAITING: usize = 4;
 /// zstd's fastest usual level.
@@ -67,16 +65,28 @@ pub(super) fn write<R: Read, T: Send>(
     input: R,
     output: Output<'_>,
     comment: &str,
-    analyzed: impl FnOnce(ChunkReader) -> T + Send,
+    analyzed: impl FnOnce(NextChunk<'static>) -> T + Send,
 ) -> Result<(FileEnd, T), Failure> {
     thread::scope(|scope| {
         let (made, to_write) = sync_channel(WAITING);
-        let (written, to_read) = sync_channel(WAITING);
+        let (written, to_read) = sync_channel::<Vec<u8>>(WAITING);
         let (used, to_fill) = sync_channel(2 * WAITING);
         let writer = scope.spawn(move || store(output, &to_write, &written));
-        let reader = scope.spawn(move || analyzed(ChunkReader { chunks: to_read, used, chunk: Vec::new(), at: 0 }));
-        let end =
-            plan.write(input, ChunkWriter { chunk: Vec::with_capacity(CHUNK), chunks: made, used: to_fill }, comment);
+        let reader = scope.spawn(move || {
+            analyzed(Box::new(move |chunk| {
+                // With nobody left to fill it, it is not needed.
+                let _ = used.try_send(chunk);
+                to_read.recv().ok()
+            }))
+        });
+        let full = |chunk| {
+            made.send(chunk).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+            let mut next: Vec<u8> = to_fill.try_recv().unwrap_or_default();
+            next.clear();
+            Ok(next)
+        };
+        let end = plan.write_chunks(input, full, comment);
+        drop(made);
         let (stored, analyzed) = (joined(writer), joined(reader));
         stored.map_err(Failure::Write)?;
         Ok((end.map_err(Failure::Redact)?, analyzed))
@@ -96,52 +106,4 @@ fn store(mut output: Output<'_>, chunks: &Receiver<Vec<u8>>, written: &SyncSende
         let _ = written.send(chunk);
     }
     output.finish()
-}
-
-/// Fills chunks.
-struct ChunkWriter {
-    chunk: Vec<u8>,
-    chunks: SyncSender<Vec<u8>>,
-    /// Those that were read.
-    used: Receiver<Vec<u8>>,
-}
-
-impl Write for ChunkWriter {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.chunk.len() + bytes.len() > CHUNK {
-            self.flush()?;
-        }
-        self.chunk.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let mut next = self.used.try_recv().unwrap_or_else(|_| Vec::with_capacity(CHUNK));
-        next.clear();
-        let full = std::mem::replace(&mut self.chunk, next);
-        self.chunks.send(full).map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
-}
-
-/// Reads chunks one behind the other.
-pub(super) struct ChunkReader {
-    chunks: Receiver<Vec<u8>>,
-    used: SyncSender<Vec<u8>>,
-    chunk: Vec<u8>,
-    at: usize,
-}
-
-impl Read for ChunkReader {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while self.at >= self.chunk.len() {
-            let Ok(next) = self.chunks.recv() else { return Ok(0) };
-            // With nobody left to fill it, it is not needed.
-            let _ = self.used.try_send(std::mem::replace(&mut self.chunk, next));
-            self.at = 0;
-        }
-        let len = self.chunk.get(self.at..).unwrap_or_default().read(out)?;
-        self.at += len;
-        Ok(len)
-    }
 }
