@@ -11,6 +11,7 @@ Needs a C compiler and openssl. Exit status: 0, or 1 where a program failed.
 
 import argparse
 import base64
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -47,13 +48,12 @@ def head_of(stream):
 
 
 def copy(source, sink, change=lambda chunk: chunk):
-    """Until either side goes."""
-    try:
+    """Until either side goes, or says nothing for too long; the other one is told."""
+    with contextlib.suppress(OSError):
         while chunk := source.recv(1 << 16):
             sink.sendall(change(chunk))
+    with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
 
 
 class Relay:
