@@ -1,5 +1,8 @@
 //! What Linux knows of sockets: the system is asked by netlink, as `ss` asks it.
 
+use std::cell::Cell;
+use std::io;
+
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::inet::{InetRequest, InetResponse};
@@ -13,6 +16,11 @@ pub(super) const NO_COOKIE: [u8; 8] = [0xff; 8];
 /// Messages begin at multiples of this.
 const ALIGNMENT: usize = 4;
 
+thread_local! {
+    /// To open and close a socket costs more than to ask: each connection is asked for once a second.
+    static KEPT: Cell<Option<Socket>> = const { Cell::new(None) };
+}
+
 /// Which sockets are asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
@@ -25,9 +33,26 @@ pub(super) enum Asked {
 /// What `pick` takes of the first answer from which it takes something. The kernel answers while it takes the request, so
 /// nothing is waited for.
 pub(super) fn ask<T>(request: InetRequest, asked: Asked, mut pick: impl FnMut(InetResponse) -> Option<T>) -> Option<T> {
-    let netlink = Socket::new(NETLINK_SOCK_DIAG).ok()?;
-    netlink.set_non_blocking(true).ok()?;
-    netlink.connect(&SocketAddr::new(0, 0)).ok()?;
+    let netlink = KEPT.take().map_or_else(open, Ok).ok()?;
+    let picked = exchange(&netlink, request, asked, &mut pick);
+    // Of a dump there may be more, and of what failed nobody knows: only one answer for one request leaves nothing behind.
+    KEPT.set(Some(netlink).filter(|_| asked == Asked::One && picked.is_some()));
+    picked
+}
+
+fn open() -> io::Result<Socket> {
+    let netlink = Socket::new(NETLINK_SOCK_DIAG)?;
+    netlink.set_non_blocking(true)?;
+    netlink.connect(&SocketAddr::new(0, 0))?;
+    Ok(netlink)
+}
+
+fn exchange<T>(
+    netlink: &Socket,
+    request: InetRequest,
+    asked: Asked,
+    pick: &mut impl FnMut(InetResponse) -> Option<T>,
+) -> Option<T> {
     netlink.send(&encoded(request, asked), 0).ok()?;
     let mut buffer = vec![0; ANSWER];
     loop {
