@@ -261,6 +261,7 @@ impl Connections {
         let Self { ports, ledger, named, .. } = self;
         let members = ports.find_next(datagram);
         if let Some(media) = members.first()
+            && !media.is_left(arrival.at)
             && (named.is_empty() || !named.is_another(datagram, &media.flow))
         {
             return datagrams::tell(members, datagram, arrival, ledger, tap);

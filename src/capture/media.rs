@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::capture::encapsulation::NetworkId;
 use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
+use crate::time::Timestamp;
 use crate::trace::{Direction, Flow, UdpPath};
 
 /// A number so far ahead of the latest is neither next nor late.
@@ -25,6 +26,8 @@ pub(super) struct Media {
     pub(super) network: NetworkId,
     /// Source and sequence number of the latest RTP packet.
     pub(super) latest: Cell<Option<(u32, u16)>>,
+    /// When the session left the group. So long as nobody else joins, what comes late is its own.
+    pub(super) left: Option<Timestamp>,
 }
 
 impl Media {

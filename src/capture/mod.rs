@@ -69,6 +69,7 @@ mod evidence;
 mod flows;
 mod fragments;
 mod framed;
+mod groups;
 mod interface;
 mod ip;
 mod known_ends;

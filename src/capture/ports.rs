@@ -1,10 +1,11 @@
 //! Which UDP ports carry the media of which session, from the answers to SETUP.
 
 use std::cell::Cell;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::capture::encapsulation::NetworkId;
+use crate::capture::groups::GroupPorts;
 use crate::capture::ip::UdpDatagram;
 use crate::capture::media::{Media, of_network};
 use crate::capture::port_pairs::{PortPairs, anybody};
@@ -26,31 +27,13 @@ pub(super) struct MediaPorts {
     pub(super) network: NetworkId,
     /// Several networks have the same ports.
     are_shared: bool,
-    pairs: PortPairs<Media>,
+    pub(super) pairs: PortPairs<Media>,
+    /// Groups that sessions joined before the capture, with the session.
+    pub(super) claimed_groups: Vec<(usize, GroupPorts)>,
     /// What was set up before the capture began.
     pub(super) unclaimed: UnclaimedMedia,
     /// Of which sessions media may come elsewhere.
     pub(super) silent: SilentTracks,
-}
-
-/// A group, with its ports for RTP and RTCP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct GroupPorts {
-    address: IpAddr,
-    ports: (u16, u16),
-}
-
-impl GroupPorts {
-    /// The group that a session joined by this transport.
-    pub(super) fn of(transport: &Transport) -> Option<Self> {
-        let (address, ports) = (transport.destination?, transport.server_port?);
-        transport.multicast.then_some(Self { address, ports })
-    }
-
-    fn ends(self) -> [SocketAddr; 2] {
-        let (rtp, rtcp) = self.ports;
-        [rtp, rtcp].map(|port| SocketAddr::new(self.address, port))
-    }
 }
 
 impl MediaPorts {
@@ -68,6 +51,7 @@ impl MediaPorts {
             senders: [flow.server.ip(), server],
             network: self.network,
             latest: Cell::default(),
+            left: None,
         };
         if transport.multicast {
             return self.set_up_group(&known, transport);
@@ -105,6 +89,10 @@ impl MediaPorts {
     pub(super) fn begins_late(&mut self, session: &Arc<Flow>) -> ClaimedMedia {
         let mut all = ClaimedMedia::default();
         for ends in self.unclaimed.begins_late(session) {
+            // Another session has it, whose SETUP is in the capture or that showed before.
+            if self.find(ends.0, ends.1).iter().any(|media| media.network == self.network) {
+                continue;
+            }
             let ClaimedMedia { datagrams, passed_over } = self.claim(session, ends);
             all.datagrams.extend(datagrams);
             all.passed_over += passed_over;
@@ -115,21 +103,11 @@ impl MediaPorts {
 
     /// A flow of RTP becomes a session's, as if it had been set up. Gives what waited.
     pub(super) fn claim(&mut self, session: &Arc<Flow>, ends: UdpEnds) -> ClaimedMedia {
-        self.set_up(session, &transport_of(ends, session));
-        self.unclaimed.claim(ends)
-    }
-
-    /// A session has left a group: what comes to it now is only that of others.
-    pub(super) fn leave(&mut self, flow: &Flow, group: GroupPorts) {
-        let own = SocketAddr::new(flow.client.ip(), 0);
-        for to in group.ends() {
-            for ends in [(anybody(to), to), (own, to)] {
-                // The last one keeps what comes late.
-                if let Some(members) = self.pairs.get_mut(ends).filter(|members| members.len() > 1) {
-                    members.retain(|media| media.flow.id != flow.id);
-                }
-            }
-        }
+        let claimed = self.unclaimed.claim(ends);
+        let transport = transport_of(ends, session);
+        self.set_up(session, &transport);
+        self.note_claimed(session, &transport);
+        claimed
     }
 
     /// A flow of RTP that no SETUP named, while a track of a session between its hosts is silent: it becomes that
@@ -145,7 +123,8 @@ impl MediaPorts {
         let path = UdpPath { server: from.port(), client: to.port(), receiver, ..UdpPath::default() };
         let direction = Direction::ServerToClient;
         let senders = [session.server.ip(), from.ip()];
-        let media = Media { flow: session, direction, path, senders, network: self.network, latest: Cell::default() };
+        let (network, latest) = (self.network, Cell::default());
+        let media = Media { flow: session, direction, path, senders, network, latest, left: None };
         let above = |end: SocketAddr| SocketAddr::new(end.ip(), end.port().wrapping_add(1));
         for (from, to) in [(from, to), (above(from), above(to))] {
             // The ports above may be those of another track.
@@ -169,25 +148,13 @@ impl MediaPorts {
         !clients.into_iter().any(is_heard)
     }
 
-    /// To a group anybody sends: only where it goes is known. What this client sends there is its reports; on one host
-    /// it can't be told from its server.
-    fn set_up_group(&mut self, known: &Media, transport: &Transport) {
-        let flow = &known.flow;
-        let Some(group) = GroupPorts::of(transport) else { return };
-        for to in group.ends() {
-            self.add(known, (anybody(to), to), Direction::ServerToClient);
-            if flow.client.ip() != flow.server.ip() {
-                self.add(known, (SocketAddr::new(flow.client.ip(), 0), to), Direction::ClientToServer);
-            }
-        }
-    }
-
     /// A group has all its members; another pair of ports belongs to the session that named it last in its network. Those of
     /// a network stand beside each other.
-    fn add(&mut self, known: &Media, ends: (SocketAddr, SocketAddr), direction: Direction) {
+    pub(super) fn add(&mut self, known: &Media, ends: (SocketAddr, SocketAddr), direction: Direction) {
         let Some(members) = self.pairs.entry(ends) else { return };
         members.retain(|media| {
-            media.flow.id != known.flow.id && (known.path.group.is_some() || media.network != known.network)
+            let beside = known.path.group.is_some() || media.network != known.network;
+            media.flow.id != known.flow.id && beside && media.left.is_none()
         });
         // Most have one, and there are many of them.
         if members.is_empty() {
@@ -226,6 +193,8 @@ impl MediaPorts {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     fn known(client: &str, server: &str, transport: &str) -> MediaPorts {
@@ -272,30 +241,6 @@ mod tests {
     fn whose(ports: &MediaPorts, from: &str, to: &str) -> Vec<(usize, Option<IpAddr>)> {
         let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
         ports.find(from, to).iter().map(|media| (media.flow.id, media.path_from(from).stranger)).collect()
-    }
-
-    #[test]
-    fn every_member_of_a_group_gets_what_comes_to_it_until_it_leaves() {
-        let mut ports = MediaPorts::default();
-        let transport = &Transport::parse_all(GROUP)[0];
-        let flow = |id, client: &str| {
-            let (client, server) = (client.parse().unwrap(), "10.0.0.2:554".parse().unwrap());
-            Arc::new(Flow { id, session: id, url: String::new(), client, server })
-        };
-        let all = [flow(0, "10.0.0.1:4000"), flow(1, "10.0.0.9:4000"), flow(2, "10.0.0.1:4001")];
-        all.iter().chain(&all).for_each(|flow| ports.set_up(flow, transport));
-        let sessions = |ports: &MediaPorts| -> Vec<usize> {
-            whose(ports, "10.0.0.2:7000", "239.1.2.3:7000").into_iter().map(|(session, _)| session).collect()
-        };
-        assert_eq!(sessions(&ports), [0, 1, 2], "the same client twice as well");
-        let group = GroupPorts::of(transport).unwrap();
-        ports.leave(&all[1], GroupPorts { ports: (9000, 9001), ..group });
-        assert_eq!(sessions(&ports), [0, 1, 2], "it left another group");
-        ports.leave(&all[0], group);
-        assert_eq!(sessions(&ports), [1, 2]);
-        ports.leave(&all[1], group);
-        ports.leave(&all[2], group);
-        assert_eq!(sessions(&ports), [2], "what comes late is the last one's");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::capture::ports::MediaPorts;
 use crate::capture::setups::SetupWatch;
 use crate::rtsp::headers::{Session, Transport};
 use crate::rtsp::message::{Message, StartLine};
+use crate::time::Timestamp;
 use crate::trace::{Direction, Flow};
 
 use names::{SessionNames, id_digest, parents, url_digest};
@@ -139,9 +140,9 @@ impl ConnectionSessions {
     }
 
     /// The connection has ended: who left without a TEARDOWN has left its groups as well.
-    pub(super) fn leave_groups(&self, ports: &mut MediaPorts) {
+    pub(super) fn leave_groups(&self, at: Timestamp, ports: &mut MediaPorts) {
         for session in self.all() {
-            session.setups.leave_groups(&session.flow, ports);
+            session.setups.leave_groups(&session.flow, at, ports);
         }
     }
 

@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::capture::ports::{GroupPorts, MediaPorts};
+use crate::capture::groups::GroupPorts;
+use crate::capture::ports::MediaPorts;
 use crate::rtsp::control::{control_of, resolve_base};
 use crate::rtsp::group::MediaGroup;
 use crate::rtsp::headers::Transport;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::sdp::SessionDescription;
 use crate::rtsp::url::RtspUrl;
+use crate::time::Timestamp;
 use crate::trace::{Direction, Flow};
 
 /// The longest Transport header, URL and control that are remembered.
@@ -62,17 +64,18 @@ impl SetupWatch {
     }
 
     /// It leaves all groups that it has joined.
-    pub(super) fn leave_groups(&self, flow: &Flow, ports: &mut MediaPorts) {
+    pub(super) fn leave_groups(&self, flow: &Flow, at: Timestamp, ports: &mut MediaPorts) {
         for (_, group) in &self.groups {
-            ports.leave(flow, *group);
+            ports.leave(flow, *group, at);
         }
+        ports.leave_claimed(flow, at);
     }
 
     /// Takes a message of the session.
     pub(super) fn message(
         &mut self,
         flow: &Arc<Flow>,
-        direction: Direction,
+        (at, direction): (Timestamp, Direction),
         message: &Message<'_>,
         ports: &mut MediaPorts,
     ) {
@@ -81,7 +84,7 @@ impl SetupWatch {
             StartLine::Response { status: Some(status @ 200..), .. } if direction == Direction::ServerToClient => {
                 let asked = self.answered(message);
                 if status < 300 {
-                    self.granted(flow, message, asked, ports);
+                    self.granted(flow, at, message, asked, ports);
                 }
             }
             StartLine::Response { .. } => {}
@@ -117,13 +120,14 @@ impl SetupWatch {
     fn granted(
         &mut self,
         flow: &Arc<Flow>,
+        at: Timestamp,
         message: &Message<'_>,
         asked: Option<AskedRequest>,
         ports: &mut MediaPorts,
     ) {
         let answered = message.header("Transport");
         let (url, asked) = match asked {
-            Some(AskedRequest { what: SetupRequest::End, url, .. }) => return self.torn_down(flow, &url, ports),
+            Some(AskedRequest { what: SetupRequest::End, url, .. }) => return self.torn_down(flow, at, &url, ports),
             Some(AskedRequest { what: SetupRequest::Description, url, .. }) => {
                 return self.described = DescribedGroups::new(Some(&url), message);
             }
@@ -146,17 +150,17 @@ impl SetupWatch {
     }
 
     /// The client has left the group of a track, or all of them.
-    fn torn_down(&mut self, flow: &Flow, url: &str, ports: &mut MediaPorts) {
-        if self.groups.is_empty() {
-            return;
-        }
+    fn torn_down(&mut self, flow: &Flow, at: Timestamp, url: &str, ports: &mut MediaPorts) {
         let same = |known: &str| known.trim_end_matches('/') == url.trim_end_matches('/');
         let of_track = self.groups.iter().any(|(known, _)| same(known));
+        if !of_track {
+            ports.leave_claimed(flow, at);
+        }
         let left: Vec<GroupPorts> =
             self.groups.iter().filter(|(known, _)| !of_track || same(known)).map(|(_, group)| *group).collect();
         self.groups.retain(|(_, group)| !left.contains(group));
         for group in left {
-            ports.leave(flow, group);
+            ports.leave(flow, group, at);
         }
     }
 }

@@ -54,7 +54,7 @@ impl SharedConnection {
         if self.mid_stream && SetupWatch::asks(message) && message.header("Session").is_none() {
             outlet.ports.unclaimed.begins(flow);
         }
-        setups.message(flow, sender, message, outlet.ports);
+        setups.message(flow, (arrival.at, sender), message, outlet.ports);
         // What came to other ports is told before the message that ends the media.
         let ends = !outlet.ports.silent.is_empty() && outlet.ports.silent.message(flow, message, arrival.at);
         if ends { end_play(flow, arrival, outlet) } else { Ok(()) }
@@ -108,7 +108,7 @@ pub(super) fn end_all<T: Tap>(
     outlet: &mut Outlet<'_, T>,
 ) -> io::Result<()> {
     sessions.flows().try_for_each(|flow| end_play(flow, arrival, outlet))?;
-    sessions.leave_groups(outlet.ports);
+    sessions.leave_groups(arrival.at, outlet.ports);
     Ok(())
 }
 

@@ -200,7 +200,7 @@ impl UnclaimedMedia {
         found
     }
 
-    /// The session begins in the capture after all.
+    /// The session begins in the capture after all, or it is over.
     pub(super) fn begins(&mut self, session: &Flow) {
         self.sessions.retain(|known| known.id != session.id);
     }
@@ -251,6 +251,17 @@ impl UnclaimedMedia {
         self.rtcp.retain(|known| self.flows.contains_key(known));
         claimed.datagrams.sort_by_key(|kept| kept.serial);
         claimed
+    }
+
+    /// Somebody has joined a group: what waits of it is not told any more.
+    pub(super) fn forget_group(&mut self, group: SocketAddr) {
+        let gone: Vec<UdpEnds> = self.flows.keys().filter(|(_, to)| *to == group).copied().collect();
+        for ends in &gone {
+            let Some(flow) = self.flows.remove(ends) else { continue };
+            self.held = self.held.saturating_sub(flow.waiting.iter().map(KeptDatagram::held).sum());
+        }
+        self.rtp.retain(|known| !gone.contains(known));
+        self.rtcp.retain(|known| !gone.contains(known));
     }
 
     fn keep(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, place: Option<PacketPlace>) {

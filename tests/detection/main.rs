@@ -4,6 +4,7 @@
 mod begun_late;
 mod connections;
 mod elsewhere;
+mod groups;
 mod left_open;
 mod networks;
 mod one_connection;
