@@ -151,7 +151,9 @@ impl<S: Sink> Analyzer<S> {
         for session in sessions.iter_mut().flatten() {
             if let Some(direction) = session.watch.only_side {
                 let place = out.end_of(session, direction);
-                out.finding(place, &Finding::one_direction(direction))?;
+                let others = session.streams.iter().filter(|stream| stream.key.direction != direction);
+                let packets = others.map(|stream| stream.sequence.packets).sum();
+                out.finding(place, &Finding::one_direction(direction, packets))?;
             }
         }
         for session in sessions.iter().flatten() {

@@ -71,6 +71,19 @@ impl SetupWatch {
         ports.leave_claimed(flow, at);
     }
 
+    /// Takes a request of which the answer is not in the capture, nor is any other: the client's ports are as it asked for.
+    pub(super) fn unanswered(flow: &Arc<Flow>, message: &Message<'_>, ports: &mut MediaPorts) {
+        if !Self::asks(message) {
+            return;
+        }
+        let asked = message.header("Transport").filter(|asked| asked.len() <= MAX_TEXT).unwrap_or_default();
+        // Where the server took another one, nothing comes to these.
+        let mut offered = Transport::parse_all(&asked).into_iter().filter(|offer| !offer.multicast);
+        if let Some(offer) = offered.find(|offer| offer.client_port.is_some()) {
+            ports.set_up(flow, &Transport { interleaved: None, ..offer });
+        }
+    }
+
     /// Takes a message of the session.
     pub(super) fn message(
         &mut self,

@@ -55,6 +55,9 @@ impl SharedConnection {
             outlet.ports.unclaimed.begins(flow);
         }
         setups.message(flow, (arrival.at, sender), message, outlet.ports);
+        if self.only_side == Some(Direction::ClientToServer) {
+            SetupWatch::unanswered(flow, message, outlet.ports);
+        }
         // What came to other ports is told before the message that ends the media.
         let ends = !outlet.ports.silent.is_empty() && outlet.ports.silent.message(flow, message, arrival.at);
         if ends { end_play(flow, arrival, outlet) } else { Ok(()) }

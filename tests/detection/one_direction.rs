@@ -79,7 +79,7 @@ fn session() -> TcpTalk {
 fn of_answers_alone_the_tracks_are_known() {
     let told = told(session(), |from_server| from_server);
     assert_eq!(told.streams, ["(Some(0), 4, Some(\"H264\"), 50)", "(Some(1), 6, Some(\"PCMA\"), 50)"]);
-    let words = "the capture has only what the server sent; nothing that the client sent is in it";
+    let words = "of the RTSP connection the capture has only what the server sent";
     assert_eq!(told.findings.iter().filter(|(code, _)| *code == "one-direction").count(), 1);
     assert!(told.findings.contains(&("one-direction", words.to_owned())), "{told:?}");
     for blame in ["response-without-request", "unknown-channel", "media-before-play", "capture-begins-late", "no-media"]
@@ -91,7 +91,8 @@ fn of_answers_alone_the_tracks_are_known() {
 #[test]
 fn requests_alone_lack_no_answers() {
     let told = told(session(), |from_server| !from_server);
-    let words = "the capture has only what the client sent; nothing that the server sent is in it";
+    let words =
+        "of the RTSP connection the capture has only what the client sent; no media that the server sent was found";
     assert_eq!(told.findings, [("one-direction", words.to_owned())]);
     assert!(told.streams.is_empty() && told.verdicts.is_empty(), "{told:?}");
 }
@@ -114,6 +115,56 @@ fn one_side_of_a_session_that_stood_before() {
     let codes: Vec<&str> = told.findings.iter().map(|(code, _)| *code).collect();
     assert_eq!(codes, ["capture-begins-late", "one-direction"], "no request is missed: {told:?}");
     assert_eq!(told.streams.len(), 2);
+}
+
+/// A session over UDP whose client asked for these transports, with media and reports of both sides.
+fn udp_session(asked: &str, client_port: u16) -> TcpTalk {
+    let mut talk = TcpTalk::new(Ends { port: 40_000, server_port: 554 });
+    talk.handshake();
+    exchange(&mut talk, 1, "DESCRIBE rtsp://192.0.2.20/v", "", "Content-Type: application/sdp\r\n", SDP);
+    let answer = "Transport: RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001\r\nSession: 7\r\n";
+    exchange(&mut talk, 2, "SETUP rtsp://192.0.2.20/v/v", &format!("Transport: {asked}\r\n"), answer, "");
+    exchange(&mut talk, 3, "PLAY rtsp://192.0.2.20/v/", "Session: 7\r\n", "Session: 7\r\n", "");
+    for number in 0..50_u16 {
+        let timestamp = u32::from(number) * 3600;
+        let head = [&[0x80, 0xe0][..], &number.to_be_bytes(), &timestamp.to_be_bytes(), &[0, 0, 0, 7]].concat();
+        talk.datagram(true, (6000, client_port), &[&head[..], &[0x65, 0x88], &[0x41; 100]].concat());
+        talk.at += 39_000_000;
+    }
+    talk.datagram(false, (client_port + 1, 6001), &[0x80, 201, 0, 1, 0, 0, 0, 9]);
+    exchange(&mut talk, 4, "TEARDOWN rtsp://192.0.2.20/v/", "Session: 7\r\n", "Session: 7\r\n", "");
+    talk
+}
+
+/// The datagrams are there, whichever side of the connection is.
+#[test]
+fn media_over_udp_is_there_beside_one_side_of_the_connection() {
+    let told = |asked: &str, client_port, side: bool| {
+        let mut talk = udp_session(asked, client_port);
+        let is_udp = |bytes: &[u8]| bytes[23] == 17;
+        talk.packets.retain(|(from_server, (_, bytes))| is_udp(bytes) || *from_server == side);
+        let mut told = self::told(talk, |_| true);
+        told.findings.retain(|(code, _)| *code != "rtp-info-missing");
+        told
+    };
+    let udp = "RTP/AVP;unicast;client_port=5000-5001";
+    let words = "of the RTSP connection the capture has only what the client sent; 50 RTP packets that the server sent \
+                 over UDP are in it";
+    for asked in [udp, "RTP/AVP/TCP;unicast;interleaved=0-1,RTP/AVP;unicast;client_port=5000-5001"] {
+        let told = told(asked, 5000, false);
+        assert_eq!(told.findings, [("one-direction", words.to_owned())], "{asked}");
+        assert_eq!(told.streams, ["(None, 5000, Some(\"H264\"), 50)"], "{asked}");
+        assert!(told.verdicts.is_empty(), "{told:?}");
+    }
+    // To other ports than it asked for: it may be anybody's.
+    let words =
+        "of the RTSP connection the capture has only what the client sent; no media that the server sent was found";
+    let other = told(udp, 5600, false);
+    assert_eq!((other.streams.len(), other.findings), (0, vec![("one-direction", words.to_owned())]));
+    let words = "of the RTSP connection the capture has only what the server sent";
+    let server = told(udp, 5000, true);
+    assert_eq!(server.findings, [("one-direction", words.to_owned())]);
+    assert_eq!(server.streams, ["(Some(0), 6000, Some(\"H264\"), 50)"]);
 }
 
 #[test]

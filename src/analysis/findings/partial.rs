@@ -18,14 +18,21 @@ impl Watch {
 }
 
 impl Finding {
-    /// Half of a connection: requests without answers, or answers without requests.
+    /// Half of a connection: requests without answers, or answers without requests; and so many packets of media that came
+    /// beside it from who is not heard on it.
     #[cold]
-    pub(in crate::analysis) fn one_direction(there: Direction) -> Self {
+    pub(in crate::analysis) fn one_direction(there: Direction, others_packets: u64) -> Self {
         let (there, lacking) = match there {
             Direction::ClientToServer => ("client", "server"),
             Direction::ServerToClient => ("server", "client"),
         };
-        let detail = format!("the capture has only what the {there} sent; nothing that the {lacking} sent is in it");
+        let media = match (others_packets, lacking) {
+            (0, "server") => "; no media that the server sent was found".to_owned(),
+            (0, _) => String::new(),
+            (1, _) => format!("; 1 RTP packet that the {lacking} sent over UDP is in it"),
+            (packets, _) => format!("; {packets} RTP packets that the {lacking} sent over UDP are in it"),
+        };
+        let detail = format!("of the RTSP connection the capture has only what the {there} sent{media}");
         Self::new("one-direction", None, detail)
     }
 }
