@@ -6,9 +6,13 @@
 //! - Another place: the copy has another interface, tag, tunnel, link address or hop limit. It is the same packet, seen
 //!   elsewhere on its way. A network that repeats a packet does so in one place.
 //! - The same place, microseconds later, with the same identification of IP: only the rule tells. A mirror doubles all
-//!   packets of a path, a network some of them. So the packets before have to have copies as well.
+//!   packets of a path, or every second or third, a network some of them. So the packets before have to have copies as
+//!   well; where the first ones have them those behind tell, and the copy waits for these ([`held`]).
 //! - Without an identification (IPv6; IPv4 that may not be cut, RFC 6864) a sender may have sent the same bytes again. Then
 //!   the segments of TCP decide: nobody sends those twice within microseconds.
+
+mod held;
+mod path;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -17,6 +21,9 @@ use crate::capture::ip::{TcpSegment, UdpDatagram};
 use crate::capture::reader::Packet;
 use crate::time::Timestamp;
 use crate::trace::{Remark, Tap};
+
+use held::HeldDatagrams;
+use path::CopiedPath;
 
 /// Packets and paths are remembered in so many sets, by their digest.
 const SETS: usize = 64;
@@ -28,22 +35,43 @@ const SAME_PLACE_NS: i64 = 1_000_000;
 const OTHER_PLACE_NS: i64 = 100_000_000;
 /// How many segments of TCP are looked at: those of the first dialogue.
 const MAX_SEGMENTS: u32 = 64;
-/// How many datagrams before one tell the rule.
-const BEFORE: u64 = 7;
-/// With so many of them, one copy may lack: a mirror may drop packets.
-const MANY_BEFORE: u64 = 4;
+/// So many segments came twice: something doubles what passes, though not everything.
+const SOME_SEGMENTS: u32 = 3;
+
+/// What a datagram is, as far as it shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DatagramSight {
+    New,
+    Copy,
+    /// The first copy on its path for some time: those of the datagrams behind tell.
+    Doubtful(DoubtfulCopy),
+}
+
+/// A copy whose path has not shown the rule yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct DoubtfulCopy {
+    ends: u64,
+    /// The how manyth of its path the datagram was, and of all.
+    index: u64,
+    of_all: u64,
+    /// It is not the first copy of the datagram.
+    again: bool,
+}
 
 /// Finds copies.
 #[derive(Debug)]
 pub(super) struct Copies {
     seen: Vec<[Seen; WAYS]>,
     paths: Vec<[CopiedPath; WAYS]>,
+    /// All datagrams, as if they had one path.
+    all: CopiedPath,
     /// Segments of TCP that were looked at, and how many of them were copies.
     segments: (u32, u32),
     /// Copies of media.
     told: Option<ToldCopies>,
     /// The copy just found is not the first of its datagram.
     again: bool,
+    held: HeldDatagrams,
 }
 
 /// What is told of copies.
@@ -62,26 +90,25 @@ struct Seen {
     digest: u64,
     place: u64,
     at: Timestamp,
-    /// The how manyth of its path it was.
+    /// The how manyth of its path it was, and of all datagrams.
     index: u64,
+    of_all: u64,
     /// It has had a copy.
     copied: bool,
-}
-
-/// Which datagrams from one port to another had copies.
-#[derive(Clone, Copy, Debug, Default)]
-struct CopiedPath {
-    ends: u64,
-    /// How many datagrams there were, without copies.
-    count: u64,
-    /// One bit for each of the latest, the latest one lowest.
-    copied: u64,
 }
 
 impl Default for Copies {
     fn default() -> Self {
         let (seen, paths) = (vec![<_>::default(); SETS], vec![<_>::default(); SETS]);
-        Self { seen, paths, segments: (0, 0), told: None, again: false }
+        Self {
+            seen,
+            paths,
+            all: CopiedPath::default(),
+            segments: (0, 0),
+            told: None,
+            again: false,
+            held: HeldDatagrams::default(),
+        }
     }
 }
 
@@ -89,64 +116,89 @@ impl Copies {
     /// Whether a datagram is a copy of one that was captured before. `apart`: other networks have the same ends, and what is
     /// sent there is not this.
     #[inline]
-    pub(super) fn is_copy(&mut self, packet: &Packet<'_>, datagram: &UdpDatagram<'_>, apart: bool) -> bool {
+    pub(super) fn look(
+        &mut self,
+        packet: &Packet<'_>,
+        datagram: &UdpDatagram<'_>,
+        apart: bool,
+    ) -> DatagramSight {
         let mut ends = digest_of_ends(datagram.from, datagram.to);
         if apart {
             ends = mix(ends, datagram.network.digest());
         }
         let digest = digest_of_datagram(ends, datagram);
-        let Some(seen) = self.seen.get_mut(set_of(digest)) else { return false };
+        let Some(seen) = self.seen.get_mut(set_of(digest)) else { return DatagramSight::New };
         if let Some(seen) = seen.iter().find(|seen| seen.digest == digest).copied() {
-            let is_copy = self.is_copy_of(&seen, packet, datagram, ends);
-            self.mark(digest, is_copy);
-            return is_copy;
+            let sight = self.compared(&seen, packet, datagram, ends);
+            return self.mark(digest, sight);
         }
-        let Some(paths) = self.paths.get_mut(set_of(ends)) else { return false };
+        let Some(paths) = self.paths.get_mut(set_of(ends)) else { return DatagramSight::New };
         let [path, ..] = paths;
         if path.ends != ends {
-            to_front(paths, |path| path.ends == ends, CopiedPath { ends, ..CopiedPath::default() });
+            to_front(paths, |path| path.ends == ends, CopiedPath::new(ends));
         }
         let [path, ..] = paths;
         let place = digest_of_place(packet, datagram.payload.len(), datagram.hop_limit);
-        to_front(seen, |_| false, Seen { digest, place, at: packet.at, index: path.count, copied: false });
-        path.count += 1;
-        path.copied <<= 1;
-        false
+        let (index, of_all) = (path.count, self.all.count);
+        to_front(seen, |_| false, Seen { digest, place, at: packet.at, index, of_all, copied: false });
+        path.next();
+        self.all.next();
+        DatagramSight::New
     }
 
     /// Remembers of which datagram a copy was.
     #[cold]
-    fn mark(&mut self, digest: u64, is_copy: bool) {
+    fn mark(&mut self, digest: u64, sight: DatagramSight) -> DatagramSight {
+        if sight == DatagramSight::New {
+            return sight;
+        }
         let set = self.seen.get_mut(set_of(digest)).into_iter().flatten();
-        for seen in set.filter(|seen| is_copy && seen.digest == digest) {
+        for seen in set.filter(|seen| seen.digest == digest) {
             self.again = std::mem::replace(&mut seen.copied, true);
+        }
+        match sight {
+            DatagramSight::Doubtful(doubt) => DatagramSight::Doubtful(DoubtfulCopy { again: self.again, ..doubt }),
+            known => known,
         }
     }
 
     /// The same bytes came before.
     #[cold]
-    fn is_copy_of(&mut self, seen: &Seen, packet: &Packet<'_>, datagram: &UdpDatagram<'_>, ends: u64) -> bool {
+    fn compared(&mut self, seen: &Seen, packet: &Packet<'_>, datagram: &UdpDatagram<'_>, ends: u64) -> DatagramSight {
         let elsewhere = digest_of_place(packet, datagram.payload.len(), datagram.hop_limit) != seen.place;
         let identified = datagram.id != 0;
         let within = if elsewhere && identified { OTHER_PLACE_NS } else { SAME_PLACE_NS };
         if packet.at.nanos_since(seen.at).saturating_abs() > within {
-            return false;
+            return DatagramSight::New;
         }
         let (segments, copied_segments) = self.segments;
-        let paths = self.paths.get_mut(set_of(ends)).into_iter().flatten();
-        let Some(path) = paths.into_iter().find(|path| path.ends == ends) else { return false };
-        let back = path.count.saturating_sub(seen.index + 1);
-        if back < u64::from(u64::BITS) {
-            path.copied |= 1 << back;
+        let Some(path) = path_of(&mut self.paths, ends) else { return DatagramSight::New };
+        path.note_copy(seen.index);
+        self.all.note_copy(seen.of_all);
+        if elsewhere {
+            return DatagramSight::Copy;
         }
         // One of the last segments may wait for its copy.
         let all_segments = segments >= 3 && copied_segments + 1 + segments / 8 >= segments;
-        elsewhere
-            || if identified {
-                path.rule(seen.index, back).unwrap_or(segments < 2 || all_segments)
-            } else {
-                all_segments && path.rule(seen.index, back).unwrap_or(true)
-            }
+        let may_be = identified || copied_segments >= SOME_SEGMENTS;
+        let by_default = if identified { segments < 2 || all_segments } else { all_segments };
+        let of_all = self.all.is_periodic_before(seen.of_all).then_some(true);
+        match of_all.or_else(|| path.rule(seen.index)) {
+            _ if !may_be && !all_segments => DatagramSight::New,
+            Some(true) => DatagramSight::Copy,
+            None if by_default => DatagramSight::Copy,
+            _ => DatagramSight::Doubtful(DoubtfulCopy { ends, index: seen.index, of_all: seen.of_all, again: false }),
+        }
+    }
+
+    /// Whether what was doubtful is a copy, by what came behind it; `None` so long as that does not show.
+    fn resolve(&mut self, doubt: DoubtfulCopy) -> Option<bool> {
+        let path = path_of(&mut self.paths, doubt.ends).map(|path| path.rule_behind(doubt.index));
+        match (path.unwrap_or(Some(false)), self.all.is_periodic_behind(doubt.of_all)) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (Some(false), Some(false)) => Some(false),
+            _ => None,
+        }
     }
 
     /// Takes a segment of TCP.
@@ -173,13 +225,13 @@ impl Copies {
         }
     }
 
-    /// A copy of media is passed over.
+    /// A copy of media is passed over; `again` if it is not the first of its datagram.
     #[cold]
-    pub(super) fn count(&mut self, packet: &Packet<'_>) {
-        let none = ToldCopies { copies: 0, datagrams: 0, first: (packet.at, packet.number) };
-        let told = self.told.get_or_insert(none);
+    fn count(&mut self, first: (Timestamp, u64), again: bool) {
+        let told = self.told.get_or_insert(ToldCopies { copies: 0, datagrams: 0, first });
+        told.first = told.first.min(first);
         told.copies += 1;
-        told.datagrams += u64::from(!self.again);
+        told.datagrams += u64::from(!again);
     }
 
     /// Tells how many there were, and begins anew.
@@ -198,21 +250,8 @@ impl Copies {
     }
 }
 
-impl CopiedPath {
-    /// Whether those before this one had copies; `None` if there are too few to tell.
-    fn rule(&self, index: u64, back: u64) -> Option<bool> {
-        let before = index.min(BEFORE);
-        if before + back + 1 > u64::from(u64::BITS) {
-            return Some(false);
-        }
-        let mask = ((1 << before) - 1) << (back + 1).min(63);
-        let without = u64::from((!self.copied & mask).count_ones());
-        match before {
-            0..3 => (without > 0).then_some(false),
-            3..MANY_BEFORE => Some(without == 0),
-            _ => Some(without <= 1),
-        }
-    }
+fn path_of(paths: &mut [[CopiedPath; WAYS]], ends: u64) -> Option<&mut CopiedPath> {
+    paths.get_mut(set_of(ends))?.iter_mut().find(|path| path.ends == ends)
 }
 
 const fn mix(digest: u64, word: u64) -> u64 {

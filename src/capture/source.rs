@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::capture::bare::BareMedia;
 use crate::capture::beginning::Beginning;
 use crate::capture::connections::Connections;
-use crate::capture::copies::Copies;
+use crate::capture::copies::{Copies, DatagramSight};
 use crate::capture::ip::{Decoded, IpLayer};
 use crate::capture::named::{NamedMedia, NamedSessions};
 use crate::capture::reader::{CaptureError, FileEnd, Input, NextChunk, Packet, read_input};
@@ -117,11 +117,8 @@ impl Source {
     fn read_input(&mut self, input: Input<'_>, tap: &mut impl Tap) -> Result<FileEnd, CaptureError> {
         self.connections.next_part();
         let end = match self.connections.named.of_rtsp() {
-            None => read_input(input, |packet| self.packet(packet, tap))?,
-            Some(given) => {
-                let mut tap = Describing { given: &given, tap };
-                read_input(input, |packet| self.packet(packet, &mut tap))?
-            }
+            None => self.read_packets(input, tap)?,
+            Some(given) => self.read_packets(input, &mut Describing { given: &given, tap })?,
         };
         self.ip.unreadable.tell(tap).map_err(CaptureError::Tap)?;
         self.copies.tell(tap).map_err(CaptureError::Tap)?;
@@ -132,6 +129,12 @@ impl Source {
             tap.remark(&remark).map_err(CaptureError::Tap)?;
         }
         Ok(end)
+    }
+
+    fn read_packets(&mut self, input: Input<'_>, tap: &mut impl Tap) -> Result<FileEnd, CaptureError> {
+        let end = read_input(input, |packet| self.packet(packet, tap));
+        self.copies.settle(None, &mut self.connections, tap).map_err(CaptureError::Tap)?;
+        end
     }
 
     /// Whether a capture goes on where what was read ends: it begins no earlier, and with a connection that may speak
@@ -191,14 +194,15 @@ impl Source {
             }
             Some(Decoded::Udp(datagram)) => {
                 let apart = self.connections.is_apart(datagram);
-                if !self.copies.is_copy(packet, datagram, apart) {
+                let sight = self.copies.look(packet, datagram, apart);
+                if sight == DatagramSight::New && self.copies.holds_nothing() {
                     self.connections.datagram(datagram, arrival, tap)?;
                 } else if self.connections.ledger.is_some() {
                     // Where a capture is written once more, its copies are as well.
                     self.has_planned_copies = true;
                     self.connections.datagram(datagram, arrival, tap)?;
-                } else if self.connections.is_media(datagram) {
-                    self.copies.count(packet);
+                } else {
+                    self.copies.take(packet, datagram, (sight, arrival), &mut self.connections, tap)?;
                 }
             }
             Some(Decoded::Icmp(error)) => self.connections.unreachable(error, arrival, tap)?,

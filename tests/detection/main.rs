@@ -6,6 +6,7 @@ mod connections;
 mod elsewhere;
 mod groups;
 mod left_open;
+mod mirrored;
 mod networks;
 mod one_connection;
 mod one_direction;

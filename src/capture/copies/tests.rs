@@ -44,7 +44,7 @@ fn copies(datagrams: &[(i64, u8, u16, u8, u32)], tcp: &[i64]) -> Vec<bool> {
             hop_limit,
             checksum,
         };
-        copies.is_copy(&packet(*micros, *interface), &datagram, false)
+        copies.look(&packet(*micros, *interface), &datagram, false) == DatagramSight::Copy
     };
     datagrams.iter().map(of).collect()
 }
@@ -153,8 +153,8 @@ fn how_many_copies_of_how_many_datagrams() {
                     hop_limit,
                     checksum,
                 };
-                if copies.is_copy(&packet, &datagram, false) {
-                    copies.count(&packet);
+                if copies.look(&packet, &datagram, false) == DatagramSight::Copy {
+                    copies.count((packet.at, packet.number), copies.again);
                 }
             }
         }
