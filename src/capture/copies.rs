@@ -116,12 +116,7 @@ impl Copies {
     /// Whether a datagram is a copy of one that was captured before. `apart`: other networks have the same ends, and what is
     /// sent there is not this.
     #[inline]
-    pub(super) fn look(
-        &mut self,
-        packet: &Packet<'_>,
-        datagram: &UdpDatagram<'_>,
-        apart: bool,
-    ) -> DatagramSight {
+    pub(super) fn look(&mut self, packet: &Packet<'_>, datagram: &UdpDatagram<'_>, apart: bool) -> DatagramSight {
         let mut ends = digest_of_ends(datagram.from, datagram.to);
         if apart {
             ends = mix(ends, datagram.network.digest());

@@ -115,6 +115,15 @@ impl HeldDatagrams {
     fn push(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, doubt: Option<DoubtfulCopy>) {
         let UdpDatagram { from, to, payload, missing, header, network, .. } = *datagram;
         self.bytes += payload.len();
-        self.queue.push_back(HeldDatagram { from, to, missing, header, network, payload: payload.into(), arrival, doubt });
+        self.queue.push_back(HeldDatagram {
+            from,
+            to,
+            missing,
+            header,
+            network,
+            payload: payload.into(),
+            arrival,
+            doubt,
+        });
     }
 }
