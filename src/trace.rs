@@ -83,20 +83,20 @@ pub enum Close {
 
 /// What lies between TCP and RTSP. A capture of our own has it decoded, and names it only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Carrier<'a> {
+pub struct Encapsulation<'a> {
     /// In words, such as `TLS 1.3`; nothing where RTSP lies on TCP.
     pub name: &'a str,
     /// Why the server may be another than it says, where that was found and passed over.
-    pub doubt: Option<&'a str>,
+    pub certificate_warning: Option<&'a str>,
 }
 
-impl Carrier<'_> {
+impl Encapsulation<'_> {
     /// RTSP in the frames of a WebSocket (RFC 6455).
-    pub const WEB_SOCKET: Carrier<'static> = Carrier { name: "WebSocket", doubt: None };
+    pub const WEB_SOCKET: Encapsulation<'static> = Encapsulation { name: "WebSocket", certificate_warning: None };
     /// The two connections of an HTTP tunnel.
-    pub const HTTP: Carrier<'static> = Carrier { name: "HTTP", doubt: None };
+    pub const HTTP: Encapsulation<'static> = Encapsulation { name: "HTTP", certificate_warning: None };
     /// A body of HTTP in chunks (RFC 9112, section 7.1) whose head the capture lacks.
-    pub const CHUNKS: Carrier<'static> = Carrier { name: "HTTP in chunks", doubt: None };
+    pub const CHUNKS: Encapsulation<'static> = Encapsulation { name: "HTTP in chunks", certificate_warning: None };
 }
 
 /// What happened.
@@ -108,7 +108,7 @@ pub enum Payload<'a> {
         /// When the SYN left.
         started: Timestamp,
         /// What carries it besides TCP.
-        carrier: Carrier<'a>,
+        carrier: Encapsulation<'a>,
     },
     /// What somebody says of the session's media who is no part of it. With transports it is a session without RTSP.
     Described(&'a GivenMedia),
@@ -203,7 +203,7 @@ pub struct CaptureEnd {
 
 /// Whether a tap takes more of a session. The later ones outweigh the earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Demand {
+pub enum Readiness {
     /// It does.
     More,
     /// Not now: nothing is to be read until it does again. What is sent meanwhile it still takes.
@@ -252,9 +252,9 @@ pub trait Tap {
     }
 
     /// Whether more of a session is wanted. Asked before each read.
-    fn demand(&self, session: usize) -> Demand {
+    fn readiness(&self, session: usize) -> Readiness {
         let _ = session;
-        Demand::More
+        Readiness::More
     }
 
     /// Called a few times a second while events are awaited: the place to flush what lies in buffers.
@@ -290,8 +290,8 @@ impl<T: Tap> Tap for Option<T> {
         }
     }
 
-    fn demand(&self, session: usize) -> Demand {
-        self.as_ref().map_or(Demand::More, |tap| tap.demand(session))
+    fn readiness(&self, session: usize) -> Readiness {
+        self.as_ref().map_or(Readiness::More, |tap| tap.readiness(session))
     }
 
     fn tick(&mut self, now: Timestamp) -> io::Result<()> {
@@ -316,8 +316,8 @@ impl<A: Tap, B: Tap> Tap for (A, B) {
         self.1.end(latest);
     }
 
-    fn demand(&self, session: usize) -> Demand {
-        self.0.demand(session).max(self.1.demand(session))
+    fn readiness(&self, session: usize) -> Readiness {
+        self.0.readiness(session).max(self.1.readiness(session))
     }
 
     fn tick(&mut self, now: Timestamp) -> io::Result<()> {
@@ -339,8 +339,8 @@ impl<T: Tap + ?Sized> Tap for &mut T {
         (**self).end(latest);
     }
 
-    fn demand(&self, session: usize) -> Demand {
-        (**self).demand(session)
+    fn readiness(&self, session: usize) -> Readiness {
+        (**self).readiness(session)
     }
 
     fn tick(&mut self, now: Timestamp) -> io::Result<()> {

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rtsp_rec::analysis::findings::CODES;
-use rtsp_rec::analysis::rows::{Column, Table};
-use rtsp_rec::analysis::verdicts::Verdict;
+use rtsp_rec::analysis::rows::{Table, TableColumn};
+use rtsp_rec::analysis::verdicts::Cause;
 
 fn document(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
@@ -26,7 +26,7 @@ fn every_finding_is_explained_with_its_severity() {
 #[test]
 fn every_verdict_is_explained() {
     let text = document("verdicts.md");
-    for verdict in Verdict::ALL {
+    for verdict in Cause::ALL {
         assert!(text.contains(&format!("`{}`", verdict.name())), "{}", verdict.name());
     }
 }
@@ -57,7 +57,7 @@ fn documented(table: Table) -> Vec<[String; 4]> {
 }
 
 /// What metrics.md says of a column in one place for all tables, it does not repeat.
-fn says(definition: &str, column: &Column) -> bool {
+fn says(definition: &str, column: &TableColumn) -> bool {
     let plain = |text: &str| text.trim_end_matches('.').to_lowercase();
     definition == "see above" || plain(definition) == plain(column.meaning)
 }

@@ -19,7 +19,7 @@ use rtsp_rec::rtsp::demux::{Demuxer, Pdus};
 use rtsp_rec::rtsp::message::{Message, MessageBuilder};
 use rtsp_rec::rtsp::url::Credentials;
 use rtsp_rec::session::faults::{Fault, Faults, Login, NAMES, Step, TrackInfo, reason};
-use rtsp_rec::session::script::{Frame, Lane};
+use rtsp_rec::session::script::{Frame, Route};
 use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::{Close, Direction, Flow, Payload, Tap, TraceEvent};
 use serde_json::Value;
@@ -154,10 +154,10 @@ fn report(index: usize, second: u32) -> Vec<u8> {
 }
 
 /// The frames of the script: time since PLAY, place, packet.
-fn script() -> Vec<(i64, Lane, Vec<u8>)> {
+fn script() -> Vec<(i64, Route, Vec<u8>)> {
     let mut frames = Vec::new();
     for index in 0..2 {
-        let lane = |rtcp| Lane::Track { index, rtcp };
+        let lane = |rtcp| Route::Track { index, rtcp };
         frames.extend((0..SECONDS * 50).map(|number| (i64::from(number) * 20 * MS, lane(false), rtp(index, number))));
         let seconds = (5..SECONDS).step_by(5);
         frames.extend(seconds.map(|second| (i64::from(second) * 1000 * MS, lane(true), report(index, second))));
@@ -231,7 +231,7 @@ impl Client {
 fn media(faults: &Faults) -> Vec<(i64, Vec<u8>)> {
     let (mut line, mut written, mut split) = (faults.line(), Vec::new(), faults.split_writes());
     let frame = |lane, payload: &[u8]| {
-        let Lane::Track { index, rtcp } = lane else { panic!("the script has tracks alone") };
+        let Route::Track { index, rtcp } = lane else { panic!("the script has tracks alone") };
         let channel = faults.channel(lane, u8::try_from(index).unwrap() * 2 + u8::from(rtcp));
         [&[b'$', channel], &u16::try_from(payload.len()).unwrap().to_be_bytes()[..], payload].concat()
     };

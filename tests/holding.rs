@@ -15,7 +15,7 @@ use rtsp_rec::rtsp::demux::PduKind;
 use rtsp_rec::session::client::{Limits, Timeouts};
 use rtsp_rec::session::{Client, ClientConfig, Ending, Input, Machine, MediaTransport, Output};
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Demand, Direction, Note, Payload, Tap, TraceEvent};
+use rtsp_rec::trace::{Direction, Note, Payload, Readiness, Tap, TraceEvent};
 
 const FRAMES: u16 = 20_000;
 
@@ -90,7 +90,7 @@ struct Gate {
     /// Tells that it was asked.
     told: Sender<()>,
     /// What it says while it is shut.
-    answer: Demand,
+    answer: Readiness,
 }
 
 struct Tapped {
@@ -105,7 +105,7 @@ struct Tapped {
 }
 
 impl Tapped {
-    fn new(answer: Demand) -> (Self, Receiver<()>) {
+    fn new(answer: Readiness) -> (Self, Receiver<()>) {
         let (told, asked) = channel();
         let gate = Arc::new(Gate { shut: AtomicBool::new(false), was_asked: AtomicBool::new(false), told, answer });
         (Self { gate, frames: [0; 2], pauses: 0, order: Vec::new(), unwanted: 0 }, asked)
@@ -144,9 +144,9 @@ impl Tap for Tapped {
         Ok(())
     }
 
-    fn demand(&self, session: usize) -> Demand {
+    fn readiness(&self, session: usize) -> Readiness {
         if session == 1 || !self.gate.shut.load(Ordering::SeqCst) {
-            return Demand::More;
+            return Readiness::More;
         }
         self.gate.was_asked.store(true, Ordering::SeqCst);
         let _ = self.gate.told.send(());
@@ -158,7 +158,7 @@ const ALL: usize = FRAMES as usize + 1;
 
 #[test]
 fn what_waits_is_read_when_there_is_room() {
-    let (mut tap, asked) = Tapped::new(Demand::Wait);
+    let (mut tap, asked) = Tapped::new(Readiness::Wait);
     let clock = Clock::start();
     let mut event_loop = EventLoop::new(clock).unwrap();
     let url = serve();
@@ -178,7 +178,7 @@ fn what_waits_is_read_when_there_is_room() {
 
 #[test]
 fn a_session_that_is_given_up_ends_alone() {
-    let (mut tap, _asked) = Tapped::new(Demand::Stop);
+    let (mut tap, _asked) = Tapped::new(Readiness::Stop);
     let clock = Clock::start();
     let mut event_loop = EventLoop::new(clock).unwrap();
     let url = serve();
@@ -233,7 +233,7 @@ impl Machine for Leaver {
 #[test]
 fn a_session_that_ends_unread_says_so_first() {
     for (opens, order) in [(false, &["media", "pause", "end"][..]), (true, &["media", "pause", "media", "end"])] {
-        let (mut tap, _asked) = Tapped::new(Demand::Wait);
+        let (mut tap, _asked) = Tapped::new(Readiness::Wait);
         let clock = Clock::start();
         let mut event_loop = EventLoop::new(clock).unwrap();
         let (inner, gate) = (client(&serve(), clock), Arc::clone(&tap.gate));

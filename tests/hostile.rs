@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io;
 
-use rtsp_rec::analysis::comparison::{CaptureComparison, CaptureView, Heard};
+use rtsp_rec::analysis::comparison::{CaptureComparison, CaptureView, Transcript};
 use rtsp_rec::analysis::matching::{Digests, Matcher};
 use rtsp_rec::analysis::{Analyzer, AnalyzerOptions, Row, Sink, Table};
 use rtsp_rec::capture::Source;
@@ -22,7 +22,7 @@ use rtsp_rec::capture::reader::LinkType;
 use rtsp_rec::export::media::Extractor;
 use rtsp_rec::export::rtpdump::RtpDump;
 use rtsp_rec::export::{MediaPacket, MediaSink, Selection, Track, Tracks, View};
-use rtsp_rec::report::page::Section;
+use rtsp_rec::report::page::CaptureReport;
 use rtsp_rec::report::table::Look;
 use rtsp_rec::report::{Format, Tables, captures};
 use rtsp_rec::trace::Direction;
@@ -50,7 +50,7 @@ impl Numbers {
 /// Counts rows on their way to their tables and to the page.
 struct Counted {
     tables: Tables<io::Sink>,
-    page: Section,
+    page: CaptureReport,
     rows: BTreeMap<Table, usize>,
 }
 
@@ -72,7 +72,7 @@ type Outcome = (BTreeMap<Table, usize>, Option<String>);
 /// Analyzes a file that has no more than `size` bytes uncompressed.
 fn analyze(file: &[u8], size: usize) -> Outcome {
     let tables = Tables::new(Format::Csv, |_| Some(io::sink()));
-    let sink = Counted { tables, page: Section::new(0), rows: BTreeMap::new() };
+    let sink = Counted { tables, page: CaptureReport::new(0), rows: BTreeMap::new() };
     let options = AnalyzerOptions { capture: "hostile".to_owned(), closely: true };
     let mut analyzer = Analyzer::new(options, sink);
     let error = Source::read(file, &mut analyzer).err().map(|error| error.to_string());
@@ -140,7 +140,7 @@ fn compare_with_itself(file: &[u8]) {
         packets.push(packet);
         Ok(())
     });
-    let mut tap = (Heard::default(), (Analyzer::new(AnalyzerOptions::default(), ()), digests));
+    let mut tap = (Transcript::default(), (Analyzer::new(AnalyzerOptions::default(), ()), digests));
     // What stands before a damage is compared all the same.
     let _ = Source::read(file, &mut tap);
     let (heard, (analyzer, _)) = tap;

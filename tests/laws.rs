@@ -11,7 +11,7 @@ use rtsp_rec::capture::{Source, Writer, WriterOptions};
 use rtsp_rec::rtsp::demux::{Demuxer, Pdu, PduKind, Pdus};
 use rtsp_rec::session::script::{ScriptBuilder, ScriptOptions};
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Carrier, Close, Direction, Flow, Note, Payload, Tap, TraceEvent};
+use rtsp_rec::trace::{Close, Direction, Encapsulation, Flow, Note, Payload, Tap, TraceEvent};
 
 /// A PDU without its borrow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,7 +189,7 @@ fn tell(tap: &mut impl Tap, flow: &Flow, at: Timestamp, direction: Direction, pa
 fn play(conversation: &[(Direction, Vec<u8>)], flow: &Flow, tap: &mut impl Tap) {
     let mut demuxers = [Demuxer::new(), Demuxer::new()];
     let mut at = Timestamp::from_nanos(1_795_332_904_000_000_001);
-    tell(tap, flow, at, Direction::ClientToServer, Payload::Opened { started: at, carrier: Carrier::default() });
+    tell(tap, flow, at, Direction::ClientToServer, Payload::Opened { started: at, carrier: Encapsulation::default() });
     for (direction, bytes) in conversation {
         at = at + std::time::Duration::from_nanos(1_000_003);
         let mut pdus = demuxers[direction.index()].feed(bytes);
@@ -359,7 +359,7 @@ proptest! {
         let (mut written, mut writer) = (Noted::default(), Writer::new(Vec::new(), options).unwrap());
         let mut both = (&mut written, &mut writer);
         let (flow, at, to_client) = (flow(false), Timestamp::from_nanos(1), Direction::ServerToClient);
-        tell(&mut both, &flow, at, Direction::ClientToServer, Payload::Opened { started: at, carrier: Carrier::default() });
+        tell(&mut both, &flow, at, Direction::ClientToServer, Payload::Opened { started: at, carrier: Encapsulation::default() });
         let mut demuxer = Demuxer::new();
         for (notes, bytes) in &frames {
             for note in notes {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rtsp_rec::capture::{BlockSink, Source, Writer, WriterOptions};
 use rtsp_rec::rtsp::demux::{Demuxer, PduKind};
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Carrier, Close, Direction, Flow, Note, Payload, Tap, TraceEvent, UdpPath};
+use rtsp_rec::trace::{Close, Direction, Encapsulation, Flow, Note, Payload, Tap, TraceEvent, UdpPath};
 
 /// The files of a recording.
 #[derive(Default)]
@@ -122,7 +122,7 @@ impl Stage {
 
     /// From the connection to PLAY.
     fn begin(&mut self, tap: &mut dyn Tap, at: Timestamp, session: &Session) {
-        self.tell(tap, at, C2S, Payload::Opened { started: at, carrier: Carrier::default() });
+        self.tell(tap, at, C2S, Payload::Opened { started: at, carrier: Encapsulation::default() });
         self.ask(tap, at, "OPTIONS", 200, "Public: DESCRIBE\r\n", "");
         if session.login {
             self.ask(tap, at, "DESCRIBE", 401, "WWW-Authenticate: Basic realm=\"x\"\r\n", "");

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::analysis::budget::Budget;
 use crate::analysis::findings::Finding;
-use crate::analysis::out::{Out, Place};
+use crate::analysis::out::{Location, RowEmitter};
 use crate::analysis::rows::{Row, Sink, StreamRow, Table};
 use crate::analysis::session::Session;
-use crate::analysis::stream::Depth;
+use crate::analysis::stream::DetailLevel;
 use crate::analysis::unplaced::Neighbour;
 use crate::analysis::unreachable::UnreachablePath;
 use crate::analysis::untimed::UntimedSink;
@@ -65,8 +65,8 @@ pub struct AnalyzerOptions {
 #[derive(Debug)]
 pub struct Analyzer<S> {
     sessions: Vec<Option<Session>>,
-    depth: Depth,
-    out: Out<UntimedSink<S>>,
+    depth: DetailLevel,
+    out: RowEmitter<UntimedSink<S>>,
 }
 
 impl<S: Sink> Analyzer<S> {
@@ -84,7 +84,7 @@ impl<S: Sink> Analyzer<S> {
         let captures = vec![Arc::clone(&capture)];
         let sink = UntimedSink { inner: sink, untimed: false };
         let capture_end = None;
-        let out = Out {
+        let out = RowEmitter {
             capture,
             captures,
             sink,
@@ -97,7 +97,7 @@ impl<S: Sink> Analyzer<S> {
             judges,
             budget,
         };
-        Self { sessions: Vec::new(), depth: Depth { closely, frame_rows: frames, crowded: false }, out }
+        Self { sessions: Vec::new(), depth: DetailLevel { closely, frame_rows: frames, crowded: false }, out }
     }
 
     /// The rows of the streams as they stand now, in the order in which sessions and streams appeared.
@@ -178,7 +178,7 @@ impl<S: Sink> Analyzer<S> {
         }
         for session in sessions.iter_mut().flatten() {
             let (at, frame_number) = out.end_of_capture();
-            let end = Place { at, frame_number, ..out.end_of(session, Direction::ServerToClient) };
+            let end = Location { at, frame_number, ..out.end_of(session, Direction::ServerToClient) };
             out.silent_tracks(session, end)?;
         }
         for session in sessions.iter_mut().flatten() {
@@ -213,7 +213,7 @@ impl<S: Sink> Analyzer<S> {
 
     /// The session of an event, which begins with its first one.
     #[inline]
-    fn session(&mut self, event: &TraceEvent<'_>) -> Option<(&mut Session, &mut Out<UntimedSink<S>>)> {
+    fn session(&mut self, event: &TraceEvent<'_>) -> Option<(&mut Session, &mut RowEmitter<UntimedSink<S>>)> {
         let Self { sessions, depth, out } = self;
         if !matches!(sessions.get(event.flow.id), Some(Some(_))) {
             if sessions.len() <= event.flow.id {
@@ -225,7 +225,7 @@ impl<S: Sink> Analyzer<S> {
     }
 }
 
-impl<S: Sink> Out<S> {
+impl<S: Sink> RowEmitter<S> {
     /// When the capture ends: who waits for media waits until then, even where no session has anything to say.
     fn end_of_capture(&self) -> (Timestamp, Option<u64>) {
         let end = self.capture_end.filter(|end| end.at >= self.latest.0);
@@ -233,7 +233,7 @@ impl<S: Sink> Out<S> {
     }
 
     /// What the recorder says of its own work. That packets are repeated is no oddity.
-    fn note(&mut self, place: Place, note: &Note) -> io::Result<()> {
+    fn note(&mut self, place: Location, note: &Note) -> io::Result<()> {
         if let Some(judge) = self.judge(place.session) {
             judge.note(place.at, note);
         }

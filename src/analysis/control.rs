@@ -1,6 +1,6 @@
 //! What a client's requests mean for the streams of its session.
 
-use crate::analysis::out::Place;
+use crate::analysis::out::Location;
 use crate::analysis::session::Session;
 use crate::rtsp::message::Message;
 use crate::session::dialog::Request;
@@ -10,7 +10,7 @@ use crate::trace::Direction;
 
 impl Session {
     /// A request, before it is answered.
-    pub(super) fn asked(&mut self, place: &Place, message: &Message<'_>) {
+    pub(super) fn asked(&mut self, place: &Location, message: &Message<'_>) {
         if let Some(change) = self.control.asked(place.at, place.direction, message, &self.dialog) {
             self.change_media(place.at, &change);
         }

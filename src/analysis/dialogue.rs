@@ -1,7 +1,7 @@
 //! What is odd about RTSP messages: answers that lack or come late, and what RFC 2326 wants otherwise.
 
 use crate::analysis::cell::{float, millis};
-use crate::analysis::findings::{Finding, Watch};
+use crate::analysis::findings::{Finding, ProtocolChecks};
 use crate::rtp::packet::RtpPacket;
 use crate::rtsp::headers::{RtpInfo, Session as SessionHeader, Transport};
 use crate::rtsp::message::{Message, StartLine};
@@ -27,7 +27,7 @@ const RTPTIME_S: f64 = 10.0;
 
 /// What the messages of a session said so far.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+pub(super) struct RtspState {
     /// PLAY was answered.
     pub(super) playing: bool,
     /// And then, at this time, TEARDOWN.
@@ -44,7 +44,7 @@ pub(super) struct Heard {
     played_at: Timestamp,
 }
 
-impl Heard {
+impl RtspState {
     /// About how many bytes of memory its texts take.
     pub(super) fn held(&self) -> usize {
         let ids = self.ids.iter().map(|id| size_of::<String>() + id.len()).sum::<usize>();
@@ -118,7 +118,7 @@ fn late_or_refused(at: Timestamp, status: Option<u16>, request: &Request, found:
     }
 }
 
-impl Watch {
+impl ProtocolChecks {
     /// A message; for an answer with the request that it answers.
     pub(super) fn message(
         &mut self,

@@ -3,7 +3,7 @@
 use crate::analysis::findings::Finding;
 use crate::analysis::media_clock::about_hz;
 use crate::analysis::session::Session;
-use crate::analysis::stream::Stream;
+use crate::analysis::stream::StreamState;
 use crate::rtsp::sdp::Media;
 use crate::session::dialog::PayloadRole;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
@@ -24,7 +24,7 @@ impl Session {
     /// What is odd about the session, at the end of the capture.
     pub(super) fn ending(&self, end: Timestamp) -> Vec<(Direction, Finding)> {
         let own = self.abandoned(end).map(|finding| (Direction::ServerToClient, finding));
-        let of = |stream: &Stream| {
+        let of = |stream: &StreamState| {
             let found = if stream.key.stranger.is_some() {
                 [const { None }; 4]
             } else if stream.is_encrypted() {
@@ -35,7 +35,7 @@ impl Session {
             };
             found.into_iter().flatten().map(|finding| (stream.key.direction, finding)).collect::<Vec<_>>()
         };
-        let resent = |stream: &Stream| {
+        let resent = |stream: &StreamState| {
             Some((stream.key.direction, stream.resent.as_ref()?.finding(stream.key.track, stream.key.beside)?))
         };
         let resent = self.streams.iter().filter_map(resent);
@@ -46,14 +46,14 @@ impl Session {
     /// Media that ended without a word.
     fn abandoned(&self, end: Timestamp) -> Option<Finding> {
         let heard = &self.watch.heard;
-        let own = |stream: &&Stream| stream.key.stranger.is_none();
+        let own = |stream: &&StreamState| stream.key.stranger.is_none();
         let media = self.streams.iter().filter(own).filter(|stream| stream.key.direction == Direction::ServerToClient);
-        let last = media.filter_map(Stream::last).max()?;
+        let last = media.filter_map(StreamState::last).max()?;
         if !heard.playing || heard.paused || heard.teardown_asked || self.watch.bye {
             return None;
         }
         // An encrypted BYE can't be told.
-        let encrypted = self.streams.iter().any(Stream::is_encrypted);
+        let encrypted = self.streams.iter().any(StreamState::is_encrypted);
         if self.closed == Some(Direction::ServerToClient) && !encrypted {
             return Some(Finding::new(
                 "end-without-bye",
@@ -73,12 +73,12 @@ impl Session {
     ///
     /// A track with repair data has a source for that (RFC 4588, section 5.3), which may have nothing to repair: then it
     /// is not wrong while the source of the media has reports as well.
-    fn stray_reports(&self, stream: &Stream) -> Option<Finding> {
+    fn stray_reports(&self, stream: &StreamState) -> Option<Finding> {
         let key = stream.key;
         if stream.sequence.packets > 0 || stream.reports.count == 0 {
             return None;
         }
-        let of_track = |other: &&Stream| other.key.track == key.track && other.key.direction == key.direction;
+        let of_track = |other: &&StreamState| other.key.track == key.track && other.key.direction == key.direction;
         let mut senders = self.streams.iter().filter(of_track).filter(|other| other.sequence.packets > 0).peekable();
         senders.peek()?;
         let repaired = self.dialog.media(key.track).is_some_and(has_repair_data);
@@ -93,7 +93,7 @@ fn has_repair_data(media: &Media) -> bool {
 }
 
 /// Frames of video that nothing ends.
-fn marker(stream: &Stream) -> Option<Finding> {
+fn marker(stream: &StreamState) -> Option<Finding> {
     let is_marked = |name: &str| MARKED.iter().any(|marked| marked.eq_ignore_ascii_case(name));
     let video = stream.encoding().is_some_and(|encoding| is_marked(&encoding.name));
     let none = video && stream.sequence.packets >= MANY_PACKETS && stream.marker_packets() == 0;
@@ -102,18 +102,18 @@ fn marker(stream: &Stream) -> Option<Finding> {
 }
 
 /// Timestamps that run at another rate than described.
-fn clock(stream: &Stream) -> Option<Finding> {
+fn clock(stream: &StreamState) -> Option<Finding> {
     Some(Finding::new("clock-rate-wrong", stream.key.track, wrong_clock(stream)?))
 }
 
 /// What is said of a clock whose rate is another one.
-pub(super) fn wrong_clock(stream: &Stream) -> Option<String> {
+pub(super) fn wrong_clock(stream: &StreamState) -> Option<String> {
     let (hz, described) = stream.wrong_clock_hz().zip(stream.clock_rate_hz())?;
     Some(format!("timestamps run at about {} Hz, the description says {described}", about_hz(hz)))
 }
 
 /// Sender reports that never came or came no more.
-fn reports(stream: &Stream) -> Option<Finding> {
+fn reports(stream: &StreamState) -> Option<Finding> {
     let (track, duration) = (stream.key.track, stream.duration()?);
     let Some(report) = stream.reports.last else {
         let detail = || format!("no sender report in {} s", duration / NANOS_PER_SECOND);

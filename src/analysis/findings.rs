@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::analysis::cell::millis;
-use crate::analysis::dialogue::Heard;
+use crate::analysis::dialogue::RtspState;
 use crate::analysis::findings::sender_counts::SenderCounts;
 use crate::analysis::frames::PayloadFault;
 use crate::analysis::sequence::Status;
-use crate::analysis::stream::{PacketFigures, SetupTime, Stream, StreamKey};
+use crate::analysis::stream::{PacketFigures, SetupTime, StreamKey, StreamState};
 use crate::rtp::foreign::ForeignPacket;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{SenderReport, SourceDescription};
@@ -170,7 +170,7 @@ type KnownSource = (u32, usize);
 
 /// What was found of one session, so that what lasts is told once.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(super) struct ProtocolChecks {
     told: HashSet<(&'static str, u64)>,
     /// The latest source on each track, channel and direction.
     sources: HashMap<(Option<usize>, u16, Direction), KnownSource>,
@@ -178,7 +178,7 @@ pub(super) struct Watch {
     pub(super) changed: Option<usize>,
     counts: SenderCounts,
     /// What the messages said so far.
-    pub(super) heard: Heard,
+    pub(super) heard: RtspState,
     /// A source has said BYE.
     pub(super) bye: bool,
     /// There is no RTSP: nothing is late or early for it.
@@ -189,7 +189,7 @@ pub(super) struct Watch {
     pub(super) only_side: Option<Direction>,
 }
 
-impl Watch {
+impl ProtocolChecks {
     /// Whether it is the first time.
     pub(super) fn first(&mut self, code: &'static str, of: u64) -> bool {
         self.told.len() < MAX_REMEMBERED && self.told.insert((code, of))
@@ -202,7 +202,7 @@ impl Watch {
         at: Timestamp,
         packet: &RtpPacket<'_>,
         figures: &PacketFigures,
-        stream: &mut Stream,
+        stream: &mut StreamState,
         direction: Direction,
         found: &mut Vec<Finding>,
     ) {
@@ -248,7 +248,7 @@ impl Watch {
     }
 
     /// A payload type that nothing describes and whose packets do not show what they carry.
-    pub(super) fn unknown_payload_type(&mut self, payload_type: u8, stream: &Stream) -> Option<Finding> {
+    pub(super) fn unknown_payload_type(&mut self, payload_type: u8, stream: &StreamState) -> Option<Finding> {
         // What was said of media without a track was said before the capture began.
         let described = stream.key.stranger.is_none() && (!self.beginning_missing || stream.key.track.is_some());
         let unknown =
@@ -350,7 +350,7 @@ impl Watch {
     }
 
     /// A sender report.
-    pub(super) fn report(&mut self, at: Timestamp, report: &SenderReport<'_>, stream: &Stream) -> Vec<Finding> {
+    pub(super) fn report(&mut self, at: Timestamp, report: &SenderReport<'_>, stream: &StreamState) -> Vec<Finding> {
         let mut found = Vec::new();
         let (key, ssrc) = (stream.key, u64::from(report.ssrc()));
         match report.ntp().to_timestamp() {

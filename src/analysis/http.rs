@@ -11,7 +11,7 @@ use crate::rtsp::tunnel::{self, Half};
 use crate::rtsp::upgrade;
 use crate::session::dialog::Request;
 use crate::time::Timestamp;
-use crate::trace::Carrier;
+use crate::trace::Encapsulation;
 
 /// Requests without an answer that are remembered.
 const MAX_OUTSTANDING: usize = 64;
@@ -43,8 +43,8 @@ pub(super) struct Http {
 
 impl Http {
     /// The connection stands, and this carries RTSP on it.
-    pub(super) fn opened(&mut self, carrier: Carrier<'_>) {
-        self.carried |= [Carrier::WEB_SOCKET, Carrier::HTTP, Carrier::CHUNKS].contains(&carrier);
+    pub(super) fn opened(&mut self, carrier: Encapsulation<'_>) {
+        self.carried |= [Encapsulation::WEB_SOCKET, Encapsulation::HTTP, Encapsulation::CHUNKS].contains(&carrier);
     }
 
     /// Of the connection there are the answers alone; or not, after all.

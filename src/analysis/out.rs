@@ -11,9 +11,9 @@ use crate::analysis::cell::{Fixed, Seconds, Ssrc, Utc, millis};
 use crate::analysis::findings::{Finding, severity};
 use crate::analysis::rows::{FindingRow, PacketRow, Row, Sink, Table};
 use crate::analysis::sequence::Status;
-use crate::analysis::session::{Session, Taken};
-use crate::analysis::stream::{PacketFigures, Stream};
-use crate::analysis::verdicts::{Judge, Judges};
+use crate::analysis::session::{Session, TakenPacket};
+use crate::analysis::stream::{PacketFigures, StreamState};
+use crate::analysis::verdicts::{Diagnosis, Judges};
 use crate::rtp::foreign::ForeignPacket;
 use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::session::dialog::{MediaPath, PacketSigns};
@@ -22,7 +22,7 @@ use crate::trace::{CaptureEnd, Direction, TraceEvent};
 
 /// Where rows go, and what they have in common.
 #[derive(Debug)]
-pub(super) struct Out<S> {
+pub(super) struct RowEmitter<S> {
     /// The capture that is being read.
     pub(super) capture: Arc<str>,
     /// All that were read, that one last.
@@ -44,7 +44,7 @@ pub(super) struct Out<S> {
 
 /// Where and when something was seen.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct Location {
     pub(super) at: Timestamp,
     pub(super) frame_number: Option<u64>,
     /// The place of its capture among those that were read.
@@ -55,18 +55,25 @@ pub(super) struct Place {
     pub(super) offset: Option<u64>,
 }
 
-impl<S: Sink> Out<S> {
+impl<S: Sink> RowEmitter<S> {
     /// The place of an event.
     #[inline]
-    pub(super) fn place(&self, event: &TraceEvent<'_>, offset: Option<u64>) -> Place {
+    pub(super) fn place(&self, event: &TraceEvent<'_>, offset: Option<u64>) -> Location {
         let TraceEvent { at, frame_number, direction, .. } = *event;
-        Place { at, frame_number, capture: self.capture_place(), session: event.flow.id + 1, direction, offset }
+        Location { at, frame_number, capture: self.capture_place(), session: event.flow.id + 1, direction, offset }
     }
 
     /// The end of all that was read, for a session.
-    pub(super) fn end_of(&self, session: &Session, direction: Direction) -> Place {
+    pub(super) fn end_of(&self, session: &Session, direction: Direction) -> Location {
         let (at, frame_number) = self.latest;
-        Place { at, frame_number, capture: self.capture_place(), session: session.flow.id + 1, direction, offset: None }
+        Location {
+            at,
+            frame_number,
+            capture: self.capture_place(),
+            session: session.flow.id + 1,
+            direction,
+            offset: None,
+        }
     }
 
     #[inline]
@@ -84,11 +91,11 @@ impl<S: Sink> Out<S> {
 
     /// Who judges this session, if anybody does.
     #[inline]
-    pub(super) fn judge(&mut self, session: usize) -> Option<&mut Judge> {
+    pub(super) fn judge(&mut self, session: usize) -> Option<&mut Diagnosis> {
         self.judges.as_mut()?.of(session)
     }
 
-    pub(super) fn finding(&mut self, place: Place, finding: &Finding) -> io::Result<()> {
+    pub(super) fn finding(&mut self, place: Location, finding: &Finding) -> io::Result<()> {
         let session = Some(place.session);
         self.found(place.at, place.frame_number, session, Some(place.direction), place.offset, finding)
     }
@@ -106,7 +113,7 @@ impl<S: Sink> Out<S> {
             return Ok(());
         }
         let capture = self.capture_place();
-        let place = session.zip(direction).map(|(session, direction)| Place {
+        let place = session.zip(direction).map(|(session, direction)| Location {
             at,
             frame_number,
             capture,
@@ -141,7 +148,7 @@ impl<S: Sink> Out<S> {
     pub(super) fn frame(
         &mut self,
         session: &mut Session,
-        place: Place,
+        place: Location,
         path: MediaPath,
         payload: &[u8],
     ) -> io::Result<()> {
@@ -189,10 +196,10 @@ impl<S: Sink> Out<S> {
     fn packet_findings(
         &mut self,
         session: &mut Session,
-        place: &Place,
+        place: &Location,
         path: MediaPath,
         packet: &RtpPacket<'_>,
-        taken: &Taken,
+        taken: &TakenPacket,
     ) -> io::Result<()> {
         let mut found = Vec::new();
         if taken.new {
@@ -210,8 +217,8 @@ impl<S: Sink> Out<S> {
 
     fn packet(
         &mut self,
-        place: &Place,
-        stream: &Stream,
+        place: &Location,
+        stream: &StreamState,
         packet: &RtpPacket<'_>,
         figures: &PacketFigures,
     ) -> io::Result<()> {

@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::analysis::budget::Budget;
-use crate::analysis::findings::{Finding, NewStream, Watch};
+use crate::analysis::findings::{Finding, NewStream, ProtocolChecks};
 use crate::analysis::http::Http;
 use crate::analysis::media_wait::{MediaWait, SessionState};
-use crate::analysis::out::Place;
+use crate::analysis::out::Location;
 use crate::analysis::report_blocks::RecentReports;
 use crate::analysis::rows::StreamRow;
-use crate::analysis::stream::{Depth, PacketFigures, PayloadAccess, Stream, StreamKey};
+use crate::analysis::stream::{DetailLevel, PacketFigures, PayloadAccess, StreamKey, StreamState};
 use crate::analysis::unplaced::UnplacedBytes;
 use crate::analysis::unreachable::UnreachablePaths;
 use crate::rtp::packet::RtpPacket;
@@ -41,7 +41,7 @@ const MAX_COMPARED: usize = 64;
 
 /// What a packet did that was taken.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(super) struct TakenPacket {
     /// The place of its stream.
     pub(super) stream: usize,
     pub(super) figures: PacketFigures,
@@ -57,7 +57,7 @@ pub(super) struct Session {
     pub(super) flow: Flow,
     pub(super) dialog: Dialog,
     pub(super) http: Http,
-    pub(super) streams: Vec<Stream>,
+    pub(super) streams: Vec<StreamState>,
     by_key: HashMap<StreamKey, usize>,
     /// What was looked up since the dialogue last went on.
     known: HashMap<PacketSigns, usize>,
@@ -65,11 +65,11 @@ pub(super) struct Session {
     disowned: Vec<(IpAddr, u16)>,
     /// For each channel the stream of its latest packet.
     latest: Box<[Option<u16>; 256]>,
-    depth: Depth,
+    depth: DetailLevel,
     /// Who ended the connection first.
     pub(super) closed: Option<Direction>,
     pub(super) control: PlayControl,
-    pub(super) watch: Watch,
+    pub(super) watch: ProtocolChecks,
     pub(super) unplaced: UnplacedBytes,
     pub(super) recent: RecentReports,
     pub(super) unreachable: UnreachablePaths,
@@ -79,7 +79,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(capture: Arc<str>, flow: &Flow, depth: Depth) -> Self {
+    pub(super) fn new(capture: Arc<str>, flow: &Flow, depth: DetailLevel) -> Self {
         Self {
             capture,
             flow: flow.clone(),
@@ -93,7 +93,7 @@ impl Session {
             depth,
             closed: None,
             control: PlayControl::default(),
-            watch: Watch::default(),
+            watch: ProtocolChecks::default(),
             unplaced: UnplacedBytes::default(),
             recent: RecentReports::default(),
             unreachable: UnreachablePaths::default(),
@@ -141,7 +141,7 @@ impl Session {
     }
 
     /// A request was granted: media may be due from now on, or no longer.
-    pub(super) fn granted(&mut self, place: Place, request: &Request) {
+    pub(super) fn granted(&mut self, place: Location, request: &Request) {
         if matches!(request.method.as_str(), "DESCRIBE" | "ANNOUNCE" | "SETUP" | "PLAY" | "RECORD") {
             self.begun.get_or_insert(place.at);
         }
@@ -151,7 +151,7 @@ impl Session {
     }
 
     /// Media is no longer waited for: of the track of a URL, or of any.
-    pub(super) fn end_wait(&mut self, place: Place, url: Option<&str>) {
+    pub(super) fn end_wait(&mut self, place: Location, url: Option<&str>) {
         let Self { wait, dialog, streams, watch, unreachable, .. } = self;
         wait.end(place, url, SessionState { dialog, streams, unreachable, bye: watch.bye });
     }
@@ -180,11 +180,11 @@ impl Session {
     #[inline]
     pub(super) fn rtp(
         &mut self,
-        place: Place,
+        place: Location,
         path: MediaPath,
         packet: &RtpPacket<'_>,
         budget: &mut Budget,
-    ) -> Option<Taken> {
+    ) -> Option<TakenPacket> {
         let index = self.stream(place.direction, path, packet, budget)?;
         let Self { dialog, streams, control, .. } = self;
         let stream = streams.get_mut(index)?;
@@ -209,7 +209,7 @@ impl Session {
         let stream = self.streams.get_mut(index)?;
         let figures = stream.packet(place.at, packet, budget);
         stream.frame(&place, packet, &figures, budget);
-        Some(Taken { stream: index, figures, new })
+        Some(TakenPacket { stream: index, figures, new })
     }
 
     /// What is odd about a stream that has just begun.
@@ -230,7 +230,7 @@ impl Session {
         let Self { watch, streams, dialog, disowned, .. } = self;
         let media = dialog.media(setup.as_ref().and_then(|setup| setup.track));
         let described_by = dialog.described_format(key.track, packet.payload_type()).map(|(track, _)| track);
-        let same = |other: &&Stream| {
+        let same = |other: &&StreamState| {
             other.key.ssrc == key.ssrc && other.key.direction == key.direction && other.key.track != key.track
         };
         let shares = streams.iter().find(same).and_then(|other| other.key.track);
@@ -259,8 +259,9 @@ impl Session {
     /// Streams whose packets waited to the end and did not show what they carry.
     pub(super) fn unknown_payload_types(&mut self) -> Vec<(Direction, Finding)> {
         let Self { watch, streams, .. } = self;
-        let found =
-            |stream: &Stream| Some((stream.key.direction, watch.unknown_payload_type(stream.payload_type()?, stream)?));
+        let found = |stream: &StreamState| {
+            Some((stream.key.direction, watch.unknown_payload_type(stream.payload_type()?, stream)?))
+        };
         streams.iter().filter_map(found).collect()
     }
 
@@ -272,7 +273,7 @@ impl Session {
     }
 
     /// A receiver's report on what the other side sends.
-    pub(super) fn reported(&mut self, place: &Place, path: MediaPath, reporter: u32, block: &ReportBlock) {
+    pub(super) fn reported(&mut self, place: &Location, path: MediaPath, reporter: u32, block: &ReportBlock) {
         let signs = report_signs(path, place.direction.reverse(), block.source_ssrc);
         if let Some(setup) = self.dialog.setup_of(&signs) {
             self.wait.reported(setup, place, reporter, block);
@@ -280,7 +281,7 @@ impl Session {
     }
 
     /// A receiver's report on nobody: nothing came to it (RFC 3550, section 6.4.2).
-    pub(super) fn reported_nothing(&mut self, place: &Place, path: MediaPath, reporter: u32) {
+    pub(super) fn reported_nothing(&mut self, place: &Location, path: MediaPath, reporter: u32) {
         let signs =
             PacketSigns { path, direction: place.direction.reverse(), payload_type: None, ssrc: None, number: None };
         if let Some(setup) = self.dialog.setup_of(&signs) {
@@ -294,7 +295,7 @@ impl Session {
         if stream.is_some_and(|stream| stream.wrong_clock_hz().is_some()) {
             return None;
         }
-        if let Some(rate) = stream.and_then(Stream::clock_rate_hz) {
+        if let Some(rate) = stream.and_then(StreamState::clock_rate_hz) {
             return Some(rate);
         }
         let track = self.track_of(signs);
@@ -309,7 +310,7 @@ impl Session {
         path: MediaPath,
         report: &SenderReport<'_>,
         budget: &mut Budget,
-    ) -> Option<(&mut Stream, Option<f64>, Option<f64>)> {
+    ) -> Option<(&mut StreamState, Option<f64>, Option<f64>)> {
         let index = self.other_stream(report_signs(path, direction, report.ssrc()), budget)?;
         let Self { dialog, streams, .. } = self;
         let stream = streams.get_mut(index)?;
@@ -321,14 +322,14 @@ impl Session {
     /// How much later a stream comes than the one of the session's first track that reports, by the reports of both; of
     /// the same source, where they say so.
     pub(super) fn track_skew_ms(&self, key: StreamKey, delay_ms: Option<f64>, cname: Option<&str>) -> Option<f64> {
-        let of_same_source = |other: &&Stream| {
+        let of_same_source = |other: &&StreamState| {
             let same = other.cname.as_deref().zip(cname).is_none_or(|(other, own)| other == own);
             other.key.direction == key.direction
                 && other.reports.delay_ms.is_some()
                 && other.key.track.is_some()
                 && same
         };
-        let latest = |other: &&Stream| (other.key.track, Reverse(other.reports.last.map(|report| report.at)));
+        let latest = |other: &&StreamState| (other.key.track, Reverse(other.reports.last.map(|report| report.at)));
         let first = self.streams.iter().take(MAX_COMPARED).filter(of_same_source).min_by_key(latest)?;
         if first.key.track == key.track {
             return None;

@@ -11,7 +11,7 @@ use crate::analysis::budget::Budget;
 use crate::analysis::frames::{Arrival, Frames};
 use crate::analysis::jitter::Jitter;
 use crate::analysis::media_clock::MediaClock;
-use crate::analysis::out::Place;
+use crate::analysis::out::Location;
 use crate::analysis::quantiles::Quantiles;
 use crate::analysis::resent::ResentPackets;
 use crate::analysis::sender_reports::SenderReports;
@@ -42,7 +42,7 @@ pub(super) struct StreamKey {
 
 /// How much of a stream somebody wants to know.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Depth {
+pub(super) struct DetailLevel {
     /// Percentiles and frames. Without them a stream is small, for thousands of live ones.
     pub(super) closely: bool,
     /// Each frame.
@@ -88,7 +88,7 @@ pub(super) enum SetupTime {
 
 /// A stream and its statistics.
 #[derive(Clone, Debug)]
-pub(super) struct Stream {
+pub(super) struct StreamState {
     /// The capture in which it begins.
     capture: Arc<str>,
     pub(super) key: StreamKey,
@@ -142,9 +142,9 @@ pub(super) struct Stream {
     pub(super) set_up: SetupTime,
 }
 
-impl Stream {
+impl StreamState {
     /// A stream of which nothing has come yet.
-    pub(super) fn new(capture: Arc<str>, key: StreamKey, depth: Depth) -> Self {
+    pub(super) fn new(capture: Arc<str>, key: StreamKey, depth: DetailLevel) -> Self {
         Self {
             capture,
             key,
@@ -256,7 +256,7 @@ impl Stream {
     #[inline]
     pub(super) fn frame(
         &mut self,
-        place: &Place,
+        place: &Location,
         packet: &RtpPacket<'_>,
         figures: &PacketFigures,
         budget: &mut Budget,
@@ -269,8 +269,8 @@ impl Stream {
     }
 
     #[inline]
-    fn add_to_frame(&mut self, place: &Place, packet: &RtpPacket<'_>, figures: &PacketFigures) {
-        let Place { at, frame_number, capture, .. } = *place;
+    fn add_to_frame(&mut self, place: &Location, packet: &RtpPacket<'_>, figures: &PacketFigures) {
+        let Location { at, frame_number, capture, .. } = *place;
         let PacketFigures { status, ext_seq, ext_rtp_timestamp: ext_timestamp, .. } = *figures;
         let ext_seq = self.sequence.without_foreign(ext_seq);
         if let Some(frames) = &mut self.frames {

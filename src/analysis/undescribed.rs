@@ -1,7 +1,7 @@
 //! Streams that nothing describes: their first packets wait until they show what they carry, so that all figures begin
 //! with the first of them.
 
-use crate::analysis::out::Place;
+use crate::analysis::out::Location;
 use crate::analysis::stream::PacketFigures;
 use crate::rtp::infer::{MAX_PACKETS, PayloadEvidence};
 use crate::rtp::packet::RtpPacket;
@@ -42,7 +42,7 @@ pub(super) struct Undescribed {
 /// A packet with what is known of it without its format.
 #[derive(Clone, Debug)]
 pub(super) struct Waiting {
-    pub(super) place: Place,
+    pub(super) place: Location,
     pub(super) figures: PacketFigures,
     bytes: Box<[u8]>,
 }
@@ -65,7 +65,7 @@ impl Undescribed {
     }
 
     /// Takes the next packet. Whether more should wait.
-    pub(super) fn wait(&mut self, place: Place, packet: &RtpPacket<'_>, figures: PacketFigures) -> bool {
+    pub(super) fn wait(&mut self, place: Location, packet: &RtpPacket<'_>, figures: PacketFigures) -> bool {
         if packet.payload_type() == self.evidence.payload_type() {
             self.evidence.packet(place.at, packet);
         }

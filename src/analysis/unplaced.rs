@@ -3,7 +3,7 @@
 //! closed the connection.
 
 use crate::analysis::findings::Finding;
-use crate::analysis::out::Place;
+use crate::analysis::out::Location;
 use crate::trace::Direction;
 
 /// What comes behind unplaced bytes.
@@ -31,7 +31,7 @@ enum State {
     /// A hole lies before what comes next.
     BehindGap,
     /// These came, and what follows is not known yet.
-    Waiting(Place, Unplaced),
+    Waiting(Location, Unplaced),
 }
 
 /// Bytes that came one behind the other.
@@ -44,7 +44,7 @@ struct Unplaced {
 
 impl UnplacedBytes {
     /// More of them. What there is to say of those before, or of these.
-    pub(super) fn add(&mut self, place: Place, bytes: &[u8]) -> Option<(Place, Finding)> {
+    pub(super) fn add(&mut self, place: Location, bytes: &[u8]) -> Option<(Location, Finding)> {
         let state = self.0.get_mut(place.direction.index())?;
         let unplaced = Unplaced { len: bytes.len(), begun: is_begun(bytes) };
         match *state {
@@ -60,7 +60,7 @@ impl UnplacedBytes {
 
     /// What comes next in this direction. What there is to say of the bytes before.
     #[inline]
-    pub(super) fn settle(&mut self, direction: Direction, next: Neighbour) -> Option<(Place, Finding)> {
+    pub(super) fn settle(&mut self, direction: Direction, next: Neighbour) -> Option<(Location, Finding)> {
         let state = self.0.get_mut(direction.index())?;
         if matches!(state, State::Placed) && next != Neighbour::Gap {
             return None;

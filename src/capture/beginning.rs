@@ -25,16 +25,16 @@ const MAX_AHEAD: i64 = 1 << 20;
 const MAX_RATE: u128 = 4;
 
 /// Sender and receiver.
-type Ends = (SocketAddr, SocketAddr);
+type AddressPair = (SocketAddr, SocketAddr);
 
 /// The first packets of a capture.
 #[derive(Debug, Default)]
 pub struct Beginning {
     first: Timestamp,
     /// The first segment of each direction of each connection.
-    segments: HashMap<Ends, First>,
+    segments: HashMap<AddressPair, First>,
     /// Source and sequence number of the first RTP packet over UDP between two ports.
-    datagrams: HashMap<Ends, (u32, u16)>,
+    datagrams: HashMap<AddressPair, (u32, u16)>,
     packets: u32,
     bytes: usize,
 }
@@ -72,7 +72,7 @@ impl Beginning {
 
     /// Whether something was under way already, so that another capture may come before.
     pub fn is_under_way(&self) -> bool {
-        let begins = |ends: &Ends| self.segments.get(ends).is_some_and(|first| first.opening);
+        let begins = |ends: &AddressPair| self.segments.get(ends).is_some_and(|first| first.opening);
         !self.datagrams.is_empty()
             || self.segments.keys().any(|(from, to)| !begins(&(*from, *to)) && !begins(&(*to, *from)))
     }
@@ -115,12 +115,12 @@ impl Beginning {
     }
 
     /// The first segments of connections that were under way.
-    pub(super) fn segments(&self) -> impl Iterator<Item = (&Ends, &First)> {
+    pub(super) fn segments(&self) -> impl Iterator<Item = (&AddressPair, &First)> {
         self.segments.iter().filter(|(_, first)| !first.opening)
     }
 
     /// The first RTP packets over UDP: between which ports, source and sequence number.
-    pub(super) fn datagrams(&self) -> impl Iterator<Item = (&Ends, (u32, u16))> {
+    pub(super) fn datagrams(&self) -> impl Iterator<Item = (&AddressPair, (u32, u16))> {
         self.datagrams.iter().map(|(ends, source)| (ends, *source))
     }
 }

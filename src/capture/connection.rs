@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use crate::capture::beginning::{First, is_near, reach};
 use crate::capture::content::{Content, State};
 use crate::capture::encapsulation::NetworkId;
-use crate::capture::framed::{Framed, Step};
+use crate::capture::event_context::EventContext;
 use crate::capture::ip::TcpSegment;
-use crate::capture::outlet::Outlet;
 use crate::capture::reassembly::{Arrival, Assembler, Piece};
 use crate::capture::rewrite::StreamId;
+use crate::capture::timed_demuxer::{Step, TimedDemuxer};
 use crate::capture::tunnel::Tunnels;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 use crate::trace::{Close, Direction, Flow, Tap};
@@ -23,7 +23,7 @@ const SYN_COPY_NS: i64 = NANOS_PER_SECOND;
 #[derive(Debug)]
 pub(super) struct Connection {
     number: u64,
-    streams: [Stream; 2],
+    streams: [ConnectionSide; 2],
     content: Content,
     /// Bytes of memory for what waits.
     held: usize,
@@ -39,9 +39,9 @@ struct SeenSyn {
 
 /// One direction.
 #[derive(Debug)]
-struct Stream {
+struct ConnectionSide {
     assembler: Assembler,
-    framed: Framed,
+    framed: TimedDemuxer,
     opened: Option<SeenSyn>,
     closed: Option<Close>,
 }
@@ -56,7 +56,7 @@ impl Connection {
         opening: bool,
         arrival: Arrival,
     ) -> Self {
-        let stream = || Stream::new(if opening { Framed::new() } else { Framed::mid_stream() });
+        let stream = || ConnectionSide::new(if opening { TimedDemuxer::new() } else { TimedDemuxer::mid_stream() });
         let content = Content::new(number, client, server, described, !opening, arrival.at);
         Self { number, streams: [stream(), stream()], content, held: 0 }
     }
@@ -129,7 +129,7 @@ impl Connection {
 
     /// Another file begins.
     pub(super) fn next_part(&mut self) {
-        for Stream { assembler, framed, .. } in &mut self.streams {
+        for ConnectionSide { assembler, framed, .. } in &mut self.streams {
             assembler.forget_numbers();
             framed.forget_numbers();
         }
@@ -156,7 +156,7 @@ impl Connection {
         direction: Direction,
         segment: &TcpSegment<'_>,
         arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
+        context: &mut EventContext<'_, T>,
     ) -> io::Result<()> {
         if matches!(self.content.state, State::Other) {
             return Ok(());
@@ -170,14 +170,14 @@ impl Connection {
                 stream.opened = Some(SeenSyn { number, at: arrival.at, hop_limit });
             }
         } else if content.is_only_described() {
-            content.decide(None, arrival, outlet)?;
+            content.decide(None, arrival, context)?;
         }
         let first = segment.seq.wrapping_add(u32::from(segment.is_opening()));
-        let Stream { assembler, framed, .. } = stream;
-        if let Some(ledger) = outlet.ledger {
-            ledger.segment(StreamId::Tcp(self.number, direction), assembler.place(first), segment.header);
+        let ConnectionSide { assembler, framed, .. } = stream;
+        if let Some(rewrite_map) = context.rewrite_map {
+            rewrite_map.segment(StreamId::Tcp(self.number, direction), assembler.place(first), segment.header);
         }
-        let mut each = |piece: Piece<'_>, arrival: Arrival| content.piece(framed, direction, piece, arrival, outlet);
+        let mut each = |piece: Piece<'_>, arrival: Arrival| content.piece(framed, direction, piece, arrival, context);
         assembler.segment(first, segment.payload, segment.missing, arrival, &mut each)?;
         let length = u32::try_from(segment.payload.len()).unwrap_or(0).wrapping_add(segment.missing);
         if segment.is_final() {
@@ -185,29 +185,29 @@ impl Connection {
         }
         let close = if segment.is_reset() { Some(Close::Reset) } else { assembler.is_over().then_some(Close::Fin) };
         if let Some(close) = close {
-            stream.close(direction, close, arrival, content, outlet)?;
+            stream.close(direction, close, arrival, content, context)?;
         }
         if matches!(self.content.state, State::Other) {
-            self.streams = [(); 2].map(|()| Stream::new(Framed::new()));
+            self.streams = [(); 2].map(|()| ConnectionSide::new(TimedDemuxer::new()));
         }
         self.count();
         Ok(())
     }
 
     /// Decides whether it speaks RTSP by what there is.
-    pub(super) fn conclude<T: Tap>(&mut self, latest: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        self.content.conclude(latest, outlet)?;
+    pub(super) fn conclude<T: Tap>(&mut self, latest: Arrival, context: &mut EventContext<'_, T>) -> io::Result<()> {
+        self.content.conclude(latest, context)?;
         self.count();
         Ok(())
     }
 
     /// Hands over what waits, as if nothing more came.
-    pub(super) fn relieve<T: Tap>(&mut self, latest: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+    pub(super) fn relieve<T: Tap>(&mut self, latest: Arrival, context: &mut EventContext<'_, T>) -> io::Result<()> {
         let Self { streams, content, .. } = self;
         for (stream, direction) in streams.iter_mut().zip([Direction::ClientToServer, Direction::ServerToClient]) {
-            stream.finish(direction, content, outlet)?;
-            content.conclude(latest, outlet)?;
-            content.pass(&mut stream.framed, Step::Close, direction, latest, outlet)?;
+            stream.finish(direction, content, context)?;
+            content.conclude(latest, context)?;
+            content.pass(&mut stream.framed, Step::Close, direction, latest, context)?;
             stream.framed.release();
         }
         self.count();
@@ -215,18 +215,18 @@ impl Connection {
     }
 
     /// Nothing more comes.
-    pub(super) fn drain<T: Tap>(&mut self, latest: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        self.relieve(latest, outlet)?;
-        self.content.tell_only_side(latest, outlet)?;
+    pub(super) fn drain<T: Tap>(&mut self, latest: Arrival, context: &mut EventContext<'_, T>) -> io::Result<()> {
+        self.relieve(latest, context)?;
+        self.content.tell_only_side(latest, context)?;
         match &mut self.content.state {
-            State::Post(body) => body.finish(latest, outlet),
+            State::Post(body) => body.finish(latest, context),
             _ => Ok(()),
         }
     }
 }
 
-impl Stream {
-    fn new(framed: Framed) -> Self {
+impl ConnectionSide {
+    fn new(framed: TimedDemuxer) -> Self {
         Self { assembler: Assembler::default(), framed, opened: None, closed: None }
     }
 
@@ -240,10 +240,10 @@ impl Stream {
         &mut self,
         direction: Direction,
         content: &mut Content,
-        outlet: &mut Outlet<'_, T>,
+        context: &mut EventContext<'_, T>,
     ) -> io::Result<()> {
         let Self { assembler, framed, .. } = self;
-        assembler.finish(|piece, arrival| content.piece(framed, direction, piece, arrival, outlet))
+        assembler.finish(|piece, arrival| content.piece(framed, direction, piece, arrival, context))
     }
 
     fn close<T: Tap>(
@@ -252,15 +252,15 @@ impl Stream {
         close: Close,
         arrival: Arrival,
         content: &mut Content,
-        outlet: &mut Outlet<'_, T>,
+        context: &mut EventContext<'_, T>,
     ) -> io::Result<()> {
         if self.closed.is_some() {
             return Ok(());
         }
         self.closed = Some(close);
-        self.finish(direction, content, outlet)?;
-        content.end(&mut self.framed, direction, arrival, outlet)?;
+        self.finish(direction, content, context)?;
+        content.end(&mut self.framed, direction, arrival, context)?;
         self.framed.release();
-        content.closed(direction, close, arrival, outlet)
+        content.closed(direction, close, arrival, context)
     }
 }

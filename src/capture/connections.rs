@@ -8,14 +8,14 @@ use crate::capture::beginning::Beginning;
 use crate::capture::connection::Connection;
 use crate::capture::datagrams;
 use crate::capture::encapsulation::NetworkId;
+use crate::capture::event_context::EventContext;
 use crate::capture::interface;
 use crate::capture::ip::{Decoded, IcmpError, TcpSegment, UdpDatagram};
-use crate::capture::known_ends::{FoundPlace, KnownEnds, Place};
+use crate::capture::known_ends::{FoundConnection, KnownEnds, NumberedDirection};
 use crate::capture::named::NamedSessions;
-use crate::capture::outlet::Outlet;
 use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::Arrival;
-use crate::capture::rewrite::Ledger;
+use crate::capture::rewrite::RewriteMap;
 use crate::capture::tunnel::{Tunnels, post};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Note, Payload, Tap, TraceEvent};
@@ -53,7 +53,7 @@ pub(super) struct Connections {
     pub(super) named: NamedSessions,
     pub(super) bare: BareFlows,
     /// Where a plan is made of the capture.
-    pub(super) ledger: Option<Box<Ledger>>,
+    pub(super) rewrite_map: Option<Box<RewriteMap>>,
 }
 
 impl Connections {
@@ -67,22 +67,27 @@ impl Connections {
         tap: &mut impl Tap,
     ) -> io::Result<()> {
         let (number, direction) = match self.find(segment, arrival.at) {
-            FoundPlace::Known((number, direction)) if self.is_reopened(number, direction, segment, arrival.at) => {
+            FoundConnection::Known((number, direction)) if self.is_reopened(number, direction, segment, arrival.at) => {
                 self.drain(number, arrival, tap)?;
                 // It may have been seen in another network before.
                 match self.find(segment, arrival.at) {
-                    FoundPlace::Known(place) | FoundPlace::Elsewhere(place) => place,
-                    FoundPlace::New => self.connect(description, segment, arrival, tap)?,
+                    FoundConnection::Known(place) | FoundConnection::Elsewhere(place) => place,
+                    FoundConnection::New => self.connect(description, segment, arrival, tap)?,
                 }
             }
-            FoundPlace::Known(place) | FoundPlace::Elsewhere(place) => place,
-            FoundPlace::New => self.connect(description, segment, arrival, tap)?,
+            FoundConnection::Known(place) | FoundConnection::Elsewhere(place) => place,
+            FoundConnection::New => self.connect(description, segment, arrival, tap)?,
         };
         self.ports.network = segment.network;
-        let Self { by_number, sessions, ports, tunnels, ledger, .. } = self;
+        let Self { by_number, sessions, ports, tunnels, rewrite_map, .. } = self;
         let Some(connection) = by_number.get_mut(&number) else { return Ok(()) };
         let (other, held) = (!connection.is_rtsp(), connection.held());
-        connection.segment(direction, segment, arrival, &mut Outlet { sessions, ports, tunnels, ledger, tap })?;
+        connection.segment(
+            direction,
+            segment,
+            arrival,
+            &mut EventContext { sessions, ports, tunnels, rewrite_map, tap },
+        )?;
         self.held = (self.held + connection.held()).saturating_sub(held);
         self.others = self.others.saturating_sub(usize::from(other && connection.is_rtsp()));
         if self.held + self.tunnels.held() > MAX_HELD { self.give_up(arrival, tap) } else { Ok(()) }
@@ -90,9 +95,9 @@ impl Connections {
 
     /// The connection of a segment, if it is known.
     #[inline]
-    fn find(&mut self, segment: &TcpSegment<'_>, at: Timestamp) -> FoundPlace {
+    fn find(&mut self, segment: &TcpSegment<'_>, at: Timestamp) -> FoundConnection {
         let Self { ends, by_number, .. } = self;
-        let fits = |(number, direction): Place, network: Option<NetworkId>| {
+        let fits = |(number, direction): NumberedDirection, network: Option<NetworkId>| {
             by_number.get(&number).is_none_or(|connection| connection.fits(direction, segment, network, at))
         };
         ends.find((&segment.from, &segment.to), segment.network, fits)
@@ -133,12 +138,12 @@ impl Connections {
         while self.others >= MAX_OTHERS && self.oldest < self.next_number {
             let number = self.oldest;
             self.oldest += 1;
-            let Self { by_number, sessions, ports, tunnels, ledger, .. } = self;
+            let Self { by_number, sessions, ports, tunnels, rewrite_map, .. } = self;
             let Some(connection) = by_number.get_mut(&number).filter(|connection| !connection.is_rtsp()) else {
                 continue;
             };
             let held = connection.held();
-            connection.conclude(arrival, &mut Outlet { sessions, ports, tunnels, ledger, tap })?;
+            connection.conclude(arrival, &mut EventContext { sessions, ports, tunnels, rewrite_map, tap })?;
             if connection.is_rtsp() {
                 self.held = (self.held + connection.held()).saturating_sub(held);
                 self.others = self.others.saturating_sub(1);
@@ -160,19 +165,19 @@ impl Connections {
     /// All together keep too much: those that keep the most wait no longer.
     #[cold]
     fn give_up(&mut self, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
-        let Self { by_number, held, sessions, ports, tunnels, ledger, .. } = self;
+        let Self { by_number, held, sessions, ports, tunnels, rewrite_map, .. } = self;
         while *held + tunnels.held() > MAX_HELD / 2 {
             let most = by_number.values_mut().max_by_key(|connection| connection.held());
             // What is kept of one that waits for nothing is next to nothing.
             let freed = match most.filter(|connection| connection.held() > tunnels.most_held()) {
                 Some(connection) => {
                     let before = connection.held();
-                    connection.relieve(arrival, &mut Outlet { sessions, ports, tunnels, ledger, tap })?;
+                    connection.relieve(arrival, &mut EventContext { sessions, ports, tunnels, rewrite_map, tap })?;
                     let freed = before.saturating_sub(connection.held());
                     *held = held.saturating_sub(freed);
                     freed
                 }
-                None => post::relieve(arrival, &mut Outlet { sessions, ports, tunnels, ledger, tap })?,
+                None => post::relieve(arrival, &mut EventContext { sessions, ports, tunnels, rewrite_map, tap })?,
             };
             if freed == 0 {
                 break;
@@ -184,8 +189,8 @@ impl Connections {
     /// Hands over what is left of a connection and forgets it.
     fn drain(&mut self, number: u64, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
         let Some(mut connection) = self.remove(number) else { return Ok(()) };
-        let Self { sessions, ports, tunnels, ledger, .. } = self;
-        connection.drain(arrival, &mut Outlet { sessions, ports, tunnels, ledger, tap })
+        let Self { sessions, ports, tunnels, rewrite_map, .. } = self;
+        connection.drain(arrival, &mut EventContext { sessions, ports, tunnels, rewrite_map, tap })
     }
 
     /// Another file begins, with numbers of its own.
@@ -215,13 +220,13 @@ impl Connections {
 
     /// The capture ends: hands over what no packet completed.
     pub(super) fn finish(&mut self, latest: Arrival, tap: &mut impl Tap) -> io::Result<()> {
-        let Self { by_number, sessions, ports, tunnels, ledger, .. } = self;
-        datagrams::tell_unnamed(ports, latest, ledger, tap)?;
+        let Self { by_number, sessions, ports, tunnels, rewrite_map, .. } = self;
+        datagrams::tell_unnamed(ports, latest, rewrite_map, tap)?;
         let mut connections = by_number.values_mut();
         connections.try_for_each(|connection| {
-            connection.drain(latest, &mut Outlet { sessions, ports, tunnels, ledger, tap })
+            connection.drain(latest, &mut EventContext { sessions, ports, tunnels, rewrite_map, tap })
         })?;
-        post::finish(latest, &mut Outlet { sessions, ports, tunnels, ledger, tap })
+        post::finish(latest, &mut EventContext { sessions, ports, tunnels, rewrite_map, tap })
     }
 
     /// Passes on what the recorder of a packet says of its own work. `false` where it is not known whose packet it is.
@@ -258,13 +263,13 @@ impl Connections {
         arrival: Arrival,
         tap: &mut impl Tap,
     ) -> io::Result<()> {
-        let Self { ports, ledger, named, .. } = self;
+        let Self { ports, rewrite_map, named, .. } = self;
         let members = ports.find_next(datagram);
         if let Some(media) = members.first()
             && !media.is_left(arrival.at)
             && (named.is_empty() || !named.is_another(datagram, &media.flow))
         {
-            return datagrams::tell(members, datagram, arrival, ledger, tap);
+            return datagrams::tell(members, datagram, arrival, rewrite_map, tap);
         }
         if self.begin_named(datagram, arrival, tap)? {
             return self.datagram(datagram, arrival, tap);
@@ -274,8 +279,8 @@ impl Connections {
 
     /// Takes a datagram that is nobody's: it may be of a session that began before the capture.
     fn unclaimed(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, tap: &mut impl Tap) -> io::Result<()> {
-        let Self { ports, ledger, .. } = self;
-        let place = ledger.as_ref().map(|ledger| ledger.current());
+        let Self { ports, rewrite_map, .. } = self;
+        let place = rewrite_map.as_ref().map(|rewrite_map| rewrite_map.current());
         let claimed = if let Some((session, ends)) = ports.unclaimed.take(datagram, arrival, place) {
             let claimed = ports.claim(&session, ends);
             datagrams::remark(&claimed, &session, ports, arrival, tap)?;
@@ -285,7 +290,7 @@ impl Connections {
         } else {
             return Ok(());
         };
-        claimed.datagrams.iter().try_for_each(|kept| datagrams::tell_kept(kept, ports, ledger, tap))
+        claimed.datagrams.iter().try_for_each(|kept| datagrams::tell_kept(kept, ports, rewrite_map, tap))
     }
 
     /// Takes a datagram that is nobody's. Whether it begins a flow that is named, and so is somebody's now.

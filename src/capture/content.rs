@@ -7,8 +7,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::capture::event_context::{EventContext, tell};
 use crate::capture::layer::{Coding, Layer};
-use crate::capture::outlet::{Outlet, tell};
 use crate::capture::reassembly::Arrival;
 use crate::capture::sessions::ConnectionSessions;
 use crate::capture::sharing::{SharedConnection, end_all, tell_shared};
@@ -19,7 +19,7 @@ use crate::rtsp::message::Message;
 use crate::rtsp::tunnel::{self, Half};
 use crate::rtsp::upgrade;
 use crate::time::Timestamp;
-use crate::trace::{Carrier, Close, Direction, Flow, Payload, Tap};
+use crate::trace::{Close, Direction, Encapsulation, Flow, Payload, Tap};
 
 /// What both directions of a connection share.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(super) struct Content {
     /// What the message just read says that follows it.
     announced: Option<Coding>,
     /// What lies between, in a word: a WebSocket that it became or asked for, chunks whose head the capture lacks.
-    carrier: Carrier<'static>,
+    carrier: Encapsulation<'static>,
     /// Compressed messages were told of, in each direction.
     compressed: [bool; 2],
 }
@@ -85,7 +85,7 @@ impl Content {
             turned: false,
             layers: [None, None],
             announced: None,
-            carrier: Carrier::default(),
+            carrier: Encapsulation::default(),
             compressed: [false; 2],
         }
     }
@@ -118,9 +118,9 @@ impl Content {
     }
 
     /// Of a connection that stood before the capture it shows in the end alone that one side of it lacks.
-    pub(super) fn tell_only_side<T: Tap>(&self, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+    pub(super) fn tell_only_side<T: Tap>(&self, arrival: Arrival, context: &mut EventContext<'_, T>) -> io::Result<()> {
         let side = self.seen_alone().filter(|_| self.mid_stream);
-        side.map_or(Ok(()), |side| self.tell(side, arrival, Payload::OneDirection, outlet))
+        side.map_or(Ok(()), |side| self.tell(side, arrival, Payload::OneDirection, context))
     }
 
     /// Bytes of memory for what waits to be told.
@@ -147,24 +147,28 @@ impl Content {
         direction: Direction,
         message: &Message<'_>,
         arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
+        context: &mut EventContext<'_, T>,
     ) -> io::Result<()> {
         if !tunnel::is_http(message) {
             return Ok(());
         }
         self.announced = Coding::behind(direction, message);
         if let Some(Coding::WebSocket(_)) = self.announced {
-            self.carrier = Carrier::WEB_SOCKET;
+            self.carrier = Encapsulation::WEB_SOCKET;
             let undecided = matches!(self.state, State::Undecided(_));
-            return if undecided && upgrade::names_rtsp(message) { self.decide(None, arrival, outlet) } else { Ok(()) };
+            return if undecided && upgrade::names_rtsp(message) {
+                self.decide(None, arrival, context)
+            } else {
+                Ok(())
+            };
         }
         if direction == Direction::ClientToServer
             && let Some((half, cookie)) = tunnel::half_of(message)
         {
-            return self.tunnel_half(half, TunnelKey::new(self.client.ip(), &cookie), arrival, outlet);
+            return self.tunnel_half(half, TunnelKey::new(self.client.ip(), &cookie), arrival, context);
         }
         if matches!(self.state, State::Undecided(_)) && tunnel::is_answer(message) {
-            return self.decide(None, arrival, outlet);
+            return self.decide(None, arrival, context);
         }
         Ok(())
     }
@@ -175,23 +179,23 @@ impl Content {
         half: Half,
         key: TunnelKey,
         arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
+        context: &mut EventContext<'_, T>,
     ) -> io::Result<()> {
-        let known = outlet.tunnels.session(&key, half);
+        let known = context.tunnels.session(&key, half);
         match (half, &self.state) {
             (Half::Get, State::Undecided(_)) => {
-                self.decide(known, arrival, outlet)?;
-                self.opens_tunnel(key, outlet.tunnels);
-                return if known.is_some() { self.tell_moved(arrival, outlet) } else { Ok(()) };
+                self.decide(known, arrival, context)?;
+                self.opens_tunnel(key, context.tunnels);
+                return if known.is_some() { self.tell_moved(arrival, context) } else { Ok(()) };
             }
-            (Half::Get, State::Rtsp(_)) => self.opens_tunnel(key, outlet.tunnels),
-            (Half::Get, State::Get(place)) => outlet.tunnels.open_again(key, *place),
+            (Half::Get, State::Rtsp(_)) => self.opens_tunnel(key, context.tunnels),
+            (Half::Get, State::Get(place)) => context.tunnels.open_again(key, *place),
             (Half::Post, State::Undecided(_)) => {
-                self.shown(outlet);
-                let Some(flow) = self.flow(known, arrival, outlet)? else { return Ok(()) };
-                let Some(body) = PostBody::open(outlet.tunnels, key, Arc::clone(&flow)) else { return Ok(()) };
+                self.shown(context);
+                let Some(flow) = self.flow(known, arrival, context)? else { return Ok(()) };
+                let Some(body) = PostBody::open(context.tunnels, key, Arc::clone(&flow)) else { return Ok(()) };
                 self.becomes(State::Post(body));
-                return if known.is_none() { self.tell_opened(&flow, arrival, outlet) } else { Ok(()) };
+                return if known.is_none() { self.tell_opened(&flow, arrival, context) } else { Ok(()) };
             }
             _ => {}
         }
@@ -211,17 +215,17 @@ impl Content {
 
     /// The sessions of a tunnel whose POST came before its GET are known by the GET's addresses from now on. Of the first one
     /// it was told.
-    fn tell_moved<T: Tap>(&mut self, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-        let opened = Payload::Opened { started: self.started, carrier: Carrier::HTTP };
-        self.on_sessions(outlet, |sessions, outlet| {
+    fn tell_moved<T: Tap>(&mut self, arrival: Arrival, context: &mut EventContext<'_, T>) -> io::Result<()> {
+        let opened = Payload::Opened { started: self.started, carrier: Encapsulation::HTTP };
+        self.on_sessions(context, |sessions, context| {
             let mut others = sessions.flows().skip(1);
-            others.try_for_each(|flow| tell(flow, Direction::ClientToServer, arrival, opened, outlet.tap))
+            others.try_for_each(|flow| tell(flow, Direction::ClientToServer, arrival, opened, context.tap))
         })
     }
 
-    fn shown<T: Tap>(&self, outlet: &mut Outlet<'_, T>) {
-        if let Some(ledger) = outlet.ledger {
-            ledger.shown(self.number);
+    fn shown<T: Tap>(&self, context: &mut EventContext<'_, T>) {
+        if let Some(rewrite_map) = context.rewrite_map {
+            rewrite_map.shown(self.number);
         }
     }
 
@@ -236,18 +240,18 @@ impl Content {
         &self,
         known: Option<usize>,
         arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
+        context: &mut EventContext<'_, T>,
     ) -> io::Result<Option<Arc<Flow>>> {
-        let id = if known.is_some() { known } else { outlet.next_session(arrival)? };
+        let id = if known.is_some() { known } else { context.next_session(arrival)? };
         let (url, server) = self.described.clone().unwrap_or((String::new(), self.server));
         Ok(id.map(|id| Arc::new(Flow { id, session: id, url, client: self.client, server })))
     }
 
-    fn tell_opened<T: Tap>(&self, flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+    fn tell_opened<T: Tap>(&self, flow: &Flow, arrival: Arrival, context: &mut EventContext<'_, T>) -> io::Result<()> {
         let opened = Payload::Opened { started: self.started, carrier: self.carrier };
-        tell(flow, Direction::ClientToServer, arrival, opened, outlet.tap)?;
+        tell(flow, Direction::ClientToServer, arrival, opened, context.tap)?;
         if self.mid_stream {
-            tell(flow, Direction::ClientToServer, arrival, Payload::BeginningMissing, outlet.tap)?;
+            tell(flow, Direction::ClientToServer, arrival, Payload::BeginningMissing, context.tap)?;
         }
         Ok(())
     }
@@ -258,14 +262,14 @@ impl Content {
         direction: Direction,
         close: Close,
         arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
+        context: &mut EventContext<'_, T>,
     ) -> io::Result<()> {
-        self.on_sessions(outlet, |sessions, outlet| end_all(sessions, arrival, outlet))?;
+        self.on_sessions(context, |sessions, context| end_all(sessions, arrival, context))?;
         match &mut self.state {
             State::Undecided(trial) => trial.closed(direction, close, arrival),
             // A tunnel outlives its POSTs.
             State::Post(_) => {}
-            _ => self.tell(direction, arrival, Payload::Closed(close), outlet)?,
+            _ => self.tell(direction, arrival, Payload::Closed(close), context)?,
         }
         Ok(())
     }
@@ -277,16 +281,16 @@ impl Content {
         direction: Direction,
         arrival: Arrival,
         payload: Payload<'_>,
-        outlet: &mut Outlet<'_, T>,
+        context: &mut EventContext<'_, T>,
     ) -> io::Result<()> {
         let sender = self.sender(direction);
         match &self.state {
-            State::Rtsp(sessions) => tell_shared(sessions, sender, arrival, payload, outlet.tap),
+            State::Rtsp(sessions) => tell_shared(sessions, sender, arrival, payload, context.tap),
             State::Get(place) => {
-                let Some(tunnel) = outlet.tunnels.get(*place) else { return Ok(()) };
-                tell_shared(&tunnel.sessions, sender, arrival, payload, outlet.tap)
+                let Some(tunnel) = context.tunnels.get(*place) else { return Ok(()) };
+                tell_shared(&tunnel.sessions, sender, arrival, payload, context.tap)
             }
-            State::Post(body) => tell(body.flow(), direction, arrival, payload, outlet.tap),
+            State::Post(body) => tell(body.flow(), direction, arrival, payload, context.tap),
             State::Undecided(_) | State::Other => Ok(()),
         }
     }
@@ -300,18 +304,18 @@ impl Content {
         }
     }
 
-    /// Does something with them that needs the outlet as well.
+    /// Does something with them that needs the context as well.
     fn on_sessions<T: Tap>(
         &mut self,
-        outlet: &mut Outlet<'_, T>,
-        act: impl FnOnce(&mut ConnectionSessions, &mut Outlet<'_, T>) -> io::Result<()>,
+        context: &mut EventContext<'_, T>,
+        act: impl FnOnce(&mut ConnectionSessions, &mut EventContext<'_, T>) -> io::Result<()>,
     ) -> io::Result<()> {
         match &mut self.state {
-            State::Rtsp(sessions) => act(sessions, outlet),
+            State::Rtsp(sessions) => act(sessions, context),
             State::Get(place) => {
-                let Some(mut tunnel) = outlet.tunnels.take(*place) else { return Ok(()) };
-                let done = act(&mut tunnel.sessions, outlet);
-                outlet.tunnels.put(*place, tunnel);
+                let Some(mut tunnel) = context.tunnels.take(*place) else { return Ok(()) };
+                let done = act(&mut tunnel.sessions, context);
+                context.tunnels.put(*place, tunnel);
                 done
             }
             State::Undecided(_) | State::Post(_) | State::Other => Ok(()),
@@ -320,7 +324,7 @@ impl Content {
 
     /// What is told of it when another session begins there.
     fn shared(&self) -> SharedConnection {
-        let carrier = if matches!(self.state, State::Get(_)) { Carrier::HTTP } else { self.carrier };
+        let carrier = if matches!(self.state, State::Get(_)) { Encapsulation::HTTP } else { self.carrier };
         let only_side = self.only_side().map(|side| self.sender(side));
         SharedConnection { carrier, only_side, mid_stream: self.mid_stream }
     }

@@ -61,7 +61,7 @@ pub(super) struct DoubtfulCopy {
 /// Finds copies.
 #[derive(Debug)]
 pub(super) struct Copies {
-    seen: Vec<[Seen; WAYS]>,
+    seen: Vec<[SeenPacket; WAYS]>,
     paths: Vec<[CopiedPath; WAYS]>,
     /// All datagrams, as if they had one path.
     all: CopiedPath,
@@ -86,7 +86,7 @@ struct ToldCopies {
 
 /// A packet.
 #[derive(Clone, Copy, Debug, Default)]
-struct Seen {
+struct SeenPacket {
     digest: u64,
     place: u64,
     at: Timestamp,
@@ -135,7 +135,7 @@ impl Copies {
         let [path, ..] = paths;
         let place = digest_of_place(packet, datagram.payload.len(), datagram.hop_limit);
         let (index, of_all) = (path.count, self.all.count);
-        to_front(seen, |_| false, Seen { digest, place, at: packet.at, index, of_all, copied: false });
+        to_front(seen, |_| false, SeenPacket { digest, place, at: packet.at, index, of_all, copied: false });
         path.next();
         self.all.next();
         DatagramSight::New
@@ -159,7 +159,13 @@ impl Copies {
 
     /// The same bytes came before.
     #[cold]
-    fn compared(&mut self, seen: &Seen, packet: &Packet<'_>, datagram: &UdpDatagram<'_>, ends: u64) -> DatagramSight {
+    fn compared(
+        &mut self,
+        seen: &SeenPacket,
+        packet: &Packet<'_>,
+        datagram: &UdpDatagram<'_>,
+        ends: u64,
+    ) -> DatagramSight {
         let elsewhere = digest_of_place(packet, datagram.payload.len(), datagram.hop_limit) != seen.place;
         let identified = datagram.id != 0;
         let within = if elsewhere && identified { OTHER_PLACE_NS } else { SAME_PLACE_NS };
@@ -216,7 +222,7 @@ impl Copies {
             *copied += 1;
         } else {
             *segments += 1;
-            to_front(seen, |seen| seen.digest == digest, Seen { digest, at: packet.at, ..Seen::default() });
+            to_front(seen, |seen| seen.digest == digest, SeenPacket { digest, at: packet.at, ..SeenPacket::default() });
         }
     }
 

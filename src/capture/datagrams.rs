@@ -3,29 +3,29 @@
 use std::io;
 
 use crate::capture::ip::UdpDatagram;
-use crate::capture::media::Media;
+use crate::capture::media::PortMedia;
 use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::Arrival;
-use crate::capture::rewrite::{Ledger, SessionDatagram};
+use crate::capture::rewrite::{RewriteMap, SessionDatagram};
 use crate::capture::unclaimed::{ClaimedMedia, KeptDatagram};
 use crate::trace::{Flow, Payload, Remark, Tap, TraceEvent};
 
 /// A datagram of media that these sessions set up: several where it goes to a group.
 #[inline]
 pub(super) fn tell(
-    members: &[Media],
+    members: &[PortMedia],
     datagram: &UdpDatagram<'_>,
     arrival: Arrival,
-    ledger: &mut Option<Box<Ledger>>,
+    rewrite_map: &mut Option<Box<RewriteMap>>,
     tap: &mut impl Tap,
 ) -> io::Result<()> {
     for (place, media) in members.iter().enumerate() {
         media.note(datagram.payload);
         let path = media.path_among(members, datagram.from);
         // What a packet of a group becomes is decided once.
-        if let Some(ledger) = ledger.as_mut().filter(|_| place == 0) {
+        if let Some(rewrite_map) = rewrite_map.as_mut().filter(|_| place == 0) {
             let (at, direction, payload) = (arrival.at, media.direction, datagram.payload);
-            ledger.datagram(media.flow.id, &SessionDatagram { at, direction, path, payload }, datagram.header);
+            rewrite_map.datagram(media.flow.id, &SessionDatagram { at, direction, path, payload }, datagram.header);
         }
         let Arrival { at, number } = arrival;
         let payload = Payload::Datagram { path, from: datagram.from, to: datagram.to, payload: datagram.payload };
@@ -40,15 +40,15 @@ pub(super) fn tell(
 pub(super) fn tell_kept(
     kept: &KeptDatagram,
     ports: &MediaPorts,
-    ledger: &mut Option<Box<Ledger>>,
+    rewrite_map: &mut Option<Box<RewriteMap>>,
     tap: &mut impl Tap,
 ) -> io::Result<()> {
     let datagram = kept.datagram();
     let members = ports.find(datagram.from, datagram.to);
-    let now = kept.place.and_then(|place| Some(ledger.as_mut()?.go_to(place)));
-    tell(members, &datagram, kept.arrival, ledger, tap)?;
-    if let (Some(now), Some(ledger)) = (now, ledger) {
-        ledger.go_to(now);
+    let now = kept.place.and_then(|place| Some(rewrite_map.as_mut()?.go_to(place)));
+    tell(members, &datagram, kept.arrival, rewrite_map, tap)?;
+    if let (Some(now), Some(rewrite_map)) = (now, rewrite_map) {
+        rewrite_map.go_to(now);
     }
     Ok(())
 }
@@ -58,7 +58,7 @@ pub(super) fn tell_kept(
 pub(super) fn tell_unnamed(
     ports: &mut MediaPorts,
     now: Arrival,
-    ledger: &mut Option<Box<Ledger>>,
+    rewrite_map: &mut Option<Box<RewriteMap>>,
     tap: &mut impl Tap,
 ) -> io::Result<()> {
     if ports.silent.is_empty() {
@@ -66,7 +66,7 @@ pub(super) fn tell_unnamed(
     }
     for ends in ports.unclaimed.all_rtp() {
         let Some(claimed) = ports.claim_unnamed(ends, now.at) else { continue };
-        claimed.datagrams.iter().try_for_each(|kept| tell_kept(kept, ports, ledger, tap))?;
+        claimed.datagrams.iter().try_for_each(|kept| tell_kept(kept, ports, rewrite_map, tap))?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ mod ppp;
 mod tunnels;
 mod wireless;
 
-pub(super) use header::{Header, Inside, Kept, Unreadable};
+pub(super) use header::{Header, Inside, KeptHeader, Unreadable};
 pub(super) use network::NetworkId;
 pub(super) use tunnels::{behind_ip, behind_udp, is_port};
 

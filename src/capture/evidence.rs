@@ -49,7 +49,7 @@ struct Side {
     /// Bytes are missing from the capture: what can't be placed behind them says nothing.
     behind_gap: bool,
     /// The latest message, if nothing that was none came behind it.
-    heard: Option<Heard>,
+    heard: Option<SeenMessage>,
     /// So many messages of its kind stand behind each other, with ascending numbers.
     ascending: u8,
     /// Requests and answers came in turns: who says both quotes a dialogue.
@@ -61,7 +61,7 @@ struct Side {
 
 /// A message.
 #[derive(Clone, Copy, Debug)]
-struct Heard {
+struct SeenMessage {
     is_request: bool,
     cseq: Option<u32>,
 }
@@ -176,7 +176,7 @@ impl Side {
         self.sources.push(Source { channel, ssrc, latest: number, in_sequence: 1 });
     }
 
-    fn message(&mut self, heard: Heard, other: &Self, mid_stream: bool) -> Weight {
+    fn message(&mut self, heard: SeenMessage, other: &Self, mid_stream: bool) -> Weight {
         let before = self.heard.replace(heard);
         self.quotes |= before.is_some_and(|before| before.is_request != heard.is_request);
         let placed = !self.torn || self.frames > 0;
@@ -194,7 +194,7 @@ impl Side {
     }
 }
 
-impl Heard {
+impl SeenMessage {
     /// Request and response. Where the place of one is not certain the numbers have to say so.
     fn pairs_with(self, other: Self, placed: bool) -> bool {
         self.is_request != other.is_request
@@ -211,7 +211,7 @@ impl Heard {
 }
 
 /// A message of RTSP. Some servers answer in HTTP: then its sequence number tells, or the request.
-fn heard(message: &Message<'_>, other: &Side) -> Option<Heard> {
+fn heard(message: &Message<'_>, other: &Side) -> Option<SeenMessage> {
     let cseq = message.cseq();
     let line = message.head().split(|byte| *byte == b'\n').next().unwrap_or_default();
     let is_request = match rtsp_line(line)? {
@@ -219,10 +219,10 @@ fn heard(message: &Message<'_>, other: &Side) -> Option<Heard> {
         RtspLine::Response => false,
         RtspLine::HttpResponse => {
             let asked = other.heard.is_some_and(|heard| heard.is_request);
-            return (cseq.is_some() || asked).then_some(Heard { is_request: false, cseq });
+            return (cseq.is_some() || asked).then_some(SeenMessage { is_request: false, cseq });
         }
     };
-    Some(Heard { is_request, cseq })
+    Some(SeenMessage { is_request, cseq })
 }
 
 /// SSRC and sequence number of an RTP packet (RFC 3550, section 5.1).

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::capture::media::Media;
+use crate::capture::media::PortMedia;
 use crate::capture::port_pairs::anybody;
 use crate::capture::ports::MediaPorts;
 use crate::rtsp::headers::Transport;
@@ -35,7 +35,7 @@ impl GroupPorts {
     }
 }
 
-impl Media {
+impl PortMedia {
     /// Whether what comes now is not its session's any more.
     #[inline]
     pub(super) fn is_left(&self, now: Timestamp) -> bool {
@@ -46,7 +46,7 @@ impl Media {
 impl MediaPorts {
     /// To a group anybody sends: only where it goes is known. What this client sends there is its reports; on one host
     /// it can't be told from its server.
-    pub(super) fn set_up_group(&mut self, known: &Media, transport: &Transport) {
+    pub(super) fn set_up_group(&mut self, known: &PortMedia, transport: &Transport) {
         let flow = &known.flow;
         let Some(group) = GroupPorts::of(transport) else { return };
         for to in group.ends() {

@@ -17,14 +17,14 @@ use pcap_file::pcapng::blocks::interface_description::{
 use pcap_file::pcapng::blocks::opt_common::CommonOption;
 
 use crate::rtsp::mask::MaskRules;
-use crate::trace::{Carrier, Flow};
+use crate::trace::{Encapsulation, Flow};
 
 const BEFORE_SERVER: &str = " [server ";
 const BEFORE_CARRIER: &str = " over ";
 const AFTER_SERVER: &str = "]";
 
 /// The text of `if_description`.
-pub(super) fn describe(url: &str, server: SocketAddr, carrier: Carrier<'_>) -> String {
+pub(super) fn describe(url: &str, server: SocketAddr, carrier: Encapsulation<'_>) -> String {
     let (before, name) = if carrier.name.is_empty() { ("", "") } else { (BEFORE_CARRIER, carrier.name) };
     format!("{url}{BEFORE_SERVER}{server}{before}{name}{AFTER_SERVER}")
 }
@@ -67,7 +67,7 @@ impl SessionInterfaces {
     pub(super) fn describe(
         &mut self,
         flow: &Flow,
-        carrier: Carrier<'_>,
+        carrier: Encapsulation<'_>,
         number: usize,
         masking: &MaskRules,
     ) -> (usize, SocketAddr) {
@@ -78,7 +78,7 @@ impl SessionInterfaces {
         self.all.entry(key).or_insert_with(|| Interface {
             name: format!("session {}", number.max(1)),
             description: describe(&masking.masked(&flow.url), flow.server, carrier),
-            comment: carrier.doubt.map(|doubt| format!("Recorded all the same: {doubt}")),
+            comment: carrier.certificate_warning.map(|doubt| format!("Recorded all the same: {doubt}")),
             number: None,
         });
         key
@@ -130,7 +130,7 @@ mod tests {
         for (url, server) in [("rtsp://cam/live", "192.0.2.7:8600"), ("rtsp://[::1]/a [server x]", "[::1]:554")] {
             let server = server.parse().unwrap();
             for name in ["", "TLS 1.3 TLS13_AES_128_GCM_SHA256", "HTTP over TLS 1.2 X"] {
-                let carrier = Carrier { name, doubt: None };
+                let carrier = Encapsulation { name, certificate_warning: None };
                 assert_eq!(parse(&describe(url, server, carrier)), Some((url, server)));
             }
         }

@@ -20,62 +20,62 @@ const RECENT: usize = 16;
 const MAX_NETWORKS: usize = 64;
 
 /// Sender and receiver.
-pub(super) type Ends = (SocketAddr, SocketAddr);
+pub(super) type AddressPair = (SocketAddr, SocketAddr);
 
 /// The number of a connection, and the direction of a segment.
-pub(super) type Place = (u64, Direction);
+pub(super) type NumberedDirection = (u64, Direction);
 
 /// All ends that are known.
 #[derive(Debug, Default)]
 pub(super) struct KnownEnds {
     /// By sender and receiver as written.
-    all: HashMap<Ends, EndsPlaces, RandomState>,
+    all: HashMap<AddressPair, EndsConnections, RandomState>,
     /// What was looked up there of late, at a place that the ends tell: packets of one connection come in rows.
-    recent: [Option<(Ends, NetworkId, Place)>; RECENT],
+    recent: [Option<(AddressPair, NetworkId, NumberedDirection)>; RECENT],
 }
 
 /// Where segments between two ends belong.
 #[derive(Debug)]
-struct EndsPlaces {
-    first: SeenPlace,
+struct EndsConnections {
+    first: SeenConnection,
     /// In other networks.
-    others: Vec<SeenPlace>,
+    others: Vec<SeenConnection>,
 }
 
 /// A connection's direction, and a network in which it was seen; `None` before its first segment.
 #[derive(Clone, Copy, Debug)]
-struct SeenPlace {
+struct SeenConnection {
     network: Option<NetworkId>,
-    place: Place,
+    place: NumberedDirection,
 }
 
 /// Where a segment was found to belong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FoundPlace {
+pub(super) enum FoundConnection {
     /// Its ends are known in its network.
-    Known(Place),
+    Known(NumberedDirection),
     /// They are known in others, of which this is none that contradicts it.
-    Elsewhere(Place),
+    Elsewhere(NumberedDirection),
     /// It is of a connection that was not seen before.
     New,
 }
 
-impl EndsPlaces {
-    fn all(&self) -> impl Iterator<Item = &SeenPlace> {
+impl EndsConnections {
+    fn all(&self) -> impl Iterator<Item = &SeenConnection> {
         std::iter::once(&self.first).chain(&self.others)
     }
 
-    fn is_seen_in(&self, network: NetworkId) -> Option<Place> {
+    fn is_seen_in(&self, network: NetworkId) -> Option<NumberedDirection> {
         self.all().find(|seen| seen.network == Some(network)).map(|seen| seen.place)
     }
 
     /// A direction was seen in a network.
-    fn see(&mut self, network: NetworkId, place: Place) {
+    fn see(&mut self, network: NetworkId, place: NumberedDirection) {
         let mut all = std::iter::once(&mut self.first).chain(&mut self.others);
         if let Some(unseen) = all.find(|seen| seen.network.is_none() && seen.place == place) {
             unseen.network = Some(network);
         } else if self.others.len() < MAX_NETWORKS {
-            self.others.push(SeenPlace { network: Some(network), place });
+            self.others.push(SeenConnection { network: Some(network), place });
         }
     }
 }
@@ -88,8 +88,8 @@ impl KnownEnds {
         &mut self,
         (from, to): (&SocketAddr, &SocketAddr),
         network: NetworkId,
-        fits: impl Fn(Place, Option<NetworkId>) -> bool,
-    ) -> FoundPlace {
+        fits: impl Fn(NumberedDirection, Option<NetworkId>) -> bool,
+    ) -> FoundConnection {
         // Compared where they stand: they were written just now, field by field, and a copy of them as a whole would have to
         // wait for that.
         let slot = slot_of(from, to) % RECENT;
@@ -98,10 +98,10 @@ impl KnownEnds {
             && receiver == to
             && *known == network
         {
-            return FoundPlace::Known(*place);
+            return FoundConnection::Known(*place);
         }
         let found = self.search((*from, *to), network, fits);
-        if let (FoundPlace::Known(place) | FoundPlace::Elsewhere(place), Some(recent)) =
+        if let (FoundConnection::Known(place) | FoundConnection::Elsewhere(place), Some(recent)) =
             (found, self.recent.get_mut(slot))
         {
             *recent = Some(((*from, *to), network, place));
@@ -111,34 +111,34 @@ impl KnownEnds {
 
     fn search(
         &mut self,
-        ends: Ends,
+        ends: AddressPair,
         network: NetworkId,
-        fits: impl Fn(Place, Option<NetworkId>) -> bool,
-    ) -> FoundPlace {
+        fits: impl Fn(NumberedDirection, Option<NetworkId>) -> bool,
+    ) -> FoundConnection {
         let reverse = self.all.get(&(ends.1, ends.0)).and_then(|places| places.is_seen_in(network));
-        let Some(places) = self.all.get_mut(&ends) else { return FoundPlace::New };
+        let Some(places) = self.all.get_mut(&ends) else { return FoundConnection::New };
         if let Some(place) = places.is_seen_in(network) {
-            return FoundPlace::Known(place);
+            return FoundConnection::Known(place);
         }
         // What the other side says in this network is answered here first of all.
-        let answers = |seen: &&SeenPlace| reverse.is_some_and(|(number, _)| number == seen.place.0);
-        let suits = |seen: &&SeenPlace| fits(seen.place, seen.network);
+        let answers = |seen: &&SeenConnection| reverse.is_some_and(|(number, _)| number == seen.place.0);
+        let suits = |seen: &&SeenConnection| fits(seen.place, seen.network);
         let alone = places.others.is_empty() && places.first.network.is_none();
         let found = if alone { Some(&places.first) } else { places.all().filter(answers).find(suits) };
         let Some(place) = found.or_else(|| places.all().find(suits)).map(|seen| seen.place) else {
-            return FoundPlace::New;
+            return FoundConnection::New;
         };
         places.see(network, place);
-        FoundPlace::Elsewhere(place)
+        FoundConnection::Elsewhere(place)
     }
 
     /// A new connection, whose first segment goes in this direction in this network.
-    pub(super) fn add(&mut self, ends: Ends, network: NetworkId, (number, direction): Place) {
+    pub(super) fn add(&mut self, ends: AddressPair, network: NetworkId, (number, direction): NumberedDirection) {
         self.recent = [None; RECENT];
         let seen = [(ends, Some(network), direction), ((ends.1, ends.0), None, direction.reverse())];
         for (ends, network, direction) in seen {
-            let seen = SeenPlace { network, place: (number, direction) };
-            let places = self.all.entry(ends).or_insert(EndsPlaces { first: seen, others: Vec::new() });
+            let seen = SeenConnection { network, place: (number, direction) };
+            let places = self.all.entry(ends).or_insert(EndsConnections { first: seen, others: Vec::new() });
             if places.first.place.0 == number {
                 continue;
             }
@@ -149,7 +149,7 @@ impl KnownEnds {
     }
 
     /// A connection is forgotten.
-    pub(super) fn remove(&mut self, number: u64, (client, server): Ends) {
+    pub(super) fn remove(&mut self, number: u64, (client, server): AddressPair) {
         self.recent = [None; RECENT];
         for ends in [(client, server), (server, client)] {
             let Some(places) = self.all.get_mut(&ends) else { continue };
@@ -165,13 +165,13 @@ impl KnownEnds {
     }
 
     /// Where segments between these ends belong, in this network if they were seen there.
-    pub(super) fn get(&self, ends: &Ends, network: NetworkId) -> Option<Place> {
+    pub(super) fn get(&self, ends: &AddressPair, network: NetworkId) -> Option<NumberedDirection> {
         let places = self.all.get(ends)?;
         places.is_seen_in(network).or(Some(places.first.place))
     }
 
     /// All connections that these ends have or had.
-    pub(super) fn all_of(&self, ends: &Ends) -> impl Iterator<Item = Place> {
-        self.all.get(ends).into_iter().flat_map(EndsPlaces::all).map(|seen| seen.place)
+    pub(super) fn all_of(&self, ends: &AddressPair) -> impl Iterator<Item = NumberedDirection> {
+        self.all.get(ends).into_iter().flat_map(EndsConnections::all).map(|seen| seen.place)
     }
 }

@@ -15,7 +15,7 @@ const JUMP: RangeInclusive<u16> = MAX_DROPOUT..=MAX_MISORDER.wrapping_neg();
 
 /// Whose media it is.
 #[derive(Clone, Debug)]
-pub(super) struct Media {
+pub(super) struct PortMedia {
     pub(super) flow: Arc<Flow>,
     pub(super) direction: Direction,
     /// The transport of its track.
@@ -30,7 +30,7 @@ pub(super) struct Media {
     pub(super) left: Option<Timestamp>,
 }
 
-impl Media {
+impl PortMedia {
     /// A datagram has come.
     pub(super) fn note(&self, payload: &[u8]) {
         if let Some(source) = rtp_source(payload) {
@@ -74,8 +74,8 @@ pub(super) fn rtp_source(payload: &[u8]) -> Option<(u32, u16)> {
 
 /// Those of a network. Where it is none of theirs, all members of a group, and who named a pair of ports last.
 #[cold]
-pub(super) fn of_network(members: &[Media], network: NetworkId) -> &[Media] {
-    let own = |media: &Media| media.network == network;
+pub(super) fn of_network(members: &[PortMedia], network: NetworkId) -> &[PortMedia] {
+    let own = |media: &PortMedia| media.network == network;
     if let (Some(first), Some(last)) = (members.iter().position(own), members.iter().rposition(own)) {
         return members.get(first..=last).unwrap_or_default();
     }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use foldhash::fast::RandomState;
 
 /// Sender and receiver.
-type Ends = (SocketAddr, SocketAddr);
+type AddressPair = (SocketAddr, SocketAddr);
 
 /// Places for what was looked up of late.
 const RECENT: usize = 16;
@@ -14,10 +14,10 @@ const RECENT: usize = 16;
 /// Values by sender and receiver; an unknown port or address of one end is 0 or unspecified.
 #[derive(Debug)]
 pub(super) struct PortPairs<T> {
-    places: HashMap<Ends, usize, RandomState>,
+    places: HashMap<AddressPair, usize, RandomState>,
     values: Vec<Vec<T>>,
     /// The places of ends that were looked up of late, at one that the ends tell: datagrams of one flow come in rows.
-    recent: [Option<(Ends, Option<usize>)>; RECENT],
+    recent: [Option<(AddressPair, Option<usize>)>; RECENT],
 }
 
 impl<T> Default for PortPairs<T> {
@@ -33,17 +33,17 @@ impl<T> PortPairs<T> {
     }
 
     /// The values of exactly these ends.
-    pub(super) fn get(&self, ends: Ends) -> Option<&Vec<T>> {
+    pub(super) fn get(&self, ends: AddressPair) -> Option<&Vec<T>> {
         self.places.get(&ends).and_then(|place| self.values.get(*place))
     }
 
     /// The same, to be changed.
-    pub(super) fn get_mut(&mut self, ends: Ends) -> Option<&mut Vec<T>> {
+    pub(super) fn get_mut(&mut self, ends: AddressPair) -> Option<&mut Vec<T>> {
         self.places.get(&ends).and_then(|place| self.values.get_mut(*place))
     }
 
     /// The same; they are made if there are none.
-    pub(super) fn entry(&mut self, ends: Ends) -> Option<&mut Vec<T>> {
+    pub(super) fn entry(&mut self, ends: AddressPair) -> Option<&mut Vec<T>> {
         let next = self.values.len();
         let place = *self.places.entry(ends).or_insert(next);
         if place == next {
@@ -70,7 +70,7 @@ impl<T> PortPairs<T> {
         self.values_at(place)
     }
 
-    fn remember(&mut self, slot: usize, ends: Ends) -> Option<usize> {
+    fn remember(&mut self, slot: usize, ends: AddressPair) -> Option<usize> {
         let place = self.place(ends.0, ends.1);
         if let Some(recent) = self.recent.get_mut(slot) {
             *recent = Some((ends, place));

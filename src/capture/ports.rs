@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::capture::encapsulation::NetworkId;
 use crate::capture::groups::GroupPorts;
 use crate::capture::ip::UdpDatagram;
-use crate::capture::media::{Media, of_network};
+use crate::capture::media::{PortMedia, of_network};
 use crate::capture::port_pairs::{PortPairs, anybody};
 use crate::capture::silent::{SilentTracks, TrackPorts};
 use crate::capture::unclaimed::{ClaimedMedia, KeptDatagram, UdpEnds, UnclaimedMedia, transport_of};
@@ -27,7 +27,7 @@ pub(super) struct MediaPorts {
     pub(super) network: NetworkId,
     /// Several networks have the same ports.
     are_shared: bool,
-    pub(super) pairs: PortPairs<Media>,
+    pub(super) pairs: PortPairs<PortMedia>,
     /// Groups that sessions joined before the capture, with the session.
     pub(super) claimed_groups: Vec<(usize, GroupPorts)>,
     /// What was set up before the capture began.
@@ -44,7 +44,7 @@ impl MediaPorts {
         }
         let Some(path) = UdpPath::new(transport) else { return };
         let server = transport.source.unwrap_or(flow.server.ip());
-        let known = Media {
+        let known = PortMedia {
             flow: Arc::clone(flow),
             direction: Direction::ServerToClient,
             path,
@@ -124,7 +124,7 @@ impl MediaPorts {
         let direction = Direction::ServerToClient;
         let senders = [session.server.ip(), from.ip()];
         let (network, latest) = (self.network, Cell::default());
-        let media = Media { flow: session, direction, path, senders, network, latest, left: None };
+        let media = PortMedia { flow: session, direction, path, senders, network, latest, left: None };
         let above = |end: SocketAddr| SocketAddr::new(end.ip(), end.port().wrapping_add(1));
         for (from, to) in [(from, to), (above(from), above(to))] {
             // The ports above may be those of another track.
@@ -150,7 +150,7 @@ impl MediaPorts {
 
     /// A group has all its members; another pair of ports belongs to the session that named it last in its network. Those of
     /// a network stand beside each other.
-    pub(super) fn add(&mut self, known: &Media, ends: (SocketAddr, SocketAddr), direction: Direction) {
+    pub(super) fn add(&mut self, known: &PortMedia, ends: (SocketAddr, SocketAddr), direction: Direction) {
         let Some(members) = self.pairs.entry(ends) else { return };
         members.retain(|media| {
             let beside = known.path.group.is_some() || media.network != known.network;
@@ -163,20 +163,20 @@ impl MediaPorts {
         if members.len() < MAX_MEMBERS {
             let last = members.iter().rposition(|media| media.network == known.network);
             let place = last.map_or(members.len(), |last| last + 1);
-            members.insert(place, Media { direction, ..known.clone() });
+            members.insert(place, PortMedia { direction, ..known.clone() });
             self.are_shared |= members.iter().any(|media| media.network != known.network);
         }
     }
 
     /// Whose datagram this is. One to a group belongs to each session that joined it.
-    pub(super) fn find(&self, from: SocketAddr, to: SocketAddr) -> &[Media] {
+    pub(super) fn find(&self, from: SocketAddr, to: SocketAddr) -> &[PortMedia] {
         self.pairs.find(from, to)
     }
 
     /// The same for one datagram after the other. Where several networks have its ends, it is that of those that set them up
     /// in its own.
     #[inline]
-    pub(super) fn find_next(&mut self, datagram: &UdpDatagram<'_>) -> &[Media] {
+    pub(super) fn find_next(&mut self, datagram: &UdpDatagram<'_>) -> &[PortMedia] {
         let members = self.pairs.find_next(&datagram.from, &datagram.to);
         if members.len() < 2 { members } else { of_network(members, datagram.network) }
     }

@@ -15,7 +15,7 @@ const MAX_MESSAGES: usize = 1024;
 /// The dialogue of a connection so far.
 #[derive(Debug, Default)]
 pub(super) struct Repeat {
-    messages: Vec<Kept>,
+    messages: Vec<WrittenMessage>,
     bytes: usize,
     /// The session plays: what makes another one takes its place.
     played: bool,
@@ -23,7 +23,7 @@ pub(super) struct Repeat {
 
 /// A message that was written.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct WrittenMessage {
     pub(super) at: Timestamp,
     pub(super) direction: Direction,
     /// As written: without credentials.
@@ -66,11 +66,11 @@ impl Repeat {
         }
         self.bytes += bytes.len();
         let (bytes, cseq) = (bytes.to_vec(), message.cseq());
-        self.messages.push(Kept { at, direction, bytes, purpose, cseq, answered });
+        self.messages.push(WrittenMessage { at, direction, bytes, purpose, cseq, answered });
     }
 
     /// The messages, in their order.
-    pub(super) fn messages(&self) -> &[Kept] {
+    pub(super) fn messages(&self) -> &[WrittenMessage] {
         &self.messages
     }
 
@@ -98,7 +98,7 @@ impl Repeat {
     /// What an answer is for, if it is to be kept. What was refused is forgotten.
     fn answer(&mut self, response: &Message<'_>) -> Option<Purpose> {
         let cseq = response.cseq()?;
-        let waits = |kept: &Kept| kept.cseq == Some(cseq) && !kept.answered;
+        let waits = |kept: &WrittenMessage| kept.cseq == Some(cseq) && !kept.answered;
         let place = self.messages.iter().position(waits)?;
         let status = response.status().unwrap_or(0);
         let request = self.messages.get_mut(place)?;
@@ -116,7 +116,7 @@ impl Repeat {
         Some(purpose)
     }
 
-    fn retain(&mut self, keep: impl Fn(&Kept) -> bool) {
+    fn retain(&mut self, keep: impl Fn(&WrittenMessage) -> bool) {
         self.messages.retain(keep);
         self.bytes = self.messages.iter().map(|kept| kept.bytes.len()).sum();
     }
@@ -140,7 +140,7 @@ mod tests {
 
     /// Methods, and statuses behind them.
     fn kept(repeat: &Repeat) -> String {
-        let word = |kept: &Kept| {
+        let word = |kept: &WrittenMessage| {
             let text = String::from_utf8_lossy(&kept.bytes).into_owned();
             text.split(' ').nth(usize::from(text.starts_with("RTSP"))).unwrap_or_default().to_owned()
         };

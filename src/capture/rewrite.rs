@@ -5,12 +5,12 @@
 //! stand in its place; the second writes. What nobody was asked of is blank: other protocols, connections without RTSP,
 //! bytes that never became part of a stream.
 
+mod base64_map;
 mod container;
 mod headers;
-mod ledger;
-mod letters;
 mod packet;
 mod pieces;
+mod rewrite_map;
 
 use std::fmt::Debug;
 use std::io::{self, Read, Write};
@@ -23,16 +23,16 @@ use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
 use crate::trace::{Direction, Tap, UdpPath};
 
-use self::container::Container;
-pub(super) use self::ledger::{Ledger, PacketPlace, StreamId};
-pub(super) use self::letters::Run;
+pub(super) use self::base64_map::Run;
+use self::container::RewrittenCapture;
+pub(super) use self::rewrite_map::{PacketPlace, RewriteMap, StreamId};
 
 /// What stands for blank bytes of a payload: no start of an RTSP message or frame, and a letter of base64.
 pub const FILL: u8 = b'x';
 
 /// A sequence of bytes that a policy is asked of: one direction of a connection, or of a tunnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Place(u32);
+pub struct ByteSequence(u32);
 
 /// What shall stand in the place of a PDU or datagram. What is not put is blank.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +42,7 @@ pub struct Patch {
 }
 
 /// A patch for an earlier PDU or datagram: where, and at which position it begins.
-pub type Late = (Place, u64, Patch);
+pub type Late = (ByteSequence, u64, Patch);
 
 /// A datagram of media that a session set up.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +62,7 @@ pub trait Policy: Debug {
     /// A PDU of a stream, which belongs to a session once that is known. Gives patches for earlier ones that had to wait.
     fn pdu(
         &mut self,
-        place: Place,
+        place: ByteSequence,
         session: Option<usize>,
         direction: Direction,
         pdu: &Pdu<'_>,
@@ -73,7 +73,7 @@ pub trait Policy: Debug {
     /// A datagram of a session, at a position of the sequence that all datagrams make up. Gives patches for earlier ones.
     fn datagram(
         &mut self,
-        at: (Place, u64),
+        at: (ByteSequence, u64),
         session: usize,
         datagram: &SessionDatagram<'_>,
         patch: &mut Patch,
@@ -130,13 +130,13 @@ impl Patch {
 
 /// What is known of a capture after the first pass.
 #[derive(Debug)]
-pub struct Plan {
-    ledger: Ledger,
+pub struct RewritePlan {
+    rewrite_map: RewriteMap,
     bare: BareMedia,
     has_copies: bool,
 }
 
-impl Plan {
+impl RewritePlan {
     /// The first pass.
     ///
     /// # Errors
@@ -151,8 +151,8 @@ impl Plan {
     /// # Errors
     /// As [`Plan::new`]; or if the tap fails.
     pub fn beside<R: Read>(input: R, policy: Box<dyn Policy>, tap: &mut impl Tap) -> Result<Self, CaptureError> {
-        let mut plan = Source::plan(input, Ledger::new(policy), tap)?;
-        plan.ledger.finish();
+        let mut plan = Source::plan(input, RewriteMap::new(policy), tap)?;
+        plan.rewrite_map.finish();
         Ok(plan)
     }
 
@@ -166,8 +166,8 @@ impl Plan {
         &self.bare
     }
 
-    pub(super) fn of(ledger: Ledger, bare: BareMedia, has_copies: bool) -> Self {
-        Self { ledger, bare, has_copies }
+    pub(super) fn of(rewrite_map: RewriteMap, bare: BareMedia, has_copies: bool) -> Self {
+        Self { rewrite_map, bare, has_copies }
     }
 
     /// The second pass: writes the capture that was planned. `comment` becomes that of each section.
@@ -192,7 +192,7 @@ impl Plan {
         full: impl FnMut(Vec<u8>) -> io::Result<Vec<u8>>,
         comment: &str,
     ) -> Result<FileEnd, CaptureError> {
-        let mut container = Container::new(self.ledger, full, comment);
+        let mut container = RewrittenCapture::new(self.rewrite_map, full, comment);
         let end = reader::take(Input::new(Box::new(input)), &mut container)?;
         container.finish(end).map_err(CaptureError::Tap)?;
         Ok(end)

@@ -4,20 +4,20 @@ use std::io;
 use std::sync::Arc;
 
 use crate::capture::datagrams;
-use crate::capture::outlet::{Outlet, tell};
+use crate::capture::event_context::{EventContext, tell};
 use crate::capture::reassembly::Arrival;
 use crate::capture::sessions::ConnectionSessions;
 use crate::capture::setups::SetupWatch;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::tunnel;
-use crate::trace::{Carrier, Direction, Flow, Payload, Tap};
+use crate::trace::{Direction, Encapsulation, Flow, Payload, Tap};
 
 /// What is told of a connection or tunnel when another session begins there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SharedConnection {
     /// What carries RTSP on it.
-    pub(super) carrier: Carrier<'static>,
+    pub(super) carrier: Encapsulation<'static>,
     /// Who sends all that is there of a connection that begins in the capture.
     pub(super) only_side: Option<Direction>,
     /// Its beginning is not in the capture.
@@ -33,7 +33,7 @@ impl SharedConnection {
         sender: Direction,
         message: &Message<'_>,
         arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
+        context: &mut EventContext<'_, T>,
     ) -> io::Result<()> {
         // Some servers answer RTSP with HTTP; that has the number of its request.
         let answers_rtsp = matches!(message.start_line(), StartLine::Response { .. }) && message.cseq().is_some();
@@ -41,26 +41,26 @@ impl SharedConnection {
             sessions.http(sender);
             return Ok(());
         }
-        let id = if sessions.is_another(sender, message) { outlet.next_session(arrival)? } else { None };
+        let id = if sessions.is_another(sender, message) { context.next_session(arrival)? } else { None };
         if let Some(id) = id {
             let flow = Flow { id, session: id, url: String::new(), ..(**sessions.flow(sender)).clone() };
             let flow = Arc::new(flow);
             sessions.begin(Arc::clone(&flow));
-            self.tell_begun(&flow, arrival, outlet.tap)?;
+            self.tell_begun(&flow, arrival, context.tap)?;
         }
         sessions.message(sender, message);
         let (flow, setups) = sessions.setups(sender);
         // The first SETUP of a session has no identifier (RFC 2326, section 12.37).
         if self.mid_stream && SetupWatch::asks(message) && message.header("Session").is_none() {
-            outlet.ports.unclaimed.begins(flow);
+            context.ports.unclaimed.begins(flow);
         }
-        setups.message(flow, (arrival.at, sender), message, outlet.ports);
+        setups.message(flow, (arrival.at, sender), message, context.ports);
         if self.only_side == Some(Direction::ClientToServer) {
-            SetupWatch::unanswered(flow, message, outlet.ports);
+            SetupWatch::unanswered(flow, message, context.ports);
         }
         // What came to other ports is told before the message that ends the media.
-        let ends = !outlet.ports.silent.is_empty() && outlet.ports.silent.message(flow, message, arrival.at);
-        if ends { end_play(flow, arrival, outlet) } else { Ok(()) }
+        let ends = !context.ports.silent.is_empty() && context.ports.silent.message(flow, message, arrival.at);
+        if ends { end_play(flow, arrival, context) } else { Ok(()) }
     }
 
     /// Another session begins.
@@ -108,16 +108,16 @@ fn tell_several(
 pub(super) fn end_all<T: Tap>(
     sessions: &ConnectionSessions,
     arrival: Arrival,
-    outlet: &mut Outlet<'_, T>,
+    context: &mut EventContext<'_, T>,
 ) -> io::Result<()> {
-    sessions.flows().try_for_each(|flow| end_play(flow, arrival, outlet))?;
-    sessions.leave_groups(arrival.at, outlet.ports);
+    sessions.flows().try_for_each(|flow| end_play(flow, arrival, context))?;
+    sessions.leave_groups(arrival.at, context.ports);
     Ok(())
 }
 
 /// Media is no longer due.
-fn end_play<T: Tap>(flow: &Flow, arrival: Arrival, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
-    datagrams::tell_unnamed(outlet.ports, arrival, outlet.ledger, outlet.tap)?;
-    outlet.ports.silent.ends(flow, arrival.at);
+fn end_play<T: Tap>(flow: &Flow, arrival: Arrival, context: &mut EventContext<'_, T>) -> io::Result<()> {
+    datagrams::tell_unnamed(context.ports, arrival, context.rewrite_map, context.tap)?;
+    context.ports.silent.ends(flow, arrival.at);
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::capture::ip::{Decoded, IpLayer};
 use crate::capture::named::{NamedMedia, NamedSessions};
 use crate::capture::reader::{CaptureError, FileEnd, Input, NextChunk, Packet, read_input};
 use crate::capture::reassembly::Arrival;
-use crate::capture::rewrite::{self, Ledger, Plan};
+use crate::capture::rewrite::{self, RewriteMap, RewritePlan};
 use crate::time::Timestamp;
 use crate::trace::{CaptureEnd, GivenMedia, Note, Payload, Remark, Tap, TraceEvent};
 
@@ -88,15 +88,20 @@ impl Source {
         Ok(end)
     }
 
-    /// Reads one capture to its end, enters into a ledger what of its bytes is what, and hands every event to the tap.
-    pub(super) fn plan<R: Read>(input: R, ledger: Ledger, tap: &mut impl Tap) -> Result<Plan, CaptureError> {
+    /// Reads one capture to its end, enters into a map what of its bytes is what, and hands every event to the tap.
+    pub(super) fn plan<R: Read>(
+        input: R,
+        rewrite_map: RewriteMap,
+        tap: &mut impl Tap,
+    ) -> Result<RewritePlan, CaptureError> {
         let mut source = Self::new();
-        source.connections.ledger = Some(Box::new(ledger));
+        source.connections.rewrite_map = Some(Box::new(rewrite_map));
         source.read_part(input, tap)?;
         let bare = source.bare_media();
         source.tell_rest(tap).map_err(CaptureError::Tap)?;
-        let ledger = source.connections.ledger.take().ok_or_else(|| CaptureError::Tap(rewrite::too_much()))?;
-        Ok(Plan::of(*ledger, bare, source.has_planned_copies))
+        let rewrite_map =
+            source.connections.rewrite_map.take().ok_or_else(|| CaptureError::Tap(rewrite::too_much()))?;
+        Ok(RewritePlan::of(*rewrite_map, bare, source.has_planned_copies))
     }
 
     /// Reads one of several captures that follow each other, as rotation leaves them. [`Source::finish`] comes after
@@ -169,16 +174,16 @@ impl Source {
     #[cold]
     fn enter(&mut self, packet: &Packet<'_>) -> io::Result<()> {
         let assembly = self.ip.assembly(packet);
-        match &mut self.connections.ledger {
-            Some(ledger) if ledger.is_full() => return Err(rewrite::too_much()),
-            Some(ledger) => ledger.packet(packet.number, assembly),
+        match &mut self.connections.rewrite_map {
+            Some(rewrite_map) if rewrite_map.is_full() => return Err(rewrite::too_much()),
+            Some(rewrite_map) => rewrite_map.packet(packet.number, assembly),
             None => {}
         }
         Ok(())
     }
 
     fn packet(&mut self, packet: &Packet<'_>, tap: &mut impl Tap) -> io::Result<()> {
-        if self.connections.ledger.is_some() {
+        if self.connections.rewrite_map.is_some() {
             self.enter(packet)?;
         }
         let arrival = Arrival { at: packet.at, number: packet.number };
@@ -197,7 +202,7 @@ impl Source {
                 let sight = self.copies.look(packet, datagram, apart);
                 if sight == DatagramSight::New && self.copies.holds_nothing() {
                     self.connections.datagram(datagram, arrival, tap)?;
-                } else if self.connections.ledger.is_some() {
+                } else if self.connections.rewrite_map.is_some() {
                     // Where a capture is written once more, its copies are as well.
                     self.has_planned_copies = true;
                     self.connections.datagram(datagram, arrival, tap)?;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::capture::block::{Stamp, append_packet};
 use crate::capture::packet::{Headers, MAX_SEGMENT, SYN_OPTIONS, Segment, flags, set_push};
-use crate::capture::repeat::Kept;
+use crate::capture::repeat::WrittenMessage;
 use crate::time::Timestamp;
 use crate::trace::{Close, Direction, Note};
 
@@ -76,14 +76,14 @@ impl Connection {
 
     /// Writes messages once more, right before what comes next in their directions: of bytes that come twice a reader
     /// of both files takes the first, and to a reader of this file alone it is the stream's beginning.
-    pub(super) fn repeat(&mut self, out: &mut Vec<u8>, at: Timestamp, messages: &[Kept]) {
-        for Kept { direction, bytes, .. } in messages {
+    pub(super) fn repeat(&mut self, out: &mut Vec<u8>, at: Timestamp, messages: &[WrittenMessage]) {
+        for WrittenMessage { direction, bytes, .. } in messages {
             if let Some(side) = self.sides.get_mut(direction.index()) {
                 // Sequence numbers count modulo 2^32.
                 side.next = side.next.wrapping_sub(u32::try_from(bytes.len() & 0xffff_ffff).unwrap_or(0));
             }
         }
-        for Kept { at: then, direction, bytes, .. } in messages {
+        for WrittenMessage { at: then, direction, bytes, .. } in messages {
             for payload in bytes.chunks(MAX_SEGMENT) {
                 self.comment(Note::Repeated { at: *then }.to_string());
                 self.data(out, at, *direction, payload);

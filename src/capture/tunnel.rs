@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::capture::framed::Framed;
 use crate::capture::sessions::ConnectionSessions;
+use crate::capture::timed_demuxer::TimedDemuxer;
 use crate::rtsp::tunnel::Half;
 use crate::trace::{Direction, Flow};
 
@@ -34,7 +34,7 @@ pub(super) struct Tunnels {
     /// For each cookie the place of its latest tunnel.
     places: HashMap<TunnelKey, usize>,
     /// `None` while something is done with one.
-    all: Vec<Option<Box<Tunnel>>>,
+    all: Vec<Option<Box<HttpTunnel>>>,
     /// POST connections so far.
     posts: usize,
     /// Bytes of memory for what waits in all of them.
@@ -43,13 +43,13 @@ pub(super) struct Tunnels {
 
 /// A GET and its POSTs, as far as they have been seen.
 #[derive(Debug)]
-pub(super) struct Tunnel {
+pub(super) struct HttpTunnel {
     pub(super) sessions: ConnectionSessions,
     has_get: bool,
     /// Who sends all that is there of the GET's connection.
     only_side: Option<Direction>,
     /// The client's side, decoded.
-    framed: Framed,
+    framed: TimedDemuxer,
 }
 
 impl TunnelKey {
@@ -64,21 +64,21 @@ impl Tunnels {
         self.all.iter_mut().flatten().for_each(|tunnel| tunnel.framed.forget_numbers());
     }
 
-    pub(super) fn get(&self, place: usize) -> Option<&Tunnel> {
+    pub(super) fn get(&self, place: usize) -> Option<&HttpTunnel> {
         self.all.get(place)?.as_deref()
     }
 
-    pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut Tunnel> {
+    pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut HttpTunnel> {
         self.all.get_mut(place)?.as_deref_mut()
     }
 
     /// Takes a tunnel out, to do something with it that needs the others as well.
-    pub(super) fn take(&mut self, place: usize) -> Option<Box<Tunnel>> {
+    pub(super) fn take(&mut self, place: usize) -> Option<Box<HttpTunnel>> {
         self.all.get_mut(place)?.take()
     }
 
     /// Puts it back.
-    pub(super) fn put(&mut self, place: usize, tunnel: Box<Tunnel>) {
+    pub(super) fn put(&mut self, place: usize, tunnel: Box<HttpTunnel>) {
         if let Some(known) = self.all.get_mut(place) {
             *known = Some(tunnel);
         }
@@ -109,7 +109,7 @@ impl Tunnels {
         if self.all.len() >= MAX_TUNNELS {
             return Err(sessions);
         }
-        Ok(self.add(key, Tunnel { sessions: *sessions, has_get: true, only_side, framed: Framed::new() }))
+        Ok(self.add(key, HttpTunnel { sessions: *sessions, has_get: true, only_side, framed: TimedDemuxer::new() }))
     }
 
     /// Another GET on the same connection: the first one may have been refused.
@@ -125,12 +125,12 @@ impl Tunnels {
         let known = self.places.get(&key).copied();
         known.or_else(|| {
             let sessions = ConnectionSessions::new(Arc::clone(flow), false);
-            let tunnel = Tunnel { sessions, has_get: false, only_side: None, framed: Framed::new() };
+            let tunnel = HttpTunnel { sessions, has_get: false, only_side: None, framed: TimedDemuxer::new() };
             (self.all.len() < MAX_TUNNELS).then(|| self.add(key, tunnel))
         })
     }
 
-    fn add(&mut self, key: TunnelKey, tunnel: Tunnel) -> usize {
+    fn add(&mut self, key: TunnelKey, tunnel: HttpTunnel) -> usize {
         self.places.insert(key, self.all.len());
         self.all.push(Some(Box::new(tunnel)));
         self.all.len() - 1

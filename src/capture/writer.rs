@@ -24,7 +24,7 @@ use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::mask::MaskRules;
 use crate::rtsp::message::Message;
 use crate::time::Timestamp;
-use crate::trace::{Carrier, Close, Direction, Flow, Note, Payload, Tap, TraceEvent};
+use crate::trace::{Close, Direction, Encapsulation, Flow, Note, Payload, Tap, TraceEvent};
 
 /// Ports on which Wireshark looks for RTSP without being told.
 const RTSP_PORTS: [u16; 3] = [554, 8554, 7236];
@@ -222,7 +222,7 @@ impl<S: BlockSink> Writer<S> {
     }
 
     /// `times` are when connecting began and ended.
-    fn open(&mut self, flow: &Flow, times: (Timestamp, Timestamp), carrier: Carrier<'_>) -> io::Result<()> {
+    fn open(&mut self, flow: &Flow, times: (Timestamp, Timestamp), carrier: Encapsulation<'_>) -> io::Result<()> {
         let ends = self.written_addresses(flow);
         self.opened += 1;
         let key = self.interfaces.describe(flow, carrier, self.opened, &self.options.masking);
@@ -251,7 +251,7 @@ impl<S: BlockSink> Writer<S> {
     fn datagram(&mut self, event: &TraceEvent<'_>, from: SocketAddr, to: SocketAddr, payload: &[u8]) -> io::Result<()> {
         // A session of datagrams alone was never opened.
         let number = self.opened.max(event.flow.id + 1);
-        let key = self.interfaces.describe(event.flow, Carrier::default(), number, &self.options.masking);
+        let key = self.interfaces.describe(event.flow, Encapsulation::default(), number, &self.options.masking);
         let interface = self.interfaces.number(key, &mut self.blocks)?;
         if self.blocks.get_ref().len() >= self.options.flush_size {
             self.flush()?;
@@ -282,7 +282,7 @@ impl<S: BlockSink> Writer<S> {
 
     fn pdu(&mut self, event: &TraceEvent<'_>, pdu: &Pdu<'_>) -> io::Result<()> {
         if self.flows.get(event.flow.id).is_none() {
-            self.open(event.flow, (event.at, event.at), Carrier::default())?;
+            self.open(event.flow, (event.at, event.at), Encapsulation::default())?;
         }
         if self.blocks.get_ref().len() >= self.options.flush_size {
             self.flush()?;

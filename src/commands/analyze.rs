@@ -17,9 +17,9 @@ use crate::capture::{NamedMedia, Source};
 use crate::cli::{self, AnalyzeArgs};
 use crate::commands::CUT;
 use crate::commands::hurried::HurriedInput;
-use crate::commands::lanes::{Lane, Lanes, Output, Part, waiting_room};
 use crate::commands::named::{list, named, nothing};
 use crate::commands::open_capture;
+use crate::commands::ordered_writer::{CaptureRows, OrderedWriter, Output, Part, waiting_room};
 use crate::commands::progress::Progress;
 use crate::commands::queue::Queue;
 use crate::commands::terminal::{complain, redraws, stdout, stdout_is_piped, takes_colour};
@@ -30,7 +30,7 @@ use crate::report::{Condition, Conditions, Document, Format, Tables};
 pub(super) fn run(args: &AnalyzeArgs) -> Result<(), Error> {
     let conditions = conditions(&args.fail_if)?;
     let media = named(&args.named)?;
-    let lanes = Lanes::new(outputs(args)?);
+    let lanes = OrderedWriter::new(outputs(args)?);
     let progress = Progress::of_files(&args.captures, bar_is_wanted(args));
     let inputs = GroupInputs { queue: &Queue::new(&args.captures), named: media.as_ref(), progress: &progress };
     let results = analyze_all(&inputs, &lanes, format(args.format), &conditions);
@@ -60,7 +60,12 @@ pub(super) struct GroupResult {
 }
 
 /// Analyzes the captures on all cores. The results stand in their order; if the output failed, some lack.
-fn analyze_all(inputs: &GroupInputs<'_>, lanes: &Lanes, format: Format, conditions: &Conditions) -> Vec<GroupResult> {
+fn analyze_all(
+    inputs: &GroupInputs<'_>,
+    lanes: &OrderedWriter,
+    format: Format,
+    conditions: &Conditions,
+) -> Vec<GroupResult> {
     let queue = inputs.queue;
     let work = || {
         let mut results = Vec::new();
@@ -80,9 +85,9 @@ fn analyze_all(inputs: &GroupInputs<'_>, lanes: &Lanes, format: Format, conditio
 
 /// Analyzes a capture and those that follow it; their rows go into its lane.
 fn in_lane(
-    lane: Lane<'_>,
+    lane: CaptureRows<'_>,
     inputs: &GroupInputs<'_>,
-    lanes: &Lanes,
+    lanes: &OrderedWriter,
     format: Format,
     conditions: Conditions,
 ) -> GroupResult {

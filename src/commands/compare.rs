@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, ScopedJoinHandle};
 
-use crate::analysis::comparison::{CaptureComparison, CaptureView, Heard};
+use crate::analysis::comparison::{CaptureComparison, CaptureView, Transcript};
 use crate::analysis::matching::{Digests, Matcher, Packet, Side, StreamMatch};
 use crate::analysis::{Analyzer, AnalyzerOptions};
 use crate::capture::reader::CaptureError;
@@ -48,7 +48,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), Error> {
 
 /// What a capture has told.
 struct Reading {
-    heard: Heard,
+    heard: Transcript,
     analyzer: Analyzer<()>,
     cut: bool,
     /// What looks like RTP and is nobody's.
@@ -177,7 +177,7 @@ fn read(
         packets.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).map_err(gone)
     });
     let options = AnalyzerOptions { capture: path.display().to_string(), closely: true };
-    let mut tap = (Heard::default(), (Analyzer::new(options, ()), digests));
+    let mut tap = (Transcript::default(), (Analyzer::new(options, ()), digests));
     let failed = |source| Error::Capture { path: path.to_owned(), source };
     let mut source = Source::with_named(named.cloned());
     let end = source.read_part(input, &mut tap).map_err(failed)?;

@@ -16,7 +16,7 @@ use crate::commands::{analyze, record};
 use crate::error::Error;
 use crate::net::{Accepted, Clock, EventLoop};
 use crate::session::script::{ScriptBuilder, ScriptOptions};
-use crate::session::{Offer, Script, Server};
+use crate::session::{ReplayConfig, Script, Server};
 
 /// A recording of GStreamer's server; samples/README.md tells how it was made.
 const SAMPLE: &[u8] = include_bytes!("../../samples/gstreamer_h264_aac.pcapng");
@@ -82,7 +82,7 @@ fn serve(script: Script) -> Result<String, Error> {
     let (sender, receiver) = channel();
     // The thread ends with its client, or with the process.
     std::thread::spawn(move || {
-        if let Err(error) = serve_one(Offer::new(script), &sender) {
+        if let Err(error) = serve_one(ReplayConfig::new(script), &sender) {
             // Whoever waits for the URL hears of it; later the recording shows it.
             let _ = sender.send(Err(error));
         }
@@ -90,7 +90,7 @@ fn serve(script: Script) -> Result<String, Error> {
     receiver.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into())).map_err(Error::EventLoop)
 }
 
-fn serve_one(offer: Offer, started: &Sender<io::Result<String>>) -> io::Result<()> {
+fn serve_one(offer: ReplayConfig, started: &Sender<io::Result<String>>) -> io::Result<()> {
     let mut event_loop = EventLoop::new(Clock::start())?;
     event_loop.be_precise();
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

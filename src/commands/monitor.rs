@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 
 use crate::analysis::{Analyzer, AnalyzerOptions, StreamRow};
-use crate::commands::evidence::Evidence;
 use crate::commands::hiding::{rules, shown};
 use crate::commands::live::{Figures, Lines};
+use crate::commands::recording_health::RecordingHealth;
 use crate::commands::terminal::{redraws, warning};
 use crate::report::visible::visible;
 use crate::rtsp::demux::PduKind;
@@ -25,7 +25,7 @@ pub(super) struct Monitor {
     line_of: Vec<usize>,
     /// Somebody will ask for the figures.
     analyzes: bool,
-    evidence: Evidence,
+    evidence: RecordingHealth,
     /// Sessions whose user knows that the password can be read on the way.
     warned: HashSet<usize>,
     /// Errors only.
@@ -49,7 +49,7 @@ impl Monitor {
             lines,
             line_of: Vec::new(),
             analyzes: !quiet,
-            evidence: Evidence::default(),
+            evidence: RecordingHealth::default(),
             warned: HashSet::new(),
             quiet,
             verbose,
@@ -79,7 +79,7 @@ impl Monitor {
     }
 
     /// What the recording says of itself.
-    pub(super) const fn evidence(&self) -> &Evidence {
+    pub(super) const fn evidence(&self) -> &RecordingHealth {
         &self.evidence
     }
 
@@ -100,7 +100,7 @@ impl Tap for Monitor {
             if let Some(line) = self.line_of.get_mut(event.flow.id) {
                 *line = event.flow.session.min(last);
             }
-            if let Some(doubt) = carrier.doubt {
+            if let Some(doubt) = carrier.certificate_warning {
                 self.warn(&format!("{}: {doubt} (--insecure)", event.flow.url));
             }
         }

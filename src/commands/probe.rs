@@ -108,7 +108,10 @@ impl Tap for Watcher {
         let session = event.flow.session;
         self.carriers.resize(self.carriers.len().max(session + 1), None);
         if let Some(place) = self.carriers.get_mut(session).filter(|_| !carrier.name.is_empty()) {
-            *place = Some(CarrierFound { name: carrier.name.to_owned(), doubt: carrier.doubt.map(ToOwned::to_owned) });
+            *place = Some(CarrierFound {
+                name: carrier.name.to_owned(),
+                doubt: carrier.certificate_warning.map(ToOwned::to_owned),
+            });
         }
         Ok(())
     }

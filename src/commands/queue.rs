@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::capture::{Beginning, Source};
-use crate::commands::lanes::Choice;
+use crate::commands::ordered_writer::Choice;
 
 /// The captures of a run.
 pub(super) struct Queue {

@@ -9,14 +9,14 @@ use bytesize::ByteSize;
 use crate::cli::ReportArgs;
 use crate::commands::analyze::{GroupInputs, GroupResult, analyze_group, conclude};
 use crate::commands::hiding::shown;
-use crate::commands::lanes::Choice;
 use crate::commands::named::named;
+use crate::commands::ordered_writer::Choice;
 use crate::commands::output::{Target, is_stdout};
 use crate::commands::progress::Progress;
 use crate::commands::queue::Queue;
 use crate::commands::terminal::redraws;
 use crate::error::Error;
-use crate::report::page::{self, Section};
+use crate::report::page::{self, CaptureReport};
 
 /// Analyzes the captures and writes the page, which gets its name when it is whole.
 pub(super) fn run(args: &ReportArgs) -> Result<(), Error> {
@@ -59,7 +59,7 @@ fn analyze(inputs: &GroupInputs<'_>) -> io::Result<(Vec<Part>, Vec<GroupResult>)
     let (mut parts, mut results) = (Vec::new(), Vec::new());
     while let Choice::Take(first) = queue.take(usize::MAX) {
         let numbers = RefCell::new(vec![first]);
-        let (mut section, mut result) = (Section::new(parts.len()), GroupResult::default());
+        let (mut section, mut result) = (CaptureReport::new(parts.len()), GroupResult::default());
         let moved = |follower| numbers.borrow_mut().extend(follower);
         analyze_group(first, inputs, &mut section, &mut result, moved, || Ok(()))?;
         let names: Vec<String> =

@@ -36,12 +36,12 @@ pub struct View<T> {
 
 /// Where the packets of a track go.
 #[derive(Clone, Copy, Debug)]
-struct Ends {
+struct ViewAddresses {
     client: SocketAddr,
     server: SocketAddr,
 }
 
-impl Ends {
+impl ViewAddresses {
     fn of(track: &Track) -> Self {
         let step = u16::try_from(track.index % PORT_PAIRS * 2).unwrap_or(0);
         let (client, server) = FIRST_PORTS;
@@ -74,7 +74,7 @@ impl<T: Tap> View<T> {
 
     /// What Wireshark has to know before the first packet.
     fn announce(&mut self, track: &Track, packet: &MediaPacket<'_>) -> io::Result<()> {
-        let (server, client) = (track.flow.server.ip(), Ends::of(track).client);
+        let (server, client) = (track.flow.server.ip(), ViewAddresses::of(track).client);
         let description = description(track, client, packet);
         let mut bytes = vec![SAP_VERSION | if server.is_ipv6() { SAP_IPV6 } else { 0 }, 0];
         // A description that changes has another hash (RFC 2974, section 3).
@@ -119,7 +119,7 @@ impl<T: Tap> MediaSink for View<T> {
         {
             self.announce(track, packet)?;
         }
-        let route = Ends::of(track).route(packet.direction, packet.rtcp);
+        let route = ViewAddresses::of(track).route(packet.direction, packet.rtcp);
         self.tell(track, packet, packet.direction, route, packet.bytes)
     }
 }

@@ -4,12 +4,12 @@ use std::io;
 use std::time::Duration;
 
 use crate::net::fused::FusedTap;
-use crate::net::lateness::{LATE, Lateness, SegmentCounts};
-use crate::net::stream::{Progress, Stream};
+use crate::net::read_lag::{LATE, ReadLag, SegmentCounts};
+use crate::net::stream::{Progress, RtspStream};
 use crate::rtsp::demux::{Demuxer, Pdu, Pdus};
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
-use crate::trace::{Carrier, Close, Direction, Flow, Note, Payload, TraceEvent};
+use crate::trace::{Close, Direction, Encapsulation, Flow, Note, Payload, TraceEvent};
 
 /// As long as more than this waits to be sent, no more is asked for.
 const OUTBOX_LIMIT: usize = 256 << 10;
@@ -17,7 +17,7 @@ const OUTBOX_LIMIT: usize = 256 << 10;
 /// A connection of the event loop.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: Stream,
+    stream: RtspStream,
     flow: Flow,
     /// The direction in which this side sends.
     own: Direction,
@@ -27,16 +27,16 @@ pub(super) struct Connection {
     outbound: Demuxer,
     outbox: Vec<u8>,
     sent: usize,
-    lateness: Lateness,
+    lateness: ReadLag,
     /// What the system knows of the connection was told: its end is near.
     summed_up: bool,
 }
 
 impl Connection {
     /// One whose stream connects, or is connected.
-    pub(super) fn new(stream: Stream, flow: Flow, own: Direction, connecting_since: Option<Timestamp>) -> Self {
+    pub(super) fn new(stream: RtspStream, flow: Flow, own: Direction, connecting_since: Option<Timestamp>) -> Self {
         let (inbound, outbound) = (Demuxer::new(), Demuxer::new());
-        let lateness = Lateness::new(Timestamp::default());
+        let lateness = ReadLag::new(Timestamp::default());
         Self {
             stream,
             flow,
@@ -78,7 +78,7 @@ impl Connection {
         *next_flow += 1;
         self.lateness.drained(now);
         let (name, doubt) = self.stream.carrier();
-        let carrier = Carrier { name: &name, doubt: doubt.as_deref() };
+        let carrier = Encapsulation { name: &name, certificate_warning: doubt.as_deref() };
         tell(tap, now, &self.flow, Direction::ClientToServer, Payload::Opened { started, carrier });
     }
 

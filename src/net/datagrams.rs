@@ -42,7 +42,7 @@ struct Track {
     number: usize,
     /// RTP, and RTCP unless it shares the port.
     sockets: [Option<Socket>; 2],
-    taken: Option<Taken>,
+    taken: Option<TakenMedia>,
 }
 
 #[derive(Debug)]
@@ -79,7 +79,7 @@ struct Head {
 
 /// Media that is taken.
 #[derive(Debug)]
-struct Taken {
+struct TakenMedia {
     route: MediaRoute,
     flow: Flow,
 }
@@ -127,7 +127,7 @@ impl Datagrams {
         for socket in track.sockets.iter_mut().flatten() {
             registry.register(&mut socket.inner, token, Interest::READABLE)?;
         }
-        track.taken = Some(Taken { route, flow });
+        track.taken = Some(TakenMedia { route, flow });
         self.is_ready = true;
         Ok(())
     }
@@ -163,7 +163,7 @@ impl Datagrams {
 
     /// The connection and the path of what arrived.
     pub(super) fn owner(&self, arrived: &Arrived) -> Option<(&Flow, UdpPath)> {
-        let Taken { route, flow } = self.tracks.get(arrived.place)?.taken.as_ref()?;
+        let TakenMedia { route, flow } = self.tracks.get(arrived.place)?.taken.as_ref()?;
         let server = flow.server.ip();
         Some((flow, route.path.sent_from(arrived.from, &[server, route.source.unwrap_or(server)])))
     }
@@ -232,7 +232,7 @@ impl Datagrams {
         payload: &[u8],
     ) -> Option<(&Flow, UdpPath, SocketAddr, SocketAddr)> {
         let track = self.tracks.iter().find(|known| known.number == track)?;
-        let Taken { route, flow } = track.taken.as_ref()?;
+        let TakenMedia { route, flow } = track.taken.as_ref()?;
         let [rtp_socket, rtcp_socket] = &track.sockets;
         let socket = rtcp_socket.as_ref().filter(|_| rtcp).or(rtp_socket.as_ref())?;
         // The scope of a link-local address is that of the connection.

@@ -14,13 +14,13 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::SIGHUP;
 use signal_hook_mio::v1_0::Signals;
 
-use crate::net::alarm::{self, Alarm};
 use crate::net::clock::Clock;
 use crate::net::deadlines::Deadlines;
 use crate::net::fused::FusedTap;
 use crate::net::listener::Listener;
 use crate::net::media::MediaSockets;
-use crate::net::peer::{Peer, Turn};
+use crate::net::peer::{Peer, PeerContext};
+use crate::net::poll_timer::{self, PollTimer};
 use crate::net::ports::Ports;
 use crate::net::receiving::ReceiveRoom;
 use crate::net::resolver::Resolver;
@@ -31,9 +31,9 @@ use crate::time::Timestamp;
 use crate::trace::{Direction, Payload, Tap, TraceEvent, UdpPath};
 
 mod accepting;
-mod settling;
+mod flush;
 
-pub use settling::{SettlingLimits, SettlingState};
+pub use flush::{SettlingLimits, SettlingState};
 
 /// Other threads: names were resolved, or the tap has changed its mind.
 const THREADS: Token = Token(0);
@@ -78,7 +78,7 @@ pub struct EventLoop<M> {
     buffer: Vec<u8>,
     room: ReceiveRoom,
     last_tick: Timestamp,
-    alarm: Alarm,
+    alarm: PollTimer,
     /// Wake to a fraction of a millisecond.
     precise: bool,
 }
@@ -113,7 +113,7 @@ impl<M: Machine> EventLoop<M> {
             buffer: vec![0; READ_SIZE],
             room: ReceiveRoom::default(),
             last_tick: clock.now(),
-            alarm: Alarm::default(),
+            alarm: PollTimer::default(),
             precise: false,
         })
     }
@@ -129,7 +129,7 @@ impl<M: Machine> EventLoop<M> {
         Ok(())
     }
 
-    /// For a tap whose demand changes in other threads: wakes the loop to look at it.
+    /// For a tap whose readiness changes in other threads: wakes the loop to look at it.
     pub fn waker(&self) -> LoopWaker {
         self.waker.clone()
     }
@@ -242,7 +242,7 @@ impl<M: Machine> EventLoop<M> {
         }
         for _ in 0..self.ready.len() {
             let Some(index) = self.ready.pop_front() else { break };
-            let serve = |peer: &mut Peer<M>, turn: &mut Turn<'_, '_>| {
+            let serve = |peer: &mut Peer<M>, turn: &mut PeerContext<'_, '_>| {
                 peer.queued = false;
                 peer.service(turn)
             };
@@ -270,7 +270,7 @@ impl<M: Machine> EventLoop<M> {
     /// Sleeps until something happens or is due.
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
         let patience = self.patience();
-        let patience = if self.precise { alarm::whole_millis(patience) } else { patience };
+        let patience = if self.precise { poll_timer::whole_millis(patience) } else { patience };
         self.poll.poll(events, Some(patience))
     }
 
@@ -325,7 +325,7 @@ impl<M: Machine> EventLoop<M> {
         }
     }
 
-    /// The tap's demand has changed: everybody looks.
+    /// The tap's readiness has changed: everybody looks.
     fn heed_waker(&mut self) {
         if self.waker.was_called() {
             (0..self.peers.len()).for_each(|index| self.make_ready(index));
@@ -355,14 +355,15 @@ impl<M: Machine> EventLoop<M> {
         &mut self,
         index: usize,
         tap: &mut FusedTap<'_>,
-        act: impl FnOnce(&mut Peer<M>, &mut Turn<'_, '_>) -> bool,
+        act: impl FnOnce(&mut Peer<M>, &mut PeerContext<'_, '_>) -> bool,
     ) {
         let Self { poll, clock, resolver, media, tls, ports, peers, next_flow, buffer, room, alarm, .. } = self;
         let overslept = alarm.overslept();
         let Some(Some(peer)) = peers.get_mut(index) else { return };
         let was_done = peer.is_done();
         let registry = poll.registry();
-        let mut turn = Turn { registry, clock, resolver, media, tls, overslept, ports, next_flow, buffer, room, tap };
+        let mut turn =
+            PeerContext { registry, clock, resolver, media, tls, overslept, ports, next_flow, buffer, room, tap };
         let more = act(peer, &mut turn);
         if !peer.is_done() {
             self.deadlines.set(index, peer.deadline(self.clock.now()));

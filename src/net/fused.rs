@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::time::Timestamp;
-use crate::trace::{Demand, Tap, TraceEvent};
+use crate::trace::{Readiness, Tap, TraceEvent};
 
 /// Hands events to a tap until it fails; keeps the error for the end. The sessions still have to be ended in good
 /// order when the disk is full.
@@ -30,8 +30,8 @@ impl<'a> FusedTap<'a> {
     }
 
     /// One that failed takes everything, as it is not told any more.
-    pub(super) fn demand(&self, session: usize) -> Demand {
-        if self.error.is_none() { self.tap.demand(session) } else { Demand::More }
+    pub(super) fn readiness(&self, session: usize) -> Readiness {
+        if self.error.is_none() { self.tap.readiness(session) } else { Readiness::More }
     }
 
     pub(super) fn has_failed(&self) -> bool {

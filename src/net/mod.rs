@@ -31,37 +31,37 @@
 //! - `poll` counts whole milliseconds. A loop that serves (`be_precise`) sleeps the rest of the way to a deadline.
 //! - `Clock` reads the wall clock once and goes on with the monotonic clock. A step of the system's clock does not show
 //!   as a gap in the recording.
-//! - A `Stream` lies below each connection: plain TCP, TLS (rustls), or a tunnel of two such channels. It stands when
+//! - An `RtspStream` lies below each connection: plain TCP, TLS (rustls), or a tunnel of two such channels. It stands when
 //!   the last of its handshakes is done, within one `--connect-timeout`. From there on nobody above can tell it from
 //!   TCP; demuxers and tap see decoded RTSP. A read of TLS takes ciphertext into the back half of the loop's buffer
 //!   with one system call and decrypts into its front, so it needs no buffer for each connection and costs no call for
 //!   each record. What a tunnel sends is encoded write by write, as players do it. If the server closes the POST, the
 //!   next write opens another.
-//! - Certificates are judged by rustls and webpki, behind a `Judge` of our own, which knows those given by `--tls-ca`
+//! - Certificates are judged by rustls and webpki, behind a `CertificateVerifier` of our own, which knows those given by `--tls-ca`
 //!   and tells what `--insecure` passed over.
-//! - `Lateness` tells when reading was late: docs/findings.md has the rule. A connection that was empty a moment ago
-//!   costs nothing; else one `recvmsg` with `MSG_PEEK` a read. `Alarm` measures how late the loop woke up. At the end
+//! - `ReadLag` tells when reading was late: docs/findings.md has the rule. A connection that was empty a moment ago
+//!   costs nothing; else one `recvmsg` with `MSG_PEEK` a read. `PollTimer` measures how late the loop woke up. At the end
 //!   of a client's connection the system is asked for its `tcp_info`, by netlink, as `getsockopt` has no safe wrapper
 //!   that gives all of it.
 //! - Names are resolved in threads of their own, as the system's resolver blocks.
-//! - A file that fails shows as the `Demand` of its sessions, which are torn down in good order. `FusedTap` keeps the
+//! - A file that fails shows as the `Readiness` of its sessions, which are torn down in good order. `FusedTap` keeps the
 //!   first error of a tap that has no such thing; the tap is left alone from then on, and the run ends with that error,
 //!   all sessions torn down.
 
-mod alarm;
 pub mod clock;
 mod connection;
 mod datagrams;
 mod deadlines;
 pub mod event_loop;
 mod fused;
-mod lateness;
 mod listener;
 mod media;
 mod multicast;
 mod peer;
+mod poll_timer;
 mod ports;
 mod public_key;
+mod read_lag;
 mod receiving;
 mod resolver;
 #[cfg(target_os = "linux")]

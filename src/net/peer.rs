@@ -15,19 +15,19 @@ use crate::net::media::MediaSockets;
 use crate::net::ports::Ports;
 use crate::net::receiving::ReceiveRoom;
 use crate::net::resolver::Resolver;
-use crate::net::stream::{Progress, Stream};
+use crate::net::stream::{Progress, RtspStream};
 use crate::net::tls::Tls;
 use crate::rtsp::message::Message;
 use crate::session::{Input, Machine, Output, Via};
 use crate::time::Timestamp;
 use crate::trace::{Close, Direction, Flow};
 
+mod backpressure;
 mod datagrams;
-mod holding;
-mod leaving;
+mod shutdown;
 
-use holding::Reading;
-use leaving::Leaving;
+use backpressure::Reading;
+use shutdown::PeerShutdown;
 
 /// After so many bytes read, or sent, the others have their turn.
 const READ_BUDGET: usize = 1 << 20;
@@ -50,7 +50,7 @@ pub(super) struct Peer<M> {
     origin: Origin,
     done: bool,
     /// The connection ends when everything is sent, at this time at the latest.
-    leaving: Option<Leaving>,
+    leaving: Option<PeerShutdown>,
     /// A datagram that the socket had no room for.
     parked: Option<Datagram>,
     /// The sockets for media that this side gets.
@@ -83,7 +83,7 @@ struct Datagram {
 }
 
 /// What the loop lends to a peer while it has its turn.
-pub(super) struct Turn<'a, 't> {
+pub(super) struct PeerContext<'a, 't> {
     pub(super) registry: &'a Registry,
     pub(super) clock: &'a Clock,
     pub(super) resolver: &'a Resolver,
@@ -164,13 +164,13 @@ impl<M: Machine> Peer<M> {
         &mut self,
         stream: TcpStream,
         client: SocketAddr,
-        turn: &mut Turn<'_, '_>,
+        turn: &mut PeerContext<'_, '_>,
     ) -> io::Result<()> {
         self.origin = Origin::Accepted;
         let now = turn.clock.now();
         let flow = self.flow(client, stream.local_addr()?);
         let own = Direction::ServerToClient;
-        let stream = Stream::accepted(turn.registry, self.token, stream)?;
+        let stream = RtspStream::accepted(turn.registry, self.token, stream)?;
         let mut connection = Connection::new(stream, flow, own, None);
         connection.opened(now, now, turn.next_flow, turn.tap);
         self.connection = Some(connection);
@@ -189,7 +189,7 @@ impl<M: Machine> Peer<M> {
     }
 
     /// Goes on with connecting, reading and writing as far as the socket lets it. Whether there may be more to do.
-    pub(super) fn service(&mut self, turn: &mut Turn<'_, '_>) -> bool {
+    pub(super) fn service(&mut self, turn: &mut PeerContext<'_, '_>) -> bool {
         self.finish_connecting(turn);
         // What the socket takes now makes room for answers to what is read.
         let spent = self.pump(turn);
@@ -201,7 +201,7 @@ impl<M: Machine> Peer<M> {
     }
 
     /// Tells the machine what happened, and does what it wants then. Whether there may be more to do.
-    pub(super) fn handle(&mut self, input: Input<'_>, turn: &mut Turn<'_, '_>) -> bool {
+    pub(super) fn handle(&mut self, input: Input<'_>, turn: &mut PeerContext<'_, '_>) -> bool {
         let now = turn.clock.now();
         match self.leaving {
             Some(leaving) => {
@@ -228,7 +228,7 @@ impl<M: Machine> Peer<M> {
         }
     }
 
-    fn finish_connecting(&mut self, turn: &mut Turn<'_, '_>) {
+    fn finish_connecting(&mut self, turn: &mut PeerContext<'_, '_>) {
         let now = turn.clock.now();
         let Some(connection) = self.connection.as_mut().filter(|connection| connection.is_connecting()) else { return };
         match connection.finish_connecting(now, turn.buffer, turn.next_flow, turn.tap) {
@@ -247,7 +247,7 @@ impl<M: Machine> Peer<M> {
 
     /// Reads until nothing is left or others should have their turn. A look at the clock before and behind each read.
     /// Who does not fetch its answers is not asked for more requests.
-    fn receive(&mut self, turn: &mut Turn<'_, '_>) -> bool {
+    fn receive(&mut self, turn: &mut PeerContext<'_, '_>) -> bool {
         let mut budget = READ_BUDGET;
         let hung_up = self.hung_up;
         let can_read = |connection: &&mut Connection| !connection.is_connecting() && (connection.has_room() || hung_up);
@@ -279,7 +279,7 @@ impl<M: Machine> Peer<M> {
         false
     }
 
-    fn closed_by_peer(&mut self, close: Close, turn: &mut Turn<'_, '_>) {
+    fn closed_by_peer(&mut self, close: Close, turn: &mut PeerContext<'_, '_>) {
         // Behind the end of the connection there may be no packet to say it.
         self.tell_drops(turn);
         let Some(mut connection) = self.connection.take() else { return };
@@ -293,7 +293,7 @@ impl<M: Machine> Peer<M> {
     }
 
     /// Does what the machine wants, as long as the socket keeps up. Whether others should have their turn first.
-    fn pump(&mut self, turn: &mut Turn<'_, '_>) -> bool {
+    fn pump(&mut self, turn: &mut PeerContext<'_, '_>) -> bool {
         let mut budget = WRITE_BUDGET;
         loop {
             if self.leaving.is_some() {
@@ -316,7 +316,7 @@ impl<M: Machine> Peer<M> {
     }
 
     /// Does what the machine wants until it wants nothing more, or too much waits to be sent.
-    fn obey(&mut self, budget: &mut usize, turn: &mut Turn<'_, '_>) -> Pause {
+    fn obey(&mut self, budget: &mut usize, turn: &mut PeerContext<'_, '_>) -> Pause {
         if let Some(Datagram { track, rtcp, port, payload }) = self.parked.take() {
             self.send_datagram(track, rtcp, port, &payload, turn);
         }
@@ -357,12 +357,12 @@ impl<M: Machine> Peer<M> {
         Pause::Full
     }
 
-    fn connect(&mut self, address: SocketAddr, via: Via, turn: &mut Turn<'_, '_>) {
+    fn connect(&mut self, address: SocketAddr, via: Via, turn: &mut PeerContext<'_, '_>) {
         self.disconnect(turn);
         let now = turn.clock.now();
         // The client's own address is known once the connection stands.
         let flow = self.flow(address, address);
-        match Stream::connect(turn.registry, self.token, address, via, turn.tls) {
+        match RtspStream::connect(turn.registry, self.token, address, via, turn.tls) {
             Ok(stream) => {
                 self.connection = Some(Connection::new(stream, flow, Direction::ClientToServer, Some(now)));
             }

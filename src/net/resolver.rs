@@ -8,14 +8,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use mio::Waker;
 
 /// What a look-up found: the entry that asked, and the addresses or the reason why there are none.
-pub(super) type Answer = (usize, Result<Vec<SocketAddr>, String>);
+pub(super) type Resolved = (usize, Result<Vec<SocketAddr>, String>);
 
 /// Runs look-ups and collects their answers.
 #[derive(Debug)]
 pub(super) struct Resolver {
     waker: Arc<Waker>,
-    sender: Sender<Answer>,
-    answers: Receiver<Answer>,
+    sender: Sender<Resolved>,
+    answers: Receiver<Resolved>,
 }
 
 impl Resolver {
@@ -44,7 +44,7 @@ impl Resolver {
     }
 
     /// The next answer that has come.
-    pub(super) fn next_answer(&self) -> Option<Answer> {
+    pub(super) fn next_answer(&self) -> Option<Resolved> {
         self.answers.try_recv().ok()
     }
 

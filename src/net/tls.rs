@@ -43,7 +43,7 @@ impl Default for Trust {
 #[derive(Clone, Debug)]
 pub(super) struct TlsServer {
     config: Arc<ClientConfig>,
-    judge: Arc<Judge>,
+    judge: Arc<CertificateVerifier>,
     name: ServerName<'static>,
 }
 
@@ -68,7 +68,7 @@ pub(super) struct Tls {
     made: OnceLock<Result<Made, String>>,
 }
 
-type Made = (Arc<ClientConfig>, Arc<Judge>);
+type Made = (Arc<ClientConfig>, Arc<CertificateVerifier>);
 
 impl Tls {
     pub(super) fn new(trust: Trust) -> Self {
@@ -86,9 +86,9 @@ impl Tls {
 
 fn make(trust: &Trust) -> Result<Made, String> {
     let provider = Arc::new(ring::default_provider());
-    let judge = Arc::new(Judge::new(trust, &provider));
+    let judge = Arc::new(CertificateVerifier::new(trust, &provider));
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let verifier = Arc::<Judge>::clone(&judge);
+    let verifier = Arc::<CertificateVerifier>::clone(&judge);
     let mut config = builder
         .map_err(|error| explain(&error))?
         .dangerous()
@@ -101,7 +101,7 @@ fn make(trust: &Trust) -> Result<Made, String> {
 
 /// Decides whether a certificate is good, by the rules of the web, and by those of the user.
 #[derive(Debug)]
-struct Judge {
+struct CertificateVerifier {
     /// `None` where there is nobody whose word counts.
     web: Option<Arc<WebPkiServerVerifier>>,
     given: Vec<CertificateDer<'static>>,
@@ -109,7 +109,7 @@ struct Judge {
     provider: Arc<CryptoProvider>,
 }
 
-impl Judge {
+impl CertificateVerifier {
     fn new(trust: &Trust, provider: &Arc<CryptoProvider>) -> Self {
         let (certificates, given) = match &trust.roots {
             Roots::System(load) => (load(), Vec::new()),
@@ -149,7 +149,7 @@ impl Judge {
     }
 }
 
-impl ServerCertVerifier for Judge {
+impl ServerCertVerifier for CertificateVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use crate::capture::rewrite::{Late, Patch, Place};
+use crate::capture::rewrite::{ByteSequence, Late, Patch};
 use crate::redact::shape::{PayloadShape, structure};
 use crate::rtp::infer::PayloadEvidence;
 use crate::rtp::packet::RtpPacket;
@@ -58,7 +58,7 @@ enum OpenFormat {
 /// A payload and where it lies.
 #[derive(Debug)]
 struct WaitingPayload {
-    place: Place,
+    place: ByteSequence,
     offset: u64,
     bytes: Box<[u8]>,
 }
@@ -77,7 +77,7 @@ impl PayloadFormats {
         signs: &PacketSigns,
         packet: &RtpPacket<'_>,
         at: Timestamp,
-        (place, offset): (Place, u64),
+        (place, offset): (ByteSequence, u64),
         late: &mut Vec<Late>,
     ) -> &[PayloadShape] {
         // The packets of a stranger are one source.

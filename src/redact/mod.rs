@@ -5,6 +5,7 @@
 mod addresses;
 mod formats;
 mod head;
+mod known_strings;
 mod media;
 mod names;
 mod sdp;
@@ -12,7 +13,6 @@ mod shape;
 mod text;
 mod times;
 mod url;
-mod words;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
 
-use crate::capture::rewrite::{Late, Patch, Place, Policy, SessionDatagram};
+use crate::capture::rewrite::{ByteSequence, Late, Patch, Policy, SessionDatagram};
 use crate::redact::formats::PayloadFormats;
 use crate::redact::shape::PayloadShape;
 use crate::redact::url::Pseudonyms;
@@ -55,7 +55,7 @@ struct Session {
     /// How payloads are made up.
     formats: PayloadFormats,
     /// What has come of a description whose length was not told.
-    open: Vec<(Place, u64, Vec<u8>)>,
+    open: Vec<(ByteSequence, u64, Vec<u8>)>,
 }
 
 /// An RTP or RTCP packet, so many bytes behind the beginning of what carries it.
@@ -69,7 +69,7 @@ struct MediaPacket<'a> {
 impl Policy for Redaction {
     fn pdu(
         &mut self,
-        place: Place,
+        place: ByteSequence,
         session: Option<usize>,
         direction: Direction,
         pdu: &Pdu<'_>,
@@ -96,7 +96,7 @@ impl Policy for Redaction {
 
     fn datagram(
         &mut self,
-        place: (Place, u64),
+        place: (ByteSequence, u64),
         session: usize,
         datagram: &SessionDatagram<'_>,
         patch: &mut Patch,
@@ -170,7 +170,7 @@ impl Redaction {
     /// Puts an RTP or RTCP packet. Gives what stays of earlier ones, once it is known.
     fn packet(
         &mut self,
-        (place, offset): (Place, u64),
+        (place, offset): (ByteSequence, u64),
         session: Option<usize>,
         MediaPacket { signs, at, bytes, header }: &MediaPacket<'_>,
         patch: &mut Patch,
@@ -194,7 +194,14 @@ impl Redaction {
     }
 
     /// Puts what is neither a message nor a packet; it may be a description, or a message that is not whole.
-    fn junk(&mut self, place: Place, session: Option<usize>, direction: Direction, pdu: &Pdu<'_>, patch: &mut Patch) {
+    fn junk(
+        &mut self,
+        place: ByteSequence,
+        session: Option<usize>,
+        direction: Direction,
+        pdu: &Pdu<'_>,
+        patch: &mut Patch,
+    ) {
         let session = session.and_then(|session| self.sessions.get_mut(&session));
         if let Some(session) = session
             && direction == Direction::ServerToClient

@@ -56,33 +56,34 @@ pub(super) fn split<'a>(text: &'a [u8], separators: &'a [u8]) -> impl Iterator<I
 /// What is neither a message nor a frame, blank in such a way that it stays so: who looks for a place where one begins has
 /// to find the same places.
 pub(super) fn junk(bytes: &[u8]) -> Vec<u8> {
-    let (mut kept, mut ends) = (vec![Kept::Class; bytes.len()], BTreeSet::new());
-    let mut keep =
-        |at: usize, len: usize, how: Kept| kept.iter_mut().skip(at).take(len).for_each(|kept| *kept = how.max(*kept));
+    let (mut kept, mut ends) = (vec![KeptPart::Class; bytes.len()], BTreeSet::new());
+    let mut keep = |at: usize, len: usize, how: KeptPart| {
+        kept.iter_mut().skip(at).take(len).for_each(|kept| *kept = how.max(*kept))
+    };
     for at in 0..bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();
         if let Some(word) = words().find(|word| rest.starts_with(word)) {
-            keep(at, word.len(), Kept::Byte);
+            keep(at, word.len(), KeptPart::Byte);
         } else if rest.first() == Some(&b'$') {
-            keep(at, FRAME_HEADER, Kept::Byte);
-            keep(at + FRAME_HEADER, 1, Kept::Version);
+            keep(at, FRAME_HEADER, KeptPart::Byte);
+            keep(at + FRAME_HEADER, 1, KeptPart::Version);
             ends.extend(frame_len(rest).map(|len| at + len));
         } else if ends.contains(&at) {
             // Behind what may be a frame the beginning of a word counts.
-            keep(at, begun(rest), Kept::Byte);
+            keep(at, begun(rest), KeptPart::Byte);
         }
     }
-    let byte = |(byte, kept): (&u8, &Kept)| match kept {
-        Kept::Version if byte >> 6 == 2 => 0x80,
-        Kept::Class | Kept::Version => like(*byte),
-        Kept::Byte => *byte,
+    let byte = |(byte, kept): (&u8, &KeptPart)| match kept {
+        KeptPart::Version if byte >> 6 == 2 => 0x80,
+        KeptPart::Class | KeptPart::Version => like(*byte),
+        KeptPart::Byte => *byte,
     };
     bytes.iter().zip(&kept).map(byte).collect()
 }
 
 /// What stays of a byte.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kept {
+enum KeptPart {
     /// What it means to who looks for a start line.
     Class,
     /// Besides, whether it begins a packet of RTP.

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use memchr::memmem;
 
 use crate::redact::addresses::Addresses;
+use crate::redact::known_strings::KnownStrings;
 use crate::redact::names::Names;
 use crate::redact::text::{blank, inside, split};
-use crate::redact::words::Words;
 use crate::rtsp::url::userinfo_len;
 
 /// What stands between the parts of a path and a query.
@@ -40,7 +40,7 @@ const WORDS: [&[u8]; 17] = [
 pub(super) struct Pseudonyms {
     pub(super) addresses: Addresses,
     pub(super) names: Names,
-    pub(super) words: Words,
+    pub(super) words: KnownStrings,
 }
 
 impl Pseudonyms {

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::analysis::rows::{Column, ColumnKind, Table};
+use crate::analysis::rows::{ColumnKind, Table, TableColumn};
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// Rises with each change of the columns.
@@ -21,7 +21,7 @@ pub fn schema(table: Option<Table>) -> serde_json::Result<String> {
             draft: DRAFT,
             title: "rtsp-rec analyze",
             version: VERSION,
-            tables: Definitions,
+            tables: TableDefinitions,
         })?,
     };
     text.push('\n');
@@ -36,13 +36,13 @@ struct AllTables {
     #[serde(rename = "x-version")]
     version: u32,
     #[serde(rename = "$defs")]
-    tables: Definitions,
+    tables: TableDefinitions,
 }
 
 /// The tables by their names.
-struct Definitions;
+struct TableDefinitions;
 
-impl Serialize for Definitions {
+impl Serialize for TableDefinitions {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(Table::ALL.map(|table| (table.name(), TableSchema::of(table))))
     }
@@ -57,7 +57,7 @@ struct TableSchema {
     version: u32,
     #[serde(rename = "type")]
     kind: &'static str,
-    properties: Properties,
+    properties: ColumnSchemas,
     required: Vec<&'static str>,
 }
 
@@ -70,29 +70,29 @@ impl TableSchema {
             title: table.name(),
             version: VERSION,
             kind: "object",
-            properties: Properties(columns),
+            properties: ColumnSchemas(columns),
             required,
         }
     }
 }
 
 /// Columns, in the order of the table.
-struct Properties(&'static [Column]);
+struct ColumnSchemas(&'static [TableColumn]);
 
-impl Serialize for Properties {
+impl Serialize for ColumnSchemas {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for column in self.0 {
-            map.serialize_entry(column.name, &Property::of(column))?;
+            map.serialize_entry(column.name, &ColumnSchema::of(column))?;
         }
         map.end()
     }
 }
 
 #[derive(Serialize)]
-struct Property {
+struct ColumnSchema {
     #[serde(rename = "type")]
-    kind: Types,
+    kind: JsonTypes,
     #[serde(skip_serializing_if = "Option::is_none")]
     minimum: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,20 +111,20 @@ struct Property {
 /// The type of a value, or its type and null.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Types {
+enum JsonTypes {
     One(&'static str),
     OrNull([&'static str; 2]),
 }
 
-impl Property {
-    fn of(column: &Column) -> Self {
+impl ColumnSchema {
+    fn of(column: &TableColumn) -> Self {
         let kind = match column.kind {
             ColumnKind::Integer { .. } => "integer",
             ColumnKind::Decimal { .. } => "number",
             ColumnKind::Text | ColumnKind::Time | ColumnKind::Ssrc => "string",
         };
         Self {
-            kind: if column.may_be_empty { Types::OrNull([kind, "null"]) } else { Types::One(kind) },
+            kind: if column.may_be_empty { JsonTypes::OrNull([kind, "null"]) } else { JsonTypes::One(kind) },
             minimum: matches!(column.kind, ColumnKind::Integer { signed: false }).then_some(0),
             format: (column.kind == ColumnKind::Time).then_some("date-time"),
             pattern: (column.kind == ColumnKind::Ssrc).then_some("^0x[0-9a-f]{8}$"),

@@ -70,7 +70,7 @@ pub(super) enum Kind {
 }
 
 /// An answer that may have to wait for more bytes.
-enum Verdict<T> {
+enum Parse<T> {
     Yes(T),
     No,
     Undecided(Need),
@@ -133,11 +133,11 @@ impl Framer {
             _ => self.message(bytes),
         };
         match verdict {
-            Verdict::Yes((len, kind)) if len <= bytes.len() => Step::Take(len, kind),
-            Verdict::Undecided(_) | Verdict::Yes(_) if closing => Step::Take(bytes.len(), Kind::Junk),
-            Verdict::Yes((len, _)) => Step::Need(Need::Bytes(len)),
-            Verdict::Undecided(need) => Step::Need(need),
-            Verdict::No => {
+            Parse::Yes((len, kind)) if len <= bytes.len() => Step::Take(len, kind),
+            Parse::Undecided(_) | Parse::Yes(_) if closing => Step::Take(bytes.len(), Kind::Junk),
+            Parse::Yes((len, _)) => Step::Need(Need::Bytes(len)),
+            Parse::Undecided(need) => Step::Need(need),
+            Parse::No => {
                 self.doubt();
                 self.state = State::Lost;
                 self.lost(bytes, 1, closing)
@@ -157,23 +157,23 @@ impl Framer {
     }
 
     /// Length and parts of the message at the start of `bytes`.
-    fn message(&mut self, bytes: &[u8]) -> Verdict<(usize, Kind)> {
+    fn message(&mut self, bytes: &[u8]) -> Parse<(usize, Kind)> {
         match recognise(bytes) {
             Recognition::Yes => {}
-            Recognition::No => return Verdict::No,
-            Recognition::NeedLine => return Verdict::Undecided(Need::Line),
+            Recognition::No => return Parse::No,
+            Recognition::NeedLine => return Parse::Undecided(Need::Line),
         }
         let head = match head_end(bytes, &mut self.scanned) {
             Some(head) if head <= MAX_HEAD => head,
-            None if bytes.len() < MAX_HEAD => return Verdict::Undecided(Need::Line),
+            None if bytes.len() < MAX_HEAD => return Parse::Undecided(Need::Line),
             // Junk as a whole: looking for a message in it, line by line, would cost the square of its length.
             _ => {
                 self.state = State::Lost;
-                return Verdict::Yes((MAX_HEAD, Kind::Junk));
+                return Parse::Yes((MAX_HEAD, Kind::Junk));
             }
         };
         let length = body_length(&Message::new(bytes.get(..head).unwrap_or_default(), &[]));
-        Verdict::Yes(match usize::try_from(length) {
+        Parse::Yes(match usize::try_from(length) {
             Ok(body) if body <= MAX_BODY => (head + body, Kind::Message { head, oversize: 0 }),
             _ => (head, Kind::Message { head, oversize: length }),
         })
@@ -184,10 +184,10 @@ impl Framer {
         for at in from..bytes.len() {
             let rest = bytes.get(at..).unwrap_or_default();
             match self.plausible(rest, closing) {
-                Verdict::No => {}
+                Parse::No => {}
                 _ if at > 0 => return Step::Take(at, Kind::Junk),
-                Verdict::Undecided(need) => return Step::Need(need),
-                Verdict::Yes(()) => {
+                Parse::Undecided(need) => return Step::Need(need),
+                Parse::Yes(()) => {
                     self.state = State::Sync;
                     return self.in_sync(rest, closing);
                 }
@@ -198,43 +198,43 @@ impl Framer {
 
     /// Whether a lost demuxer believes that a PDU starts here: a whole start line, or a `$` with a known channel, a
     /// plausible length, RTP version 2, and another PDU right behind it.
-    fn plausible(&self, bytes: &[u8], closing: bool) -> Verdict<()> {
+    fn plausible(&self, bytes: &[u8], closing: bool) -> Parse<()> {
         let verdict = match bytes.first() {
             Some(b'$') => self.plausible_frame(bytes, closing),
             Some(b'A'..=b'Z') => match recognise(bytes) {
-                Recognition::Yes => Verdict::Yes(()),
-                Recognition::No => Verdict::No,
-                Recognition::NeedLine => Verdict::Undecided(Need::Line),
+                Recognition::Yes => Parse::Yes(()),
+                Recognition::No => Parse::No,
+                Recognition::NeedLine => Parse::Undecided(Need::Line),
             },
-            _ => Verdict::No,
+            _ => Parse::No,
         };
-        if closing && matches!(verdict, Verdict::Undecided(_)) { Verdict::No } else { verdict }
+        if closing && matches!(verdict, Parse::Undecided(_)) { Parse::No } else { verdict }
     }
 
-    fn plausible_frame(&self, bytes: &[u8], closing: bool) -> Verdict<()> {
+    fn plausible_frame(&self, bytes: &[u8], closing: bool) -> Parse<()> {
         let [_, channel, high, low, first, ..] = *bytes else {
-            return Verdict::Undecided(Need::Bytes(FRAME_HEADER + 1));
+            return Parse::Undecided(Need::Bytes(FRAME_HEADER + 1));
         };
         let len = usize::from(u16::from_be_bytes([high, low]));
         if !self.channels.plausible(channel) || len < MIN_PLAUSIBLE_PAYLOAD || first >> 6 != 2 {
-            return Verdict::No;
+            return Parse::No;
         }
         let Some(behind) = bytes.get(FRAME_HEADER + len..) else {
-            return Verdict::Undecided(Need::Bytes(FRAME_HEADER + len + 1));
+            return Parse::Undecided(Need::Bytes(FRAME_HEADER + len + 1));
         };
         // Some servers send an empty line before each frame; more of them are no sign of anything.
         let empty = line_ends(behind.get(..=MAX_LINE_ENDS).unwrap_or(behind));
         let end = FRAME_HEADER + len + if empty <= MAX_LINE_ENDS { empty } else { 0 };
         match bytes.get(end..) {
-            None => Verdict::Undecided(Need::Bytes(end + 1)),
-            Some([]) if closing => Verdict::Yes(()),
-            Some([b'$', next, ..]) if !self.channels.plausible(*next) => Verdict::No,
-            Some([b'$', _, ..]) => Verdict::Yes(()),
-            Some([] | [b'$']) => Verdict::Undecided(Need::Bytes(end + 2)),
+            None => Parse::Undecided(Need::Bytes(end + 1)),
+            Some([]) if closing => Parse::Yes(()),
+            Some([b'$', next, ..]) if !self.channels.plausible(*next) => Parse::No,
+            Some([b'$', _, ..]) => Parse::Yes(()),
+            Some([] | [b'$']) => Parse::Undecided(Need::Bytes(end + 2)),
             Some(behind) => match recognise_token(behind) {
-                Recognition::Yes => Verdict::Yes(()),
-                Recognition::No => Verdict::No,
-                Recognition::NeedLine => Verdict::Undecided(Need::Bytes(bytes.len() + 1)),
+                Recognition::Yes => Parse::Yes(()),
+                Recognition::No => Parse::No,
+                Recognition::NeedLine => Parse::Undecided(Need::Bytes(bytes.len() + 1)),
             },
         }
     }
@@ -264,12 +264,12 @@ impl Framer {
 }
 
 /// Length of the frame at the start of `bytes`.
-fn frame(bytes: &[u8]) -> Verdict<(usize, Kind)> {
+fn frame(bytes: &[u8]) -> Parse<(usize, Kind)> {
     let [_, channel, high, low, ..] = *bytes else {
-        return Verdict::Undecided(Need::Bytes(FRAME_HEADER));
+        return Parse::Undecided(Need::Bytes(FRAME_HEADER));
     };
     let len = FRAME_HEADER + usize::from(u16::from_be_bytes([high, low]));
-    Verdict::Yes((len, Kind::Interleaved { channel }))
+    Parse::Yes((len, Kind::Interleaved { channel }))
 }
 
 /// How many CR and LF stand at the start: empty lines before a message are allowed (RFC 2326, section 4.1).
@@ -299,7 +299,7 @@ fn head_end(bytes: &[u8], scanned: &mut usize) -> Option<usize> {
 /// Length of the PDU that starts here, where its beginning tells.
 fn extent(bytes: &[u8]) -> Option<u64> {
     if bytes.first() == Some(&b'$') {
-        let Verdict::Yes((len, _)) = frame(bytes) else { return None };
+        let Parse::Yes((len, _)) = frame(bytes) else { return None };
         return Some(len as u64);
     }
     let head = head_end(bytes, &mut 0)?;

@@ -122,7 +122,7 @@ fn one_line(text: &str) -> String {
 
 /// What the server says on one of the connections before the tunnel stands, gathered to the end of its head.
 #[derive(Debug, Default)]
-pub struct Answer {
+pub struct OpeningResponse {
     bytes: Vec<u8>,
     /// That of the WebSocket that was asked for.
     key: Option<String>,
@@ -130,7 +130,7 @@ pub struct Answer {
     chunked: bool,
 }
 
-/// Where an [`Answer`] stands.
+/// Where an [`OpeningResponse`] stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answered {
     /// The head is not whole.
@@ -143,7 +143,7 @@ pub enum Answered {
     Nonsense,
 }
 
-impl Answer {
+impl OpeningResponse {
     /// That to the request for a WebSocket with this key.
     pub fn to_web_socket(key: String) -> Self {
         Self { bytes: Vec::new(), key: Some(key), chunked: false }
@@ -260,12 +260,12 @@ mod tests {
              Connection: Upgrade\r\nSec-WebSocket-Key: a2V5\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Protocol: rtsp.onvif.org\r\nAuthorization: Basic eDp5\r\n\r\n"
         );
-        let mut answer = Answer::to_web_socket("dGhlIHNhbXBsZSBub25jZQ==".to_owned());
+        let mut answer = OpeningResponse::to_web_socket("dGhlIHNhbXBsZSBub25jZQ==".to_owned());
         let opened = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
                       Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\u{2}";
         assert_eq!(answer.feed(opened.as_bytes()), Answered::Opened(vec![2]));
         for refused in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n"] {
-            let mut answer = Answer::to_web_socket("x".to_owned());
+            let mut answer = OpeningResponse::to_web_socket("x".to_owned());
             assert_eq!(answer.feed(refused.as_bytes()), Answered::Refused(refused.as_bytes().to_vec()));
         }
     }
@@ -317,7 +317,7 @@ mod tests {
 
     /// The last word of an answer that comes in these pieces; all before it were not enough.
     fn answer(pieces: &[&[u8]]) -> Answered {
-        let mut answer = Answer::default();
+        let mut answer = OpeningResponse::default();
         let (last, before) = pieces.split_last().unwrap();
         for piece in before {
             assert_eq!(answer.feed(piece), Answered::NotYet, "{piece:?}");

@@ -23,7 +23,7 @@ pub(super) struct Authorization {
 }
 
 /// What to do about a challenge.
-pub(super) enum Verdict {
+pub(super) enum AuthAction {
     Try,
     GiveUp(SessionError),
 }
@@ -70,23 +70,23 @@ impl Authorization {
 
     /// A 401 to a request for this URL that was sent so often with credentials. It is tried again if it had none, or if its nonce was too old; a server that has
     /// taken the credentials before may have changed its nonce without saying so.
-    pub(super) fn challenged(&mut self, attempts: u8, url: &str, response: &Message<'_>) -> Verdict {
+    pub(super) fn challenged(&mut self, attempts: u8, url: &str, response: &Message<'_>) -> AuthAction {
         let authenticator = match self.authenticator(url, response) {
             Ok(authenticator) => authenticator,
-            Err(error @ AuthError::Weaker { .. }) => return Verdict::GiveUp(error.into()),
+            Err(error @ AuthError::Weaker { .. }) => return AuthAction::GiveUp(error.into()),
             // gortsplib's second 401 has no challenge: what it asked for before was refused.
-            Err(error) => return Verdict::GiveUp(self.refused(attempts).unwrap_or(error.into())),
+            Err(error) => return AuthAction::GiveUp(self.refused(attempts).unwrap_or(error.into())),
         };
         let scheme = authenticator.scheme().name().to_owned();
         if self.credentials.is_none() {
-            return Verdict::GiveUp(SessionError::CredentialsNeeded { scheme });
+            return AuthAction::GiveUp(SessionError::CredentialsNeeded { scheme });
         }
         let outdated = self.proven || stale(response);
         if attempts > 0 && !(outdated && attempts < MAX_ATTEMPTS) {
-            return Verdict::GiveUp(SessionError::CredentialsRefused { scheme });
+            return AuthAction::GiveUp(SessionError::CredentialsRefused { scheme });
         }
         self.authenticator = Some(authenticator);
-        Verdict::Try
+        AuthAction::Try
     }
 
     /// What a 401 says that asks for nothing which could be given, to a request that was sent so often with credentials.
@@ -132,10 +132,10 @@ mod tests {
         let mut authorization = Authorization::new(Some(credentials));
         let head = |challenge: &str| format!("RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n{challenge}\r\n");
         let (first, second) = (head(first), head(second));
-        assert!(matches!(authorization.challenged(0, URL, &Message::new(first.as_bytes(), &[])), Verdict::Try));
+        assert!(matches!(authorization.challenged(0, URL, &Message::new(first.as_bytes(), &[])), AuthAction::Try));
         match authorization.challenged(attempts, URL, &Message::new(second.as_bytes(), &[])) {
-            Verdict::Try => "once more".to_owned(),
-            Verdict::GiveUp(error) => error.to_string(),
+            AuthAction::Try => "once more".to_owned(),
+            AuthAction::GiveUp(error) => error.to_string(),
         }
     }
 
@@ -174,9 +174,11 @@ mod tests {
         let mut authorization = Authorization::new(Some(credentials));
         let heads = ["", DIGEST].map(|challenge| format!("RTSP/1.0 401 No\r\nCSeq: 1\r\n{challenge}\r\n"));
         let [bare, challenge] = heads.each_ref().map(|head| Message::new(head.as_bytes(), &[]));
-        assert!(matches!(authorization.challenged(0, URL, &challenge), Verdict::Try));
+        assert!(matches!(authorization.challenged(0, URL, &challenge), AuthAction::Try));
         authorization.succeeded(1);
-        let Verdict::GiveUp(error) = authorization.challenged(1, URL, &bare) else { panic!("there is nothing to try") };
+        let AuthAction::GiveUp(error) = authorization.challenged(1, URL, &bare) else {
+            panic!("there is nothing to try")
+        };
         assert_eq!(error, SessionError::Authentication(AuthError::NotChallenged));
     }
 
@@ -185,7 +187,7 @@ mod tests {
         let credentials = Credentials { user: "u".to_owned(), password: "p".to_owned() };
         let mut authorization = Authorization::new(Some(credentials));
         let head = b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n\r\n";
-        let Verdict::GiveUp(error) = authorization.challenged(0, URL, &Message::new(head, &[])) else {
+        let AuthAction::GiveUp(error) = authorization.challenged(0, URL, &Message::new(head, &[])) else {
             panic!("there is nothing to try")
         };
         assert_eq!(error, SessionError::Authentication(AuthError::NotChallenged));

@@ -70,7 +70,6 @@
 
 mod authorization;
 pub mod client;
-mod courtesy;
 mod dialer;
 pub mod dialog;
 pub mod faults;
@@ -80,6 +79,7 @@ pub mod reconnect;
 pub mod rerun;
 pub mod script;
 pub mod server;
+mod server_requests;
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -95,7 +95,7 @@ pub use dialog::Dialog;
 pub use reconnect::{Reconnect, Reconnecting};
 pub use rerun::{Rerun, RerunConfig};
 pub use script::Script;
-pub use server::{Offer, Server};
+pub use server::{ReplayConfig, Server};
 
 /// What happened to a machine.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,7 @@ use rtsp_rec::session::client::MediaTransport::{Multicast, Tcp, Udp};
 use rtsp_rec::session::client::{Limits, Timeouts};
 use rtsp_rec::session::{ClientConfig, Input, Machine, Output, Reconnect, Reconnecting};
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Carrier, Close, Direction, Flow, Payload, Tap, TraceEvent, UdpPath};
+use rtsp_rec::trace::{Close, Direction, Encapsulation, Flow, Payload, Tap, TraceEvent, UdpPath};
 
 use crate::TRANSCRIPTS;
 use crate::server::{Act, Server, What};
@@ -214,7 +214,7 @@ impl<'a> World<'a> {
             self.now,
             &flow,
             Direction::ClientToServer,
-            Payload::Opened { started: self.now, carrier: Carrier::default() },
+            Payload::Opened { started: self.now, carrier: Encapsulation::default() },
         );
         self.passed.push(Bytes::default());
         self.connection = Some(Connection { flow, inbound: Demuxer::new(), outbound: Demuxer::new() });

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rtsp_rec::capture::{Writer, WriterOptions};
 use rtsp_rec::rtsp::demux::Demuxer;
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Carrier, Close, Direction, Flow, Payload, Tap, TraceEvent};
+use rtsp_rec::trace::{Close, Direction, Encapsulation, Flow, Payload, Tap, TraceEvent};
 
 use crate::recorder::Place;
 
@@ -39,7 +39,7 @@ pub(crate) fn capture(place: &Place) -> PathBuf {
     tell(
         0,
         Direction::ClientToServer,
-        Payload::Opened { started: Timestamp::from_nanos(START), carrier: Carrier::default() },
+        Payload::Opened { started: Timestamp::from_nanos(START), carrier: Encapsulation::default() },
     );
     for (at, direction, bytes) in &said {
         let mut demuxer = Demuxer::new();

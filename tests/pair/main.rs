@@ -43,7 +43,9 @@ use rtsp_rec::rtsp::demux::{Demuxer, PduKind};
 use rtsp_rec::rtsp::message::{Message, StartLine};
 use rtsp_rec::session::client::{Limits, Timeouts};
 use rtsp_rec::session::script::{ScriptBuilder, ScriptOptions};
-use rtsp_rec::session::{Client, ClientConfig, Ending, Machine, MediaTransport, Offer, Script, Server, SessionError};
+use rtsp_rec::session::{
+    Client, ClientConfig, Ending, Machine, MediaTransport, ReplayConfig, Script, Server, SessionError,
+};
 use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::{Direction, Flow, Payload, Tap, TraceEvent};
 
@@ -111,7 +113,7 @@ fn scripted_bytes(public: &str, session: &str, frames: impl Iterator<Item = (u32
 
 /// The server of a script, for its first client.
 fn server(script: Script) -> Server {
-    Server::new(Arc::new(Offer::new(script)), (flow().client, flow().server), 0, START)
+    Server::new(Arc::new(ReplayConfig::new(script)), (flow().client, flow().server), 0, START)
 }
 
 /// Where that server has it: the recorded path.

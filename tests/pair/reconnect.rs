@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use rtsp_rec::rtsp::demux::PduKind;
 use rtsp_rec::rtsp::url::Credentials;
 use rtsp_rec::session::{
-    ClientConfig, Ending, Input, Machine, MediaTransport, Offer, Output, Reconnect, Reconnecting, Script, Server,
-    SessionError,
+    ClientConfig, Ending, Input, Machine, MediaTransport, Output, Reconnect, Reconnecting, ReplayConfig, Script,
+    Server, SessionError,
 };
 use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::Close;
@@ -20,7 +20,7 @@ const URL: &str = "rtsp://camera:8600/live";
 
 /// The server of a script that begins anew with each connection, and answers some requests in its own way.
 struct Restarting<'a> {
-    offer: Arc<Offer>,
+    offer: Arc<ReplayConfig>,
     inner: Server,
     answer: &'a mut dyn FnMut(&str) -> Option<String>,
     said: Option<Vec<u8>>,
@@ -28,11 +28,11 @@ struct Restarting<'a> {
 
 impl<'a> Restarting<'a> {
     fn new(script: Script, answer: &'a mut dyn FnMut(&str) -> Option<String>) -> Self {
-        let offer = Arc::new(Offer::new(script));
+        let offer = Arc::new(ReplayConfig::new(script));
         Self { inner: Self::anew(&offer, START), offer, answer, said: None }
     }
 
-    fn anew(offer: &Arc<Offer>, now: Timestamp) -> Server {
+    fn anew(offer: &Arc<ReplayConfig>, now: Timestamp) -> Server {
         Server::new(Arc::clone(offer), (flow().client, flow().server), 0, now)
     }
 }

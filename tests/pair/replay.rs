@@ -10,7 +10,7 @@ use rtsp_rec::rtp::rtcp::{Compound, RtcpPacket};
 use rtsp_rec::rtsp::demux::{Demuxer, PduKind};
 use rtsp_rec::session::script::{ScriptBuilder, ScriptOptions};
 use rtsp_rec::session::server::{ReportClock, SlowClient, Speed};
-use rtsp_rec::session::{Input, Machine, Offer, Output, Script, Server};
+use rtsp_rec::session::{Input, Machine, Output, ReplayConfig, Script, Server};
 use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::{Close, Direction, Payload, Tap, TraceEvent};
 
@@ -29,11 +29,11 @@ struct Hand {
 }
 
 impl Hand {
-    fn of(offer: Offer) -> Self {
+    fn of(offer: ReplayConfig) -> Self {
         Self::numbered(&Arc::new(offer), 0)
     }
 
-    fn numbered(offer: &Arc<Offer>, number: u64) -> Self {
+    fn numbered(offer: &Arc<ReplayConfig>, number: u64) -> Self {
         Self {
             server: Server::new(Arc::clone(offer), (flow().client, flow().server), number, START),
             now: START,
@@ -126,15 +126,15 @@ impl Hand {
 const TCP: &str = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
 
 /// A client that plays the PCMU track of [`scripted`].
-fn playing(offer: Offer) -> Hand {
+fn playing(offer: ReplayConfig) -> Hand {
     let mut hand = Hand::of(offer);
     hand.ask("SETUP", "/live/track1", TCP);
     assert!(hand.ask("PLAY", "/live", "").starts_with("RTSP/1.0 200"));
     hand
 }
 
-fn offer() -> Offer {
-    Offer::new(scripted("OPTIONS, DESCRIBE, SETUP, PLAY", "AB12cd34;timeout=65", 10))
+fn offer() -> ReplayConfig {
+    ReplayConfig::new(scripted("OPTIONS, DESCRIBE, SETUP, PLAY", "AB12cd34;timeout=65", 10))
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn each_play_after_a_teardown_begins_anew() {
 
 #[test]
 fn tracks_in_any_subset_on_any_channels() {
-    let mut hand = Hand::of(Offer::new(sample()));
+    let mut hand = Hand::of(ReplayConfig::new(sample()));
     let answer = hand.ask("SETUP", "/short/stream=1", "Transport: RTP/AVP/TCP;unicast;interleaved=200-201\r\n");
     assert!(answer.contains("interleaved=200-201") && answer.contains("ssrc="), "{answer}");
     hand.ask("PLAY", "/short/", "");
@@ -253,7 +253,7 @@ fn tracks_in_any_subset_on_any_channels() {
 
 #[test]
 fn over_udp_each_packet_is_a_datagram() {
-    let mut hand = Hand::of(Offer::new(sample()).with_udp(vec![(6970, 6971), (6972, 6973)]));
+    let mut hand = Hand::of(ReplayConfig::new(sample()).with_udp(vec![(6970, 6971), (6972, 6973)]));
     let answer = hand.ask("SETUP", "/short/stream=0", "Transport: RTP/AVP;unicast;client_port=5000-5001\r\n");
     assert!(
         answer.contains("Transport: RTP/AVP;unicast;client_port=5000-5001;server_port=6970-6971;ssrc="),
@@ -302,7 +302,7 @@ fn analyzed(hand: &Hand) -> Rows {
 
 #[test]
 fn a_loop_goes_on_without_a_jump() {
-    let mut hand = Hand::of(Offer::new(sample()).looped());
+    let mut hand = Hand::of(ReplayConfig::new(sample()).looped());
     hand.ask("DESCRIBE", "/short", "");
     for (track, channels) in [(0, "0-1"), (1, "2-3")] {
         let transport = format!("Transport: RTP/AVP/TCP;unicast;interleaved={channels}\r\n");
@@ -343,7 +343,7 @@ fn reports_are_rebased_on_demand() {
     let times = |clock: ReportClock| {
         let script = sample();
         let recorded = script.played_at();
-        let mut hand = Hand::of(Offer::new(script).with_reports(clock));
+        let mut hand = Hand::of(ReplayConfig::new(script).with_reports(clock));
         hand.ask("SETUP", "/short/stream=0", TCP);
         hand.ask("PLAY", "/short/", "");
         hand.wait(Duration::from_secs(15));
@@ -405,7 +405,7 @@ fn the_end_is_as_recorded() {
         let payload = Payload::Closed(close);
         let direction = Direction::ServerToClient;
         builder.event(&TraceEvent { at, flow: &flow(), direction, frame_number: None, payload }).unwrap();
-        let mut hand = playing(Offer::new(builder.finish().unwrap()));
+        let mut hand = playing(ReplayConfig::new(builder.finish().unwrap()));
         hand.wait(Duration::from_millis(6_900));
         assert_eq!(hand.ended, None);
         hand.wait(Duration::from_millis(200));
@@ -450,7 +450,7 @@ fn a_capture_that_began_later_serves_too() {
         dialogue(&mut builder, methods);
         media(&mut builder);
         let script: Script = builder.finish().unwrap_or_else(|error| panic!("{methods:?}: {error}"));
-        let mut hand = Hand::of(Offer::new(script));
+        let mut hand = Hand::of(ReplayConfig::new(script));
         let aggregate = url.rsplit_once('/').unwrap().0;
         assert!(hand.ask("DESCRIBE", aggregate, "").starts_with("RTSP/1.0 200"), "{methods:?}");
         assert!(hand.ask("SETUP", url, TCP).starts_with("RTSP/1.0 200"), "{methods:?}");
@@ -511,7 +511,7 @@ fn nothing_to_send_for_ever_is_bounded() {
     let mut builder = ScriptBuilder::new(ScriptOptions { session: None, description: Some(description.to_vec()) });
     dialogue(&mut builder, &["DESCRIBE", "SETUP", "PLAY"]);
     media(&mut builder);
-    let mut hand = Hand::of(Offer::new(builder.finish().unwrap()).looped().at_speed(Speed::Max));
+    let mut hand = Hand::of(ReplayConfig::new(builder.finish().unwrap()).looped().at_speed(Speed::Max));
     hand.ask("SETUP", "/live/mute", TCP);
     hand.ask("PLAY", "/live", "");
     assert!(hand.frames().is_empty() && hand.server.next_deadline().unwrap() > hand.now);
@@ -542,7 +542,7 @@ fn the_answer_to_play_fits_the_frames_behind_it() {
         say(&mut builder, at, Direction::ServerToClient, answer.as_bytes());
         say(&mut builder, at, Direction::ServerToClient, &rtp(sequence));
     }
-    let mut hand = Hand::of(Offer::new(builder.finish().unwrap()));
+    let mut hand = Hand::of(ReplayConfig::new(builder.finish().unwrap()));
     hand.ask("SETUP", "/live/track1", TCP);
     assert!(hand.ask("PLAY", "/live", "").contains("RTP-Info: url=rtsp://127.0.0.1:9/live/track1;seq=0\r\n"));
     hand.wait(Duration::from_secs(1));
@@ -563,7 +563,7 @@ fn answers_of_pipelined_requests_are_told_apart() {
         say(&mut builder, START, Direction::ServerToClient, answer.as_bytes());
     }
     media(&mut builder);
-    let mut hand = Hand::of(Offer::new(builder.finish().unwrap()));
+    let mut hand = Hand::of(ReplayConfig::new(builder.finish().unwrap()));
     assert!(hand.ask("SETUP", "/live/track1", TCP).contains("ssrc=00000001"));
 }
 
@@ -575,7 +575,7 @@ fn an_open_end_stays_open() {
     media(&mut builder);
     let late = START + Duration::from_mins(5);
     say(&mut builder, late, Direction::ServerToClient, &[b'$', 1, 0, 8, 0x81, 203, 0, 1, 0, 0, 0, 7]);
-    let mut hand = playing(Offer::new(builder.finish().unwrap()));
+    let mut hand = playing(ReplayConfig::new(builder.finish().unwrap()));
     hand.wait(Duration::from_secs(350));
     assert_eq!(hand.ended, None);
     hand.wait(Duration::from_secs(20));
@@ -592,7 +592,7 @@ fn early_media_are_not_late() {
         let at = START + Duration::from_secs(2);
         say(&mut builder, at, Direction::ClientToServer, b"PLAY rtsp://camera/live RTSP/1.0\r\nCSeq: 9\r\n\r\n");
         say(&mut builder, at, Direction::ServerToClient, b"RTSP/1.0 200 OK\r\nCSeq: 9\r\n\r\n");
-        let mut hand = Hand::of(Offer::new(builder.finish().unwrap()).with_slow_client(slow_client));
+        let mut hand = Hand::of(ReplayConfig::new(builder.finish().unwrap()).with_slow_client(slow_client));
         hand.ask("SETUP", "/live/track1", TCP);
         hand.ask("PLAY", "/live", "");
         assert_eq!(hand.frames().len(), 10, "{slow_client:?}");
@@ -602,7 +602,7 @@ fn early_media_are_not_late() {
 /// A request without an absolute URL gets the address that it was sent to.
 #[test]
 fn the_recorded_address_is_never_told() {
-    let mut hand = Hand::of(Offer::new(sample()));
+    let mut hand = Hand::of(ReplayConfig::new(sample()));
     let said = hand.send("DESCRIBE /short RTSP/1.0\r\nCSeq: 1\r\n\r\n");
     assert!(said.contains(&format!("Content-Base: rtsp://{}/short/", flow().server)), "{said}");
 }
@@ -620,7 +620,7 @@ fn early_media_stays_early() {
     let answer = b"RTSP/1.0 200 OK\r\nCSeq: 9\r\nX: y\r\n\r\n";
     say(&mut builder, START + Duration::from_millis(2), Direction::ServerToClient, answer);
     say(&mut builder, START + Duration::from_millis(5), Direction::ServerToClient, &rtp(3));
-    let mut hand = Hand::of(Offer::new(builder.finish().unwrap()));
+    let mut hand = Hand::of(ReplayConfig::new(builder.finish().unwrap()));
     hand.ask("SETUP", "/live/track1", TCP);
     let said = hand.ask("PLAY", "/live", "");
     assert!(said.starts_with("$\0") && said.contains("RTSP/1.0 200 OK"), "frames first: {said:?}");
@@ -632,7 +632,7 @@ fn early_media_stays_early() {
 #[test]
 fn the_same_script_serves_twice_the_same() {
     let served = || {
-        let mut hand = playing(Offer::new(scripted_frames("", "1", (0..50).chain(60..70))));
+        let mut hand = playing(ReplayConfig::new(scripted_frames("", "1", (0..50).chain(60..70))));
         hand.wait(Duration::from_secs(5));
         hand.frames()
     };

@@ -17,7 +17,7 @@ use rtsp_rec::session::rerun::{Fate, RerunError};
 use rtsp_rec::session::script::{ScriptBuilder, ScriptOptions};
 use rtsp_rec::session::{Ending, Input, Machine, Output, Rerun, RerunConfig, Script, Server};
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Carrier, Close, Direction, Payload, Tap, TraceEvent};
+use rtsp_rec::trace::{Close, Direction, Encapsulation, Payload, Tap, TraceEvent};
 
 use crate::world::{LATENCY, SERVER, START, World};
 use crate::{Mute, SAMPLE, flow, rtp, sample, say, scripted, server, url_of};
@@ -68,7 +68,7 @@ const REPORT: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 9];
 /// Tells a tap all of it; the client closes at the end if `left` says when.
 fn tell(tap: &mut impl Tap, said: &[Said<'_>], left: Option<i64>) {
     let at = |millis: i64| START.plus_nanos(millis * 1_000_000);
-    let payload = Payload::Opened { started: START, carrier: Carrier::default() };
+    let payload = Payload::Opened { started: START, carrier: Encapsulation::default() };
     tap.event(&TraceEvent { at: START, flow: &flow(), direction: C2S, frame_number: None, payload }).unwrap();
     let mut said: Vec<_> = said.iter().collect();
     said.sort_by_key(|(at, ..)| *at);

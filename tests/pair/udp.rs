@@ -9,7 +9,7 @@ use rtsp_rec::rtp::packet::is_rtcp;
 use rtsp_rec::rtp::rtcp::{Compound, RtcpPacket};
 use rtsp_rec::rtsp::demux::{Demuxer, PduKind};
 use rtsp_rec::session::{
-    Client, ClientConfig, Ending, Input, Machine, MediaTransport, Offer, Output, Script, Server, SessionError,
+    Client, ClientConfig, Ending, Input, Machine, MediaTransport, Output, ReplayConfig, Script, Server, SessionError,
 };
 use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::{Direction, Payload, Tap, TraceEvent};
@@ -104,7 +104,7 @@ fn play_on(config: ClientConfig, server: &mut dyn Machine, mut world: World) -> 
 
 /// A server that has UDP ports for so many tracks, for each connection anew.
 pub(crate) struct Fresh {
-    offer: Arc<Offer>,
+    offer: Arc<ReplayConfig>,
     inner: Server,
     /// What is told in place of a transport asked for.
     misheard: Option<(&'static str, &'static str)>,
@@ -113,11 +113,11 @@ pub(crate) struct Fresh {
 impl Fresh {
     pub(crate) fn of(script: Script, tracks: u16) -> Self {
         let ports = (0..tracks).map(|track| (SERVER_RTP + 2 * track, SERVER_RTP + 2 * track + 1));
-        let offer = Arc::new(Offer::new(script).with_udp(ports.collect()));
+        let offer = Arc::new(ReplayConfig::new(script).with_udp(ports.collect()));
         Self { inner: Self::server(&offer), offer, misheard: None }
     }
 
-    fn server(offer: &Arc<Offer>) -> Server {
+    fn server(offer: &Arc<ReplayConfig>) -> Server {
         Server::new(Arc::clone(offer), (flow().client, flow().server), 0, START)
     }
 }

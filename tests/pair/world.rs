@@ -8,7 +8,7 @@ use std::time::Duration;
 use rtsp_rec::rtsp::demux::Demuxer;
 use rtsp_rec::session::{Input, Machine, Output};
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Carrier, Close, Direction, Flow, Payload, Tap, TraceEvent, UdpPath};
+use rtsp_rec::trace::{Close, Direction, Encapsulation, Flow, Payload, Tap, TraceEvent, UdpPath};
 
 /// When every test begins.
 pub(crate) const START: Timestamp = Timestamp::from_nanos(1_795_332_904_000_000_000);
@@ -249,7 +249,7 @@ impl<'a> Side<'a> {
                         now,
                         Direction::ClientToServer,
                         flow,
-                        Payload::Opened { started: now - LATENCY, carrier: Carrier::default() },
+                        Payload::Opened { started: now - LATENCY, carrier: Encapsulation::default() },
                     );
                     self.machine.handle(now, Input::Connected);
                 }

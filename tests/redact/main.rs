@@ -32,7 +32,7 @@ use rtsp_rec::analysis::rows::{Row, Sink, Table};
 use rtsp_rec::analysis::{Analyzer, AnalyzerOptions};
 use rtsp_rec::capture::Source;
 use rtsp_rec::capture::reader::{LinkType, read_packets};
-use rtsp_rec::capture::rewrite::Plan;
+use rtsp_rec::capture::rewrite::RewritePlan;
 use rtsp_rec::redact::Redaction;
 use rtsp_rec::trace::{Direction, Payload, Tap, TraceEvent};
 use serde_json::Value;
@@ -75,7 +75,7 @@ fn rows(file: &[u8]) -> Result<Vec<(Table, Value)>, String> {
 
 fn redacted(file: &[u8]) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
-    let plan = Plan::new(file, Box::new(Redaction::default())).map_err(|error| error.to_string())?;
+    let plan = RewritePlan::new(file, Box::new(Redaction::default())).map_err(|error| error.to_string())?;
     plan.write(file, &mut out, "redacted").map_err(|error| error.to_string())?;
     Ok(out)
 }
@@ -139,7 +139,7 @@ fn difference(before: &[Line], after: &[Line]) -> Option<(Option<Line>, Option<L
 fn assert_heard_beside(file: &[u8], what: &str) {
     let options = AnalyzerOptions { closely: true, ..AnalyzerOptions::default() };
     let mut analyzer = Analyzer::new(options, Rows::default());
-    let plan = Plan::beside(file, Box::new(Redaction::default()), &mut analyzer).unwrap();
+    let plan = RewritePlan::beside(file, Box::new(Redaction::default()), &mut analyzer).unwrap();
     let heard = analyzer.finish().unwrap().0;
     let difference = difference(&rows(file).unwrap(), &heard);
     assert!(difference.is_none() || plan.has_copies(), "{what}: {difference:?}");
@@ -187,11 +187,11 @@ fn every_sample() {
 #[test]
 fn what_is_heard_beside_a_plan_has_copies_in_it() {
     let once = pcap(Order::Little, 0xa1b2_3c4d, LinkType::ETHERNET, 0, &udp_session(false));
-    assert!(!Plan::new(once.as_slice(), Box::new(Redaction::default())).unwrap().has_copies());
+    assert!(!RewritePlan::new(once.as_slice(), Box::new(Redaction::default())).unwrap().has_copies());
     let twice: Vec<Packet> =
         udp_session(false).into_iter().flat_map(|(at, packet)| [(at, packet.clone()), (at + 3000, packet)]).collect();
     let twice = pcap(Order::Little, 0xa1b2_3c4d, LinkType::ETHERNET, 0, &twice);
-    assert!(Plan::new(twice.as_slice(), Box::new(Redaction::default())).unwrap().has_copies());
+    assert!(RewritePlan::new(twice.as_slice(), Box::new(Redaction::default())).unwrap().has_copies());
     assert_redacted(&twice, "copies");
 }
 

@@ -2,7 +2,7 @@
 
 /// Where a line of the two lists stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum AlignedLine {
     /// In both, at these places.
     Both(usize, usize),
     /// Only in the first.
@@ -13,18 +13,18 @@ pub(super) enum Place {
 
 /// Both lists as one, by their longest common subsequence. Its table has a cell for each pair of what stands behind their
 /// common beginning: callers limit both.
-pub(super) fn aligned<T: PartialEq>(then: &[T], now: &[T]) -> Vec<Place> {
+pub(super) fn aligned<T: PartialEq>(then: &[T], now: &[T]) -> Vec<AlignedLine> {
     let same = then.iter().zip(now).take_while(|(line, other)| line == other).count();
     let [then, now] = [then, now].map(|lines| lines.get(same..).unwrap_or_default());
     let behind = aligned_from_difference(then, now).into_iter().map(|place| match place {
-        Place::Both(row, column) => Place::Both(row + same, column + same),
-        Place::Then(row) => Place::Then(row + same),
-        Place::Now(column) => Place::Now(column + same),
+        AlignedLine::Both(row, column) => AlignedLine::Both(row + same, column + same),
+        AlignedLine::Then(row) => AlignedLine::Then(row + same),
+        AlignedLine::Now(column) => AlignedLine::Now(column + same),
     });
-    (0..same).map(|place| Place::Both(place, place)).chain(behind).collect()
+    (0..same).map(|place| AlignedLine::Both(place, place)).chain(behind).collect()
 }
 
-fn aligned_from_difference<T: PartialEq>(then: &[T], now: &[T]) -> Vec<Place> {
+fn aligned_from_difference<T: PartialEq>(then: &[T], now: &[T]) -> Vec<AlignedLine> {
     let width = now.len() + 1;
     let mut lengths = vec![0_u16; (then.len() + 1) * width];
     let at = |lengths: &[u16], row: usize, column: usize| lengths.get(row * width + column).copied().unwrap_or(0);
@@ -43,15 +43,15 @@ fn aligned_from_difference<T: PartialEq>(then: &[T], now: &[T]) -> Vec<Place> {
     let (mut row, mut column, mut places) = (0, 0, Vec::new());
     while row < then.len() || column < now.len() {
         if row < then.len() && column < now.len() && then.get(row) == now.get(column) {
-            places.push(Place::Both(row, column));
+            places.push(AlignedLine::Both(row, column));
             (row, column) = (row + 1, column + 1);
         } else if column >= now.len()
             || (row < then.len() && at(&lengths, row + 1, column) >= at(&lengths, row, column + 1))
         {
-            places.push(Place::Then(row));
+            places.push(AlignedLine::Then(row));
             row += 1;
         } else {
-            places.push(Place::Now(column));
+            places.push(AlignedLine::Now(column));
             column += 1;
         }
     }
@@ -68,17 +68,17 @@ mod tests {
         fn nothing_is_lost(then in proptest::collection::vec(0..4u8, 0..20), now in proptest::collection::vec(0..4u8, 0..20)) {
             let places = aligned(&then, &now);
             let rows: Vec<usize> = places.iter().filter_map(|place| match place {
-                Place::Both(row, _) | Place::Then(row) => Some(*row),
-                Place::Now(_) => None,
+                AlignedLine::Both(row, _) | AlignedLine::Then(row) => Some(*row),
+                AlignedLine::Now(_) => None,
             }).collect();
             let columns: Vec<usize> = places.iter().filter_map(|place| match place {
-                Place::Both(_, column) | Place::Now(column) => Some(*column),
-                Place::Then(_) => None,
+                AlignedLine::Both(_, column) | AlignedLine::Now(column) => Some(*column),
+                AlignedLine::Then(_) => None,
             }).collect();
             proptest::prop_assert_eq!(rows, (0..then.len()).collect::<Vec<_>>());
             proptest::prop_assert_eq!(columns, (0..now.len()).collect::<Vec<_>>());
             for place in &places {
-                if let Place::Both(row, column) = place {
+                if let AlignedLine::Both(row, column) = place {
                     proptest::prop_assert_eq!(then[*row], now[*column]);
                 }
             }

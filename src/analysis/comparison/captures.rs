@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::analysis::StreamRow;
 use crate::analysis::comparison::dialogue::{Latencies, is_the_same, latencies, pairs};
 use crate::analysis::comparison::figures::{self, Change};
-use crate::analysis::comparison::heard::HeardSession;
+use crate::analysis::comparison::transcript::HeardSession;
 use crate::analysis::comparison::{Comparison, path};
 use crate::analysis::matching::StreamMatch;
 
@@ -101,7 +101,7 @@ impl CaptureComparison {
     /// Holds two captures against each other. `choice` names one session of each that alone counts.
     pub fn new(views: &[CaptureView<'_>; 2], matches: &[StreamMatch], choice: bool) -> Self {
         let [a, b] = views;
-        let mut left = Left { a: a.sessions.clone(), b: b.sessions.clone(), pairs: Vec::new() };
+        let mut left = UnpairedSessions { a: a.sessions.clone(), b: b.sessions.clone(), pairs: Vec::new() };
         if choice {
             left.take(PairedBy::Choice, |_| Some(()), |_, _| true);
         }
@@ -124,13 +124,13 @@ impl CaptureComparison {
 
 /// The sessions that have no like yet, and the pairs that were found. Captures may have thousands: no rule looks at each
 /// with each.
-struct Left<'a> {
+struct UnpairedSessions<'a> {
     a: Vec<&'a HeardSession>,
     b: Vec<&'a HeardSession>,
     pairs: Vec<([&'a HeardSession; 2], PairedBy)>,
 }
 
-impl<'a> Left<'a> {
+impl<'a> UnpairedSessions<'a> {
     /// Takes out sessions with the same key: for each of A the first of B, if it fits.
     fn take<K: Eq + Hash>(
         &mut self,

@@ -1,6 +1,6 @@
 //! Two session descriptions: the lines that differ, and whether the tracks do.
 
-use crate::analysis::comparison::alignment::{Place, aligned};
+use crate::analysis::comparison::alignment::{AlignedLine, aligned};
 use crate::analysis::comparison::headers::Presentation;
 use crate::rtp::payload_type;
 use crate::rtsp::mask::masked_text;
@@ -35,9 +35,9 @@ pub(super) fn changes(bodies: [&[u8]; 2], presentations: &[Presentation; 2]) -> 
     aligned(&then_neutral, &now_neutral)
         .into_iter()
         .filter_map(|place| match place {
-            Place::Then(index) => then.get(index).map(|line| LineChange::Then(masked_text(line))),
-            Place::Now(index) => now.get(index).map(|line| LineChange::Now(masked_text(line))),
-            Place::Both(..) => None,
+            AlignedLine::Then(index) => then.get(index).map(|line| LineChange::Then(masked_text(line))),
+            AlignedLine::Now(index) => now.get(index).map(|line| LineChange::Now(masked_text(line))),
+            AlignedLine::Both(..) => None,
         })
         .collect()
 }

@@ -1,9 +1,9 @@
 //! The dialogues of two captured sessions, request by request.
 
 use crate::analysis::cell::{millis, rounded};
-use crate::analysis::comparison::alignment::{Place, aligned};
+use crate::analysis::comparison::alignment::{AlignedLine, aligned};
 use crate::analysis::comparison::headers::Presentation;
-use crate::analysis::comparison::heard::{Exchange, HeardSession};
+use crate::analysis::comparison::transcript::{Exchange, HeardSession};
 use crate::analysis::comparison::{Comparison, Fate, Login, Request, RequestRow, description, headers, meaning};
 use serde::Serialize;
 
@@ -61,9 +61,9 @@ pub(super) fn pairs<'a>(a: &'a HeardSession, b: &'a HeardSession) -> Vec<Pair<'a
     let mut pairs: Vec<_> = aligned(&kinds(a), &kinds(b))
         .into_iter()
         .map(|place| match place {
-            Place::Both(a_place, b_place) => (Some(a_place + 1), [a.get(a_place), b.get(b_place)]),
-            Place::Then(place) => (Some(place + 1), [a.get(place), None]),
-            Place::Now(place) => (None, [None, b.get(place)]),
+            AlignedLine::Both(a_place, b_place) => (Some(a_place + 1), [a.get(a_place), b.get(b_place)]),
+            AlignedLine::Then(place) => (Some(place + 1), [a.get(place), None]),
+            AlignedLine::Now(place) => (None, [None, b.get(place)]),
         })
         .collect();
     for place in MAX_ALIGNED..a.len().max(b.len()) {

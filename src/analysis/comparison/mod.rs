@@ -8,10 +8,10 @@ mod dialogue;
 mod differences;
 mod figures;
 mod headers;
-mod heard;
 mod meaning;
 mod performed;
 mod streams;
+mod transcript;
 
 use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::Message;
@@ -22,8 +22,8 @@ pub use description::LineChange;
 pub use dialogue::Latencies;
 pub use figures::Change;
 pub use headers::HeaderChange;
-pub use heard::{Heard, HeardSession};
 pub use streams::{Figures, StreamPair, figures};
+pub use transcript::{HeardSession, Transcript};
 
 use headers::Presentation;
 

@@ -1,10 +1,10 @@
 //! What is said where a capture holds a part of a session only, or media that no SETUP or description in it named.
 
-use crate::analysis::findings::{Finding, Watch};
+use crate::analysis::findings::{Finding, ProtocolChecks};
 use crate::session::dialog::MediaPath;
 use crate::trace::{Direction, UdpPath};
 
-impl Watch {
+impl ProtocolChecks {
     /// The session was set up before the capture began, which is nobody's fault.
     #[cold]
     pub(in crate::analysis) fn begins_late(&mut self) -> Option<Finding> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::analysis::findings::{Finding, MAX_REMEMBERED};
-use crate::analysis::stream::{Stream, StreamKey};
+use crate::analysis::stream::{StreamKey, StreamState};
 use crate::rtp::rtcp::SenderReport;
 use crate::time::Timestamp;
 
@@ -30,7 +30,7 @@ struct CountBaseline {
 impl SenderCounts {
     /// What the sender counted against what came, both modulo 2^32. A busy sender counts a whole picture before it has sent
     /// it, and reports travel by another path than media: without missing numbers the next report has to say so too.
-    pub(super) fn report(&mut self, at: Timestamp, report: &SenderReport<'_>, stream: &Stream) -> Option<Finding> {
+    pub(super) fn report(&mut self, at: Timestamp, report: &SenderReport<'_>, stream: &StreamState) -> Option<Finding> {
         if self.baselines.len() >= MAX_REMEMBERED || stream.is_given_up(at) {
             return None;
         }

@@ -3,11 +3,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 
-use crate::analysis::findings::{Finding, Watch};
+use crate::analysis::findings::{Finding, ProtocolChecks};
 use crate::analysis::stream::StreamKey;
 use crate::session::dialog::MediaPath;
 
-impl Watch {
+impl ProtocolChecks {
     /// A stream turned out to be a stranger's: it was no source of its track.
     pub(in crate::analysis) fn forget_source(&mut self, stream: &StreamKey) {
         let key = (stream.track, stream.channel, stream.direction);

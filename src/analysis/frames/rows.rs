@@ -4,14 +4,14 @@ use std::io;
 
 use crate::analysis::cell::{Fixed, Ssrc, Utc, float, millis};
 use crate::analysis::frames::{Ended, Frames};
-use crate::analysis::out::{Out, capture_at};
+use crate::analysis::out::{RowEmitter, capture_at};
 use crate::analysis::rows::{FrameRow, Row, Sink};
-use crate::analysis::stream::{Stream, StreamKey};
+use crate::analysis::stream::{StreamKey, StreamState};
 
-impl<S: Sink> Out<S> {
+impl<S: Sink> RowEmitter<S> {
     /// Hands over the frames of a stream that ended.
     #[inline]
-    pub(in crate::analysis) fn ended_frames(&mut self, session: usize, stream: &mut Stream) -> io::Result<()> {
+    pub(in crate::analysis) fn ended_frames(&mut self, session: usize, stream: &mut StreamState) -> io::Result<()> {
         let (key, rate) = (stream.key, stream.clock_rate_hz().filter(|_| stream.is_paced()).map(f64::from));
         let Some(frames) = &mut stream.frames else { return Ok(()) };
         if !frames.ended().is_empty() {

@@ -38,12 +38,12 @@ pub(in crate::analysis) struct FrameStatistics {
     pub(in crate::analysis) first_key_at: Option<Timestamp>,
     /// From here on nobody looks: the client has asked for the end.
     given_up: Option<Timestamp>,
-    pace: Pace,
+    pace: FreezeDetector,
 }
 
 /// The distances at which pictures become complete.
 #[derive(Clone, Debug, Default)]
-struct Pace {
+struct FreezeDetector {
     /// What ended before does not count.
     since: Option<Timestamp>,
     latest: Option<Timestamp>,
@@ -172,7 +172,7 @@ impl FrameStatistics {
     }
 }
 
-impl Pace {
+impl FreezeDetector {
     /// A freeze as the statistics of WebRTC define it (`freezeCount`): an interval of three times the average of the
     /// 30 before it at least, and of 150 ms more than that. The second interval can be the first one.
     fn complete(&mut self, at: Timestamp) {

@@ -4,8 +4,8 @@
 mod delay;
 mod digest;
 mod losses;
+mod read_order;
 mod stream;
-mod turn;
 mod window;
 
 #[cfg(test)]
@@ -23,8 +23,8 @@ pub use digest::Digests;
 pub use losses::{Only, Run};
 pub use stream::StreamMatch;
 
-use stream::Stream;
-use turn::Turn;
+use read_order::ReadOrder;
+use stream::MatchedStream;
 use window::{Key, Window};
 
 /// Streams that are matched; packets of any more are passed over.
@@ -133,9 +133,9 @@ pub struct Matcher {
     /// For each side how many sessions have a source.
     sessions: [HashMap<(Direction, u32), usize>; 2],
     by_key: HashMap<StreamKey, usize>,
-    streams: Vec<Stream>,
+    streams: Vec<MatchedStream>,
     window: Window,
-    turn: Turn,
+    turn: ReadOrder,
     samples: usize,
     passed_over: u64,
 }
@@ -178,7 +178,7 @@ impl Matcher {
                 self.settle(side, &entry);
             }
         }
-        self.streams.into_iter().map(Stream::finish).collect()
+        self.streams.into_iter().map(MatchedStream::finish).collect()
     }
 
     /// Packets that were not matched, as there were too many streams.
@@ -205,7 +205,7 @@ impl Matcher {
             None if self.streams.len() >= MAX_STREAMS => return None,
             None => {
                 self.by_key.insert(key, self.streams.len());
-                self.streams.push(Stream::new(direction, ssrc));
+                self.streams.push(MatchedStream::new(direction, ssrc));
                 self.streams.len() - 1
             }
         };

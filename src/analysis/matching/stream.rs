@@ -46,7 +46,7 @@ impl StreamMatch {
 
 /// A stream while it is read.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct MatchedStream {
     found: StreamMatch,
     losses: [Losses; 2],
     /// The highest places of packets in both.
@@ -54,7 +54,7 @@ pub(super) struct Stream {
     delays: Delays,
 }
 
-impl Stream {
+impl MatchedStream {
     pub(super) fn new(direction: Direction, ssrc: u32) -> Self {
         let found = StreamMatch {
             direction: direction.as_str(),

@@ -1,7 +1,7 @@
 //! What proves where the media of a silent track was lost. The first that fits decides; docs/verdicts.md has the rules.
 
 use crate::analysis::unreachable::UnreachablePath;
-use crate::analysis::verdicts::Verdict;
+use crate::analysis::verdicts::Cause;
 use crate::trace::UnreachableReason;
 
 /// What the capture holds about a track of which no packet came.
@@ -40,24 +40,24 @@ pub(super) struct ReportedCounts {
 
 impl SilenceEvidence {
     /// The cause, how many packets are counted somewhere, and why in words.
-    pub(super) fn judge(&self) -> (Verdict, u64, String) {
+    pub(super) fn judge(&self) -> (Cause, u64, String) {
         let Self { route, sender, .. } = self;
         if let Some((first, last)) = self.received.filter(|_| !self.over_tcp) {
             let went_on = if first == last { String::new() } else { format!(", then {last}") };
             let went_on = format!("(highest sequence number {first}{went_on})");
             let why = format!("its receiver reports that packets came {went_on}: the capture lacks them");
-            return (Verdict::MissingInTheCapture, 0, why);
+            return (Cause::MissingInTheCapture, 0, why);
         }
         if self.over_tcp && self.missing_bytes > 0 {
             let why = format!("{} bytes of the connection are missing from the capture", self.missing_bytes);
-            return (Verdict::MissingInTheCapture, 0, why);
+            return (Cause::MissingInTheCapture, 0, why);
         }
         if let Some(path) = &self.refusal {
             return refused(path);
         }
         if let Some((place, packets)) = &self.elsewhere {
             let why = format!("{packets} packets of RTP came {place}, agreed was {route}");
-            return (Verdict::SentElsewhere, *packets, why);
+            return (Cause::SentElsewhere, *packets, why);
         }
         if let Some(counts) = self.reports
             && let Some(judged) = self.by_counts(counts)
@@ -73,30 +73,30 @@ impl SilenceEvidence {
             } else {
                 format!("a firewall or NAT may keep it off {route}, or the capture lacks it{rtcp}")
             };
-            (Verdict::NoMedia, 0, why)
+            (Cause::NoMedia, 0, why)
         } else if self.junk_bytes > 0 {
             let why = format!("{} bytes came that are neither a message nor a frame", self.junk_bytes);
-            (Verdict::NoMedia, 0, why)
+            (Cause::NoMedia, 0, why)
         } else {
             let why = format!("TCP loses nothing, so the {sender} sent nothing on {route}");
-            (Verdict::NothingSent, 0, why)
+            (Cause::NothingSent, 0, why)
         }
     }
 
     /// What the sender says of itself. A single count above 0 tells nothing: it may be that of all receivers.
-    fn by_counts(&self, counts: ReportedCounts) -> Option<(Verdict, u64, String)> {
+    fn by_counts(&self, counts: ReportedCounts) -> Option<(Cause, u64, String)> {
         let (sender, last) = (self.sender, counts.last);
         let sent = u64::from(last.wrapping_sub(counts.before.unwrap_or(last)));
         let stay = if counts.reports == 1 { "report stands" } else { "reports stay" };
         if sent > 0 {
-            let verdict = if self.over_tcp { Verdict::LostBeforeSending } else { Verdict::LostOnTheWay };
+            let verdict = if self.over_tcp { Cause::LostBeforeSending } else { Cause::LostOnTheWay };
             let where_to =
                 if self.over_tcp { "it dropped them behind the counting" } else { "they were lost on the way" };
             return Some((verdict, sent, format!("the {sender}'s sender reports count {sent} packets: {where_to}")));
         }
         if last == 0 || counts.before.is_some() {
             let why = format!("the {sender}'s sender {stay} at {last} packets: its source gives nothing");
-            return Some((Verdict::NothingSent, 0, why));
+            return Some((Cause::NothingSent, 0, why));
         }
         None
     }
@@ -108,13 +108,13 @@ impl SilenceEvidence {
 }
 
 /// Who refuses the datagrams of a path.
-pub(super) fn refused(path: &UnreachablePath) -> (Verdict, u64, String) {
+pub(super) fn refused(path: &UnreachablePath) -> (Cause, u64, String) {
     let UnreachablePath { to, by, reason, count, .. } = path;
     let errors = if *count == 1 { "ICMP error" } else { "ICMP errors" };
     let said = format!("{count} {errors} of {by}, {reason}");
     match reason {
-        UnreachableReason::Port => (Verdict::NobodyListens, *count, format!("{said}: no program listens at {to}")),
-        _ => (Verdict::BlockedOnTheWay, *count, format!("{said}, on what is sent to {to}")),
+        UnreachableReason::Port => (Cause::NobodyListens, *count, format!("{said}: no program listens at {to}")),
+        _ => (Cause::BlockedOnTheWay, *count, format!("{said}, on what is sent to {to}")),
     }
 }
 

@@ -6,8 +6,8 @@ mod expected;
 mod refusal;
 mod totals;
 
-use crate::analysis::out::Place;
-use crate::analysis::verdicts::{NoMedia, Verdict};
+use crate::analysis::out::Location;
+use crate::analysis::verdicts::{Cause, NoMedia};
 use crate::rtp::rtcp::ReportBlock;
 use crate::session::dialog::Setup;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
@@ -48,7 +48,7 @@ pub(super) struct MediaWait {
 struct AwaitedTrack {
     /// Its place among the dialogue's setups.
     setup: usize,
-    since: Place,
+    since: Location,
     direction: Direction,
     /// The method that was granted.
     method: &'static str,
@@ -58,7 +58,7 @@ struct AwaitedTrack {
 
 impl MediaWait {
     /// A request was granted.
-    pub(super) fn granted(&mut self, place: Place, method: &str, url: &str, state: SessionState<'_>) {
+    pub(super) fn granted(&mut self, place: Location, method: &str, url: &str, state: SessionState<'_>) {
         match method {
             "PLAY" => self.begin(place, "PLAY", Direction::ServerToClient, url, state),
             "RECORD" => self.begin(place, "RECORD", Direction::ClientToServer, url, state),
@@ -67,7 +67,14 @@ impl MediaWait {
         }
     }
 
-    fn begin(&mut self, since: Place, method: &'static str, direction: Direction, url: &str, state: SessionState<'_>) {
+    fn begin(
+        &mut self,
+        since: Location,
+        method: &'static str,
+        direction: Direction,
+        url: &str,
+        state: SessionState<'_>,
+    ) {
         for setup in expected::concerned(url, state.dialog) {
             let now = self.totals(setup, direction, state);
             // Media may come ahead of the answer.
@@ -84,7 +91,7 @@ impl MediaWait {
     }
 
     /// Nobody waits any longer: for the tracks of a URL, or for all.
-    pub(super) fn end(&mut self, until: Place, url: Option<&str>, state: SessionState<'_>) {
+    pub(super) fn end(&mut self, until: Location, url: Option<&str>, state: SessionState<'_>) {
         let ending = url.map(|url| expected::concerned(url, state.dialog));
         let is_ending = |track: &AwaitedTrack| ending.as_ref().is_none_or(|ending| ending.contains(&track.setup));
         let (ended, open) = std::mem::take(&mut self.open).into_iter().partition::<Vec<_>, _>(is_ending);
@@ -104,7 +111,7 @@ impl MediaWait {
         self.silent.extend(together(silent, all).into_iter().take(room));
     }
 
-    fn is_silent(&self, track: &AwaitedTrack, until: Place, state: SessionState<'_>) -> bool {
+    fn is_silent(&self, track: &AwaitedTrack, until: Location, state: SessionState<'_>) -> bool {
         let now = self.totals(track.setup, track.direction, state);
         let waited = until.at.nanos_since(track.since.at) >= PATIENCE_NS;
         // Behind its end a stream may be asked for once more.
@@ -118,7 +125,7 @@ impl MediaWait {
         over_tcp && self.closed_by == Some(track.direction) && !state.bye
     }
 
-    fn judge(&self, track: &AwaitedTrack, until: Place, state: SessionState<'_>) -> Option<NoMedia> {
+    fn judge(&self, track: &AwaitedTrack, until: Location, state: SessionState<'_>) -> Option<NoMedia> {
         let setup = state.dialog.setups().get(track.setup)?;
         let evidence = self.evidence(track, setup, state);
         let (verdict, packets, why) = evidence.judge();
@@ -137,7 +144,7 @@ impl MediaWait {
     }
 
     /// Media that came, to a port where nobody listens.
-    fn refused(&self, track: &AwaitedTrack, until: Place, state: SessionState<'_>) -> Option<NoMedia> {
+    fn refused(&self, track: &AwaitedTrack, until: Location, state: SessionState<'_>) -> Option<NoMedia> {
         let AwaitedTrack { since, direction, .. } = *track;
         let setup = state.dialog.setups().get(track.setup)?;
         let path = refusal::of(setup, direction, state.unreachable)?;
@@ -218,7 +225,7 @@ impl MediaWait {
     }
 
     /// A receiver reports on a source of the other side.
-    pub(super) fn reported(&mut self, setup: &Setup, place: &Place, reporter: u32, block: &ReportBlock) {
+    pub(super) fn reported(&mut self, setup: &Setup, place: &Location, reporter: u32, block: &ReportBlock) {
         let word = ReceiverWord::new(setup, place, reporter, block);
         if let Some(known) = self.receivers.iter_mut().find(|known| known.is_same(&word)) {
             known.go_on(place.at, block);
@@ -237,7 +244,7 @@ fn together(silent: Vec<NoMedia>, all: bool) -> Vec<NoMedia> {
             let counts = silent.iter().map(|track| track.packets);
             // What came elsewhere is the same for all of them.
             let packets = match first.verdict {
-                Verdict::SentElsewhere => counts.max().unwrap_or_default(),
+                Cause::SentElsewhere => counts.max().unwrap_or_default(),
                 _ => counts.fold(0, u64::saturating_add),
             };
             vec![NoMedia { track: None, packets, ..first.clone() }]

@@ -1,7 +1,7 @@
 //! What has come of a track so far: packets, reports of its sender, words of its receiver.
 
-use crate::analysis::out::Place;
-use crate::analysis::stream::Stream;
+use crate::analysis::out::Location;
+use crate::analysis::stream::StreamState;
 use crate::analysis::unreachable::UnreachablePaths;
 use crate::rtp::rtcp::ReportBlock;
 use crate::session::Dialog;
@@ -13,7 +13,7 @@ use crate::trace::Direction;
 #[derive(Clone, Copy, Debug)]
 pub(in crate::analysis) struct SessionState<'a> {
     pub(in crate::analysis) dialog: &'a Dialog,
-    pub(in crate::analysis) streams: &'a [Stream],
+    pub(in crate::analysis) streams: &'a [StreamState],
     pub(in crate::analysis) unreachable: &'a UnreachablePaths,
     /// A source has said BYE.
     pub(in crate::analysis) bye: bool,
@@ -53,11 +53,11 @@ impl Totals {
 /// When the last packet of this SETUP came.
 pub(super) fn last_packet(setup: &Setup, direction: Direction, state: SessionState<'_>) -> Option<Timestamp> {
     let own = state.streams.iter().filter(|stream| is_of(stream, setup, direction, state.dialog));
-    own.filter_map(Stream::last).max()
+    own.filter_map(StreamState::last).max()
 }
 
 /// Whether a stream may be this track's: by its track, or where tracks share a channel or port by its payload type.
-fn is_of(stream: &Stream, setup: &Setup, direction: Direction, dialog: &Dialog) -> bool {
+fn is_of(stream: &StreamState, setup: &Setup, direction: Direction, dialog: &Dialog) -> bool {
     let key = &stream.key;
     let by_track = setup.track.is_some() && key.track == setup.track;
     // The server's port alone can be that of what went to another port of the client.
@@ -72,13 +72,13 @@ fn is_of(stream: &Stream, setup: &Setup, direction: Direction, dialog: &Dialog) 
 }
 
 /// Whether a stream came between UDP ports that no SETUP named.
-fn is_elsewhere(stream: &Stream, dialog: &Dialog) -> bool {
+fn is_elsewhere(stream: &StreamState, dialog: &Dialog) -> bool {
     stream.key.track.is_none()
         && stream.path.is_some_and(|path| matches!(path, MediaPath::Udp(_)) && !dialog.knows(path))
 }
 
 /// Whether a stream can be one that a description lists.
-fn is_described(stream: &Stream, dialog: &Dialog) -> bool {
+fn is_described(stream: &StreamState, dialog: &Dialog) -> bool {
     let tracks = dialog.description().map(|description| &description.media);
     let lists =
         |payload_type: u8| tracks.is_none_or(|tracks| tracks.iter().any(|media| media.format(payload_type).is_some()));
@@ -86,8 +86,8 @@ fn is_described(stream: &Stream, dialog: &Dialog) -> bool {
 }
 
 /// RTP on channels and ports that no SETUP named.
-fn unnamed(direction: Direction, state: SessionState<'_>) -> impl Iterator<Item = &Stream> {
-    let is_setup = move |stream: &Stream| match stream.path {
+fn unnamed(direction: Direction, state: SessionState<'_>) -> impl Iterator<Item = &StreamState> {
+    let is_setup = move |stream: &StreamState| match stream.path {
         // What is not described may be another program's.
         Some(MediaPath::Udp(_)) => !is_elsewhere(stream, state.dialog) || !is_described(stream, state.dialog),
         _ => state.dialog.setups().iter().any(|setup| setup.number() == Some(stream.key.channel)),
@@ -127,7 +127,7 @@ pub(super) struct ReceiverWord {
 }
 
 impl ReceiverWord {
-    pub(super) fn new(setup: &Setup, place: &Place, reporter: u32, block: &ReportBlock) -> Self {
+    pub(super) fn new(setup: &Setup, place: &Location, reporter: u32, block: &ReportBlock) -> Self {
         Self {
             reporter,
             source: block.source_ssrc,

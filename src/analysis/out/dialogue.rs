@@ -7,7 +7,7 @@ use crate::analysis::cell::{Fixed, Millis, Utc, millis};
 use crate::analysis::findings::Finding;
 use crate::analysis::http::Part;
 use crate::analysis::messages::{MessageParts, shown};
-use crate::analysis::out::{Out, Place};
+use crate::analysis::out::{Location, RowEmitter};
 use crate::analysis::rows::{MessageRow, Row, Sink, Table};
 use crate::analysis::session::Session;
 use crate::analysis::unplaced::Neighbour;
@@ -15,12 +15,12 @@ use crate::rtsp::message::{Message, StartLine};
 use crate::session::dialog::Request;
 use crate::trace::Direction;
 
-impl<S: Sink> Out<S> {
+impl<S: Sink> RowEmitter<S> {
     /// Tracks of which nothing came.
-    pub(in crate::analysis) fn silent_tracks(&mut self, session: &mut Session, end: Place) -> io::Result<()> {
+    pub(in crate::analysis) fn silent_tracks(&mut self, session: &mut Session, end: Location) -> io::Result<()> {
         session.end_wait(end, None);
         for silent in session.wait.take_silent() {
-            let place = Place { direction: silent.direction, ..silent.since };
+            let place = Location { direction: silent.direction, ..silent.since };
             self.finding(place, &Finding::new("no-media", silent.track, silent.detail.as_str()))?;
             if let Some(judge) = self.judge(place.session) {
                 judge.no_media(&silent);
@@ -33,7 +33,7 @@ impl<S: Sink> Out<S> {
     pub(in crate::analysis) fn message(
         &mut self,
         session: &mut Session,
-        place: Place,
+        place: Location,
         connection: SocketAddr,
         message: &Message<'_>,
     ) -> io::Result<()> {
@@ -73,7 +73,7 @@ impl<S: Sink> Out<S> {
     }
 
     /// What an answer means for freezes and verdicts.
-    fn answered(&mut self, session: &mut Session, place: Place, message: &Message<'_>, request: Option<&Request>) {
+    fn answered(&mut self, session: &mut Session, place: Location, message: &Message<'_>, request: Option<&Request>) {
         let StartLine::Response { status: Some(status), .. } = message.start_line() else { return };
         let Some(request) = request else { return };
         session.answered(place.at, request, message);
@@ -98,7 +98,7 @@ impl<S: Sink> Out<S> {
     }
 
     /// Takes what is neither a message nor a frame.
-    pub(in crate::analysis) fn junk(&mut self, session: &mut Session, place: Place, bytes: &[u8]) -> io::Result<()> {
+    pub(in crate::analysis) fn junk(&mut self, session: &mut Session, place: Location, bytes: &[u8]) -> io::Result<()> {
         if place.direction == Direction::ServerToClient && session.dialog.awaits_description() {
             let held = session.held();
             session.dialog.junk(bytes);
@@ -129,7 +129,7 @@ impl<S: Sink> Out<S> {
         }
     }
 
-    fn message_row(&mut self, place: Place, message: &Message<'_>, request: Option<Request>) -> io::Result<()> {
+    fn message_row(&mut self, place: Location, message: &Message<'_>, request: Option<Request>) -> io::Result<()> {
         let parts = MessageParts::new(place.at, message, request);
         let rtsp_session = message.header("Session");
         let product = message.header(if parts.kind == "request" { "User-Agent" } else { "Server" }).map(shown);
@@ -156,7 +156,7 @@ impl<S: Sink> Out<S> {
 
     /// What is known of all dialogues together is too much.
     #[cold]
-    fn forget_dialogue(&mut self, session: &mut Session, place: Place) -> io::Result<()> {
+    fn forget_dialogue(&mut self, session: &mut Session, place: Location) -> io::Result<()> {
         let held = session.held();
         session.forget_dialogue();
         self.budget.dialogue(held, session.held());

@@ -4,18 +4,18 @@ use std::io;
 
 use crate::analysis::cell::{Fixed, Ssrc, Utc};
 use crate::analysis::findings::Finding;
-use crate::analysis::out::{Out, Place};
+use crate::analysis::out::{Location, RowEmitter};
 use crate::analysis::report_blocks::delay_s;
 use crate::analysis::rows::{ReportBlockRow, Row, SenderReportRow, Sink};
 use crate::analysis::session::{Session, report_signs};
 use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderReport};
 use crate::session::dialog::{MediaPath, PacketSigns};
 
-impl<S: Sink> Out<S> {
+impl<S: Sink> RowEmitter<S> {
     pub(super) fn rtcp(
         &mut self,
         session: &mut Session,
-        place: Place,
+        place: Location,
         path: MediaPath,
         payload: &[u8],
     ) -> io::Result<()> {
@@ -71,7 +71,7 @@ impl<S: Sink> Out<S> {
     fn sender_report(
         &mut self,
         session: &mut Session,
-        place: Place,
+        place: Location,
         path: MediaPath,
         compound: &[u8],
         report: &SenderReport<'_>,
@@ -126,7 +126,7 @@ impl<S: Sink> Out<S> {
     fn report_block(
         &mut self,
         session: &mut Session,
-        place: Place,
+        place: Location,
         path: MediaPath,
         reporter: u32,
         block: &ReportBlock,

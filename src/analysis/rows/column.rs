@@ -5,7 +5,7 @@ use crate::analysis::cell::{Fixed, Ssrc, Utc};
 /// A column of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Column {
+pub struct TableColumn {
     /// Its name: the header in CSV, the key in JSON.
     pub name: &'static str,
     /// What its cells hold.
@@ -110,8 +110,8 @@ macro_rules! row {
 
         impl<'a> $row<'a> {
             /// The columns, from left to right.
-            pub const COLUMNS: &'static [crate::analysis::rows::Column] = &[$(
-                crate::analysis::rows::Column {
+            pub const COLUMNS: &'static [crate::analysis::rows::TableColumn] = &[$(
+                crate::analysis::rows::TableColumn {
                     name: crate::analysis::rows::column::row!(@name $field $($name)?),
                     kind: <$type as crate::analysis::rows::column::CellValue>::KIND,
                     may_be_empty: <$type as crate::analysis::rows::column::CellValue>::MAY_BE_EMPTY,

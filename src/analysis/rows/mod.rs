@@ -14,7 +14,7 @@ mod oddities;
 mod reports;
 mod streams;
 
-pub use column::{Column, ColumnKind};
+pub use column::{ColumnKind, TableColumn};
 pub use dialogue::MessageRow;
 pub use media::{FrameRow, PacketRow};
 pub use oddities::{FindingRow, VerdictRow};
@@ -118,7 +118,7 @@ impl Table {
     }
 
     /// Its columns, from left to right.
-    pub const fn columns(self) -> &'static [Column] {
+    pub const fn columns(self) -> &'static [TableColumn] {
         match self {
             Self::Streams => StreamRow::COLUMNS,
             Self::Packets => PacketRow::COLUMNS,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::analysis::budget::Budget;
 use crate::analysis::session::{MAX_STREAMS, Session};
-use crate::analysis::stream::{Depth, SetupTime, Stream, StreamKey};
+use crate::analysis::stream::{DetailLevel, SetupTime, StreamKey, StreamState};
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::Goodbye;
 use crate::session::dialog::{MediaPath, PacketSigns, PayloadRole, Request};
@@ -58,7 +58,7 @@ impl Session {
         }
         self.forget_lookups();
         for index in 0..self.streams.len() {
-            let payload_type = self.streams.get(index).and_then(Stream::payload_type);
+            let payload_type = self.streams.get(index).and_then(StreamState::payload_type);
             self.adopt(index);
             let Self { streams, dialog, .. } = self;
             let Some(stream) = streams.get_mut(index).filter(|stream| stream.payload_type().is_none()) else {
@@ -123,7 +123,7 @@ impl Session {
 
     /// A stream of this source that is no media: retransmission has reports of its own.
     fn same_source(&self, key: &StreamKey) -> Option<usize> {
-        let same = |stream: &Stream| {
+        let same = |stream: &StreamState| {
             let StreamKey { channel, direction, ssrc, beside, stranger, .. } = stream.key;
             (channel, direction, ssrc, stranger) == (key.channel, key.direction, key.ssrc, key.stranger)
                 && beside.is_some()
@@ -196,9 +196,9 @@ impl Session {
         if self.streams.len() >= MAX_STREAMS || !budget.stream() {
             return None;
         }
-        let depth = Depth { crowded: budget.is_crowded(), ..self.depth };
-        let depth = Depth { closely: depth.closely && role == PayloadRole::Media, ..depth };
-        let mut stream = Stream::new(Arc::clone(&self.capture), key, depth);
+        let depth = DetailLevel { crowded: budget.is_crowded(), ..self.depth };
+        let depth = DetailLevel { closely: depth.closely && role == PayloadRole::Media, ..depth };
+        let mut stream = StreamState::new(Arc::clone(&self.capture), key, depth);
         (stream.transport, stream.role, stream.path) = (self.transport_name(signs.path), role, Some(signs.path));
         stream.set_up = self.set_up_time(signs.path);
         self.streams.push(stream);
@@ -208,7 +208,7 @@ impl Session {
 
     /// A stream that only reports have spoken of: its first packet tells whose it is.
     fn announced_by_reports(&self, signs: &PacketSigns, key: &StreamKey) -> Option<usize> {
-        let same = |stream: &Stream| {
+        let same = |stream: &StreamState| {
             let StreamKey { channel, direction, ssrc, stranger, .. } = stream.key;
             // Who only reported was a stranger so far.
             let stranger = stranger.filter(|address| key.stranger.is_some() || signs.path.stranger() != Some(*address));
@@ -234,7 +234,7 @@ impl Session {
     pub(super) fn beside(&mut self, index: usize, packet: &RtpPacket<'_>) {
         let Some(key) = self.streams.get(index).map(|stream| stream.key) else { return };
         let known = self.streams.get(index).and_then(|stream| stream.media);
-        let same = |stream: &Stream| {
+        let same = |stream: &StreamState| {
             let StreamKey { channel, direction, ssrc, beside, stranger, .. } = stream.key;
             (channel, direction, ssrc, stranger) == (key.channel, key.direction, key.ssrc, key.stranger)
                 && beside.is_none()
@@ -281,7 +281,7 @@ impl Session {
     }
 }
 
-fn is_media_of(stream: &Stream, key: &StreamKey) -> bool {
+fn is_media_of(stream: &StreamState, key: &StreamKey) -> bool {
     let own = (stream.key.track, stream.key.channel, stream.key.direction);
     own == (key.track, key.channel, key.direction) && stream.role == PayloadRole::Media && stream.sequence.packets > 0
 }

@@ -2,7 +2,7 @@
 
 use crate::analysis::resent::associated_type;
 use crate::analysis::session::Session;
-use crate::analysis::stream::Stream;
+use crate::analysis::stream::StreamState;
 use crate::rtp::packet::RtpPacket;
 
 /// Streams of a session that are looked through for the one that lacks a packet.
@@ -21,7 +21,7 @@ impl Session {
             return;
         }
         let of_type = format.fmtp.as_deref().and_then(associated_type);
-        let lacks = |stream: &Stream| {
+        let lacks = |stream: &StreamState| {
             let own = (stream.key.track, stream.key.direction) == (key.track, key.direction);
             own && stream.key.beside.is_none()
                 && stream.key.stranger == key.stranger

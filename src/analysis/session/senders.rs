@@ -2,7 +2,7 @@
 
 use crate::analysis::findings::Finding;
 use crate::analysis::session::{Session, report_signs};
-use crate::analysis::stream::Stream;
+use crate::analysis::stream::StreamState;
 use crate::analysis::verdicts::SourceChange;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::SenderReport;
@@ -42,7 +42,7 @@ impl Session {
     pub(in crate::analysis) fn reporting_strangers(&mut self) -> Vec<(Direction, Finding)> {
         let Self { watch, streams, .. } = self;
         let reporting = streams.iter().filter(|stream| stream.reports.count > 0);
-        let found = |stream: &Stream| {
+        let found = |stream: &StreamState| {
             let finding = watch.stranger(stream.key.stranger?, stream.key.channel)?;
             Some((stream.key.direction, finding))
         };

@@ -3,15 +3,15 @@
 use crate::analysis::budget::Budget;
 use crate::analysis::cell::millis;
 use crate::analysis::media_clock::{ClockEvidence, MediaClock};
-use crate::analysis::out::Place;
+use crate::analysis::out::Location;
 use crate::analysis::sequence::Status;
-use crate::analysis::stream::{PacketFigures, SetupTime, Stream, StreamKey};
+use crate::analysis::stream::{PacketFigures, SetupTime, StreamKey, StreamState};
 use crate::analysis::undescribed::{Inferred, Undescribed};
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::payload::PayloadFormat;
 use crate::session::dialog::{Encoding, PayloadRole};
 
-impl Stream {
+impl StreamState {
     /// Its track has become known, and with it what its payload types mean; or it turned out to be none of the track's.
     pub(in crate::analysis) fn name(&mut self, key: StreamKey) {
         self.key = key;
@@ -109,7 +109,13 @@ impl Stream {
 
     /// Takes a packet of which it is not known yet what it carries.
     #[cold]
-    pub(super) fn wait(&mut self, place: &Place, packet: &RtpPacket<'_>, figures: &PacketFigures, budget: &mut Budget) {
+    pub(super) fn wait(
+        &mut self,
+        place: &Location,
+        packet: &RtpPacket<'_>,
+        figures: &PacketFigures,
+        budget: &mut Budget,
+    ) {
         let Some(undescribed) = &mut self.undescribed else { return };
         let before = undescribed.held();
         let goes_on = undescribed.wait(*place, packet, *figures);

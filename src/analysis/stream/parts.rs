@@ -1,12 +1,12 @@
 //! Where a stream begins, where PLAY has it go on, and where the client has enough of it.
 
-use crate::analysis::stream::Stream;
+use crate::analysis::stream::StreamState;
 use crate::rtp::MAX_DROPOUT;
 use crate::rtp::packet::RtpPacket;
 use crate::session::dialog::announced::{AnnouncedPart, NextPacket};
 use crate::time::Timestamp;
 
-impl Stream {
+impl StreamState {
     /// Its first packet is to come: at this pace, and the very first has this number by RTP-Info.
     pub(in crate::analysis) fn begin(&mut self, paced: bool, on_demand: bool, number: u16, first: Option<u16>) {
         (self.paced, self.on_demand) = (paced, on_demand);

@@ -3,11 +3,11 @@
 use crate::analysis::cell::{Fixed, Millis, Seconds, Ssrc, Utc, float, millis};
 use crate::analysis::frames::FrameStatistics;
 use crate::analysis::rows::StreamRow;
-use crate::analysis::stream::Stream;
+use crate::analysis::stream::StreamState;
 use crate::time::Timestamp;
 use crate::trace::Flow;
 
-impl Stream {
+impl StreamState {
     /// The row of the `streams` table.
     pub(in crate::analysis) fn row<'a>(
         &'a self,

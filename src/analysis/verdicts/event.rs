@@ -1,6 +1,6 @@
 //! What a viewer may notice, with its cause.
 
-use crate::analysis::out::Place;
+use crate::analysis::out::Location;
 use crate::analysis::stream::StreamKey;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
@@ -9,7 +9,7 @@ const TOGETHER_NS: i64 = 10 * NANOS_PER_SECOND;
 
 /// The causes. docs/verdicts.md has the rule for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Cause {
     /// Sequence numbers are missing that the server never sent.
     LostBeforeSending,
     /// The server sent them.
@@ -76,7 +76,7 @@ pub enum Verdict {
     Unexplained,
 }
 
-impl Verdict {
+impl Cause {
     /// All of them.
     pub const ALL: [Self; 32] = [
         Self::LostBeforeSending,
@@ -166,11 +166,11 @@ pub(super) struct Event {
     pub(super) subject: Subject,
     /// The word in the column `event`.
     pub(super) kind: &'static str,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: Cause,
     /// Of what is counted: packets, times.
     pub(super) count: u64,
-    pub(super) first: Place,
-    pub(super) last: Place,
+    pub(super) first: Location,
+    pub(super) last: Location,
     /// From when to when it lasted, where that can be said; the longest one of several.
     pub(super) span: Option<(Timestamp, Timestamp)>,
     pub(super) detail: String,

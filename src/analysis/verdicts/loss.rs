@@ -1,8 +1,8 @@
 //! Missing packets, and who lost them.
 
-use crate::analysis::out::Place;
-use crate::analysis::stream::Stream;
-use crate::analysis::verdicts::event::Verdict;
+use crate::analysis::out::Location;
+use crate::analysis::stream::StreamState;
+use crate::analysis::verdicts::event::Cause;
 use crate::rtp::MAX_MISORDER;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
@@ -29,7 +29,7 @@ struct Balance {
 /// Numbers that were skipped right before a packet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gap {
-    pub(super) place: Place,
+    pub(super) place: Location,
     pub(super) ext_seq: i64,
     /// When the packet before it came.
     pub(super) since: Timestamp,
@@ -41,8 +41,8 @@ pub(super) struct Gap {
 /// Numbers that were skipped and may still come.
 #[derive(Clone, Debug)]
 struct Open {
-    first: Place,
-    last: Place,
+    first: Location,
+    last: Location,
     last_seq: i64,
     /// From the packet before each gap to the one behind it.
     spans: Vec<(Timestamp, Timestamp)>,
@@ -60,7 +60,7 @@ struct Open {
 pub(super) struct Freeze {
     pub(super) from: Timestamp,
     pub(super) to: Timestamp,
-    pub(super) place: Place,
+    pub(super) place: Location,
 }
 
 /// The gaps of one stream.
@@ -78,13 +78,13 @@ pub(super) struct Losses {
 /// What became of a gap.
 #[derive(Clone, Debug)]
 pub(super) struct Lost {
-    pub(super) first: Place,
-    pub(super) last: Place,
+    pub(super) first: Location,
+    pub(super) last: Location,
     /// From the packet before each gap to the one behind it.
     pub(super) spans: Vec<(Timestamp, Timestamp)>,
     pub(super) packets: u64,
     pub(super) freezes: Vec<Freeze>,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: Cause,
     pub(super) detail: String,
     /// Bytes of the connection lack in one of its gaps.
     pub(super) cut_by_capture: bool,
@@ -99,7 +99,7 @@ impl Lost {
 
 impl Losses {
     /// Numbers are skipped, of which nothing is counted yet but the gap. What was skipped long before is another loss.
-    pub(super) fn gap(&mut self, gap: Gap, stream: &Stream) -> Option<Lost> {
+    pub(super) fn gap(&mut self, gap: Gap, stream: &StreamState) -> Option<Lost> {
         let Gap { place, ext_seq, since, packets, cut_by_capture } = gap;
         let missing = stream.sequence.missing() - i64::from(packets);
         let apart = |open: &Open| {
@@ -134,7 +134,7 @@ impl Losses {
     }
 
     /// A sender report with this packet count came. What was skipped long enough ago won't come any more.
-    pub(super) fn report(&mut self, at: Timestamp, sent: u32, stream: &Stream) -> Option<Lost> {
+    pub(super) fn report(&mut self, at: Timestamp, sent: u32, stream: &StreamState) -> Option<Lost> {
         let highest = stream.sequence.highest().unwrap_or(0);
         let now = Balance::new(at, sent, stream);
         match &mut self.open {
@@ -161,12 +161,12 @@ impl Losses {
     }
 
     /// Nothing more comes that belongs there.
-    pub(super) fn end(&mut self, stream: &Stream) -> Option<Lost> {
+    pub(super) fn end(&mut self, stream: &StreamState) -> Option<Lost> {
         self.close(stream, stream.sequence.missing())
     }
 
     /// `missing`: of the stream, but for what belongs to another loss.
-    fn close(&mut self, stream: &Stream, missing: i64) -> Option<Lost> {
+    fn close(&mut self, stream: &StreamState, missing: i64) -> Option<Lost> {
         let (open, freezes) = (self.open.take()?, std::mem::take(&mut self.freezes));
         // All of it came late.
         let packets = u64::try_from(missing - open.missing).ok().filter(|packets| *packets > 0)?;
@@ -178,7 +178,7 @@ impl Losses {
 }
 
 impl Balance {
-    fn new(at: Timestamp, sent: u32, stream: &Stream) -> Self {
+    fn new(at: Timestamp, sent: u32, stream: &StreamState) -> Self {
         let received = i64::try_from(stream.sequence.distinct()).unwrap_or(i64::MAX);
         // The sender counts all packets of the source.
         let received = received.saturating_add(i64::try_from(stream.sequence.beside).unwrap_or(0));
@@ -187,7 +187,7 @@ impl Balance {
 }
 
 /// What the counts of two sender reports say: one before the loss, or the beginning, and one behind it.
-fn judge(over_tcp: bool, noise: i64, before: &Balance, after: Option<&Balance>) -> (Verdict, String) {
+fn judge(over_tcp: bool, noise: i64, before: &Balance, after: Option<&Balance>) -> (Cause, String) {
     let counted = after.map(|after| {
         let sent = i64::from(after.sent.wrapping_sub(before.sent));
         let (received, missing) = (after.received - before.received, after.missing - before.missing);
@@ -196,21 +196,21 @@ fn judge(over_tcp: bool, noise: i64, before: &Balance, after: Option<&Balance>) 
     let counts = |sent, received| format!("the sender reports count {sent} packets, {received} came");
     match counted {
         None if over_tcp => {
-            (Verdict::LostBeforeSending, "TCP loses nothing; no sender report behind it tells more".into())
+            (Cause::LostBeforeSending, "TCP loses nothing; no sender report behind it tells more".into())
         }
-        None => (Verdict::LostSomewhere, "no sender report behind it tells whether they were sent".into()),
+        None => (Cause::LostSomewhere, "no sender report behind it tells whether they were sent".into()),
         Some((sent, received, _, Some(true))) if over_tcp => {
             let detail = format!("TCP loses nothing; {}: dropped behind the counting", counts(sent, received));
-            (Verdict::LostBeforeSending, detail)
+            (Cause::LostBeforeSending, detail)
         }
         Some((sent, received, ..)) if over_tcp => {
-            (Verdict::LostBeforeSending, format!("TCP loses nothing; {}", counts(sent, received)))
+            (Cause::LostBeforeSending, format!("TCP loses nothing; {}", counts(sent, received)))
         }
-        Some((sent, received, _, Some(true))) => (Verdict::LostOnTheWay, counts(sent, received)),
-        Some((sent, received, _, Some(false))) => (Verdict::LostBeforeSending, counts(sent, received)),
+        Some((sent, received, _, Some(true))) => (Cause::LostOnTheWay, counts(sent, received)),
+        Some((sent, received, _, Some(false))) => (Cause::LostBeforeSending, counts(sent, received)),
         Some((sent, received, missing, None)) => {
             let detail = format!("{}: that does not tell of {missing} missing", counts(sent, received));
-            (Verdict::LostSomewhere, detail)
+            (Cause::LostSomewhere, detail)
         }
     }
 }

@@ -1,16 +1,16 @@
 //! Verdicts: for each gap, silence, freeze and whatever else a viewer may notice, what the evidence says of its cause.
 //! docs/verdicts.md states the rules.
 
+mod arrival_timing;
 mod event;
+mod event_counters;
 mod logins;
 mod loss;
 mod no_media;
-mod pace;
 mod restart;
 mod rows;
 mod silence;
 mod span;
-mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -21,20 +21,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::analysis::cell::millis;
 use crate::analysis::ending::wrong_clock;
 use crate::analysis::findings::Finding;
-use crate::analysis::out::Place;
+use crate::analysis::out::Location;
 use crate::analysis::sequence::Status;
-use crate::analysis::stream::{PacketFigures, Stream, StreamKey};
+use crate::analysis::stream::{PacketFigures, StreamKey, StreamState};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Note};
 
-pub use event::Verdict;
+pub use event::Cause;
 
 pub(super) use no_media::NoMedia;
 pub(super) use restart::SourceChange;
 
+use arrival_timing::ArrivalTiming;
 use event::{Event, Subject};
 use loss::{Freeze, Gap, Losses, Lost};
-use pace::Pace;
 
 /// Events of all sessions; further ones are left out, and the last one before says so.
 const MAX_EVENTS: usize = 20_000;
@@ -50,7 +50,7 @@ const DRIFT_MS: f64 = 10.0;
 /// A judge for each session.
 #[derive(Debug)]
 pub(super) struct Judges {
-    by_session: Vec<Option<Box<Judge>>>,
+    by_session: Vec<Option<Box<Diagnosis>>>,
     room: Arc<AtomicUsize>,
 }
 
@@ -63,7 +63,7 @@ impl Default for Judges {
 impl Judges {
     /// The judge of a session, which is counted from 1.
     #[inline]
-    pub(super) fn of(&mut self, session: usize) -> Option<&mut Judge> {
+    pub(super) fn of(&mut self, session: usize) -> Option<&mut Diagnosis> {
         let place = session.checked_sub(1)?;
         if !matches!(self.by_session.get(place), Some(Some(_))) {
             self.begin(place);
@@ -77,24 +77,24 @@ impl Judges {
             self.by_session.resize_with(place.saturating_add(1), || None);
         }
         if let Some(judge) = self.by_session.get_mut(place) {
-            *judge = Some(Box::new(Judge { room: Arc::clone(&self.room), ..Judge::default() }));
+            *judge = Some(Box::new(Diagnosis { room: Arc::clone(&self.room), ..Diagnosis::default() }));
         }
     }
 
     /// The judge of a session, if there is one.
-    fn existing(&mut self, session: usize) -> Option<&mut Judge> {
+    fn existing(&mut self, session: usize) -> Option<&mut Diagnosis> {
         self.by_session.get_mut(session.checked_sub(1)?)?.as_deref_mut()
     }
 
     /// The judge of a session that is over.
-    pub(super) fn take(&mut self, session: usize) -> Option<Box<Judge>> {
+    pub(super) fn take(&mut self, session: usize) -> Option<Box<Diagnosis>> {
         self.by_session.get_mut(session.checked_sub(1)?)?.take()
     }
 }
 
 /// Judges one session.
 #[derive(Debug, Default)]
-pub(super) struct Judge {
+pub(super) struct Diagnosis {
     /// By their place in the session.
     streams: Vec<Watched>,
     /// When bytes had come that the recorder read late, and when it read them: no two overlap.
@@ -105,8 +105,8 @@ pub(super) struct Judge {
     drops: VecDeque<(Timestamp, u64)>,
     /// For each direction, when bytes of the connection last lacked in the capture: it may be so with every packet.
     capture_gaps: [Option<Timestamp>; 2],
-    tally: tally::Tally,
-    changes: Vec<(Place, SourceChange)>,
+    tally: event_counters::EventCounters,
+    changes: Vec<(Location, SourceChange)>,
     events: Vec<Event>,
     /// Events that all sessions together may still have.
     room: Arc<AtomicUsize>,
@@ -119,14 +119,14 @@ struct Watched {
     /// Its latest packet.
     latest: Option<Timestamp>,
     losses: Losses,
-    pace: Pace,
+    pace: ArrivalTiming,
     /// Events or comfort noise came instead of its sound since its latest packet.
     ceased: bool,
 }
 
 /// What passed: a packet, and what is known of its stream.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Passed {
+pub(super) struct PassedPacket {
     pub(super) figures: PacketFigures,
     /// The packet has the marker, and is of audio: silence before it was meant (RFC 3551, section 4.1).
     pub(super) begins_talkspurt: bool,
@@ -134,11 +134,17 @@ pub(super) struct Passed {
     pub(super) is_paced: bool,
 }
 
-impl Judge {
+impl Diagnosis {
     /// Takes a packet of which there is nothing to judge, as are nearly all: one more of the picture before, in order and
     /// in time.
     #[inline]
-    pub(super) fn goes_on(&mut self, at: Timestamp, index: usize, stream: &Stream, figures: &PacketFigures) -> bool {
+    pub(super) fn goes_on(
+        &mut self,
+        at: Timestamp,
+        index: usize,
+        stream: &StreamState,
+        figures: &PacketFigures,
+    ) -> bool {
         let Some(watched) = self.streams.get_mut(index) else { return false };
         let freezes = stream.frames.as_ref().is_some_and(|frames| frames.statistics.has_freeze());
         let goes_on = figures.status == (Status::InOrder { gap: 0 })
@@ -152,7 +158,7 @@ impl Judge {
     }
 
     /// A packet that was counted.
-    pub(super) fn packet(&mut self, place: Place, index: usize, stream: &mut Stream, passed: &Passed) {
+    pub(super) fn packet(&mut self, place: Location, index: usize, stream: &mut StreamState, passed: &PassedPacket) {
         let freeze = stream.frames.as_mut().and_then(|frames| frames.statistics.take_freeze());
         let capture_gap = self.capture_gaps.get(place.direction.index()).copied().flatten();
         let Some(watched) = self.watched(index) else { return };
@@ -201,7 +207,7 @@ impl Judge {
     }
 
     /// A sender report with this packet count.
-    pub(super) fn report(&mut self, at: Timestamp, index: usize, stream: &Stream, packet_count: u32) {
+    pub(super) fn report(&mut self, at: Timestamp, index: usize, stream: &StreamState, packet_count: u32) {
         let lost = self.watched(index).and_then(|watched| watched.losses.report(at, packet_count, stream));
         self.lost(lost, stream);
     }
@@ -214,16 +220,16 @@ impl Judge {
         self.streams.get_mut(index)
     }
 
-    fn lost(&mut self, lost: Option<Lost>, stream: &Stream) {
+    fn lost(&mut self, lost: Option<Lost>, stream: &StreamState) {
         let Some(mut lost) = lost else { return };
         let drops = self.drops.iter().filter(|(at, _)| lost.covers(*at));
         let dropped = drops.fold(0u64, |all, (_, drops)| all.saturating_add(*drops));
         if stream.is_over_tcp() && lost.cut_by_capture {
-            lost.verdict = Verdict::MissingInTheCapture;
+            lost.verdict = Cause::MissingInTheCapture;
             lost.detail = String::from("bytes are missing from the capture there");
         } else if !stream.is_over_tcp() && dropped >= lost.packets {
             self.drops.retain(|(at, _)| !lost.covers(*at));
-            lost.verdict = Verdict::LostInTheRecorder;
+            lost.verdict = Cause::LostInTheRecorder;
             lost.detail = format!("the recorder's system dropped {dropped} datagrams there");
         }
         let Lost { first, last, packets, verdict, detail, .. } = lost;
@@ -245,7 +251,7 @@ impl Judge {
     }
 
     /// A finding of this session.
-    pub(super) fn finding(&mut self, place: Place, finding: &Finding) {
+    pub(super) fn finding(&mut self, place: Location, finding: &Finding) {
         if let Some(latest) = self.capture_gaps.get_mut(place.direction.index())
             && finding.code == "capture-gap"
         {
@@ -255,16 +261,20 @@ impl Judge {
     }
 
     /// The final answer to a request.
-    pub(super) fn response(&mut self, place: Place, method: &str, status: u16) {
+    pub(super) fn response(&mut self, place: Location, method: &str, status: u16) {
         self.tally.response(place, method, status, &self.room);
     }
 
     /// The session is over: what is open is judged.
-    pub(super) fn end(&mut self, streams: &mut [Stream], end: Place) {
+    pub(super) fn end(&mut self, streams: &mut [StreamState], end: Location) {
         for (index, stream) in streams.iter_mut().enumerate() {
             let freeze = stream.frames.as_mut().and_then(|frames| frames.statistics.take_freeze());
             if let Some((from, to)) = freeze {
-                self.freeze(Freeze { from, to, place: Place { at: to, frame_number: None, ..end } }, index, stream.key);
+                self.freeze(
+                    Freeze { from, to, place: Location { at: to, frame_number: None, ..end } },
+                    index,
+                    stream.key,
+                );
             }
             let Some(watched) = self.streams.get_mut(index) else { continue };
             let lost = watched.losses.end(stream);
@@ -285,7 +295,7 @@ impl Judge {
             }
         }
         let over_tcp = |track: Option<usize>| {
-            streams.iter().filter(|stream| track.is_none() || stream.key.track == track).any(Stream::is_over_tcp)
+            streams.iter().filter(|stream| track.is_none() || stream.key.track == track).any(StreamState::is_over_tcp)
         };
         self.events.extend(std::mem::take(&mut self.tally).into_events(over_tcp));
         self.restarts(streams);
@@ -293,13 +303,13 @@ impl Judge {
     }
 
     /// What a stream shows as a whole.
-    fn whole(&mut self, stream: &Stream, jitter_ms: Option<f64>, index: usize, end: Place) {
+    fn whole(&mut self, stream: &StreamState, jitter_ms: Option<f64>, index: usize, end: Location) {
         if let Some(detail) = wrong_clock(stream) {
             return self.clock_is_wrong(detail, stream.key, end);
         }
         let shifted = self.streams.get(index).is_some_and(|watched| watched.pace.shifted);
         let at = |kind, verdict| {
-            let place = Place { direction: stream.key.direction, frame_number: None, ..end };
+            let place = Location { direction: stream.key.direction, frame_number: None, ..end };
             Event::at(place, stream.key, kind, verdict)
         };
         let own = |event: &&Event| event.subject == Subject::Stream(stream.key);
@@ -309,7 +319,7 @@ impl Judge {
         let drift = drift(stream, jitter_ms.unwrap_or(0.0)).filter(|_| !shifted && !told(&["timestamps"]));
         if let Some(jitter) = jitter {
             let detail = format!("packets with a new timestamp come {jitter:.1} ms off their pace on average");
-            self.push(Event { detail, ..at("jitter", Verdict::UnsteadyDelivery) });
+            self.push(Event { detail, ..at("jitter", Cause::UnsteadyDelivery) });
         }
         if let Some((verdict, detail)) = drift {
             self.push(Event { detail, ..at("drift", verdict) });
@@ -317,26 +327,26 @@ impl Judge {
     }
 
     /// What was said of the pace of a stream before its clock was known to be wrong is taken back.
-    fn clock_is_wrong(&mut self, detail: String, key: StreamKey, end: Place) {
+    fn clock_is_wrong(&mut self, detail: String, key: StreamKey, end: Location) {
         let of_pace = |event: &Event| {
             event.subject == Subject::Stream(key) && matches!(event.kind, "late" | "pause" | "timestamps")
         };
         let before = self.events.len();
         self.events.retain(|event| !of_pace(event));
         (self.events.len()..before).for_each(|_| self.give_back());
-        let place = Place { direction: key.direction, frame_number: None, ..end };
-        self.push(Event { detail, ..Event::at(place, key, "timestamps", Verdict::ClockRateWrong) });
+        let place = Location { direction: key.direction, frame_number: None, ..end };
+        self.push(Event { detail, ..Event::at(place, key, "timestamps", Cause::ClockRateWrong) });
     }
 
     /// A stream that the server counts packets of, while none came.
-    fn nothing_came(&mut self, stream: &Stream, end: Place) {
+    fn nothing_came(&mut self, stream: &StreamState, end: Location) {
         if stream.may_come_elsewhere() {
             return;
         }
-        let verdict = if stream.is_over_tcp() { Verdict::LostBeforeSending } else { Verdict::LostOnTheWay };
+        let verdict = if stream.is_over_tcp() { Cause::LostBeforeSending } else { Cause::LostOnTheWay };
         let Some(report) = stream.reports.last.filter(|report| report.packets > 0) else { return };
         let detail = format!("the sender reports count {} packets, none came", report.packets);
-        let place = Place { frame_number: None, direction: stream.key.direction, ..end };
+        let place = Location { frame_number: None, direction: stream.key.direction, ..end };
         self.push(Event { count: u64::from(report.packets), detail, ..Event::at(place, stream.key, "gap", verdict) });
     }
 
@@ -360,14 +370,14 @@ impl Judge {
 
 impl Event {
     /// One event of a stream.
-    fn at(place: Place, key: StreamKey, kind: &'static str, verdict: Verdict) -> Self {
+    fn at(place: Location, key: StreamKey, kind: &'static str, verdict: Cause) -> Self {
         let (subject, detail) = (Subject::Stream(key), String::new());
         Self { subject, kind, verdict, count: 1, first: place, last: place, span: None, detail }
     }
 }
 
 /// A clock that runs at another speed, by how much the others do.
-fn drift(stream: &Stream, jitter_ms: f64) -> Option<(Verdict, String)> {
+fn drift(stream: &StreamState, jitter_ms: f64) -> Option<(Cause, String)> {
     let drift = stream.drift_ppm().filter(|drift| drift.abs() >= DRIFT_PPM)?;
     let apart_ms = drift.abs() / 1e6 * millis(stream.duration()?);
     if apart_ms < DRIFT_MS.max(2.0 * jitter_ms) {
@@ -375,9 +385,9 @@ fn drift(stream: &Stream, jitter_ms: f64) -> Option<(Verdict, String)> {
     }
     let Some(own) = stream.reports.media_drift_ppm() else {
         let detail = format!("{drift:.0} ppm against this clock; no reports tell of the server's");
-        return Some((Verdict::MediaClockDrifts, detail));
+        return Some((Cause::MediaClockDrifts, detail));
     };
-    let verdict = if own.abs() * 2.0 < drift.abs() { Verdict::ServerClockDrifts } else { Verdict::MediaClockDrifts };
+    let verdict = if own.abs() * 2.0 < drift.abs() { Cause::ServerClockDrifts } else { Cause::MediaClockDrifts };
     Some((verdict, format!("{drift:.0} ppm against this clock, {own:.0} ppm against the server's own clock")))
 }
 

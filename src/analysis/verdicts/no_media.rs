@@ -1,8 +1,8 @@
 //! A track of which nothing came, as a verdict.
 
-use crate::analysis::out::Place;
-use crate::analysis::verdicts::event::{Event, Subject, Verdict};
-use crate::analysis::verdicts::{Judge, take_room};
+use crate::analysis::out::Location;
+use crate::analysis::verdicts::event::{Cause, Event, Subject};
+use crate::analysis::verdicts::{Diagnosis, take_room};
 use crate::trace::Direction;
 
 /// The word in the column `event`.
@@ -14,23 +14,23 @@ pub(in crate::analysis) struct NoMedia {
     /// `None` where no track of several had anything.
     pub(in crate::analysis) track: Option<usize>,
     /// Where the answer stands that granted it.
-    pub(in crate::analysis) since: Place,
+    pub(in crate::analysis) since: Location,
     /// Where nobody waits any longer.
-    pub(in crate::analysis) until: Place,
+    pub(in crate::analysis) until: Location,
     /// Which way the media should have come.
     pub(in crate::analysis) direction: Direction,
-    pub(in crate::analysis) verdict: Verdict,
+    pub(in crate::analysis) verdict: Cause,
     /// How many are counted somewhere.
     pub(in crate::analysis) packets: u64,
     pub(in crate::analysis) detail: String,
 }
 
-impl Judge {
+impl Diagnosis {
     pub(in crate::analysis) fn no_media(&mut self, told: &NoMedia) {
         if !take_room(&self.room) {
             return;
         }
-        let first = Place { direction: told.direction, ..told.since };
+        let first = Location { direction: told.direction, ..told.since };
         self.events.push(Event {
             subject: Subject::Track(told.track),
             kind: KIND,

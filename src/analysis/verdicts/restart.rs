@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::out::Place;
-use crate::analysis::stream::Stream;
-use crate::analysis::verdicts::event::{Event, Subject, Verdict};
-use crate::analysis::verdicts::{Judge, take_room};
+use crate::analysis::out::Location;
+use crate::analysis::stream::StreamState;
+use crate::analysis::verdicts::event::{Cause, Event, Subject};
+use crate::analysis::verdicts::{Diagnosis, take_room};
 
 /// Packets that may be on their way when another source begins.
 const UNDER_WAY: u64 = 3;
@@ -23,21 +23,21 @@ pub(in crate::analysis) struct SourceChange {
 
 impl SourceChange {
     /// Whether the source before has ended. One that goes on was not restarted: two send.
-    fn has_ended(&self, streams: &[Stream]) -> bool {
+    fn has_ended(&self, streams: &[StreamState]) -> bool {
         streams.get(self.before).is_none_or(|stream| stream.sequence.packets <= self.packets.saturating_add(UNDER_WAY))
     }
 }
 
-impl Judge {
+impl Diagnosis {
     /// Another source sends, and PLAY did not ask for it.
-    pub(in crate::analysis) fn source_changed(&mut self, place: Place, change: SourceChange) {
+    pub(in crate::analysis) fn source_changed(&mut self, place: Location, change: SourceChange) {
         if take_room(&self.room) {
             self.changes.push((place, change));
         }
     }
 
     /// The restarts among the changes, one event a track.
-    pub(super) fn restarts(&mut self, streams: &[Stream]) {
+    pub(super) fn restarts(&mut self, streams: &[StreamState]) {
         let mut by_track: BTreeMap<Option<usize>, Event> = BTreeMap::new();
         for (place, change) in std::mem::take(&mut self.changes) {
             let ended = change.has_ended(streams);
@@ -46,7 +46,7 @@ impl Judge {
                 event.count += 1;
                 event.last = place;
             } else if ended {
-                let (subject, kind, verdict) = (Subject::Track(track), "restart", Verdict::SourceRestarted);
+                let (subject, kind, verdict) = (Subject::Track(track), "restart", Cause::SourceRestarted);
                 let event = Event { subject, kind, verdict, count: 1, first: place, last: place, span: None, detail };
                 by_track.insert(track, event);
                 continue;

@@ -3,25 +3,25 @@
 use std::io;
 
 use crate::analysis::cell::{Fixed, Ssrc, Utc, millis};
-use crate::analysis::out::{Out, Place, capture_at};
+use crate::analysis::out::{Location, RowEmitter, capture_at};
 use crate::analysis::rows::{Row, Sink, VerdictRow};
-use crate::analysis::session::{Session, Taken, report_signs};
-use crate::analysis::stream::Stream;
+use crate::analysis::session::{Session, TakenPacket, report_signs};
+use crate::analysis::stream::StreamState;
 use crate::analysis::verdicts::event::{Event, Subject};
-use crate::analysis::verdicts::{Passed, SourceChange};
+use crate::analysis::verdicts::{PassedPacket, SourceChange};
 use crate::rtp::rtcp::SenderReport;
 use crate::session::Dialog;
 use crate::session::dialog::{MediaPath, is_instead_of_sound};
 
-impl<S: Sink> Out<S> {
+impl<S: Sink> RowEmitter<S> {
     /// Judges a packet that was taken; `marker`: it has one. No viewer misses what a stranger lost.
     #[inline]
     pub(in crate::analysis) fn judge_packet(
         &mut self,
         dialog: &Dialog,
-        stream: &mut Stream,
-        place: &Place,
-        taken: &Taken,
+        stream: &mut StreamState,
+        place: &Location,
+        taken: &TakenPacket,
         marker: bool,
     ) {
         if stream.key.stranger.is_none()
@@ -37,12 +37,17 @@ impl<S: Sink> Out<S> {
             if let Some(sound) = stream.media.filter(|_| stream.key.beside.is_some_and(instead)) {
                 judge.sound_ceases(sound);
             }
-            judge.packet(*place, taken.stream, stream, &Passed { figures: taken.figures, begins_talkspurt, is_paced });
+            judge.packet(
+                *place,
+                taken.stream,
+                stream,
+                &PassedPacket { figures: taken.figures, begins_talkspurt, is_paced },
+            );
         }
     }
 
     /// Another source sends a track.
-    pub(in crate::analysis) fn source_changed(&mut self, place: Place, change: SourceChange) {
+    pub(in crate::analysis) fn source_changed(&mut self, place: Location, change: SourceChange) {
         if let Some(judge) = self.judge(place.session) {
             judge.source_changed(place, change);
         }
@@ -52,7 +57,7 @@ impl<S: Sink> Out<S> {
     pub(in crate::analysis) fn judge_report(
         &mut self,
         session: &mut Session,
-        place: Place,
+        place: Location,
         path: MediaPath,
         report: &SenderReport<'_>,
     ) {
@@ -65,7 +70,7 @@ impl<S: Sink> Out<S> {
     }
 
     /// Hands over the verdicts on a session that is over.
-    pub(in crate::analysis) fn verdicts(&mut self, session: &mut Session, end: Place) -> io::Result<()> {
+    pub(in crate::analysis) fn verdicts(&mut self, session: &mut Session, end: Location) -> io::Result<()> {
         let judge = self.judges.as_mut().and_then(|judges| judges.take(end.session));
         let Some(mut judge) = judge else { return Ok(()) };
         judge.end(&mut session.streams, end);

@@ -1,20 +1,20 @@
 //! Silences and freezes: who was late?
 
-use crate::analysis::out::Place;
+use crate::analysis::out::Location;
 use crate::analysis::sequence::Status;
-use crate::analysis::stream::{Stream, StreamKey};
-use crate::analysis::verdicts::event::{Event, Subject, Verdict};
+use crate::analysis::stream::{StreamKey, StreamState};
+use crate::analysis::verdicts::arrival_timing::{Late, Moment, SilenceCause};
+use crate::analysis::verdicts::event::{Cause, Event, Subject};
 use crate::analysis::verdicts::loss::Freeze;
-use crate::analysis::verdicts::pace::{Late, Moment, SilenceCause};
-use crate::analysis::verdicts::{Judge, Passed, Watched, seconds, span};
+use crate::analysis::verdicts::{Diagnosis, PassedPacket, Watched, seconds, span};
 use crate::time::Timestamp;
 
 /// So many of the latest events are looked through for one that belongs together with a new one.
 pub(super) const LATELY: usize = 8;
 
-impl Judge {
+impl Diagnosis {
     /// Whether a packet comes at the pace of its timestamps.
-    pub(super) fn pace(&mut self, place: Place, index: usize, stream: &Stream, passed: &Passed) {
+    pub(super) fn pace(&mut self, place: Location, index: usize, stream: &StreamState, passed: &PassedPacket) {
         let (figures, rate) = (&passed.figures, stream.clock_rate_hz());
         let Some(watched) = self.streams.get_mut(index) else { return };
         // Timestamps jump over what is missing.
@@ -30,18 +30,18 @@ impl Judge {
             Some(Moment::Pause(place, span)) => {
                 let length = seconds(span.1.nanos_since(span.0));
                 let detail = format!("{length:.3} s of silence, and the timestamps jump by as much");
-                let event = Event::at(place, stream.key, "pause", Verdict::LateAtTheSource);
+                let event = Event::at(place, stream.key, "pause", Cause::LateAtTheSource);
                 self.push(Event { span: Some(span), detail, ..event });
             }
             Some(Moment::Jump(by)) => {
                 let detail = format!("RTP timestamps jumped by {:+.3} s against the clock", seconds(by));
-                self.push(Event { detail, ..Event::at(place, stream.key, "timestamps", Verdict::SourceClockJumped) });
+                self.push(Event { detail, ..Event::at(place, stream.key, "timestamps", Cause::SourceClockJumped) });
             }
             None => {}
         }
     }
 
-    fn begin_late(&mut self, place: Place, by: i64, index: usize, stream: &Stream) {
+    fn begin_late(&mut self, place: Location, by: i64, index: usize, stream: &StreamState) {
         let rate = stream.clock_rate_hz();
         let Some(watched) = self.streams.get_mut(index) else { return };
         let Some((from, to)) = watched.pace.silence() else { return };
@@ -75,14 +75,14 @@ impl Judge {
         let silence = seconds(late.to.nanos_since(late.from));
         let by = format!("{silence:.3} s of silence, {:.3} s later than the timestamps", seconds(late.by));
         let (verdict, why) = match late.cause {
-            Some(SilenceCause::Recorder) => (Verdict::RecorderLate, "; the recorder says that it read late"),
-            Some(SilenceCause::Source) => (Verdict::LateAtTheSource, "; other tracks of the session went on meanwhile"),
+            Some(SilenceCause::Recorder) => (Cause::RecorderLate, "; the recorder says that it read late"),
+            Some(SilenceCause::Source) => (Cause::LateAtTheSource, "; other tracks of the session went on meanwhile"),
             Some(SilenceCause::Network) => (
-                Verdict::LateOnTheNetwork,
+                Cause::LateOnTheNetwork,
                 "; meanwhile the recorder's system held what had come behind a segment that was lost or late",
             ),
-            None if made_up => (Verdict::LateOnTheNetwork, ", then a burst that caught up; no track went on meanwhile"),
-            None => (Verdict::LateAtTheSource, "; it never caught up"),
+            None if made_up => (Cause::LateOnTheNetwork, ", then a burst that caught up; no track went on meanwhile"),
+            None => (Cause::LateAtTheSource, "; it never caught up"),
         };
         let detail = format!("{by}{why}");
         if let Some(watched) = self.streams.get_mut(index) {
@@ -134,16 +134,16 @@ impl Judge {
 
 impl Freeze {
     /// A freeze in which packets are missing, with what is known of them.
-    pub(super) fn event(self, key: StreamKey, verdict: Verdict) -> Event {
+    pub(super) fn event(self, key: StreamKey, verdict: Cause) -> Event {
         let detail = "no complete picture for so long, since packets are missing".to_owned();
         Event { span: Some((self.from, self.to)), detail, ..Event::at(self.place, key, "freeze", verdict) }
     }
 
     fn without_loss(self, key: StreamKey, silent: bool) -> Event {
         let (verdict, detail) = if silent {
-            (Verdict::UnsteadyDelivery, "no complete picture for so long: pictures come in bursts")
+            (Cause::UnsteadyDelivery, "no complete picture for so long: pictures come in bursts")
         } else {
-            (Verdict::Unexplained, "no complete picture for so long, though no packet is missing or late")
+            (Cause::Unexplained, "no complete picture for so long, though no packet is missing or late")
         };
         let detail = detail.to_owned();
         Event { span: Some((self.from, self.to)), detail, ..Event::at(self.place, key, "freeze", verdict) }

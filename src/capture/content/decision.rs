@@ -5,24 +5,24 @@ use std::sync::Arc;
 
 use crate::capture::content::{Content, State};
 use crate::capture::datagrams;
-use crate::capture::outlet::{Outlet, tell};
+use crate::capture::event_context::{EventContext, tell};
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::StreamId;
 use crate::capture::sessions::ConnectionSessions;
 use crate::capture::trial::{Trial, WithheldEvent};
 use crate::capture::unclaimed::ClaimedMedia;
 use crate::rtsp::demux::PduKind;
-use crate::trace::{Carrier, Direction, Payload, Tap};
+use crate::trace::{Direction, Encapsulation, Payload, Tap};
 
 impl Content {
     /// Nothing more may come: decides by what there is.
     pub(in crate::capture) fn conclude<T: Tap>(
         &mut self,
         arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
+        context: &mut EventContext<'_, T>,
     ) -> io::Result<()> {
         match &self.state {
-            State::Undecided(trial) if trial.is_enough() => self.decide(None, arrival, outlet),
+            State::Undecided(trial) if trial.is_enough() => self.decide(None, arrival, context),
             _ => Ok(()),
         }
     }
@@ -33,32 +33,32 @@ impl Content {
         &mut self,
         known: Option<usize>,
         arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
+        context: &mut EventContext<'_, T>,
     ) -> io::Result<()> {
-        self.shown(outlet);
+        self.shown(context);
         self.turn();
-        let Some(flow) = self.flow(known, arrival, outlet)? else { return Ok(()) };
+        let Some(flow) = self.flow(known, arrival, context)? else { return Ok(()) };
         let before = self.becomes(State::Rtsp(Box::new(ConnectionSessions::new(Arc::clone(&flow), self.mid_stream))));
         let trial = if let State::Undecided(trial) = before { *trial } else { Trial::default() };
         // With frames its media are on the connection.
         let is_late = self.mid_stream && !trial.has_frames();
         let withheld = trial.into_withheld();
         let first = withheld.front().map_or(arrival, |event| event.arrival);
-        self.tell_opened(&flow, first, outlet)?;
+        self.tell_opened(&flow, first, context)?;
         if let Some(side) = self.only_side().filter(|_| known.is_none()) {
-            tell(&flow, self.sender(side), first, Payload::OneDirection, outlet.tap)?;
+            tell(&flow, self.sender(side), first, Payload::OneDirection, context.tap)?;
         }
-        let media = if is_late { outlet.ports.begins_late(&flow) } else { ClaimedMedia::default() };
-        datagrams::remark(&media, &flow, outlet.ports, arrival, outlet.tap)?;
+        let media = if is_late { context.ports.begins_late(&flow) } else { ClaimedMedia::default() };
+        datagrams::remark(&media, &flow, context.ports, arrival, context.tap)?;
         // What came between two ports stands between what came over the connection.
         let mut media = media.datagrams.iter().peekable();
         for event in &withheld {
             while let Some(kept) = media.next_if(|kept| kept.arrival.at < event.arrival.at) {
-                datagrams::tell_kept(kept, outlet.ports, outlet.ledger, outlet.tap)?;
+                datagrams::tell_kept(kept, context.ports, context.rewrite_map, context.tap)?;
             }
-            self.tell_withheld(event, outlet)?;
+            self.tell_withheld(event, context)?;
         }
-        media.try_for_each(|kept| datagrams::tell_kept(kept, outlet.ports, outlet.ledger, outlet.tap))
+        media.try_for_each(|kept| datagrams::tell_kept(kept, context.ports, context.rewrite_map, context.tap))
     }
 
     /// Without a SYN it was guessed who the client is. What was said may tell.
@@ -74,21 +74,21 @@ impl Content {
     }
 
     /// Tells what came before it was known that this is RTSP.
-    fn tell_withheld<T: Tap>(&mut self, event: &WithheldEvent, outlet: &mut Outlet<'_, T>) -> io::Result<()> {
+    fn tell_withheld<T: Tap>(&mut self, event: &WithheldEvent, context: &mut EventContext<'_, T>) -> io::Result<()> {
         event.with_payload(|payload| {
             if let Payload::Pdu(pdu) = payload {
-                self.assign(event.direction, pdu, event.arrival, outlet)?;
+                self.assign(event.direction, pdu, event.arrival, context)?;
             }
             if let Payload::Pdu(pdu) = payload
-                && outlet.ledger.is_some()
+                && context.rewrite_map.is_some()
                 && matches!(pdu.kind, PduKind::Message { .. } | PduKind::Interleaved { .. })
             {
                 // Whose they are was not known.
-                let bare = self.carrier == Carrier::default();
+                let bare = self.carrier == Encapsulation::default();
                 let stream = if bare { StreamId::Tcp } else { StreamId::Carried };
-                self.plan(stream(self.number, event.direction), event.direction, pdu, event.arrival, outlet);
+                self.plan(stream(self.number, event.direction), event.direction, pdu, event.arrival, context);
             }
-            self.tell(event.direction, event.arrival, payload, outlet)
+            self.tell(event.direction, event.arrival, payload, context)
         })
     }
 
@@ -97,13 +97,13 @@ impl Content {
         &mut self,
         len: usize,
         arrival: Arrival,
-        outlet: &mut Outlet<'_, T>,
+        context: &mut EventContext<'_, T>,
     ) -> io::Result<()> {
         let State::Undecided(trial) = &mut self.state else { return Ok(()) };
         if !trial.is_over(len) {
             return Ok(());
         }
-        self.conclude(arrival, outlet)?;
+        self.conclude(arrival, context)?;
         if matches!(self.state, State::Undecided(_)) {
             self.state = State::Other;
         }

@@ -1,6 +1,6 @@
 //! What stands behind Ethernet types: tags, labels, and what providers and switches put before a packet.
 
-use crate::capture::encapsulation::header::{Header, Inside, Kept, Unreadable, be16, be32};
+use crate::capture::encapsulation::header::{Header, Inside, KeptHeader, Unreadable, be16, be32};
 use crate::capture::encapsulation::network::NetworkField;
 use crate::capture::link::{LinkType, is_tag};
 
@@ -12,7 +12,7 @@ const BEHIND_LABELS: &[(usize, Inside)] =
 
 /// A frame of Ethernet.
 pub(super) fn frame(data: &[u8]) -> Option<Header> {
-    Some(Header::new(14, Kept::Addresses(&[6, 0]), Inside::of_ether_type(be16(data, 12)?)))
+    Some(Header::new(14, KeptHeader::Addresses(&[6, 0]), Inside::of_ether_type(be16(data, 12)?)))
 }
 
 /// What stands behind an Ethernet type.
@@ -69,11 +69,11 @@ fn macsec(data: &[u8]) -> Option<Header> {
     let control = *data.first()?;
     let len = if control & 0x20 == 0 { 6 } else { 14 };
     if control & 0x0c != 0 {
-        return Some(Header::new(len, Kept::First(6), Inside::Unreadable(Unreadable::MacSec)));
+        return Some(Header::new(len, KeptHeader::First(6), Inside::Unreadable(Unreadable::MacSec)));
     }
     let inside = Inside::of_ether_type(be16(data, len)?);
     // The identifier of a channel is an address of the link layer.
-    Some(Header::new(len + 2, if len == 6 { Kept::All } else { Kept::SecureChannel }, inside))
+    Some(Header::new(len + 2, if len == 6 { KeptHeader::All } else { KeptHeader::SecureChannel }, inside))
 }
 
 /// The tag of a Marvell switch, four bytes behind the addresses, in a capture that does not announce it.
@@ -112,7 +112,7 @@ pub(super) fn nsh(data: &[u8]) -> Option<Header> {
     if first >> 6 != 0 || len < 8 {
         return None;
     }
-    Some(Header::new(len, Kept::First(8), behind_next_protocol(next)?))
+    Some(Header::new(len, KeptHeader::First(8), behind_next_protocol(next)?))
 }
 
 /// The numbers that NSH and VXLAN-GPE share.

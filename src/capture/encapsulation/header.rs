@@ -75,14 +75,14 @@ pub(in crate::capture) enum Unreadable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::capture) struct Header {
     pub(in crate::capture) len: usize,
-    pub(in crate::capture) kept: Kept,
+    pub(in crate::capture) kept: KeptHeader,
     pub(in crate::capture) inside: Inside,
     pub(in crate::capture) network: NetworkField,
 }
 
 /// What of a header tells of nobody, and stays where a capture is redacted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::capture) enum Kept {
+pub(in crate::capture) enum KeptHeader {
     /// All of it.
     All,
     /// So many bytes at its beginning.
@@ -107,10 +107,10 @@ pub(in crate::capture) enum Kept {
 impl Header {
     /// One that may stay as it is.
     pub(super) const fn plain(len: usize, inside: Inside) -> Self {
-        Self { len, kept: Kept::All, inside, network: NetworkField::Nothing }
+        Self { len, kept: KeptHeader::All, inside, network: NetworkField::Nothing }
     }
 
-    pub(super) const fn new(len: usize, kept: Kept, inside: Inside) -> Self {
+    pub(super) const fn new(len: usize, kept: KeptHeader, inside: Inside) -> Self {
         Self { len, kept, inside, network: NetworkField::Nothing }
     }
 

@@ -1,6 +1,6 @@
 //! Link layers: what a captured packet begins with.
 
-use crate::capture::encapsulation::header::{Header, Inside, Kept, Unreadable, be16, be32, le16};
+use crate::capture::encapsulation::header::{Header, Inside, KeptHeader, Unreadable, be16, be32, le16};
 use crate::capture::encapsulation::{ethernet, ppp, wireless};
 use crate::capture::link::{LinkType, is_loopback};
 
@@ -13,11 +13,11 @@ pub(super) fn header(link: LinkType, data: &[u8]) -> Option<Header> {
         }
         LinkType::NULL | LinkType::LOOP => is_loopback(data).then_some(Header::plain(4, Inside::Ip)),
         LinkType::LINUX_SLL => {
-            Some(Header::new(16, Kept::Cooked { len: 5, at: 6 }, Inside::of_ether_type(be16(data, 14)?)))
+            Some(Header::new(16, KeptHeader::Cooked { len: 5, at: 6 }, Inside::of_ether_type(be16(data, 14)?)))
         }
         LinkType::LINUX_SLL2 => {
             data.first_chunk::<20>()?;
-            Some(Header::new(20, Kept::Cooked { len: 11, at: 12 }, Inside::of_ether_type(be16(data, 0)?)))
+            Some(Header::new(20, KeptHeader::Cooked { len: 11, at: 12 }, Inside::of_ether_type(be16(data, 0)?)))
         }
         LinkType::PPP => ppp::frame(data),
         LinkType::PPP_HDLC => ppp::hdlc(data),
@@ -40,19 +40,19 @@ fn other(link: LinkType, data: &[u8]) -> Option<Header> {
         // IEEE 802.5: access and frame control, addresses, and a route if the sender's address says so.
         6 => token_ring(data),
         // SLIP: direction, and a compressed header.
-        8 => Some(Header::new(16, Kept::First(1), Inside::Ip)),
+        8 => Some(Header::new(16, KeptHeader::First(1), Inside::Ip)),
         // FDDI: frame control, addresses.
-        10 => Some(Header::new(13, Kept::Addresses(&[7, 1]), Inside::Llc)),
+        10 => Some(Header::new(13, KeptHeader::Addresses(&[7, 1]), Inside::Llc)),
         // Classical IP over ATM.
         100 => Some(Header::plain(0, Inside::Llc)),
         104 => ppp::cisco_hdlc(data),
         107 => ppp::frame_relay(data),
         // OpenBSD's encapsulated IP: an address family, an index, flags.
-        109 => Some(Header::new(12, Kept::First(4), Inside::Ip)),
+        109 => Some(Header::new(12, KeptHeader::First(4), Inside::Ip)),
         // The log of OpenBSD's packet filter: its length without padding.
-        117 => Some(Header::new(usize::from(*data.first()?).next_multiple_of(4), Kept::First(4), Inside::Ip)),
+        117 => Some(Header::new(usize::from(*data.first()?).next_multiple_of(4), KeptHeader::First(4), Inside::Ip)),
         // IP over IEEE 1394: two addresses of eight bytes, an Ethernet type.
-        138 => Some(Header::new(18, Kept::Last(2), Inside::of_ether_type(be16(data, 16)?))),
+        138 => Some(Header::new(18, KeptHeader::Last(2), Inside::of_ether_type(be16(data, 16)?))),
         // PPP, HDLC and Frame Relay behind the direction.
         166 => Some(Header::plain(if data.get(1) == Some(&0x03) { 2 } else { 0 }, Inside::Ppp)),
         204 => Some(Header::plain(1, Inside::Ppp)),
@@ -60,7 +60,7 @@ fn other(link: LinkType, data: &[u8]) -> Option<Header> {
         206 => Some(Header::plain(1, Inside::Link(LinkType(107)))),
         197 => endace(data),
         // Solaris: version, family, and numbers of interfaces and zones.
-        226 => Some(Header::new(24, Kept::First(2), Inside::Ip)),
+        226 => Some(Header::new(24, KeptHeader::First(2), Inside::Ip)),
         // Hilscher netANALYZER: a header of four bytes, and in its transparent mode a preamble.
         // And a tag of Broadcom's switches that stands before all.
         240 | 282 => Some(Header::plain(4, Inside::Link(LinkType::ETHERNET))),
@@ -68,15 +68,15 @@ fn other(link: LinkType, data: &[u8]) -> Option<Header> {
         // A preamble of eight bytes.
         274 => Some(Header::plain(8, Inside::Link(LinkType::ETHERNET))),
         // Tags of switches behind the addresses: Broadcom's and Marvell's.
-        281 | 283 => Some(Header::new(18, Kept::Addresses(&[6, 0]), Inside::of_ether_type(be16(data, 16)?))),
-        284 => Some(Header::new(22, Kept::Addresses(&[6, 0]), Inside::of_ether_type(be16(data, 20)?))),
+        281 | 283 => Some(Header::new(18, KeptHeader::Addresses(&[6, 0]), Inside::of_ether_type(be16(data, 16)?))),
+        284 => Some(Header::new(22, KeptHeader::Addresses(&[6, 0]), Inside::of_ether_type(be16(data, 20)?))),
         number => Some(Header::plain(0, Inside::Unreadable(Unreadable::LinkType(number)))),
     }
 }
 
 fn token_ring(data: &[u8]) -> Option<Header> {
     let route = if data.get(8)? & 0x80 == 0 { 0 } else { usize::from(data.get(14)? & 0x1f) };
-    Some(Header::new(14 + route, Kept::RoutedAddresses(&[8, 2]), Inside::Llc))
+    Some(Header::new(14 + route, KeptHeader::RoutedAddresses(&[8, 2]), Inside::Llc))
 }
 
 /// Endace's extensible record format: 16 bytes, extension headers, and for Ethernet two bytes more.
@@ -105,7 +105,7 @@ pub(super) fn nflog(data: &[u8]) -> Option<Header> {
         return Some(Header::plain(4, Inside::Ip));
     }
     let len = usize::from(length).next_multiple_of(4);
-    (length >= 4).then_some(Header::new(len, Kept::First(4), Inside::Nflog))
+    (length >= 4).then_some(Header::new(len, KeptHeader::First(4), Inside::Nflog))
 }
 
 /// What a number of TZSP or a tag of it leads to.
@@ -120,7 +120,7 @@ pub(super) fn tzsp_tag(protocol: u16, data: &[u8]) -> Option<Header> {
     match *data {
         [0, ..] => Some(Header::plain(1, Inside::TzspTag(protocol))),
         [1, ..] => Some(Header::plain(1, inside)),
-        [_, len, ..] => Some(Header::new(2 + usize::from(len), Kept::First(2), Inside::TzspTag(protocol))),
+        [_, len, ..] => Some(Header::new(2 + usize::from(len), KeptHeader::First(2), Inside::TzspTag(protocol))),
         _ => None,
     }
 }
@@ -128,9 +128,9 @@ pub(super) fn tzsp_tag(protocol: u16, data: &[u8]) -> Option<Header> {
 /// What may come before a packet of Teredo: who is asked for authentication, and where a packet came from.
 pub(super) fn teredo(data: &[u8]) -> Option<Header> {
     match *data {
-        [0, 0, ..] => Some(Header::new(8, Kept::First(2), Inside::Teredo)),
+        [0, 0, ..] => Some(Header::new(8, KeptHeader::First(2), Inside::Teredo)),
         [0, 1, id, value, ..] => {
-            Some(Header::new(13 + usize::from(id) + usize::from(value), Kept::First(4), Inside::Teredo))
+            Some(Header::new(13 + usize::from(id) + usize::from(value), KeptHeader::First(4), Inside::Teredo))
         }
         _ => Some(Header::plain(0, Inside::Ip)).filter(|_| be32(data, 0).is_some_and(|word| word >> 28 == 6)),
     }

@@ -4,7 +4,7 @@
 //! lead to an IP packet. RTP begins with version 2, which none of these has there.
 
 use crate::capture::encapsulation::ethernet::behind_next_protocol;
-use crate::capture::encapsulation::header::{Header, Inside, Kept, Unreadable, be16, be32};
+use crate::capture::encapsulation::header::{Header, Inside, KeptHeader, Unreadable, be16, be32};
 use crate::capture::encapsulation::network::NetworkField;
 use crate::capture::link::LinkType;
 
@@ -127,7 +127,7 @@ fn geneve(payload: &[u8]) -> Option<Header> {
     }
     let len = 8 + usize::from(first) * 4;
     let inside = Inside::of_ether_type(u16::from_be_bytes([a, b]));
-    Some(Header::new(len, Kept::First(8), inside).of_network(overlay(payload)))
+    Some(Header::new(len, KeptHeader::First(8), inside).of_network(overlay(payload)))
 }
 
 /// A user's packet of GTP, version 1, with a sequence number and extension headers or without (3GPP TS 29.281, section 5).
@@ -182,7 +182,7 @@ fn capwap(payload: &[u8]) -> Option<Header> {
         [1, _, _, _, 23, 0xfe, 0xfd | 0xff, ..] => Some(Header::plain(4, Inside::Unreadable(Unreadable::Capwap))),
         [0, length, _, flags, ..] if flags & 0x80 == 0 => {
             let len = usize::from(length >> 3) * 4;
-            (len >= 8).then_some(Header::new(len, Kept::First(8), Inside::OneOf(BEHIND_CAPWAP)))
+            (len >= 8).then_some(Header::new(len, KeptHeader::First(8), Inside::OneOf(BEHIND_CAPWAP)))
         }
         _ => None,
     }

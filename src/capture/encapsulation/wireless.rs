@@ -1,6 +1,6 @@
 //! 802.11, and what receivers tell of a frame before it.
 
-use crate::capture::encapsulation::header::{Header, Inside, Kept, Unreadable, be32, le16, le32};
+use crate::capture::encapsulation::header::{Header, Inside, KeptHeader, Unreadable, be32, le16, le32};
 use crate::capture::link::LinkType;
 
 /// Where frames have addresses; the second one is the sender's.
@@ -36,13 +36,13 @@ pub(super) fn frame(data: &[u8], padded: bool) -> Option<Header> {
         Some(control) if control & 0x80 != 0 => Inside::Msdu,
         _ => Inside::Llc,
     };
-    Some(Header::new(len, Kept::Addresses(addresses), inside))
+    Some(Header::new(len, KeptHeader::Addresses(addresses), inside))
 }
 
 /// A frame of an aggregate: receiver, sender, length.
 pub(super) fn msdu(data: &[u8]) -> Option<Header> {
     data.first_chunk::<14>()?;
-    Some(Header::new(14, Kept::Addresses(&[6, 0]), Inside::Llc))
+    Some(Header::new(14, KeptHeader::Addresses(&[6, 0]), Inside::Llc))
 }
 
 /// Version, length, which fields there are, and the fields (radiotap.org). Of them one matters: whether the frame's header
@@ -59,7 +59,7 @@ pub(super) fn radiotap(data: &[u8]) -> Option<Header> {
     let flags = Some(flags).filter(|at| present & 2 != 0 && *at < len);
     let padded = flags.and_then(|at| data.get(at)).is_some_and(|flags| flags & 0x20 != 0);
     let kept = flags.map_or(fields, |at| at + 1).min(len);
-    Some(Header::new(len, Kept::First(kept), Inside::Wifi { padded }))
+    Some(Header::new(len, KeptHeader::First(kept), Inside::Wifi { padded }))
 }
 
 /// Per-packet information: version 0, length, link type.
@@ -67,7 +67,7 @@ pub(super) fn ppi(data: &[u8]) -> Option<Header> {
     let [0, _, l0, l1, ..] = *data else { return None };
     let len = usize::from(u16::from_le_bytes([l0, l1]));
     let link = LinkType(u16::try_from(le32(data, 4)?).ok()?);
-    (len >= 8).then_some(Header::new(len, Kept::First(8), Inside::Link(link)))
+    (len >= 8).then_some(Header::new(len, KeptHeader::First(8), Inside::Link(link)))
 }
 
 /// The header of Prism chips, or that of AVS in its place.
@@ -76,18 +76,18 @@ pub(super) fn prism(data: &[u8]) -> Option<Header> {
         return avs(data);
     }
     let len = [le32(data, 4)?, be32(data, 4)?].into_iter().find(|len| (8..4096).contains(len))?;
-    Some(Header::new(usize::try_from(len).ok()?, Kept::First(8), Inside::Wifi { padded: false }))
+    Some(Header::new(usize::try_from(len).ok()?, KeptHeader::First(8), Inside::Wifi { padded: false }))
 }
 
 /// Version and length.
 pub(super) fn avs(data: &[u8]) -> Option<Header> {
     let len = Some(be32(data, 4)?).filter(|len| (8..4096).contains(len))?;
-    Some(Header::new(usize::try_from(len).ok()?, Kept::First(8), Inside::Wifi { padded: false }))
+    Some(Header::new(usize::try_from(len).ok()?, KeptHeader::First(8), Inside::Wifi { padded: false }))
 }
 
 /// The header of Apple's packet tap: its length, a type, and the link type of what follows.
 pub(super) fn pktap(data: &[u8]) -> Option<Header> {
     let len = usize::from(le16(data, 0)?);
     let link = LinkType(u16::try_from(le32(data, 8)?).ok()?);
-    (le16(data, 2)? == 0 && len >= 12).then_some(Header::new(len, Kept::First(12), Inside::Link(link)))
+    (le16(data, 2)? == 0 && len >= 12).then_some(Header::new(len, KeptHeader::First(12), Inside::Link(link)))
 }

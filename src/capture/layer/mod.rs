@@ -9,7 +9,7 @@ use crate::capture::reassembly::Piece;
 use crate::rtsp::message::Message;
 use crate::rtsp::tunnel::{self, Half};
 use crate::rtsp::upgrade;
-use crate::trace::{Carrier, Direction};
+use crate::trace::{Direction, Encapsulation};
 
 pub(super) use chunked::ChunkedBody;
 pub(super) use web_socket::WebSocketFrames;
@@ -45,10 +45,10 @@ impl Coding {
     }
 
     /// Its name.
-    pub(super) fn carrier(&self) -> Carrier<'static> {
+    pub(super) fn carrier(&self) -> Encapsulation<'static> {
         match self {
-            Self::WebSocket(_) => Carrier::WEB_SOCKET,
-            Self::Chunked(_) => Carrier::CHUNKS,
+            Self::WebSocket(_) => Encapsulation::WEB_SOCKET,
+            Self::Chunked(_) => Encapsulation::CHUNKS,
         }
     }
 }

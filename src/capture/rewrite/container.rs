@@ -13,8 +13,8 @@ use crate::capture::reader::pcapng::{
 };
 use crate::capture::reader::{FileEnd, Options, Order, Packet, Part, Raw, Taker};
 use crate::capture::rewrite::Policy;
-use crate::capture::rewrite::ledger::{Body, Ledger};
 use crate::capture::rewrite::packet::rewrite;
+use crate::capture::rewrite::rewrite_map::{Body, RewriteMap};
 use crate::trace::Note;
 
 /// A chunk is full with so many bytes; the last record may reach beyond by the rest of its room.
@@ -37,8 +37,8 @@ const IF_PLAIN: [u16; 5] = [8, 9, 10, 13, 14];
 const PACKET_PLAIN: [u16; 4] = [2, 4, 5, 6];
 
 /// Writes what it takes into chunks. A chunk ends where a record or block does: who reads it has none to put together.
-pub(super) struct Container<'a, F> {
-    ledger: Ledger,
+pub(super) struct RewrittenCapture<'a, F> {
+    rewrite_map: RewriteMap,
     /// How many of the packets that carry something have come.
     seen: usize,
     /// Records and blocks are made here, at the end.
@@ -52,10 +52,10 @@ pub(super) struct Container<'a, F> {
     torn: &'static [u8],
 }
 
-impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> Container<'a, F> {
-    pub(super) fn new(ledger: Ledger, full: F, comment: &'a str) -> Self {
+impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> RewrittenCapture<'a, F> {
+    pub(super) fn new(rewrite_map: RewriteMap, full: F, comment: &'a str) -> Self {
         let chunk = Vec::with_capacity(CHUNK_ROOM);
-        Self { ledger, seen: 0, chunk, full, comment, layers: Vec::new(), torn: &NO_SECTION }
+        Self { rewrite_map, seen: 0, chunk, full, comment, layers: Vec::new(), torn: &NO_SECTION }
     }
 
     /// The file ends, where the one that was read is cut as well.
@@ -64,7 +64,7 @@ impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> Container<'a, F> {
             self.chunk.extend_from_slice(self.torn);
         }
         (self.full)(self.chunk)?;
-        self.ledger.policy.failure().map_or(Ok(()), |failure| Err(io::Error::other(failure)))
+        self.rewrite_map.policy.failure().map_or(Ok(()), |failure| Err(io::Error::other(failure)))
     }
 
     /// A record or block has been written.
@@ -80,7 +80,7 @@ impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> Container<'a, F> {
 
     /// What a packet carries.
     fn body(&mut self, number: u64) -> Option<Body> {
-        let bodies = self.ledger.bodies();
+        let bodies = self.rewrite_map.bodies();
         while bodies.get(self.seen).is_some_and(|(known, _)| *known < number) {
             self.seen += 1;
         }
@@ -116,7 +116,7 @@ impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> Container<'a, F> {
             match code {
                 IF_NAME if is_own_name(value) => out.put(code, value),
                 IF_DESCRIPTION => {
-                    if let Some(text) = description(&mut *self.ledger.policy, value) {
+                    if let Some(text) = description(&mut *self.rewrite_map.policy, value) {
                         out.put(code, text.as_bytes());
                     }
                 }
@@ -133,7 +133,7 @@ impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> Container<'a, F> {
         let start = self.chunk.len();
         self.chunk.extend_from_slice(packet.data);
         let data = self.chunk.get_mut(start..).unwrap_or_default();
-        rewrite(&mut self.ledger, packet, body, &mut self.layers, data);
+        rewrite(&mut self.rewrite_map, packet, body, &mut self.layers, data);
     }
 
     /// A packet block: its fields stay, and its plain options.
@@ -195,7 +195,7 @@ impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> Container<'a, F> {
     }
 }
 
-impl<F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> Taker for Container<'_, F> {
+impl<F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> Taker for RewrittenCapture<'_, F> {
     fn packet(&mut self, packet: &Packet<'_>, raw: Raw<'_>) -> io::Result<()> {
         let body = self.body(packet.number);
         match raw.part {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::capture::checksum::{checksum, sum};
-use crate::capture::encapsulation::Kept;
+use crate::capture::encapsulation::KeptHeader;
 use crate::capture::ip::Layout;
 use crate::capture::rewrite::Policy;
 
@@ -24,25 +24,25 @@ const NO_OPERATION: u8 = 1;
 const PLAIN_OPTIONS: [u8; 5] = [2, 3, 4, 5, 8];
 
 /// Replaces what a header around an IP packet tells of somebody.
-pub(super) fn outer(header: &mut [u8], kept: Kept, policy: &mut dyn Policy) {
+pub(super) fn outer(header: &mut [u8], kept: KeptHeader, policy: &mut dyn Policy) {
     match kept {
-        Kept::All => {}
-        Kept::First(len) => header.iter_mut().skip(len).for_each(|byte| *byte = 0),
-        Kept::Last(len) => {
+        KeptHeader::All => {}
+        KeptHeader::First(len) => header.iter_mut().skip(len).for_each(|byte| *byte = 0),
+        KeptHeader::Last(len) => {
             let blank = header.len().saturating_sub(len);
             header.iter_mut().take(blank).for_each(|byte| *byte = 0);
         }
         // The sender's first: so the first one to speak is the first one to be named.
-        Kept::Addresses(places) => places.iter().for_each(|at| link_address(header, *at, policy)),
-        Kept::RoutedAddresses(places) => {
+        KeptHeader::Addresses(places) => places.iter().for_each(|at| link_address(header, *at, policy)),
+        KeptHeader::RoutedAddresses(places) => {
             for at in places {
                 let routed = header.get(*at).map_or(0, |byte| byte & 0x80);
                 link_address(header, *at, policy);
                 header.iter_mut().skip(*at).take(1).for_each(|byte| *byte |= routed);
             }
         }
-        Kept::SecureChannel => link_address(header, 6, policy),
-        Kept::Cooked { len, at } => cooked(header, header.get(len).copied(), at, policy),
+        KeptHeader::SecureChannel => link_address(header, 6, policy),
+        KeptHeader::Cooked { len, at } => cooked(header, header.get(len).copied(), at, policy),
     }
 }
 

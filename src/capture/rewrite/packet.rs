@@ -6,7 +6,7 @@ use crate::capture::reader::Packet;
 use crate::capture::rewrite::headers::{
     TCP_FIXED, ip as ip_header, outer, settle_transport, tcp_options, transport_checksum,
 };
-use crate::capture::rewrite::ledger::{Body, Ledger};
+use crate::capture::rewrite::rewrite_map::{Body, RewriteMap};
 use crate::capture::rewrite::{FILL, Policy};
 use crate::trace::UnreachableReason;
 
@@ -26,7 +26,7 @@ const ICMP: [u8; 2] = [1, 58];
 
 /// Puts what stands for the bytes of a packet over `data`, which holds them. `layers` is room for its parts.
 pub(super) fn rewrite(
-    ledger: &mut Ledger,
+    rewrite_map: &mut RewriteMap,
     packet: &Packet<'_>,
     body: Option<Body>,
     layers: &mut Vec<Layer>,
@@ -42,9 +42,9 @@ pub(super) fn rewrite(
         match layer {
             Layer::Header(at, Header { len, kept, .. }) => {
                 let end = data.len().min(at + len);
-                outer(data.get_mut(*at..end).unwrap_or_default(), *kept, &mut *ledger.policy);
+                outer(data.get_mut(*at..end).unwrap_or_default(), *kept, &mut *rewrite_map.policy);
             }
-            Layer::Ip(layout) => ip_header(data, layout, &mut *ledger.policy),
+            Layer::Ip(layout) => ip_header(data, layout, &mut *rewrite_map.policy),
         }
     }
     let known = match layers.last() {
@@ -58,7 +58,7 @@ pub(super) fn rewrite(
     if let Some(content) = split.or(layouts().next_back())
         && let Some(bytes) = data.get_mut(content.body..content.end)
     {
-        transport(ledger, bytes, content, body);
+        transport(rewrite_map, bytes, content, body);
     }
     // From the inside to the outside: a checksum covers what is within.
     let were_right = were_right.get(..layouts().count()).unwrap_or_default();
@@ -68,23 +68,23 @@ pub(super) fn rewrite(
 }
 
 /// The contents of an IP packet.
-fn transport(ledger: &mut Ledger, bytes: &mut [u8], layout: &Layout, body: Option<Body>) {
+fn transport(rewrite_map: &mut RewriteMap, bytes: &mut [u8], layout: &Layout, body: Option<Body>) {
     match (layout.fragment, body) {
-        (Some(start), Some(Body::Fragment(assembly))) => match ledger.assembled(assembly) {
-            Some(body) => fragment(ledger, bytes, start as usize, layout.protocol, body),
+        (Some(start), Some(Body::Fragment(assembly))) => match rewrite_map.assembled(assembly) {
+            Some(body) => fragment(rewrite_map, bytes, start as usize, layout.protocol, body),
             None => bytes.fill(0),
         },
         (Some(_), _) => bytes.fill(0),
-        (None, body) => whole(ledger, bytes, layout, body),
+        (None, body) => whole(rewrite_map, bytes, layout, body),
     }
 }
 
 /// A transport packet in one piece.
-fn whole(ledger: &mut Ledger, bytes: &mut [u8], layout: &Layout, body: Option<Body>) {
+fn whole(rewrite_map: &mut RewriteMap, bytes: &mut [u8], layout: &Layout, body: Option<Body>) {
     let header = match layout.protocol {
         TCP => bytes.get(12).map_or(TCP_FIXED, |offset| usize::from(offset >> 4) * 4).max(TCP_FIXED),
         UDP => UDP_HEADER,
-        protocol if ICMP.contains(&protocol) => return icmp(bytes, protocol, &mut *ledger.policy),
+        protocol if ICMP.contains(&protocol) => return icmp(bytes, protocol, &mut *rewrite_map.policy),
         _ => return bytes.fill(0),
     };
     if layout.protocol == TCP {
@@ -92,7 +92,7 @@ fn whole(ledger: &mut Ledger, bytes: &mut [u8], layout: &Layout, body: Option<Bo
     }
     let (_, payload) = bytes.split_at_mut_checked(header).unwrap_or_default();
     match body {
-        Some(body) => content(ledger, payload, 0, body),
+        Some(body) => content(rewrite_map, payload, 0, body),
         None => payload.fill(FILL),
     }
 }
@@ -110,7 +110,7 @@ fn icmp(bytes: &mut [u8], protocol: u8, policy: &mut dyn Policy) {
 }
 
 /// A fragment that begins `start` bytes behind the IP header of the packet that it belongs to.
-fn fragment(ledger: &Ledger, bytes: &mut [u8], start: usize, protocol: u8, body: Body) {
+fn fragment(rewrite_map: &RewriteMap, bytes: &mut [u8], start: usize, protocol: u8, body: Body) {
     let header = match body {
         Body::Stream { header, .. } => usize::from(header),
         Body::Fragment(_) => return bytes.fill(0),
@@ -126,13 +126,15 @@ fn fragment(ledger: &Ledger, bytes: &mut [u8], start: usize, protocol: u8, body:
     if protocol == TCP {
         head.iter_mut().skip(TCP_FIXED.saturating_sub(start)).for_each(|byte| *byte = 1);
     }
-    content(ledger, payload, start.saturating_sub(header), body);
+    content(rewrite_map, payload, start.saturating_sub(header), body);
 }
 
 /// A payload, or what of it lies `skipped` bytes behind its beginning.
-fn content(ledger: &Ledger, payload: &mut [u8], skipped: usize, body: Body) {
+fn content(rewrite_map: &RewriteMap, payload: &mut [u8], skipped: usize, body: Body) {
     match body {
-        Body::Stream { stream, at, .. } => ledger.stream(stream, at.saturating_add_unsigned(skipped as u64), payload),
+        Body::Stream { stream, at, .. } => {
+            rewrite_map.stream(stream, at.saturating_add_unsigned(skipped as u64), payload)
+        }
         Body::Fragment(_) => payload.fill(FILL),
     }
 }

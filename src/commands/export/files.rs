@@ -16,14 +16,14 @@ const BUFFER: usize = 4 << 10;
 /// Where files go.
 #[derive(Debug)]
 pub(super) struct Files {
-    place: Place,
+    place: Destination,
     force: bool,
     /// Must not be written to.
     capture: PathBuf,
 }
 
 #[derive(Debug)]
-enum Place {
+enum Destination {
     Folder(PathBuf),
     /// One file, or standard output; until it is begun.
     One(Option<PathBuf>),
@@ -33,12 +33,12 @@ enum Place {
 #[derive(Debug)]
 pub(super) struct OutFile {
     pub(super) path: PathBuf,
-    out: Out,
+    out: OutputFile,
     pub(super) len: u64,
 }
 
 #[derive(Debug)]
-enum Out {
+enum OutputFile {
     File(BufWriter<File>),
     Stdout(io::Stdout),
 }
@@ -50,28 +50,28 @@ impl Files {
         let capture = args.capture.clone();
         let is_folder = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
         if is_stdout(path) || one && !is_folder {
-            return Ok(Self { place: Place::One(Some(path.to_owned())), force, capture });
+            return Ok(Self { place: Destination::One(Some(path.to_owned())), force, capture });
         }
         if path.exists() && !path.is_dir() {
             let text = format!("{} is no folder; with --track N it may be a file", path.display());
             return Err(Error::Usage(text));
         }
-        Ok(Self { place: Place::Folder(path.to_owned()), force, capture })
+        Ok(Self { place: Destination::Folder(path.to_owned()), force, capture })
     }
 
     /// Begins the file of a track, which is called so in a folder.
     pub(super) fn create(&mut self, name: &str) -> Result<OutFile, Error> {
         let path = match &mut self.place {
-            Place::Folder(folder) => {
+            Destination::Folder(folder) => {
                 let failed = |source| Error::File { action: "create", path: folder.clone(), source };
                 std::fs::create_dir_all(&*folder).map_err(failed)?;
                 folder.join(name)
             }
-            Place::One(path) => path.take().ok_or_else(|| {
+            Destination::One(path) => path.take().ok_or_else(|| {
                 Error::Usage("several sessions have this track: --session N says which is meant".to_owned())
             })?,
         };
-        let out = if is_stdout(&path) { Out::Stdout(io::stdout()) } else { Out::File(self.open(&path)?) };
+        let out = if is_stdout(&path) { OutputFile::Stdout(io::stdout()) } else { OutputFile::File(self.open(&path)?) };
         Ok(OutFile { path, out, len: 0 })
     }
 
@@ -89,8 +89,8 @@ impl OutFile {
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.len += bytes.len() as u64;
         let written = match &mut self.out {
-            Out::File(file) => file.write_all(bytes),
-            Out::Stdout(stdout) => stdout.write_all(bytes),
+            OutputFile::File(file) => file.write_all(bytes),
+            OutputFile::Stdout(stdout) => stdout.write_all(bytes),
         };
         written.map_err(|error| failed(&self.path, error))
     }
@@ -102,13 +102,13 @@ impl OutFile {
 
     fn end(&mut self, beginning: Option<Vec<u8>>) -> io::Result<()> {
         match (&mut self.out, beginning) {
-            (Out::File(file), Some(beginning)) if file.get_ref().metadata()?.is_file() => {
+            (OutputFile::File(file), Some(beginning)) if file.get_ref().metadata()?.is_file() => {
                 file.seek(SeekFrom::Start(0))?;
                 file.write_all(&beginning)?;
                 file.flush()
             }
-            (Out::File(file), _) => file.flush(),
-            (Out::Stdout(stdout), _) => stdout.flush(),
+            (OutputFile::File(file), _) => file.flush(),
+            (OutputFile::Stdout(stdout), _) => stdout.flush(),
         }
     }
 }

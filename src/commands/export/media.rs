@@ -6,7 +6,7 @@ use crate::cli::ExportArgs;
 use crate::commands::export::files::{Files, OutFile};
 use crate::commands::export::{Failing, name, nothing, read, tell, title};
 use crate::error::Error;
-use crate::export::media::{Extractor, Tally, UndescribedTrack, Unfit};
+use crate::export::media::{ExportStatistics, Extractor, UndescribedTrack, Unfit};
 use crate::export::{MediaPacket, MediaSink, Track};
 use crate::rtp::foreign::ForeignPacket;
 use crate::rtp::packet::RtpPacket;
@@ -64,10 +64,10 @@ enum Exported {
     Unfit(Unfit),
     /// Its packets wait until they show what they are.
     Undescribed(Box<UndescribedTrack>),
-    Stream(Box<Stream>),
+    Stream(Box<TrackOutput>),
 }
 
-struct Stream {
+struct TrackOutput {
     extractor: Extractor,
     file: OutFile,
     /// Bytes before the first unit.
@@ -132,7 +132,7 @@ impl MediaFiles {
 
     /// Begins the file of a track, with the packets that have waited for it.
     fn open(&mut self, track: &Track, extractor: Extractor) -> Result<(), Error> {
-        let stream = Exported::Stream(Box::new(Stream::begin(track, extractor, &mut self.files)?));
+        let stream = Exported::Stream(Box::new(TrackOutput::begin(track, extractor, &mut self.files)?));
         let Some(place) = self.tracks.get_mut(track.index) else { return Ok(()) };
         let Exported::Undescribed(undescribed) = std::mem::replace(place, stream) else { return Ok(()) };
         self.held = self.held.saturating_sub(undescribed.held());
@@ -162,7 +162,7 @@ impl MediaFiles {
     }
 }
 
-impl Stream {
+impl TrackOutput {
     fn begin(track: &Track, extractor: Extractor, files: &mut Files) -> Result<Self, Error> {
         let mut file = files.create(&name(track, extractor.encoding(), extractor.extension()))?;
         file.write(&extractor.header())?;
@@ -179,7 +179,7 @@ impl Stream {
 
     /// What the user should know of it.
     fn line(&self, track: &Track) -> String {
-        let Tally { packets, units, lost, repeated, incomplete, malformed, others } = self.extractor.tally();
+        let ExportStatistics { packets, units, lost, repeated, incomplete, malformed, others } = self.extractor.tally();
         let size = bytesize::ByteSize(self.file.len).display().si();
         let (what, path) = (self.extractor.units(), self.file.path.display());
         let title = title(track, self.extractor.encoding());

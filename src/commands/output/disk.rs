@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::capture::BlockSink;
 use crate::commands::output::{Output, Written};
 use crate::net::{LoopWaker, SettlingState};
-use crate::trace::Demand;
+use crate::trace::Readiness;
 
 use spare::SpareBuffers;
 
@@ -180,16 +180,16 @@ impl Drop for Disk {
 
 impl DiskFile {
     /// Whether there is room for more. If not, the loop is woken when there is.
-    pub(in crate::commands) fn demand(&self) -> Demand {
+    pub(in crate::commands) fn readiness(&self) -> Readiness {
         if self.slot.failed.load(Ordering::Acquire) {
-            return Demand::Stop;
+            return Readiness::Stop;
         }
         if self.shared.has_room(&self.slot, 1) {
-            return Demand::More;
+            return Readiness::More;
         }
         self.shared.awaited.store(true, Ordering::SeqCst);
         // It may have been made just before the threads were told.
-        if self.shared.has_room(&self.slot, 1) { Demand::More } else { Demand::Wait }
+        if self.shared.has_room(&self.slot, 1) { Readiness::More } else { Readiness::Wait }
     }
 
     /// Nothing more comes.
@@ -214,7 +214,7 @@ impl DiskFile {
 }
 
 impl BlockSink for DiskFile {
-    /// One that failed takes everything: [`DiskFile::demand`] tells of it.
+    /// One that failed takes everything: [`DiskFile::readiness`] tells of it.
     fn take(&mut self, blocks: &mut Vec<u8>) -> io::Result<()> {
         if self.slot.failed.load(Ordering::Acquire) {
             blocks.clear();

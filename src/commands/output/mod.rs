@@ -44,7 +44,7 @@ pub(super) use target::{Target, refuse_captures};
 use earlier::Adopted;
 use naming::is_compressed;
 use opening::{create_locked, may_pass, sync_folder};
-use stream::Stream;
+use stream::OutputStream;
 
 /// zstd's fastest usual level: media does not get smaller by trying harder.
 const COMPRESSION: i32 = 1;
@@ -53,7 +53,7 @@ const COMPRESSION: i32 = 1;
 pub(super) struct Output {
     names: Names,
     care: FileCare,
-    stream: Stream,
+    stream: OutputStream,
     /// The file behind this one, which is made before this one is complete: at any time a recorder has a lock on one of
     /// its files.
     next: Option<File>,
@@ -83,7 +83,7 @@ impl Output {
         let compresses = is_compressed(names.path());
         let mut adopted = Vec::new();
         let stream = if is_stdout(names.path()) {
-            Stream::Stdout(io::stdout())
+            OutputStream::Stdout(io::stdout())
         } else {
             if names.are_numbered() {
                 let path = names.path().to_owned();
@@ -95,7 +95,7 @@ impl Output {
                 io::ErrorKind::AlreadyExists if names.are_numbered() => Error::Taken(names.path().to_owned()),
                 _ => refused(path, error),
             })?;
-            Stream::File(file)
+            OutputStream::File(file)
         };
         Ok(Self { names, care, stream, next: None, adopted, compresses, whole: 0, before: 0 })
     }
@@ -183,7 +183,7 @@ impl BlockSink for Output {
         self.complete()?;
         self.names.advance();
         if let Some(next) = self.next.take() {
-            self.stream = Stream::File(next);
+            self.stream = OutputStream::File(next);
         }
         Ok(())
     }

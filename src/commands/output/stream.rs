@@ -5,12 +5,12 @@ use std::io::{self, Seek, SeekFrom, Write};
 
 use crate::commands::output::opening::sync;
 
-pub(super) enum Stream {
+pub(super) enum OutputStream {
     File(File),
     Stdout(io::Stdout),
 }
 
-impl Stream {
+impl OutputStream {
     /// Writes everything, or tells how much was written before the error.
     pub(super) fn write_counted(&mut self, bytes: &[u8]) -> Result<usize, (usize, io::Error)> {
         let mut written = 0;

@@ -21,7 +21,7 @@ use crate::net::{Clock, EventLoop, SettlingLimits, Trust};
 use crate::session::client::{Limits, Timeouts};
 use crate::session::{ClientConfig, Reconnecting};
 use crate::time::Timestamp;
-use crate::trace::{Demand, Tap, TraceEvent};
+use crate::trace::{Readiness, Tap, TraceEvent};
 
 use recordings::Recordings;
 use targets::Plan;
@@ -107,8 +107,8 @@ impl Tap for RecordTap {
         self.monitor.event(event)
     }
 
-    fn demand(&self, session: usize) -> Demand {
-        self.recordings.demand(session)
+    fn readiness(&self, session: usize) -> Readiness {
+        self.recordings.readiness(session)
     }
 
     fn tick(&mut self, now: Timestamp) -> io::Result<()> {

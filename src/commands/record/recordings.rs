@@ -13,7 +13,7 @@ use crate::commands::record::targets::Plan;
 use crate::error::Error;
 use crate::net::SettlingState;
 use crate::time::Timestamp;
-use crate::trace::{Demand, Direction, Tap, TraceEvent};
+use crate::trace::{Direction, Readiness, Tap, TraceEvent};
 
 /// Bytes that all files gather before they are written; a file gathers at least the least of it, so that there are not
 /// too many writes.
@@ -200,7 +200,7 @@ impl Rotation {
     }
 }
 
-/// An error concerns one recording, and shows as its demand.
+/// An error concerns one recording, and shows as its readiness.
 impl Tap for Recordings {
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
         let Self { all, of_session, rotation, .. } = self;
@@ -213,11 +213,11 @@ impl Tap for Recordings {
         Ok(())
     }
 
-    fn demand(&self, session: usize) -> Demand {
+    fn readiness(&self, session: usize) -> Readiness {
         let recording = self.of_session.get(session).and_then(|file| self.all.get(*file));
         match recording {
-            Some(Recording { writer: Some(writer), error: None, .. }) => writer.sink().demand(),
-            _ => Demand::Stop,
+            Some(Recording { writer: Some(writer), error: None, .. }) => writer.sink().readiness(),
+            _ => Readiness::Stop,
         }
     }
 

@@ -11,7 +11,7 @@ use std::thread;
 
 use crate::analysis::Analyzer;
 use crate::capture::reader::{CaptureError, FileEnd, NextChunk};
-use crate::capture::rewrite::Plan;
+use crate::capture::rewrite::RewritePlan;
 use crate::capture::{BareMedia, Source};
 use crate::cli::{APPLICATION, RedactArgs};
 use crate::commands::hiding::shown;
@@ -89,7 +89,7 @@ fn write(args: &RedactArgs, target: &Target, file: &mut File) -> Result<(FileEnd
     let (to_plan, policy) = (open()?, Box::new(Redaction::hiding(&args.masking.mask)));
     let (name, len) = (args.output.as_os_str().as_encoded_bytes(), to_plan.metadata().map_or(0, |file| file.len()));
     let output = Output::new(name, file, len).map_err(|error| target.failed(error))?;
-    let (plan, planned) = fingerprint(seed, |tap| Plan::beside(to_plan, policy, tap)).map_err(failed)?;
+    let (plan, planned) = fingerprint(seed, |tap| RewritePlan::beside(to_plan, policy, tap)).map_err(failed)?;
     let (heard, to_write) = ((plan.bare_media().clone(), planned), open()?);
     // Where there are copies, the analysis beside the plan took them for packets of their own.
     let to_analyze = if plan.has_copies() { Some(open()?) } else { None };

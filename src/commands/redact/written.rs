@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::capture::reader::{CaptureError, FileEnd, NextChunk};
-use crate::capture::rewrite::Plan;
+use crate::capture::rewrite::RewritePlan;
 
 /// Chunks that wait for the next thread.
 const WAITING: usize = 4;
@@ -77,7 +77,7 @@ pub(super) enum Failure {
 
 /// The second pass. `analyzed` reads what is written, while it is.
 pub(super) fn write<R: Read, T: Send>(
-    plan: Plan,
+    plan: RewritePlan,
     input: R,
     output: Output<'_>,
     comment: &str,

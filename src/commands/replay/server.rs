@@ -18,7 +18,7 @@ use crate::net::{Accepted, Clock, EventLoop};
 use crate::rtsp::url::Credentials;
 use crate::session::faults::FaultError;
 use crate::session::script::{ScriptBuilder, ScriptOptions};
-use crate::session::{Offer, Script, Server};
+use crate::session::{ReplayConfig, Script, Server};
 use crate::trace::Direction;
 
 /// Serves until Ctrl-C.
@@ -45,10 +45,12 @@ pub(super) fn run(args: &ReplayArgs) -> Result<(), Error> {
     recording::finish(args, tap.0, served)
 }
 
-fn offer(args: &ReplayArgs) -> Result<Offer, Error> {
+fn offer(args: &ReplayArgs) -> Result<ReplayConfig, Error> {
     let script = script(args)?;
-    let mut offer =
-        Offer::new(script).at_speed(args.speed).with_slow_client(args.slow_client.into()).with_reports(args.sr.into());
+    let mut offer = ReplayConfig::new(script)
+        .at_speed(args.speed)
+        .with_slow_client(args.slow_client.into())
+        .with_reports(args.sr.into());
     if let Some(path) = &args.path {
         offer = offer.at_path(path);
     }
@@ -79,7 +81,7 @@ fn script(args: &ReplayArgs) -> Result<Script, Error> {
 }
 
 /// Where it is to be had.
-fn say(capture: &Path, offer: &Offer, url: &str) -> io::Result<()> {
+fn say(capture: &Path, offer: &ReplayConfig, url: &str) -> io::Result<()> {
     let script = offer.script();
     let kinds: Vec<&str> = script.tracks().iter().map(|track| track.kind.as_str()).collect();
     let text = format!(

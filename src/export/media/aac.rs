@@ -1,6 +1,6 @@
 //! AAC in ADTS (ISO/IEC 14496-3, 1.A.3.2): each access unit behind a header that says what the description said once.
 
-use super::{MAX_UNIT, Payload, Tally, Unfit, number, parameter};
+use super::{ExportStatistics, MAX_UNIT, Payload, Unfit, number, parameter};
 use crate::rtp::payload::{PayloadFormat, Unit};
 
 /// Bytes of a header without CRC.
@@ -86,7 +86,7 @@ impl Adts {
     }
 
     /// Takes the next payload.
-    pub(super) fn payload(&mut self, payload: Payload<'_>, counts: &mut Tally, out: &mut Vec<u8>) {
+    pub(super) fn payload(&mut self, payload: Payload<'_>, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
         if payload.gap {
             // What lacks may be the beginning of what comes.
             self.skipping = true;
@@ -113,7 +113,7 @@ impl Adts {
     }
 
     /// A multiplex element, or a fragment of one.
-    fn element(&mut self, units: u32, payload: Payload<'_>, counts: &mut Tally, out: &mut Vec<u8>) {
+    fn element(&mut self, units: u32, payload: Payload<'_>, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
         // One that is whole needs nothing of what lacks before it.
         if self.unit.is_empty() && payload.marker && split(payload.bytes, units).is_some() {
             self.skipping = false;
@@ -128,7 +128,7 @@ impl Adts {
         payload: Payload<'_>,
         body: &[u8],
         len: Option<usize>,
-        counts: &mut Tally,
+        counts: &mut ExportStatistics,
         out: &mut Vec<u8>,
     ) {
         if self.skipping {
@@ -158,7 +158,7 @@ impl Adts {
         }
     }
 
-    fn write(&self, unit: &[u8], counts: &mut Tally, out: &mut Vec<u8>) {
+    fn write(&self, unit: &[u8], counts: &mut ExportStatistics, out: &mut Vec<u8>) {
         match self.config.header(unit.len()) {
             Some(header) => {
                 out.extend(header);
@@ -170,13 +170,13 @@ impl Adts {
     }
 
     /// A part of a unit can't be taken: its rest is not to be taken for a whole one.
-    fn skip(&mut self, payload: Payload<'_>, counts: &mut Tally) {
+    fn skip(&mut self, payload: Payload<'_>, counts: &mut ExportStatistics) {
         self.skipping = !payload.marker;
         self.interrupt(counts);
     }
 
     /// What is open stays without its end.
-    pub(super) fn interrupt(&mut self, counts: &mut Tally) {
+    pub(super) fn interrupt(&mut self, counts: &mut ExportStatistics) {
         if !self.unit.is_empty() {
             counts.incomplete += 1;
             self.given_up = Some(self.timestamp);

@@ -1,7 +1,7 @@
 //! Pictures of JPEG: what RFC 2435 leaves out of them is put back (its appendices A and B).
 
 use super::jpeg_tables::{CHROMA, CODES, LUMA};
-use super::{MAX_UNIT, Payload, Tally};
+use super::{ExportStatistics, MAX_UNIT, Payload};
 use crate::rtp::payload::JpegHeader;
 
 const EOI: [u8; 2] = [0xff, 0xd9];
@@ -32,7 +32,7 @@ impl Pictures {
     }
 
     /// Takes the next payload.
-    pub(super) fn payload(&mut self, payload: Payload<'_>, counts: &mut Tally, out: &mut Vec<u8>) {
+    pub(super) fn payload(&mut self, payload: Payload<'_>, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
         let Ok(header) = JpegHeader::parse(payload.bytes) else {
             counts.malformed += 1;
             return self.give_up(payload.timestamp, counts);
@@ -59,7 +59,7 @@ impl Pictures {
     }
 
     /// The data of a fragment, where it goes on where the picture ends.
-    fn data(&mut self, header: &JpegHeader, payload: Payload<'_>, counts: &mut Tally) {
+    fn data(&mut self, header: &JpegHeader, payload: Payload<'_>, counts: &mut ExportStatistics) {
         if self.picture.is_empty() {
             return self.give_up(payload.timestamp, counts);
         }
@@ -72,7 +72,7 @@ impl Pictures {
         }
     }
 
-    fn write(&mut self, counts: &mut Tally, out: &mut Vec<u8>) {
+    fn write(&mut self, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
         out.append(&mut self.picture);
         if !out.ends_with(&EOI) {
             out.extend(EOI);
@@ -81,7 +81,7 @@ impl Pictures {
     }
 
     /// The picture of this time lacks something: counted once.
-    fn give_up(&mut self, timestamp: u32, counts: &mut Tally) {
+    fn give_up(&mut self, timestamp: u32, counts: &mut ExportStatistics) {
         self.picture = Vec::new();
         if self.skipping.replace(timestamp) != Some(timestamp) {
             counts.incomplete += 1;
@@ -89,7 +89,7 @@ impl Pictures {
     }
 
     /// What is open stays without its end.
-    pub(super) fn interrupt(&mut self, counts: &mut Tally) {
+    pub(super) fn interrupt(&mut self, counts: &mut ExportStatistics) {
         if !self.picture.is_empty() {
             self.give_up(self.timestamp, counts);
         }

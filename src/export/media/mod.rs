@@ -59,7 +59,7 @@ pub enum Unfit {
 
 /// What became of the packets of a track.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct ExportStatistics {
     /// RTP packets of the track.
     pub packets: u64,
     /// Units that were written: NAL units, access units, pictures; payloads of what has none.
@@ -90,7 +90,7 @@ pub struct Extractor {
     candidate: Option<(u32, u16, Vec<u8>)>,
     reorder: Reorder,
     parts: MediaParts,
-    counts: Tally,
+    counts: ExportStatistics,
 }
 
 /// Who sends.
@@ -142,7 +142,7 @@ impl Extractor {
             candidate: None,
             reorder: Reorder::default(),
             parts: MediaParts::default(),
-            counts: Tally::default(),
+            counts: ExportStatistics::default(),
         })
     }
 
@@ -278,8 +278,8 @@ impl Extractor {
     }
 
     /// What became of the packets so far.
-    pub fn tally(&self) -> Tally {
-        Tally { lost: self.reorder.lost, repeated: self.reorder.repeated, ..self.counts }
+    pub fn tally(&self) -> ExportStatistics {
+        ExportStatistics { lost: self.reorder.lost, repeated: self.reorder.repeated, ..self.counts }
     }
 }
 
@@ -323,7 +323,7 @@ impl Elementary {
     }
 
     /// Takes the next packet in order of its number.
-    fn packet(&mut self, packet: &[u8], gap: bool, counts: &mut Tally, out: &mut Vec<u8>) {
+    fn packet(&mut self, packet: &[u8], gap: bool, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
         let Ok(packet) = RtpPacket::parse(packet) else { return };
         let bytes = packet.payload();
         let payload = Payload { bytes, timestamp: packet.timestamp(), marker: packet.marker(), gap };
@@ -357,7 +357,7 @@ impl Elementary {
     }
 
     /// What comes next does not belong to what came.
-    fn interrupt(&mut self, counts: &mut Tally) {
+    fn interrupt(&mut self, counts: &mut ExportStatistics) {
         match self {
             Self::Nal(units) => units.interrupt(counts),
             Self::Aac(units) => units.interrupt(counts),

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::{MAX_UNIT, Payload, Tally, Unfit, number, parameter};
+use super::{ExportStatistics, MAX_UNIT, Payload, Unfit, number, parameter};
 use crate::rtp::payload::{Part, PayloadFormat, Unit};
 
 /// Parameter sets that are remembered, and how long each may be.
@@ -100,7 +100,7 @@ impl NalUnits {
     }
 
     /// Takes the next payload.
-    pub(super) fn payload(&mut self, payload: Payload<'_>, counts: &mut Tally, out: &mut Vec<u8>) {
+    pub(super) fn payload(&mut self, payload: Payload<'_>, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
         if payload.gap {
             self.interrupt(counts);
         }
@@ -117,7 +117,7 @@ impl NalUnits {
         }
     }
 
-    fn part(&mut self, part: &Part, payload: Payload<'_>, counts: &mut Tally, out: &mut Vec<u8>) {
+    fn part(&mut self, part: &Part, payload: Payload<'_>, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
         let body = payload.bytes.get(part.body.clone()).unwrap_or_default();
         if part.starts {
             self.interrupt(counts);
@@ -145,7 +145,7 @@ impl NalUnits {
     }
 
     /// The unit is whole.
-    fn write(&mut self, unit: Unit, timestamp: u32, counts: &mut Tally, out: &mut Vec<u8>) {
+    fn write(&mut self, unit: Unit, timestamp: u32, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
         let set = kind_of_set(unit);
         self.brought |= set;
         if is_slice(unit) && self.picture.replace(timestamp).is_none() && self.brought & self.needed != self.needed {
@@ -173,7 +173,7 @@ impl NalUnits {
     }
 
     /// What is open stays without its end.
-    pub(super) fn interrupt(&mut self, counts: &mut Tally) {
+    pub(super) fn interrupt(&mut self, counts: &mut ExportStatistics) {
         if self.open.is_some() {
             counts.incomplete += 1;
             self.skipping = Some(self.timestamp);

@@ -30,7 +30,7 @@ fn packet(payload_type: u8, ssrc: u32, (sequence, timestamp, marker, payload): S
     bytes
 }
 
-fn run(text: &str, sent: &[Sent<'_>]) -> (Vec<u8>, Tally) {
+fn run(text: &str, sent: &[Sent<'_>]) -> (Vec<u8>, ExportStatistics) {
     let mut extractor = extractor(text);
     let payload_type = extractor.payload_type;
     let mut out = Vec::new();
@@ -166,7 +166,7 @@ fn an_access_unit_that_is_shorter_than_its_header_says_is_left_out() {
 }
 
 /// What one who ran out of memory writes of these packets, where `forget` comes behind so many of them.
-fn forgetting(text: &str, sent: &[Sent<'_>], behind: usize) -> (Vec<u8>, Tally) {
+fn forgetting(text: &str, sent: &[Sent<'_>], behind: usize) -> (Vec<u8>, ExportStatistics) {
     let mut extractor = extractor(text);
     let (payload_type, mut out) = (extractor.payload_type, Vec::new());
     for (place, sent) in sent.iter().enumerate() {

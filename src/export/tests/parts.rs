@@ -4,14 +4,14 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::analysis::{Analyzer, AnalyzerOptions};
-use crate::export::media::{Extractor, Tally};
+use crate::export::media::{ExportStatistics, Extractor};
 use crate::session::dialog::play::MediaChange;
 
 /// What comes of the media of each track, in the order of their first packets.
 #[derive(Default)]
-struct Extracted(Vec<Extractor>);
+struct ExtractedTracks(Vec<Extractor>);
 
-impl MediaSink for Extracted {
+impl MediaSink for ExtractedTracks {
     fn packet(&mut self, track: &Track, packet: &MediaPacket<'_>) -> io::Result<()> {
         if self.0.len() <= track.index {
             self.0.push(Extractor::new(&track.media, track.version, 96).unwrap());
@@ -30,7 +30,7 @@ const VIDEOS: &str = "v=0\r\ns=x\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/900
 
 /// What passes between client and server.
 #[derive(Clone, Copy, Debug)]
-enum Step {
+enum TalkStep {
     /// A picture of the first track with this number.
     Picture(u16),
     /// A request for this URL, with these headers, and the answer's status and headers.
@@ -40,14 +40,14 @@ enum Step {
     Jumps,
 }
 
-use Step::{Asks, Jumps, Picture, Waits};
+use TalkStep::{Asks, Jumps, Picture, Waits};
 
-const PAUSE: Step = Asks("PAUSE", "rtsp://h/x/", "", 200, "");
-const PLAY: Step = Asks("PLAY", "rtsp://h/x/", "", 200, "");
-const TEARDOWN: Step = Asks("TEARDOWN", "rtsp://h/x/", "", 200, "");
+const PAUSE: TalkStep = Asks("PAUSE", "rtsp://h/x/", "", 200, "");
+const PLAY: TalkStep = Asks("PLAY", "rtsp://h/x/", "", 200, "");
+const TEARDOWN: TalkStep = Asks("TEARDOWN", "rtsp://h/x/", "", 200, "");
 
 /// A session of two tracks, of which the first has pictures.
-fn pass<T: Tap>(tap: &mut T, steps: &[Step]) {
+fn pass<T: Tap>(tap: &mut T, steps: &[TalkStep]) {
     let mut talk = Talk::new(tap, 0);
     talk.describe(VIDEOS);
     talk.set_up(2, "t0", "0-1");
@@ -74,27 +74,27 @@ fn pass<T: Tap>(tap: &mut T, steps: &[Step]) {
     }
 }
 
-fn exported(steps: &[Step]) -> Tally {
-    let mut tracks = Tracks::new(Selection::default(), Extracted::default());
+fn exported(steps: &[TalkStep]) -> ExportStatistics {
+    let mut tracks = Tracks::new(Selection::default(), ExtractedTracks::default());
     pass(&mut tracks, steps);
     let mut extractor = tracks.finish().unwrap().1.0.remove(0);
     extractor.finish(&mut Vec::new());
     extractor.tally()
 }
 
-fn analyzed(steps: &[Step]) -> i64 {
+fn analyzed(steps: &[TalkStep]) -> i64 {
     let mut analyzer = Analyzer::new(AnalyzerOptions::default(), ());
     pass(&mut analyzer, steps);
     analyzer.streams().next().unwrap().lost
 }
 
-fn pictures(numbers: impl IntoIterator<Item = u16>) -> Vec<Step> {
+fn pictures(numbers: impl IntoIterator<Item = u16>) -> Vec<TalkStep> {
     numbers.into_iter().map(Picture).collect()
 }
 
 /// Ten pictures, what the client asks for, and pictures with these numbers; how many are lost and how many unwanted.
 #[track_caller]
-fn assert_told(between: &[Step], then: &[u16], lost: u64) {
+fn assert_told(between: &[TalkStep], then: &[u16], lost: u64) {
     let steps = [&pictures(200..210)[..], between, &pictures(then.iter().copied())].concat();
     let tally = exported(&steps);
     assert_eq!((tally.lost, tally.repeated), (lost, 0), "{between:?} {then:?}");
@@ -163,7 +163,7 @@ proptest! {
             number = number.wrapping_add(by);
             number
         };
-        let mut made: Vec<Step> = (0..10).map(|_| Picture(next(1))).collect();
+        let mut made: Vec<TalkStep> = (0..10).map(|_| Picture(next(1))).collect();
         for (what, by, goes_on) in steps {
             match what {
                 0 => made.extend([PAUSE, Waits(3_000), PLAY, Picture(next(if goes_on { 80 } else { 1 }))]),

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use super::{Datagram, Peer, Turn};
+use super::{Datagram, Peer, PeerContext};
 use crate::net::connection::Connection;
 use crate::net::datagrams::{Arrived, Datagrams, RECEIVE_BUFFER};
 use crate::net::fused::FusedTap;
 use crate::session::{Input, Machine, MediaRoute};
 use crate::time::Timestamp;
-use crate::trace::{Demand, Direction, Flow, Note, Payload, TraceEvent, UdpPath};
+use crate::trace::{Direction, Flow, Note, Payload, Readiness, TraceEvent, UdpPath};
 
 /// After so many bytes the others have their turn.
 const BUDGET: usize = 1 << 20;
@@ -17,7 +17,7 @@ const LAST_BUDGET: usize = 2 * RECEIVE_BUFFER;
 
 impl<M: Machine> Peer<M> {
     /// Binds sockets for a track, on the address that the connection has.
-    pub(super) fn open_media(&mut self, track: usize, turn: &mut Turn<'_, '_>) {
+    pub(super) fn open_media(&mut self, track: usize, turn: &mut PeerContext<'_, '_>) {
         let Some(local) = self.connection.as_ref().map(|connection| connection.flow().client) else { return };
         let bound = turn.ports.bind_pair(local).and_then(|pair| self.datagrams.add(track, pair));
         let now = turn.clock.now();
@@ -28,7 +28,7 @@ impl<M: Machine> Peer<M> {
     }
 
     /// Begins to read what comes for a track.
-    pub(super) fn take_media(&mut self, route: MediaRoute, turn: &mut Turn<'_, '_>) {
+    pub(super) fn take_media(&mut self, route: MediaRoute, turn: &mut PeerContext<'_, '_>) {
         let Some(flow) = self.connection.as_ref().map(|connection| connection.flow().clone()) else { return };
         let joined = route.group.map_or(Ok(()), |group| self.datagrams.join(route.track, group, flow.client));
         let taken = joined.and_then(|()| self.datagrams.take(turn.registry, self.datagram_token, route, flow));
@@ -38,7 +38,7 @@ impl<M: Machine> Peer<M> {
     }
 
     /// Reads datagrams until none is left, or others should have their turn: whether there may be more.
-    pub(super) fn receive_datagrams(&mut self, turn: &mut Turn<'_, '_>) -> bool {
+    pub(super) fn receive_datagrams(&mut self, turn: &mut PeerContext<'_, '_>) -> bool {
         let mut budget = BUDGET;
         while self.datagrams.is_ready && !self.done {
             for datagram in &self.datagrams.read(turn.clock, turn.room) {
@@ -57,7 +57,7 @@ impl<M: Machine> Peer<M> {
 
     /// Closes the sockets of a track, or of all. What they hold came while they were wanted: it is recorded, though no
     /// machine waits for it.
-    pub(super) fn close_media(&mut self, track: Option<usize>, turn: &mut Turn<'_, '_>) {
+    pub(super) fn close_media(&mut self, track: Option<usize>, turn: &mut PeerContext<'_, '_>) {
         self.end_pause(turn);
         if self.datagrams.takes(track) {
             // First, so that the packets to come can say it.
@@ -68,9 +68,9 @@ impl<M: Machine> Peer<M> {
     }
 
     /// Records what the sockets hold, as far as the tap takes it.
-    pub(super) fn record_datagrams(&mut self, turn: &mut Turn<'_, '_>) {
+    pub(super) fn record_datagrams(&mut self, turn: &mut PeerContext<'_, '_>) {
         let mut budget = LAST_BUDGET;
-        while budget > 0 && turn.tap.demand(self.session) == Demand::More {
+        while budget > 0 && turn.tap.readiness(self.session) == Readiness::More {
             let arrived = self.datagrams.read(turn.clock, turn.room);
             if arrived.is_empty() {
                 break;
@@ -83,7 +83,7 @@ impl<M: Machine> Peer<M> {
     }
 
     /// Tells what the system has dropped by now, which no datagram may come to tell of.
-    pub(super) fn tell_drops(&mut self, turn: &mut Turn<'_, '_>) {
+    pub(super) fn tell_drops(&mut self, turn: &mut PeerContext<'_, '_>) {
         let at = turn.clock.now();
         for (flow, datagrams) in self.datagrams.drops() {
             dropped(at, flow, datagrams, turn.tap);
@@ -97,7 +97,7 @@ impl<M: Machine> Peer<M> {
         rtcp: bool,
         port: u16,
         payload: &[u8],
-        turn: &mut Turn<'_, '_>,
+        turn: &mut PeerContext<'_, '_>,
     ) {
         if !self.datagrams.has(track) {
             return self.send_from_shared(track, rtcp, port, payload, turn);
@@ -113,7 +113,14 @@ impl<M: Machine> Peer<M> {
     }
 
     /// The same for a server, whose clients share its sockets.
-    fn send_from_shared(&mut self, track: usize, rtcp: bool, port: u16, payload: &[u8], turn: &mut Turn<'_, '_>) {
+    fn send_from_shared(
+        &mut self,
+        track: usize,
+        rtcp: bool,
+        port: u16,
+        payload: &[u8],
+        turn: &mut PeerContext<'_, '_>,
+    ) {
         let Some(flow) = self.connection.as_ref().map(Connection::flow) else { return };
         let Some((own_rtp, own_rtcp)) = turn.media.ports().get(track).copied() else { return };
         if !self.client_ports.contains(&port) {

@@ -9,7 +9,7 @@ use super::channel::Channel;
 use super::outgoing::OutgoingBytes;
 use super::{Progress, interrupted};
 use crate::net::tls::TlsServer;
-use crate::rtsp::tunnel::{Answer, Answered};
+use crate::rtsp::tunnel::{Answered, OpeningResponse};
 
 /// How to open a connection.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(super) struct OpenedChannel {
     pub(super) channel: Channel,
     /// The request first.
     pub(super) outgoing: OutgoingBytes,
-    answer: Answer,
+    answer: OpeningResponse,
     is_open: bool,
     /// What came behind the answer with it.
     first: Vec<u8>,
@@ -41,7 +41,7 @@ pub(super) struct OpenedChannel {
 
 impl OpenedChannel {
     /// Begins with this request.
-    pub(super) fn ask(opener: &Opener, request: Vec<u8>, answer: Answer) -> io::Result<Self> {
+    pub(super) fn ask(opener: &Opener, request: Vec<u8>, answer: OpeningResponse) -> io::Result<Self> {
         let (channel, outgoing) = (opener.open()?, OutgoingBytes::new(request));
         Ok(Self { channel, outgoing, answer, is_open: false, first: Vec::new() })
     }

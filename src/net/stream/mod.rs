@@ -26,14 +26,14 @@ use web_socket::WebSocket;
 use crate::net::tls::Tls;
 use crate::rtsp::tunnel::TunnelKind;
 use crate::session::Via;
-use crate::trace::{Carrier, TcpState};
+use crate::trace::{Encapsulation, TcpState};
 
 /// After so long without a sign of life the system asks a client's host whether it is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// A stream of RTSP in both directions, which does not block.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(super) enum RtspStream {
     /// One connection for both.
     Direct(Channel),
     /// Two, of HTTP.
@@ -53,7 +53,7 @@ pub(super) enum Progress {
     Refused(Vec<u8>),
 }
 
-impl Stream {
+impl RtspStream {
     /// Begins to connect.
     pub(super) fn connect(
         registry: &Registry,
@@ -129,7 +129,7 @@ impl Stream {
         let name = match self {
             Self::Direct(_) => return (tls, doubt),
             Self::Tunnel(_) => "HTTP",
-            Self::WebSocket(_) => Carrier::WEB_SOCKET.name,
+            Self::WebSocket(_) => Encapsulation::WEB_SOCKET.name,
         };
         let over = if tls.is_empty() { String::new() } else { format!(" over {tls}") };
         (format!("{name}{over}"), doubt)

@@ -11,7 +11,7 @@ use super::http_opening::{OpenedChannel, Opener};
 use super::outgoing::OutgoingBytes;
 use super::{Progress, interrupted};
 use crate::rtsp::chunks::ChunkReader;
-use crate::rtsp::tunnel::{Answer, Answered, Half, TunnelRequest};
+use crate::rtsp::tunnel::{Answered, Half, OpeningResponse, TunnelRequest};
 
 /// One write takes at most so much: a multiple of 3, so that only its end is padded.
 const WRITE_SIZE: usize = 24 << 10;
@@ -43,7 +43,7 @@ struct Post {
     channel: Channel,
     head: OutgoingBytes,
     /// A server says nothing here, unless it refuses.
-    answer: Answer,
+    answer: OpeningResponse,
     /// Something of the dialogue went through.
     used: bool,
 }
@@ -53,7 +53,7 @@ impl Tunnel {
     pub(super) fn connect(opener: Opener, request: TunnelRequest) -> io::Result<Self> {
         let cookie: String = std::iter::repeat_with(fastrand::alphanumeric).take(COOKIE).collect();
         Ok(Self {
-            get: OpenedChannel::ask(&opener, request.head(Half::Get, &cookie), Answer::default())?,
+            get: OpenedChannel::ask(&opener, request.head(Half::Get, &cookie), OpeningResponse::default())?,
             opener,
             request,
             cookie,
@@ -88,7 +88,7 @@ impl Tunnel {
             None => Post {
                 channel: self.opener.open()?,
                 head: OutgoingBytes::new(self.request.head(Half::Post, &self.cookie)),
-                answer: Answer::default(),
+                answer: OpeningResponse::default(),
                 used: false,
             },
         };

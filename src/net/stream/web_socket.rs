@@ -6,7 +6,7 @@ use std::io;
 use super::Progress;
 use super::channel::Channel;
 use super::http_opening::{OpenedChannel, Opener};
-use crate::rtsp::tunnel::{Answer, TunnelRequest};
+use crate::rtsp::tunnel::{OpeningResponse, TunnelRequest};
 use crate::rtsp::web_socket::{BINARY, CLOSE, PONG, ServerFrames, client_frame, key};
 
 /// One write takes at most so much.
@@ -25,7 +25,7 @@ pub(in crate::net) struct WebSocket {
 impl WebSocket {
     pub(super) fn connect(opener: &Opener, request: &TunnelRequest) -> io::Result<Self> {
         let key = key(fastrand::u128(..).to_be_bytes());
-        let opened = OpenedChannel::ask(opener, request.upgrade(&key), Answer::to_web_socket(key))?;
+        let opened = OpenedChannel::ask(opener, request.upgrade(&key), OpeningResponse::to_web_socket(key))?;
         Ok(Self { opened, frames: ServerFrames::default() })
     }
 

@@ -7,8 +7,8 @@ use crate::analysis::cell::{Seconds, Utc};
 use crate::analysis::rows::{FrameRow, MessageRow, PacketRow, Row, SenderReportRow, Sink, StreamRow, Table};
 use crate::report::page::decimate::Decimator;
 use crate::report::page::dialogue::Session;
+use crate::report::page::findings::{Findings, Verdicts};
 use crate::report::page::limits;
-use crate::report::page::oddities::{Findings, Verdicts};
 use crate::report::page::series::{Offsets, Series, SeriesKey};
 use crate::report::page::streams::Streams;
 use crate::report::page::words::nanos;
@@ -28,7 +28,7 @@ const RECENT: usize = 64;
 
 /// The section of the page about a capture, and those that follow it: a [`Sink`] for its rows.
 #[derive(Debug)]
-pub struct Section {
+pub struct CaptureReport {
     /// Another place than the others on the page.
     pub(super) number: usize,
     pub(super) span: Span,
@@ -63,7 +63,7 @@ pub(super) struct Charts {
 /// Reports come on another channel than their stream.
 pub(super) type OffsetKey = (usize, u32, bool);
 
-impl Section {
+impl CaptureReport {
     /// The section at this place of the page.
     pub fn new(number: usize) -> Self {
         Self {
@@ -104,7 +104,7 @@ impl Section {
     }
 }
 
-impl Sink for Section {
+impl Sink for CaptureReport {
     #[inline]
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         match row {
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn packets_find_their_stream() {
-        let mut section = Section::new(0);
+        let mut section = CaptureReport::new(0);
         for ssrc in [1, 2, 1, 3, 1] {
             section.row(&packet(ssrc, 5)).unwrap();
         }
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn thousands_of_streams_stay_small() {
-        let mut section = Section::new(0);
+        let mut section = CaptureReport::new(0);
         for round in 0..100 {
             for ssrc in 0..10_000 {
                 section.row(&packet(ssrc, i64::from(round) * 1_000_000)).unwrap();

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::report::page::collect::Section;
+use crate::report::page::collect::CaptureReport;
 use crate::report::page::decimate::{Decimator, Span};
 use crate::report::page::series::{Frames, Gaps, Kind, Offsets, Packets, Series};
-use crate::report::page::streams::Stream;
+use crate::report::page::streams::StreamView;
 
 const NANOS_PER_MICRO: i64 = 1_000;
 
@@ -87,8 +87,8 @@ struct OffsetData {
 }
 
 impl Data {
-    pub(super) fn of<'a>(section: &Section, streams: impl Iterator<Item = &'a Stream>) -> Self {
-        let of_stream = |stream: &Stream| {
+    pub(super) fn of<'a>(section: &CaptureReport, streams: impl Iterator<Item = &'a StreamView>) -> Self {
+        let of_stream = |stream: &StreamView| {
             let offsets = section.charts.offsets_of(stream.key);
             section.charts.of(stream.key).map(|series| StreamData::new(stream.number, series, offsets))
         };

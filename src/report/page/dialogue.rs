@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use crate::analysis::rows::{MessageRow, StreamRow};
-use crate::report::page::collect::Section;
-use crate::report::page::ends::Ends;
+use crate::report::page::collect::CaptureReport;
+use crate::report::page::head_tail::HeadTail;
 use crate::report::page::limits::{MESSAGES, clipped};
 use crate::report::page::words::{frame_link, goto, left_out, many};
 
@@ -17,7 +17,7 @@ pub(super) struct Session {
     transports: Vec<&'static str>,
     user_agent: String,
     product: String,
-    messages: Ends<Message>,
+    messages: HeadTail<Message>,
 }
 
 impl Default for Session {
@@ -29,7 +29,7 @@ impl Default for Session {
             transports: Vec::new(),
             user_agent: String::new(),
             product: String::new(),
-            messages: Ends::new(MESSAGES.0, MESSAGES.1),
+            messages: HeadTail::new(MESSAGES.0, MESSAGES.1),
         }
     }
 }
@@ -141,7 +141,7 @@ impl Message {
 const TEXTS: [&str; 7] = ["session", "URL", "client", "server", "transport", "user agent", "server product"];
 
 /// A table of the sessions.
-pub(super) fn sessions(section: &Section) -> Markup {
+pub(super) fn sessions(section: &CaptureReport) -> Markup {
     html! {
         @if !section.sessions.is_empty() {
             h3 { "Sessions" }
@@ -169,7 +169,7 @@ pub(super) fn sessions(section: &Section) -> Markup {
 }
 
 /// The dialogue of each session.
-pub(super) fn ladders(section: &Section) -> Markup {
+pub(super) fn ladders(section: &CaptureReport) -> Markup {
     let with_messages = || section.sessions.iter().filter(|(_, session)| session.messages.count() > 0);
     let id = format!("s{}", section.number);
     html! {

@@ -1,6 +1,6 @@
 //! Rows to one HTML page: tables that need no scripts, charts that do, nothing from the network.
 //!
-//! A [`Section`] is a sink that keeps of each table what is shown: its memory does not grow with the capture. What comes
+//! A [`CaptureReport`] is a sink that keeps of each table what is shown: its memory does not grow with the capture. What comes
 //! from the capture is escaped where it becomes text, and numbers are all that scripts get; a policy in the page lets
 //! no other script run than those that are written here.
 
@@ -8,9 +8,9 @@ mod collect;
 mod data;
 mod decimate;
 mod dialogue;
-mod ends;
+mod findings;
+mod head_tail;
 mod limits;
-mod oddities;
 mod series;
 mod streams;
 #[cfg(test)]
@@ -24,11 +24,11 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-pub use collect::Section;
+pub use collect::CaptureReport;
 
 use crate::report::page::data::Data;
 use crate::report::page::limits::Share;
-use crate::report::page::streams::Stream;
+use crate::report::page::streams::StreamView;
 use crate::report::page::words::{file_name, grouped};
 use crate::time::Timestamp;
 
@@ -63,7 +63,7 @@ const LEFT_OUT_FIRST: [(Part, &str); 5] = [
     (Part::Verdicts, "verdicts"),
 ];
 
-impl Section {
+impl CaptureReport {
     /// Nothing more comes: the section about these captures as HTML, with the data of its charts. It shares the page with
     /// so many sections.
     ///
@@ -97,11 +97,11 @@ impl Section {
                 @if !named.is_empty() { p.omitted {
                     "Many captures share this page, so it has no " (named.join(", no ")) " of this one; a report of it alone has"
                 } }
-                @if shows(Part::Verdicts) { (oddities::verdicts(self)) }
+                @if shows(Part::Verdicts) { (findings::verdicts(self)) }
                 @if shows(Part::Overview) { (dialogue::sessions(self)) (streams::overview(self, charted)) }
                 (self.streams_in_detail(of_charted()))
                 @if shows(Part::Dialogues) { (dialogue::ladders(self)) }
-                @if shows(Part::Findings) { (oddities::findings(self)) }
+                @if shows(Part::Findings) { (findings::findings(self)) }
             }
             script type="application/json" id={ (id) "-data" } { (PreEscaped(data)) }
         };
@@ -139,7 +139,7 @@ impl Section {
         }
     }
 
-    fn streams_in_detail<'a>(&self, charted: impl Iterator<Item = &'a Stream>) -> Markup {
+    fn streams_in_detail<'a>(&self, charted: impl Iterator<Item = &'a StreamView>) -> Markup {
         html! {
             div.detail {
                 noscript { p.hint { "Charts need scripts. All tables are here without." } }

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use crate::analysis::cell::Fixed;
 use crate::analysis::rows::StreamRow;
 use crate::report::cells::{Cell, each_cell};
-use crate::report::page::collect::Section;
+use crate::report::page::collect::CaptureReport;
 use crate::report::page::decimate::Span;
 use crate::report::page::limits::{STREAMS, clipped};
 use crate::report::page::series::{Packets, Series, SeriesKey};
@@ -17,7 +17,7 @@ use crate::report::summary::bitrate;
 /// The streams of a capture.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    pub(super) kept: Vec<Stream>,
+    pub(super) kept: Vec<StreamView>,
     pub(super) total: Total,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Total {
 
 /// One of them.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct StreamView {
     /// From 1, in the order of the table `streams`; of the page, once all are there.
     pub(super) number: usize,
     pub(super) key: SeriesKey,
@@ -61,7 +61,7 @@ impl Streams {
         self.total.missing = self.total.missing.saturating_add(row.missing);
         self.total.freezes += row.freezes.unwrap_or(0);
         self.total.incomplete_frames += row.incomplete_frames.unwrap_or(0);
-        self.kept.push(Stream::new(self.total.streams, row)?);
+        self.kept.push(StreamView::new(self.total.streams, row)?);
         if self.kept.len() >= 2 * STREAMS {
             self.keep_largest();
         }
@@ -83,7 +83,7 @@ impl Streams {
         for (number, stream) in (1..).zip(&mut self.kept) {
             stream.number = number;
         }
-        let mut largest: Vec<&Stream> = self.kept.iter().collect();
+        let mut largest: Vec<&StreamView> = self.kept.iter().collect();
         largest.sort_by_key(|stream| (std::cmp::Reverse(stream.packets), stream.number));
         let mut charted: Vec<usize> = largest.into_iter().take(charted).map(|stream| stream.number).collect();
         charted.sort_unstable();
@@ -91,7 +91,7 @@ impl Streams {
     }
 }
 
-impl Stream {
+impl StreamView {
     fn new(number: usize, row: &StreamRow<'_>) -> io::Result<Self> {
         let mut figures = Vec::new();
         let inferred = |name| row.inferred.is_some_and(|names| names.split(' ').any(|inferred| inferred == name));
@@ -147,7 +147,7 @@ const OVERVIEW: [(&str, bool); 8] = [
 ];
 
 /// A line for each stream.
-pub(super) fn overview(section: &Section, charted: &[usize]) -> Markup {
+pub(super) fn overview(section: &CaptureReport, charted: &[usize]) -> Markup {
     let streams = &section.streams;
     html! {
         @if section.has_sessions() || !streams.kept.is_empty() { h3 { "Streams" } }
@@ -191,7 +191,7 @@ const GROUPS: [(&str, &str); 6] = [
 ];
 
 /// The figures and the charts of one stream.
-pub(super) fn stream(section: &Section, stream: &Stream) -> Markup {
+pub(super) fn stream(section: &CaptureReport, stream: &StreamView) -> Markup {
     let id = id(section, stream.number);
     html! {
         section.stream id=(id) aria-labelledby={ (id) "-name" } {
@@ -241,7 +241,7 @@ fn seconds(nanos: i64) -> f64 {
 }
 
 /// What there is to draw, and what it shows.
-fn charts(section: &Section, stream: &Stream) -> Markup {
+fn charts(section: &CaptureReport, stream: &StreamView) -> Markup {
     let Some(series) = section.charts.of(stream.key) else { return html! {} };
     let drawn = drawn(series, section.charts.offsets_of(stream.key).is_some());
     html! {
@@ -281,7 +281,7 @@ fn drawn(series: &Series, has_offsets: bool) -> [(&'static str, (&'static str, &
     ]
 }
 
-fn id(section: &Section, number: usize) -> String {
+fn id(section: &CaptureReport, number: usize) -> String {
     format!("s{}-stream-{number}", section.number)
 }
 
@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn every_figure_is_in_one_group() {
-        let stream = Stream::new(1, &StreamRow::default()).unwrap();
+        let stream = StreamView::new(1, &StreamRow::default()).unwrap();
         let groups = groups(&stream.figures);
         assert!(groups.iter().all(|(_, columns)| !columns.is_empty()), "{groups:?}");
         assert_eq!(groups.iter().map(|(_, columns)| columns.len()).sum::<usize>(), stream.figures.len());
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn the_overview_speaks_in_words() {
-        let mut section = Section::new(0);
+        let mut section = CaptureReport::new(0);
         let row = StreamRow { frame_jitter_max_ms: Some(Fixed(3.21)), ..<_>::default() };
         section.streams.add(&row).unwrap();
         section.streams.finish(0);

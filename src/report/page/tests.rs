@@ -141,7 +141,7 @@ fn stream(text: &str) -> Row<'_> {
 }
 
 fn section<'a>(rows: impl IntoIterator<Item = Row<'a>>, name: &str) -> String {
-    let mut section = Section::new(0);
+    let mut section = CaptureReport::new(0);
     for row in rows {
         assert!(section.wants(row.table()));
         section.row(&row).unwrap();
@@ -248,7 +248,7 @@ fn only_what_is_written_here_may_run() {
 fn a_page_does_not_grow_with_its_capture() {
     let long = "ü".repeat(10_000);
     let some = |index: usize| rows(&long).swap_remove(index);
-    let mut section = Section::new(0);
+    let mut section = CaptureReport::new(0);
     let mut give = |count: u32, row: &dyn Fn(u32) -> Row<'static>| {
         (0..count).for_each(|number| section.row(&row(number)).unwrap());
     };
@@ -318,7 +318,7 @@ fn durations() {
 #[test]
 fn many_captures_share_a_page() {
     let of = |sections: usize| {
-        let mut section = Section::new(0);
+        let mut section = CaptureReport::new(0);
         for row in rows(&"\"".repeat(1000)) {
             for _ in 0..9 {
                 section.row(&row).unwrap();

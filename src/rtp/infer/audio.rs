@@ -1,6 +1,6 @@
 //! MPEG-4 audio, told by lengths that add up: with AU headers (RFC 3640), and as LATM (RFC 6416).
 
-use super::{Fit, InferredFormat, Neighbours, Tally};
+use super::{FitCounters, FormatFit, InferredFormat, Neighbours};
 
 /// The parameters of both modes for AAC (RFC 3640, sections 3.3.5 and 3.3.6).
 const HIGH_RATE: &str = "mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3";
@@ -13,8 +13,8 @@ const CONVINCING_LATM: u32 = 24;
 /// AU headers of both modes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AccessUnits {
-    high: Tally,
-    low: Tally,
+    high: FitCounters,
+    low: FitCounters,
 }
 
 impl AccessUnits {
@@ -42,37 +42,37 @@ fn headers(payload: &[u8], bits_each: usize) -> Option<(&[u8], &[u8])> {
 
 /// Each header is a size of 13 bits and an index of 3, which is 0 unless access units are interleaved. Either all sizes add
 /// up, or the payload is a part of one access unit that is larger.
-fn high_rate(payload: &[u8]) -> Fit {
-    let Some((headers, units)) = headers(payload, 16) else { return Fit::No };
+fn high_rate(payload: &[u8]) -> FormatFit {
+    let Some((headers, units)) = headers(payload, 16) else { return FormatFit::No };
     let sizes = headers.as_chunks().0.iter().map(|header| u16::from_be_bytes(*header));
     if sizes.clone().any(|header| header & 7 != 0) {
-        return Fit::No;
+        return FormatFit::No;
     }
     fit(sizes.map(|header| usize::from(header >> 3)).sum(), headers.len() == 2, units)
 }
 
 /// Each header is a size of 6 bits and an index of 2.
-fn low_rate(payload: &[u8]) -> Fit {
-    let Some((headers, units)) = headers(payload, 8) else { return Fit::No };
+fn low_rate(payload: &[u8]) -> FormatFit {
+    let Some((headers, units)) = headers(payload, 8) else { return FormatFit::No };
     if headers.iter().any(|header| header & 3 != 0) {
-        return Fit::No;
+        return FormatFit::No;
     }
     fit(headers.iter().map(|header| usize::from(header >> 2)).sum(), false, units)
 }
 
-fn fit(size: usize, may_be_fragment: bool, units: &[u8]) -> Fit {
+fn fit(size: usize, may_be_fragment: bool, units: &[u8]) -> FormatFit {
     match size {
-        0 => Fit::No,
-        size if size == units.len() => Fit::Yes(1),
-        size if may_be_fragment && size > units.len() => Fit::Yes(0),
-        _ => Fit::No,
+        0 => FormatFit::No,
+        size if size == units.len() => FormatFit::Yes(1),
+        size if may_be_fragment && size > units.len() => FormatFit::Yes(0),
+        _ => FormatFit::No,
     }
 }
 
 /// LATM without its configuration in-band: the length of the frame in bytes of 255 and a last one, then so many.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Latm {
-    tally: Tally,
+    tally: FitCounters,
     /// The first size, and whether there was another.
     size: Option<usize>,
     varied: bool,
@@ -85,7 +85,7 @@ impl Latm {
         let fits = size.is_some_and(|size| size > 0 && size.checked_add(full + 1) == Some(payload.len()));
         let size = payload.len();
         self.varied |= *self.size.get_or_insert(size) != size;
-        self.tally.count(if fits { Fit::Yes(1) } else { Fit::No });
+        self.tally.count(if fits { FormatFit::Yes(1) } else { FormatFit::No });
     }
 
     pub(super) fn is_convincing(&self) -> bool {

@@ -53,7 +53,7 @@ impl InferredFormat {
 
 /// What one packet was for a format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fit {
+enum FormatFit {
     /// It can't be of it.
     No,
     /// It can, and is evidence of this weight.
@@ -62,17 +62,17 @@ enum Fit {
 
 /// How the packets so far fit a format.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tally {
+struct FitCounters {
     fits: u32,
     misfits: u32,
     weight: u32,
 }
 
-impl Tally {
-    fn count(&mut self, fit: Fit) {
+impl FitCounters {
+    fn count(&mut self, fit: FormatFit) {
         match fit {
-            Fit::No => self.misfits = self.misfits.saturating_add(1),
-            Fit::Yes(weight) => {
+            FormatFit::No => self.misfits = self.misfits.saturating_add(1),
+            FormatFit::Yes(weight) => {
                 self.fits = self.fits.saturating_add(1);
                 self.weight = self.weight.saturating_add(weight);
             }

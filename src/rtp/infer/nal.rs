@@ -3,7 +3,7 @@
 //! Of the 256 first bytes that random payloads have, 18 begin a NAL unit of H.264 that is in use, and of the 65,536 first
 //! pairs 189 one of H.265; a packet of the one is none of the other.
 
-use super::{Fit, Neighbours, Tally};
+use super::{FitCounters, FormatFit, Neighbours};
 use crate::rtp::payload::{H264Unit, H265Unit, Part, PayloadFormat, Unit};
 
 /// Evidence of so much weight convinces: a sequence parameter set and some slices, or a few fragmented pictures.
@@ -24,7 +24,7 @@ pub(super) enum Codec {
 #[derive(Clone, Debug)]
 pub(super) struct NalUnits {
     codec: Codec,
-    tally: Tally,
+    tally: FitCounters,
     slices: u32,
     /// Slices of H.264 behind a marker that do not begin a picture (`first_mb_in_slice`).
     astray: u32,
@@ -37,7 +37,7 @@ pub(super) struct NalUnits {
 
 impl NalUnits {
     pub(super) fn new(codec: Codec) -> Self {
-        Self { codec, tally: Tally::default(), slices: 0, astray: 0, kinds: 0, fragmented: false, open: None }
+        Self { codec, tally: FitCounters::default(), slices: 0, astray: 0, kinds: 0, fragmented: false, open: None }
     }
 
     pub(super) fn packet(&mut self, packet: Neighbours<'_>) {
@@ -59,9 +59,9 @@ impl NalUnits {
         self.tally.convinces(CONVINCING) && self.slices >= MIN_SLICES && (varied || uniform)
     }
 
-    fn judge(&mut self, payload: &[u8], open: Option<u8>) -> Fit {
+    fn judge(&mut self, payload: &[u8], open: Option<u8>) -> FormatFit {
         if !self.has_sound_header(payload) {
-            return Fit::No;
+            return FormatFit::No;
         }
         let format = match self.codec {
             Codec::H264 => PayloadFormat::H264,
@@ -69,9 +69,9 @@ impl NalUnits {
         };
         let (mut weight, mut units) = (0u32, 0u32);
         for part in format.parts(payload) {
-            let Ok(part) = part else { return Fit::No };
+            let Ok(part) = part else { return FormatFit::No };
             let body = payload.get(part.body.clone()).unwrap_or_default();
-            let Some((kind, is_slice, worth)) = unit(part.unit, &part, body) else { return Fit::No };
+            let Some((kind, is_slice, worth)) = unit(part.unit, &part, body) else { return FormatFit::No };
             weight = weight.saturating_add(if part.starts { worth } else { continuation(open, kind) });
             self.kinds |= 1u64.checked_shl(u32::from(kind)).unwrap_or(0);
             self.slices = self.slices.saturating_add(u32::from(is_slice));
@@ -79,7 +79,7 @@ impl NalUnits {
             self.open = (!part.ends).then_some(kind);
             units += 1;
         }
-        if units == 0 { Fit::No } else { Fit::Yes(weight) }
+        if units == 0 { FormatFit::No } else { FormatFit::Yes(weight) }
     }
 
     /// The bits before the unit that are the same in all packets: `forbidden_zero_bit`, and of H.265 a layer and a temporal

@@ -5,7 +5,7 @@ use crate::rtsp::message::Message;
 use crate::rtsp::tunnel::{Half, TunnelKind, TunnelRequest};
 use crate::rtsp::url::RtspUrl;
 use crate::session::Client;
-use crate::session::authorization::Verdict;
+use crate::session::authorization::AuthAction;
 use crate::session::client::request::Method;
 use crate::session::client::{ClientConfig, MediaTransport, Phase, SessionError, refusal};
 use crate::session::dialer::{Dial, Dialer};
@@ -90,7 +90,7 @@ impl Client {
         }
         self.tunnel_authorization.raise(self.authorization.strongest());
         match self.tunnel_authorization.challenged(self.tunnel_attempts, self.url.as_str(), response) {
-            Verdict::Try => {
+            AuthAction::Try => {
                 if self.tunnel_authorization.scheme() == Some(LoginScheme::Basic) && !self.url.is_secure() {
                     self.note(
                         "the login of the HTTP tunnel can be read by whoever is on the way (Basic without TLS)"
@@ -104,7 +104,7 @@ impl Client {
                 }
                 self.outputs.extend(self.dialer.again(now));
             }
-            Verdict::GiveUp(error) => self.fail(now, error),
+            AuthAction::GiveUp(error) => self.fail(now, error),
         }
     }
 

@@ -54,7 +54,7 @@ pub(super) struct MediaWatch {
 
 /// What it means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum MediaState {
     GoOn,
     Ended(Ending),
     Silent,
@@ -194,22 +194,22 @@ impl MediaWatch {
         silent.map(|(place, _)| place)
     }
 
-    pub(super) fn verdict(&self, now: Timestamp, dialog: &Dialog) -> Verdict {
+    pub(super) fn verdict(&self, now: Timestamp, dialog: &Dialog) -> MediaState {
         let reached = |limit: Option<u64>, count: u64| limit.is_some_and(|limit| count >= limit);
         let due = |deadline: Option<Timestamp>| deadline.is_some_and(|deadline| deadline <= now);
         if reached(self.limits.packets, self.progress.packets)
             || reached(self.limits.bytes, self.progress.bytes)
             || due(self.end_of_duration())
         {
-            Verdict::Ended(Ending::LimitReached)
+            MediaState::Ended(Ending::LimitReached)
         } else if due(self.end_of_linger()) {
-            Verdict::Ended(Ending::EndOfStream)
+            MediaState::Ended(Ending::EndOfStream)
         } else if due(self.end_of_patience()) {
             // Silence behind a BYE on each track: whatever else had sent is over as well.
             let left = self.sending().next().is_some() && self.sending().all(TrackSenders::any_bye);
-            if left || self.is_over(now, dialog) { Verdict::Ended(Ending::EndOfStream) } else { Verdict::Silent }
+            if left || self.is_over(now, dialog) { MediaState::Ended(Ending::EndOfStream) } else { MediaState::Silent }
         } else {
-            Verdict::GoOn
+            MediaState::GoOn
         }
     }
 

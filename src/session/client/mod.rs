@@ -22,11 +22,11 @@ use crate::rtsp::demux::PduKind;
 use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::url::RtspUrl;
-use crate::session::authorization::{Authorization, Verdict};
-use crate::session::courtesy::{self, MAX_ANSWERS};
+use crate::session::authorization::{AuthAction, Authorization};
 use crate::session::dialer::Dialer;
 use crate::session::dialog::MediaPath;
 use crate::session::keep_alive::KeepAlive;
+use crate::session::server_requests::{self, MAX_ANSWERS};
 use crate::session::{Dialog, Input, Machine, Output};
 use crate::time::Timestamp;
 use crate::trace::Direction;
@@ -35,7 +35,7 @@ pub(in crate::session) use config::silence_hint;
 pub use config::{ClientConfig, Ending, Limits, MediaTransport, SessionError, Timeouts};
 pub use media::Progress;
 
-use media::{MediaWatch, Verdict as MediaVerdict};
+use media::{MediaState as MediaVerdict, MediaWatch};
 use moving::PendingRedirect;
 use reporter::Reporter;
 use request::{Method, Pending, refusal};
@@ -169,7 +169,7 @@ impl Client {
         if self.outputs.len() >= MAX_ANSWERS {
             return;
         }
-        self.outputs.push_back(Output::Send(Cow::Owned(courtesy::answer(method, request))));
+        self.outputs.push_back(Output::Send(Cow::Owned(server_requests::answer(method, request))));
     }
 
     fn answered(&mut self, now: Timestamp, response: &Message<'_>) {
@@ -252,9 +252,9 @@ impl Client {
     fn unauthorized(&mut self, now: Timestamp, pending: Pending, response: &Message<'_>) {
         self.authorization.raise(self.tunnel_authorization.strongest());
         match self.authorization.challenged(pending.attempts, &pending.url, response) {
-            Verdict::Try => self.send_again(now, Pending { challenged: true, ..pending }),
-            Verdict::GiveUp(_) if pending.method == Method::Teardown => self.done(now),
-            Verdict::GiveUp(error) => self.fail(now, error),
+            AuthAction::Try => self.send_again(now, Pending { challenged: true, ..pending }),
+            AuthAction::GiveUp(_) if pending.method == Method::Teardown => self.done(now),
+            AuthAction::GiveUp(error) => self.fail(now, error),
         }
     }
 

@@ -6,7 +6,7 @@ use super::queue::{Entry, MAX_WAITING, Queue};
 use super::track::Track;
 use crate::rtp::packet::is_rtcp;
 use crate::rtsp::demux::FRAME_HEADER;
-use crate::session::script::{Frame, Lane};
+use crate::session::script::{Frame, Route};
 
 /// What leaves next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Step<'a> {
     /// A frame.
     Send {
         /// Where it belongs.
-        lane: Lane,
+        lane: Route,
         /// The RTP or RTCP packet.
         payload: &'a [u8],
     },
@@ -24,7 +24,7 @@ pub enum Step<'a> {
     /// not leave.
     Cut {
         /// Where it belongs.
-        lane: Lane,
+        lane: Route,
         /// The whole RTP or RTCP packet.
         payload: &'a [u8],
         /// How many bytes of header and payload leave: at least one, not all.
@@ -70,8 +70,8 @@ impl FaultLine {
         let now = self.queue.advance(frame.after);
         let Self { tracks, queue, stalls, .. } = self;
         let track = match frame.lane {
-            Lane::Track { index, rtcp } => tracks.get_mut(index).map(|track| (track, rtcp)),
-            Lane::Stray { .. } | Lane::Raw => None,
+            Route::Track { index, rtcp } => tracks.get_mut(index).map(|track| (track, rtcp)),
+            Route::Stray { .. } | Route::Raw => None,
         };
         let is_report = is_rtcp(frame.payload);
         match track {
@@ -113,7 +113,7 @@ impl FaultLine {
         }
         let Current { due, entry, garbage_left, copies_left } = self.current.as_mut()?;
         let (garbage, payload) = entry.bytes.split_at_checked(entry.garbage)?;
-        if entry.lane == Lane::Raw {
+        if entry.lane == Route::Raw {
             *copies_left = 0;
             return Some(Step::Raw(payload));
         }
@@ -138,7 +138,7 @@ impl FaultLine {
         let (due, entry) = self.queue.pop()?;
         // A frame between garbage and garbage is not believed in by those who look for the next frame.
         let garbage_left = entry.garbage > 0 && !self.behind_garbage;
-        self.behind_garbage = garbage_left || entry.lane == Lane::Raw;
+        self.behind_garbage = garbage_left || entry.lane == Route::Raw;
         self.current = Some(Current { due, garbage_left, copies_left: entry.copies, entry });
         Some(())
     }

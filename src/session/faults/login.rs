@@ -30,7 +30,7 @@ pub struct Login {
 
 /// What becomes of an `Authorization` value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+enum LoginOutcome {
     Good,
     /// Right, but for the nonce.
     Stale,
@@ -52,17 +52,17 @@ impl Login {
         if method == "OPTIONS" || (self.digest.is_none() && self.basic.is_none()) {
             return None;
         }
-        let verdict = request.header("Authorization").map_or(Verdict::Bad, |value| {
-            let StartLine::Request { url, .. } = request.start_line() else { return Verdict::Bad };
+        let verdict = request.header("Authorization").map_or(LoginOutcome::Bad, |value| {
+            let StartLine::Request { url, .. } = request.start_line() else { return LoginOutcome::Bad };
             self.judge(method, &url, &value)
         });
         match verdict {
-            Verdict::Good => return None,
-            Verdict::Stale => self.renew(),
-            Verdict::Bad if self.is_once && self.is_used => self.renew(),
-            Verdict::Bad => {}
+            LoginOutcome::Good => return None,
+            LoginOutcome::Stale => self.renew(),
+            LoginOutcome::Bad if self.is_once && self.is_used => self.renew(),
+            LoginOutcome::Bad => {}
         }
-        Some(self.challenges(verdict == Verdict::Stale))
+        Some(self.challenges(verdict == LoginOutcome::Stale))
     }
 
     fn challenges(&self, is_stale: bool) -> Vec<(&'static str, String)> {
@@ -78,25 +78,25 @@ impl Login {
         self.is_used = false;
     }
 
-    fn judge(&mut self, method: &str, url: &str, value: &str) -> Verdict {
+    fn judge(&mut self, method: &str, url: &str, value: &str) -> LoginOutcome {
         if let Some(login) = &self.basic {
             let expected = basic(login);
             if same_basic(value, &expected) {
-                return Verdict::Good;
+                return LoginOutcome::Good;
             }
         }
         let answers = read_challenges(value.as_bytes());
         let Some(answer) = answers.first().filter(|answer| answer.is("Digest")) else {
-            return Verdict::Bad;
+            return LoginOutcome::Bad;
         };
         if !self.digest.as_ref().is_some_and(|login| is_right(answer, login, method, url)) {
-            return Verdict::Bad;
+            return LoginOutcome::Bad;
         }
         if answer.param("nonce") != Some(self.nonce.as_bytes()) || (self.is_once && self.is_used) {
-            return Verdict::Stale;
+            return LoginOutcome::Stale;
         }
         self.is_used = true;
-        Verdict::Good
+        LoginOutcome::Good
     }
 }
 

@@ -21,7 +21,7 @@ mod track;
 mod units;
 
 use crate::rtsp::url::Credentials;
-use crate::session::script::Lane;
+use crate::session::script::Route;
 use plan::{Stalls, TrackPlan};
 
 pub use error::FaultError;
@@ -137,8 +137,8 @@ impl Faults {
 
     /// The channel to send a frame on where `agreed` was agreed upon. A wrong one is 128 away (0 becomes 128, 129
     /// becomes 1), so that RTP and RTCP stay a pair.
-    pub fn channel(&self, lane: Lane, agreed: u8) -> u8 {
-        let Lane::Track { index, .. } = lane else { return agreed };
+    pub fn channel(&self, lane: Route, agreed: u8) -> u8 {
+        let Route::Track { index, .. } = lane else { return agreed };
         let is_wrong = self.plans.get(index).is_some_and(|plan| plan.wrong_channel);
         if is_wrong { agreed ^ 0x80 } else { agreed }
     }

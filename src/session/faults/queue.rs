@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::session::script::Lane;
+use crate::session::script::Route;
 
 /// Bytes that may wait. What is beyond makes the earliest of the waiting frames leave early.
 pub(super) const MAX_WAITING: usize = 64 << 20;
@@ -14,7 +14,7 @@ const MAX_SPARE: usize = 64;
 /// A frame that is to leave.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) lane: Lane,
+    pub(super) lane: Route,
     /// Bytes of garbage, and the frame's payload behind them.
     pub(super) bytes: Vec<u8>,
     pub(super) garbage: usize,
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn entry(number: u8) -> Entry {
-        Entry { lane: Lane::Raw, bytes: vec![number; 872], garbage: 0, copies: 1 }
+        Entry { lane: Route::Raw, bytes: vec![number; 872], garbage: 0, copies: 1 }
     }
 
     fn drain(queue: &mut Queue) -> Vec<(i64, u8)> {

@@ -23,7 +23,7 @@ fn faults(specs: &[&str]) -> Faults {
 }
 
 /// A frame with its bytes.
-type Owned = (i64, Lane, Vec<u8>);
+type Owned = (i64, Route, Vec<u8>);
 
 /// Packet `number` of a track: two a picture for video, one a timestamp for audio, each 20 ms.
 fn rtp(index: usize, number: u16) -> Owned {
@@ -34,7 +34,7 @@ fn rtp(index: usize, number: u16) -> Owned {
     bytes.extend(ticks.to_be_bytes());
     bytes.extend(ssrc.to_be_bytes());
     bytes.extend([0x55; 20]);
-    (i64::from(number) * 20 * MS, Lane::Track { index, rtcp: false }, bytes)
+    (i64::from(number) * 20 * MS, Route::Track { index, rtcp: false }, bytes)
 }
 
 /// SR and BYE of a track, with the RTP timestamp that its packets have at that time.
@@ -48,15 +48,15 @@ fn report(index: usize, second: u32) -> Owned {
     }
     bytes.extend([0x81, 203, 0, 1]);
     bytes.extend(ssrc.to_be_bytes());
-    (i64::from(second) * SECOND, Lane::Track { index, rtcp: true }, bytes)
+    (i64::from(second) * SECOND, Route::Track { index, rtcp: true }, bytes)
 }
 
 /// So many packets of each track, a report each second, a stray frame and junk.
 fn script(packets: u16) -> Vec<Owned> {
     let mut frames: Vec<Owned> = (0..2).flat_map(|index| (0..packets).map(move |number| rtp(index, number))).collect();
     frames.extend((0..2).flat_map(|index| (0..u32::from(packets) / 50).map(move |second| report(index, second))));
-    frames.push((-5 * MS, Lane::Stray { channel: 9 }, vec![0x80; 12]));
-    frames.push((SECOND, Lane::Raw, b"junk".to_vec()));
+    frames.push((-5 * MS, Route::Stray { channel: 9 }, vec![0x80; 12]));
+    frames.push((SECOND, Route::Raw, b"junk".to_vec()));
     frames.sort_by_key(|(after, ..)| *after);
     frames
 }
@@ -64,9 +64,9 @@ fn script(packets: u16) -> Vec<Owned> {
 /// What left: when, and what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Left {
-    Frame(Lane, Vec<u8>),
+    Frame(Route, Vec<u8>),
     Raw(Vec<u8>),
-    Cut(Lane, Vec<u8>, usize),
+    Cut(Route, Vec<u8>, usize),
 }
 
 fn left(step: Step<'_>) -> Left {
@@ -104,7 +104,7 @@ fn sent(specs: &[&str], frames: &[Owned]) -> Vec<(i64, Left)> {
 /// The frames alone, as they went in.
 fn plain(frames: &[Owned]) -> Vec<(i64, Left)> {
     let step = |(after, lane, bytes): &Owned| match lane {
-        Lane::Raw => (*after, Left::Raw(bytes.clone())),
+        Route::Raw => (*after, Left::Raw(bytes.clone())),
         _ => (*after, Left::Frame(*lane, bytes.clone())),
     };
     frames.iter().map(step).collect()
@@ -113,7 +113,7 @@ fn plain(frames: &[Owned]) -> Vec<(i64, Left)> {
 /// Time and sequence number of the RTP packets of a track.
 fn numbers(steps: &[(i64, Left)], index: usize) -> Vec<(i64, u16)> {
     let packets = steps.iter().filter_map(|(due, left)| match left {
-        Left::Frame(lane, bytes) if *lane == (Lane::Track { index, rtcp: false }) => Some((*due, bytes)),
+        Left::Frame(lane, bytes) if *lane == (Route::Track { index, rtcp: false }) => Some((*due, bytes)),
         _ => None,
     });
     packets.map(|(due, bytes)| (due, RtpPacket::parse(bytes).unwrap().sequence())).collect()
@@ -121,7 +121,7 @@ fn numbers(steps: &[(i64, Left)], index: usize) -> Vec<(i64, u16)> {
 
 /// What is no RTP of a track.
 fn others(steps: &[(i64, Left)]) -> Vec<(i64, Left)> {
-    let is_other = |left: &Left| !matches!(left, Left::Frame(Lane::Track { rtcp: false, .. }, _));
+    let is_other = |left: &Left| !matches!(left, Left::Frame(Route::Track { rtcp: false, .. }, _));
     steps.iter().filter(|(_, left)| is_other(left)).cloned().collect()
 }
 
@@ -221,7 +221,7 @@ fn corrupt_changes_one_byte_of_the_payload() {
         let (Left::Frame(lane, before), Left::Frame(_, after)) = (before, after) else { continue };
         assert_eq!((before.len(), &before[..12]), (after.len(), &after[..12]));
         let differing = before.iter().zip(after).filter(|(a, b)| a != b).count();
-        assert!(differing <= 1 && (differing == 0 || *lane == Lane::Track { index: 0, rtcp: false }));
+        assert!(differing <= 1 && (differing == 0 || *lane == Route::Track { index: 0, rtcp: false }));
         changed += differing;
     }
     assert!((50..150).contains(&changed), "{changed}");
@@ -240,7 +240,7 @@ fn stall_holds_everything_for_a_time() {
         steps
     };
     assert_eq!(sent(&["stall=3s@5s"], &frames), expected(|_| true));
-    let of_audio = |left: &Left| matches!(left, Left::Frame(Lane::Track { index: 1, .. }, _));
+    let of_audio = |left: &Left| matches!(left, Left::Frame(Route::Track { index: 1, .. }, _));
     assert_eq!(sent(&["audio:stall=3s@5s"], &frames), expected(of_audio));
     assert_eq!(sent(&["stall=1s@5s", "stall=2s@6s"], &frames), expected(|_| true), "one behind the other");
 }
@@ -268,7 +268,7 @@ fn garbage_is_nothing_that_could_be_meant() {
     for place in &places {
         let Left::Raw(bytes) = &steps[*place].1 else { panic!() };
         assert!((16..=64).contains(&bytes.len()) && bytes.iter().all(|byte| *byte >= 0x80));
-        assert!(matches!(steps[*place + 1].1, Left::Frame(Lane::Track { rtcp: false, .. }, _)));
+        assert!(matches!(steps[*place + 1].1, Left::Frame(Route::Track { rtcp: false, .. }, _)));
         assert!(!places.contains(&(place + 2)), "a frame between garbage and garbage");
     }
     let mut without = steps.clone();
@@ -279,7 +279,7 @@ fn garbage_is_nothing_that_could_be_meant() {
 /// What a track's packets and reports carry: time, SSRC and RTP timestamp of each.
 fn stamps(steps: &[(i64, Left)], index: usize) -> Vec<(i64, u32, u32)> {
     let of = |(due, left): &(i64, Left)| {
-        let Left::Frame(Lane::Track { index: track, rtcp }, bytes) = left else { return None };
+        let Left::Frame(Route::Track { index: track, rtcp }, bytes) = left else { return None };
         if *track != index {
             return None;
         }
@@ -310,7 +310,7 @@ fn ssrc_change_renames_packets_and_reports() {
     assert_eq!((names.len(), names[0]), (3, 1));
     assert!(names[1] != names[2] && names[1] != 1 && names[2] != 1);
     let mut goodbyes = steps.iter().filter_map(|(_, left)| match left {
-        Left::Frame(Lane::Track { index: 0, rtcp: true }, bytes) => Compound::new(bytes).flatten().nth(1),
+        Left::Frame(Route::Track { index: 0, rtcp: true }, bytes) => Compound::new(bytes).flatten().nth(1),
         _ => None,
     });
     let last = goodbyes.next_back().unwrap();
@@ -349,7 +349,7 @@ fn no_sr_makes_empty_receiver_reports() {
     let steps = sent(&["video:no-sr"], &frames);
     for ((_, before), (_, after)) in plain(&frames).iter().zip(&steps) {
         match (before, after) {
-            (Left::Frame(Lane::Track { index: 0, rtcp: true }, before), Left::Frame(_, after)) => {
+            (Left::Frame(Route::Track { index: 0, rtcp: true }, before), Left::Frame(_, after)) => {
                 assert_eq!(after[..], [&[0x80, 201, 0, 1, 0, 0, 0, 1], &before[28..]].concat());
             }
             _ => assert_eq!(before, after),
@@ -360,7 +360,7 @@ fn no_sr_makes_empty_receiver_reports() {
 #[test]
 fn rtcp_on_the_channel_of_rtp_is_rtcp() {
     let (after, _, bytes) = report(0, 1);
-    let frame = (after, Lane::Track { index: 0, rtcp: false }, bytes);
+    let frame = (after, Route::Track { index: 0, rtcp: false }, bytes);
     let steps = sent(&["drop=100%", "delay=1s", "no-sr"], &[frame]);
     let [(due, Left::Frame(_, bytes))] = &steps[..] else { panic!("{steps:?}") };
     assert_eq!((*due, bytes.len()), (SECOND, 16));
@@ -405,10 +405,10 @@ fn faults_of_the_dialogue() {
     assert_eq!((reason(461), reason(499)), ("Unsupported transport", "Client Error"));
     assert_eq!((faults.hides_channels(0), faults.hides_channels(1), faults.hides_channels(2)), (true, false, false));
     let channel = |lane, agreed| faults.channel(lane, agreed);
-    assert_eq!(channel(Lane::Track { index: 0, rtcp: true }, 1), 1);
-    assert_eq!(channel(Lane::Track { index: 1, rtcp: false }, 2), 130);
-    assert_eq!(channel(Lane::Track { index: 1, rtcp: true }, 131), 3);
-    assert_eq!(channel(Lane::Stray { channel: 9 }, 9), 9);
+    assert_eq!(channel(Route::Track { index: 0, rtcp: true }, 1), 1);
+    assert_eq!(channel(Route::Track { index: 1, rtcp: false }, 2), 130);
+    assert_eq!(channel(Route::Track { index: 1, rtcp: true }, 131), 3);
+    assert_eq!(channel(Route::Stray { channel: 9 }, 9), 9);
     assert!(faults.split_writes().is_none());
 }
 
@@ -460,7 +460,7 @@ proptest! {
         // The cut and garbage concern the connection that both share.
         let specs: Vec<&str> = specs.into_iter().filter(|spec| !matches!(*spec, "cut@3s" | "garbage=30%")).collect();
         let (frames, faults) = (script(200), faults(&specs));
-        let audio = |lane: Lane| matches!(lane, Lane::Track { index: 1, .. });
+        let audio = |lane: Route| matches!(lane, Route::Track { index: 1, .. });
         let alone: Vec<Owned> = frames.iter().filter(|(_, lane, _)| audio(*lane)).cloned().collect();
         let mut together = send(&faults, &frames, 1);
         together.retain(|(_, left)| matches!(left, Left::Frame(lane, _) if audio(*lane)));
@@ -473,9 +473,9 @@ proptest! {
         frames in prop::collection::vec((any::<i64>(), 0..5_usize, prop::collection::vec(any::<u8>(), 0..40), 0..3_usize), 0..40),
     ) {
         let lane = |place: usize| match place {
-            0..3 => Lane::Track { index: place, rtcp: false },
-            3 => Lane::Track { index: 0, rtcp: true },
-            _ => Lane::Stray { channel: 3 },
+            0..3 => Route::Track { index: place, rtcp: false },
+            3 => Route::Track { index: 0, rtcp: true },
+            _ => Route::Stray { channel: 3 },
         };
         let mut line = faults(&specs).line();
         for (after, place, mut payload, kind) in frames {

@@ -8,7 +8,7 @@ use super::rewrite::Rewriter;
 use super::stream_of;
 use super::units::Share;
 use crate::rtp::edit::payload_mut;
-use crate::session::script::Lane;
+use crate::session::script::Route;
 
 /// Fewest and most bytes of garbage.
 const GARBAGE: std::ops::RangeInclusive<usize> = 16..=64;
@@ -69,7 +69,7 @@ impl Track {
     }
 
     /// Takes an RTP packet of the script at `now`.
-    pub(super) fn rtp(&mut self, now: i64, lane: Lane, payload: &[u8], queue: &mut Queue) {
+    pub(super) fn rtp(&mut self, now: i64, lane: Route, payload: &[u8], queue: &mut Queue) {
         let falls = |share: Option<Share>, rng: &mut fastrand::Rng| share.is_some_and(|share| share.falls(rng));
         let dropped = falls(self.plan.drop, &mut self.drop);
         let copies = 1 + u8::from(falls(self.plan.duplicate, &mut self.duplicate));

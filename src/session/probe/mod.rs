@@ -2,9 +2,9 @@
 //! records, so that what works here works there. A [`Plan`] says which comes next, and what all of them mean.
 
 mod conclusion;
+mod observer;
 mod plan;
 mod results;
-mod watch;
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub use results::{
     SessionFound, TrackFound, TransportFound,
 };
 
-use watch::Watch;
+use observer::ProbeObserver;
 
 /// How long media is looked at.
 const SAMPLE: Duration = Duration::from_secs(1);
@@ -69,7 +69,7 @@ pub struct Probe {
     step: Step,
     patience: Patience,
     client: Client,
-    watch: Watch,
+    watch: ProbeObserver,
     /// It had the server to itself.
     alone: bool,
     /// PLAY was answered.
@@ -87,7 +87,7 @@ impl Probe {
             step,
             patience,
             client: Client::new(config, now),
-            watch: Watch::default(),
+            watch: ProbeObserver::default(),
             alone,
             playing_since: None,
             asked: None,
@@ -178,7 +178,7 @@ impl Probe {
     }
 
     /// The sign of life, as it was sent last.
-    fn tried_keep_alive(&self) -> Option<&watch::Exchange> {
+    fn tried_keep_alive(&self) -> Option<&observer::Exchange> {
         let (before, _) = self.asked?;
         let sent = self.watch.exchanges.get(before..)?;
         sent.iter().rev().find(|exchange| Some(exchange.method.as_str()) == self.step.keep_alive)

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use crate::rtsp::message::{Message, StartLine};
 use crate::session::Output;
-use crate::session::authorization::{Authorization, Verdict};
-use crate::session::courtesy::{self, MAX_ANSWERS};
+use crate::session::authorization::{AuthAction, Authorization};
 use crate::session::rerun::log::{Fate, Performed};
 use crate::session::rerun::{Pending, Rerun};
+use crate::session::server_requests::{self, MAX_ANSWERS};
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
@@ -17,7 +17,7 @@ impl Rerun {
         match message.start_line() {
             StartLine::Request { method, .. } => {
                 if self.outputs.len() < MAX_ANSWERS {
-                    self.outputs.push_back(Output::Send(Cow::Owned(courtesy::answer(&method, message))));
+                    self.outputs.push_back(Output::Send(Cow::Owned(server_requests::answer(&method, message))));
                 }
             }
             StartLine::Response { .. } => {
@@ -69,8 +69,8 @@ impl Rerun {
             return self.settled(&pending);
         }
         match self.authorization.challenged(pending.attempts, &url, response) {
-            Verdict::Try => self.repeat(now, pending),
-            Verdict::GiveUp(error) => {
+            AuthAction::Try => self.repeat(now, pending),
+            AuthAction::GiveUp(error) => {
                 self.note(&error.to_string());
                 self.locked_out = true;
                 self.authorization = Authorization::default();

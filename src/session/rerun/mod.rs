@@ -8,12 +8,12 @@
 
 mod answered;
 mod ending;
-mod fit;
 mod live;
 mod log;
 mod names;
 mod perform;
 mod plan;
+mod request_rewrite;
 mod transport;
 
 use std::collections::VecDeque;

@@ -6,11 +6,11 @@ use crate::rtp::packet::is_rtcp;
 use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::{Message, MessageBuilder};
 use crate::session::Output;
-use crate::session::rerun::fit::Changes;
 use crate::session::rerun::live::Delivery;
 use crate::session::rerun::log::{Fate, Performed};
+use crate::session::rerun::request_rewrite::Changes;
 use crate::session::rerun::{Pending, Phase, Rerun, transport};
-use crate::session::script::{Frame, Lane, authority};
+use crate::session::script::{Frame, Route, authority};
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
@@ -174,9 +174,9 @@ impl Rerun {
 
     fn framed(&self, frame: &Frame<'_>) -> Option<Vec<u8>> {
         let channel = match frame.lane {
-            Lane::Raw => return Some(frame.payload.to_vec()),
-            Lane::Stray { channel } => channel,
-            Lane::Track { index, rtcp } => {
+            Route::Raw => return Some(frame.payload.to_vec()),
+            Route::Stray { channel } => channel,
+            Route::Track { index, rtcp } => {
                 let Delivery { rtp, rtcp: own, moved } = self.live.delivery(index)?;
                 // Over UDP a client opens the way for the media with packets that mean nothing.
                 if moved && !is_rtcp(frame.payload) {

@@ -7,17 +7,17 @@ use crate::rtp::rtcp::{Compound, RtcpPacket};
 use crate::rtsp::sdp::SessionDescription;
 use crate::session::Dialog;
 use crate::session::dialog::Setup;
-use crate::session::script::draft::Draft;
+use crate::session::script::connection_log::ConnectionLog;
 use crate::session::script::finder::{Finder, guess};
 use crate::session::script::frame::{Bytes, Entry};
-use crate::session::script::{End, Exchange, Lane, Left, Script, ScriptTrack, track};
+use crate::session::script::{ClientExit, End, Exchange, Route, Script, ScriptTrack, track};
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
 /// Where it is served if the capture holds no URL.
 const NAMELESS: &str = "rtsp://camera/replay";
 
-impl Draft {
+impl ConnectionLog {
     /// The script, with this description instead of the recorded one.
     pub(super) fn into_script(mut self, session: usize, given: Option<Vec<u8>>) -> Script {
         let description = given.unwrap_or_else(|| self.recorded_description());
@@ -88,15 +88,15 @@ impl Draft {
         torn_down && first
     }
 
-    fn left(&self, opened: Timestamp) -> Left {
+    fn left(&self, opened: Timestamp) -> ClientExit {
         let [client, _] = &self.sides;
         if let Some((at, close)) = client.closed {
-            return Left { at: at.nanos_since(opened), close: Some(close) };
+            return ClientExit { at: at.nanos_since(opened), close: Some(close) };
         }
         let frames = self.sides.iter().filter_map(|side| side.frames.last()).map(|heard| heard.at.nanos_since(opened));
         let messages =
             self.exchanges.iter().map(|exchange| exchange.at.saturating_add(exchange.latency().unwrap_or(0)));
-        Left { at: frames.chain(messages).max().unwrap_or(0), close: None }
+        ClientExit { at: frames.chain(messages).max().unwrap_or(0), close: None }
     }
 
     fn end(&self, frames: &[Entry], play: Timestamp) -> End {
@@ -121,7 +121,7 @@ impl Draft {
 fn all_said_bye(frames: &[Entry], bytes: &Bytes) -> bool {
     let mut tracks: BTreeMap<usize, bool> = BTreeMap::new();
     for frame in frames.iter().filter_map(|entry| bytes.frame(entry)) {
-        let Lane::Track { index, .. } = frame.lane else { continue };
+        let Route::Track { index, .. } = frame.lane else { continue };
         if is_rtcp(frame.payload) {
             let bye = Compound::new(frame.payload).any(|packet| matches!(packet, Ok(RtcpPacket::Goodbye(_))));
             *tracks.entry(index).or_default() |= bye;

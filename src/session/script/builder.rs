@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use crate::session::script::draft::Draft;
+use crate::session::script::connection_log::ConnectionLog;
 use crate::session::script::{Script, ScriptError};
 use crate::trace::{Tap, TraceEvent};
 
@@ -21,7 +21,7 @@ pub struct ScriptOptions {
 pub struct ScriptBuilder {
     options: ScriptOptions,
     /// By flow number, from 0.
-    drafts: BTreeMap<usize, Draft>,
+    drafts: BTreeMap<usize, ConnectionLog>,
     /// Those that were seen, wanted or not.
     sessions: usize,
     error: Option<ScriptError>,
@@ -54,12 +54,12 @@ impl ScriptBuilder {
     /// # Errors
     /// If the capture holds no request.
     pub fn finish_for_client(self) -> Result<Script, ScriptError> {
-        let script = self.choose(Draft::asks_to_play)?;
+        let script = self.choose(ConnectionLog::asks_to_play)?;
         if script.exchanges.is_empty() { Err(ScriptError::NoRequests) } else { Ok(script) }
     }
 
     /// The session that was asked for, or the first that is good enough, or the first.
-    fn choose(mut self, good: impl Fn(&Draft) -> bool) -> Result<Script, ScriptError> {
+    fn choose(mut self, good: impl Fn(&ConnectionLog) -> bool) -> Result<Script, ScriptError> {
         if let Some(error) = self.error {
             return Err(error);
         }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::session::Dialog;
 use crate::session::dialog::{MediaPath, PacketSigns};
-use crate::session::script::draft::{Draft, Heard, Side};
+use crate::session::script::connection_log::{ConnectionLog, RecordedFrame, Side};
 use crate::session::script::frame::{Bytes, Entry};
-use crate::session::script::{Lane, ScriptTrack};
+use crate::session::script::{Route, ScriptTrack};
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
@@ -32,7 +32,7 @@ impl<'a> Finder<'a> {
         dialog: Dialog,
         setups: &'a [Option<usize>],
         guessed: BTreeMap<u8, (usize, bool)>,
-        draft: &'a Draft,
+        draft: &'a ConnectionLog,
     ) -> Self {
         Self { dialog, setups, guessed, paths: &draft.paths, bytes: &draft.bytes, known: HashMap::new() }
     }
@@ -43,24 +43,24 @@ impl<'a> Finder<'a> {
 
     /// The frames of one side, with their times since `origin`.
     pub(super) fn entries(&mut self, side: &Side, from: Direction, origin: Timestamp) -> Vec<Entry> {
-        let entry = |heard: &Heard| {
+        let entry = |heard: &RecordedFrame| {
             let lane = self.lane(heard, from)?;
             Some(Entry { after: heard.at.nanos_since(origin), lane, place: heard.place })
         };
         side.frames.iter().filter_map(entry).collect()
     }
 
-    fn lane(&mut self, heard: &Heard, from: Direction) -> Option<Lane> {
-        let Some(path) = heard.path else { return Some(Lane::Raw) };
+    fn lane(&mut self, heard: &RecordedFrame, from: Direction) -> Option<Route> {
+        let Some(path) = heard.path else { return Some(Route::Raw) };
         let path = *self.paths.get(usize::from(path))?;
         let bytes = self.bytes.get(heard.place)?;
         let track = self.track(&PacketSigns::new(path, from, bytes));
         match path {
-            MediaPath::Udp(_) => track.map(|index| Lane::Track { index, rtcp: is_rtcp(bytes) }),
+            MediaPath::Udp(_) => track.map(|index| Route::Track { index, rtcp: is_rtcp(bytes) }),
             MediaPath::Channel(channel) => {
                 let on_rtcp = self.dialog.channel(channel).is_some_and(|(_, rtcp)| rtcp);
                 let known = track.map(|index| (index, on_rtcp)).or_else(|| self.guessed.get(&channel).copied());
-                Some(known.map_or(Lane::Stray { channel }, |(index, rtcp)| Lane::Track { index, rtcp }))
+                Some(known.map_or(Route::Stray { channel }, |(index, rtcp)| Route::Track { index, rtcp }))
             }
         }
     }
@@ -84,7 +84,7 @@ impl<'a> Finder<'a> {
 
 /// A capture that began behind the SETUPs: a channel belongs to the one track that has its payload type, else to the
 /// track that has it by custom.
-pub(super) fn guess(draft: &Draft, tracks: &[ScriptTrack]) -> BTreeMap<u8, (usize, bool)> {
+pub(super) fn guess(draft: &ConnectionLog, tracks: &[ScriptTrack]) -> BTreeMap<u8, (usize, bool)> {
     let mut guessed = BTreeMap::new();
     for heard in draft.sides.iter().flat_map(|side| &side.frames) {
         let path = heard.path.and_then(|path| draft.paths.get(usize::from(path)));

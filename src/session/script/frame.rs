@@ -9,7 +9,7 @@ const CHUNK: usize = 4 << 20;
 
 /// Where a frame belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Lane {
+pub enum Route {
     /// RTP or RTCP of a track.
     Track {
         /// Place of the track in the description (`m=` line).
@@ -32,7 +32,7 @@ pub struct Frame<'a> {
     /// When: nanoseconds since PLAY was answered; negative where it came before the answer.
     pub after: i64,
     /// Where it belongs.
-    pub lane: Lane,
+    pub lane: Route,
     /// The RTP or RTCP packet; for [`Lane::Raw`] the bytes as they are.
     pub payload: &'a [u8],
 }
@@ -41,13 +41,13 @@ pub struct Frame<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     pub(super) after: i64,
-    pub(super) lane: Lane,
-    pub(super) place: Place,
+    pub(super) lane: Route,
+    pub(super) place: ByteSpan,
 }
 
 /// Where bytes lie.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct ByteSpan {
     chunk: u32,
     start: u32,
     len: u32,
@@ -65,7 +65,7 @@ impl Bytes {
     ///
     /// # Errors
     /// If it is more than a script holds.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Place, ScriptError> {
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<ByteSpan, ScriptError> {
         let room = |chunk: &Vec<u8>| chunk.capacity() - chunk.len() >= bytes.len();
         if !self.chunks.last().is_some_and(room) {
             self.chunks.push(Vec::with_capacity(CHUNK.max(bytes.len())));
@@ -77,7 +77,7 @@ impl Bytes {
         let start = chunk.len();
         chunk.extend_from_slice(bytes);
         let number = |value: usize| u32::try_from(value).map_err(|_| ScriptError::TooLarge(MAX_MEDIA));
-        Ok(Place { chunk: number(index)?, start: number(start)?, len: number(bytes.len())? })
+        Ok(ByteSpan { chunk: number(index)?, start: number(start)?, len: number(bytes.len())? })
     }
 
     /// The frame of an entry.
@@ -87,7 +87,7 @@ impl Bytes {
     }
 
     #[inline]
-    pub(super) fn get(&self, place: Place) -> Option<&[u8]> {
+    pub(super) fn get(&self, place: ByteSpan) -> Option<&[u8]> {
         let start = place.start as usize;
         self.chunks.get(place.chunk as usize)?.get(start..start + place.len as usize)
     }

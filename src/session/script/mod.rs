@@ -3,7 +3,7 @@
 
 mod assembly;
 mod builder;
-mod draft;
+mod connection_log;
 mod finder;
 mod frame;
 mod track;
@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 use crate::trace::Close;
 
 pub use builder::{ScriptBuilder, ScriptOptions};
-pub use frame::{Frame, Lane};
+pub use frame::{Frame, Route};
 pub use track::ScriptTrack;
 
 use frame::{Bytes, Entry};
@@ -81,7 +81,7 @@ pub struct Script {
     end: End,
     closes_after_teardown: bool,
     session: usize,
-    left: Left,
+    left: ClientExit,
 }
 
 /// A request of the recorded client, and what became of it.
@@ -94,11 +94,11 @@ pub struct Exchange {
     /// Nanoseconds since the connection opened.
     pub at: i64,
     request: Recorded,
-    answer: Option<Answer>,
+    answer: Option<ScriptResponse>,
 }
 
 #[derive(Clone, Debug)]
-struct Answer {
+struct ScriptResponse {
     message: Recorded,
     /// Nanoseconds since the request.
     latency: i64,
@@ -129,7 +129,7 @@ pub enum End {
 
 /// How the recorded client left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Left {
+pub struct ClientExit {
     /// Nanoseconds since the connection opened; the last that was heard where the capture ended before the connection.
     pub at: i64,
     /// How the client closed the connection; `None` if it was not seen to.
@@ -285,7 +285,7 @@ impl Script {
     }
 
     /// How the recorded client left.
-    pub fn left(&self) -> Left {
+    pub fn left(&self) -> ClientExit {
         self.left
     }
 

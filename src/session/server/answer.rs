@@ -13,14 +13,14 @@ use crate::time::Timestamp;
 const SESSION_ID: usize = 8;
 
 /// An answer in the making.
-pub(super) struct Answer<'a> {
+pub(super) struct ServedResponse<'a> {
     start: String,
     fields: Vec<(Cow<'a, str>, String)>,
     /// `rtsp://host:port` as the client asked for it.
     root: String,
 }
 
-impl<'a> Answer<'a> {
+impl<'a> ServedResponse<'a> {
     /// The recorded answer, or a plain 200.
     pub(super) fn new(recorded: Option<Message<'a>>, now: Timestamp, request: &Request<'_>) -> Self {
         let Some(recorded) = recorded else { return Self::plain(200, now, request) };

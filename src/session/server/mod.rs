@@ -2,9 +2,9 @@
 //! recorded times.
 
 mod answer;
-mod offer;
+mod loop_offsets;
 mod player;
-mod rounds;
+mod replay_config;
 mod transport;
 
 use std::borrow::Cow;
@@ -22,9 +22,9 @@ use crate::session::{Input, Machine, Output};
 use crate::time::Timestamp;
 use crate::trace::Close;
 
-pub use offer::{Offer, ReportClock, SlowClient, Speed};
+pub use replay_config::{ReplayConfig, ReportClock, SlowClient, Speed};
 
-use answer::Answer;
+use answer::ServedResponse;
 use player::{Player, Step};
 use transport::{Delivery, Offered};
 
@@ -40,7 +40,7 @@ const BATCH: usize = 64 << 10;
 /// [`session`](crate::session) has an example.
 #[derive(Debug)]
 pub struct Server {
-    offer: Arc<Offer>,
+    offer: Arc<ReplayConfig>,
     client: SocketAddr,
     /// Where it reached this server.
     reached_at: SocketAddr,
@@ -90,7 +90,12 @@ impl Request<'_> {
 impl Server {
     /// A server for a client that has just connected to it, from `client` to `server`. `number` tells its sessions from
     /// those of others.
-    pub fn new(offer: Arc<Offer>, (client, server): (SocketAddr, SocketAddr), number: u64, now: Timestamp) -> Self {
+    pub fn new(
+        offer: Arc<ReplayConfig>,
+        (client, server): (SocketAddr, SocketAddr),
+        number: u64,
+        now: Timestamp,
+    ) -> Self {
         let faults = offer.faults.clone();
         Self {
             client,
@@ -118,10 +123,10 @@ impl Server {
         self.idle_since = now;
         let request = Request { message, method: &method, url: &url, reached_at: self.reached_at };
         if let Err(error) = self.adopt_faults(request.url) {
-            return self.send(Answer::plain(400, now, &request).with_text(&format!("{error}\r\n")));
+            return self.send(ServedResponse::plain(400, now, &request).with_text(&format!("{error}\r\n")));
         }
         if let Some(challenges) = self.login.check(request.method, message) {
-            let answer = Answer::plain(401, now, &request);
+            let answer = ServedResponse::plain(401, now, &request);
             return self.send(
                 challenges.into_iter().fold(answer, |answer, (name, value)| answer.header(name, value)).finish(),
             );
@@ -179,15 +184,15 @@ impl Server {
     }
 
     /// The recorded answer to this method, or a plain one.
-    fn recorded(&self, now: Timestamp, request: &Request<'_>) -> Answer<'_> {
-        let answer =
-            Answer::new(self.offer.script.answer(request.method), now, request).of_session(self.session.as_deref());
+    fn recorded(&self, now: Timestamp, request: &Request<'_>) -> ServedResponse<'_> {
+        let answer = ServedResponse::new(self.offer.script.answer(request.method), now, request)
+            .of_session(self.session.as_deref());
         if request.method == "OPTIONS" { answer.or_header("Public", transport::METHODS) } else { answer }
     }
 
     fn describe(&self, now: Timestamp, request: &Request<'_>) -> Vec<u8> {
         let recorded = self.offer.script.success(request.method);
-        let answer = Answer::new(recorded, now, request).of_session(self.session.as_deref());
+        let answer = ServedResponse::new(recorded, now, request).of_session(self.session.as_deref());
         answer.with_description(self.offer.script.description())
     }
 
@@ -195,7 +200,7 @@ impl Server {
         let script = &self.offer.script;
         let Some(index) = script.track_at(&without_faults(request.url)) else { return refusal(now, request, 404) };
         if let Some(refused) = script.setup_refusal(index) {
-            return Answer::new(Some(refused), now, request).of_session(self.session.as_deref()).finish();
+            return ServedResponse::new(Some(refused), now, request).of_session(self.session.as_deref()).finish();
         }
         let asked = request.message.header("Transport").unwrap_or_default();
         let recorded = script.setup_answer(index);
@@ -208,7 +213,7 @@ impl Server {
             *entry = Some(delivery);
         }
         let template = recorded.or_else(|| script.success("SETUP"));
-        let answer = Answer::new(template, now, request).of_session(Some(&session)).with_transport(&transport);
+        let answer = ServedResponse::new(template, now, request).of_session(Some(&session)).with_transport(&transport);
         // What no answer to SETUP was recorded of still has to name its session.
         if template.is_none() { answer.or_header("Session", &session).finish() } else { answer.finish() }
     }
@@ -218,7 +223,8 @@ impl Server {
             let refusal = refusal(now, request, 455);
             return self.send(refusal);
         }
-        let answer = Answer::new(self.offer.script.play_answer(), now, request).of_session(self.session.as_deref());
+        let answer =
+            ServedResponse::new(self.offer.script.play_answer(), now, request).of_session(self.session.as_deref());
         // These tell of the start.
         let answer = if self.player.has_begun() { answer.without(&["RTP-Info", "Range"]) } else { answer };
         self.player.play(now);
@@ -395,5 +401,5 @@ impl Machine for Server {
 }
 
 fn refusal(now: Timestamp, request: &Request<'_>, status: u16) -> Vec<u8> {
-    Answer::plain(status, now, request).finish()
+    ServedResponse::plain(status, now, request).finish()
 }

@@ -7,9 +7,9 @@ use crate::rtp::edit;
 use crate::rtp::packet::is_rtcp;
 use crate::rtsp::demux::FRAME_HEADER;
 use crate::session::faults::{self, FaultLine, Faults};
-use crate::session::script::{End, Frame, Lane};
-use crate::session::server::offer::{Offer, ReportClock, Speed};
-use crate::session::server::rounds::Shift;
+use crate::session::script::{End, Frame, Route};
+use crate::session::server::loop_offsets::Shift;
+use crate::session::server::replay_config::{ReplayConfig, ReportClock, Speed};
 use crate::session::server::transport::Delivery;
 use crate::time::Timestamp;
 
@@ -23,7 +23,7 @@ const REST: Duration = Duration::from_millis(20);
 /// One client's place in the script.
 #[derive(Debug)]
 pub(super) struct Player {
-    offer: Arc<Offer>,
+    offer: Arc<ReplayConfig>,
     faults: Faults,
     /// Where frames pass through faults, from PLAY on.
     line: Option<FaultLine>,
@@ -83,7 +83,7 @@ enum Way {
 }
 
 impl Player {
-    pub(super) fn new(offer: Arc<Offer>, faults: Faults) -> Self {
+    pub(super) fn new(offer: Arc<ReplayConfig>, faults: Faults) -> Self {
         Self {
             offer,
             faults,
@@ -230,10 +230,10 @@ impl Player {
     }
 
     /// Where frames of this lane go.
-    fn way(&self, lane: Lane, deliveries: &[Option<Delivery>]) -> Way {
+    fn way(&self, lane: Route, deliveries: &[Option<Delivery>]) -> Way {
         let tcp = || deliveries.iter().flatten().any(|delivery| matches!(delivery, Delivery::Tcp { .. }));
         match lane {
-            Lane::Track { index, rtcp } => match deliveries.get(index).copied().flatten() {
+            Route::Track { index, rtcp } => match deliveries.get(index).copied().flatten() {
                 None => Way::Nowhere,
                 Some(Delivery::Tcp { rtp, rtcp: control }) => {
                     Way::Channel(self.faults.channel(lane, if rtcp { control } else { rtp }))
@@ -242,9 +242,9 @@ impl Player {
                     Way::Port { track: index, rtcp, port: if rtcp { client.1 } else { client.0 } }
                 }
             },
-            Lane::Stray { .. } | Lane::Raw if !tcp() => Way::Nowhere,
-            Lane::Stray { channel } => Way::Channel(channel),
-            Lane::Raw => Way::Raw,
+            Route::Stray { .. } | Route::Raw if !tcp() => Way::Nowhere,
+            Route::Stray { channel } => Way::Channel(channel),
+            Route::Raw => Way::Raw,
         }
     }
 

@@ -1,12 +1,12 @@
 use super::*;
 use crate::analysis::cell::{Fixed, Ssrc};
-use crate::analysis::comparison::Heard;
+use crate::analysis::comparison::Transcript;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Flow, Payload, Tap, TraceEvent};
 
 /// A session of a capture: what is asked, and what is answered, one after the other.
-fn hear(heard: &mut Heard, id: usize, dialogue: &[(&str, &str)]) {
+fn hear(heard: &mut Transcript, id: usize, dialogue: &[(&str, &str)]) {
     let (client, server) = ("10.0.0.2:4000".parse().unwrap(), "10.0.0.1:554".parse().unwrap());
     let flow = Flow { id, session: id, url: String::new(), client, server };
     let mut at = Timestamp::from_nanos(i64::try_from(id).unwrap() * 1_000_000_000);
@@ -27,8 +27,8 @@ fn options(path: &str, session: &str) -> (String, String) {
 }
 
 /// A session for each path.
-fn heard(paths: &[&str]) -> Heard {
-    let mut heard = Heard::default();
+fn heard(paths: &[&str]) -> Transcript {
+    let mut heard = Transcript::default();
     for (id, path) in paths.iter().enumerate() {
         let (request, answer) = options(path, "12345678");
         hear(&mut heard, id, &[(&request, &answer)]);
@@ -36,8 +36,8 @@ fn heard(paths: &[&str]) -> Heard {
     heard
 }
 
-fn compared(a: &Heard, b: &Heard, matches: &[StreamMatch]) -> CaptureComparison {
-    let view = |heard| CaptureView { sessions: Heard::sessions(heard).collect(), streams: Vec::new() };
+fn compared(a: &Transcript, b: &Transcript, matches: &[StreamMatch]) -> CaptureComparison {
+    let view = |heard| CaptureView { sessions: Transcript::sessions(heard).collect(), streams: Vec::new() };
     CaptureComparison::new(&[view(a), view(b)], matches, false)
 }
 
@@ -76,8 +76,8 @@ fn sessions_find_their_like() {
 }
 
 /// Sessions with these requests and statuses, each on its path.
-fn asked(sessions: &[(&str, &[(&str, u16)])]) -> Heard {
-    let mut heard = Heard::default();
+fn asked(sessions: &[(&str, &[(&str, u16)])]) -> Transcript {
+    let mut heard = Transcript::default();
     for (id, (path, requests)) in sessions.iter().enumerate() {
         let exchange = |(cseq, (method, status)): (usize, &(&str, u16))| {
             let request = format!("{method} rtsp://camera{path} RTSP/1.0\r\nCSeq: {cseq}\r\n\r\n");
@@ -120,7 +120,7 @@ fn sessions_that_play_find_each_other_first() {
 fn the_same_dialogue_at_two_points() {
     let dialogue = |answer_late: &str| {
         let (request, answer) = options("/live", "87654321");
-        let mut heard = Heard::default();
+        let mut heard = Transcript::default();
         hear(
             &mut heard,
             0,
@@ -132,7 +132,7 @@ fn the_same_dialogue_at_two_points() {
     let answer =
         "RTSP/1.0 200 OK\r\nCSeq: 1\r\nSession: 87654321\r\nTransport: RTP/AVP;unicast;client_port=4-5\r\n\r\n";
     let same = |session: &str| {
-        let mut heard = Heard::default();
+        let mut heard = Transcript::default();
         hear(&mut heard, 0, &[(setup, &answer.replace("87654321", session))]);
         heard
     };
@@ -153,7 +153,7 @@ fn bodies_that_are_no_descriptions() {
     let with = |body: &str| {
         let request = "GET_PARAMETER * RTSP/1.0\r\nCSeq: 1\r\n\r\n";
         let answer = format!("RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        let mut heard = Heard::default();
+        let mut heard = Transcript::default();
         hear(&mut heard, 0, &[(request, &answer)]);
         heard
     };
@@ -167,7 +167,7 @@ fn requests_that_one_has_more() {
     let (options, play) = ("OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n", "PLAY * RTSP/1.0\r\nCSeq: 2\r\n\r\n");
     let asked = "PLAY * RTSP/1.0\r\nCSeq: 3\r\nUser-Agent: x\r\nAuthorization: Basic c2VjcmV0\r\n\r\n";
     let ok = |number: u8| format!("RTSP/1.0 200 OK\r\nCSeq: {number}\r\n\r\n");
-    let (mut a, mut b) = (Heard::default(), Heard::default());
+    let (mut a, mut b) = (Transcript::default(), Transcript::default());
     hear(&mut a, 0, &[(options, &ok(1)), (play, &ok(2))]);
     let login = "RTSP/1.0 401 Unauthorized\r\nCSeq: 2\r\n\r\n";
     hear(&mut b, 0, &[(play, login), (asked, &ok(3))]);

@@ -33,12 +33,12 @@ fn a_file_that_is_stuck_holds_up_no_other_and_takes_its_share_only() {
     let [mut stuck, mut other] =
         [&pipe, &plain].map(|path| disk.add(Output::create(Names::one(path.clone()), OVERWRITING).unwrap()));
     let mut taken = 0;
-    while stuck.demand() == Demand::More {
+    while stuck.readiness() == Readiness::More {
         stuck.take(&mut vec![7; 1 << 20]).unwrap();
         taken += 1 << 20;
     }
-    assert_eq!((stuck.demand(), taken), (Demand::Wait, LIMIT / 2));
-    assert_eq!(other.demand(), Demand::More);
+    assert_eq!((stuck.readiness(), taken), (Readiness::Wait, LIMIT / 2));
+    assert_eq!(other.readiness(), Readiness::More);
     other.take(&mut vec![7; 100]).unwrap();
     other.finish();
     let mut end = None;
@@ -62,7 +62,7 @@ fn a_file_that_fails_wants_nothing_any_more() {
     let disk = Disk::start(event_loop.waker()).unwrap();
     let mut full = disk.add(Output::create(Names::one("/dev/full".into()), OVERWRITING).unwrap());
     full.take(&mut vec![7; 100]).unwrap();
-    until(&disk, || full.demand() == Demand::Stop);
+    until(&disk, || full.readiness() == Readiness::Stop);
     full.take(&mut vec![7; 100]).unwrap();
     assert!(disk.settling() == SettlingState::Settled && full.end().unwrap().1.is_err());
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{MAX_IDLE_FRAMES, Player, Step, Way, append_frame};
 use crate::session::faults::{self, FaultLine};
-use crate::session::script::{Frame, Lane};
+use crate::session::script::{Frame, Route};
 use crate::session::server::transport::Delivery;
 
 impl Player {
@@ -36,7 +36,7 @@ impl Player {
     fn deliver(&mut self, step: faults::Step<'_>, deliveries: &[Option<Delivery>], batch: &mut Vec<u8>) -> Step {
         match step {
             faults::Step::Raw(bytes) => {
-                if matches!(self.way(Lane::Raw, deliveries), Way::Raw) {
+                if matches!(self.way(Route::Raw, deliveries), Way::Raw) {
                     batch.extend_from_slice(bytes);
                 }
                 Step::Composed
@@ -77,7 +77,7 @@ impl Player {
                 break;
             }
             let Some(frame) = offer.script.frame(self.next) else { break };
-            if self.rewrites() && frame.lane != Lane::Raw {
+            if self.rewrites() && frame.lane != Route::Raw {
                 self.fit(&frame);
                 if !self.payload.is_empty() {
                     line.push(&Frame { after, lane: frame.lane, payload: &self.payload });

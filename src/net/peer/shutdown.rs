@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Peer, Turn};
+use super::{Peer, PeerContext};
 use crate::session::Machine;
 use crate::time::Timestamp;
 
@@ -13,7 +13,7 @@ const LINGER_AT_STOP: Duration = Duration::from_secs(1);
 
 /// A connection that is to end.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Leaving {
+pub(super) struct PeerShutdown {
     pub(super) until: Timestamp,
     /// Everything was sent.
     pub(super) shut_down: bool,
@@ -31,7 +31,7 @@ impl<M: Machine> Peer<M> {
     }
 
     /// Ends the connection. A server's client first gets all that waits for it.
-    pub(super) fn disconnect(&mut self, turn: &mut Turn<'_, '_>) {
+    pub(super) fn disconnect(&mut self, turn: &mut PeerContext<'_, '_>) {
         self.end_pause(turn);
         let now = turn.clock.now();
         let Some(connection) = &mut self.connection else { return };
@@ -40,11 +40,11 @@ impl<M: Machine> Peer<M> {
             connection.close(now, turn.tap);
             self.connection = None;
         } else {
-            self.leaving = Some(Leaving { until: now + LINGER, shut_down: false, hurried: false });
+            self.leaving = Some(PeerShutdown { until: now + LINGER, shut_down: false, hurried: false });
         }
     }
 
-    pub(super) fn abort(&mut self, turn: &mut Turn<'_, '_>) {
+    pub(super) fn abort(&mut self, turn: &mut PeerContext<'_, '_>) {
         self.end_pause(turn);
         if let Some(mut connection) = self.connection.take() {
             connection.abort(turn.clock.now(), turn.tap);
@@ -52,7 +52,7 @@ impl<M: Machine> Peer<M> {
     }
 
     /// Goes on with ending the connection.
-    pub(super) fn drain(&mut self, turn: &mut Turn<'_, '_>) {
+    pub(super) fn drain(&mut self, turn: &mut PeerContext<'_, '_>) {
         let now = turn.clock.now();
         let (Some(connection), Some(leaving)) = (&mut self.connection, &mut self.leaving) else {
             self.leaving = None;
@@ -71,7 +71,7 @@ impl<M: Machine> Peer<M> {
     }
 
     /// The connection ends now, whatever waits.
-    pub(super) fn leave(&mut self, turn: &mut Turn<'_, '_>) {
+    pub(super) fn leave(&mut self, turn: &mut PeerContext<'_, '_>) {
         self.end_pause(turn);
         let said = self.leaving.take().is_some_and(|leaving| leaving.shut_down);
         if let Some(mut connection) = self.connection.take()

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 
 /// Keeps the beginning and the end of a long list, and counts what lies between.
 #[derive(Debug)]
-pub(super) struct Ends<T> {
+pub(super) struct HeadTail<T> {
     first: Vec<T>,
     last: VecDeque<T>,
     limits: (usize, usize),
     omitted: usize,
 }
 
-impl<T> Ends<T> {
+impl<T> HeadTail<T> {
     pub(super) fn new(first: usize, last: usize) -> Self {
         Self { first: Vec::new(), last: VecDeque::new(), limits: (first, last), omitted: 0 }
     }
@@ -57,7 +57,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_lies_between_is_counted(count in 0usize..50, first in 0usize..10, last in 0usize..10) {
-            let mut ends = Ends::new(first, last);
+            let mut ends = HeadTail::new(first, last);
             (0..count).for_each(|item| ends.push(item));
             let (beginning, omitted, end) = ends.parts();
             let all: Vec<usize> = beginning.iter().chain(end).copied().collect();
@@ -70,7 +70,7 @@ mod tests {
 
         #[test]
         fn fewer_of_them(count in 0usize..50, first in 0usize..10, last in 0usize..10, most in 0usize..20) {
-            let mut ends = Ends::new(first, last);
+            let mut ends = HeadTail::new(first, last);
             (0..count).for_each(|item| ends.push(item));
             let (beginning, omitted, end) = ends.parts_within(most);
             let end: Vec<usize> = end.copied().collect();

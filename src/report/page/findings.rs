@@ -5,24 +5,24 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use crate::analysis::rows::{FindingRow, VerdictRow};
-use crate::report::page::collect::Section;
-use crate::report::page::ends::Ends;
+use crate::report::page::collect::CaptureReport;
+use crate::report::page::head_tail::HeadTail;
 use crate::report::page::limits::{FINDINGS, VERDICTS, clipped, listed_findings};
 use crate::report::page::words::{frame_link, goto_exactly, left_out, many, stream_of};
 
 /// What may be noticed.
 #[derive(Debug)]
 pub(super) struct Verdicts {
-    all: Ends<Verdict>,
+    all: HeadTail<VerdictView>,
 }
 
 #[derive(Debug)]
-struct Verdict {
+struct VerdictView {
     event: &'static str,
     cause: &'static str,
     count: u64,
-    place: Place,
-    last: Place,
+    place: CapturePlace,
+    last: CapturePlace,
     session: usize,
     track: Option<usize>,
     duration_ms: Option<String>,
@@ -31,7 +31,7 @@ struct Verdict {
 
 /// Where it was seen.
 #[derive(Debug)]
-struct Place {
+struct CapturePlace {
     /// As in the CSV.
     seconds: String,
     frame_number: Option<u64>,
@@ -39,18 +39,18 @@ struct Place {
 
 impl Default for Verdicts {
     fn default() -> Self {
-        Self { all: Ends::new(VERDICTS.0, VERDICTS.1) }
+        Self { all: HeadTail::new(VERDICTS.0, VERDICTS.1) }
     }
 }
 
 impl Verdicts {
     pub(super) fn add(&mut self, row: &VerdictRow<'_>) {
-        self.all.push(Verdict {
+        self.all.push(VerdictView {
             event: row.event,
             cause: row.verdict,
             count: row.count,
-            place: Place { seconds: row.time_s.to_string(), frame_number: row.frame_number },
-            last: Place { seconds: row.last_time_s.to_string(), frame_number: row.last_frame_number },
+            place: CapturePlace { seconds: row.time_s.to_string(), frame_number: row.frame_number },
+            last: CapturePlace { seconds: row.last_time_s.to_string(), frame_number: row.last_frame_number },
             session: row.session,
             track: row.track,
             duration_ms: row.duration_ms.map(|duration| duration.to_string()),
@@ -64,7 +64,7 @@ impl Verdicts {
 }
 
 /// The verdicts, or that there are none.
-pub(super) fn verdicts(section: &Section) -> Markup {
+pub(super) fn verdicts(section: &CaptureReport) -> Markup {
     if section.verdicts.count() == 0 && !section.has_sessions() {
         return html! {};
     }
@@ -92,7 +92,7 @@ pub(super) fn verdicts(section: &Section) -> Markup {
     }
 }
 
-impl Verdict {
+impl VerdictView {
     fn card(&self, anchor: &str, start: Option<i64>) -> Markup {
         html! { li data-of=[stream_of(Some(self.session), self.track)] {
             p.event {
@@ -118,7 +118,7 @@ impl Verdict {
 /// Findings by their code.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    by_code: BTreeMap<(Severity, &'static str), Ends<Finding>>,
+    by_code: BTreeMap<(Severity, &'static str), HeadTail<Finding>>,
 }
 
 /// The worst first.
@@ -131,7 +131,7 @@ enum Severity {
 
 #[derive(Debug)]
 struct Finding {
-    place: Place,
+    place: CapturePlace,
     session: Option<usize>,
     track: Option<usize>,
     direction: Option<&'static str>,
@@ -160,8 +160,8 @@ impl Severity {
 impl Findings {
     pub(super) fn add(&mut self, row: &FindingRow<'_>) {
         let of_code = self.by_code.entry((Severity::of(row.severity), row.code));
-        of_code.or_insert_with(|| Ends::new(FINDINGS.0, FINDINGS.1)).push(Finding {
-            place: Place { seconds: row.time_s.to_string(), frame_number: row.frame_number },
+        of_code.or_insert_with(|| HeadTail::new(FINDINGS.0, FINDINGS.1)).push(Finding {
+            place: CapturePlace { seconds: row.time_s.to_string(), frame_number: row.frame_number },
             session: row.session,
             track: row.track,
             direction: row.direction,
@@ -203,7 +203,7 @@ const COLUMNS: [(&str, bool); 7] = [
 ];
 
 /// The findings, a group for each code.
-pub(super) fn findings(section: &Section) -> Markup {
+pub(super) fn findings(section: &CaptureReport) -> Markup {
     if section.findings.by_code.is_empty() && !section.has_sessions() {
         return html! {};
     }
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_worst_comes_first_and_what_is_left_out_is_said() {
-        let mut section = Section::new(0);
+        let mut section = CaptureReport::new(0);
         assert_eq!(section.findings.counts().0, "none");
         for _ in 0..30 {
             section.findings.add(&FindingRow { severity: "note", code: "nat-punch", ..<_>::default() });
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_verdict_has_its_place() {
-        let mut section = Section::new(0);
+        let mut section = CaptureReport::new(0);
         section.verdicts.add(&VerdictRow {
             event: "picture-freeze",
             verdict: "lost-before-capture",

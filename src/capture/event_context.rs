@@ -4,7 +4,7 @@ use std::io;
 
 use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::Arrival;
-use crate::capture::rewrite::Ledger;
+use crate::capture::rewrite::RewriteMap;
 use crate::capture::tunnel::Tunnels;
 use crate::trace::{Direction, Flow, Payload, Remark, Tap, TraceEvent};
 
@@ -12,17 +12,17 @@ use crate::trace::{Direction, Flow, Payload, Remark, Tap, TraceEvent};
 const MAX_SESSIONS: usize = 10_000;
 
 /// Where events of a connection go, and what numbers it.
-pub(super) struct Outlet<'a, T> {
+pub(super) struct EventContext<'a, T> {
     /// RTSP sessions so far; one more once some were passed over.
     pub(super) sessions: &'a mut usize,
     pub(super) ports: &'a mut MediaPorts,
     pub(super) tunnels: &'a mut Tunnels,
     /// Where a plan is made of it.
-    pub(super) ledger: &'a mut Option<Box<Ledger>>,
+    pub(super) rewrite_map: &'a mut Option<Box<RewriteMap>>,
     pub(super) tap: &'a mut T,
 }
 
-impl<T: Tap> Outlet<'_, T> {
+impl<T: Tap> EventContext<'_, T> {
     /// The number of the next session. `None` where there are too many; the first that is passed over is told of.
     pub(super) fn next_session(&mut self, arrival: Arrival) -> io::Result<Option<usize>> {
         if *self.sessions > MAX_SESSIONS {

@@ -37,8 +37,8 @@ pub(super) enum Choice {
 }
 
 /// All lanes and what they lead to.
-pub(super) struct Lanes {
-    turn: Mutex<Turn>,
+pub(super) struct OrderedWriter {
+    turn: Mutex<WriteOrder>,
     moved: Condvar,
     /// The tables that somebody wants.
     wanted: Vec<Table>,
@@ -46,7 +46,7 @@ pub(super) struct Lanes {
 }
 
 #[derive(Default)]
-struct Turn {
+struct WriteOrder {
     /// The lane that may write.
     current: usize,
     /// Lanes that were finished before their turn came.
@@ -56,7 +56,7 @@ struct Turn {
     failure: Option<io::Error>,
 }
 
-impl Lanes {
+impl OrderedWriter {
     pub(super) fn new(outputs: BTreeMap<Table, Output>) -> Self {
         let wanted = outputs.keys().copied().collect();
         Self { turn: Mutex::default(), moved: Condvar::new(), wanted, outputs: Mutex::new(outputs) }
@@ -64,7 +64,7 @@ impl Lanes {
 
     /// Opens the lane that `choose` takes, which is told the first number that is too far ahead and asked again when
     /// something has changed. `None` if there is nothing left, or the run has to stop.
-    pub(super) fn open_next(&self, mut choose: impl FnMut(usize) -> Choice) -> Option<Lane<'_>> {
+    pub(super) fn open_next(&self, mut choose: impl FnMut(usize) -> Choice) -> Option<CaptureRows<'_>> {
         let mut turn = lock(&self.turn);
         while !turn.stopped {
             match choose(turn.current.saturating_add(MAX_AHEAD)) {
@@ -77,8 +77,8 @@ impl Lanes {
     }
 
     /// Opens a lane; each number is opened once.
-    pub(super) fn open(&self, number: usize) -> Lane<'_> {
-        Lane { lanes: self, number, finished: false }
+    pub(super) fn open(&self, number: usize) -> CaptureRows<'_> {
+        CaptureRows { lanes: self, number, finished: false }
     }
 
     /// What those who wait to open a lane choose from has changed.
@@ -135,13 +135,13 @@ impl Lanes {
 }
 
 /// The lane of one capture and of those that follow it. One that is dropped unfinished stops the run.
-pub(super) struct Lane<'l> {
-    lanes: &'l Lanes,
+pub(super) struct CaptureRows<'l> {
+    lanes: &'l OrderedWriter,
     number: usize,
     finished: bool,
 }
 
-impl<'l> Lane<'l> {
+impl<'l> CaptureRows<'l> {
     pub(super) fn number(&self) -> usize {
         self.number
     }
@@ -164,7 +164,7 @@ impl<'l> Lane<'l> {
     }
 }
 
-impl Drop for Lane<'_> {
+impl Drop for CaptureRows<'_> {
     fn drop(&mut self) {
         if !self.finished {
             self.lanes.stop(None);
@@ -174,7 +174,7 @@ impl Drop for Lane<'_> {
 
 /// The rows of one table in one lane.
 pub(super) struct Part<'l> {
-    lanes: &'l Lanes,
+    lanes: &'l OrderedWriter,
     number: usize,
     table: Table,
     /// Rows that wait.
@@ -265,17 +265,17 @@ mod tests {
         }
     }
 
-    fn lanes(out: impl Write + Send + 'static) -> Lanes {
+    fn lanes(out: impl Write + Send + 'static) -> OrderedWriter {
         let output = Document::new(Table::Packets, Format::Json, Box::new(out) as Box<_>, waiting_room());
-        Lanes::new(BTreeMap::from([(Table::Packets, output)]))
+        OrderedWriter::new(BTreeMap::from([(Table::Packets, output)]))
     }
 
-    fn part<'l>(lane: &Lane<'l>) -> Part<'l> {
+    fn part<'l>(lane: &CaptureRows<'l>) -> Part<'l> {
         lane.part(Table::Packets).unwrap()
     }
 
     /// The lane that has to wait for the first.
-    fn late(lanes: &Lanes) -> Option<Lane<'_>> {
+    fn late(lanes: &OrderedWriter) -> Option<CaptureRows<'_>> {
         lanes.open_next(|limit| if MAX_AHEAD < limit { Choice::Take(MAX_AHEAD) } else { Choice::Wait })
     }
 

@@ -39,14 +39,14 @@ const RESERVED: [&[u8]; 12] = [
 
 /// Hosts and logins that were seen in URLs and the like, in small letters, and what stands for them.
 #[derive(Debug, Default)]
-pub(super) struct Words {
+pub(super) struct KnownStrings {
     known: HashMap<Vec<u8>, Vec<u8>>,
     longest: usize,
     /// There were too many.
     pub(super) exhausted: bool,
 }
 
-impl Words {
+impl KnownStrings {
     /// From now on this word is replaced in texts.
     pub(super) fn learn(&mut self, word: &[u8], other: &[u8]) {
         let small = word.to_ascii_lowercase();

@@ -1,9 +1,9 @@
 //! Reading waits while the tap takes nothing: the peer's window closes, and nothing is lost.
 
-use super::{Peer, READ_BUDGET, Turn};
+use super::{Peer, PeerContext, READ_BUDGET};
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
-use crate::trace::{Demand, Direction, Note, Payload, TraceEvent};
+use crate::trace::{Direction, Note, Payload, Readiness, TraceEvent};
 
 /// Whether the tap takes what is read.
 #[derive(Clone, Copy, Debug)]
@@ -23,25 +23,25 @@ impl Reading {
 
 impl<M: Machine> Peer<M> {
     /// Whether the tap takes what would be read. Of one that takes nothing any more the session is ended.
-    pub(super) fn may_read(&mut self, turn: &mut Turn<'_, '_>) -> bool {
-        let demand = turn.tap.demand(self.session);
-        if matches!((demand, self.reading), (_, Reading::Unwanted) | (Demand::More, Reading::Wanted)) {
+    pub(super) fn may_read(&mut self, turn: &mut PeerContext<'_, '_>) -> bool {
+        let readiness = turn.tap.readiness(self.session);
+        if matches!((readiness, self.reading), (_, Reading::Unwanted) | (Readiness::More, Reading::Wanted)) {
             return true;
         }
         let now = turn.clock.now();
-        match (demand, self.reading) {
-            (Demand::More, Reading::Wanted | Reading::Unwanted) => {}
-            (Demand::More, Reading::Held(since)) => {
+        match (readiness, self.reading) {
+            (Readiness::More, Reading::Wanted | Reading::Unwanted) => {}
+            (Readiness::More, Reading::Held(since)) => {
                 self.reading = Reading::Wanted;
                 self.machine.handle(now, Input::Unread);
                 self.tell_of_pause(now, since, turn);
             }
-            (Demand::Wait, Reading::Held(_)) => return false,
-            (Demand::Wait, _) => {
+            (Readiness::Wait, Reading::Held(_)) => return false,
+            (Readiness::Wait, _) => {
                 self.reading = Reading::Held(now);
                 return false;
             }
-            (Demand::Stop, _) => {
+            (Readiness::Stop, _) => {
                 self.reading = Reading::Unwanted;
                 self.machine.handle(now, Input::Stop);
                 self.pump(turn);
@@ -52,13 +52,13 @@ impl<M: Machine> Peer<M> {
 
     /// The session ends before it was read on, which the tap is told. It gets what waits, as far as it takes that again; the
     /// rest is missing.
-    pub(super) fn end_pause(&mut self, turn: &mut Turn<'_, '_>) {
+    pub(super) fn end_pause(&mut self, turn: &mut PeerContext<'_, '_>) {
         let Reading::Held(since) = self.reading else { return };
         self.reading = Reading::Wanted;
         let now = turn.clock.now();
         self.tell_of_pause(now, since, turn);
         let mut budget = READ_BUDGET;
-        while budget > 0 && turn.tap.demand(self.session) == Demand::More {
+        while budget > 0 && turn.tap.readiness(self.session) == Readiness::More {
             let Some(connection) = self.connection.as_mut().filter(|connection| !connection.is_connecting()) else {
                 return;
             };
@@ -70,7 +70,7 @@ impl<M: Machine> Peer<M> {
     }
 
     /// What is read now may have come long ago, which the tap is told.
-    fn tell_of_pause(&self, at: Timestamp, since: Timestamp, turn: &mut Turn<'_, '_>) {
+    fn tell_of_pause(&self, at: Timestamp, since: Timestamp, turn: &mut PeerContext<'_, '_>) {
         let Some(connection) = &self.connection else { return };
         let note = Note::Paused { pause: at.duration_since(since) };
         let direction = if connection.is_client() { Direction::ServerToClient } else { Direction::ClientToServer };

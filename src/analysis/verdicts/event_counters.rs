@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 
 use crate::analysis::findings::Finding;
-use crate::analysis::out::Place;
-use crate::analysis::verdicts::event::{Event, Subject, Verdict};
+use crate::analysis::out::Location;
+use crate::analysis::verdicts::event::{Cause, Event, Subject};
 use crate::analysis::verdicts::take_room;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
@@ -19,25 +19,25 @@ const SIGNS_OF_LIFE: [&str; 3] = ["OPTIONS", "GET_PARAMETER", "SET_PARAMETER"];
 const BEGINNING: [&[&str]; 3] = [&["DESCRIBE", "ANNOUNCE"], &["SETUP"], &["PLAY", "RECORD"]];
 
 /// What a finding says of its cause: the words of the event and the verdict, which may depend on the transport.
-fn meaning(code: &str, over_tcp: bool) -> Option<(&'static str, Verdict)> {
+fn meaning(code: &str, over_tcp: bool) -> Option<(&'static str, Cause)> {
     let by_transport = |tcp, udp| if over_tcp { tcp } else { udp };
     Some(match code {
-        "duplicate" => ("duplicates", by_transport(Verdict::SentTwice, Verdict::RepeatedOnTheWay)),
-        "reordered" => ("reordering", by_transport(Verdict::SentOutOfOrder, Verdict::ReorderedOnTheWay)),
-        "sequence-restart" => ("restart", Verdict::SourceRestarted),
-        "junk" => ("garbage", Verdict::ProtocolBroken),
-        "unknown-channel" | "transport-incomplete" => ("channels", Verdict::ChannelsUnclear),
-        "end-without-bye" => ("end", Verdict::EndedByTheServer),
-        "media-stopped" => ("end", Verdict::MediaStopped),
-        "sr-missing" | "sr-stopped" => ("reports", Verdict::NoSenderReports),
-        "capture-gap" | "capture-cut" => ("gap", Verdict::MissingInTheCapture),
+        "duplicate" => ("duplicates", by_transport(Cause::SentTwice, Cause::RepeatedOnTheWay)),
+        "reordered" => ("reordering", by_transport(Cause::SentOutOfOrder, Cause::ReorderedOnTheWay)),
+        "sequence-restart" => ("restart", Cause::SourceRestarted),
+        "junk" => ("garbage", Cause::ProtocolBroken),
+        "unknown-channel" | "transport-incomplete" => ("channels", Cause::ChannelsUnclear),
+        "end-without-bye" => ("end", Cause::EndedByTheServer),
+        "media-stopped" => ("end", Cause::MediaStopped),
+        "sr-missing" | "sr-stopped" => ("reports", Cause::NoSenderReports),
+        "capture-gap" | "capture-cut" => ("gap", Cause::MissingInTheCapture),
         _ => return None,
     })
 }
 
 /// The counts of one session.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct EventCounters {
     found: BTreeMap<(&'static str, Option<usize>), Found>,
     /// By method: refusals that no success followed, and how many logins were asked for.
     refused: BTreeMap<String, Refusals>,
@@ -48,8 +48,8 @@ pub(super) struct Tally {
 /// Findings of one code and track.
 #[derive(Debug)]
 struct Found {
-    first: Place,
-    last: Place,
+    first: Location,
+    last: Location,
     count: u64,
     /// Of the first one.
     detail: String,
@@ -57,8 +57,8 @@ struct Found {
 
 #[derive(Debug)]
 struct Refusals {
-    first: Place,
-    last: Place,
+    first: Location,
+    last: Location,
     status: u16,
     count: u64,
     /// Challenges that were followed by a success.
@@ -66,9 +66,9 @@ struct Refusals {
     granted: bool,
 }
 
-impl Tally {
+impl EventCounters {
     /// A finding.
-    pub(super) fn finding(&mut self, place: Place, finding: &Finding, room: &AtomicUsize) {
+    pub(super) fn finding(&mut self, place: Location, finding: &Finding, room: &AtomicUsize) {
         let key = (finding.code, finding.track);
         if let Some(found) = self.found.get_mut(&key) {
             found.count += 1;
@@ -80,7 +80,7 @@ impl Tally {
     }
 
     /// The final answer to a request.
-    pub(super) fn response(&mut self, place: Place, method: &str, status: u16, room: &AtomicUsize) {
+    pub(super) fn response(&mut self, place: Location, method: &str, status: u16, room: &AtomicUsize) {
         // A session works without these; but it is no login that is missing any more.
         if SIGNS_OF_LIFE.contains(&method) && status != 401 {
             self.grant(method);
@@ -147,7 +147,7 @@ fn repeated_logins<'a>(all: impl Iterator<Item = &'a Refusals> + Clone) -> Optio
     let first = granted.clone().map(|refusals| refusals.first).min_by_key(|place| place.at)?;
     let last = granted.map(|refusals| refusals.last).max_by_key(|place| place.at)?;
     let detail = format!("{count} requests were answered with 401 and had to be sent again");
-    let (subject, kind, verdict) = (Subject::Track(None), "login", Verdict::LoginRepeated);
+    let (subject, kind, verdict) = (Subject::Track(None), "login", Cause::LoginRepeated);
     (count > 2).then_some(Event { subject, kind, verdict, count, first, last, span: None, detail })
 }
 
@@ -158,8 +158,8 @@ impl Refusals {
             return None;
         }
         let (kind, verdict) = match status {
-            401 => ("login", Verdict::LoginNeeded),
-            _ => ("refusal", Verdict::RefusedByTheServer),
+            401 => ("login", Cause::LoginNeeded),
+            _ => ("refusal", Cause::RefusedByTheServer),
         };
         let detail = format!("{method} was answered with {status} and not granted");
         Some(Event { subject: Subject::Track(None), kind, verdict, count, first, last, span: None, detail })

@@ -4,7 +4,7 @@
 //! that came lately: pictures that are sent in another order than they are shown go back and forth.
 
 use crate::analysis::cell::{float, millis};
-use crate::analysis::out::Place;
+use crate::analysis::out::Location;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 /// What comes later than its timestamp says by this is late.
@@ -28,7 +28,7 @@ pub(super) enum Moment {
     /// A silence, behind which a packet came so many nanoseconds later than its timestamp says.
     Late(i64),
     /// A silence that ended at this place, as long as the timestamps say.
-    Pause(Place, (Timestamp, Timestamp)),
+    Pause(Location, (Timestamp, Timestamp)),
     /// A jump of the timestamps by so many nanoseconds more than time passed.
     Jump(i64),
 }
@@ -47,7 +47,7 @@ pub(super) enum SilenceCause {
 /// A silence that is not judged yet: does the stream catch up?
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Late {
-    pub(super) first: Place,
+    pub(super) first: Location,
     /// The silence.
     pub(super) from: Timestamp,
     pub(super) to: Timestamp,
@@ -76,7 +76,7 @@ struct Ahead {
 
 /// The pace of one stream.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct ArrivalTiming {
     /// Arrival and extended timestamp of the packet with the highest one, and of the first.
     highest: Option<(Timestamp, i64)>,
     first: Option<(Timestamp, i64)>,
@@ -89,7 +89,7 @@ pub(super) struct Pace {
     steps: u32,
     pub(super) late: Option<Late>,
     /// A long step of the timestamps, in nanoseconds, which may be a pause or the first one at a lower rate.
-    long_step: Option<(Place, (Timestamp, Timestamp), f64)>,
+    long_step: Option<(Location, (Timestamp, Timestamp), f64)>,
     /// A silence was never made up for.
     pub(super) shifted: bool,
     lately: Lately,
@@ -100,11 +100,11 @@ pub(super) struct Pace {
     jitter_count: i64,
 }
 
-impl Pace {
+impl ArrivalTiming {
     /// Takes the next packet in order of arrival; says what it shows. An `excused` silence is no pause.
     pub(super) fn packet(
         &mut self,
-        place: Place,
+        place: Location,
         ext_timestamp: i64,
         clock_rate_hz: Option<u32>,
         excused: bool,
@@ -151,7 +151,7 @@ impl Pace {
     }
 
     /// A packet with a higher timestamp than all before came.
-    fn ahead(&mut self, place: Place, ext_timestamp: i64, ahead: Ahead) -> Option<Moment> {
+    fn ahead(&mut self, place: Location, ext_timestamp: i64, ahead: Ahead) -> Option<Moment> {
         let Ahead { silence, passed, step, lateness, excused } = ahead;
         let (at, off) = (place.at, passed.saturating_sub(step));
         if off <= -JUMP_NS && self.late.is_none() {
@@ -172,7 +172,7 @@ impl Pace {
 
     /// Takes a step of the timestamps, in nanoseconds. A long one is a pause if the next one is not as long: else the rate
     /// is another now.
-    fn step(&mut self, place: Place, step: f64, excused: bool) -> Option<Moment> {
+    fn step(&mut self, place: Location, step: f64, excused: bool) -> Option<Moment> {
         let usual = (self.steps >= STEADY).then_some(self.step);
         let long = usual.is_some_and(|usual| step >= (3.0 * usual).max(usual + float(PAUSE_NS)));
         let before = self.long_step.take();
@@ -232,7 +232,7 @@ impl Pace {
     }
 
     /// The silence that ended at `place`, `by` nanoseconds late, is to be judged. One that waits for that is replaced.
-    pub(super) fn begin_late(&mut self, place: Place, by: i64, clock_rate_hz: Option<u32>) -> Option<&mut Late> {
+    pub(super) fn begin_late(&mut self, place: Location, by: i64, clock_rate_hz: Option<u32>) -> Option<&mut Late> {
         let (from, to) = self.silence()?;
         let before = self.lateness(clock_rate_hz)?.saturating_sub(by);
         Some(self.late.insert(Late { first: place, from, to, by, before, cause: None, freeze: false }))
@@ -300,9 +300,9 @@ mod tests {
 
     const RATE: Option<u32> = Some(90_000);
 
-    fn place(at: i64) -> Place {
+    fn place(at: i64) -> Location {
         let (at, direction) = (Timestamp::from_nanos(at), Direction::ServerToClient);
-        Place { at, frame_number: None, capture: 0, session: 1, direction, offset: None }
+        Location { at, frame_number: None, capture: 0, session: 1, direction, offset: None }
     }
 
     /// Nanoseconds and ticks since the packet before.
@@ -315,7 +315,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_goes_on_shows_nothing(steps in steps()) {
-            let (mut short, mut long) = (Pace::default(), Pace::default());
+            let (mut short, mut long) = (ArrivalTiming::default(), ArrivalTiming::default());
             let (mut at, mut timestamp) = (0, 0);
             for (nanos, ticks) in steps {
                 (at, timestamp) = (at + nanos, timestamp + ticks);

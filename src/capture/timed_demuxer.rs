@@ -11,7 +11,7 @@ const MAX_CHUNKS: usize = 4096;
 
 /// One direction of a dialogue.
 #[derive(Debug)]
-pub(super) struct Framed {
+pub(super) struct TimedDemuxer {
     demuxer: Demuxer,
     /// Where in the stream the chunks end that it holds back, and with which packet they came.
     chunks: VecDeque<(u64, Arrival)>,
@@ -31,7 +31,7 @@ pub(super) enum Step<'a> {
     Close,
 }
 
-impl Framed {
+impl TimedDemuxer {
     /// A dialogue from its start.
     pub(super) fn new() -> Self {
         Self { demuxer: Demuxer::new(), chunks: VecDeque::new(), fed: 0, mid_stream: false, carried: false }

@@ -26,12 +26,12 @@ pub(super) struct Exchange {
     sent: Timestamp,
     /// The Transport header of the request.
     pub(super) asked: Option<String>,
-    pub(super) answer: Option<Answer>,
+    pub(super) answer: Option<ObservedResponse>,
 }
 
 /// What a server answered.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(super) struct ObservedResponse {
     pub(super) status: u16,
     pub(super) reason: String,
     pub(super) took: Duration,
@@ -39,7 +39,7 @@ pub(super) struct Answer {
     pub(super) transport: Option<String>,
 }
 
-impl Answer {
+impl ObservedResponse {
     pub(super) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
@@ -47,7 +47,7 @@ impl Answer {
 
 /// What was seen.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(super) struct ProbeObserver {
     /// The address that was tried last, and when.
     dialed: Option<(SocketAddr, Timestamp)>,
     /// How long the connection took.
@@ -66,7 +66,7 @@ pub(super) struct Watch {
     pub(super) closed: bool,
 }
 
-impl Watch {
+impl ProbeObserver {
     /// What happens to the client.
     pub(super) fn input(&mut self, now: Timestamp, input: &Input<'_>) {
         match input {
@@ -111,7 +111,7 @@ impl Watch {
     }
 
     /// The answers to requests of a method.
-    pub(super) fn answers<'a>(&'a self, method: &'a str) -> impl DoubleEndedIterator<Item = &'a Answer> {
+    pub(super) fn answers<'a>(&'a self, method: &'a str) -> impl DoubleEndedIterator<Item = &'a ObservedResponse> {
         self.exchanges.iter().filter(move |exchange| exchange.method == method).filter_map(|own| own.answer.as_ref())
     }
 
@@ -149,7 +149,7 @@ impl Watch {
             None => waiting.next(),
         };
         let Some(exchange) = exchange else { return };
-        let answer = Answer {
+        let answer = ObservedResponse {
             status: status.unwrap_or(0),
             reason: shortened(&reason),
             took: now.duration_since(exchange.sent),

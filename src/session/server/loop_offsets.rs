@@ -7,7 +7,7 @@ use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::rtp::rtcp::{Compound, RtcpPacket};
 use crate::rtp::unwrap::Unwrapper;
 use crate::session::Script;
-use crate::session::script::{Frame, Lane};
+use crate::session::script::{Frame, Route};
 use crate::time::NANOS_PER_SECOND;
 
 /// The distance of frames where nothing tells it: 40 ms, as of 25 pictures a second.
@@ -15,10 +15,10 @@ const FRAME_DISTANCE: i64 = 40_000_000;
 
 /// How the rounds of a script follow each other.
 #[derive(Debug)]
-pub(super) struct Rounds {
+pub(super) struct LoopOffsets {
     /// Nanoseconds from the start of a round to that of the next.
     length: i64,
-    sources: HashMap<(Lane, u32), Source>,
+    sources: HashMap<(Route, u32), Source>,
 }
 
 /// What one round moves a source on by.
@@ -42,9 +42,9 @@ pub(super) struct Shift {
     pub(super) octets: u32,
 }
 
-impl Rounds {
+impl LoopOffsets {
     pub(super) fn new(script: &Script) -> Self {
-        let mut counts: HashMap<(Lane, u32), Count> = HashMap::new();
+        let mut counts: HashMap<(Route, u32), Count> = HashMap::new();
         for frame in (0..).map_while(|index| script.frame(index)) {
             let Some(packet) = RtpPacket::parse(frame.payload).ok().filter(|_| !is_rtcp(frame.payload)) else {
                 continue;
@@ -93,16 +93,16 @@ fn reporter(compound: &[u8]) -> u32 {
 }
 
 /// RTP and RTCP of a track are one source's.
-const fn lane_of_source(lane: Lane) -> Option<Lane> {
+const fn lane_of_source(lane: Route) -> Option<Route> {
     match lane {
-        Lane::Track { index, .. } => Some(Lane::Track { index, rtcp: false }),
-        Lane::Stray { channel } => Some(Lane::Stray { channel: channel & !1 }),
-        Lane::Raw => None,
+        Route::Track { index, .. } => Some(Route::Track { index, rtcp: false }),
+        Route::Stray { channel } => Some(Route::Stray { channel: channel & !1 }),
+        Route::Raw => None,
     }
 }
 
-fn rate(script: &Script, lane: Lane, payload_type: u8) -> Option<u32> {
-    let Lane::Track { index, .. } = lane else { return None };
+fn rate(script: &Script, lane: Route, payload_type: u8) -> Option<u32> {
+    let Route::Track { index, .. } = lane else { return None };
     script.tracks().get(index)?.clock_rate_hz(payload_type)
 }
 

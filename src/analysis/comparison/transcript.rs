@@ -17,7 +17,7 @@ const MAX_EXCHANGES: usize = 20_000;
 
 /// A tap that keeps the dialogues of a capture.
 #[derive(Debug, Default)]
-pub struct Heard {
+pub struct Transcript {
     sessions: BTreeMap<usize, HeardSession>,
     kept: usize,
 }
@@ -43,25 +43,25 @@ pub(super) struct Exchange {
     /// Nanoseconds since the connection began.
     pub(super) at: i64,
     sent: Timestamp,
-    request: Kept,
-    pub(super) answer: Option<Answer>,
+    request: RecordedMessage,
+    pub(super) answer: Option<ResponseRecord>,
 }
 
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ResponseRecord {
     pub(super) status: Option<u16>,
     /// Nanoseconds since the request.
     pub(super) latency: i64,
-    message: Kept,
+    message: RecordedMessage,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct RecordedMessage {
     head: Vec<u8>,
     body: Vec<u8>,
 }
 
-impl Kept {
+impl RecordedMessage {
     fn new(message: &Message<'_>) -> Self {
         Self { head: message.head().to_vec(), body: message.body().to_vec() }
     }
@@ -81,13 +81,13 @@ impl Exchange {
     }
 }
 
-impl Answer {
+impl ResponseRecord {
     pub(super) fn message(&self) -> Message<'_> {
         self.message.message()
     }
 }
 
-impl Heard {
+impl Transcript {
     /// The sessions, in the order of their numbers.
     pub fn sessions(&self) -> impl Iterator<Item = &HeardSession> {
         self.sessions.values()
@@ -132,7 +132,7 @@ impl HeardSession {
             (StartLine::Request { method, url }, Direction::ClientToServer) => {
                 let (method, url) = (method.into_owned(), url.into_owned());
                 let since = self.began.map_or(0, |began| at.nanos_since(began));
-                let request = Kept::new(message);
+                let request = RecordedMessage::new(message);
                 self.exchanges.push(Exchange { method, url, at: since, sent: at, request, answer: None });
             }
             (StartLine::Response { .. }, Direction::ServerToClient) => {
@@ -153,7 +153,8 @@ impl HeardSession {
         };
         let Some(exchange) = self.exchanges.iter_mut().rev().find(open) else { return };
         let latency = at.nanos_since(request.at);
-        exchange.answer = Some(Answer { status: message.status(), latency, message: Kept::new(message) });
+        exchange.answer =
+            Some(ResponseRecord { status: message.status(), latency, message: RecordedMessage::new(message) });
     }
 }
 
@@ -162,7 +163,7 @@ fn size(message: &Message<'_>) -> usize {
     size_of::<Exchange>() + message.head().len() + message.body().len()
 }
 
-impl Tap for Heard {
+impl Tap for Transcript {
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
         let Self { sessions, kept } = self;
         let number = event.flow.id.saturating_add(1);

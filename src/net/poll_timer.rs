@@ -6,12 +6,12 @@ use crate::time::Timestamp;
 
 /// When the loop wanted to wake up, and what came of it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Alarm {
+pub(super) struct PollTimer {
     until: Option<Timestamp>,
     overslept: Duration,
 }
 
-impl Alarm {
+impl PollTimer {
     /// The loop goes to sleep, to this time at the latest. Gives how long that is.
     pub(super) fn set(&mut self, now: Timestamp, until: Timestamp) -> Duration {
         self.until = Some(until.max(now));
@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn sleeping_too_long_counts_once() {
         let (start, second) = (Timestamp::from_nanos(0), Duration::from_secs(1));
-        let mut alarm = Alarm::default();
+        let mut alarm = PollTimer::default();
         assert_eq!(alarm.set(start, start + second), second);
         alarm.woke(start + second / 2);
         assert_eq!(alarm.overslept(), Duration::ZERO, "something happened before");

@@ -1,7 +1,7 @@
 //! The base64 of a POST: which letters hold which bits of what the client says, so that they can be written anew.
 
 use crate::capture::base64::{letter_of, value_of};
-use crate::capture::rewrite::{FILL, Place};
+use crate::capture::rewrite::{ByteSequence, FILL};
 
 /// Letters in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) struct Runs {
 #[derive(Debug)]
 struct Placed {
     run: Run,
-    tunnel: Place,
+    tunnel: ByteSequence,
     /// Behind the last bit that counts.
     end: u64,
 }
@@ -41,7 +41,7 @@ impl Runs {
     }
 
     /// Adds letters. Gives how many bytes of memory they take.
-    pub(super) fn add(&mut self, text: u64, tunnel: Place, runs: &[Run]) -> usize {
+    pub(super) fn add(&mut self, text: u64, tunnel: ByteSequence, runs: &[Run]) -> usize {
         let before = self.all.len();
         for run in runs {
             let run = Run { text: run.text + text, ..*run };
@@ -57,7 +57,7 @@ impl Runs {
 
     /// Writes the text that begins at `at` over `out`: letters by the bits of `bytes`, which gives two in a row; white space and padding stay; of all
     /// else what `kept` has, or what is no letter either.
-    pub(super) fn write(&self, at: u64, out: &mut [u8], kept: &[u8], bytes: impl Fn(Place, u64) -> [u8; 2]) {
+    pub(super) fn write(&self, at: u64, out: &mut [u8], kept: &[u8], bytes: impl Fn(ByteSequence, u64) -> [u8; 2]) {
         for ((place, was), kept) in (at..).zip(out).zip(kept) {
             *was = match *was {
                 b' ' | b'\t' | b'\r' | b'\n' | b'=' => *was,
@@ -68,7 +68,7 @@ impl Runs {
         }
     }
 
-    fn letter(&self, at: u64, bytes: &impl Fn(Place, u64) -> [u8; 2]) -> u8 {
+    fn letter(&self, at: u64, bytes: &impl Fn(ByteSequence, u64) -> [u8; 2]) -> u8 {
         let index = self.all.partition_point(|placed| placed.run.text + placed.run.len <= at);
         let Some(placed) = self.all.get(index).filter(|placed| placed.run.text <= at) else { return FILL };
         let first = placed.run.bit + 6 * (at - placed.run.text);
@@ -80,7 +80,7 @@ impl Runs {
 }
 
 impl Placed {
-    fn continues(&self, next: &Run, tunnel: Place) -> bool {
+    fn continues(&self, next: &Run, tunnel: ByteSequence) -> bool {
         let Run { text, len, bit } = self.run;
         self.tunnel == tunnel && self.end == u64::MAX && next.text == text + len && next.bit == bit + 6 * len
     }

@@ -6,14 +6,14 @@ use crate::trace::Note;
 
 /// Sums up the notes of a recording.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Evidence {
+pub(super) struct RecordingHealth {
     late: u64,
     worst: Duration,
     kernel_drops: u64,
     paused: Duration,
 }
 
-impl Evidence {
+impl RecordingHealth {
     pub(super) fn add(&mut self, note: &Note) {
         match note {
             Note::Late { lag, .. } => {
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn says_what_went_wrong() {
-        let mut evidence = Evidence::default();
+        let mut evidence = RecordingHealth::default();
         assert_eq!(evidence.line(), "recorder: kept up\n");
         evidence.add(&Note::Late { lag: Duration::from_millis(812), unread: 0, span: None });
         assert_eq!(evidence.line(), "recorder: read late once, by up to 812 ms\n");

@@ -12,7 +12,7 @@ const FIRST: u64 = 4096;
 
 /// How far each capture is read, and how they hang together.
 #[derive(Debug, Default)]
-pub(super) struct Turn {
+pub(super) struct ReadOrder {
     sides: [Progress; 2],
     /// How much later B's clock shows a packet, by the latest that was met.
     offset_ns: Option<i64>,
@@ -29,7 +29,7 @@ struct Progress {
     at: Option<Timestamp>,
 }
 
-impl Turn {
+impl ReadOrder {
     pub(super) fn end(&mut self, side: Side) {
         of(&mut self.sides, side).ended = true;
     }

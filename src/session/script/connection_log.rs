@@ -4,8 +4,8 @@ use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::{Message, StartLine};
 use crate::session::Dialog;
 use crate::session::dialog::{MediaPath, Request};
-use crate::session::script::frame::{Bytes, Place};
-use crate::session::script::{Answer, Exchange, Recorded, ScriptError};
+use crate::session::script::frame::{ByteSpan, Bytes};
+use crate::session::script::{Exchange, Recorded, ScriptError, ScriptResponse};
 use crate::time::Timestamp;
 use crate::trace::{Close, Direction, Payload, TraceEvent};
 
@@ -16,7 +16,7 @@ const MAX_PATHS: usize = 1024;
 
 /// What was heard of a connection.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
+pub(super) struct ConnectionLog {
     pub(super) dialog: Dialog,
     pub(super) opened: Option<Timestamp>,
     pub(super) exchanges: Vec<Exchange>,
@@ -34,25 +34,25 @@ pub(super) struct Draft {
 /// What one side sent besides messages.
 #[derive(Debug, Default)]
 pub(super) struct Side {
-    pub(super) frames: Vec<Heard>,
+    pub(super) frames: Vec<RecordedFrame>,
     pub(super) closed: Option<(Timestamp, Close)>,
     /// A whole message or frame was the last thing that came, so that junk behind it is the sender's and not the
     /// remains of what the capture lacks.
     in_sync: bool,
     /// Junk that may turn out to be such remains.
-    junk: Option<(Timestamp, Place)>,
+    junk: Option<(Timestamp, ByteSpan)>,
 }
 
 /// A frame that was heard.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Heard {
+pub(super) struct RecordedFrame {
     pub(super) at: Timestamp,
-    /// Its place in [`Draft::paths`]; `None` where it is bytes that are no frame.
+    /// Its place in [`ConnectionLog::paths`]; `None` where it is bytes that are no frame.
     pub(super) path: Option<u16>,
-    pub(super) place: Place,
+    pub(super) place: ByteSpan,
 }
 
-impl Draft {
+impl ConnectionLog {
     pub(super) fn has_description(&self) -> bool {
         self.dialog.description().is_some_and(|description| !description.media.is_empty())
     }
@@ -121,7 +121,7 @@ impl Draft {
     fn settle_junk(&mut self, direction: Direction, genuine: bool) {
         let side = self.side(direction);
         if let Some((at, place)) = side.junk.take().filter(|_| genuine) {
-            side.frames.push(Heard { at, path: None, place });
+            side.frames.push(RecordedFrame { at, path: None, place });
         }
     }
 
@@ -162,7 +162,7 @@ impl Draft {
                 && exchange.request().cseq() == request.cseq
         };
         let Some(exchange) = self.exchanges.iter_mut().rev().find(open) else { return };
-        exchange.answer = Some(Answer { message: Recorded::new(message), latency: at.nanos_since(request.at) });
+        exchange.answer = Some(ScriptResponse { message: Recorded::new(message), latency: at.nanos_since(request.at) });
         if exchange.succeeded() && matches!(exchange.method.as_str(), "PLAY" | "RECORD") {
             self.play.get_or_insert(at);
             self.publishes |= request.method == "RECORD";
@@ -185,14 +185,14 @@ impl Draft {
             }
             None => return Ok(()),
         };
-        self.side(direction).frames.push(Heard { at, path: u16::try_from(number).ok(), place });
+        self.side(direction).frames.push(RecordedFrame { at, path: u16::try_from(number).ok(), place });
         Ok(())
     }
 
     /// Bytes that are no frame.
     fn raw(&mut self, at: Timestamp, direction: Direction, bytes: &[u8]) -> Result<(), ScriptError> {
         let place = self.bytes.push(bytes)?;
-        self.side(direction).frames.push(Heard { at, path: None, place });
+        self.side(direction).frames.push(RecordedFrame { at, path: None, place });
         Ok(())
     }
 

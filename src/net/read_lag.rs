@@ -12,7 +12,7 @@ const COUNTS_EVERY: Duration = Duration::from_secs(1);
 
 /// What is known of the reading of one connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Lateness {
+pub(super) struct ReadLag {
     /// When nothing was left to read.
     empty_at: Timestamp,
     /// The time that was told last, from when bytes had come to when they were read.
@@ -36,7 +36,7 @@ impl From<TcpState> for SegmentCounts {
     }
 }
 
-impl Lateness {
+impl ReadLag {
     /// Nothing has come yet.
     pub(super) const fn new(now: Timestamp) -> Self {
         Self { empty_at: now, told: None, counts: None }
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn what_waited_too_long_is_told() {
         let start = Timestamp::from_nanos(1_000_000_000);
-        let lateness = Lateness::new(start);
+        let lateness = ReadLag::new(start);
         assert!(!lateness.is_possible(start + 20 * MS) && lateness.is_possible(start + 21 * MS));
         let at = start + 500 * MS;
         assert_eq!(lateness.late(at, None, 400 * MS), None, "nothing was there");
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn all_late_time_is_told_and_none_of_it_twice() {
         let start = Timestamp::from_nanos(1_000_000_000);
-        let mut lateness = Lateness::new(start);
+        let mut lateness = ReadLag::new(start);
         let at = |ms: u32| start + ms * MS;
         let mut read = |now: u32, oldest: u32| {
             let late = lateness.late(at(now), Some(oldest * MS), Duration::ZERO);
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn nothing_waits_longer_than_since_all_was_read() {
-        let mut lateness = Lateness::new(Timestamp::from_nanos(0));
+        let mut lateness = ReadLag::new(Timestamp::from_nanos(0));
         let now = Timestamp::from_nanos(5_000_000_000);
         lateness.drained(now - 30 * MS);
         assert_eq!(lateness.late(now, Some(60 * MS), 400 * MS), Some((now - 30 * MS, now)));
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn counts_rise() {
         let start = Timestamp::from_nanos(0);
-        let mut lateness = Lateness::new(start);
+        let mut lateness = ReadLag::new(start);
         let counts = |out_of_order, retransmitted| SegmentCounts { out_of_order, retransmitted };
         assert!(lateness.wants_counts(start));
         assert_eq!(lateness.count(start, counts(3, 1)), None, "what was before");

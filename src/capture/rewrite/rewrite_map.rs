@@ -9,14 +9,14 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use crate::capture::rewrite::letters::{Run, Runs};
+use crate::capture::rewrite::base64_map::{Run, Runs};
 use crate::capture::rewrite::pieces::{KeptPiece, first_behind, settle};
-use crate::capture::rewrite::{FILL, Late, Patch, Place, Policy, SessionDatagram};
+use crate::capture::rewrite::{ByteSequence, FILL, Late, Patch, Policy, SessionDatagram};
 use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
-/// Bytes that a ledger may take.
+/// Bytes that a map may take.
 const MAX_SIZE: usize = 512 << 20;
 
 /// A packet by its number, and the fragments that it belongs to.
@@ -39,7 +39,7 @@ pub(in crate::capture) enum StreamId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Body {
     /// A part of a stream, or a datagram, from this position on; behind so many bytes of header.
-    Stream { stream: Place, at: i64, header: u16 },
+    Stream { stream: ByteSequence, at: i64, header: u16 },
     /// A part of an IP packet that came in fragments.
     Fragment(u32),
 }
@@ -49,7 +49,7 @@ pub(super) enum Body {
 struct Span {
     start: u64,
     len: u64,
-    carried: Place,
+    carried: ByteSequence,
     /// Where in that stream.
     at: u64,
     mask: [u8; 4],
@@ -57,7 +57,7 @@ struct Span {
 
 /// What is known of a stream.
 #[derive(Debug, Default)]
-struct Stream {
+struct MappedStream {
     pieces: Vec<KeptPiece>,
     /// In their order.
     spans: Vec<Span>,
@@ -71,16 +71,16 @@ struct Stream {
 
 /// All that is known.
 #[derive(Debug)]
-pub(in crate::capture) struct Ledger {
+pub(in crate::capture) struct RewriteMap {
     pub(super) policy: Box<dyn Policy>,
     /// By frame number.
     bodies: Vec<(u64, Body)>,
     /// The packet that is being read, and the fragments that it belongs to.
     current: PacketPlace,
-    streams: Vec<Stream>,
-    places: HashMap<StreamId, Place, RandomState>,
+    streams: Vec<MappedStream>,
+    places: HashMap<StreamId, ByteSequence, RandomState>,
     /// The one that was asked for last: packets of one stream come in rows.
-    latest: Option<(StreamId, Place)>,
+    latest: Option<(StreamId, ByteSequence)>,
     connections: HashSet<u64>,
     assembled: HashMap<u32, Body>,
     /// Bytes of all datagrams so far.
@@ -91,7 +91,7 @@ pub(in crate::capture) struct Ledger {
     size: usize,
 }
 
-impl Ledger {
+impl RewriteMap {
     pub(super) fn new(policy: Box<dyn Policy>) -> Self {
         Self {
             policy,
@@ -246,7 +246,7 @@ impl Ledger {
     }
 
     /// Writes what stands at a position of a stream over `out`.
-    pub(super) fn stream(&self, place: Place, at: i64, out: &mut [u8]) {
+    pub(super) fn stream(&self, place: ByteSequence, at: i64, out: &mut [u8]) {
         let before = usize::try_from(at.saturating_neg()).unwrap_or(0).min(out.len());
         let (unknown, out) = out.split_at_mut(before);
         unknown.fill(FILL);
@@ -262,7 +262,7 @@ impl Ledger {
         if text.is_empty() {
             return;
         }
-        let tunnelled = |tunnel: Place, at: u64| self.two_bytes(tunnel, at);
+        let tunnelled = |tunnel: ByteSequence, at: u64| self.two_bytes(tunnel, at);
         let mut kept = vec![FILL; text.len()];
         self.pieces(&stream.pieces, &stream.near, behind, &mut kept);
         stream.runs.write(behind, text, &kept, tunnelled);
@@ -288,7 +288,7 @@ impl Ledger {
     }
 
     /// The byte there and the next one: the bits of a letter lie in two bytes at most.
-    fn two_bytes(&self, place: Place, at: u64) -> [u8; 2] {
+    fn two_bytes(&self, place: ByteSequence, at: u64) -> [u8; 2] {
         let mut bytes = [FILL; 2];
         if let Some(stream) = self.streams.get(place.0 as usize) {
             self.pieces(&stream.pieces, &stream.near, at, &mut bytes);
@@ -312,15 +312,15 @@ impl Ledger {
         }
     }
 
-    fn place(&mut self, id: StreamId) -> Place {
+    fn place(&mut self, id: StreamId) -> ByteSequence {
         if let Some((_, place)) = self.latest.filter(|(latest, _)| *latest == id) {
             return place;
         }
-        let next = Place(u32::try_from(self.streams.len()).unwrap_or(u32::MAX));
+        let next = ByteSequence(u32::try_from(self.streams.len()).unwrap_or(u32::MAX));
         let place = *self.places.entry(id).or_insert(next);
         if place == next {
-            self.streams.push(Stream::default());
-            self.size += size_of::<Stream>() + 4 * size_of::<(StreamId, Place)>();
+            self.streams.push(MappedStream::default());
+            self.size += size_of::<MappedStream>() + 4 * size_of::<(StreamId, ByteSequence)>();
         }
         self.latest = Some((id, place));
         place
@@ -347,7 +347,7 @@ impl Ledger {
         }
     }
 
-    fn apply(&mut self, place: Place, offset: u64, patch: &Patch) {
+    fn apply(&mut self, place: ByteSequence, offset: u64, patch: &Patch) {
         let Some(stream) = self.streams.get_mut(place.0 as usize) else { return };
         let mut pieces = std::mem::take(&mut stream.pieces);
         self.keep(offset, patch, &mut pieces);

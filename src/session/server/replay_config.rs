@@ -6,7 +6,7 @@ use crate::rtsp::url::Credentials;
 use crate::session::Script;
 use crate::session::faults::{self, Fault, FaultError, Faults, TrackInfo};
 use crate::session::script::{ScriptTrack, path};
-use crate::session::server::rounds::Rounds;
+use crate::session::server::loop_offsets::LoopOffsets;
 
 /// How fast the script is played.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,7 +41,7 @@ pub enum ReportClock {
 
 /// A script and how it is played, shared by all clients.
 #[derive(Debug)]
-pub struct Offer {
+pub struct ReplayConfig {
     pub(super) script: Script,
     /// Another path than the recorded one under which it is served too.
     path: Option<String>,
@@ -49,7 +49,7 @@ pub struct Offer {
     pub(super) slow_client: SlowClient,
     pub(super) reports: ReportClock,
     /// How it goes on at the end; `None` if it ends.
-    pub(super) rounds: Option<Rounds>,
+    pub(super) rounds: Option<LoopOffsets>,
     /// The server's RTP and RTCP ports of each track; empty if there is no UDP.
     pub(super) udp_ports: Vec<(u16, u16)>,
     /// What is added to it, as it was asked for and as it fits.
@@ -59,7 +59,7 @@ pub struct Offer {
     pub(super) faults: Faults,
 }
 
-impl Offer {
+impl ReplayConfig {
     /// Plays a script once, at the recorded speed, over TCP, and waits for slow clients.
     pub fn new(script: Script) -> Self {
         Self {
@@ -94,7 +94,7 @@ impl Offer {
     /// Begins anew at the end, without a jump in sequence numbers, timestamps and reports.
     #[must_use]
     pub fn looped(mut self) -> Self {
-        self.rounds = Some(Rounds::new(&self.script));
+        self.rounds = Some(LoopOffsets::new(&self.script));
         self
     }
 
@@ -138,7 +138,7 @@ impl Offer {
     /// The faults for who asks for this URL: those of all clients, and those that its query names.
     ///
     /// # Errors
-    /// As [`Offer::with_faults`].
+    /// As [`ReplayConfig::with_faults`].
     pub(super) fn faults_at(&self, url: &str) -> Result<Faults, FaultError> {
         let (own, seed) = faults::from_query(url)?;
         let all: Vec<Fault> = self.asked_faults.iter().cloned().chain(own).collect();
