@@ -199,17 +199,7 @@ mod tests {
 
     #[test]
     fn rows_serialize_as_the_columns_that_they_declare() {
-        let rows = [
-            Row::Stream(Box::default()),
-            Row::Packet(<_>::default()),
-            Row::Frame(<_>::default()),
-            Row::SenderReport(<_>::default()),
-            Row::ReportBlock(<_>::default()),
-            Row::Message(<_>::default()),
-            Row::Finding(<_>::default()),
-            Row::Verdict(<_>::default()),
-        ];
-        for row in rows {
+        for row in Row::of_each_table() {
             let mut names = Vec::new();
             each_cell(&row, |name, cell| {
                 names.push(name);

@@ -105,17 +105,7 @@ mod tests {
     fn each_row_goes_to_its_table() {
         let mut tables = Tables::new(Format::Csv, |table| (table != Table::Packets).then(Vec::new));
         assert!(tables.wants(Table::Streams) && !tables.wants(Table::Packets));
-        let rows = [
-            Row::Stream(Box::default()),
-            Row::Packet(<_>::default()),
-            Row::Frame(<_>::default()),
-            Row::SenderReport(<_>::default()),
-            Row::ReportBlock(<_>::default()),
-            Row::Message(<_>::default()),
-            Row::Finding(<_>::default()),
-            Row::Verdict(<_>::default()),
-        ];
-        for row in &rows {
+        for row in &Row::of_each_table() {
             tables.row(row).unwrap();
         }
         let written = tables.finish().unwrap();

@@ -90,11 +90,78 @@ impl<T: CellValue> CellValue for Option<T> {
 }
 
 /// Declares a row, a column a line: its meaning as a doc comment, `field ["unit"]: Type,`; `field as "name"` where the name
-/// of the column is no identifier. The struct serializes as its columns.
+/// of the column is no identifier. A bare `field,` is a column that means the same in all tables, and is declared here. The
+/// struct serializes as its columns.
 macro_rules! row {
-    ($(#[$doc:meta])* $row:ident {
+    ($(#[$doc:meta])* $row:ident { $($columns:tt)* }) => {
+        crate::analysis::rows::column::row!(@take [$(#[$doc])* $row] [] $($columns)*);
+    };
+
+    (@take $head:tt [$($done:tt)*] capture, $($rest:tt)*) => {
+        crate::analysis::rows::column::row!(@take $head [$($done)*
+            /// Path of the capture as it was given; of captures that follow each other, the one that the packet is in.
+            capture: &'a str,
+        ] $($rest)*);
+    };
+    (@take $head:tt [$($done:tt)*] frame_number, $($rest:tt)*) => {
+        crate::analysis::rows::column::row!(@take $head [$($done)*
+            /// Wireshark's number of the packet that completes the message or frame, from 1 in each file.
+            frame_number: Option<u64>,
+        ] $($rest)*);
+    };
+    (@take $head:tt [$($done:tt)*] time_utc, $($rest:tt)*) => {
+        crate::analysis::rows::column::row!(@take $head [$($done)*
+            /// Time of that packet, in UTC.
+            time_utc: crate::analysis::cell::Utc,
+        ] $($rest)*);
+    };
+    (@take $head:tt [$($done:tt)*] time_s, $($rest:tt)*) => {
+        crate::analysis::rows::column::row!(@take $head [$($done)*
+            /// Time of that packet, since the first packet of the session that comes first.
+            time_s ["s"]: crate::analysis::cell::Seconds,
+        ] $($rest)*);
+    };
+    (@take $head:tt [$($done:tt)*] session, $($rest:tt)*) => {
+        crate::analysis::rows::column::row!(@take $head [$($done)*
+            /// Number of the RTSP session in the capture, from 1.
+            session: usize,
+        ] $($rest)*);
+    };
+    (@take $head:tt [$($done:tt)*] track, $($rest:tt)*) => {
+        crate::analysis::rows::column::row!(@take $head [$($done)*
+            /// Index of the `m=` line in the SDP, from 0; empty where no SETUP named the channel or no SDP was seen.
+            track: Option<usize>,
+        ] $($rest)*);
+    };
+    (@take $head:tt [$($done:tt)*] channel, $($rest:tt)*) => {
+        crate::analysis::rows::column::row!(@take $head [$($done)*
+            /// Interleaved channel, 0 to 255; over UDP the server's RTP port, or the client's where the server named none.
+            channel: u16,
+        ] $($rest)*);
+    };
+    (@take $head:tt [$($done:tt)*] direction, $($rest:tt)*) => {
+        crate::analysis::rows::column::row!(@take $head [$($done)*
+            /// `c2s` from client to server, `s2c` from server to client.
+            direction: &'static str,
+        ] $($rest)*);
+    };
+    (@take $head:tt [$($done:tt)*] ssrc, $($rest:tt)*) => {
+        crate::analysis::rows::column::row!(@take $head [$($done)*
+            /// Synchronization source (5.1).
+            ssrc: crate::analysis::cell::Ssrc,
+        ] $($rest)*);
+    };
+    (@take $head:tt [$($done:tt)*]
+        $(#[doc = $meaning:literal])+ $field:ident $(as $name:literal)? $([$unit:literal])?: $type:ty, $($rest:tt)*
+    ) => {
+        crate::analysis::rows::column::row!(@take $head [$($done)*
+            $(#[doc = $meaning])+ $field $(as $name)? $([$unit])?: $type,
+        ] $($rest)*);
+    };
+
+    (@take [$(#[$doc:meta])* $row:ident] [
         $($(#[doc = $meaning:literal])+ $field:ident $(as $name:literal)? $([$unit:literal])?: $type:ty,)*
-    }) => {
+    ]) => {
         $(#[$doc])*
         ///
         /// Sections are those of RFC 3550, unless another one is named. docs/metrics.md has the formulas.

@@ -6,18 +6,14 @@ use crate::analysis::rows::column::row;
 row! {
     /// One RTSP request or response.
     MessageRow {
-        /// Path of the capture as it was given; of captures that follow each other, the one that the packet is in.
-        capture: &'a str,
-        /// Wireshark's number of the packet that completes the message or frame, from 1 in each file.
-        frame_number: Option<u64>,
+        capture,
+        frame_number,
         /// Time of the read that completed it, or of the write that sent it.
         time_utc: Utc,
         /// The same, since the capture's first packet.
         time_s ["s"]: Seconds,
-        /// Number of the RTSP session in the capture, from 1.
-        session: usize,
-        /// `c2s` from client to server, `s2c` from server to client.
-        direction: &'static str,
+        session,
+        direction,
         /// `request` or `response`.
         kind: &'static str,
         /// Method of the request; for a response, of the request that it answers.

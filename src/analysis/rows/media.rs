@@ -1,30 +1,20 @@
 //! The columns of `packets` and `frames`.
 
-use crate::analysis::cell::{Millis, Seconds, Ssrc, Utc};
+use crate::analysis::cell::{Millis, Seconds, Utc};
 use crate::analysis::rows::column::row;
 
 row! {
     /// One RTP packet.
     PacketRow {
-        /// Path of the capture as it was given; of captures that follow each other, the one that the packet is in.
-        capture: &'a str,
-        /// Wireshark's number of the packet that completes the message or frame, from 1 in each file.
-        frame_number: Option<u64>,
-        /// Time of that packet, in UTC.
-        time_utc: Utc,
-        /// Time of that packet, since the first packet of the session that comes first.
-        time_s ["s"]: Seconds,
-        /// Number of the RTSP session in the capture, from 1.
-        session: usize,
-        /// Index of the `m=` line in the SDP, from 0; empty where no SETUP named the channel or no SDP was seen.
-        track: Option<usize>,
-        /// Interleaved channel, 0 to 255; over UDP the server's RTP port, or the client's where the server named
-        /// none.
-        channel: u16,
-        /// `c2s` from client to server, `s2c` from server to client.
-        direction: &'static str,
-        /// Synchronization source (5.1).
-        ssrc: Ssrc,
+        capture,
+        frame_number,
+        time_utc,
+        time_s,
+        session,
+        track,
+        channel,
+        direction,
+        ssrc,
         /// Payload type (5.1).
         payload_type: u8,
         /// Marker bit (5.1): 0 or 1.
@@ -57,25 +47,18 @@ row! {
 row! {
     /// One frame: what the packets of one RTP timestamp carry together.
     FrameRow {
-        /// Path of the capture as it was given; of captures that follow each other, the one that the packet is in.
-        capture: &'a str,
+        capture,
         /// Wireshark's number of the packet that came last.
         frame_number: Option<u64>,
         /// Arrival of the packet that came last, in UTC.
         time_utc: Utc,
         /// The same, since the first packet of the session that comes first.
         time_s ["s"]: Seconds,
-        /// Number of the RTSP session in the capture, from 1.
-        session: usize,
-        /// Index of the `m=` line in the SDP, from 0; empty where no SETUP named the channel or no SDP was seen.
-        track: Option<usize>,
-        /// Interleaved channel, 0 to 255; over UDP the server's RTP port, or the client's where the server named
-        /// none.
-        channel: u16,
-        /// `c2s` from client to server, `s2c` from server to client.
-        direction: &'static str,
-        /// Synchronization source (5.1).
-        ssrc: Ssrc,
+        session,
+        track,
+        channel,
+        direction,
+        ssrc,
         /// Number of the frame, counted from 1 in its stream.
         frame: u64,
         /// Of a picture: `idr`, `i`, `p`, `b`, `other` or `none`; else empty.

@@ -169,3 +169,20 @@ impl Row<'_> {
         }
     }
 }
+
+#[cfg(test)]
+impl Row<'_> {
+    /// An empty row of each table, in the order of [`Table::ALL`].
+    pub(crate) fn of_each_table() -> [Self; Table::ALL.len()] {
+        [
+            Self::Stream(Box::default()),
+            Self::Packet(<_>::default()),
+            Self::Frame(<_>::default()),
+            Self::SenderReport(<_>::default()),
+            Self::ReportBlock(<_>::default()),
+            Self::Message(<_>::default()),
+            Self::Finding(<_>::default()),
+            Self::Verdict(<_>::default()),
+        ]
+    }
+}

@@ -6,18 +6,13 @@ use crate::analysis::rows::column::row;
 row! {
     /// Something odd. docs/findings.md lists the codes.
     FindingRow {
-        /// Path of the capture as it was given; of captures that follow each other, the one that the packet is in.
-        capture: &'a str,
-        /// Wireshark's number of the packet that completes the message or frame, from 1 in each file.
-        frame_number: Option<u64>,
-        /// Time of that packet, in UTC.
-        time_utc: Utc,
-        /// Time of that packet, since the first packet of the session that comes first.
-        time_s ["s"]: Seconds,
+        capture,
+        frame_number,
+        time_utc,
+        time_s,
         /// Number of the RTSP session in the capture, from 1.
         session: Option<usize>,
-        /// Index of the `m=` line in the SDP, from 0; empty where no SETUP named the channel or no SDP was seen.
-        track: Option<usize>,
+        track,
         /// `c2s` from client to server, `s2c` from server to client.
         direction: Option<&'static str>,
         /// `error`, `warning` or `note`.
@@ -35,8 +30,7 @@ row! {
 row! {
     /// What a viewer may notice, and what the evidence says of its cause. docs/verdicts.md has the rules.
     VerdictRow {
-        /// Path of the capture as it was given; of captures that follow each other, the one that the packet is in.
-        capture: &'a str,
+        capture,
         /// Wireshark's number of the packet where it shows first: behind the gap or the silence; empty for what a
         /// stream shows as a whole.
         frame_number: Option<u64>,
@@ -44,8 +38,7 @@ row! {
         time_utc: Utc,
         /// The same, since the first packet of the session that comes first.
         time_s ["s"]: Seconds,
-        /// Number of the RTSP session in the capture, from 1.
-        session: usize,
+        session,
         /// Track; empty where it concerns the session.
         track: Option<usize>,
         /// Channel; empty where it concerns no single stream.

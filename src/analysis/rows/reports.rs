@@ -6,22 +6,17 @@ use crate::analysis::rows::column::row;
 row! {
     /// One RTCP sender report (RFC 3550, section 6.4.1).
     SenderReportRow {
-        /// Path of the capture as it was given; of captures that follow each other, the one that the packet is in.
-        capture: &'a str,
-        /// Wireshark's number of the packet that completes the message or frame, from 1 in each file.
-        frame_number: Option<u64>,
+        capture,
+        frame_number,
         /// Arrival of the report, in UTC.
         time_utc: Utc,
         /// Arrival of the report, since the capture's first packet.
         time_s ["s"]: Seconds,
-        /// Number of the RTSP session in the capture, from 1.
-        session: usize,
-        /// Index of the `m=` line in the SDP, from 0; empty where no SETUP named the channel or no SDP was seen.
-        track: Option<usize>,
+        session,
+        track,
         /// The channel that the report came on.
         channel: u16,
-        /// `c2s` from client to server, `s2c` from server to client.
-        direction: &'static str,
+        direction,
         /// SSRC of the sender.
         ssrc: Ssrc,
         /// Upper half of the NTP timestamp.
@@ -58,23 +53,14 @@ row! {
 row! {
     /// One block of an RTCP sender or receiver report (RFC 3550, sections 6.4.1 and 6.4.2).
     ReportBlockRow {
-        /// Path of the capture as it was given; of captures that follow each other, the one that the packet is in.
-        capture: &'a str,
-        /// Wireshark's number of the packet that completes the message or frame, from 1 in each file.
-        frame_number: Option<u64>,
-        /// Time of that packet, in UTC.
-        time_utc: Utc,
-        /// Time of that packet, since the first packet of the session that comes first.
-        time_s ["s"]: Seconds,
-        /// Number of the RTSP session in the capture, from 1.
-        session: usize,
-        /// Index of the `m=` line in the SDP, from 0; empty where no SETUP named the channel or no SDP was seen.
-        track: Option<usize>,
-        /// Interleaved channel, 0 to 255; over UDP the server's RTP port, or the client's where the server named
-        /// none.
-        channel: u16,
-        /// `c2s` from client to server, `s2c` from server to client.
-        direction: &'static str,
+        capture,
+        frame_number,
+        time_utc,
+        time_s,
+        session,
+        track,
+        channel,
+        direction,
         /// SSRC of who reports.
         reporter_ssrc: Ssrc,
         /// SSRC of the source that the block is about.

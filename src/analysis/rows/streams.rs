@@ -1,6 +1,6 @@
 //! The columns of `streams`.
 
-use crate::analysis::cell::{Millis, Ratio, Seconds, Ssrc, Utc};
+use crate::analysis::cell::{Millis, Ratio, Seconds, Utc};
 use crate::analysis::rows::column::row;
 
 row! {
@@ -9,16 +9,14 @@ row! {
         /// Path of the capture as it was given; of captures that follow each other, the one in which the stream
         /// begins.
         capture: &'a str,
-        /// Number of the RTSP session in the capture, from 1.
-        session: usize,
+        session,
         /// What the client asked for, without credentials.
         url: String,
         /// `address:port` of the client.
         client: String,
         /// `address:port` of the server.
         server: String,
-        /// Index of the `m=` line in the SDP, from 0; empty where no SETUP named the channel or no SDP was seen.
-        track: Option<usize>,
+        track,
         /// Media type of the `m=` line: `video`, `audio`, … (RFC 4566, section 5.14).
         media: Option<&'a str>,
         /// Encoding name of `a=rtpmap` as written (RFC 4566, section 6); else of the static table (RFC 3551, section
@@ -30,13 +28,9 @@ row! {
         clock_rate_hz ["Hz"]: Option<u32>,
         /// `tcp` (interleaved), `http` (the same through an HTTP tunnel or a WebSocket), `udp` or `multicast`.
         transport: &'static str,
-        /// Interleaved channel, 0 to 255; over UDP the server's RTP port, or the client's where the server named
-        /// none.
-        channel: u16,
-        /// `c2s` from client to server, `s2c` from server to client.
-        direction: &'static str,
-        /// Synchronization source (5.1).
-        ssrc: Ssrc,
+        channel,
+        direction,
+        ssrc,
         /// Arrival of the first RTP packet.
         first_packet_utc: Option<Utc>,
         /// Arrival of the latest RTP packet.
