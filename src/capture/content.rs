@@ -312,12 +312,7 @@ impl Content {
     ) -> io::Result<()> {
         match &mut self.state {
             State::Rtsp(sessions) => act(sessions, context),
-            State::Get(place) => {
-                let Some(mut tunnel) = context.tunnels.take(*place) else { return Ok(()) };
-                let done = act(&mut tunnel.sessions, context);
-                context.tunnels.put(*place, tunnel);
-                done
-            }
+            State::Get(place) => context.on_tunnel(*place, |tunnel, context| act(&mut tunnel.sessions, context)),
             State::Undecided(_) | State::Post(_) | State::Other => Ok(()),
         }
     }

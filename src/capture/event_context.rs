@@ -5,7 +5,7 @@ use std::io;
 use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::RewriteMap;
-use crate::capture::tunnel::Tunnels;
+use crate::capture::tunnel::{HttpTunnel, Tunnels};
 use crate::trace::{Direction, Flow, Payload, Remark, Tap, TraceEvent};
 
 /// RTSP sessions of one capture; further ones are passed over.
@@ -36,6 +36,18 @@ impl<T: Tap> EventContext<'_, T> {
         let Arrival { at, number } = arrival;
         self.tap.remark(&Remark { at, frame_number: number, code: "too-many-sessions", detail })?;
         Ok(None)
+    }
+
+    /// Does something with the tunnel at this place that needs the others as well.
+    pub(super) fn on_tunnel(
+        &mut self,
+        place: usize,
+        act: impl FnOnce(&mut HttpTunnel, &mut Self) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let Some(mut tunnel) = self.tunnels.take(place) else { return Ok(()) };
+        let done = act(&mut tunnel, self);
+        self.tunnels.put(place, tunnel);
+        done
     }
 }
 

@@ -74,11 +74,14 @@ impl Tunnels {
 
     /// Takes a tunnel out, to do something with it that needs the others as well.
     pub(super) fn take(&mut self, place: usize) -> Option<Box<HttpTunnel>> {
-        self.all.get_mut(place)?.take()
+        let tunnel = self.all.get_mut(place)?.take()?;
+        self.held = self.held.saturating_sub(tunnel.framed.held());
+        Some(tunnel)
     }
 
-    /// Puts it back.
+    /// Puts it back, and counts what waits in it.
     pub(super) fn put(&mut self, place: usize, tunnel: Box<HttpTunnel>) {
+        self.held += tunnel.framed.held();
         if let Some(known) = self.all.get_mut(place) {
             *known = Some(tunnel);
         }

@@ -79,7 +79,7 @@ impl PostBody {
         arrival: Arrival,
         context: &mut EventContext<'_, T>,
     ) -> io::Result<()> {
-        on_tunnel(self.tunnel, context, |tunnel, context| self.decode(piece, tunnel, arrival, context))
+        context.on_tunnel(self.tunnel, |tunnel, context| self.decode(piece, tunnel, arrival, context))
     }
 
     fn decode<T: Tap>(
@@ -123,7 +123,7 @@ impl PostBody {
         context: &mut EventContext<'_, T>,
     ) -> io::Result<()> {
         let (place, gap) = (self.tunnel, self.decoder.finish());
-        on_tunnel(place, context, |tunnel, context| tunnel.pass(place, Step::Skip(gap), arrival, context))
+        context.on_tunnel(place, |tunnel, context| tunnel.pass(place, Step::Skip(gap), arrival, context))
     }
 }
 
@@ -155,27 +155,12 @@ impl HttpTunnel {
     }
 }
 
-/// Does something with a tunnel that needs the others as well, and counts what waits in it from then on.
-fn on_tunnel<T: Tap>(
-    place: usize,
-    context: &mut EventContext<'_, T>,
-    act: impl FnOnce(&mut HttpTunnel, &mut EventContext<'_, T>) -> io::Result<()>,
-) -> io::Result<()> {
-    let Some(mut tunnel) = context.tunnels.take(place) else { return Ok(()) };
-    let before = tunnel.framed.held();
-    let done = act(&mut tunnel, context);
-    let Tunnels { held, .. } = context.tunnels;
-    *held = (*held + tunnel.framed.held()).saturating_sub(before);
-    context.tunnels.put(place, tunnel);
-    done
-}
-
 /// Hands over what waits where most of it does, as if nothing more came. How many bytes that frees.
 pub(in crate::capture) fn relieve<T: Tap>(latest: Arrival, context: &mut EventContext<'_, T>) -> io::Result<usize> {
     let held = |place: &usize| context.tunnels.get(*place).map_or(0, |tunnel| tunnel.framed.held());
     let Some(place) = (0..context.tunnels.all.len()).max_by_key(held) else { return Ok(0) };
     let before = context.tunnels.held;
-    on_tunnel(place, context, |tunnel, context| {
+    context.on_tunnel(place, |tunnel, context| {
         tunnel.pass(place, Step::Close, latest, context)?;
         tunnel.framed.release();
         Ok(())
@@ -186,7 +171,7 @@ pub(in crate::capture) fn relieve<T: Tap>(latest: Arrival, context: &mut EventCo
 /// The capture ends: hands over what no POST completed.
 pub(in crate::capture) fn finish<T: Tap>(latest: Arrival, context: &mut EventContext<'_, T>) -> io::Result<()> {
     (0..context.tunnels.all.len()).try_for_each(|place| {
-        on_tunnel(place, context, |tunnel, context| tunnel.pass(place, Step::Close, latest, context))
+        context.on_tunnel(place, |tunnel, context| tunnel.pass(place, Step::Close, latest, context))
     })
 }
 
