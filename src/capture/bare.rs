@@ -64,26 +64,3 @@ impl BareFlows {
         BareMedia { rtp: self.rtp.flows(), rtcp }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const RECEIVER: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 7];
-
-    #[test]
-    fn reports_that_fill_their_datagram() {
-        assert_eq!(reporter(&RECEIVER), Some(7));
-        let goodbye = [0x81, 203, 0, 1, 0, 0, 0, 7];
-        assert_eq!(reporter(&[RECEIVER, goodbye].concat()), Some(7));
-        for other in [
-            &RECEIVER[..7],
-            &[&RECEIVER[..], &[0]].concat(),
-            &goodbye,
-            &[0x80, 201, 0, 0],
-            &[0x80, 200, 0, 1, 0, 0, 0, 7],
-        ] {
-            assert_eq!(reporter(other), None, "{other:?}");
-        }
-    }
-}

@@ -51,7 +51,7 @@ pub(super) enum DatagramSight {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DoubtfulCopy {
     ends: u64,
-    /// The how manyth of its path the datagram was, and of all.
+    /// Index of the datagram on its path, and among all datagrams.
     index: u64,
     of_all: u64,
     /// It is not the first copy of the datagram.
@@ -90,7 +90,7 @@ struct SeenPacket {
     digest: u64,
     place: u64,
     at: Timestamp,
-    /// The how manyth of its path it was, and of all datagrams.
+    /// Its index on its path, and among all datagrams.
     index: u64,
     of_all: u64,
     /// It has had a copy.

@@ -16,7 +16,7 @@ use crate::capture::reader::Packet;
 use crate::capture::unreadable::UnreadableCounts;
 
 pub(super) use layout::{Layer, Layout, layers, quoted_layout};
-pub(super) use transport::{Decoded, ICMP_HEADER, IcmpError, TcpSegment, UdpDatagram, icmp_reason};
+pub(super) use transport::{Decoded, ICMP_HEADER, IcmpError, OwnedDatagram, TcpSegment, UdpDatagram, icmp_reason};
 
 /// Takes packets apart, and keeps fragments until their packet is complete.
 #[derive(Debug, Default)]

@@ -135,7 +135,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::capture::encapsulation::NetworkId;
     use crate::time::Timestamp;
 
     fn seen(payloads: impl IntoIterator<Item = Vec<u8>>) -> Vec<RtpFlow> {
@@ -143,19 +142,7 @@ mod tests {
         for (payload, number) in payloads.into_iter().zip(1u64..) {
             let [from, to] = ["192.0.2.1:6000", "192.0.2.2:5000"].map(|text| text.parse().unwrap());
             let at = Timestamp::from_nanos(i64::try_from(number).unwrap() * 20_000_000);
-            let (missing, header, id, hop_limit, checksum) = (0, 0, 0, 0, 0);
-            let datagram = UdpDatagram {
-                from,
-                to,
-                payload: &payload,
-                missing,
-                header,
-                network: NetworkId::default(),
-                id,
-                hop_limit,
-                checksum,
-            };
-            like.datagram(&datagram, Arrival { at, number });
+            like.datagram(&UdpDatagram::new(from, to, &payload), Arrival { at, number });
         }
         like.flows()
     }

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::capture::encapsulation::NetworkId;
-use crate::capture::ip::UdpDatagram;
+use crate::capture::ip::{OwnedDatagram, UdpDatagram};
 use crate::capture::media::rtp_source;
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::PacketPlace;
@@ -78,11 +77,7 @@ struct NumberedSource {
 #[derive(Debug)]
 pub(super) struct KeptDatagram {
     serial: u64,
-    ends: UdpEnds,
-    missing: u32,
-    header: u16,
-    network: NetworkId,
-    payload: Box<[u8]>,
+    datagram: OwnedDatagram,
     pub(super) arrival: Arrival,
     /// The packet, where the capture is to be written once more.
     pub(super) place: Option<PacketPlace>,
@@ -98,11 +93,7 @@ pub(super) struct ClaimedMedia {
 
 impl KeptDatagram {
     pub(super) fn datagram(&self) -> UdpDatagram<'_> {
-        let Self { ends: (from, to), missing, header, network, payload, .. } = self;
-        // A copy was passed over before it was kept.
-        let (id, hop_limit, checksum) = (0, 0, 0);
-        let (missing, header, network) = (*missing, *header, *network);
-        UdpDatagram { from: *from, to: *to, payload, missing, header, network, id, hop_limit, checksum }
+        self.datagram.as_datagram()
     }
 
     /// Its place in the order of all.
@@ -111,7 +102,7 @@ impl KeptDatagram {
     }
 
     fn held(&self) -> usize {
-        size_of::<Self>() + size_of::<(u64, UdpEnds)>() + self.payload.len()
+        size_of::<Self>() + size_of::<(u64, UdpEnds)>() + self.datagram.len()
     }
 }
 
@@ -265,10 +256,9 @@ impl UnclaimedMedia {
     }
 
     fn keep(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, place: Option<PacketPlace>) {
-        let UdpDatagram { from, to, payload, missing, header, network, .. } = *datagram;
-        let (serial, ends) = (self.next, (from, to));
+        let (serial, ends) = (self.next, (datagram.from, datagram.to));
         self.next += 1;
-        let kept = KeptDatagram { serial, ends, missing, header, network, payload: payload.into(), arrival, place };
+        let kept = KeptDatagram { serial, datagram: datagram.into(), arrival, place };
         self.held += kept.held();
         self.order.push_back((serial, ends));
         let flow = self.flows.entry(ends).or_default();
@@ -334,4 +324,27 @@ pub(super) fn transport_of((from, to): UdpEnds, session: &Flow) -> Transport {
     }
     let (server, client) = if from.ip() == session.server.ip() { (from, to) } else { (to, from) };
     Transport { server_port: pair(server), client_port: pair(client), ..Transport::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECEIVER: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 7];
+
+    #[test]
+    fn reports_that_fill_their_datagram() {
+        assert_eq!(reporter(&RECEIVER), Some(7));
+        let goodbye = [0x81, 203, 0, 1, 0, 0, 0, 7];
+        assert_eq!(reporter(&[RECEIVER, goodbye].concat()), Some(7));
+        for other in [
+            &RECEIVER[..7],
+            &[&RECEIVER[..], &[0]].concat(),
+            &goodbye,
+            &[0x80, 201, 0, 0],
+            &[0x80, 200, 0, 1, 0, 0, 0, 7],
+        ] {
+            assert_eq!(reporter(other), None, "{other:?}");
+        }
+    }
 }

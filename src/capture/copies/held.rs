@@ -2,12 +2,10 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 
 use crate::capture::connections::Connections;
 use crate::capture::copies::{Copies, DatagramSight, DoubtfulCopy};
-use crate::capture::encapsulation::NetworkId;
-use crate::capture::ip::UdpDatagram;
+use crate::capture::ip::{OwnedDatagram, UdpDatagram};
 use crate::capture::reader::Packet;
 use crate::capture::reassembly::Arrival;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
@@ -25,25 +23,12 @@ pub(super) struct HeldDatagrams {
     bytes: usize,
 }
 
-/// A datagram with its bytes.
+/// One of them.
 #[derive(Debug)]
 struct HeldDatagram {
-    from: SocketAddr,
-    to: SocketAddr,
-    missing: u32,
-    header: u16,
-    network: NetworkId,
-    payload: Box<[u8]>,
+    datagram: OwnedDatagram,
     arrival: Arrival,
     doubt: Option<DoubtfulCopy>,
-}
-
-impl HeldDatagram {
-    fn datagram(&self) -> UdpDatagram<'_> {
-        let Self { from, to, missing, header, network, ref payload, .. } = *self;
-        let (id, hop_limit, checksum) = (0, 0, 0);
-        UdpDatagram { from, to, payload, missing, header, network, id, hop_limit, checksum }
-    }
 }
 
 impl Copies {
@@ -82,7 +67,7 @@ impl Copies {
         tap: &mut impl Tap,
     ) -> io::Result<()> {
         while let Some((held, is_copy)) = self.next_settled(now) {
-            let datagram = held.datagram();
+            let datagram = held.datagram.as_datagram();
             if !is_copy {
                 connections.datagram(&datagram, held.arrival, tap)?;
             } else if connections.is_media(&datagram) {
@@ -106,24 +91,14 @@ impl Copies {
         };
         let is_copy = is_copy?;
         let first = self.held.queue.pop_front()?;
-        self.held.bytes = self.held.bytes.saturating_sub(first.payload.len());
+        self.held.bytes = self.held.bytes.saturating_sub(first.datagram.len());
         Some((first, is_copy))
     }
 }
 
 impl HeldDatagrams {
     fn push(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, doubt: Option<DoubtfulCopy>) {
-        let UdpDatagram { from, to, payload, missing, header, network, .. } = *datagram;
-        self.bytes += payload.len();
-        self.queue.push_back(HeldDatagram {
-            from,
-            to,
-            missing,
-            header,
-            network,
-            payload: payload.into(),
-            arrival,
-            doubt,
-        });
+        self.bytes += datagram.payload.len();
+        self.queue.push_back(HeldDatagram { datagram: datagram.into(), arrival, doubt });
     }
 }

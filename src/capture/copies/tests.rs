@@ -31,19 +31,8 @@ fn copies(datagrams: &[(i64, u8, u16, u8, u32)], tcp: &[i64]) -> Vec<bool> {
     }
     let of = |(micros, number, id, hop_limit, interface): &(i64, u8, u16, u8, u32)| {
         let payload = [*number; 20];
-        let (missing, header, checksum, id) = (0, 0, 0, if *id == 0 { 0 } else { *id + u16::from(*number) });
-        let hop_limit = *hop_limit;
-        let datagram = UdpDatagram {
-            from,
-            to,
-            payload: &payload,
-            missing,
-            header,
-            network: NetworkId::default(),
-            id,
-            hop_limit,
-            checksum,
-        };
+        let id = if *id == 0 { 0 } else { *id + u16::from(*number) };
+        let datagram = UdpDatagram { id, hop_limit: *hop_limit, ..UdpDatagram::new(from, to, &payload) };
         copies.look(&packet(*micros, *interface), &datagram, false) == DatagramSight::Copy
     };
     datagrams.iter().map(of).collect()
@@ -141,18 +130,7 @@ fn how_many_copies_of_how_many_datagrams() {
                 let (link, description, notes) = (LinkType::ETHERNET, "", "");
                 let packet =
                     Packet { number: 1, at, interface, link, description, notes, data: &data, original_len: 60 };
-                let (missing, header, id, hop_limit, checksum) = (0, 0, 7, 64, 0);
-                let datagram = UdpDatagram {
-                    from,
-                    to,
-                    payload: &payload,
-                    missing,
-                    header,
-                    network: NetworkId::default(),
-                    id,
-                    hop_limit,
-                    checksum,
-                };
+                let datagram = UdpDatagram { id: 7, hop_limit: 64, ..UdpDatagram::new(from, to, &payload) };
                 if copies.look(&packet, &datagram, false) == DatagramSight::Copy {
                     copies.count((packet.at, packet.number), copies.again);
                 }

@@ -80,6 +80,46 @@ pub(in crate::capture) struct UdpDatagram<'a> {
     pub(in crate::capture) checksum: u16,
 }
 
+impl<'a> UdpDatagram<'a> {
+    /// A whole one, of whose packet nothing else is known.
+    pub(in crate::capture) fn new(from: SocketAddr, to: SocketAddr, payload: &'a [u8]) -> Self {
+        let (missing, header, network) = (0, 0, NetworkId::default());
+        let (id, hop_limit, checksum) = (0, 0, 0);
+        Self { from, to, payload, missing, header, network, id, hop_limit, checksum }
+    }
+}
+
+/// A UDP datagram with bytes of its own, for what waits. Copies of it have been looked for before, so it does without what
+/// tells them.
+#[derive(Debug)]
+pub(in crate::capture) struct OwnedDatagram {
+    from: SocketAddr,
+    to: SocketAddr,
+    payload: Box<[u8]>,
+    missing: u32,
+    header: u16,
+    network: NetworkId,
+}
+
+impl OwnedDatagram {
+    pub(in crate::capture) fn as_datagram(&self) -> UdpDatagram<'_> {
+        let Self { from, to, ref payload, missing, header, network } = *self;
+        UdpDatagram { missing, header, network, ..UdpDatagram::new(from, to, payload) }
+    }
+
+    /// Bytes of its payload.
+    pub(in crate::capture) fn len(&self) -> usize {
+        self.payload.len()
+    }
+}
+
+impl From<&UdpDatagram<'_>> for OwnedDatagram {
+    fn from(datagram: &UdpDatagram<'_>) -> Self {
+        let UdpDatagram { from, to, payload, missing, header, network, .. } = *datagram;
+        Self { from, to, payload: payload.into(), missing, header, network }
+    }
+}
+
 /// An ICMP error about a UDP datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::capture) struct IcmpError {
