@@ -58,7 +58,7 @@ pub(super) fn split<'a>(text: &'a [u8], separators: &'a [u8]) -> impl Iterator<I
 pub(super) fn junk(bytes: &[u8]) -> Vec<u8> {
     let (mut kept, mut ends) = (vec![KeptPart::Class; bytes.len()], BTreeSet::new());
     let mut keep = |at: usize, len: usize, how: KeptPart| {
-        kept.iter_mut().skip(at).take(len).for_each(|kept| *kept = how.max(*kept))
+        kept.iter_mut().skip(at).take(len).for_each(|kept| *kept = how.max(*kept));
     };
     for at in 0..bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();

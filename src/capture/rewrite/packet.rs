@@ -133,7 +133,7 @@ fn fragment(rewrite_map: &RewriteMap, bytes: &mut [u8], start: usize, protocol: 
 fn content(rewrite_map: &RewriteMap, payload: &mut [u8], skipped: usize, body: Body) {
     match body {
         Body::Stream { stream, at, .. } => {
-            rewrite_map.stream(stream, at.saturating_add_unsigned(skipped as u64), payload)
+            rewrite_map.stream(stream, at.saturating_add_unsigned(skipped as u64), payload);
         }
         Body::Fragment(_) => payload.fill(FILL),
     }
