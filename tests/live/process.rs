@@ -89,6 +89,11 @@ impl Running {
         assert!(said.contains(text), "{} did not say {text:?} within {limit:?}: {said}", self.what);
     }
 
+    /// Whether the process ends within so long.
+    pub(crate) fn ends_within(&self, limit: Duration) -> bool {
+        self.stdout.await_that(limit, |_, closed| closed)
+    }
+
     /// Waits until the process ends by itself; kills it and panics when that takes longer than `limit`.
     pub(crate) fn finish(mut self, limit: Duration) -> Outcome {
         let deadline = Instant::now() + limit;

@@ -2,7 +2,7 @@
 
 use crate::link::{Link, within};
 use crate::process::run;
-use crate::recorder::{Place, RECORD_LIMIT, record_command, table};
+use crate::recorder::{Place, RECORD_LIMIT, rtsp_rec, table};
 use crate::udp::replay_within;
 
 #[test]
@@ -10,7 +10,9 @@ use crate::udp::replay_within;
 fn a_hole_in_tcp_is_no_late_read() {
     let (place, link) = (Place::new(), Link::new("segments", &["--tcp", "--loss", "1", "--delay", "30"]));
     let _replay = replay_within(&link.server);
-    let recording = record_command("rtsp://10.77.0.1:8554/short", &place.file(), &["-t", "tcp", "-d", "8s"]);
+    // Not quietly: what it says of itself is looked at.
+    let mut recording = rtsp_rec();
+    recording.args(["record", "rtsp://10.77.0.1:8554/short", "-t", "tcp", "-d", "8s", "-o"]).arg(place.file());
     let outcome = run(&mut within(&link.client, &recording), RECORD_LIMIT);
     let said = &outcome.expect_code(0).stdout;
     assert!(said.contains("recorder: kept up"), "{said}");

@@ -4,16 +4,18 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::judges::Capture;
 use crate::link::{Link, SERVER, within};
 use crate::peers::{Peer, script};
-use crate::process::run;
+use crate::process::{Running, run};
 use crate::recorder::{Place, RECORD_LIMIT, Row, number, record, table};
 use crate::wire::Wire;
 
 /// Ends after a few seconds, with BYE.
 const STREAM: &str = "short";
+const LONG_AFTER_STREAM: Duration = Duration::from_secs(20);
 /// A server that repeats for a second what its clients ask for.
 const RETRANSMITTING: [&str; 3] = ["--profile", "avpf", "--retransmission"];
 /// What RTP headers say alike of every session with that stream.
@@ -47,20 +49,18 @@ fn srtp_over_udp() {
 }
 
 fn encrypted(transport: &str) {
-    let (server, place) = (Peer::gstreamer(&["--profile", "savp"]), Place::new());
-    let wire = tap(&place, server.port, transport);
-    gst_launch(&server, transport);
-    let streams = assert_equal_tracks(&wire.stop(), &plain_recording(), &OF_HEADERS);
+    let server = Peer::gstreamer(&["--profile", "savp"]);
+    let (_place, wire) = seen_beside_gst_launch(&server, transport);
+    let streams = assert_equal_tracks(&wire, &plain_recording(), &OF_HEADERS);
     for row in &streams {
         for column in ["frames", "key_frames", "incomplete_frames", "frame_rate_fps", "cname", "sr_last_packets"] {
             assert_eq!(row[column], "", "{column}, of what cannot be read: {row:#?}");
         }
         assert!(number(row, "sr_count") > 0, "its reports are counted: {row:#?}");
     }
-    let file = place.dir().join("wire.pcap");
-    assert_eq!(troubles(&file), ["media-encrypted"]);
+    assert_eq!(troubles(&wire.file), ["media-encrypted"]);
     for name in ["sender_reports", "report_blocks", "frames"] {
-        assert_eq!(table(&file, name), [], "rows of {name}, of what cannot be read");
+        assert_eq!(table(&wire.file, name), [], "rows of {name}, of what cannot be read");
     }
 }
 
@@ -77,10 +77,8 @@ fn retransmission_over_udp() {
 }
 
 fn repaired(transport: &str) {
-    let (server, place) = (Peer::gstreamer(&RETRANSMITTING), Place::new());
-    let wire = tap(&place, server.port, transport);
-    gst_launch(&server, transport);
-    assert_repaired(&wire.stop());
+    let (_place, wire) = seen_beside_gst_launch(&Peer::gstreamer(&RETRANSMITTING), transport);
+    assert_repaired(&wire);
 }
 
 /// Retransmission was on offer, and the media is that of a recording without it.
@@ -88,8 +86,9 @@ fn assert_repaired(capture: &Capture) {
     let bytes = fs::read(&capture.file).expect("there is a capture");
     assert!(String::from_utf8_lossy(&bytes).contains("a=rtpmap:98 rtx/90000"), "no retransmission on offer");
     assert_equal_tracks(capture, &plain_recording(), &[&OF_HEADERS[..], &OF_PAYLOADS].concat());
-    // GStreamer's server numbers repeats that it then does not send. Of the media nothing is missing, as its row says.
-    let beside = |code: &String| code != "sequence-gap";
+    // GStreamer's server numbers repeats that it then does not send. Of the media nothing is missing, as its row says. That
+    // packets were sent again is told; its client asks for what is merely late.
+    let beside = |code: &String| !matches!(&**code, "sequence-gap" | "retransmitted");
     assert_eq!(troubles(&capture.file).into_iter().filter(beside).collect::<Vec<_>>(), [""; 0]);
 }
 
@@ -109,6 +108,7 @@ fn retransmission_of_what_a_link_loses() {
     for row in repairs {
         assert!(row["restarts"] == "0" && row["frames"].is_empty(), "{row:#?}");
     }
+    assert!(troubles(&wire.file).iter().any(|code| code == "retransmitted"), "it is told");
 }
 
 #[test]
@@ -159,9 +159,19 @@ fn tap(place: &Place, port: u16, transport: &str) -> Wire {
     if transport == "udp" { Wire::tap_with_udp(place, port) } else { Wire::tap(place, port) }
 }
 
-/// Runs GStreamer's client to the end of the stream.
-fn gst_launch(server: &Peer, transport: &str) {
-    run(&mut gst_launch_command(server, transport), RECORD_LIMIT).expect_code(0);
+/// tcpdump beside GStreamer's client, to the end of the stream. On a busy machine the client hangs now and then, before the
+/// end of an encrypted one, and does not hear SIGINT: then it is another one's turn.
+fn seen_beside_gst_launch(server: &Peer, transport: &str) -> (Place, Capture) {
+    for _ in 0..3 {
+        let place = Place::new();
+        let wire = tap(&place, server.port, transport);
+        let client = Running::start(&mut gst_launch_command(server, transport));
+        if client.ends_within(LONG_AFTER_STREAM) {
+            client.finish(RECORD_LIMIT).expect_code(0);
+            return (place, wire.stop());
+        }
+    }
+    panic!("GStreamer's client hangs each time");
 }
 
 /// It asks for what was lost, and encrypts, where the server offers it.
@@ -223,8 +233,8 @@ fn assert_one_server_port(streams: &[Row]) {
     );
 }
 
-/// The codes of what is odd about a capture, apart from the client's punches of a NAT.
+/// The codes of what is odd about a capture, apart from the client's punches of a NAT, and from a machine that is busy.
 fn troubles(file: &Path) -> Vec<String> {
     let codes = table(file, "findings").into_iter().map(|mut row| row.remove("code").expect("a column"));
-    codes.filter(|code| code != "nat-punch" && code != "tcp-info").collect()
+    codes.filter(|code| !["nat-punch", "tcp-info", "recorder-late"].contains(&&**code)).collect()
 }
