@@ -149,7 +149,7 @@ impl RewritePlan {
     /// less than to read it twice. Where the capture [has copies](Self::has_copies) the tap hears of those as well.
     ///
     /// # Errors
-    /// As [`Plan::new`]; or if the tap fails.
+    /// As [`RewritePlan::new`]; or if the tap fails.
     pub fn beside<R: Read>(input: R, policy: Box<dyn Policy>, tap: &mut impl Tap) -> Result<Self, CaptureError> {
         let mut plan = Source::plan(input, RewriteMap::new(policy), tap)?;
         plan.rewrite_map.finish();

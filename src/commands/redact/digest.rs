@@ -1,5 +1,5 @@
 //! All rows of an analysis in one number, to which what a redacted capture may say in other words does not count. Rows of
-//! millions of packets are compared so in no time; where the numbers differ, [`verify`](super::verify) tells why.
+//! millions of packets are compared so in no time; where the numbers differ, [`verify`](super::verify()) tells why.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};

@@ -33,7 +33,7 @@ pub struct Frame<'a> {
     pub after: i64,
     /// Where it belongs.
     pub lane: Route,
-    /// The RTP or RTCP packet; for [`Lane::Raw`] the bytes as they are.
+    /// The RTP or RTCP packet; for [`Route::Raw`] the bytes as they are.
     pub payload: &'a [u8],
 }
 
