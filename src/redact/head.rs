@@ -86,6 +86,9 @@ const TRANSPORT: [&[u8]; 13] = [
 /// The longest protocol of a Transport header that is taken for one.
 const MAX_PROTOCOL: usize = 24;
 
+/// The parts of a protocol (RFC 2326, section 12.39; RFC 4585, 3711 and 5124 for the profiles).
+const PROTOCOLS: [&[u8]; 7] = [b"RTP", b"AVP", b"AVPF", b"SAVP", b"SAVPF", b"TCP", b"UDP"];
+
 /// What a field's value becomes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Field {
@@ -254,12 +257,19 @@ fn quoted_addresses(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
     split(value, b"/\"").flat_map(part).collect()
 }
 
-/// A parameter without a value, or a protocol such as `RTP/AVP/TCP`.
+/// A parameter without a value, or a protocol such as `RTP/AVP/TCP`. Of what is too long for a protocol its known parts
+/// stay: by them the analysis tells TCP from UDP, and SRTP from RTP.
 fn word(word: &[u8]) -> Vec<u8> {
     let plain = word.trim_ascii();
     let protocol = plain.len() <= MAX_PROTOCOL && plain.contains(&b'/');
     let known = TRANSPORT.iter().any(|known| known.eq_ignore_ascii_case(plain));
-    if word.len() < 2 || protocol || known { word.to_vec() } else { hidden(word) }
+    if word.len() < 2 || protocol || known {
+        return word.to_vec();
+    }
+    let stays =
+        |part: &[u8]| part == b"/" || PROTOCOLS.iter().any(|known| known.eq_ignore_ascii_case(part.trim_ascii()));
+    let parts = split(word, b"/");
+    parts.flat_map(|part| if stays(part) && plain.contains(&b'/') { part.to_vec() } else { hidden(part) }).collect()
 }
 
 /// Each stream begins at `url=`, as its URL may hold commas.
@@ -335,6 +345,15 @@ mod tests {
             text("OPTIONS * RTSP/1.0\r\nAuthorization: Basic\r\n geheim\r\nX-A: a:b\r\n c: d\r\n"),
             "OPTIONS * RTSP/1.0\r\nAuthorization: Basic\r\n xxxxxx\r\nX-A: xxx\r\n xx x\r\n"
         );
+    }
+
+    #[test]
+    fn of_a_long_protocol_the_known_parts_stay() {
+        let protocol = |text: &str| String::from_utf8(word(text.as_bytes())).unwrap();
+        assert_eq!(protocol("RTP/AVP/TCP"), "RTP/AVP/TCP");
+        assert_eq!(protocol("RTP/SAVPF/geheimgeheimgeheim/tcp "), "RTP/SAVPF/xxxxxxxxxxxxxxxxxx/tcp ");
+        assert_eq!(protocol("RTP/AVP/geheimgeheimgeheim/geTCP"), "RTP/AVP/xxxxxxxxxxxxxxxxxx/xxxxx");
+        assert_eq!(protocol("TCP"), "xxx");
     }
 
     proptest! {
