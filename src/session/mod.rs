@@ -46,14 +46,14 @@
 //! use rtsp_rec::capture::Source;
 //! use rtsp_rec::rtsp::demux::Demuxer;
 //! use rtsp_rec::session::script::{ScriptBuilder, ScriptOptions};
-//! use rtsp_rec::session::server::Offer;
+//! use rtsp_rec::session::server::ReplayConfig;
 //! use rtsp_rec::session::{Input, Machine, Output, Server};
 //! use rtsp_rec::time::Timestamp;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut builder = ScriptBuilder::new(ScriptOptions::default());
 //! Source::read(std::fs::File::open("samples/gstreamer_h264_aac.pcapng")?, &mut builder)?;
-//! let offer = Arc::new(Offer::new(builder.finish()?));
+//! let offer = Arc::new(ReplayConfig::new(builder.finish()?));
 //!
 //! let (now, addresses) = (Timestamp::default(), ("192.0.2.1:4000".parse()?, "192.0.2.7:8554".parse()?));
 //! let (mut server, mut demuxer) = (Server::new(offer, addresses, 1, now), Demuxer::new());
