@@ -20,15 +20,17 @@
 //! |---|---|---|
 //! | [`time`] | instants, live and offline alike | |
 //! | [`rtsp`], [`rtp`] | bytes to fields, as tolerantly as devices need it | `time` |
-//! | [`trace`] | what passes over a connection: the one model that all commands share | `rtsp` |
-//! | [`session`] | who says what next: [`Client`](session::Client), [`Server`](session::Server), [`Rerun`](session::Rerun) | `trace` and below |
-//! | [`capture`] | trace events to pcapng, any capture to trace events | `trace`, `rtsp`, `time` |
-//! | [`analysis`] | trace events to rows | `trace` and below, [`session::dialog`] |
-//! | [`report`] | rows to CSV and to the table for people | `analysis`, [`session::probe`] |
-//! | [`export`] | the media of a capture for other tools | `trace` and below, [`session::dialog`] |
-//! | [`redact`] | what messages, packets and addresses become in a capture that is given away | `capture::rewrite`, `rtsp`, `rtp`, [`session::dialog`] |
-//! | [`net`] | the only code with sockets and the clock: the mio event loop | `session`, `trace` and below |
-//! | [`commands`], [`cli`], [`error`] | glue; the only code that opens files | everything |
+//! | [`trace`] | what passes over a connection: the one model that all commands share | `time`, `rtsp`, `rtp` |
+//! | [`session`] | who says what next: [`Client`](session::Client), [`Server`](session::Server), [`Rerun`](session::Rerun) | `time`, `rtsp`, `rtp`, `trace` |
+//! | [`capture`] | trace events to pcapng, any capture to trace events | `time`, `rtsp`, `rtp`, `trace` |
+//! | [`analysis`] | trace events to rows | `time`, `rtsp`, `rtp`, `trace`, [`session::dialog`], [`session::rerun`] |
+//! | [`report`] | rows to CSV and to the table for people | `time`, `analysis`, [`session::probe`] |
+//! | [`export`] | the media of a capture for other tools | `time`, `rtsp`, `rtp`, `trace`, [`session::dialog`] |
+//! | [`redact`] | what messages, packets and addresses become in a capture that is given away | `time`, `rtsp`, `rtp`, `trace`, [`session::dialog`], [`capture::rewrite`] |
+//! | [`net`] | the only code with sockets and the clock: the mio event loop | `time`, `rtsp`, `trace`, `session` |
+//! | [`error`] | what stops a command | `capture`, `session` |
+//! | [`cli`] | the arguments | `analysis`, `session` |
+//! | [`commands`] | glue; the only code that opens files | all of them |
 //!
 //! # A run loop
 //!
