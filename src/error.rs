@@ -12,6 +12,7 @@ use crate::session::script::ScriptError;
 
 /// Why a command failed. It is shown as one line.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The command line asks for something that can't be.
     #[error("{0}")]

@@ -101,6 +101,7 @@ impl Encapsulation<'_> {
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Payload<'a> {
     /// The connection stands. `started` is when the client began to connect. Of an HTTP tunnel's connections the one
     /// that shows first is told, and that of the GET: its flow names the addresses that count.

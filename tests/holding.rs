@@ -12,8 +12,7 @@ use std::time::Duration;
 
 use rtsp_rec::net::{Clock, EventLoop};
 use rtsp_rec::rtsp::demux::PduKind;
-use rtsp_rec::session::client::{Limits, Timeouts};
-use rtsp_rec::session::{Client, ClientConfig, Ending, Input, Machine, MediaTransport, Output};
+use rtsp_rec::session::{Client, ClientConfig, Ending, Input, Machine, Output};
 use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::{Direction, Note, Payload, Readiness, Tap, TraceEvent};
 
@@ -70,16 +69,7 @@ fn media() -> Vec<u8> {
 }
 
 fn client(url: &str, clock: Clock) -> Client {
-    let config = ClientConfig {
-        url: url.parse().unwrap(),
-        credentials: None,
-        user_agent: "test".to_owned(),
-        media: Vec::new(),
-        transports: vec![MediaTransport::Tcp],
-        seed: 0,
-        limits: Limits::default(),
-        timeouts: Timeouts::default(),
-    };
+    let config = ClientConfig::new(url.parse().unwrap());
     Client::new(config, clock.now())
 }
 

@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use self::compressed::Members;
 pub(super) use self::input::Input;
-pub(crate) use self::input::NextChunk;
+pub use self::input::NextChunk;
 pub(super) use self::interface::Options;
 pub use crate::capture::link::LinkType;
 use crate::time::Timestamp;
@@ -28,6 +28,7 @@ const MAX_PACKET: u32 = 262_144;
 
 /// Why a capture could not be read on.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum CaptureError {
     /// The input could not be read.
     #[error("can't read the capture at byte {offset}: {source}")]

@@ -48,6 +48,7 @@ const OPERATORS: [(&str, Operator); 7] = [
 
 /// Why a text is no condition.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ConditionError {
     /// It has other parts.
     #[error("write COLUMN OPERATOR NUMBER, like 'lost>0'; operators are > >= < <= == !=")]

@@ -10,6 +10,7 @@ const TS_SYNC: u8 = 0x47;
 
 /// A kind of packets that are no RTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ForeignPacket {
     /// MPEG-TS without RTP, as `MP2T/H2221/UDP` and `RAW/RAW/UDP` promise it.
     TransportStream,

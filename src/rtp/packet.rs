@@ -2,6 +2,7 @@
 
 /// Why bytes are not an RTP packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RtpError {
     /// Fewer bytes than the fixed header.
     #[error("{len} bytes are too few for an RTP header of 12")]

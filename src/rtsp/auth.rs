@@ -11,6 +11,7 @@ use super::url::Credentials;
 
 /// Why there is no `Authorization` value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum AuthError {
     /// None of the challenges can be answered.
     #[error("the server offers no login that is supported (Digest or Basic), but {offered}")]
@@ -35,6 +36,7 @@ pub enum AuthError {
 
 /// A form of login, the weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum LoginScheme {
     /// The password as it is, in base64.
     Basic,

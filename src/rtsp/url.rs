@@ -15,6 +15,7 @@ pub const RTSPS_PORT: u16 = 322;
 
 /// Why a text is not a URL to connect to. None of the messages repeats the text: it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum UrlError {
     /// No `://`.
     #[error("no scheme: try rtsp://HOST/PATH, or rtsps:// for RTSP over TLS")]

@@ -6,21 +6,11 @@
 //! What a client does first; [the front page](crate#a-run-loop) has a whole session:
 //!
 //! ```
-//! use rtsp_rec::session::client::{Limits, Timeouts};
-//! use rtsp_rec::session::{Client, ClientConfig, Input, Machine, MediaTransport, Output};
+//! use rtsp_rec::session::{Client, ClientConfig, Input, Machine, Output};
 //! use rtsp_rec::time::Timestamp;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let config = ClientConfig {
-//!     url: "rtsp://user:secret@camera/live".parse()?,
-//!     credentials: None,
-//!     user_agent: "example".to_owned(),
-//!     media: vec!["video".to_owned()],
-//!     transports: vec![MediaTransport::Udp, MediaTransport::Tcp],
-//!     seed: 1,
-//!     limits: Limits::default(),
-//!     timeouts: Timeouts::default(),
-//! };
+//! let config = ClientConfig::new("rtsp://camera/live".parse()?);
 //! let now = Timestamp::default();
 //! let mut client = Client::new(config, now);
 //! let asked = client.poll_output(now);
@@ -99,6 +89,7 @@ pub use server::{ReplayConfig, Server};
 
 /// What happened to a machine.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Input<'a> {
     /// The name asked for stands for these addresses, at least one.
     Resolved(&'a [SocketAddr]),
@@ -141,7 +132,8 @@ pub enum Input<'a> {
     Unread,
 }
 
-/// What a machine wants done, in the order in which it says so.
+/// What a machine wants done, in the order in which it says so. Exhaustive on purpose: whoever runs machines must not
+/// pass over a new wish in silence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output<'a> {
     /// Look this name up.

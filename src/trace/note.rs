@@ -15,6 +15,7 @@ pub const PREFIX: &str = "rtsp-rec: ";
 
 /// Something that the recorder knows of its own work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Note {
     /// The system dropped datagrams of this session, since its receive buffer was full.
     KernelDrops {

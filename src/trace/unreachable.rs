@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 /// What an ICMP error says (RFC 792, RFC 1812, section 5.2.7.1, and RFC 4443, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum UnreachableReason {
     /// The host is there, and nobody listens on the port.
     Port,

@@ -10,7 +10,7 @@ use rtsp_rec::capture::{Source, Writer, WriterOptions};
 use rtsp_rec::rtsp::demux::{Demuxer, Pdu, Pdus};
 use rtsp_rec::rtsp::url::Credentials;
 use rtsp_rec::session::client::MediaTransport::{Multicast, Tcp, Udp};
-use rtsp_rec::session::client::{Limits, Timeouts};
+use rtsp_rec::session::client::Timeouts;
 use rtsp_rec::session::{ClientConfig, Input, Machine, Output, Reconnect, Reconnecting};
 use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::{Close, Direction, Encapsulation, Flow, Payload, Tap, TraceEvent, UdpPath};
@@ -73,21 +73,19 @@ pub(crate) fn check(case: u64) -> Totals {
 fn config(rng: &mut Rng, transcript: &Transcript) -> ClientConfig {
     let duration = Duration::from_secs([1, 4, 20][rng.usize(..3)]);
     let transports = [&[][..], &[Tcp, Udp], &[Udp, Tcp], &[Multicast, Udp, Tcp]][rng.usize(..4)].to_vec();
-    ClientConfig {
-        url: transcript.url().parse().expect("a URL"),
-        credentials: Some(Credentials { user: "user".to_owned(), password: "password".to_owned() }),
-        user_agent: "fuzz".to_owned(),
-        media: Vec::new(),
-        transports,
-        seed: rng.u64(..),
-        limits: Limits { duration: Some(duration), ..Limits::default() },
-        timeouts: Timeouts {
-            connect: Duration::from_secs(2),
-            response: Duration::from_secs(2),
-            idle: Duration::from_secs(3),
-            ..Timeouts::default()
-        },
-    }
+    let mut config = ClientConfig::new(transcript.url().parse().expect("a URL"));
+    config.credentials = Some(Credentials { user: "user".to_owned(), password: "password".to_owned() });
+    "fuzz".clone_into(&mut config.user_agent);
+    config.transports = transports;
+    config.seed = rng.u64(..);
+    config.limits.duration = Some(duration);
+    config.timeouts = Timeouts {
+        connect: Duration::from_secs(2),
+        response: Duration::from_secs(2),
+        idle: Duration::from_secs(3),
+        ..Timeouts::default()
+    };
+    config
 }
 
 /// The bytes of a capture.

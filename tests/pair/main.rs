@@ -41,11 +41,9 @@ use rtsp_rec::capture::{Source, Writer, WriterOptions};
 use rtsp_rec::report::csv::CsvTable;
 use rtsp_rec::rtsp::demux::{Demuxer, PduKind};
 use rtsp_rec::rtsp::message::{Message, StartLine};
-use rtsp_rec::session::client::{Limits, Timeouts};
+use rtsp_rec::session::client::Timeouts;
 use rtsp_rec::session::script::{ScriptBuilder, ScriptOptions};
-use rtsp_rec::session::{
-    Client, ClientConfig, Ending, Machine, MediaTransport, ReplayConfig, Script, Server, SessionError,
-};
+use rtsp_rec::session::{Client, ClientConfig, Ending, Machine, ReplayConfig, Script, Server, SessionError};
 use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::{Direction, Flow, Payload, Tap, TraceEvent};
 
@@ -144,16 +142,10 @@ fn say(tap: &mut impl Tap, at: Timestamp, direction: Direction, bytes: &[u8]) {
 }
 
 fn config(url: &str) -> ClientConfig {
-    ClientConfig {
-        url: url.parse().unwrap(),
-        credentials: None,
-        user_agent: "test".to_owned(),
-        media: Vec::new(),
-        transports: vec![MediaTransport::Tcp],
-        seed: 7,
-        limits: Limits::default(),
-        timeouts: Timeouts::default(),
-    }
+    let mut config = ClientConfig::new(url.parse().unwrap());
+    "test".clone_into(&mut config.user_agent);
+    config.seed = 7;
+    config
 }
 
 /// What the client said, when, and how often media came.

@@ -352,7 +352,8 @@ fn the_profile_of_the_description_is_asked_for() {
             let refused = asked.method == "SETUP" && !asked.field("Transport").starts_with("RTP/AVP/TCP");
             refused.then(|| "461 Unsupported Transport\r\n\r\n".to_owned())
         };
-        let config = ClientConfig { transports: transports.to_vec(), ..config(URL) };
+        let mut config = config(URL);
+        config.transports = transports.to_vec();
         let (client, _, seen) = run(config, &mut OddServer::new(&[protocol], &mut habit));
         assert_eq!(client.outcome(), Some(&Ok(Ending::EndOfStream)));
         seen.asked().iter().map(|asked| asked.split(';').next().unwrap().to_owned()).collect::<Vec<_>>()
@@ -374,7 +375,8 @@ fn who_else_a_server_names_as_source_gets_no_packets() {
             let answer = format!("200 OK\r\nSession: 1\r\nTransport: RTP/AVP;unicast;{ports};{server}{source}\r\n\r\n");
             (asked.method == "SETUP").then_some(answer)
         };
-        let mut config = ClientConfig { transports: vec![MediaTransport::Udp], ..config(URL) };
+        let mut config = config(URL);
+        config.transports = vec![MediaTransport::Udp];
         config.limits.duration = Some(Duration::from_secs(10));
         let (_, _, seen) = run(config, &mut OddServer::new(&["RTP/AVP"], &mut habit));
         assert_eq!(seen.times_of("punch").len(), punches, "{source}");

@@ -84,7 +84,9 @@ impl Seen {
 }
 
 pub(crate) fn over(transports: &[MediaTransport], url: &str) -> ClientConfig {
-    ClientConfig { transports: transports.to_vec(), ..config(url) }
+    let mut config = config(url);
+    config.transports = transports.to_vec();
+    config
 }
 
 pub(crate) fn play(

@@ -71,6 +71,7 @@ impl<S: Sink + ?Sized> Sink for &mut S {
 
 /// The tables of an analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Table {
     /// A row for each session, track, direction and SSRC.
     Streams,
@@ -135,6 +136,7 @@ impl Table {
 /// A row of one of the tables. It serializes as a struct of its columns.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum Row<'a> {
     /// Of [`Table::Streams`].
     Stream(Box<StreamRow<'a>>),

@@ -9,6 +9,7 @@ const TOGETHER_NS: i64 = 10 * NANOS_PER_SECOND;
 
 /// The causes. docs/verdicts.md has the rule for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Cause {
     /// Sequence numbers are missing that the server never sent.
     LostBeforeSending,

@@ -39,6 +39,7 @@ const MAX_UNIT: usize = 16 << 20;
 
 /// Why a track has no file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Unfit {
     /// There is no description, RFC 3551 does not know the number, and the packets show nothing.
     #[error(

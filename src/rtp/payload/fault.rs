@@ -2,6 +2,7 @@
 
 /// Why a payload is not of its format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PayloadError {
     /// It ends too soon.
     #[error("{len} bytes of payload are too few for {what}")]
@@ -23,6 +24,7 @@ pub enum PayloadError {
 
 /// What a payload has that its format forbids, or that few receivers read. It is read all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PayloadOddity {
     /// Units are told apart by start codes, as in a file; RFC 6184 and RFC 7798 have none.
     #[error("a start code (Annex B) among the NAL units")]

@@ -32,6 +32,7 @@ pub use jpeg::JpegHeader;
 /// # Ok::<(), rtsp_rec::rtp::payload::PayloadError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PayloadFormat {
     /// H.264 (RFC 6184).
     H264,
@@ -53,6 +54,7 @@ pub enum PayloadFormat {
 
 /// A unit of media: what a payload carries whole, in part, or several of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unit {
     /// A NAL unit of H.264.
     H264(H264Unit),

@@ -21,6 +21,7 @@ mod packet_type {
 /// Why a compound packet can't be read on. Each names the byte, from the start of the compound, where the packet that
 /// is wrong begins; those before it have been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RtcpError {
     /// Fewer bytes than a header are left.
     #[error("RTCP ends in a stray {available} bytes at byte {offset}")]
@@ -76,6 +77,7 @@ impl RtcpError {
 
 /// One packet of a compound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RtcpPacket<'a> {
     /// SR, packet type 200.
     SenderReport(SenderReport<'a>),

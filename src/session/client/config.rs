@@ -12,6 +12,7 @@ use crate::rtsp::url::{Credentials, RtspUrl};
 
 /// Everything a [`super::Client`] has to know.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ClientConfig {
     /// What to ask for.
     pub url: RtspUrl,
@@ -31,8 +32,26 @@ pub struct ClientConfig {
     pub timeouts: Timeouts,
 }
 
+impl ClientConfig {
+    /// All tracks over TCP, without a login, until the server ends it or the client is told to stop. The seed is 0: a
+    /// program that records more than once draws another each time.
+    pub fn new(url: RtspUrl) -> Self {
+        Self {
+            url,
+            credentials: None,
+            user_agent: concat!("rtsp-rec/", env!("CARGO_PKG_VERSION")).to_owned(),
+            media: Vec::new(),
+            transports: vec![MediaTransport::Tcp],
+            seed: 0,
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
 /// How media travels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MediaTransport {
     /// Interleaved with RTSP on its connection (RFC 2326, section 10.12).
     #[default]
@@ -113,6 +132,7 @@ impl Default for Timeouts {
 
 /// A normal end of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Ending {
     /// The user wanted it.
     Stopped,
@@ -124,6 +144,7 @@ pub enum Ending {
 
 /// Why a session failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum SessionError {
     /// No address for the name.
     #[error("can't resolve host '{host}': {why}; is the name right?")]

@@ -5,6 +5,7 @@ use super::units::Nanos;
 
 /// Why a spec is none, or can't be used. Each says what to try; none repeats a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FaultError {
     /// No such fault.
     #[error("no fault is called {0:?}: there are {names}", names = NAMES.join(", "))]

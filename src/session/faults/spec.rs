@@ -30,6 +30,7 @@ pub enum TrackName {
 
 /// What goes wrong. Times count from PLAY, by the clock of the recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FaultKind {
     /// `drop=1%`: RTP packets are left out.
     Drop(Share),

@@ -138,6 +138,7 @@ pub struct SessionFound {
 /// What came of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Outcome {
     /// Media came; or the sign of life was answered with success.
     Works,

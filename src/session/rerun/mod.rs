@@ -51,6 +51,7 @@ pub struct RerunConfig {
 
 /// Why a script can't be performed again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum RerunError {
     /// The recorded client sent media itself.
     #[error("the recorded client publishes ({0}); only sessions that play can be replayed to a server")]
