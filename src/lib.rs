@@ -32,6 +32,9 @@
 //! | [`cli`] | the arguments | `analysis`, `session` |
 //! | [`commands`] | glue; the only code that opens files | all of them |
 //!
+//! The rooms of the last line, and [`report`], need the feature `cli`, which is there by default. Without it the library
+//! takes 69 crates, not 111: no argument parser, no tables, no pages.
+//!
 //! # A run loop
 //!
 //! A machine does no input or output: whoever runs it moves the bytes, and tells it the time. This one answers by
@@ -39,21 +42,11 @@
 //!
 //! ```
 //! use rtsp_rec::rtsp::demux::Demuxer;
-//! use rtsp_rec::session::client::{Limits, Timeouts};
-//! use rtsp_rec::session::{Client, ClientConfig, Input, Machine, MediaTransport, Output};
+//! use rtsp_rec::session::{Client, ClientConfig, Input, Machine, Output};
 //! use rtsp_rec::time::Timestamp;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let config = ClientConfig {
-//!     url: "rtsp://camera/live".parse()?,
-//!     credentials: None,
-//!     user_agent: "example".to_owned(),
-//!     media: Vec::new(),
-//!     transports: vec![MediaTransport::Tcp],
-//!     seed: 1,
-//!     limits: Limits::default(),
-//!     timeouts: Timeouts::default(),
-//! };
+//! let config = ClientConfig::new("rtsp://camera/live".parse()?);
 //! let now = Timestamp::default();
 //! let (mut client, mut demuxer) = (Client::new(config, now), Demuxer::new());
 //! let mut sent = Vec::new();
@@ -97,12 +90,16 @@
 
 pub mod analysis;
 pub mod capture;
+#[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
 pub mod commands;
+#[cfg(feature = "cli")]
 pub mod error;
 pub mod export;
 pub mod net;
 pub mod redact;
+#[cfg(feature = "cli")]
 pub mod report;
 pub mod rtp;
 pub mod rtsp;

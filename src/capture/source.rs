@@ -115,7 +115,10 @@ impl Source {
     }
 
     /// As [`Source::read_part`], of a capture that comes in chunks.
-    pub(crate) fn read_chunks(&mut self, next: NextChunk<'_>, tap: &mut impl Tap) -> Result<FileEnd, CaptureError> {
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn read_chunks(&mut self, next: NextChunk<'_>, tap: &mut impl Tap) -> Result<FileEnd, CaptureError> {
         self.read_input(Input::of_chunks(next), tap)
     }
 

@@ -12,7 +12,7 @@ const HEADROOM: usize = 64 << 10;
 const PAGE: usize = 4 << 10;
 
 /// Gives the next chunk of a capture, for the one that was read. `None` at the end.
-pub(crate) type NextChunk<'r> = Box<dyn FnMut(Vec<u8>) -> Option<Vec<u8>> + 'r>;
+pub type NextChunk<'r> = Box<dyn FnMut(Vec<u8>) -> Option<Vec<u8>> + 'r>;
 
 /// Where the bytes come from.
 enum ByteSource<'r> {
