@@ -19,11 +19,12 @@
 //! | room | what it is for | may use |
 //! |---|---|---|
 //! | [`time`] | instants, live and offline alike | |
+//! | `words` | enums whose values are words of the tables | |
 //! | [`rtsp`], [`rtp`] | bytes to fields, as tolerantly as devices need it | `time` |
-//! | [`trace`] | what passes over a connection: the one model that all commands share | `time`, `rtsp`, `rtp` |
-//! | [`session`] | who says what next: [`Client`](session::Client), [`Server`](session::Server), [`Rerun`](session::Rerun) | `time`, `rtsp`, `rtp`, `trace` |
+//! | [`trace`] | what passes over a connection: the one model that all commands share | `time`, `words`, `rtsp`, `rtp` |
+//! | [`session`] | who says what next: [`Client`](session::Client), [`Server`](session::Server), [`Rerun`](session::Rerun) | `time`, `words`, `rtsp`, `rtp`, `trace` |
 //! | [`capture`] | trace events to pcapng, any capture to trace events | `time`, `rtsp`, `rtp`, `trace` |
-//! | [`analysis`] | trace events to rows | `time`, `rtsp`, `rtp`, `trace`, [`session::dialog`], [`session::rerun`] |
+//! | [`analysis`] | trace events to rows | `time`, `words`, `rtsp`, `rtp`, `trace`, [`session::dialog`], [`session::rerun`] |
 //! | [`report`] | rows to CSV and to the table for people | `time`, `analysis`, [`session::probe`] |
 //! | [`export`] | the media of a capture for other tools | `time`, `rtsp`, `rtp`, `trace`, [`session::dialog`] |
 //! | [`redact`] | what messages, packets and addresses become in a capture that is given away | `time`, `rtsp`, `rtp`, `trace`, [`session::dialog`], [`capture::rewrite`] |
@@ -87,6 +88,9 @@
 //! # Ok(())
 //! # }
 //! ```
+
+#[macro_use]
+mod words;
 
 pub mod analysis;
 pub mod capture;

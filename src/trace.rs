@@ -180,6 +180,22 @@ pub struct TraceEvent<'a> {
     pub payload: Payload<'a>,
 }
 
+/// What may be odd about a capture itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RemarkKind {
+    /// The file ends in the middle of a packet.
+    CaptureCut,
+    /// Media of a session whose beginning lies before the capture.
+    CaptureBeginsLate,
+    /// Datagrams are in the capture twice.
+    CapturedTwice,
+    /// Packets that can't be read, such as encrypted ones.
+    PacketsUnreadable,
+    /// More sessions than are looked at.
+    TooManySessions,
+}
+
 /// Something odd about a capture itself, not about a connection in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Remark<'a> {
@@ -187,8 +203,8 @@ pub struct Remark<'a> {
     pub at: Timestamp,
     /// Wireshark's number of it.
     pub frame_number: u64,
-    /// A stable kebab-case word, as the findings have it.
-    pub code: &'static str,
+    /// What kind of oddity.
+    pub kind: RemarkKind,
     /// What, in words.
     pub detail: &'a str,
 }

@@ -13,7 +13,7 @@ use std::io::{self, Read};
 use proptest::prelude::*;
 use rtsp_rec::capture::Source;
 use rtsp_rec::capture::reader::{FileEnd, LinkType, read_packets};
-use rtsp_rec::trace::{Direction, Payload, Remark, Tap, TraceEvent};
+use rtsp_rec::trace::{Direction, Payload, Remark, RemarkKind, Tap, TraceEvent};
 
 use crate::files::{
     ORDERS, Order, Packet, SAMPLE, change, fragments, gzip, ipv6, len, nanos, pcap, pcapng, sample, surroundings, zstd,
@@ -268,7 +268,7 @@ proptest! {
 
 /// Codes of what is odd about a capture, and the number of its connections.
 #[derive(Default)]
-struct Remarks(Vec<(&'static str, u64)>, usize);
+struct Remarks(Vec<(RemarkKind, u64)>, usize);
 
 impl Tap for Remarks {
     fn event(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
@@ -277,7 +277,7 @@ impl Tap for Remarks {
     }
 
     fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
-        self.0.push((remark.code, remark.frame_number));
+        self.0.push((remark.kind, remark.frame_number));
         Ok(())
     }
 }
@@ -296,7 +296,7 @@ fn connections_that_are_passed_over_are_told_of_once() {
     }
     let mut remarks = Remarks::default();
     Source::read(file.as_slice(), &mut remarks).unwrap();
-    assert_eq!((remarks.0, remarks.1), (vec![("too-many-sessions", 10_001)], 10_000));
+    assert_eq!((remarks.0, remarks.1), (vec![(RemarkKind::TooManySessions, 10_001)], 10_000));
 }
 
 #[test]
@@ -380,7 +380,7 @@ fn what_is_on_a_port_is_no_proof() {
 
 /// `ToldRemarks` on a capture.
 #[derive(Default)]
-struct ToldRemarks(Vec<(u64, &'static str, String)>);
+struct ToldRemarks(Vec<(u64, RemarkKind, String)>);
 
 impl Tap for ToldRemarks {
     fn event(&mut self, _: &TraceEvent<'_>) -> io::Result<()> {
@@ -388,7 +388,7 @@ impl Tap for ToldRemarks {
     }
 
     fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
-        self.0.push((remark.frame_number, remark.code, remark.detail.to_owned()));
+        self.0.push((remark.frame_number, remark.kind, remark.detail.to_owned()));
         Ok(())
     }
 }
@@ -411,7 +411,7 @@ fn what_can_not_be_read_is_told_once() {
         let mut remarks = ToldRemarks::default();
         let file = pcap(Order::Little, 0xa1b2_c3d4, LinkType(link), 0, &packets);
         Source::read(&*file, &mut remarks).unwrap();
-        assert_eq!(remarks.0, [(1, "packets-unreadable", detail.to_owned())]);
+        assert_eq!(remarks.0, [(1, RemarkKind::PacketsUnreadable, detail.to_owned())]);
     }
     let mut remarks = ToldRemarks::default();
     Source::read(SAMPLE, &mut remarks).unwrap();

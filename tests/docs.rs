@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rtsp_rec::analysis::findings::CODES;
+use rtsp_rec::analysis::findings::FindingCode;
 use rtsp_rec::analysis::rows::{Table, TableColumn};
 use rtsp_rec::analysis::verdicts::Cause;
 
@@ -13,14 +13,32 @@ fn document(name: &str) -> String {
     fs::read_to_string(path).expect("the document is there")
 }
 
+/// What findings.md says of each code: the severity, and the meaning with what follows it.
+fn explained(text: &str) -> Vec<(&str, &str, String)> {
+    let rows = text.lines().filter(|line| line.starts_with("| `"));
+    let cells = rows.map(|line| line.split(" | ").map(|cell| cell.trim_matches(['|', ' '])));
+    let explained = cells.map(|mut row| [(); 3].map(|()| row.next().expect("three cells")));
+    explained.map(|[code, severity, meaning]| (code.trim_matches('`'), severity, without_links(meaning))).collect()
+}
+
 #[test]
-fn every_finding_is_explained_with_its_severity() {
+fn every_finding_is_explained_as_it_is_declared() {
     let text = document("findings.md");
-    for (code, severity) in CODES {
-        assert!(text.contains(&format!("| `{code}` | {severity} |")), "{code} {severity}");
+    let explained = explained(&text);
+    for code in FindingCode::ALL {
+        let mut rows = explained.iter().filter(|(explained, ..)| *explained == code.as_str());
+        let (_, severity, meaning) = rows.next().expect("each finding is explained");
+        assert_eq!(*severity, code.severity().as_str(), "{code}");
+        // More may follow; but the sentence ends, or goes on behind a comma, a colon or a bracket.
+        let rest = meaning.strip_prefix(code.meaning().trim_end_matches('.'));
+        let is_whole = rest.is_some_and(|rest| [".", ",", ":", ";", " ("].iter().any(|end| rest.starts_with(end)));
+        assert!(is_whole, "{code}: {meaning:?} does not begin with {:?}", code.meaning());
+        for section in code.source().split("; ") {
+            assert!(meaning.contains(section), "{code}: {section} is not in {meaning:?}");
+        }
+        assert!(rows.next().is_none(), "{code} is explained twice");
     }
-    let explained = text.lines().filter(|line| line.starts_with("| `")).count();
-    assert_eq!(explained, CODES.len(), "a code that is explained and never given");
+    assert_eq!(explained.len(), FindingCode::ALL.len(), "a code that is explained and never given");
 }
 
 #[test]

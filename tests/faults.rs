@@ -68,7 +68,7 @@ impl Sink for Shown {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         match row {
             Row::Stream(row) => self.streams.push(serde_json::to_value(row).unwrap()),
-            Row::Finding(row) => *self.findings.entry(row.code.to_owned()).or_default() += 1,
+            Row::Finding(row) => *self.findings.entry(row.code.to_string()).or_default() += 1,
             Row::Verdict(row) => {
                 let track = row.track.map_or("session", |track| ["video", "audio"][track]);
                 self.verdicts.push(format!("{track} {}: {} {}", row.event, row.verdict, row.count));

@@ -43,8 +43,8 @@ fn fields(fields: &Fields, all: bool, into: &mut Vec<String>) {
     }));
 }
 
-fn item(item: &Item, into: &mut Vec<String>) {
-    match item {
+fn item(shown: &Item, into: &mut Vec<String>) {
+    match shown {
         Item::Fn(function) if is_public(&function.vis) => into.push(format!("pub {}", text(&function.sig))),
         Item::Const(constant) if is_public(&constant.vis) => {
             into.push(format!("pub const {}: {}", constant.ident, text(&constant.ty)));
@@ -57,6 +57,12 @@ fn item(item: &Item, into: &mut Vec<String>) {
         Item::Struct(body) if is_public(&body.vis) => {
             into.push(format!("{}pub struct {}{}", attributes(&body.attrs), body.ident, generics(&body.generics)));
             fields(&body.fields, false, into);
+        }
+        // Enums of words are written as such, in a macro.
+        Item::Macro(body) if body.mac.path.is_ident("word_enum") => {
+            if let Ok(words) = syn::parse2::<Item>(body.mac.tokens.clone()) {
+                item(&words, into);
+            }
         }
         Item::Enum(body) if is_public(&body.vis) => {
             into.push(format!("{}pub enum {}{}", attributes(&body.attrs), body.ident, generics(&body.generics)));
@@ -140,7 +146,7 @@ fn the_library_offers_what_it_offered() {
             rooms.entry(room.to_owned()).or_default().extend((!lines.is_empty()).then(|| lines.join("\n  ")));
         }
     }
-    let shown = rooms.into_iter().map(|(room, mut items)| {
+    let shown = rooms.into_iter().filter(|(_, items)| !items.is_empty()).map(|(room, mut items)| {
         items.sort();
         format!("{room}\n  {}\n", items.join("\n  "))
     });

@@ -84,7 +84,7 @@ struct Findings(BTreeMap<&'static str, usize>);
 impl Sink for Findings {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         if let Row::Finding(finding) = row {
-            *self.0.entry(finding.code).or_default() += 1;
+            *self.0.entry(finding.code.as_str()).or_default() += 1;
         }
         Ok(())
     }

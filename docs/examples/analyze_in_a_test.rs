@@ -10,6 +10,7 @@ use std::error::Error;
 use std::fs::File;
 use std::io;
 
+use rtsp_rec::analysis::findings::Severity;
 use rtsp_rec::analysis::rows::Sink;
 use rtsp_rec::analysis::{Analyzer, AnalyzerOptions, Row, Table};
 use rtsp_rec::capture::Source;
@@ -33,7 +34,7 @@ impl Sink for Complaints {
                     self.0.push(format!("jitter of {jitter:.1} ms"));
                 }
             }
-            Row::Finding(finding) if finding.severity == "error" => self.0.push(finding.detail.to_string()),
+            Row::Finding(finding) if finding.severity == Severity::Error => self.0.push(finding.detail.to_string()),
             _ => {}
         }
         Ok(())

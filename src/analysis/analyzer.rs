@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::analysis::budget::Budget;
-use crate::analysis::findings::Finding;
+use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::out::{Location, RowEmitter};
 use crate::analysis::rows::{Row, Sink, StreamRow, Table};
 use crate::analysis::session::Session;
@@ -161,7 +161,7 @@ impl<S: Sink> Analyzer<S> {
             for (direction, request) in session.dialog.unanswered().filter(|_| answers) {
                 let place = out.end_of(session, direction);
                 let detail = format!("{} sent at {} was never answered", request.method, request.at);
-                out.finding(place, &Finding::new("response-missing", None, detail))?;
+                out.finding(place, &Finding::new(FindingCode::ResponseMissing, None, detail))?;
             }
             let direction = Direction::ClientToServer;
             let place = out.end_of(session, direction);
@@ -237,27 +237,31 @@ impl<S: Sink> RowEmitter<S> {
         if let Some(judge) = self.judge(place.session) {
             judge.note(place.at, note);
         }
-        let detail = match note {
-            Note::KernelDrops { datagrams } => format!("the system dropped {datagrams} datagrams, its buffer was full"),
+        let (code, detail) = match note {
+            Note::KernelDrops { datagrams } => {
+                (FindingCode::KernelDrops, format!("the system dropped {datagrams} datagrams, its buffer was full"))
+            }
             Note::Late { lag, unread, .. } => {
                 let lag = lag.as_secs_f64() * 1000.0;
-                format!("read {lag:.3} ms after it had come, {unread} bytes left unread")
+                (FindingCode::RecorderLate, format!("read {lag:.3} ms after it had come, {unread} bytes left unread"))
             }
             Note::OutOfOrder { waited, segments, retransmitted } => {
                 let waited = waited.as_secs_f64() * 1000.0;
-                format!(
+                let detail = format!(
                     "bytes waited {waited:.3} ms in the system for a segment that was lost or late on the way: {segments} \
                      segments came out of order, {retransmitted} were sent again from here"
-                )
+                );
+                (FindingCode::TcpOutOfOrder, detail)
             }
             Note::Paused { pause } => {
                 let pause = pause.as_secs_f64() * 1000.0;
-                format!("the recorder did not read for {pause:.3} ms, the disk was busy")
+                let detail = format!("the recorder did not read for {pause:.3} ms, the disk was busy");
+                (FindingCode::RecorderPaused, detail)
             }
-            Note::Tcp(state) => state.to_string(),
+            Note::Tcp(state) => (FindingCode::TcpInfo, state.to_string()),
             Note::Repeated { .. } => return Ok(()),
         };
-        self.finding(place, &Finding::new(note.code(), None, detail))
+        self.finding(place, &Finding::new(code, None, detail))
     }
 
     #[inline]
@@ -277,7 +281,7 @@ impl<S: Sink> RowEmitter<S> {
                 session.wait.missing(place.direction, len);
                 self.settle(session, place.direction, Neighbour::Gap)?;
                 let detail = format!("{len} bytes are not in the capture");
-                self.finding(place, &Finding::new("capture-gap", None, detail))
+                self.finding(place, &Finding::new(FindingCode::CaptureGap, None, detail))
             }
         }
     }
@@ -313,11 +317,11 @@ impl<S: Sink> Tap for Analyzer<S> {
             }
             Payload::NotBase64 { byte, offset } => {
                 let detail = format!("{:?} in the tunnel is no base64; it is passed over", char::from(*byte));
-                out.finding(out.place(event, Some(*offset)), &Finding::new("tunnel-garbage", None, detail))
+                out.finding(out.place(event, Some(*offset)), &Finding::new(FindingCode::TunnelGarbage, None, detail))
             }
             Payload::Compressed => {
                 let detail = "messages of the WebSocket are compressed (RFC 7692); they are not read";
-                out.finding(out.place(event, None), &Finding::new("websocket-compressed", None, detail))
+                out.finding(out.place(event, None), &Finding::new(FindingCode::WebsocketCompressed, None, detail))
             }
             Payload::Unreachable { path, from, to, by, reason } => {
                 // What was under way meets ports that are closed.
@@ -380,7 +384,7 @@ impl<S: Sink> Tap for Analyzer<S> {
     }
 
     fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
-        let finding = Finding::new(remark.code, None, remark.detail);
+        let finding = Finding::new(remark.kind.into(), None, remark.detail);
         self.out.found(remark.at, (remark.frame_number > 0).then_some(remark.frame_number), None, None, None, &finding)
     }
 }

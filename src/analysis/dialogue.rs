@@ -1,7 +1,7 @@
 //! What is odd about RTSP messages: answers that lack or come late, and what RFC 2326 wants otherwise.
 
 use crate::analysis::cell::{float, millis};
-use crate::analysis::findings::{Finding, ProtocolChecks};
+use crate::analysis::findings::{Finding, FindingCode, ProtocolChecks};
 use crate::rtp::packet::RtpPacket;
 use crate::rtsp::headers::{RtpInfo, Session as SessionHeader, Transport};
 use crate::rtsp::message::{Message, StartLine};
@@ -84,7 +84,7 @@ impl RtspState {
             (None, Some((said, _))) => format!("it says rtptime {said}, the first packet has {timestamp}"),
             (None, None) => return None,
         };
-        Some(Finding::new("rtp-info-wrong", track, detail))
+        Some(Finding::new(FindingCode::RtpInfoWrong, track, detail))
     }
 
     /// An identifier in a request or answer after SETUP. A client has to return the one that it got with every request of
@@ -97,10 +97,14 @@ impl RtspState {
             return None;
         }
         match message.header("Session").and_then(|value| SessionHeader::parse(&value)) {
-            None => is_request.then(|| Finding::new("session-missing", None, format!("{method} without Session"))),
-            Some(session) if !self.ids.contains(&session.id) => {
-                Some(Finding::new("session-unknown", None, format!("{method} for a session that SETUP did not give")))
+            None => {
+                is_request.then(|| Finding::new(FindingCode::SessionMissing, None, format!("{method} without Session")))
             }
+            Some(session) if !self.ids.contains(&session.id) => Some(Finding::new(
+                FindingCode::SessionUnknown,
+                None,
+                format!("{method} for a session that SETUP did not give"),
+            )),
             Some(_) => None,
         }
     }
@@ -111,10 +115,10 @@ fn late_or_refused(at: Timestamp, status: Option<u16>, request: &Request, found:
     let mut add = |code, detail: String| found.push(Finding::new(code, None, detail));
     let latency = at.nanos_since(request.at);
     if latency > LATE_NS {
-        add("response-late", format!("{} was answered after {:.3} s", request.method, millis(latency) / 1e3));
+        add(FindingCode::ResponseLate, format!("{} was answered after {:.3} s", request.method, millis(latency) / 1e3));
     }
     if let Some(status @ 400..) = status {
-        add("error-response", format!("{} was answered {status}", request.method));
+        add(FindingCode::ErrorResponse, format!("{} was answered {status}", request.method));
     }
 }
 
@@ -135,8 +139,8 @@ impl ProtocolChecks {
         match message.start_line() {
             StartLine::Request { method, url } => self.request(direction, (&method, &url), message, dialog, &mut found),
             StartLine::Response { reason, .. } => {
-                if reason.is_empty() && self.once("reason-missing", direction) {
-                    found.push(Finding::new("reason-missing", None, "a status line without reason phrase"));
+                if reason.is_empty() && self.once(FindingCode::ReasonMissing, direction) {
+                    found.push(Finding::new(FindingCode::ReasonMissing, None, "a status line without reason phrase"));
                 }
                 self.response(at, direction, message, request, dialog, &mut found);
             }
@@ -145,7 +149,7 @@ impl ProtocolChecks {
     }
 
     /// Whether it is the first time in this direction.
-    fn once(&mut self, code: &'static str, direction: Direction) -> bool {
+    fn once(&mut self, code: FindingCode, direction: Direction) -> bool {
         self.first(code, u64::from(direction == Direction::ServerToClient))
     }
 
@@ -154,11 +158,15 @@ impl ProtocolChecks {
         let mut found = Vec::new();
         let bare = memchr::memchr_iter(b'\n', message.head())
             .any(|at| at.checked_sub(1).and_then(|before| message.head().get(before)) != Some(&b'\r'));
-        if bare && self.once("line-end-bare", direction) {
-            found.push(Finding::new("line-end-bare", None, "a line ends with a line feed alone"));
+        if bare && self.once(FindingCode::LineEndBare, direction) {
+            found.push(Finding::new(FindingCode::LineEndBare, None, "a line ends with a line feed alone"));
         }
-        if message.cseq().is_none() && self.once("cseq-missing", direction) {
-            found.push(Finding::new("cseq-missing", None, "a message without CSeq, or one that is no number"));
+        if message.cseq().is_none() && self.once(FindingCode::CseqMissing, direction) {
+            found.push(Finding::new(
+                FindingCode::CseqMissing,
+                None,
+                "a message without CSeq, or one that is no number",
+            ));
         }
         found
     }
@@ -173,8 +181,12 @@ impl ProtocolChecks {
     ) {
         if let (Some(latest), Some(cseq)) = (self.heard.cseq.get_mut(direction.index()), message.cseq()) {
             let before = latest.replace(cseq).filter(|before| cseq <= *before);
-            if let Some(before) = before.filter(|_| self.once("cseq-repeated", direction)) {
-                found.push(Finding::new("cseq-repeated", None, format!("{method} with CSeq {cseq} after {before}")));
+            if let Some(before) = before.filter(|_| self.once(FindingCode::CseqRepeated, direction)) {
+                found.push(Finding::new(
+                    FindingCode::CseqRepeated,
+                    None,
+                    format!("{method} with CSeq {cseq} after {before}"),
+                ));
             }
         }
         if direction == Direction::ClientToServer {
@@ -198,23 +210,23 @@ impl ProtocolChecks {
         let mut add = |code, detail: String| found.push(Finding::new(code, None, detail));
         let status = message.status();
         if message.head().starts_with(b"HTTP/") {
-            add("http-response", "the answer speaks HTTP, not RTSP".to_owned());
+            add(FindingCode::HttpResponse, "the answer speaks HTTP, not RTSP".to_owned());
         }
         if status.is_none_or(|status| !(100..600).contains(&status)) {
-            add("status-invalid", "the status line has no status of three digits".to_owned());
+            add(FindingCode::StatusInvalid, "the status line has no status of three digits".to_owned());
         }
         let Some(request) = request else {
             // What the first answer answers may lie before the capture.
             let asked = self.heard.cseq.get(direction.reverse().index()).is_some_and(Option::is_some);
             if status.is_none_or(|status| status >= 200) && (asked || !self.beginning_missing) {
-                add("response-without-request", "no request is known that this could answer".to_owned());
+                add(FindingCode::ResponseWithoutRequest, "no request is known that this could answer".to_owned());
             }
             return;
         };
         if let (Some(asked), Some(answered)) = (request.cseq, message.cseq())
             && asked != answered
         {
-            add("cseq-wrong", format!("CSeq {answered} answers {} {asked}", request.method));
+            add(FindingCode::CseqWrong, format!("CSeq {answered} answers {} {asked}", request.method));
         }
         late_or_refused(at, status, request, found);
         if matches!(status, Some(200..=299)) && direction == Direction::ServerToClient {
@@ -232,7 +244,7 @@ impl ProtocolChecks {
             // It may lie before the capture, or in the direction that lacks.
             None if status.is_none_or(|status| status >= 200) && !self.beginning_missing => {
                 let detail = "no request is known that this could answer";
-                found.push(Finding::new("response-without-request", None, detail));
+                found.push(Finding::new(FindingCode::ResponseWithoutRequest, None, detail));
             }
             None => {}
         }
@@ -252,8 +264,12 @@ impl ProtocolChecks {
         let session = self.heard.check_session(&request.method, message, false);
         found.extend(session.filter(|finding| self.once(finding.code, direction)));
         match request.method.as_str() {
-            "OPTIONS" if message.header("Public").is_none() && self.first("public-missing", 0) => {
-                found.push(Finding::new("public-missing", None, "the answer to OPTIONS does not list the methods"));
+            "OPTIONS" if message.header("Public").is_none() && self.first(FindingCode::PublicMissing, 0) => {
+                found.push(Finding::new(
+                    FindingCode::PublicMissing,
+                    None,
+                    "the answer to OPTIONS does not list the methods",
+                ));
             }
             "DESCRIBE" => description::check(message, dialog, found),
             "SETUP" => {
@@ -272,8 +288,8 @@ impl ProtocolChecks {
         let first = !self.heard.playing;
         (self.heard.playing, self.heard.paused, self.heard.torn_down) = (true, false, None);
         let Some(value) = message.header("RTP-Info") else {
-            if self.first("rtp-info-missing", 0) {
-                found.push(Finding::new("rtp-info-missing", None, "the answer to PLAY has no RTP-Info"));
+            if self.first(FindingCode::RtpInfoMissing, 0) {
+                found.push(Finding::new(FindingCode::RtpInfoMissing, None, "the answer to PLAY has no RTP-Info"));
             }
             return;
         };
@@ -295,10 +311,16 @@ impl ProtocolChecks {
     ) {
         let value = message.header("Session");
         match value.as_deref().and_then(SessionHeader::parse) {
-            None => found.push(Finding::new("session-missing", setup.track, "the answer to SETUP has no Session")),
+            None => {
+                found.push(Finding::new(
+                    FindingCode::SessionMissing,
+                    setup.track,
+                    "the answer to SETUP has no Session",
+                ));
+            }
             Some(session) => {
                 if dialog.session_id().is_some_and(|first| first != session.id) {
-                    found.push(Finding::new("session-changed", setup.track, format!("to {}", session.id)));
+                    found.push(Finding::new(FindingCode::SessionChanged, setup.track, format!("to {}", session.id)));
                 }
                 if self.heard.ids.len() < MAX_REMEMBERED && !self.heard.ids.contains(&session.id) {
                     self.heard.ids.push(session.id);
@@ -306,9 +328,9 @@ impl ProtocolChecks {
             }
         }
         let timeout = value.as_deref().and_then(timeout_s).filter(|timeout| *timeout < SHORT_TIMEOUT_S);
-        if let Some(timeout) = timeout.filter(|_| self.first("session-timeout-short", 0)) {
+        if let Some(timeout) = timeout.filter(|_| self.first(FindingCode::SessionTimeoutShort, 0)) {
             found.push(Finding::new(
-                "session-timeout-short",
+                FindingCode::SessionTimeoutShort,
                 None,
                 format!("{timeout} s without a sign of the client"),
             ));
@@ -330,29 +352,32 @@ fn transport(message: &Message<'_>, request: &Request, setup: &Setup, found: &mu
     let has_ports = |given: &Transport| given.server_port.is_some() || given.client_port.is_some() || given.multicast;
     let answers = Transport::parse_all(&message.header("Transport").unwrap_or_default());
     if answers.len() > 1 {
-        add("transport-several", format!("{} transports in one answer, which has to choose", answers.len()));
+        add(FindingCode::TransportSeveral, format!("{} transports in one answer, which has to choose", answers.len()));
     }
     let asked = request.asked_transports();
     let Some(given) = answers.iter().find(|answer| answer.interleaved.is_some()).or(answers.first()) else {
-        return add("transport-incomplete", "the answer has no Transport".to_owned());
+        return add(FindingCode::TransportIncomplete, "the answer has no Transport".to_owned());
     };
     let name = |tcp| if tcp { "TCP" } else { "UDP" };
     let used_tcp = given.interleaved.is_some() || !has_ports(given) && over_tcp(given);
     let channels = request.asked_channels();
     if !asked.is_empty() && asked.iter().all(|asked| is_tcp(asked) != used_tcp) && (used_tcp || has_ports(given)) {
-        add("transport-changed", format!("{} was asked for, {} is answered", name(!used_tcp), name(used_tcp)));
+        add(
+            FindingCode::TransportChanged,
+            format!("{} was asked for, {} is answered", name(!used_tcp), name(used_tcp)),
+        );
     } else if channels.is_some() && given.interleaved.is_none() && !has_ports(given) {
-        add("transport-incomplete", "interleaved channels were asked for, the answer names none".to_owned());
+        add(FindingCode::TransportIncomplete, "interleaved channels were asked for, the answer names none".to_owned());
     } else if let (Some(asked), Some(used)) = (channels, given.interleaved)
         && asked != used
     {
-        add("channels-changed", format!("{}-{} asked for, {}-{} given", asked.0, asked.1, used.0, used.1));
+        add(FindingCode::ChannelsChanged, format!("{}-{} asked for, {}-{} given", asked.0, asked.1, used.0, used.1));
     }
     if given.interleaved.is_some() && !over_tcp(given) {
-        add("transport-protocol", format!("{} with interleaved channels, not RTP/AVP/TCP", given.protocol));
+        add(FindingCode::TransportProtocol, format!("{} with interleaved channels, not RTP/AVP/TCP", given.protocol));
     }
     if given.interleaved.is_none() && has_ports(given) && !given.multicast && given.server_port.is_none() {
-        add("server-port-missing", "the answer does not say from which ports the server sends".to_owned());
+        add(FindingCode::ServerPortMissing, "the answer does not say from which ports the server sends".to_owned());
     }
 }
 

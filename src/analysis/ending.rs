@@ -1,6 +1,6 @@
 //! What is odd about a session as a whole, which shows when its capture ends.
 
-use crate::analysis::findings::Finding;
+use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::media_clock::about_hz;
 use crate::analysis::session::Session;
 use crate::analysis::stream::StreamState;
@@ -56,7 +56,7 @@ impl Session {
         let encrypted = self.streams.iter().any(StreamState::is_encrypted);
         if self.closed == Some(Direction::ServerToClient) && !encrypted {
             return Some(Finding::new(
-                "end-without-bye",
+                FindingCode::EndWithoutBye,
                 None,
                 "the server closed without RTCP BYE and without TEARDOWN",
             ));
@@ -65,7 +65,7 @@ impl Session {
         (self.closed.is_none() && silence > SILENCE_NS).then(|| {
             let detail =
                 format!("no media in the last {} s, without BYE, TEARDOWN or close", silence / NANOS_PER_SECOND);
-            Finding::new("media-stopped", None, detail)
+            Finding::new(FindingCode::MediaStopped, None, detail)
         })
     }
 
@@ -83,7 +83,9 @@ impl Session {
         senders.peek()?;
         let repaired = self.dialog.media(key.track).is_some_and(has_repair_data);
         let meant = !repaired || senders.all(|sender| sender.reports.count == 0);
-        meant.then(|| Finding::new("sr-wrong-ssrc", key.track, format!("{:#010x} reports and sends no RTP", key.ssrc)))
+        meant.then(|| {
+            Finding::new(FindingCode::SrWrongSsrc, key.track, format!("{:#010x} reports and sends no RTP", key.ssrc))
+        })
     }
 }
 
@@ -98,12 +100,12 @@ fn marker(stream: &StreamState) -> Option<Finding> {
     let video = stream.encoding().is_some_and(|encoding| is_marked(&encoding.name));
     let none = video && stream.sequence.packets >= MANY_PACKETS && stream.marker_packets() == 0;
     let detail = || format!("none of {} packets of video has the marker", stream.sequence.packets);
-    none.then(|| Finding::new("marker-missing", stream.key.track, detail()))
+    none.then(|| Finding::new(FindingCode::MarkerMissing, stream.key.track, detail()))
 }
 
 /// Timestamps that run at another rate than described.
 fn clock(stream: &StreamState) -> Option<Finding> {
-    Some(Finding::new("clock-rate-wrong", stream.key.track, wrong_clock(stream)?))
+    Some(Finding::new(FindingCode::ClockRateWrong, stream.key.track, wrong_clock(stream)?))
 }
 
 /// What is said of a clock whose rate is another one.
@@ -117,11 +119,11 @@ fn reports(stream: &StreamState) -> Option<Finding> {
     let (track, duration) = (stream.key.track, stream.duration()?);
     let Some(report) = stream.reports.last else {
         let detail = || format!("no sender report in {} s", duration / NANOS_PER_SECOND);
-        return (duration >= REPORTS_NS).then(|| Finding::new("sr-missing", track, detail()));
+        return (duration >= REPORTS_NS).then(|| Finding::new(FindingCode::SrMissing, track, detail()));
     };
     let silence = stream.last()?.nanos_since(report.at);
     let usual = stream.reports.interval_mean_s().unwrap_or(0.0) * REPORTS_MISSED;
     let stopped = silence >= REPORTS_NS && stream.last()?.seconds_since(report.at) > usual;
     let detail = || format!("no sender report in the last {} s", silence / NANOS_PER_SECOND);
-    stopped.then(|| Finding::new("sr-stopped", track, detail()))
+    stopped.then(|| Finding::new(FindingCode::SrStopped, track, detail()))
 }

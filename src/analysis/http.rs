@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use crate::analysis::findings::Finding;
+use crate::analysis::findings::{Finding, FindingCode};
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::tunnel::{self, Half};
 use crate::rtsp::upgrade;
@@ -118,13 +118,13 @@ impl Http {
         let mut found: Vec<Finding> = unanswered
             .map(|(_, request)| {
                 let detail = format!("{} sent at {} was never answered", request.method, request.at);
-                Finding::new("response-missing", None, detail)
+                Finding::new(FindingCode::ResponseMissing, None, detail)
             })
             .collect();
         let mut lacks = |half, whose| {
             let detail =
                 format!("the {half} of this tunnel is not in the capture, and so nothing that the {whose} said");
-            found.push(Finding::new("tunnel-incomplete", None, detail));
+            found.push(Finding::new(FindingCode::TunnelIncomplete, None, detail));
         };
         if self.open && !self.has_post {
             lacks("POST", "client");

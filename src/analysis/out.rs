@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::analysis::budget::Budget;
 use crate::analysis::cell::{Fixed, Seconds, Ssrc, Utc, millis};
-use crate::analysis::findings::{Finding, severity};
+use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::rows::{FindingRow, PacketRow, Row, Sink, Table};
 use crate::analysis::sequence::Status;
 use crate::analysis::session::{Session, TakenPacket};
@@ -137,7 +137,7 @@ impl<S: Sink> RowEmitter<S> {
             session,
             track: finding.track,
             direction: direction.map(Direction::as_str),
-            severity: severity(finding.code),
+            severity: finding.code.severity(),
             code: finding.code,
             detail: &finding.detail,
             stream_offset,
@@ -166,7 +166,7 @@ impl<S: Sink> RowEmitter<S> {
                 session.wait.unreadable(track, place.direction);
                 let found = match ForeignPacket::of(payload) {
                     Some(kind) => session.watch.foreign(kind, path, track),
-                    None => Some(Finding::new("rtp-malformed", track, error.to_string())),
+                    None => Some(Finding::new(FindingCode::RtpMalformed, track, error.to_string())),
                 };
                 return found.map_or(Ok(()), |finding| self.finding(place, &finding));
             }
@@ -175,7 +175,7 @@ impl<S: Sink> RowEmitter<S> {
         let Some(taken) = &taken else {
             let track = session.track_of(&PacketSigns::new(path, place.direction, payload));
             session.wait.unreadable(track, place.direction);
-            return self.finding(place, &Finding::new("too-many-streams", None, "this source is not counted"));
+            return self.finding(place, &Finding::new(FindingCode::TooManyStreams, None, "this source is not counted"));
         };
         let Session { dialog, streams, .. } = &mut *session;
         let Some(stream) = streams.get_mut(taken.stream) else { return Ok(()) };

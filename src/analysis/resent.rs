@@ -1,6 +1,6 @@
 //! Packets that a sender sends again in a stream of their own (RFC 4588): do they bring what lacks?
 
-use crate::analysis::findings::Finding;
+use crate::analysis::findings::{Finding, FindingCode};
 
 /// So many of the latest numbers that came again are remembered.
 const MAX_REMEMBERED: usize = 64;
@@ -39,7 +39,7 @@ impl ResentPackets {
         let detail = format!(
             "{packets} packets{of} were sent again{type_of}: {repaired} of them lacked until then, and still count as lost"
         );
-        (*packets > 0).then(|| Finding::new("retransmitted", track, detail))
+        (*packets > 0).then(|| Finding::new(FindingCode::Retransmitted, track, detail))
     }
 }
 

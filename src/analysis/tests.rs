@@ -25,7 +25,7 @@ struct Seen {
 impl Sink for Seen {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         match row {
-            Row::Finding(finding) => self.codes.push(finding.code),
+            Row::Finding(finding) => self.codes.push(finding.code.as_str()),
             Row::Verdict(verdict) => self.verdicts.push(verdict.verdict),
             Row::Stream(stream) => {
                 self.packets.push(stream.packets);

@@ -2,7 +2,7 @@
 //! capture they are the rest of what it took away, and nobody sent garbage. Nor did who was within a frame when the other side
 //! closed the connection.
 
-use crate::analysis::findings::Finding;
+use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::out::Location;
 use crate::trace::Direction;
 
@@ -70,13 +70,13 @@ impl UnplacedBytes {
         let finding = match next {
             Neighbour::Closed if begun => {
                 let detail = format!("the other side closed within a message or frame, of which {len} bytes had come");
-                Finding::new("cut-by-close", None, detail)
+                Finding::new(FindingCode::CutByClose, None, detail)
             }
             Neighbour::Whole | Neighbour::Closed => junk(len),
             Neighbour::Gap => cut(len, "before"),
             Neighbour::End => {
                 let detail = format!("the capture ends within a message or frame, of which it has {len} bytes");
-                Finding::new("cut-by-capture", None, detail)
+                Finding::new(FindingCode::CutByCapture, None, detail)
             }
         };
         Some((place, finding))
@@ -94,10 +94,10 @@ fn is_begun(bytes: &[u8]) -> bool {
 }
 
 fn junk(len: usize) -> Finding {
-    Finding::new("junk", None, format!("{len} bytes that are neither a message nor a frame"))
+    Finding::new(FindingCode::Junk, None, format!("{len} bytes that are neither a message nor a frame"))
 }
 
 fn cut(len: usize, side: &str) -> Finding {
     let detail = format!("{len} bytes {side} a hole of the capture, the rest of a message or frame that it cut");
-    Finding::new("cut-by-capture", None, detail)
+    Finding::new(FindingCode::CutByCapture, None, detail)
 }

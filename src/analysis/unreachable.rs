@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::analysis::findings::Finding;
+use crate::analysis::findings::{Finding, FindingCode};
 use crate::time::Timestamp;
 use crate::trace::{Direction, UnreachableReason};
 
@@ -61,7 +61,7 @@ impl UnreachablePath {
         let Self { from, to, by, reason, since, count, .. } = self;
         let errors = if *count == 1 { "error" } else { "errors" };
         let detail = format!("{count} ICMP {errors} of {by} from {since} on: {from} to {to}, {reason}");
-        Finding::new("media-port-unreachable", self.track, detail)
+        Finding::new(FindingCode::MediaPortUnreachable, self.track, detail)
     }
 }
 

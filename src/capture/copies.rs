@@ -20,7 +20,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::capture::ip::{TcpSegment, UdpDatagram};
 use crate::capture::reader::Packet;
 use crate::time::Timestamp;
-use crate::trace::{Remark, Tap};
+use crate::trace::{Remark, RemarkKind, Tap};
 
 use held::HeldDatagrams;
 use path::CopiedPath;
@@ -247,7 +247,7 @@ impl Copies {
             }
             _ => format!("the capture has {copies} copies of {datagrams} datagrams of media; each is counted once"),
         };
-        tap.remark(&Remark { at, frame_number, code: "captured-twice", detail: &detail })
+        tap.remark(&Remark { at, frame_number, kind: RemarkKind::CapturedTwice, detail: &detail })
     }
 }
 

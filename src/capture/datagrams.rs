@@ -8,7 +8,7 @@ use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::{RewriteMap, SessionDatagram};
 use crate::capture::unclaimed::{ClaimedMedia, KeptDatagram};
-use crate::trace::{Flow, Payload, Remark, Tap, TraceEvent};
+use crate::trace::{Flow, Payload, Remark, RemarkKind, Tap, TraceEvent};
 
 /// A datagram of media that these sessions set up: several where it goes to a group.
 #[inline]
@@ -80,8 +80,9 @@ pub(super) fn remark(
     tap: &mut impl Tap,
 ) -> io::Result<()> {
     let Arrival { at, number } = arrival;
-    let mut tell =
-        |detail: String| tap.remark(&Remark { at, frame_number: number, code: "capture-begins-late", detail: &detail });
+    let mut tell = |detail: String| {
+        tap.remark(&Remark { at, frame_number: number, kind: RemarkKind::CaptureBeginsLate, detail: &detail })
+    };
     if claimed.passed_over > 0 {
         let count = claimed.passed_over;
         tell(format!(

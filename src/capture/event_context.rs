@@ -6,7 +6,7 @@ use crate::capture::ports::MediaPorts;
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::RewriteMap;
 use crate::capture::tunnel::{HttpTunnel, Tunnels};
-use crate::trace::{Direction, Flow, Payload, Remark, Tap, TraceEvent};
+use crate::trace::{Direction, Flow, Payload, Remark, RemarkKind, Tap, TraceEvent};
 
 /// RTSP sessions of one capture; further ones are passed over.
 const MAX_SESSIONS: usize = 10_000;
@@ -34,7 +34,7 @@ impl<T: Tap> EventContext<'_, T> {
         }
         let detail = &format!("RTSP sessions from the {}th on are passed over", *self.sessions);
         let Arrival { at, number } = arrival;
-        self.tap.remark(&Remark { at, frame_number: number, code: "too-many-sessions", detail })?;
+        self.tap.remark(&Remark { at, frame_number: number, kind: RemarkKind::TooManySessions, detail })?;
         Ok(None)
     }
 

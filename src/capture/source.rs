@@ -14,7 +14,7 @@ use crate::capture::reader::{CaptureError, FileEnd, Input, NextChunk, Packet, re
 use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::{self, RewriteMap, RewritePlan};
 use crate::time::Timestamp;
-use crate::trace::{CaptureEnd, GivenMedia, Note, Payload, Remark, Tap, TraceEvent};
+use crate::trace::{CaptureEnd, GivenMedia, Note, Payload, Remark, RemarkKind, Tap, TraceEvent};
 
 /// Turns packets into trace events.
 ///
@@ -133,7 +133,7 @@ impl Source {
         if end.cut {
             let Arrival { at, number } = self.latest();
             let detail = "the file ends in the middle of a packet";
-            let remark = Remark { at, frame_number: number, code: "capture-cut", detail };
+            let remark = Remark { at, frame_number: number, kind: RemarkKind::CaptureCut, detail };
             tap.remark(&remark).map_err(CaptureError::Tap)?;
         }
         Ok(end)

@@ -6,7 +6,7 @@ use crate::capture::encapsulation::Unreadable;
 use crate::capture::link::LinkType;
 use crate::capture::reader::Packet;
 use crate::time::Timestamp;
-use crate::trace::{Remark, Tap};
+use crate::trace::{Remark, RemarkKind, Tap};
 
 /// Reasons that are told apart: a file may have as many link types as it has interfaces.
 const MAX_REASONS: usize = 64;
@@ -41,7 +41,7 @@ impl UnreadableCounts {
     pub(super) fn tell(&mut self, tap: &mut impl Tap) -> io::Result<()> {
         for UnreadableCount { why, at, number, count } in self.0.drain(..) {
             let detail = detail(why, count);
-            tap.remark(&Remark { at, frame_number: number, code: "packets-unreadable", detail: &detail })?;
+            tap.remark(&Remark { at, frame_number: number, kind: RemarkKind::PacketsUnreadable, detail: &detail })?;
         }
         Ok(())
     }

@@ -93,6 +93,8 @@ impl Serialize for ColumnSchemas {
 struct ColumnSchema {
     #[serde(rename = "type")]
     kind: JsonTypes,
+    #[serde(rename = "enum", skip_serializing_if = "Option::is_none")]
+    words: Option<WordsSchema>,
     #[serde(skip_serializing_if = "Option::is_none")]
     minimum: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,15 +118,29 @@ enum JsonTypes {
     OrNull([&'static str; 2]),
 }
 
+/// What a value may be, where it is one of a few words; null is a value as well.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct WordsSchema(Vec<Option<&'static str>>);
+
+impl WordsSchema {
+    fn of(column: &TableColumn) -> Option<Self> {
+        let ColumnKind::Word { words } = column.kind else { return None };
+        let null = column.may_be_empty.then_some(None);
+        Some(Self(words.iter().map(|word| Some(*word)).chain(null).collect()))
+    }
+}
+
 impl ColumnSchema {
     fn of(column: &TableColumn) -> Self {
         let kind = match column.kind {
             ColumnKind::Integer { .. } => "integer",
             ColumnKind::Decimal { .. } => "number",
-            ColumnKind::Text | ColumnKind::Time | ColumnKind::Ssrc => "string",
+            ColumnKind::Text | ColumnKind::Word { .. } | ColumnKind::Time | ColumnKind::Ssrc => "string",
         };
         Self {
             kind: if column.may_be_empty { JsonTypes::OrNull([kind, "null"]) } else { JsonTypes::One(kind) },
+            words: WordsSchema::of(column),
             minimum: matches!(column.kind, ColumnKind::Integer { signed: false }).then_some(0),
             format: (column.kind == ColumnKind::Time).then_some("date-time"),
             pattern: (column.kind == ColumnKind::Ssrc).then_some("^0x[0-9a-f]{8}$"),
@@ -148,5 +164,14 @@ mod tests {
             assert_eq!(all["$defs"][table.name()]["properties"], one["properties"]);
             assert_eq!(one["required"].as_array().map(Vec::len), Some(table.columns().len()));
         }
+    }
+
+    #[test]
+    fn words_are_listed_and_null_where_a_cell_may_be_empty() {
+        let findings: serde_json::Value = serde_json::from_str(&schema(Some(Table::Findings)).unwrap()).unwrap();
+        let words = |column: &str| findings["properties"][column]["enum"].clone();
+        assert_eq!(words("severity"), serde_json::json!(["error", "warning", "note"]));
+        assert_eq!(words("code"), serde_json::json!(crate::analysis::findings::FindingCode::WORDS));
+        assert_eq!(words("detail"), serde_json::Value::Null);
     }
 }

@@ -32,7 +32,7 @@ impl Sink for Told {
                 let encoding = row.encoding.unwrap_or_default().to_owned();
                 self.formats.push((row.track, encoding, row.inferred.unwrap_or_default()));
             }
-            Row::Finding(row) => self.codes.push(row.code),
+            Row::Finding(row) => self.codes.push(row.code.as_str()),
             Row::Message(_) => self.messages += 1,
             _ => {}
         }

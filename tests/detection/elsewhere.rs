@@ -24,8 +24,10 @@ impl Sink for Told {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         match row {
             Row::Stream(row) if row.packets > 0 => self.streams.push((row.session, row.track, row.packets)),
-            Row::Finding(row) if row.code == "no-media" => self.silent.push((row.session, row.detail.to_string())),
-            Row::Finding(row) if row.code == "unknown-channel" => self.unnamed.push(row.detail.to_string()),
+            Row::Finding(row) if row.code.as_str() == "no-media" => {
+                self.silent.push((row.session, row.detail.to_string()));
+            }
+            Row::Finding(row) if row.code.as_str() == "unknown-channel" => self.unnamed.push(row.detail.to_string()),
             _ => {}
         }
         Ok(())

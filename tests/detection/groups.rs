@@ -29,7 +29,7 @@ impl Sink for Told {
                 let figures = (row.first_seq.unwrap(), row.last_ext_seq.unwrap(), row.packets, row.lost);
                 assert!(self.streams.insert(port, figures).is_none(), "two streams of one viewer");
             }
-            Row::Finding(row) => self.codes.push(row.code),
+            Row::Finding(row) => self.codes.push(row.code.as_str()),
             Row::Verdict(row) => self.verdicts.push((row.session, row.verdict)),
             _ => {}
         }

@@ -20,7 +20,7 @@ impl Sink for Told {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         match row {
             Row::Stream(row) => self.streams.push((row.track, row.transport.to_string(), row.packets)),
-            Row::Finding(row) if row.code == "no-media" => self.silent.push(row.detail.to_string()),
+            Row::Finding(row) if row.code.as_str() == "no-media" => self.silent.push(row.detail.to_string()),
             _ => {}
         }
         Ok(())

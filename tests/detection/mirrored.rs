@@ -24,7 +24,7 @@ impl Sink for Told {
             Row::Stream(row) => {
                 self.streams.insert(row.track, (row.packets, row.duplicates, row.lost));
             }
-            Row::Finding(row) => self.codes.push(row.code),
+            Row::Finding(row) => self.codes.push(row.code.as_str()),
             Row::Verdict(row) => self.verdicts.push(row.verdict),
             _ => {}
         }

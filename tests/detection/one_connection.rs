@@ -29,8 +29,8 @@ impl Sink for Told {
                 let method = row.method.unwrap_or_default().to_owned();
                 self.requests.entry(row.session).or_default().push(method);
             }
-            Row::Finding(row) if !matches!(row.code, "rtp-info-missing" | "payload-unusual") => {
-                self.findings.push((row.session, row.code));
+            Row::Finding(row) if !matches!(row.code.as_str(), "rtp-info-missing" | "payload-unusual") => {
+                self.findings.push((row.session, row.code.as_str()));
             }
             _ => {}
         }

@@ -25,7 +25,7 @@ impl Sink for Told {
                 let of = (row.track, row.channel, row.encoding, row.packets);
                 self.streams.push(format!("{of:?}"));
             }
-            Row::Finding(row) => self.findings.push((row.code, row.detail.to_string())),
+            Row::Finding(row) => self.findings.push((row.code.as_str(), row.detail.to_string())),
             Row::Verdict(row) => self.verdicts.push(format!("{row:?}")),
             _ => {}
         }

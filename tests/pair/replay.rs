@@ -278,7 +278,7 @@ struct Rows {
 impl Sink for Rows {
     fn row(&mut self, row: &Row<'_>) -> std::io::Result<()> {
         match row {
-            Row::Finding(finding) => self.findings.push((finding.code, finding.detail.to_owned())),
+            Row::Finding(finding) => self.findings.push((finding.code.as_str(), finding.detail.to_owned())),
             Row::Stream(row) => {
                 let skew = row.skew_max_ms.map_or(0.0, |skew| skew.0) - row.skew_min_ms.map_or(0.0, |skew| skew.0);
                 let spread = row.sr_offset_spread_ms.map_or(0.0, |spread| spread.0);

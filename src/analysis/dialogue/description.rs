@@ -1,6 +1,6 @@
 //! What is odd about a session description and the answer that brings it (RFC 2326, appendix C; RFC 4566).
 
-use crate::analysis::findings::Finding;
+use crate::analysis::findings::{Finding, FindingCode};
 use crate::rtsp::message::Message;
 use crate::rtsp::sdp::{Media, SessionDescription};
 use crate::rtsp::url::RtspUrl;
@@ -17,27 +17,30 @@ const ONCE: [&str; 4] = ["v", "o", "s", "i"];
 pub(super) fn check(message: &Message<'_>, dialog: &Dialog, found: &mut Vec<Finding>) {
     let mut add = |code, detail: String| found.push(Finding::new(code, None, detail));
     if message.header("Content-Type").is_none() {
-        add("content-type-missing", "the description has no Content-Type".to_owned());
+        add(FindingCode::ContentTypeMissing, "the description has no Content-Type".to_owned());
     }
     match message.header("Content-Base") {
         None if message.header("Content-Location").is_some() => {}
-        None => add("content-base-missing", "control URLs are taken relative to the request's".to_owned()),
+        None => add(FindingCode::ContentBaseMissing, "control URLs are taken relative to the request's".to_owned()),
         Some(base) if !is_absolute(&base) => {
-            add("content-base-odd", "the base of the control URLs is no absolute URL that can be".to_owned());
+            add(FindingCode::ContentBaseOdd, "the base of the control URLs is no absolute URL that can be".to_owned());
         }
         Some(_) => {}
     }
     if message.header("Content-Length").is_none() {
-        add("content-length-missing", "where the description ends is not said: what there is of it is junk".to_owned());
+        add(
+            FindingCode::ContentLengthMissing,
+            "where the description ends is not said: what there is of it is junk".to_owned(),
+        );
     } else if message.body().trim_ascii().is_empty() {
-        add("description-empty", "the answer to DESCRIBE has no description".to_owned());
+        add(FindingCode::DescriptionEmpty, "the answer to DESCRIBE has no description".to_owned());
     }
     if message.body().trim_ascii().is_empty() {
         return;
     }
     let faults = faults(&String::from_utf8_lossy(message.body()));
     if !faults.is_empty() {
-        add("sdp-malformed", faults.join(", "));
+        add(FindingCode::SdpMalformed, faults.join(", "));
     }
     if let Some(description) = dialog.description() {
         media(description, found);
@@ -77,11 +80,11 @@ fn media(description: &SessionDescription, found: &mut Vec<Finding>) {
     for (track, media) in description.media.iter().enumerate() {
         if let Some(payload_type) = unmapped(media) {
             let detail = format!("payload type {payload_type} has no a=rtpmap");
-            found.push(Finding::new("rtpmap-missing", Some(track), detail));
+            found.push(Finding::new(FindingCode::RtpmapMissing, Some(track), detail));
         }
         if media.control.is_none() && description.media.len() > 1 {
             let detail = "one of several tracks without a=control: no URL sets it up alone";
-            found.push(Finding::new("control-missing", Some(track), detail));
+            found.push(Finding::new(FindingCode::ControlMissing, Some(track), detail));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is said where a capture holds a part of a session only, or media that no SETUP or description in it named.
 
-use crate::analysis::findings::{Finding, ProtocolChecks};
+use crate::analysis::findings::{Finding, FindingCode, ProtocolChecks};
 use crate::session::dialog::MediaPath;
 use crate::trace::{Direction, UdpPath};
 
@@ -13,7 +13,8 @@ impl ProtocolChecks {
             return None;
         }
         let detail = "the capture began when the session stood already: what was agreed upon before is not known";
-        self.first("capture-begins-late", 0).then(|| Finding::new("capture-begins-late", None, detail))
+        self.first(FindingCode::CaptureBeginsLate, 0)
+            .then(|| Finding::new(FindingCode::CaptureBeginsLate, None, detail))
     }
 }
 
@@ -33,7 +34,7 @@ impl Finding {
             (packets, _) => format!("; {packets} RTP packets that the {lacking} sent over UDP are in it"),
         };
         let detail = format!("of the RTSP connection the capture has only what the {there} sent{media}");
-        Self::new("one-direction", None, detail)
+        Self::new(FindingCode::OneDirection, None, detail)
     }
 }
 

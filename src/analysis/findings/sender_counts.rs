@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::analysis::findings::{Finding, MAX_REMEMBERED};
+use crate::analysis::findings::{Finding, FindingCode, MAX_REMEMBERED};
 use crate::analysis::stream::{StreamKey, StreamState};
 use crate::rtp::rtcp::SenderReport;
 use crate::time::Timestamp;
@@ -42,7 +42,7 @@ impl SenderCounts {
         let now = CountBaseline { difference, missing, doubtful: 0 };
         let more = self.baselines.entry(stream.key).or_insert(now).advance(now)?;
         let detail = format!("the sender counts {more} more than came since the last comparison");
-        Some(Finding::new("sr-count-mismatch", stream.key.track, detail))
+        Some(Finding::new(FindingCode::SrCountMismatch, stream.key.track, detail))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 
-use crate::analysis::findings::{Finding, ProtocolChecks};
+use crate::analysis::findings::{Finding, FindingCode, ProtocolChecks};
 use crate::analysis::stream::StreamKey;
 use crate::session::dialog::MediaPath;
 
@@ -29,16 +29,17 @@ impl ProtocolChecks {
             return self.stranger(address, stream.channel);
         }
         let detail = format!("media comes from {address}, not from the server: it was announced, or sends first");
-        self.first("sender-differs", channel).then(|| Finding::new("sender-differs", stream.track, detail))
+        self.first(FindingCode::SenderDiffers, channel)
+            .then(|| Finding::new(FindingCode::SenderDiffers, stream.track, detail))
     }
 
     /// Packets of somebody else on the ports of a track.
     pub(in crate::analysis) fn stranger(&mut self, address: IpAddr, channel: u16) -> Option<Finding> {
         let mut hasher = DefaultHasher::new();
         (address, channel).hash(&mut hasher);
-        let first = self.first("stranger-sends", hasher.finish());
+        let first = self.first(FindingCode::StrangerSends, hasher.finish());
         let detail =
             || format!("{address} sends to the ports of channel {channel}; it is neither the server nor its source");
-        first.then(|| Finding::new("stranger-sends", None, detail()))
+        first.then(|| Finding::new(FindingCode::StrangerSends, None, detail()))
     }
 }

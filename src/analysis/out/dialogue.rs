@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::analysis::cell::{Fixed, Millis, Utc, millis};
-use crate::analysis::findings::Finding;
+use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::http::Part;
 use crate::analysis::messages::{MessageParts, shown};
 use crate::analysis::out::{Location, RowEmitter};
@@ -21,7 +21,7 @@ impl<S: Sink> RowEmitter<S> {
         session.end_wait(end, None);
         for silent in session.wait.take_silent() {
             let place = Location { direction: silent.direction, ..silent.since };
-            self.finding(place, &Finding::new("no-media", silent.track, silent.detail.as_str()))?;
+            self.finding(place, &Finding::new(FindingCode::NoMedia, silent.track, silent.detail.as_str()))?;
             if let Some(judge) = self.judge(place.session) {
                 judge.no_media(&silent);
             }
@@ -160,6 +160,9 @@ impl<S: Sink> RowEmitter<S> {
         let held = session.held();
         session.forget_dialogue();
         self.budget.dialogue(held, session.held());
-        self.finding(place, &Finding::new("dialogue-forgotten", None, "all dialogues together are too long to keep"))
+        self.finding(
+            place,
+            &Finding::new(FindingCode::DialogueForgotten, None, "all dialogues together are too long to keep"),
+        )
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::analysis::cell::{Fixed, Ssrc, Utc};
-use crate::analysis::findings::Finding;
+use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::out::{Location, RowEmitter};
 use crate::analysis::report_blocks::delay_s;
 use crate::analysis::rows::{ReportBlockRow, Row, SenderReportRow, Sink};
@@ -60,7 +60,7 @@ impl<S: Sink> RowEmitter<S> {
                 Ok(RtcpPacket::Goodbye(goodbye)) => session.said_goodbye(place.direction, path, &goodbye),
                 Ok(_) => {}
                 Err(error) => {
-                    self.finding(place, &Finding::new("rtcp-malformed", track, error.to_string()))?;
+                    self.finding(place, &Finding::new(FindingCode::RtcpMalformed, track, error.to_string()))?;
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! What a column is, and the macro by which a row declares its own.
 
 use crate::analysis::cell::{Fixed, Ssrc, Utc};
+use crate::analysis::findings::{FindingCode, Severity};
 
 /// A column of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,11 @@ pub enum ColumnKind {
     },
     /// A text.
     Text,
+    /// One of these words.
+    Word {
+        /// All that there are.
+        words: &'static [&'static str],
+    },
     /// A time of RFC 3339, in UTC.
     Time,
     /// `0x` and eight lower-case hex digits.
@@ -70,6 +76,8 @@ cell_values! {
     &str => ColumnKind::Text;
     String => ColumnKind::Text;
     Ssrc => ColumnKind::Ssrc;
+    FindingCode => ColumnKind::Word { words: FindingCode::WORDS };
+    Severity => ColumnKind::Word { words: Severity::WORDS };
 }
 
 /// Packets without a time exist (Simple Packet Blocks of pcapng).

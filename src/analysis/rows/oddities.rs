@@ -1,6 +1,7 @@
 //! The columns of `findings` and `verdicts`.
 
 use crate::analysis::cell::{Millis, Seconds, Ssrc, Utc};
+use crate::analysis::findings::{FindingCode, Severity};
 use crate::analysis::rows::column::row;
 
 row! {
@@ -16,9 +17,9 @@ row! {
         /// `c2s` from client to server, `s2c` from server to client.
         direction: Option<&'static str>,
         /// `error`, `warning` or `note`.
-        severity: &'static str,
+        severity: Severity,
         /// A stable word for what is odd; findings.md lists all.
-        code: &'static str,
+        code: FindingCode,
         /// What is odd, in words.
         detail: &'a str,
         /// Position in this direction's TCP stream; + 1 is Wireshark's relative sequence number. From client to

@@ -1,6 +1,6 @@
 //! Who sends the streams of a session: its server, another source of it, or a stranger.
 
-use crate::analysis::findings::Finding;
+use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::session::{Session, report_signs};
 use crate::analysis::stream::StreamState;
 use crate::analysis::verdicts::SourceChange;
@@ -58,7 +58,7 @@ impl Session {
         found: &[Finding],
     ) -> Option<SourceChange> {
         let before = self.watch.changed.take()?;
-        let finding = found.iter().find(|finding| finding.code == "ssrc-change")?;
+        let finding = found.iter().find(|finding| finding.code == FindingCode::SsrcChange)?;
         let stream = self.streams.get_mut(before)?;
         if stream.announced.are_due(at, packet.sequence()) {
             stream.announced = AnnouncedParts::default();

@@ -262,7 +262,7 @@ struct FindingsAlone(Vec<&'static str>);
 impl Sink for FindingsAlone {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         if let Row::Finding(finding) = row {
-            self.0.push(finding.code);
+            self.0.push(finding.code.as_str());
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 
-use crate::analysis::findings::Finding;
+use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::out::Location;
 use crate::analysis::verdicts::event::{Cause, Event, Subject};
 use crate::analysis::verdicts::take_room;
@@ -19,18 +19,18 @@ const SIGNS_OF_LIFE: [&str; 3] = ["OPTIONS", "GET_PARAMETER", "SET_PARAMETER"];
 const BEGINNING: [&[&str]; 3] = [&["DESCRIBE", "ANNOUNCE"], &["SETUP"], &["PLAY", "RECORD"]];
 
 /// What a finding says of its cause: the words of the event and the verdict, which may depend on the transport.
-fn meaning(code: &str, over_tcp: bool) -> Option<(&'static str, Cause)> {
+fn meaning(code: FindingCode, over_tcp: bool) -> Option<(&'static str, Cause)> {
     let by_transport = |tcp, udp| if over_tcp { tcp } else { udp };
     Some(match code {
-        "duplicate" => ("duplicates", by_transport(Cause::SentTwice, Cause::RepeatedOnTheWay)),
-        "reordered" => ("reordering", by_transport(Cause::SentOutOfOrder, Cause::ReorderedOnTheWay)),
-        "sequence-restart" => ("restart", Cause::SourceRestarted),
-        "junk" => ("garbage", Cause::ProtocolBroken),
-        "unknown-channel" | "transport-incomplete" => ("channels", Cause::ChannelsUnclear),
-        "end-without-bye" => ("end", Cause::EndedByTheServer),
-        "media-stopped" => ("end", Cause::MediaStopped),
-        "sr-missing" | "sr-stopped" => ("reports", Cause::NoSenderReports),
-        "capture-gap" | "capture-cut" => ("gap", Cause::MissingInTheCapture),
+        FindingCode::Duplicate => ("duplicates", by_transport(Cause::SentTwice, Cause::RepeatedOnTheWay)),
+        FindingCode::Reordered => ("reordering", by_transport(Cause::SentOutOfOrder, Cause::ReorderedOnTheWay)),
+        FindingCode::SequenceRestart => ("restart", Cause::SourceRestarted),
+        FindingCode::Junk => ("garbage", Cause::ProtocolBroken),
+        FindingCode::UnknownChannel | FindingCode::TransportIncomplete => ("channels", Cause::ChannelsUnclear),
+        FindingCode::EndWithoutBye => ("end", Cause::EndedByTheServer),
+        FindingCode::MediaStopped => ("end", Cause::MediaStopped),
+        FindingCode::SrMissing | FindingCode::SrStopped => ("reports", Cause::NoSenderReports),
+        FindingCode::CaptureGap | FindingCode::CaptureCut => ("gap", Cause::MissingInTheCapture),
         _ => return None,
     })
 }
@@ -38,7 +38,7 @@ fn meaning(code: &str, over_tcp: bool) -> Option<(&'static str, Cause)> {
 /// The counts of one session.
 #[derive(Debug, Default)]
 pub(super) struct EventCounters {
-    found: BTreeMap<(&'static str, Option<usize>), Found>,
+    found: BTreeMap<(FindingCode, Option<usize>), Found>,
     /// By method: refusals that no success followed, and how many logins were asked for.
     refused: BTreeMap<String, Refusals>,
     /// PLAY or RECORD was granted.

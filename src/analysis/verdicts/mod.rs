@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::analysis::cell::millis;
 use crate::analysis::ending::wrong_clock;
-use crate::analysis::findings::Finding;
+use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::out::Location;
 use crate::analysis::sequence::Status;
 use crate::analysis::stream::{PacketFigures, StreamKey, StreamState};
@@ -253,7 +253,7 @@ impl Diagnosis {
     /// A finding of this session.
     pub(super) fn finding(&mut self, place: Location, finding: &Finding) {
         if let Some(latest) = self.capture_gaps.get_mut(place.direction.index())
-            && finding.code == "capture-gap"
+            && finding.code == FindingCode::CaptureGap
         {
             *latest = Some(place.at);
         }

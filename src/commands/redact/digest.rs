@@ -131,6 +131,7 @@ fn bits<const D: usize>(value: Fixed<D>) -> u64 {
 mod tests {
     use super::*;
     use crate::analysis::cell::Ssrc;
+    use crate::analysis::findings::FindingCode;
     use crate::analysis::rows::{FindingRow, MessageRow};
 
     fn digest(rows: &[Row<'_>]) -> Fingerprint {
@@ -162,10 +163,11 @@ mod tests {
     #[test]
     fn texts_count_by_their_length_and_reasons_not_at_all() {
         let finding = |code, detail| digest(&[Row::Finding(FindingRow { code, detail, ..FindingRow::default() })]);
-        assert_eq!(finding("junk", "to ab"), finding("junk", "to x0"));
-        assert_ne!(finding("junk", "to ab"), finding("junk", "to x"));
-        assert_ne!(finding("junk", "to ab"), finding("gap", "to ab"));
-        assert_eq!(finding("payload-malformed", "a"), finding("payload-malformed", "another"));
+        let (junk, gap, malformed) = (FindingCode::Junk, FindingCode::SequenceGap, FindingCode::PayloadMalformed);
+        assert_eq!(finding(junk, "to ab"), finding(junk, "to x0"));
+        assert_ne!(finding(junk, "to ab"), finding(junk, "to x"));
+        assert_ne!(finding(junk, "to ab"), finding(gap, "to ab"));
+        assert_eq!(finding(malformed, "a"), finding(malformed, "another"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
+use crate::analysis::findings::{FindingCode, Severity};
 use crate::analysis::rows::{FindingRow, VerdictRow};
 use crate::report::page::collect::CaptureReport;
 use crate::report::page::head_tail::HeadTail;
@@ -118,15 +119,7 @@ impl VerdictView {
 /// Findings by their code.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    by_code: BTreeMap<(Severity, &'static str), HeadTail<Finding>>,
-}
-
-/// The worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Severity {
-    Error,
-    Warning,
-    Note,
+    by_code: BTreeMap<(Severity, FindingCode), HeadTail<Finding>>,
 }
 
 #[derive(Debug)]
@@ -139,27 +132,9 @@ struct Finding {
     stream_offset: Option<u64>,
 }
 
-impl Severity {
-    fn of(word: &str) -> Self {
-        match word {
-            "error" => Self::Error,
-            "note" => Self::Note,
-            _ => Self::Warning,
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Note => "note",
-        }
-    }
-}
-
 impl Findings {
     pub(super) fn add(&mut self, row: &FindingRow<'_>) {
-        let of_code = self.by_code.entry((Severity::of(row.severity), row.code));
+        let of_code = self.by_code.entry((row.severity, row.code));
         of_code.or_insert_with(|| HeadTail::new(FINDINGS.0, FINDINGS.1)).push(Finding {
             place: CapturePlace { seconds: row.time_s.to_string(), frame_number: row.frame_number },
             session: row.session,
@@ -182,10 +157,9 @@ impl Findings {
 
     /// How many there are of each severity: `2 errors`, and the rest: `3 warnings, 1 note`.
     pub(super) fn counts(&self) -> (String, String) {
-        let counts =
-            [Severity::Error, Severity::Warning, Severity::Note].map(|severity| (severity, self.count(severity)));
-        let some = counts.iter().filter(|(_, count)| *count > 0);
-        let mut texts = some.map(|(severity, count)| many(*count, severity.name()));
+        let counts = Severity::ALL.iter().map(|severity| (severity, self.count(*severity)));
+        let some = counts.filter(|(_, count)| *count > 0);
+        let mut texts = some.map(|(severity, count)| many(count, severity.as_str()));
         let worst = texts.next().unwrap_or_else(|| "none".to_owned());
         (worst, texts.collect::<Vec<_>>().join(", "))
     }
@@ -218,9 +192,9 @@ pub(super) fn findings(section: &CaptureReport) -> Markup {
                 "a time shows its place in the charts."
             } }
             @for ((severity, code), findings) in &section.findings.by_code {
-                details.(severity.name()) open[*severity != Severity::Note || section.findings.by_code.len() <= 3] {
+                details.(severity.as_str()) open[*severity != Severity::Note || section.findings.by_code.len() <= 3] {
                     summary {
-                        span.severity { (severity.name()) } " " code { (code) } " "
+                        span.severity { (severity.as_str()) } " " code { (code.as_str()) } " "
                         span.count { (many(findings.count(), "time")) }
                     }
                     (group(&format!("s{}-{code}", section.number), findings.parts_within(most), section.span.start))
@@ -268,9 +242,13 @@ mod tests {
         let mut section = CaptureReport::new(0);
         assert_eq!(section.findings.counts().0, "none");
         for _ in 0..30 {
-            section.findings.add(&FindingRow { severity: "note", code: "nat-punch", ..<_>::default() });
+            section.findings.add(&FindingRow {
+                severity: Severity::Note,
+                code: FindingCode::NatPunch,
+                ..<_>::default()
+            });
         }
-        section.findings.add(&FindingRow { severity: "error", code: "junk", ..<_>::default() });
+        section.findings.add(&FindingRow { severity: Severity::Error, code: FindingCode::Junk, ..<_>::default() });
         assert_eq!(section.findings.counts(), ("1 error".to_owned(), "30 notes".to_owned()));
         let text = findings(&section).into_string();
         assert!(text.find("junk") < text.find("nat-punch"), "{text}");

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::analysis::cell::{Fixed, Ssrc, Utc};
+use crate::analysis::findings::{FindingCode, Severity};
 use crate::analysis::rows::{
     FindingRow, FrameRow, MessageRow, PacketRow, Row, SenderReportRow, Sink, StreamRow, VerdictRow,
 };
@@ -98,8 +99,8 @@ fn oddities(text: &str) -> [Row<'_>; 2] {
         time_s: seconds(80),
         session: Some(1),
         track: Some(0),
-        severity: "error",
-        code: "sequence-gap",
+        severity: Severity::Error,
+        code: FindingCode::SequenceGap,
         detail: text,
         ..<_>::default()
     };
@@ -281,11 +282,11 @@ fn a_page_does_not_grow_with_its_capture() {
             row.session = number as usize % 40;
             section.row(&Row::Message(row)).unwrap();
         }
-        for (code, _) in crate::analysis::findings::CODES {
+        for code in FindingCode::ALL {
             if let Row::Finding(mut row) = some(6)
                 && number < 30
             {
-                row.code = code;
+                row.code = *code;
                 section.row(&Row::Finding(row)).unwrap();
             }
         }
