@@ -13,6 +13,7 @@ use crate::session::server::{ReportClock, SlowClient, Speed};
 mod compare;
 mod demo;
 mod export;
+mod log;
 mod named;
 mod packaging;
 mod probe;
@@ -25,6 +26,7 @@ mod transport;
 pub use compare::{CompareArgs, CompareFormat};
 pub use demo::DemoArgs;
 pub use export::{ExportArgs, View};
+pub use log::{LogArgs, LogLevel};
 pub use named::NamedArgs;
 pub use packaging::{CompletionsArgs, ManArgs};
 pub use probe::{ProbeArgs, ProbeFormat};
@@ -295,6 +297,10 @@ pub struct ReplayArgs {
     /// Show each RTSP message as it passes, without credentials
     #[arg(short, long)]
     pub verbose: bool,
+
+    /// How closely it is watched.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 /// Options of `replay --to`.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::LogArgs;
+
 /// Options of `demo`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
@@ -15,4 +17,8 @@ pub struct DemoArgs {
     /// Where the capture and the tables go
     #[arg(short, long, value_name = "DIR", default_value = "rtsp-rec-demo")]
     pub output: PathBuf,
+
+    /// How closely it is watched.
+    #[command(flatten)]
+    pub log: LogArgs,
 }

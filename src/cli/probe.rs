@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::cli::transport::port_range;
-use crate::cli::{LoginArgs, MaskArgs, TlsArgs, USER_AGENT, time};
+use crate::cli::{LogArgs, LoginArgs, MaskArgs, TlsArgs, USER_AGENT, time};
 
 /// What rustdoc would take for a link.
 const URL_HELP: &str = "rtsp://[user:password@]host[:port]/path, or rtsps:// for TLS";
@@ -65,6 +65,10 @@ pub struct ProbeArgs {
     /// Show each RTSP message as it passes, without credentials
     #[arg(short, long)]
     pub verbose: bool,
+
+    /// How closely it is watched.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 /// How the results are written.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::Args;
 
-use super::{LoginArgs, MaskArgs, TlsArgs, TransportArgs, USER_AGENT, time};
+use super::{LogArgs, LoginArgs, MaskArgs, TlsArgs, TransportArgs, USER_AGENT, time};
 use crate::session::Reconnect;
 
 const MIN_ROTATE_SIZE: ByteSize = ByteSize::kb(100);
@@ -136,6 +136,10 @@ pub struct RecordArgs {
     /// Show each RTSP message as it passes, without credentials
     #[arg(short, long)]
     pub verbose: bool,
+
+    /// How closely it is watched.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 /// `500MB`, `2GiB`, or a bare number of bytes.

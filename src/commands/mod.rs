@@ -8,6 +8,7 @@ mod export;
 mod hiding;
 mod hurried;
 mod live;
+mod logging;
 mod login;
 mod man;
 mod monitor;
@@ -41,6 +42,7 @@ pub use terminal::complain;
 /// # Errors
 /// What stopped it.
 pub fn run(cli: Cli) -> Result<(), Error> {
+    logging::begin(&cli.command)?;
     match cli.command {
         Command::Record(args) => record::run(&args),
         Command::Probe(args) => probe::run(&args),

@@ -13,6 +13,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
 use crate::commands::hiding::shown;
+use crate::commands::logging;
 use crate::report::visible::VisibleText;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -25,7 +26,7 @@ pub(super) fn takes_colour(stream: &impl RawStream) -> bool {
 
 /// Whether lines on standard error can be drawn over.
 pub(super) fn redraws() -> bool {
-    io::stderr().is_terminal() && env::var_os("TERM").is_some_and(|term| term != "dumb")
+    !logging::is_on() && io::stderr().is_terminal() && env::var_os("TERM").is_some_and(|term| term != "dumb")
 }
 
 /// How many columns the terminal of standard error has.

@@ -181,7 +181,7 @@ impl<M: Machine> EventLoop<M> {
 
     /// The machines, in the order in which they were added.
     pub fn machines(&self) -> impl Iterator<Item = &M> {
-        self.peers.iter().flatten().map(|peer| &peer.machine)
+        self.peers.iter().flatten().map(|peer| &peer.machine.machine)
     }
 
     /// Runs until every machine is done and every connection to accept was accepted.
@@ -271,7 +271,10 @@ impl<M: Machine> EventLoop<M> {
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
         let patience = self.patience();
         let patience = if self.precise { poll_timer::whole_millis(patience) } else { patience };
-        self.poll.poll(events, Some(patience))
+        log::trace!("{} sessions, waits {patience:?} at most", self.active);
+        let result = self.poll.poll(events, Some(patience));
+        log::trace!("woke with {} events", events.iter().count());
+        result
     }
 
     fn dispatch(&mut self, event: &Event, tap: &mut FusedTap<'_>) -> io::Result<()> {

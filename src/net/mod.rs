@@ -55,6 +55,7 @@ mod deadlines;
 pub mod event_loop;
 mod fused;
 mod listener;
+mod logged;
 mod media;
 mod multicast;
 mod peer;

@@ -11,6 +11,7 @@ use crate::net::clock::Clock;
 use crate::net::connection::Connection;
 use crate::net::datagrams::Datagrams;
 use crate::net::fused::FusedTap;
+use crate::net::logged::LoggedMachine;
 use crate::net::media::MediaSockets;
 use crate::net::ports::Ports;
 use crate::net::receiving::ReceiveRoom;
@@ -45,7 +46,7 @@ pub(super) struct Peer<M> {
     datagram_token: Token,
     /// The number of its session.
     session: usize,
-    pub(super) machine: M,
+    pub(super) machine: LoggedMachine<M>,
     connection: Option<Connection>,
     origin: Origin,
     done: bool,
@@ -120,7 +121,7 @@ impl<M: Machine> Peer<M> {
             token,
             datagram_token,
             session,
-            machine,
+            machine: LoggedMachine::new(machine, session),
             connection: None,
             origin: Origin::Added,
             done: false,
@@ -167,6 +168,7 @@ impl<M: Machine> Peer<M> {
         turn: &mut PeerContext<'_, '_>,
     ) -> io::Result<()> {
         self.origin = Origin::Accepted;
+        self.machine.serves_client();
         let now = turn.clock.now();
         let flow = self.flow(client, stream.local_addr()?);
         let own = Direction::ServerToClient;

@@ -41,6 +41,7 @@ impl<M: Machine> EventLoop<M> {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
                 Err(error) if is_out_of_files(&error) => {
                     listener.starved = true;
+                    log::debug!("no file descriptor is left for the next client");
                     break;
                 }
                 Err(error) => return Err(error),
@@ -56,6 +57,7 @@ impl<M: Machine> EventLoop<M> {
             if listener.accepted >= listener.limit {
                 self.listener = None;
             }
+            log::debug!("connection {number} comes from {client}");
             let index = self.insert(machine);
             // A connection that is gone again shows when it is read.
             self.turn(index, tap, |peer, turn| peer.accepted(stream, client, turn).is_err());

@@ -1,5 +1,7 @@
 //! Reading waits while the tap takes nothing: the peer's window closes, and nothing is lost.
 
+use log::debug;
+
 use super::{Peer, PeerContext, READ_BUDGET};
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
@@ -33,15 +35,18 @@ impl<M: Machine> Peer<M> {
             (Readiness::More, Reading::Wanted | Reading::Unwanted) => {}
             (Readiness::More, Reading::Held(since)) => {
                 self.reading = Reading::Wanted;
+                debug!("session {}: is read again, after {:?}", self.session, now.duration_since(since));
                 self.machine.handle(now, Input::Unread);
                 self.tell_of_pause(now, since, turn);
             }
             (Readiness::Wait, Reading::Held(_)) => return false,
             (Readiness::Wait, _) => {
+                debug!("session {}: is not read, as the recording takes no more for now", self.session);
                 self.reading = Reading::Held(now);
                 return false;
             }
             (Readiness::Stop, _) => {
+                debug!("session {}: is to end, as its recording failed", self.session);
                 self.reading = Reading::Unwanted;
                 self.machine.handle(now, Input::Stop);
                 self.pump(turn);
