@@ -3,8 +3,6 @@
 //!
 //! No crate decodes such a stream: theirs end at the padding, and none goes on behind a hole.
 
-use crate::capture::rewrite::Run;
-
 /// Where in the stream of one body the decoder is.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Decoder {
@@ -166,6 +164,17 @@ pub(super) const fn value_of(byte: u8) -> Option<u8> {
         b'/' => Some(63),
         _ => None,
     }
+}
+
+/// Letters in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::capture) struct Run {
+    /// Where the first of them lies in the text.
+    pub(in crate::capture) text: u64,
+    /// How many; none where a padding says that the letters before hold no more.
+    pub(in crate::capture) len: u64,
+    /// Which bit of the decoded bytes it begins with.
+    pub(in crate::capture) bit: u64,
 }
 
 #[cfg(test)]

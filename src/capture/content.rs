@@ -149,7 +149,7 @@ impl Content {
         arrival: Arrival,
         context: &mut EventContext<'_, T>,
     ) -> io::Result<()> {
-        if !tunnel::is_http(message) {
+        if !message.is_http() {
             return Ok(());
         }
         self.announced = Coding::behind(direction, message);

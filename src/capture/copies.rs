@@ -13,6 +13,7 @@
 
 mod held;
 mod path;
+mod waiting;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -22,8 +23,10 @@ use crate::capture::reader::Packet;
 use crate::time::Timestamp;
 use crate::trace::{Remark, RemarkKind, Tap};
 
-use held::HeldDatagrams;
 use path::CopiedPath;
+use waiting::{DoubtfulCopy, HeldDatagrams};
+
+pub(super) use waiting::DatagramSight;
 
 /// Packets and paths are remembered in so many sets, by their digest.
 const SETS: usize = 64;
@@ -37,26 +40,6 @@ const OTHER_PLACE_NS: i64 = 100_000_000;
 const MAX_SEGMENTS: u32 = 64;
 /// So many segments came twice: something doubles what passes, though not everything.
 const SOME_SEGMENTS: u32 = 3;
-
-/// What a datagram is, as far as it shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DatagramSight {
-    New,
-    Copy,
-    /// The first copy on its path for some time: those of the datagrams behind tell.
-    Doubtful(DoubtfulCopy),
-}
-
-/// A copy whose path has not shown the rule yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct DoubtfulCopy {
-    ends: u64,
-    /// Index of the datagram on its path, and among all datagrams.
-    index: u64,
-    of_all: u64,
-    /// It is not the first copy of the datagram.
-    again: bool,
-}
 
 /// Finds copies.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! Who has joined which multicast group: what comes to a group is that of each session that joined it, until it leaves.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use crate::capture::media::PortMedia;
+use crate::capture::media::{GroupPorts, PortMedia};
 use crate::capture::port_pairs::anybody;
 use crate::capture::ports::MediaPorts;
 use crate::rtsp::headers::Transport;
@@ -14,26 +14,6 @@ use crate::trace::{Direction, Flow};
 const LEAVING_NS: i64 = 2 * NANOS_PER_SECOND;
 /// Groups that are remembered of sessions that joined them before the capture.
 const MAX_CLAIMED: usize = 1024;
-
-/// A group, with its ports for RTP and RTCP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct GroupPorts {
-    address: IpAddr,
-    ports: (u16, u16),
-}
-
-impl GroupPorts {
-    /// The group that a session joined by this transport.
-    pub(super) fn of(transport: &Transport) -> Option<Self> {
-        let (address, ports) = (transport.destination?, transport.server_port?);
-        transport.multicast.then_some(Self { address, ports })
-    }
-
-    fn ends(self) -> [SocketAddr; 2] {
-        let (rtp, rtcp) = self.ports;
-        [rtp, rtcp].map(|port| SocketAddr::new(self.address, port))
-    }
-}
 
 impl PortMedia {
     /// Whether what comes now is not its session's any more.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::capture::encapsulation::NetworkId;
 use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
+use crate::rtsp::headers::Transport;
 use crate::time::Timestamp;
 use crate::trace::{Direction, Flow, UdpPath};
 
@@ -81,4 +82,24 @@ pub(super) fn of_network(members: &[PortMedia], network: NetworkId) -> &[PortMed
     }
     let is_group = members.iter().any(|media| media.path.group.is_some());
     members.get(if is_group { 0 } else { members.len() - 1 }..).unwrap_or_default()
+}
+
+/// A group, with its ports for RTP and RTCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct GroupPorts {
+    pub(super) address: IpAddr,
+    pub(super) ports: (u16, u16),
+}
+
+impl GroupPorts {
+    /// The group that a session joined by this transport.
+    pub(super) fn of(transport: &Transport) -> Option<Self> {
+        let (address, ports) = (transport.destination?, transport.server_port?);
+        transport.multicast.then_some(Self { address, ports })
+    }
+
+    pub(super) fn ends(self) -> [SocketAddr; 2] {
+        let (rtp, rtcp) = self.ports;
+        [rtp, rtcp].map(|port| SocketAddr::new(self.address, port))
+    }
 }

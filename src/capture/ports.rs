@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::capture::encapsulation::NetworkId;
-use crate::capture::groups::GroupPorts;
 use crate::capture::ip::UdpDatagram;
+use crate::capture::media::GroupPorts;
 use crate::capture::media::{PortMedia, of_network};
 use crate::capture::port_pairs::{PortPairs, anybody};
 use crate::capture::silent::{SilentTracks, TrackPorts};

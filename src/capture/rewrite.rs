@@ -10,123 +10,20 @@ mod container;
 mod headers;
 mod packet;
 mod pieces;
+mod policy;
 mod rewrite_map;
 
-use std::fmt::Debug;
 use std::io::{self, Read, Write};
-use std::net::IpAddr;
 
 use crate::capture::bare::BareMedia;
 use crate::capture::reader::{self, CaptureError, FileEnd, Input};
 use crate::capture::source::Source;
-use crate::rtsp::demux::Pdu;
-use crate::time::Timestamp;
-use crate::trace::{Direction, Tap, UdpPath};
+use crate::trace::Tap;
 
-pub(super) use self::base64_map::Run;
 use self::container::RewrittenCapture;
+pub(super) use self::policy::too_much;
+pub use self::policy::{ByteSequence, FILL, Late, Patch, Policy, SessionDatagram};
 pub(super) use self::rewrite_map::{PacketPlace, RewriteMap, StreamId};
-
-/// What stands for blank bytes of a payload: no start of an RTSP message or frame, and a letter of base64.
-pub const FILL: u8 = b'x';
-
-/// A sequence of bytes that a policy is asked of: one direction of a connection, or of a tunnel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ByteSequence(u32);
-
-/// What shall stand in the place of a PDU or datagram. What is not put is blank.
-#[derive(Clone, Debug, Default)]
-pub struct Patch {
-    pieces: Vec<(usize, usize)>,
-    bytes: Vec<u8>,
-}
-
-/// A patch for an earlier PDU or datagram: where, and at which position it begins.
-pub type Late = (ByteSequence, u64, Patch);
-
-/// A datagram of media that a session set up.
-#[derive(Clone, Copy, Debug)]
-pub struct SessionDatagram<'a> {
-    /// When it came.
-    pub at: Timestamp,
-    /// Who sent it.
-    pub direction: Direction,
-    /// Between which ports.
-    pub path: UdpPath,
-    /// What it carries.
-    pub payload: &'a [u8],
-}
-
-/// Who decides what may stay. Told of everything in the order of analysis.
-pub trait Policy: Debug {
-    /// A PDU of a stream, which belongs to a session once that is known. Gives patches for earlier ones that had to wait.
-    fn pdu(
-        &mut self,
-        place: ByteSequence,
-        session: Option<usize>,
-        direction: Direction,
-        pdu: &Pdu<'_>,
-        at: Timestamp,
-        patch: &mut Patch,
-    ) -> Vec<Late>;
-
-    /// A datagram of a session, at a position of the sequence that all datagrams make up. Gives patches for earlier ones.
-    fn datagram(
-        &mut self,
-        at: (ByteSequence, u64),
-        session: usize,
-        datagram: &SessionDatagram<'_>,
-        patch: &mut Patch,
-    ) -> Vec<Late>;
-
-    /// Everything was told: patches that still waited.
-    fn finish(&mut self) -> Vec<Late>;
-
-    /// What stands for an address of a packet.
-    fn address(&mut self, address: IpAddr) -> IpAddr;
-
-    /// What stands for an address of the link layer.
-    fn link_address(&mut self, address: [u8; 6]) -> [u8; 6];
-
-    /// What stands for the URL and server in an interface description of ours: `describe` puts them together again.
-    fn url(&mut self, url: &str) -> String;
-
-    /// Why what was made is not to be used.
-    fn failure(&self) -> Option<String>;
-}
-
-impl Patch {
-    /// These bytes stand at this place. Places are told in their order.
-    pub fn put(&mut self, at: usize, bytes: &[u8]) {
-        match self.pieces.last_mut() {
-            _ if bytes.is_empty() => return,
-            Some((start, len)) if *start + *len == at => *len += bytes.len(),
-            _ => self.pieces.push((at, bytes.len())),
-        }
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    /// Nothing is put any more.
-    pub(super) fn clear(&mut self) {
-        self.pieces.clear();
-        self.bytes.clear();
-    }
-
-    /// Behind the last piece.
-    pub fn end(&self) -> usize {
-        self.pieces.last().map_or(0, |(start, len)| start + len)
-    }
-
-    /// Where pieces lie, and their bytes.
-    pub fn pieces(&self) -> impl Iterator<Item = (usize, &[u8])> {
-        let mut rest = self.bytes.as_slice();
-        self.pieces.iter().map(move |(at, len)| {
-            let (piece, behind) = rest.split_at_checked(*len).unwrap_or((rest, &[]));
-            rest = behind;
-            (*at, piece)
-        })
-    }
-}
 
 /// What is known of a capture after the first pass.
 #[derive(Debug)]
@@ -151,9 +48,9 @@ impl RewritePlan {
     /// # Errors
     /// As [`RewritePlan::new`]; or if the tap fails.
     pub fn beside<R: Read>(input: R, policy: Box<dyn Policy>, tap: &mut impl Tap) -> Result<Self, CaptureError> {
-        let mut plan = Source::plan(input, RewriteMap::new(policy), tap)?;
-        plan.rewrite_map.finish();
-        Ok(plan)
+        let (mut rewrite_map, bare, has_copies) = Source::read_into_map(input, RewriteMap::new(policy), tap)?;
+        rewrite_map.finish();
+        Ok(Self { rewrite_map, bare, has_copies })
     }
 
     /// Whether packets are copies of others, which analysis passes over. What is written has them as well.
@@ -164,10 +61,6 @@ impl RewritePlan {
     /// What looks like RTP, or is RTCP, and belongs to no session.
     pub fn bare_media(&self) -> &BareMedia {
         &self.bare
-    }
-
-    pub(super) fn of(rewrite_map: RewriteMap, bare: BareMedia, has_copies: bool) -> Self {
-        Self { rewrite_map, bare, has_copies }
     }
 
     /// The second pass: writes the capture that was planned. `comment` becomes that of each section.
@@ -197,11 +90,4 @@ impl RewritePlan {
         container.finish(end).map_err(CaptureError::Tap)?;
         Ok(end)
     }
-}
-
-/// There is more in a capture than a plan may keep.
-pub(super) fn too_much() -> io::Error {
-    io::Error::other(
-        "more messages and packets than can be kept in mind (512 MiB); cut the capture with editcap -c first",
-    )
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::capture::groups::GroupPorts;
+use crate::capture::media::GroupPorts;
 use crate::capture::ports::MediaPorts;
 use crate::rtsp::control::{control_of, resolve_base};
 use crate::rtsp::group::MediaGroup;

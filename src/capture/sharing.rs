@@ -10,7 +10,6 @@ use crate::capture::sessions::ConnectionSessions;
 use crate::capture::setups::SetupWatch;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::{Message, StartLine};
-use crate::rtsp::tunnel;
 use crate::trace::{Direction, Encapsulation, Flow, Payload, Tap};
 
 /// What is told of a connection or tunnel when another session begins there.
@@ -37,7 +36,7 @@ impl SharedConnection {
     ) -> io::Result<()> {
         // Some servers answer RTSP with HTTP; that has the number of its request.
         let answers_rtsp = matches!(message.start_line(), StartLine::Response { .. }) && message.cseq().is_some();
-        if tunnel::is_http(message) && !answers_rtsp {
+        if message.is_http() && !answers_rtsp {
             sessions.http(sender);
             return Ok(());
         }

@@ -12,7 +12,7 @@ use crate::capture::ip::{Decoded, IpLayer};
 use crate::capture::named::{NamedMedia, NamedSessions};
 use crate::capture::reader::{CaptureError, FileEnd, Input, NextChunk, Packet, read_input};
 use crate::capture::reassembly::Arrival;
-use crate::capture::rewrite::{self, RewriteMap, RewritePlan};
+use crate::capture::rewrite::{RewriteMap, too_much};
 use crate::time::Timestamp;
 use crate::trace::{CaptureEnd, GivenMedia, Note, Payload, Remark, RemarkKind, Tap, TraceEvent};
 
@@ -88,20 +88,20 @@ impl Source {
         Ok(end)
     }
 
-    /// Reads one capture to its end, enters into a map what of its bytes is what, and hands every event to the tap.
-    pub(super) fn plan<R: Read>(
+    /// Reads one capture to its end, enters into a map what of its bytes is what, and hands every event to the tap. Gives the
+    /// map, what belongs to no session, and whether there are copies.
+    pub(super) fn read_into_map<R: Read>(
         input: R,
         rewrite_map: RewriteMap,
         tap: &mut impl Tap,
-    ) -> Result<RewritePlan, CaptureError> {
+    ) -> Result<(RewriteMap, BareMedia, bool), CaptureError> {
         let mut source = Self::new();
         source.connections.rewrite_map = Some(Box::new(rewrite_map));
         source.read_part(input, tap)?;
         let bare = source.bare_media();
         source.tell_rest(tap).map_err(CaptureError::Tap)?;
-        let rewrite_map =
-            source.connections.rewrite_map.take().ok_or_else(|| CaptureError::Tap(rewrite::too_much()))?;
-        Ok(RewritePlan::of(*rewrite_map, bare, source.has_planned_copies))
+        let rewrite_map = source.connections.rewrite_map.take().ok_or_else(|| CaptureError::Tap(too_much()))?;
+        Ok((*rewrite_map, bare, source.has_planned_copies))
     }
 
     /// Reads one of several captures that follow each other, as rotation leaves them. [`Source::finish`] comes after
@@ -178,7 +178,7 @@ impl Source {
     fn enter(&mut self, packet: &Packet<'_>) -> io::Result<()> {
         let assembly = self.ip.assembly(packet);
         match &mut self.connections.rewrite_map {
-            Some(rewrite_map) if rewrite_map.is_full() => return Err(rewrite::too_much()),
+            Some(rewrite_map) if rewrite_map.is_full() => return Err(too_much()),
             Some(rewrite_map) => rewrite_map.packet(packet.number, assembly),
             None => {}
         }

@@ -1,11 +1,11 @@
 //! Datagrams that wait until it shows whether the first of them is a copy. Those behind it wait as well, for their order.
 
-use std::collections::VecDeque;
 use std::io;
 
 use crate::capture::connections::Connections;
-use crate::capture::copies::{Copies, DatagramSight, DoubtfulCopy};
-use crate::capture::ip::{OwnedDatagram, UdpDatagram};
+use crate::capture::copies::Copies;
+use crate::capture::copies::waiting::{DatagramSight, HeldDatagram, HeldDatagrams};
+use crate::capture::ip::UdpDatagram;
 use crate::capture::reader::Packet;
 use crate::capture::reassembly::Arrival;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
@@ -15,21 +15,6 @@ use crate::trace::Tap;
 const MAX_HELD: usize = 256;
 const MAX_BYTES: usize = 512 << 10;
 const MAX_WAIT_NS: i64 = 5 * NANOS_PER_SECOND;
-
-/// What waits, the oldest first.
-#[derive(Debug, Default)]
-pub(super) struct HeldDatagrams {
-    queue: VecDeque<HeldDatagram>,
-    bytes: usize,
-}
-
-/// One of them.
-#[derive(Debug)]
-struct HeldDatagram {
-    datagram: OwnedDatagram,
-    arrival: Arrival,
-    doubt: Option<DoubtfulCopy>,
-}
 
 impl Copies {
     /// Nothing waits.
@@ -93,12 +78,5 @@ impl Copies {
         let first = self.held.queue.pop_front()?;
         self.held.bytes = self.held.bytes.saturating_sub(first.datagram.len());
         Some((first, is_copy))
-    }
-}
-
-impl HeldDatagrams {
-    fn push(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival, doubt: Option<DoubtfulCopy>) {
-        self.bytes += datagram.payload.len();
-        self.queue.push_back(HeldDatagram { datagram: datagram.into(), arrival, doubt });
     }
 }

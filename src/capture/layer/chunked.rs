@@ -1,7 +1,7 @@
 //! A body in chunks (RFC 9112, section 7.1): servers and proxies that speak HTTP/1.1 send the server's side of a tunnel so,
 //! and some clients the POST.
 
-use crate::capture::layer::Stretch;
+use crate::capture::layer::stretch::Stretch;
 use crate::rtsp::chunks::ChunkSize;
 use crate::rtsp::start_line::{Recognition, recognise_token};
 

@@ -3,6 +3,7 @@
 
 mod chunked;
 mod search;
+mod stretch;
 mod web_socket;
 
 use crate::capture::reassembly::Piece;
@@ -12,6 +13,8 @@ use crate::rtsp::upgrade;
 use crate::trace::{Direction, Encapsulation};
 
 pub(super) use chunked::ChunkedBody;
+use stretch::Stretch;
+pub(super) use stretch::unmask;
 pub(super) use web_socket::WebSocketFrames;
 
 /// The layer of one direction.
@@ -64,23 +67,6 @@ pub(super) enum Carried<'a> {
     Compressed,
     /// So many bytes of what it carries are missing.
     Gap(u64),
-}
-
-/// What a stretch of bytes is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stretch {
-    /// The layer's own: headers of frames, sizes of chunks.
-    Framing,
-    /// What it carries, under this mask.
-    Payload(Option<[u8; 4]>),
-    /// The same, in a message that came compressed (RFC 7692), which is not read.
-    Compressed,
-    /// Neither: control frames, and what can't be placed behind a hole.
-    PassedOver,
-    /// None at all, but the place is known again behind a hole of so many bytes, as far as can be told.
-    FoundAgain(u64),
-    /// None at all: what follows is not of this layer, whatever the head said.
-    Foreign,
 }
 
 impl Layer {
@@ -157,9 +143,4 @@ impl Layer {
             Coding::Chunked(body) => body.finish(),
         }
     }
-}
-
-/// Puts a mask on bytes, or takes it away (RFC 6455, section 5.3).
-pub(super) fn unmask(bytes: &[u8], mask: [u8; 4]) -> Vec<u8> {
-    bytes.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect()
 }

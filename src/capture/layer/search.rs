@@ -1,7 +1,7 @@
 //! Where the frames of a WebSocket go on whose place is not known: where the capture comes into them, and behind a hole. One
 //! header of two bytes proves nothing, so what it carries has to be RTSP, and to end where frames end.
 
-use crate::capture::layer::unmask;
+use crate::capture::layer::stretch::unmask;
 use crate::rtsp::demux::FRAME_HEADER;
 use crate::rtsp::start_line::{Recognition, recognise_token};
 use crate::rtsp::web_socket::{FrameHeader, HeaderRead};

@@ -1,8 +1,8 @@
 //! The frames of a WebSocket (RFC 6455, section 5): what the data frames of one direction carry, joined, is a stream of RTSP.
 //! A PDU may span frames, and a frame may hold several.
 
-use crate::capture::layer::Stretch;
 use crate::capture::layer::search::find;
+use crate::capture::layer::stretch::Stretch;
 use crate::rtsp::web_socket::{FrameHeader, HeaderRead, MAX_HEADER};
 
 /// One direction of a WebSocket.

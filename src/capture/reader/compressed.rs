@@ -6,8 +6,8 @@ use std::mem;
 use flate2::bufread::GzDecoder;
 use ruzstd::decoding::{BlockDecodingStrategy, StreamingDecoder};
 
-use crate::capture::reader::CaptureError;
 use crate::capture::reader::input::Input;
+use crate::capture::reader::packet::CaptureError;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: u32 = 0xfd2f_b528;

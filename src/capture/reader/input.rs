@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
-use crate::capture::reader::CaptureError;
+use crate::capture::reader::packet::CaptureError;
 
 /// Bytes read at once; measured as the fastest size for captures from the page cache.
 const BUFFER: usize = 256 << 10;

@@ -3,7 +3,7 @@
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
 use crate::capture::link::LinkType;
-use crate::capture::reader::Order;
+use crate::capture::reader::packet::Order;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 const IF_DESCRIPTION: u16 = 3;

@@ -3,7 +3,7 @@
 
 use crate::capture::link::LinkType;
 use crate::capture::reader::input::Input;
-use crate::capture::reader::{CaptureError, FileEnd, MAX_PACKET, Order, Packet, Part, Raw, Taker};
+use crate::capture::reader::packet::{CaptureError, FileEnd, MAX_PACKET, Order, Packet, Part, Raw, Taker};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 const HEADER: usize = 24;

@@ -3,7 +3,7 @@
 
 use crate::capture::reader::input::Input;
 use crate::capture::reader::interface::Interface;
-use crate::capture::reader::{CaptureError, FileEnd, MAX_PACKET, Order, Packet, Part, Raw, Taker};
+use crate::capture::reader::packet::{CaptureError, FileEnd, MAX_PACKET, Order, Packet, Part, Raw, Taker};
 use crate::time::Timestamp;
 use crate::trace::PREFIX;
 

@@ -1,18 +1,7 @@
 //! The base64 of a POST: which letters hold which bits of what the client says, so that they can be written anew.
 
-use crate::capture::base64::{letter_of, value_of};
-use crate::capture::rewrite::{ByteSequence, FILL};
-
-/// Letters in a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::capture) struct Run {
-    /// Where the first of them lies in the text.
-    pub(in crate::capture) text: u64,
-    /// How many; none where a padding says that the letters before hold no more.
-    pub(in crate::capture) len: u64,
-    /// Which bit of the decoded bytes it begins with.
-    pub(in crate::capture) bit: u64,
-}
+use crate::capture::base64::{Run, letter_of, value_of};
+use crate::capture::rewrite::policy::{ByteSequence, FILL};
 
 /// The body of a POST.
 #[derive(Debug, Default)]

@@ -12,8 +12,8 @@ use crate::capture::reader::pcapng::{
     TRAILER,
 };
 use crate::capture::reader::{FileEnd, Options, Order, Packet, Part, Raw, Taker};
-use crate::capture::rewrite::Policy;
 use crate::capture::rewrite::packet::rewrite;
+use crate::capture::rewrite::policy::Policy;
 use crate::capture::rewrite::rewrite_map::{Body, RewriteMap};
 use crate::trace::Note;
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::capture::checksum::{checksum, sum};
 use crate::capture::encapsulation::KeptHeader;
 use crate::capture::ip::Layout;
-use crate::capture::rewrite::Policy;
+use crate::capture::rewrite::policy::Policy;
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;

@@ -6,8 +6,8 @@ use crate::capture::reader::Packet;
 use crate::capture::rewrite::headers::{
     TCP_FIXED, ip as ip_header, outer, settle_transport, tcp_options, transport_checksum,
 };
+use crate::capture::rewrite::policy::{FILL, Policy};
 use crate::capture::rewrite::rewrite_map::{Body, RewriteMap};
-use crate::capture::rewrite::{FILL, Policy};
 use crate::trace::UnreachableReason;
 
 const TCP: u8 = 6;
