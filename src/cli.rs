@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::analysis::Table;
 use crate::session::faults::Fault;
 use crate::session::server::{ReportClock, SlowClient, Speed};
 
 mod compare;
+mod connection;
 mod demo;
 mod export;
 mod log;
@@ -23,7 +23,10 @@ mod report;
 mod schema;
 mod transport;
 
+use connection::{PASSWORD_HELP, time};
+
 pub use compare::{CompareArgs, CompareFormat};
+pub use connection::{LoginArgs, MaskArgs, TlsArgs};
 pub use demo::DemoArgs;
 pub use export::{ExportArgs, View};
 pub use log::{LogArgs, LogLevel};
@@ -33,17 +36,13 @@ pub use probe::{ProbeArgs, ProbeFormat};
 pub use record::RecordArgs;
 pub use redact::RedactArgs;
 pub use report::ReportArgs;
-pub use schema::SchemaArgs;
+pub use schema::{SchemaArgs, TableName};
 pub use transport::{TransportArgs, TransportName};
 
 /// Name and version as captures and User-Agent headers carry them.
 pub const APPLICATION: &str = concat!("rtsp-rec ", env!("CARGO_PKG_VERSION"));
-const USER_AGENT: &str = concat!("rtsp-rec/", env!("CARGO_PKG_VERSION"));
-
 /// What `replay` takes only where it serves.
 const SERVER_OPTIONS: [&str; 9] = ["listen", "path", "speed", "looped", "slow_client", "sr", "sdp", "faults", "seed"];
-const PASSWORD_HELP: &str = "File whose first line is the password [default: $RTSP_REC_PASSWORD]";
-
 /// Record RTSP sessions as pcapng, study the captures offline.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100, arg_required_else_help = true)]
@@ -90,38 +89,6 @@ pub enum Command {
     Man(ManArgs),
 }
 
-/// Who logs in.
-#[derive(Clone, Debug, Args)]
-pub struct LoginArgs {
-    /// User name; one in the URL works too
-    #[arg(long, value_name = "NAME")]
-    pub user: Option<String>,
-
-    /// File whose first line is the password
-    #[arg(long, value_name = "FILE", help = PASSWORD_HELP)]
-    pub password_file: Option<PathBuf>,
-}
-
-/// What is hidden.
-#[derive(Clone, Debug, Args)]
-pub struct MaskArgs {
-    /// Hide as well what stands behind this name: a parameter of URLs, a header field, an attribute of SDP
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub mask: Vec<String>,
-}
-
-/// Whom to believe, where the URL is rtsps://.
-#[derive(Clone, Debug, Args)]
-pub struct TlsArgs {
-    /// File with the certificates (PEM) to trust instead of the system's; the server's own will do
-    #[arg(long, value_name = "FILE")]
-    pub tls_ca: Option<PathBuf>,
-
-    /// Accept any certificate of a server, and warn
-    #[arg(long)]
-    pub insecure: bool,
-}
-
 /// Options of `analyze`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
@@ -160,43 +127,6 @@ pub struct AnalyzeArgs {
     /// Exit with code 3 if this holds for any row of `streams`: COLUMN OPERATOR NUMBER, e.g. 'lost>0'
     #[arg(long, value_name = "EXPR")]
     pub fail_if: Vec<String>,
-}
-
-/// The tables of an analysis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum TableName {
-    /// A row for each session, track, direction and SSRC
-    Streams,
-    /// A row for each RTP packet
-    Packets,
-    /// A row for each frame of video, and for each timestamp of anything else
-    Frames,
-    /// A row for each RTCP sender report
-    SenderReports,
-    /// A row for each block of an RTCP sender or receiver report
-    ReportBlocks,
-    /// A row for each RTSP request and response
-    Messages,
-    /// A row for everything odd
-    Findings,
-    /// A row for everything that a viewer may notice, with its cause
-    Verdicts,
-}
-
-impl From<TableName> for Table {
-    fn from(name: TableName) -> Self {
-        match name {
-            TableName::Streams => Self::Streams,
-            TableName::Packets => Self::Packets,
-            TableName::Frames => Self::Frames,
-            TableName::SenderReports => Self::SenderReports,
-            TableName::ReportBlocks => Self::ReportBlocks,
-            TableName::Messages => Self::Messages,
-            TableName::Findings => Self::Findings,
-            TableName::Verdicts => Self::Verdicts,
-        }
-    }
 }
 
 /// How tables are written.
@@ -368,14 +298,6 @@ impl From<ReportClockName> for ReportClock {
             ReportClockName::Now => Self::Now,
         }
     }
-}
-
-/// `30s`, `5m`, `1h30m`, or a bare number of seconds.
-fn time(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string());
-    }
-    humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 30s, 5m or 1h30m"))
 }
 
 /// `127.0.0.1:8554`.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::connection::{LoginArgs, MaskArgs, TlsArgs, USER_AGENT, time};
 use crate::cli::transport::port_range;
-use crate::cli::{LogArgs, LoginArgs, MaskArgs, TlsArgs, USER_AGENT, time};
 
 /// What rustdoc would take for a link.
 const URL_HELP: &str = "rtsp://[user:password@]host[:port]/path, or rtsps:// for TLS";

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::Args;
 
-use super::{LogArgs, LoginArgs, MaskArgs, TlsArgs, TransportArgs, USER_AGENT, time};
+use super::TransportArgs;
+use super::connection::{LoginArgs, MaskArgs, TlsArgs, USER_AGENT, time};
 use crate::session::Reconnect;
 
 const MIN_ROTATE_SIZE: ByteSize = ByteSize::kb(100);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::MaskArgs;
+use super::connection::MaskArgs;
 
 /// Options of `redact`.
 #[derive(Clone, Debug, Args)]

@@ -7,6 +7,7 @@ mod demo;
 mod export;
 mod hiding;
 mod hurried;
+mod inputs;
 mod live;
 mod logging;
 mod login;
@@ -27,10 +28,6 @@ mod schema;
 mod signals;
 mod terminal;
 mod trust;
-
-use std::fs::File;
-use std::io;
-use std::path::Path;
 
 use crate::cli::{Cli, Command};
 use crate::error::Error;
@@ -57,24 +54,4 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }
-}
-
-/// What a capture of something else, or of a part of a session, is told.
-const NO_SESSION: &str = "no RTSP session found; it may be in TLS, or the capture may lack its beginning";
-/// And one that is not whole.
-const CUT: &str = "the file ends in the middle of a packet";
-
-/// Opens a capture.
-fn open_capture(path: &Path) -> Result<File, Error> {
-    let opened = File::open(path).and_then(|file| {
-        // A folder can be opened; what fails is reading.
-        if file.metadata()?.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
-    });
-    opened.map_err(|source| Error::File { action: "open", path: path.to_owned(), source })
-}
-
-/// Each connection costs a file descriptor. What can't be raised is lived with; how many there may be.
-fn raise_file_limit() -> u64 {
-    let current = || rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(u64::MAX, |(soft, _)| soft);
-    rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|_| current())
 }

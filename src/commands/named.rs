@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::capture::{BareMedia, NamedMedia, NamedPort, RtcpFlow, RtpFlow};
 use crate::cli::NamedArgs;
-use crate::commands::NO_SESSION;
+use crate::commands::inputs::NO_SESSION;
 use crate::error::Error;
 
 /// Flows that are listed.

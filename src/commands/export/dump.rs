@@ -4,7 +4,7 @@ use std::io;
 
 use crate::cli::ExportArgs;
 use crate::commands::export::files::{Files, OutFile};
-use crate::commands::export::{Failing, name, nothing, read, tell, title};
+use crate::commands::export::tracks::{Failing, name, nothing, read, tell, title};
 use crate::error::Error;
 use crate::export::rtpdump::RtpDump;
 use crate::export::{MediaPacket, MediaSink, Track};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::slice;
 
 use crate::cli::ExportArgs;
-use crate::commands::export::failed;
+use crate::commands::export::tracks::failed;
 use crate::commands::output::{create, is_stdout, refuse_captures};
 use crate::error::Error;
 

@@ -5,7 +5,7 @@ use std::slice;
 
 use crate::capture::{Writer, WriterOptions};
 use crate::cli::{APPLICATION, ExportArgs};
-use crate::commands::export::{Failing, failed, read, tell};
+use crate::commands::export::tracks::{Failing, failed, read, tell};
 use crate::commands::output::{FileCare, Names, Output, complete, refuse_captures, system};
 use crate::error::Error;
 use crate::export::{MediaPacket, MediaSink, Track, View};

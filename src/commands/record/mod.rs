@@ -11,15 +11,14 @@ use std::time::Duration;
 
 use crate::cli::RecordArgs;
 use crate::commands::hiding;
-use crate::commands::login;
+use crate::commands::inputs::raise_file_limit;
 use crate::commands::monitor::Monitor;
 use crate::commands::output::{Disk, print};
 use crate::commands::terminal::warning;
-use crate::commands::{raise_file_limit, signals, trust};
+use crate::commands::{signals, trust};
 use crate::error::Error;
 use crate::net::{Clock, EventLoop, SettlingLimits, Trust};
-use crate::session::client::{Limits, Timeouts};
-use crate::session::{ClientConfig, Reconnecting};
+use crate::session::Reconnecting;
 use crate::time::Timestamp;
 use crate::trace::{Readiness, Tap, TraceEvent};
 
@@ -118,28 +117,4 @@ impl Tap for RecordTap {
         }
         self.monitor.tick(now)
     }
-}
-
-/// What the client is told. `name` is what errors call the URL.
-fn config(args: &RecordArgs, name: &str, url: &str, password: Option<&str>) -> Result<ClientConfig, Error> {
-    let (url, credentials) = login::target(name, url, args.login.user.as_deref(), password)?;
-    Ok(ClientConfig {
-        credentials,
-        url,
-        user_agent: args.user_agent.clone(),
-        media: args.media.clone(),
-        transports: args.transport.transport.iter().map(|name| (*name).into()).collect(),
-        seed: fastrand::u64(..),
-        limits: Limits {
-            duration: args.duration,
-            packets: args.max_packets,
-            bytes: args.max_bytes.map(|size| size.as_u64()),
-        },
-        timeouts: Timeouts {
-            connect: args.connect_timeout,
-            response: args.response_timeout,
-            idle: args.idle_timeout,
-            ..Timeouts::default()
-        },
-    })
 }

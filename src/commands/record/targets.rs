@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::cli::RecordArgs;
 use crate::commands::login;
 use crate::commands::output::{clean, is_stdout};
-use crate::commands::record::config;
 use crate::commands::record::descriptors::room_for;
 use crate::error::Error;
 use crate::session::ClientConfig;
+use crate::session::client::{Limits, Timeouts};
 use crate::time::Timestamp;
 
 /// The file of URLs, and of targets, without a template.
@@ -167,6 +167,30 @@ fn fill_in(template: &Path, words: &[(&str, String)]) -> Result<PathBuf, String>
         rest = after;
     }
     Ok(PathBuf::from(filled + rest))
+}
+
+/// What the client is told. `name` is what errors call the URL.
+fn config(args: &RecordArgs, name: &str, url: &str, password: Option<&str>) -> Result<ClientConfig, Error> {
+    let (url, credentials) = login::target(name, url, args.login.user.as_deref(), password)?;
+    Ok(ClientConfig {
+        credentials,
+        url,
+        user_agent: args.user_agent.clone(),
+        media: args.media.clone(),
+        transports: args.transport.transport.iter().map(|name| (*name).into()).collect(),
+        seed: fastrand::u64(..),
+        limits: Limits {
+            duration: args.duration,
+            packets: args.max_packets,
+            bytes: args.max_bytes.map(|size| size.as_u64()),
+        },
+        timeouts: Timeouts {
+            connect: args.connect_timeout,
+            response: args.response_timeout,
+            idle: args.idle_timeout,
+            ..Timeouts::default()
+        },
+    })
 }
 
 #[cfg(test)]

@@ -15,9 +15,9 @@ use crate::capture::rewrite::RewritePlan;
 use crate::capture::{BareMedia, Source};
 use crate::cli::{APPLICATION, RedactArgs};
 use crate::commands::hiding::shown;
+use crate::commands::inputs::{CUT, NO_SESSION, open_capture};
 use crate::commands::output::Target;
 use crate::commands::terminal::complain;
-use crate::commands::{CUT, NO_SESSION, open_capture};
 use crate::error::Error;
 use crate::redact::Redaction;
 

@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use crate::cli::ReplayArgs;
 use crate::commands::hiding::{self, shown_lines};
+use crate::commands::inputs::{open_capture, raise_file_limit};
 use crate::commands::login;
-use crate::commands::open_capture;
-use crate::commands::raise_file_limit;
 use crate::commands::replay::bare;
 use crate::commands::replay::log::ClientLog;
 use crate::commands::replay::recording;
