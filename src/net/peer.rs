@@ -26,9 +26,9 @@ use crate::trace::{Close, Direction, Flow};
 mod backpressure;
 mod datagrams;
 mod shutdown;
+mod state;
 
-use backpressure::Reading;
-use shutdown::PeerShutdown;
+use state::{PeerShutdown, Reading};
 
 /// After so many bytes read, or sent, the others have their turn.
 const READ_BUDGET: usize = 1 << 20;

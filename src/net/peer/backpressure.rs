@@ -1,27 +1,10 @@
 //! Reading waits while the tap takes nothing: the peer's window closes, and nothing is lost.
 
-use log::debug;
-
+use super::state::Reading;
 use super::{Peer, PeerContext, READ_BUDGET};
 use crate::session::{Input, Machine};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Note, Payload, Readiness, TraceEvent};
-
-/// Whether the tap takes what is read.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Reading {
-    Wanted,
-    /// Nothing is read since then.
-    Held(Timestamp),
-    /// It takes nothing any more, and the machine was told to stop.
-    Unwanted,
-}
-
-impl Reading {
-    pub(super) fn is_held(self) -> bool {
-        matches!(self, Self::Held(_))
-    }
-}
 
 impl<M: Machine> Peer<M> {
     /// Whether the tap takes what would be read. Of one that takes nothing any more the session is ended.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::state::PeerShutdown;
 use super::{Peer, PeerContext};
 use crate::session::Machine;
 use crate::time::Timestamp;
@@ -10,16 +11,6 @@ use crate::time::Timestamp;
 const LINGER: Duration = Duration::from_mins(1);
 /// The same when the user wants an end.
 const LINGER_AT_STOP: Duration = Duration::from_secs(1);
-
-/// A connection that is to end.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PeerShutdown {
-    pub(super) until: Timestamp,
-    /// Everything was sent.
-    pub(super) shut_down: bool,
-    /// The user waits.
-    pub(super) hurried: bool,
-}
 
 impl<M: Machine> Peer<M> {
     /// Ctrl-C: the client has a moment to fetch what waits for it.

@@ -7,7 +7,7 @@ use mio::{Registry, Token};
 
 use super::channel::Channel;
 use super::outgoing::OutgoingBytes;
-use super::{Progress, interrupted};
+use super::progress::{Progress, interrupted};
 use crate::net::tls::TlsServer;
 use crate::rtsp::tunnel::{Answered, OpeningResponse};
 

@@ -5,6 +5,7 @@ mod channel;
 mod http_opening;
 mod inquiry;
 mod outgoing;
+mod progress;
 mod secured;
 mod tcp_state;
 mod tunnel;
@@ -20,6 +21,7 @@ use mio::{Registry, Token};
 
 use channel::Channel;
 use http_opening::Opener;
+pub(super) use progress::Progress;
 use tunnel::Tunnel;
 use web_socket::WebSocket;
 
@@ -40,17 +42,6 @@ pub(super) enum RtspStream {
     Tunnel(Box<Tunnel>),
     /// One, that began with HTTP.
     WebSocket(Box<WebSocket>),
-}
-
-/// How far connecting has come.
-#[derive(Debug)]
-pub(super) enum Progress {
-    /// It takes its time.
-    Pending,
-    /// The stream stands.
-    Stands,
-    /// The server answered this to the GET of a tunnel.
-    Refused(Vec<u8>),
 }
 
 impl RtspStream {
@@ -181,9 +172,4 @@ impl RtspStream {
     pub(super) fn make_abrupt(&self) {
         let _ = socket2::SockRef::from(self.channel().socket()).set_linger(Some(Duration::ZERO));
     }
-}
-
-/// A signal came in between: it is tried again.
-fn interrupted(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::Interrupted
 }

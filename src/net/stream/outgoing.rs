@@ -3,7 +3,7 @@
 use std::io;
 
 use super::channel::Channel;
-use super::interrupted;
+use super::progress::interrupted;
 
 /// What waits, and how much of it is gone.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use mio::net::TcpStream;
 use rustls::{ClientConnection, ProtocolVersion};
 
-use super::interrupted;
+use super::progress::interrupted;
 use crate::net::tls::{TlsServer, explain, is_refusal};
 
 /// So much more than what one read brings may come out: a record that lay in the session, unfinished.

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::channel::Channel;
 use super::http_opening::{OpenedChannel, Opener};
 use super::outgoing::OutgoingBytes;
-use super::{Progress, interrupted};
+use super::progress::{Progress, interrupted};
 use crate::rtsp::chunks::ChunkReader;
 use crate::rtsp::tunnel::{Answered, Half, OpeningResponse, TunnelRequest};
 

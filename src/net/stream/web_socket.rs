@@ -3,9 +3,9 @@
 
 use std::io;
 
-use super::Progress;
 use super::channel::Channel;
 use super::http_opening::{OpenedChannel, Opener};
+use super::progress::Progress;
 use crate::rtsp::tunnel::{OpeningResponse, TunnelRequest};
 use crate::rtsp::web_socket::{BINARY, CLOSE, PONG, ServerFrames, client_frame, key};
 
