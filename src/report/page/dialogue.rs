@@ -1,12 +1,13 @@
 //! The RTSP dialogue of a session, as a ladder between two life lines.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
 use crate::analysis::rows::{MessageRow, StreamRow};
-use crate::report::page::collect::CaptureReport;
 use crate::report::page::head_tail::HeadTail;
 use crate::report::page::limits::{MESSAGES, clipped};
-use crate::report::page::words::{frame_link, goto, left_out, many};
+use crate::report::page::words::{SectionPlace, frame_link, goto, left_out, many};
 
 /// An RTSP session.
 #[derive(Debug)]
@@ -141,16 +142,16 @@ impl Message {
 const TEXTS: [&str; 7] = ["session", "URL", "client", "server", "transport", "user agent", "server product"];
 
 /// A table of the sessions.
-pub(super) fn sessions(section: &CaptureReport) -> Markup {
+pub(super) fn sessions(section: SectionPlace, sessions: &BTreeMap<usize, Session>, more: usize) -> Markup {
     html! {
-        @if !section.sessions.is_empty() {
+        @if !sessions.is_empty() {
             h3 { "Sessions" }
             div.scroll { table {
                 thead { tr {
                     @for name in TEXTS { th scope="col" { (name) } }
                     th.number scope="col" { "messages" }
                 } }
-                tbody { @for (number, session) in &section.sessions { tr {
+                tbody { @for (number, session) in sessions { tr {
                     th scope="row" { a href={ "#s" (section.number) "-dialogue-" (number) } { (number) } }
                     td.url { (session.url) }
                     td { (session.client) }
@@ -161,16 +162,16 @@ pub(super) fn sessions(section: &CaptureReport) -> Markup {
                     td.number { (session.messages.count()) }
                 } } }
             } }
-            @if section.more_sessions > 0 {
-                p.omitted { (left_out(&many(section.more_sessions, "session"), "messages")) }
+            @if more > 0 {
+                p.omitted { (left_out(&many(more, "session"), "messages")) }
             }
         }
     }
 }
 
 /// The dialogue of each session.
-pub(super) fn ladders(section: &CaptureReport) -> Markup {
-    let with_messages = || section.sessions.iter().filter(|(_, session)| session.messages.count() > 0);
+pub(super) fn ladders(section: SectionPlace, sessions: &BTreeMap<usize, Session>) -> Markup {
+    let with_messages = || sessions.iter().filter(|(_, session)| session.messages.count() > 0);
     let id = format!("s{}", section.number);
     html! {
         @if with_messages().next().is_some() {
@@ -181,9 +182,9 @@ pub(super) fn ladders(section: &CaptureReport) -> Markup {
                     "The latency of a response is the time since its request."
                 }
                 @for (number, session) in with_messages() {
-                    details.dialogue id={ (id) "-dialogue-" (number) } open[section.sessions.len() <= 4] {
+                    details.dialogue id={ (id) "-dialogue-" (number) } open[sessions.len() <= 4] {
                         summary { "Session " (number) ": " span.url { (session.url) } }
-                        (session.ladder(&format!("{id}-message-{number}"), section.span.start))
+                        (session.ladder(&format!("{id}-message-{number}"), section.start))
                     }
                 }
             }

@@ -6,10 +6,10 @@ use maud::{Markup, html};
 
 use crate::analysis::findings::{FindingCode, Severity};
 use crate::analysis::rows::{FindingRow, VerdictRow};
-use crate::report::page::collect::CaptureReport;
 use crate::report::page::head_tail::HeadTail;
 use crate::report::page::limits::{FINDINGS, VERDICTS, clipped, listed_findings};
-use crate::report::page::words::{frame_link, goto_exactly, left_out, many, stream_of};
+use crate::report::page::streams::Total;
+use crate::report::page::words::{SectionPlace, frame_link, goto_exactly, left_out, many, stream_of};
 
 /// What may be noticed.
 #[derive(Debug)]
@@ -65,23 +65,23 @@ impl Verdicts {
 }
 
 /// The verdicts, or that there are none.
-pub(super) fn verdicts(section: &CaptureReport) -> Markup {
-    if section.verdicts.count() == 0 && !section.has_sessions() {
+pub(super) fn verdicts(section: SectionPlace, verdicts: &Verdicts, streams: &Total) -> Markup {
+    if verdicts.count() == 0 && !section.has_sessions {
         return html! {};
     }
-    let (first, omitted, last) = section.verdicts.all.parts();
+    let (first, omitted, last) = verdicts.all.parts();
     let id = format!("s{}-verdict", section.number);
-    let start = section.span.start;
+    let start = section.start;
     html! {
         section.verdicts aria-labelledby={ (id) "s" } {
             h3 id={ (id) "s" } { "What a viewer may notice" }
-            @if section.verdicts.count() == 0 && section.streams.total.streams == 0 {
+            @if verdicts.count() == 0 && streams.streams == 0 {
                 p { "No verdict was reached: there is nothing that a viewer could have seen." }
             }
-            @else if section.verdicts.count() == 0 && section.streams.total.is_clean() {
+            @else if verdicts.count() == 0 && streams.is_clean() {
                 p.calm { "Nothing was noticed that a viewer would see." }
             }
-            @else if section.verdicts.count() == 0 {
+            @else if verdicts.count() == 0 {
                 p { "No verdict was reached, but packets or frames are missing or late: see the streams." }
             }
             @else { ul {
@@ -177,27 +177,27 @@ const COLUMNS: [(&str, bool); 7] = [
 ];
 
 /// The findings, a group for each code.
-pub(super) fn findings(section: &CaptureReport) -> Markup {
-    if section.findings.by_code.is_empty() && !section.has_sessions() {
+pub(super) fn findings(section: SectionPlace, all: &Findings) -> Markup {
+    if all.by_code.is_empty() && !section.has_sessions {
         return html! {};
     }
     let id = format!("s{}-findings", section.number);
-    let most = listed_findings(section.findings.by_code.len());
+    let most = listed_findings(all.by_code.len());
     html! {
         section.findings aria-labelledby=(id) {
             h3 id=(id) { "Findings" }
-            @if section.findings.by_code.is_empty() { p.calm { "Nothing odd was found." } }
+            @if all.by_code.is_empty() { p.calm { "Nothing odd was found." } }
             @else { p.hint {
                 "Everything odd, the worst first. A frame number can be copied into Wireshark as a display filter; "
                 "a time shows its place in the charts."
             } }
-            @for ((severity, code), findings) in &section.findings.by_code {
-                details.(severity.as_str()) open[*severity != Severity::Note || section.findings.by_code.len() <= 3] {
+            @for ((severity, code), findings) in &all.by_code {
+                details.(severity.name()) open[*severity != Severity::Note || all.by_code.len() <= 3] {
                     summary {
                         span.severity { (severity.as_str()) } " " code { (code.as_str()) } " "
                         span.count { (many(findings.count(), "time")) }
                     }
-                    (group(&format!("s{}-{code}", section.number), findings.parts_within(most), section.span.start))
+                    (group(&format!("s{}-{code}", section.number), findings.parts_within(most), section.start))
                 }
             }
         }
@@ -237,28 +237,26 @@ impl Finding {
 mod tests {
     use super::*;
 
+    const PLACE: SectionPlace = SectionPlace { number: 0, start: None, has_sessions: false };
+
     #[test]
     fn the_worst_comes_first_and_what_is_left_out_is_said() {
-        let mut section = CaptureReport::new(0);
-        assert_eq!(section.findings.counts().0, "none");
+        let mut all = Findings::default();
+        assert_eq!(all.counts().0, "none");
         for _ in 0..30 {
-            section.findings.add(&FindingRow {
-                severity: Severity::Note,
-                code: FindingCode::NatPunch,
-                ..<_>::default()
-            });
+            all.add(&FindingRow { severity: "note", code: "nat-punch", ..<_>::default() });
         }
-        section.findings.add(&FindingRow { severity: Severity::Error, code: FindingCode::Junk, ..<_>::default() });
-        assert_eq!(section.findings.counts(), ("1 error".to_owned(), "30 notes".to_owned()));
-        let text = findings(&section).into_string();
+        all.add(&FindingRow { severity: "error", code: "junk", ..<_>::default() });
+        assert_eq!(all.counts(), ("1 error".to_owned(), "30 notes".to_owned()));
+        let text = findings(PLACE, &all).into_string();
         assert!(text.find("junk") < text.find("nat-punch"), "{text}");
         assert!(text.contains("14 more left out here"), "{text}");
     }
 
     #[test]
     fn a_verdict_has_its_place() {
-        let mut section = CaptureReport::new(0);
-        section.verdicts.add(&VerdictRow {
+        let mut noticed = Verdicts::default();
+        noticed.add(&VerdictRow {
             event: "picture-freeze",
             verdict: "lost-before-capture",
             count: 3,
@@ -267,7 +265,7 @@ mod tests {
             detail: "<b>",
             ..<_>::default()
         });
-        let text = verdicts(&section).into_string();
+        let text = verdicts(PLACE, &noticed, &Total::default()).into_string();
         for part in
             ["<b>picture freeze</b> × 3", "lost before capture", "frame.number == 7", "frame.number == 9", "&lt;b&gt;"]
         {

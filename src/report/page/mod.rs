@@ -4,6 +4,7 @@
 //! from the capture is escaped where it becomes text, and numbers are all that scripts get; a policy in the page lets
 //! no other script run than those that are written here.
 
+mod charts;
 mod collect;
 mod data;
 mod decimate;
@@ -89,7 +90,7 @@ impl CaptureReport {
         let charted = if shows(Part::Charts) { charted } else { &[] };
         let of_charted = || self.streams.kept.iter().filter(|stream| charted.contains(&stream.number));
         let data = Data::of(self, of_charted()).json()?;
-        let id = format!("s{}", self.number);
+        let (id, place) = (format!("s{}", self.number), self.place());
         let named: Vec<&str> = left_out.iter().map(|(_, name)| *name).collect();
         let markup = html! {
             section.capture id=(id) aria-labelledby={ (id) "-name" } {
@@ -97,11 +98,14 @@ impl CaptureReport {
                 @if !named.is_empty() { p.omitted {
                     "Many captures share this page, so it has no " (named.join(", no ")) " of this one; a report of it alone has"
                 } }
-                @if shows(Part::Verdicts) { (findings::verdicts(self)) }
-                @if shows(Part::Overview) { (dialogue::sessions(self)) (streams::overview(self, charted)) }
+                @if shows(Part::Verdicts) { (findings::verdicts(place, &self.verdicts, &self.streams.total)) }
+                @if shows(Part::Overview) {
+                    (dialogue::sessions(place, &self.sessions, self.more_sessions))
+                    (streams::overview(place, &self.streams, charted))
+                }
                 (self.streams_in_detail(of_charted()))
-                @if shows(Part::Dialogues) { (dialogue::ladders(self)) }
-                @if shows(Part::Findings) { (findings::findings(self)) }
+                @if shows(Part::Dialogues) { (dialogue::ladders(place, &self.sessions)) }
+                @if shows(Part::Findings) { (findings::findings(place, &self.findings)) }
             }
             script type="application/json" id={ (id) "-data" } { (PreEscaped(data)) }
         };
@@ -128,7 +132,7 @@ impl CaptureReport {
             h2 id={ (id) "-name" } {
                 @for (index, name) in captures.iter().enumerate() { @if index > 0 { ", " } (file_name(name)) }
             }
-            @if !self.has_sessions() { p.caution role="note" { (NO_SESSION) } }
+            @if !self.place().has_sessions { p.caution role="note" { (NO_SESSION) } }
             @if let (Some(start), Some(end)) = (self.span.start, end) {
                 p.span { (time(start)) " to " (end) " (" (duration(self.span.end)) ")" }
             }
@@ -154,7 +158,7 @@ impl CaptureReport {
                     }
                     output.range {}
                 }
-                @for stream in charted { (streams::stream(self, stream)) }
+                @for stream in charted { (streams::stream(self.number, stream, &self.charts)) }
             }
         }
     }

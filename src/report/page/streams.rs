@@ -7,11 +7,11 @@ use maud::{Markup, html};
 use crate::analysis::cell::Fixed;
 use crate::analysis::rows::StreamRow;
 use crate::report::cells::{Cell, each_cell};
-use crate::report::page::collect::CaptureReport;
+use crate::report::page::charts::Charts;
 use crate::report::page::decimate::Span;
 use crate::report::page::limits::{STREAMS, clipped};
 use crate::report::page::series::{Packets, Series, SeriesKey};
-use crate::report::page::words::{file_name, grouped, left_out, many, stream_of};
+use crate::report::page::words::{SectionPlace, file_name, grouped, left_out, many, stream_of};
 use crate::report::summary::bitrate;
 
 /// The streams of a capture.
@@ -147,11 +147,10 @@ const OVERVIEW: [(&str, bool); 8] = [
 ];
 
 /// A line for each stream.
-pub(super) fn overview(section: &CaptureReport, charted: &[usize]) -> Markup {
-    let streams = &section.streams;
+pub(super) fn overview(section: SectionPlace, streams: &Streams, charted: &[usize]) -> Markup {
     html! {
-        @if section.has_sessions() || !streams.kept.is_empty() { h3 { "Streams" } }
-        @if streams.kept.is_empty() && section.has_sessions() { p { "There is no RTP stream in the capture." } }
+        @if section.has_sessions || !streams.kept.is_empty() { h3 { "Streams" } }
+        @if streams.kept.is_empty() && section.has_sessions { p { "There is no RTP stream in the capture." } }
         @if !streams.kept.is_empty() { div.scroll { table {
             thead { tr {
                 th scope="col" { "stream" }
@@ -162,7 +161,7 @@ pub(super) fn overview(section: &CaptureReport, charted: &[usize]) -> Markup {
             tbody { @for stream in &streams.kept { tr {
                 th scope="row" {
                     @if charted.contains(&stream.number) {
-                        a href={ "#" (id(section, stream.number)) } { (stream.number) }
+                        a href={ "#" (id(section.number, stream.number)) } { (stream.number) }
                     } @else { (stream.number) }
                 }
                 @for (name, is_number) in OVERVIEW { td.number[is_number] { (stream.figure(name)) } }
@@ -191,7 +190,7 @@ const GROUPS: [(&str, &str); 6] = [
 ];
 
 /// The figures and the charts of one stream.
-pub(super) fn stream(section: &CaptureReport, stream: &StreamView) -> Markup {
+pub(super) fn stream(section: usize, stream: &StreamView, charts: &Charts) -> Markup {
     let id = id(section, stream.number);
     html! {
         section.stream id=(id) aria-labelledby={ (id) "-name" } {
@@ -206,7 +205,7 @@ pub(super) fn stream(section: &CaptureReport, stream: &StreamView) -> Markup {
                     }
                 }
             }
-            (charts(section, stream))
+            (drawings(section, stream, charts))
             details.figures open { summary { "Figures, as in the table streams of analyze" }
                 div.groups { @for (title, columns) in groups(&stream.figures) {
                     table {
@@ -241,12 +240,12 @@ fn seconds(nanos: i64) -> f64 {
 }
 
 /// What there is to draw, and what it shows.
-fn charts(section: &CaptureReport, stream: &StreamView) -> Markup {
-    let Some(series) = section.charts.of(stream.key) else { return html! {} };
-    let drawn = drawn(series, section.charts.offsets_of(stream.key).is_some());
+fn drawings(section: usize, stream: &StreamView, charts: &Charts) -> Markup {
+    let Some(series) = charts.of(stream.key) else { return html! {} };
+    let drawn = drawn(series, charts.offsets_of(stream.key).is_some());
     html! {
         @let of = stream_of(Some(stream.key.session), stream.track);
-        div.charts data-section=(section.number) data-stream=(stream.number) data-of=[of] {
+        div.charts data-section=(section) data-stream=(stream.number) data-of=[of] {
             @for (kind, (title, unit), _) in drawn.into_iter().filter(|(.., some)| *some) {
                 figure.chart {
                     figcaption { b { (title) } " " span.unit { (unit) } }
@@ -281,13 +280,15 @@ fn drawn(series: &Series, has_offsets: bool) -> [(&'static str, (&'static str, &
     ]
 }
 
-fn id(section: &CaptureReport, number: usize) -> String {
-    format!("s{}-stream-{number}", section.number)
+fn id(section: usize, number: usize) -> String {
+    format!("s{section}-stream-{number}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PLACE: SectionPlace = SectionPlace { number: 0, start: None, has_sessions: false };
     use crate::analysis::cell::Ssrc;
 
     #[test]
@@ -314,11 +315,11 @@ mod tests {
 
     #[test]
     fn the_overview_speaks_in_words() {
-        let mut section = CaptureReport::new(0);
+        let mut streams = Streams::default();
         let row = StreamRow { frame_jitter_max_ms: Some(Fixed(3.21)), ..<_>::default() };
-        section.streams.add(&row).unwrap();
-        section.streams.finish(0);
-        let text = overview(&section, &[]).into_string();
+        streams.add(&row).unwrap();
+        streams.finish(0);
+        let text = overview(PLACE, &streams, &[]).into_string();
         assert!(text.contains(">max frame jitter</th>") && text.contains(">3.2 ms</td>"), "{text}");
         assert!(!text.contains('_'), "{text}");
     }

@@ -7,6 +7,17 @@ use maud::{Markup, html};
 
 use crate::time::Timestamp;
 
+/// A section of the page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SectionPlace {
+    /// Among the others, from 0.
+    pub(super) number: usize,
+    /// When its capture begins, in nanoseconds since 1970.
+    pub(super) start: Option<i64>,
+    /// Whether RTSP was spoken: without, nothing else was looked at.
+    pub(super) has_sessions: bool,
+}
+
 /// `1 message`, `3 messages`.
 pub(super) fn many(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{} {what}s", grouped(count as u64)) }
