@@ -1,8 +1,9 @@
 //! Heads of messages: start lines and header fields (RFC 2326, section 12) with other names and without credentials.
 
+use crate::redact::pseudonyms::Pseudonyms;
 use crate::redact::text::{blank, inside, split};
 use crate::redact::times::{dates, ranges};
-use crate::redact::url::{Parameter, Pseudonyms, hidden};
+use crate::redact::url::{Parameter, hidden};
 use crate::rtsp::message::{after_line, raw_fields};
 
 /// Fields that tell of no one, but for the names in them: of the dialogue, its timing, and the products that speak.

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::capture::rewrite::{FILL, Patch};
+use crate::redact::pseudonyms::Pseudonyms;
 use crate::redact::shape::{PayloadShape, structure};
-use crate::redact::url::Pseudonyms;
 use crate::rtp::foreign::{ForeignPacket, TS_PACKET};
 use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::rtp::rtcp::{Compound, RtcpPacket};

@@ -8,6 +8,7 @@ mod head;
 mod known_strings;
 mod media;
 mod names;
+mod pseudonyms;
 mod sdp;
 mod shape;
 mod text;
@@ -22,8 +23,8 @@ use foldhash::fast::RandomState;
 
 use crate::capture::rewrite::{ByteSequence, Late, Patch, Policy, SessionDatagram};
 use crate::redact::formats::PayloadFormats;
+use crate::redact::pseudonyms::Pseudonyms;
 use crate::redact::shape::PayloadShape;
-use crate::redact::url::Pseudonyms;
 use crate::rtsp::demux::{FRAME_HEADER, Pdu, PduKind};
 use crate::rtsp::mask::MaskRules;
 use crate::rtsp::message::{Message, StartLine};
@@ -229,7 +230,7 @@ impl Redaction {
     /// Follows a dialogue. Gives what waited for it.
     fn observe(&mut self, number: usize, direction: Direction, message: &Message<'_>, at: Timestamp) -> Vec<Late> {
         let asks = matches!(message.start_line(), StartLine::Request { .. });
-        if tunnel::is_http(message) && asks || tunnel::is_answer(message) {
+        if message.is_http() && asks || tunnel::is_answer(message) {
             return Vec::new();
         }
         let mut late = if self.held > MAX_DIALOGUES { self.forget() } else { Vec::new() };

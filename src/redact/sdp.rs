@@ -1,8 +1,9 @@
 //! Session descriptions (RFC 4566) with other names: what RTP and RTSP need of them stays.
 
+use crate::redact::pseudonyms::Pseudonyms;
 use crate::redact::text::{blank, inside, split};
 use crate::redact::times::ranges;
-use crate::redact::url::{Parameter, Pseudonyms, hidden};
+use crate::redact::url::{Parameter, hidden};
 
 /// Lines that name nobody: version, times, repetitions, bandwidth, media.
 const PLAIN_LINES: [&[u8]; 6] = [b"v", b"t", b"r", b"z", b"b", b"m"];

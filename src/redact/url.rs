@@ -4,9 +4,7 @@ use std::net::IpAddr;
 
 use memchr::memmem;
 
-use crate::redact::addresses::Addresses;
-use crate::redact::known_strings::KnownStrings;
-use crate::redact::names::Names;
+use crate::redact::pseudonyms::Pseudonyms;
 use crate::redact::text::{blank, inside, split};
 use crate::rtsp::url::userinfo_len;
 
@@ -34,14 +32,6 @@ const WORDS: [&[u8]; 17] = [
     b"rtptime",
     b"rtsp-over-websocket",
 ];
-
-/// What stands for hosts, addresses and names.
-#[derive(Debug, Default)]
-pub(super) struct Pseudonyms {
-    pub(super) addresses: Addresses,
-    pub(super) names: Names,
-    pub(super) words: KnownStrings,
-}
 
 impl Pseudonyms {
     /// A URL, or a path alone.
