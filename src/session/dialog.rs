@@ -8,6 +8,7 @@ mod describing;
 mod given;
 mod open;
 mod owner;
+mod owners;
 mod path;
 pub mod play;
 mod request;
@@ -31,9 +32,9 @@ use crate::rtsp::url::RtspUrl;
 use crate::time::Timestamp;
 use crate::trace::{Direction, UdpPath};
 
-use given::HeardPart;
 use open::OpenDescription;
-use owner::Owners;
+use owners::Owners;
+use request::HeardPart;
 
 pub use owner::PacketOwner;
 pub use path::{MediaPath, PacketSigns};

@@ -2,38 +2,14 @@
 
 use crate::rtsp::auth::LoginScheme;
 use crate::rtsp::message::Message;
-use crate::rtsp::tunnel::{Half, TunnelKind, TunnelRequest};
-use crate::rtsp::url::RtspUrl;
+use crate::rtsp::tunnel::{Half, TunnelKind};
 use crate::session::Client;
 use crate::session::authorization::AuthAction;
-use crate::session::client::request::Method;
-use crate::session::client::{ClientConfig, MediaTransport, Phase, SessionError, refusal};
-use crate::session::dialer::{Dial, Dialer};
+use crate::session::client::pending::Method;
+use crate::session::client::transports::{dialer, web_socket_paths};
+use crate::session::client::{Phase, SessionError, refusal};
+use crate::session::dialer::Dial;
 use crate::time::Timestamp;
-
-/// What gets to the server of a URL.
-pub(super) fn dialer(config: &ClientConfig, url: &RtspUrl, transport: MediaTransport) -> Dialer {
-    let dialer = Dialer::new(url, config.timeouts.connect);
-    let Some(kind) = transport.tunnel() else { return dialer };
-    let tunnel = TunnelRequest {
-        kind,
-        host: url.authority().to_owned(),
-        target: web_socket_paths(url)
-            .into_iter()
-            .next()
-            .filter(|_| kind == TunnelKind::WebSocket)
-            .unwrap_or(url.target()),
-        user_agent: config.user_agent.clone(),
-        authorization: [None, None],
-    };
-    dialer.through(tunnel, url)
-}
-
-/// Where a WebSocket for RTSP may be had: ONVIF's device service would tell, which is not asked here. First what most of its
-/// devices have, then what other servers take.
-fn web_socket_paths(url: &RtspUrl) -> [String; 3] {
-    ["/rtsp-over-websocket".to_owned(), url.target(), "/".to_owned()]
-}
 
 impl Client {
     pub(super) fn resolve(&mut self, now: Timestamp) {
@@ -137,6 +113,7 @@ mod tests {
     use super::*;
     use crate::rtsp::demux::Demuxer;
     use crate::rtsp::url::Credentials;
+    use crate::session::client::{ClientConfig, MediaTransport};
     use crate::session::client::{Limits, Timeouts};
     use crate::session::{Input, Machine, Output, Via};
 

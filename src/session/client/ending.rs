@@ -2,7 +2,7 @@
 
 use humantime::format_duration;
 
-use crate::session::client::request::{Method, Pending};
+use crate::session::client::pending::{Method, Pending};
 use crate::session::client::{Ending, Phase, SessionError};
 use crate::session::keep_alive::KeepAlive;
 use crate::session::{Client, Output};

@@ -6,6 +6,8 @@ mod connecting;
 mod ending;
 mod media;
 mod moving;
+mod pending;
+mod phase;
 mod reception;
 mod reporter;
 mod request;
@@ -13,6 +15,7 @@ mod scope;
 mod senders;
 mod told;
 mod transport;
+mod transports;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -36,11 +39,10 @@ pub use config::{ClientConfig, Ending, Limits, MediaTransport, SessionError, Tim
 pub use media::Progress;
 
 use media::{MediaState as MediaVerdict, MediaWatch};
-use moving::PendingRedirect;
+use pending::{Method, Pending, refusal};
+use phase::{ControlScope, PendingRedirect, Phase};
 use reporter::Reporter;
-use request::{Method, Pending, refusal};
-use scope::ControlScope;
-use transport::Transports;
+use transports::Transports;
 
 /// Two channels for each of so many tracks.
 const MAX_TRACKS: usize = 128;
@@ -86,17 +88,6 @@ pub struct Client {
     outcome: Option<Result<Ending, SessionError>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Resolving,
-    Connecting,
-    /// Requests go back and forth.
-    SettingUp,
-    Playing,
-    TearingDown,
-    Done,
-}
-
 impl Client {
     /// A client that starts at `now` by looking up its server.
     pub fn new(config: ClientConfig, now: Timestamp) -> Self {
@@ -110,7 +101,7 @@ impl Client {
             shown: masked_text(config.url.as_str()),
             phase: Phase::Resolving,
             outputs: VecDeque::new(),
-            dialer: connecting::dialer(&config, &config.url, config.transports.first().copied().unwrap_or_default()),
+            dialer: transports::dialer(&config, &config.url, config.transports.first().copied().unwrap_or_default()),
             dialog: Dialog::new(),
             cseq: 0,
             pending: None,

@@ -9,7 +9,8 @@ use crate::rtsp::message::Message;
 use crate::rtsp::reference::resolve_reference;
 use crate::rtsp::url::RtspUrl;
 use crate::session::authorization::Authorization;
-use crate::session::client::{MediaTransport, Phase, SessionError};
+use crate::session::client::phase::{PendingRedirect, Phase};
+use crate::session::client::{MediaTransport, SessionError};
 use crate::session::{Client, Output};
 use crate::time::Timestamp;
 
@@ -17,14 +18,6 @@ use crate::time::Timestamp;
 const MAX_REDIRECTS: u8 = 5;
 /// After media for so long a redirect begins a new count: a recording for weeks may see many.
 const STEADY: Duration = Duration::from_secs(10);
-
-/// Where a server has sent its client.
-#[derive(Debug)]
-pub(super) struct PendingRedirect {
-    url: RtspUrl,
-    /// Not before that.
-    at: Timestamp,
-}
 
 impl Client {
     /// A request was answered with a redirect.

@@ -4,28 +4,13 @@
 
 use crate::rtsp::message::Message;
 use crate::session::Client;
-use crate::session::client::request::{Method, Pending};
+use crate::session::client::pending::{Method, Pending};
 use crate::session::client::{Phase, SessionError};
 use crate::session::keep_alive::KeepAlive;
 use crate::time::Timestamp;
 
 /// A server may answer 459 and 460 in turn for ever.
 const MAX_CHANGES: u8 = 8;
-
-/// Which URL is named, and how far it has got.
-#[derive(Debug, Default)]
-pub(super) struct ControlScope {
-    /// Each track is named by itself.
-    by_track: bool,
-    /// The place of the SETUP whose turn it is.
-    turn: usize,
-    /// Tracks of which PLAY was granted.
-    granted: usize,
-    /// URLs that were no aggregate.
-    refused: Vec<String>,
-    /// How often another one was named because the server wanted it.
-    changes: u8,
-}
 
 impl Client {
     /// The URL that PLAY or TEARDOWN names now.

@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use crate::rtp::packet::{RtpPacket, is_rtcp};
-use crate::session::client::request::Method;
-use crate::session::client::scope::ControlScope;
+use crate::session::client::pending::Method;
+use crate::session::client::phase::ControlScope;
 use crate::session::client::{MediaTransport, Phase, SessionError};
 use crate::session::dialog::{MediaPath, PacketSigns, Setup};
 use crate::session::server_requests::MAX_ANSWERS;
@@ -18,87 +18,6 @@ const PUNCH: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// The profile of RFC 3551.
 const PLAIN_PROFILE: &str = "AVP";
-
-/// The transports that may be used, and how far they have got.
-#[derive(Debug)]
-pub(super) struct Transports {
-    allowed: Vec<MediaTransport>,
-    current: MediaTransport,
-    tried: Vec<MediaTransport>,
-    /// With the next session this one is tried.
-    next: Option<MediaTransport>,
-    /// The ports of the sockets for the track that is being set up.
-    ports: Option<(u16, u16)>,
-    /// The tracks that were set up, by their place in the description.
-    tracks: Vec<usize>,
-    datagrams: bool,
-    /// The profile that the description names was refused: the plain one is asked for.
-    plain_profile: bool,
-    changes: Vec<String>,
-}
-
-impl Transports {
-    pub(super) fn new(allowed: &[MediaTransport]) -> Self {
-        let current = allowed.first().copied().unwrap_or_default();
-        Self {
-            allowed: if allowed.is_empty() { vec![current] } else { allowed.to_vec() },
-            current,
-            tried: vec![current],
-            next: None,
-            ports: None,
-            tracks: Vec::new(),
-            datagrams: false,
-            plain_profile: false,
-            changes: Vec::new(),
-        }
-    }
-
-    /// The one that is asked for.
-    pub(super) fn current(&self) -> MediaTransport {
-        self.current
-    }
-
-    /// The next one, where there is one that was not tried.
-    pub(super) fn untried(&self) -> Option<MediaTransport> {
-        self.allowed.iter().find(|transport| !self.tried.contains(transport)).copied()
-    }
-
-    /// Whether media comes in datagrams.
-    pub(super) fn has_datagrams(&self) -> bool {
-        self.datagrams
-    }
-
-    /// Which SETUP was that of a track.
-    pub(super) fn place(&self, track: usize) -> Option<usize> {
-        self.tracks.iter().position(|known| *known == track)
-    }
-
-    pub(super) fn changes(&self) -> &[String] {
-        &self.changes
-    }
-
-    /// What SETUP asks for. Each track has a pair of channels, or of ports, of its own.
-    pub(super) fn header(&self, planned: usize, profile: &str) -> String {
-        match (self.current, self.ports) {
-            (MediaTransport::Multicast, _) => format!("RTP/{profile};multicast"),
-            (MediaTransport::Udp, ports) => {
-                let (rtp, rtcp) = ports.unwrap_or_default();
-                format!("RTP/{profile};unicast;client_port={rtp}-{rtcp}")
-            }
-            (MediaTransport::Tcp | MediaTransport::Http | MediaTransport::WebSocket, _) => {
-                let rtp = 2 * planned;
-                format!("RTP/{profile}/TCP;unicast;interleaved={rtp}-{}", rtp + 1)
-            }
-        }
-    }
-
-    fn change(&mut self, to: MediaTransport, why: &str) {
-        self.changes.push(format!("{why}: changed to {to}"));
-        self.current = to;
-        self.plain_profile = false;
-        self.tried.push(to);
-    }
-}
 
 impl Client {
     /// Sets up the next track. Media in datagrams needs sockets first: their ports stand in the request.

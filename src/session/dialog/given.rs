@@ -3,18 +3,9 @@
 use crate::rtsp::headers::Transport;
 use crate::rtsp::message::Message;
 use crate::session::dialog::path::{MediaPath, PacketSigns};
+use crate::session::dialog::request::HeardPart;
 use crate::session::dialog::{Dialog, MAX_SETUPS, Setup};
 use crate::trace::{GivenMedia, UdpPath};
-
-/// What of a dialogue there is to hear.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HeardPart {
-    All,
-    /// Requests are known not to come.
-    Answers,
-    /// What was set up before is not known.
-    Rest,
-}
 
 impl Dialog {
     /// Takes what somebody says who is no part of the session. A description of its own counts for more.

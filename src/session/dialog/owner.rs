@@ -8,15 +8,11 @@ use crate::rtsp::headers::RtpInfo;
 use crate::rtsp::message::Message;
 use crate::rtsp::resource::ResourceName;
 use crate::rtsp::sdp::{Media, MediaFlow};
-use crate::session::dialog::given::HeardPart;
 use crate::session::dialog::path::{MediaPath, PacketSigns};
+use crate::session::dialog::request::HeardPart;
 use crate::session::dialog::role::PayloadRole;
-use crate::session::dialog::sender::PathSender;
 use crate::session::dialog::{Dialog, MAX_SETUPS, Setup};
 use crate::trace::Direction;
-
-/// Sources that are remembered of paths that tracks share.
-const MAX_SOURCES: usize = 256;
 
 /// Whose a packet is, and what it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,52 +21,6 @@ pub struct PacketOwner {
     pub setup: usize,
     /// What the track's description says of its payload type.
     pub role: PayloadRole,
-}
-
-/// A source that was told apart on a path that tracks share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct KnownSource {
-    direction: Direction,
-    ssrc: u32,
-    /// The place of its SETUP.
-    setup: usize,
-}
-
-/// What packets have shown of their owners.
-#[derive(Debug, Default)]
-pub(super) struct Owners {
-    sources: Vec<KnownSource>,
-    pub(super) senders: Vec<PathSender>,
-    /// Several tracks have one channel, or one pair of ports.
-    pub(super) share_paths: bool,
-}
-
-impl Owners {
-    /// Whose source it is, of those that share its path. RTCP may have another channel than its RTP.
-    fn source(&self, signs: &PacketSigns, candidates: &[usize]) -> Option<usize> {
-        let same = |known: &&KnownSource| {
-            known.direction == signs.direction && Some(known.ssrc) == signs.ssrc && candidates.contains(&known.setup)
-        };
-        self.sources.iter().rfind(same).map(|known| known.setup)
-    }
-
-    fn learn(&mut self, signs: &PacketSigns, setup: usize) {
-        let Some(ssrc) = signs.ssrc else { return };
-        let new = KnownSource { direction: signs.direction, ssrc, setup };
-        if self.sources.len() < MAX_SOURCES && !self.sources.contains(&new) {
-            self.sources.push(new);
-        }
-    }
-
-    /// What it says of setups is void.
-    pub(super) fn forget_sources(&mut self) {
-        self.sources.clear();
-    }
-
-    /// Bytes of memory for it.
-    pub(super) fn held(&self) -> usize {
-        self.sources.capacity() * size_of::<KnownSource>() + self.senders.capacity() * size_of::<PathSender>()
-    }
 }
 
 impl Dialog {

@@ -39,3 +39,13 @@ impl Request {
         self.asked_transports().iter().find_map(|transport| transport.interleaved)
     }
 }
+
+/// What of a dialogue there is to hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HeardPart {
+    All,
+    /// Requests are known not to come.
+    Answers,
+    /// What was set up before is not known.
+    Rest,
+}

@@ -1,24 +1,13 @@
 //! Who sends the media: the server, somebody who is taken for it, or a stranger.
 
-use std::net::IpAddr;
-
 use crate::rtp::MAX_MISORDER;
+use crate::session::dialog::owners::PathSender;
 use crate::session::dialog::path::{MediaPath, PacketSigns};
 use crate::session::dialog::{Dialog, Setup};
 use crate::trace::{Direction, UdpPath};
 
 /// Paths of which it is remembered who sends.
 const MAX_SENDERS: usize = 256;
-
-/// Whose media a path has.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PathSender {
-    path: UdpPath,
-    /// The one that is taken for the server, though it has another address; `None` once the server itself has sent.
-    taken: Option<IpAddr>,
-    /// Its source was announced, or its number.
-    named: bool,
-}
 
 /// What speaks for a sender with another address than the server's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

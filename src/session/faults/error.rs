@@ -1,6 +1,6 @@
 //! What is wrong with a fault.
 
-use super::spec::{MAX_DISTANCE, NAMES};
+use super::names::{MAX_DISTANCE, NAMES};
 use super::units::Nanos;
 
 /// Why a spec is none, or can't be used. Each says what to try; none repeats a password.

@@ -1,7 +1,6 @@
 //! The way of the frames from the script to the client, through the faults.
 
-use super::Faults;
-use super::plan::Stalls;
+use super::plan::{Stalls, TrackPlan};
 use super::queue::{Entry, MAX_WAITING, Queue};
 use super::track::Track;
 use crate::rtp::packet::is_rtcp;
@@ -48,12 +47,12 @@ pub struct FaultLine {
 }
 
 impl FaultLine {
-    pub(super) fn new(faults: &Faults) -> Self {
-        let track = |(index, plan)| Track::new(plan, faults.seed, index);
+    pub(super) fn new(plans: &[TrackPlan], stalls: Stalls, cut: Option<i64>, seed: u64) -> Self {
+        let track = |(index, plan)| Track::new(plan, seed, index);
         Self {
-            tracks: faults.plans.iter().enumerate().map(track).collect(),
-            stalls: faults.stalls.clone(),
-            cut: faults.cut,
+            tracks: plans.iter().enumerate().map(track).collect(),
+            stalls,
+            cut,
             queue: Queue::new(MAX_WAITING),
             current: None,
             behind_garbage: false,

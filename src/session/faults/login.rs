@@ -2,7 +2,7 @@
 
 use md5::{Digest as _, Md5};
 
-use super::stream_of;
+use super::random::stream_of;
 use crate::rtsp::auth::basic;
 use crate::rtsp::challenge::{Challenge, read_challenges};
 use crate::rtsp::message::{Message, StartLine};

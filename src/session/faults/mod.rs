@@ -11,9 +11,11 @@
 mod error;
 mod line;
 mod login;
+mod names;
 mod plan;
 mod query;
 mod queue;
+mod random;
 mod reason;
 mod rewrite;
 mod spec;
@@ -23,23 +25,17 @@ mod units;
 use crate::rtsp::url::Credentials;
 use crate::session::script::Route;
 use plan::{Stalls, TrackPlan};
+use random::stream_of;
 
 pub use error::FaultError;
 pub use line::{FaultLine, Step};
 pub use login::Login;
+pub use names::{MAX_DISTANCE, NAMES};
+pub use plan::TrackInfo;
 pub use query::{from_query, without_faults};
 pub use reason::reason;
-pub use spec::{Fault, FaultKind, MAX_DISTANCE, NAMES, TrackName};
+pub use spec::{Fault, FaultKind, TrackName};
 pub use units::{Nanos, Ppm, Share};
-
-/// A track of the description, in the order of its `m=` lines.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrackInfo {
-    /// Media type, such as `video`.
-    pub kind: String,
-    /// Payload types with their clock rates.
-    pub clock_rates: Vec<(u8, u32)>,
-}
 
 /// A set of faults, made to fit a description.
 #[derive(Clone, Debug)]
@@ -122,7 +118,7 @@ impl Faults {
 
     /// The way of the frames of one PLAY, from its beginning.
     pub fn line(&self) -> FaultLine {
-        FaultLine::new(self)
+        FaultLine::new(&self.plans, self.stalls.clone(), self.cut, self.seed)
     }
 
     /// The status to refuse this method with. It comes after the login.
@@ -196,16 +192,6 @@ impl SplitWrites {
         }
         sizes
     }
-}
-
-/// The random stream of a fault of a track: as good as independent of every other.
-fn stream_of(seed: u64, track: usize, fault: &str) -> fastrand::Rng {
-    // FNV-1a over the three.
-    let (seed, track) = (seed.to_le_bytes(), (track as u64).to_le_bytes());
-    let bytes = seed.iter().chain(&track).chain(fault.as_bytes());
-    let hash =
-        bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    fastrand::Rng::with_seed(hash)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! What the faults mean for each track of a description.
 
-use super::TrackInfo;
 use super::error::FaultError;
 use super::spec::{Fault, FaultKind, TrackName};
 use super::units::{Nanos, Ppm, Share};
@@ -133,4 +132,13 @@ impl Stalls {
     pub(super) fn after(&self, due: i64) -> i64 {
         self.0.iter().fold(due, |due, (from, to)| if (*from..*to).contains(&due) { *to } else { due })
     }
+}
+
+/// A track of the description, in the order of its `m=` lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrackInfo {
+    /// Media type, such as `video`.
+    pub kind: String,
+    /// Payload types with their clock rates.
+    pub clock_rates: Vec<(u8, u32)>,
 }

@@ -1,7 +1,7 @@
 //! Faults in the headers: another source, other timestamps, no sender reports.
 
 use super::plan::TrackPlan;
-use super::stream_of;
+use super::random::stream_of;
 use crate::rtp::edit::{
     ReportShift, map_ssrcs, set_ssrc, shift_sender_reports, shift_timestamp, without_sender_reports,
 };

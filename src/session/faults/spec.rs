@@ -4,11 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::error::FaultError;
+use super::names::{MAX_DISTANCE, NAMES};
 use super::units::{Nanos, Ppm, Share};
 use crate::rtsp::url::Credentials;
-
-/// Longest distance that a packet is moved back by.
-pub const MAX_DISTANCE: u16 = 1000;
 
 /// A fault that a replay adds, as `--fault` and a URL give it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,29 +101,6 @@ pub enum FaultKind {
     SplitWrites,
 }
 
-/// All names, in the order of docs/faults.md.
-pub const NAMES: [&str; 19] = [
-    "drop",
-    "dup",
-    "reorder",
-    "delay",
-    "corrupt",
-    "stall",
-    "cut",
-    "garbage",
-    "ssrc-change",
-    "ts-jump",
-    "drift",
-    "no-sr",
-    "no-interleaved",
-    "wrong-channel",
-    "status",
-    "digest",
-    "basic",
-    "stale-nonce",
-    "split-writes",
-];
-
 /// How far timestamps jump if nothing is said.
 const DEFAULT_JUMP: Nanos = Nanos(10_000_000_000);
 /// Longest method that can be refused.
@@ -179,14 +154,13 @@ impl FaultKind {
             "garbage" => Self::Garbage(given.share("garbage=1%")?),
             "reorder" => parse_reorder(given.value("reorder=1%/3")?)?,
             "delay" => parse_delay(given.value("delay=50ms±20ms")?)?,
-            "drift" => Self::Drift(Ppm::parse(given.value("drift=200ppm")?)?),
+            "drift" => Self::Drift(ppm(given.value("drift=200ppm")?)?),
             "stall" => Self::Stall { at: given.at("stall=5s@10s")?, lasts: given.time("stall=5s@10s")? },
             "cut" => Self::Cut { at: given.alone_at("cut@20s")? },
             "ssrc-change" => Self::SsrcChange { at: given.alone_at("ssrc-change@10s")? },
-            "ts-jump" => Self::TimestampJump {
-                at: given.at("ts-jump@10s")?,
-                by: value.map_or(Ok(DEFAULT_JUMP), Nanos::parse_signed)?,
-            },
+            "ts-jump" => {
+                Self::TimestampJump { at: given.at("ts-jump@10s")?, by: value.map_or(Ok(DEFAULT_JUMP), nanos_signed)? }
+            }
             "status" => parse_status(given.value("status=461:SETUP")?)?,
             "digest" => Self::Digest(given.credentials()?),
             "basic" => Self::Basic(given.credentials()?),
@@ -216,15 +190,15 @@ impl<'a> Given<'a> {
     }
 
     fn share(self, example: &'static str) -> Result<Share, FaultError> {
-        Share::parse(self.value(example)?)
+        share(self.value(example)?)
     }
 
     fn time(self, example: &'static str) -> Result<Nanos, FaultError> {
-        Nanos::parse(self.value.ok_or(FaultError::NoValue { name: self.name, example })?)
+        nanos(self.value.ok_or(FaultError::NoValue { name: self.name, example })?)
     }
 
     fn at(self, example: &'static str) -> Result<Nanos, FaultError> {
-        Nanos::parse(self.at.ok_or(FaultError::NoTime { name: self.name, example })?)
+        nanos(self.at.ok_or(FaultError::NoTime { name: self.name, example })?)
     }
 
     fn alone_at(self, example: &'static str) -> Result<Nanos, FaultError> {
@@ -258,16 +232,33 @@ fn known(name: &str) -> Result<&'static str, FaultError> {
     NAMES.into_iter().find(|known| *known == name).ok_or_else(|| FaultError::Name(shown()))
 }
 
+fn share(text: &str) -> Result<Share, FaultError> {
+    Share::parse(text).ok_or_else(|| FaultError::Share(text.to_owned()))
+}
+
+fn ppm(text: &str) -> Result<Ppm, FaultError> {
+    Ppm::parse(text).ok_or_else(|| FaultError::Ppm(text.to_owned()))
+}
+
+fn nanos(text: &str) -> Result<Nanos, FaultError> {
+    Nanos::parse(text).ok_or_else(|| FaultError::Time(text.trim().to_owned()))
+}
+
+fn nanos_signed(text: &str) -> Result<Nanos, FaultError> {
+    let digits = || text.trim().trim_start_matches(['-', '+']).to_owned();
+    Nanos::parse_signed(text).ok_or_else(|| FaultError::Time(digits()))
+}
+
 fn parse_reorder(value: &str) -> Result<FaultKind, FaultError> {
     let (share, distance) = value.split_once('/').unwrap_or((value, "1"));
     let is_good = |number: &u16| (1..=MAX_DISTANCE).contains(number) && !distance.starts_with('+');
     let distance = distance.parse().ok().filter(is_good).ok_or(FaultError::Distance(distance.to_owned()))?;
-    Ok(FaultKind::Reorder { share: Share::parse(share)?, distance })
+    Ok(FaultKind::Reorder { share: self::share(share)?, distance })
 }
 
 fn parse_delay(value: &str) -> Result<FaultKind, FaultError> {
     let (mean, spread) = value.split_once('±').or_else(|| value.split_once("+-")).unwrap_or((value, "0"));
-    let (mean, spread) = (Nanos::parse(mean)?, Nanos::parse(spread)?);
+    let (mean, spread) = (nanos(mean)?, nanos(spread)?);
     if spread > mean { Err(FaultError::Spread(mean)) } else { Ok(FaultKind::Delay { mean, spread }) }
 }
 

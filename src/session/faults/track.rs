@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use super::plan::{Stalls, TrackPlan};
 use super::queue::{Entry, Queue};
+use super::random::stream_of;
 use super::rewrite::Rewriter;
-use super::stream_of;
 use super::units::Share;
 use crate::rtp::edit::payload_mut;
 use crate::session::script::Route;

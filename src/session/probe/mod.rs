@@ -8,8 +8,7 @@ mod results;
 
 use std::time::Duration;
 
-use crate::rtsp::url::{Credentials, RtspUrl};
-use crate::session::client::{Limits, Timeouts};
+use crate::rtsp::url::RtspUrl;
 use crate::session::{Client, ClientConfig, Input, Machine, MediaTransport, Output, SessionError};
 use crate::time::Timestamp;
 
@@ -234,29 +233,5 @@ impl Machine for Probe {
 
     fn url(&self) -> &str {
         self.client.url()
-    }
-}
-
-/// What the client of a step is told.
-fn client_config(
-    config: &ProbeConfig,
-    step: &Step,
-    credentials: Option<Credentials>,
-    patience: Patience,
-) -> ClientConfig {
-    ClientConfig {
-        url: step.url.clone(),
-        credentials,
-        user_agent: config.user_agent.clone(),
-        media: Vec::new(),
-        transports: vec![step.transport],
-        seed: config.seed,
-        limits: Limits::default(),
-        timeouts: Timeouts {
-            connect: patience.answer,
-            response: patience.answer,
-            teardown: SAMPLE,
-            ..Timeouts::default()
-        },
     }
 }

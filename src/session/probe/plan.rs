@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::rtsp::mask::masked_text;
 use crate::rtsp::url::{Credentials, RTSPS_PORT, RtspUrl};
-use crate::session::probe::{Patience, Probe, Step, client_config};
-use crate::session::{MediaTransport, SessionError};
+use crate::session::client::{Limits, Timeouts};
+use crate::session::probe::{Patience, Probe, SAMPLE, Step};
+use crate::session::{ClientConfig, MediaTransport, SessionError};
 use crate::time::Timestamp;
 
 /// Sessions at once.
@@ -253,4 +254,28 @@ fn reached(probe: &Probe) -> Option<Reached> {
         }
         Err(_) => Reached::NotServed,
     })
+}
+
+/// What the client of a step is told.
+fn client_config(
+    config: &ProbeConfig,
+    step: &Step,
+    credentials: Option<Credentials>,
+    patience: Patience,
+) -> ClientConfig {
+    ClientConfig {
+        url: step.url.clone(),
+        credentials,
+        user_agent: config.user_agent.clone(),
+        media: Vec::new(),
+        transports: vec![step.transport],
+        seed: config.seed,
+        limits: Limits::default(),
+        timeouts: Timeouts {
+            connect: patience.answer,
+            response: patience.answer,
+            teardown: SAMPLE,
+            ..Timeouts::default()
+        },
+    }
 }

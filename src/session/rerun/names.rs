@@ -2,7 +2,8 @@
 
 use crate::rtsp::url::RtspUrl;
 use crate::session::Dialog;
-use crate::session::script::{Script, authority, path};
+use crate::session::script::Script;
+use crate::session::script::track::{authority, path};
 use crate::time::Timestamp;
 use crate::trace::Direction;
 

@@ -10,7 +10,8 @@ use crate::session::rerun::live::Delivery;
 use crate::session::rerun::log::{Fate, Performed};
 use crate::session::rerun::request_rewrite::Changes;
 use crate::session::rerun::{Pending, Phase, Rerun, transport};
-use crate::session::script::{Frame, Route, authority};
+use crate::session::script::track::authority;
+use crate::session::script::{Frame, Route};
 use crate::time::Timestamp;
 use crate::trace::Direction;
 

@@ -1,6 +1,6 @@
 //! What a recorded peer sent besides its messages, piece by piece.
 
-use crate::session::script::ScriptError;
+use crate::session::script::error::ScriptError;
 
 /// Media that one script holds; it is kept in memory.
 pub(super) const MAX_MEDIA: u64 = 4 << 30;

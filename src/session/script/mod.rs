@@ -4,13 +4,12 @@
 mod assembly;
 mod builder;
 mod connection_log;
+mod error;
 mod finder;
 mod frame;
-mod track;
+pub(super) mod track;
 
 use std::time::Duration;
-
-use thiserror::Error;
 
 use crate::rtsp::headers::Session;
 use crate::rtsp::message::Message;
@@ -18,50 +17,11 @@ use crate::time::Timestamp;
 use crate::trace::Close;
 
 pub use builder::{ScriptBuilder, ScriptOptions};
+pub use error::ScriptError;
 pub use frame::{Frame, Route};
 pub use track::ScriptTrack;
 
 use frame::{Bytes, Entry};
-
-/// What a capture lacks to be played again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ScriptError {
-    /// No RTSP connection at all, or not so many.
-    #[error("there is no session {wanted}: {}", held(*.sessions))]
-    NoSession {
-        /// RTSP connections in the capture.
-        sessions: usize,
-        /// The one asked for, from 1.
-        wanted: usize,
-    },
-    /// No RTSP.
-    #[error("the capture holds no RTSP session; it may be in TLS, or the capture may lack its beginning")]
-    NoRtsp,
-    /// No answer to DESCRIBE.
-    #[error("the capture holds no session description (an answer to DESCRIBE); give one with --sdp FILE")]
-    NoDescription,
-    /// A description without media.
-    #[error("the session description names no media (m= lines)")]
-    NoTracks,
-    /// No media.
-    #[error("the capture holds no media of a session; has it a PLAY?")]
-    NoMedia,
-    /// No request of a client.
-    #[error("the capture holds no request of a client")]
-    NoRequests,
-    /// More than is held in memory.
-    #[error("the capture holds more than {} GiB of media; cut it, for example with editcap -A and -B", .0 >> 30)]
-    TooLarge(u64),
-}
-
-fn held(sessions: usize) -> String {
-    match sessions {
-        0 => ScriptError::NoRtsp.to_string(),
-        1 => "the capture holds one, session 1".to_owned(),
-        sessions => format!("the capture holds {sessions}, from 1 to {sessions}"),
-    }
-}
 
 /// What client and server of one recorded session said and sent.
 #[derive(Debug)]
@@ -299,17 +259,4 @@ impl Script {
     pub fn url(&self) -> &str {
         &self.url
     }
-}
-
-/// `rtsp://host:port` of a URL; nothing where there is none.
-pub(super) fn authority(url: &str) -> &str {
-    let Some(scheme) = url.find("://") else { return "" };
-    let host = scheme + 3;
-    let end = url.get(host..).and_then(|rest| rest.find(['/', '?'])).map_or(url.len(), |end| host + end);
-    url.get(..end).unwrap_or_default()
-}
-
-/// What stands behind the authority, without a slash at its end.
-pub(super) fn path(url: &str) -> &str {
-    url.get(authority(url).len()..).unwrap_or_default().trim_end_matches('/')
 }

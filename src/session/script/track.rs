@@ -2,7 +2,6 @@
 
 use crate::rtp::payload_type;
 use crate::rtsp::sdp::Media;
-use crate::session::script::path;
 
 /// A track: an `m=` line of the description.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +48,19 @@ pub(super) fn at(tracks: &[ScriptTrack], url: &str) -> Option<usize> {
     let same = |track: &ScriptTrack| track.url.as_deref().is_some_and(|own| path(own) == path(url));
     let alone = (tracks.len() == 1 && tracks.iter().all(|track| track.control.is_none())).then_some(0);
     tracks.iter().position(same).or_else(|| tracks.iter().position(|track| track.is_named_by(url))).or(alone)
+}
+
+/// What stands behind the authority, without a slash at its end.
+pub(in crate::session) fn path(url: &str) -> &str {
+    url.get(authority(url).len()..).unwrap_or_default().trim_end_matches('/')
+}
+
+/// `rtsp://host:port` of a URL; nothing where there is none.
+pub(in crate::session) fn authority(url: &str) -> &str {
+    let Some(scheme) = url.find("://") else { return "" };
+    let host = scheme + 3;
+    let end = url.get(host..).and_then(|rest| rest.find(['/', '?'])).map_or(url.len(), |end| host + end);
+    url.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

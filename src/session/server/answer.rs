@@ -1,12 +1,13 @@
 //! Answers: those of the recorded server, with what must be another for this client.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 
 use crate::rtsp::message::Message;
 use crate::rtsp::relocate::relocated;
 use crate::session::Script;
 use crate::session::faults::reason;
-use crate::session::server::Request;
+use crate::session::script::track::authority;
 use crate::time::Timestamp;
 
 /// The shortest session identifier that is given out.
@@ -168,6 +169,26 @@ pub(super) fn session_id(script: &Script, number: u64) -> String {
         other => other,
     };
     pattern.bytes().map(like).map(char::from).collect()
+}
+
+/// A request taken apart.
+#[derive(Clone, Copy)]
+pub(super) struct Request<'a> {
+    pub(super) message: &'a Message<'a>,
+    pub(super) method: &'a str,
+    pub(super) url: &'a str,
+    /// Where the client reached this server.
+    pub(super) reached_at: SocketAddr,
+}
+
+impl Request<'_> {
+    /// `rtsp://host:port` as the client knows it.
+    pub(super) fn root(&self) -> String {
+        match authority(self.url) {
+            "" => format!("rtsp://{}", self.reached_at),
+            named => without_userinfo(named),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -17,14 +17,14 @@ use crate::rtsp::demux::PduKind;
 use crate::rtsp::headers::Session;
 use crate::rtsp::message::{Message, StartLine};
 use crate::session::faults::{FaultError, Faults, Login, SplitWrites, without_faults};
-use crate::session::script::{End, authority};
+use crate::session::script::End;
 use crate::session::{Input, Machine, Output};
 use crate::time::Timestamp;
 use crate::trace::Close;
 
 pub use replay_config::{ReplayConfig, ReportClock, SlowClient, Speed};
 
-use answer::ServedResponse;
+use answer::{Request, ServedResponse};
 use player::{Player, Step};
 use transport::{Delivery, Offered};
 
@@ -65,26 +65,6 @@ pub struct Server {
     batch: Vec<u8>,
     idle_since: Timestamp,
     done: bool,
-}
-
-/// A request taken apart.
-#[derive(Clone, Copy)]
-struct Request<'a> {
-    message: &'a Message<'a>,
-    method: &'a str,
-    url: &'a str,
-    /// Where the client reached this server.
-    reached_at: SocketAddr,
-}
-
-impl Request<'_> {
-    /// `rtsp://host:port` as the client knows it.
-    fn root(&self) -> String {
-        match authority(self.url) {
-            "" => format!("rtsp://{}", self.reached_at),
-            named => answer::without_userinfo(named),
-        }
-    }
 }
 
 impl Server {

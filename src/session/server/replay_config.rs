@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use crate::rtsp::url::Credentials;
 use crate::session::Script;
 use crate::session::faults::{self, Fault, FaultError, Faults, TrackInfo};
-use crate::session::script::{ScriptTrack, path};
+use crate::session::script::ScriptTrack;
+use crate::session::script::track::path;
 use crate::session::server::loop_offsets::LoopOffsets;
 
 /// How fast the script is played.
