@@ -54,7 +54,7 @@ impl Http {
 
     /// Takes a message of HTTP.
     pub(super) fn message(&mut self, at: Timestamp, connection: SocketAddr, message: &Message<'_>) -> Part {
-        if !tunnel::is_http(message) {
+        if !message.is_http() {
             return Part::Dialogue;
         }
         match message.start_line() {

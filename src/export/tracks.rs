@@ -361,7 +361,7 @@ fn awaits_setup(dialog: &Dialog) -> bool {
 /// HTTP.
 fn is_of_tunnel(message: &Message<'_>) -> bool {
     let is_request = matches!(message.start_line(), StartLine::Request { .. });
-    tunnel::is_http(message) && (is_request || tunnel::is_answer(message) || message.cseq().is_none())
+    message.is_http() && (is_request || tunnel::is_answer(message) || message.cseq().is_none())
 }
 
 impl<S: MediaSink> Tap for Tracks<S> {

@@ -6,6 +6,7 @@
 pub mod beside;
 pub mod clock_fit;
 pub mod edit;
+pub(crate) mod fmtp;
 pub mod foreign;
 pub mod infer;
 pub mod packet;

@@ -11,12 +11,8 @@ use memchr::memchr;
 
 use crate::rtsp::framing::{Framer, Kind, Need, Step};
 
-/// Longest message head; what runs on is junk.
-pub const MAX_HEAD: usize = 64 << 10;
-/// Longest message body. A longer one comes as junk of its announced length behind a message without body.
-pub const MAX_BODY: usize = 1 << 20;
-/// `$`, channel, length (RFC 2326, section 10.12).
-pub const FRAME_HEADER: usize = 4;
+pub use crate::rtsp::framing::{FRAME_HEADER, MAX_BODY, MAX_HEAD};
+
 /// Where more than this much handed-over data lies in front of the pending bytes, they are moved.
 const COMPACT_AT: usize = 128 << 10;
 

@@ -4,11 +4,16 @@
 use memchr::memchr;
 
 use crate::rtsp::channels::ChannelSet;
-use crate::rtsp::demux::{FRAME_HEADER, MAX_BODY, MAX_HEAD};
 use crate::rtsp::message::Message;
 use crate::rtsp::start_line::{Recognition, recognise, recognise_token};
 use crate::rtsp::tunnel::body_length;
 
+/// Longest message head; what runs on is junk.
+pub const MAX_HEAD: usize = 64 << 10;
+/// Longest message body. A longer one comes as junk of its announced length behind a message without body.
+pub const MAX_BODY: usize = 1 << 20;
+/// `$`, channel, length (RFC 2326, section 10.12).
+pub const FRAME_HEADER: usize = 4;
 /// Shortest payload believed when the place of the next frame was lost: an RTCP header and an SSRC.
 const MIN_PLAUSIBLE_PAYLOAD: usize = 8;
 

@@ -67,6 +67,13 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// Whether the start line says HTTP.
+    pub fn is_http(&self) -> bool {
+        let line = self.head.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+        let last = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+        line.starts_with(b"HTTP/") || last.starts_with(b"HTTP/")
+    }
+
     /// Every header field in its order: name as written, value unfolded and trimmed.
     pub fn fields(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
         named(self.head).map(|(name, value)| (String::from_utf8_lossy(name), unfold(value)))

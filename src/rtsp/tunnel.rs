@@ -198,7 +198,7 @@ pub(crate) fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
 
 /// Which connection of which tunnel a request opens: the value of its cookie.
 pub fn half_of<'a>(message: &Message<'a>) -> Option<(Half, Cow<'a, str>)> {
-    if !is_http(message) {
+    if !message.is_http() {
         return None;
     }
     let StartLine::Request { method, .. } = message.start_line() else { return None };
@@ -219,15 +219,8 @@ pub fn is_answer(message: &Message<'_>) -> bool {
 
 /// Whether the body comes in chunks (RFC 9112, section 7.1).
 pub fn is_chunked(message: &Message<'_>) -> bool {
-    is_http(message)
+    message.is_http()
         && message.headers("Transfer-Encoding").any(|coding| coding.to_ascii_lowercase().contains("chunked"))
-}
-
-/// Whether the start line says HTTP.
-pub fn is_http(message: &Message<'_>) -> bool {
-    let line = message.head().split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
-    let last = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-    line.starts_with(b"HTTP/") || last.starts_with(b"HTTP/")
 }
 
 /// How many bytes of body a message has. Those that open a tunnel have none, whatever they say: their Content-Length
@@ -358,9 +351,9 @@ mod tests {
         assert!(is_answer(&opened));
         assert_eq!(body_length(&opened), 0);
         let refused = message("HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 20\r\n\r\n");
-        assert!(!is_answer(&refused) && is_http(&refused));
+        assert!(!is_answer(&refused) && refused.is_http());
         assert_eq!(body_length(&refused), 20);
-        assert!(!is_http(&message("RTSP/1.0 200 OK\r\n\r\n")));
-        assert!(!is_http(&message("OPTIONS * RTSP/1.0\r\n\r\n")));
+        assert!(!message("RTSP/1.0 200 OK\r\n\r\n").is_http());
+        assert!(!message("OPTIONS * RTSP/1.0\r\n\r\n").is_http());
     }
 }

@@ -2,7 +2,6 @@
 //! Specification, *RTSP over WebSocket*).
 
 use crate::rtsp::message::{Message, StartLine};
-use crate::rtsp::tunnel::is_http;
 
 /// What the path ends with (ONVIF Streaming Specification, section 5.1.1.5).
 const PATH: &str = "rtsp-over-websocket";
@@ -10,7 +9,7 @@ const PATH: &str = "rtsp-over-websocket";
 /// Whether a request asks for a WebSocket.
 pub fn asks_for_web_socket(message: &Message<'_>) -> bool {
     let is_get = matches!(message.start_line(), StartLine::Request { method, .. } if method == "GET");
-    is_get && is_http(message) && names_web_socket(message)
+    is_get && message.is_http() && names_web_socket(message)
 }
 
 /// Whether an answer grants it: frames follow.

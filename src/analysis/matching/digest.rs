@@ -10,7 +10,6 @@ use crate::analysis::matching::Packet;
 use crate::rtp::packet::{RtpPacket, is_nat_punch, is_rtcp};
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::Message;
-use crate::rtsp::tunnel::is_http;
 use crate::session::Dialog;
 use crate::session::dialog::MediaPath;
 use crate::trace::{Direction, Payload, Tap, TraceEvent};
@@ -66,7 +65,7 @@ impl<F: FnMut(Packet) -> io::Result<()>> Tap for Digests<F> {
             Payload::Pdu(Pdu { kind: PduKind::Message { head, body }, .. }) => {
                 let message = Message::new(head, body);
                 self.learn(event.flow.id, |dialog| {
-                    if !is_http(&message) {
+                    if !message.is_http() {
                         dialog.observe(event.at, event.direction, &message);
                     }
                 });

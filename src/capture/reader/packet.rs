@@ -13,6 +13,7 @@ pub(super) const MAX_PACKET: u32 = 262_144;
 
 /// Why a capture could not be read on.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum CaptureError {
     /// The input could not be read.
     #[error("can't read the capture at byte {offset}: {source}")]

@@ -1,6 +1,7 @@
 //! AAC in ADTS (ISO/IEC 14496-3, 1.A.3.2): each access unit behind a header that says what the description said once.
 
-use super::{ExportStatistics, MAX_UNIT, Payload, Unfit, number, parameter};
+use super::unit::{ExportStatistics, MAX_UNIT, Payload, Unfit};
+use crate::rtp::fmtp::{number, parameter};
 use crate::rtp::payload::{PayloadFormat, Unit};
 
 /// Bytes of a header without CRC.

@@ -1,7 +1,7 @@
 //! Pictures of JPEG: what RFC 2435 leaves out of them is put back (its appendices A and B).
 
 use super::jpeg_tables::{CHROMA, CODES, LUMA};
-use super::{ExportStatistics, MAX_UNIT, Payload};
+use super::unit::{ExportStatistics, MAX_UNIT, Payload};
 use crate::rtp::payload::JpegHeader;
 
 const EOI: [u8; 2] = [0xff, 0xd9];

@@ -17,6 +17,7 @@ mod jpeg_tables;
 mod nal;
 mod parts;
 mod undescribed;
+mod unit;
 mod wave;
 
 use crate::export::reorder::Reorder;
@@ -32,50 +33,9 @@ use jpeg::Pictures;
 use nal::NalUnits;
 use parts::{BegunPart, MediaParts};
 pub use undescribed::UndescribedTrack;
+use unit::Payload;
+pub use unit::{ExportStatistics, Unfit};
 use wave::Wave;
-
-/// The longest unit that is put together.
-const MAX_UNIT: usize = 16 << 20;
-
-/// Why a track has no file.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Unfit {
-    /// There is no description, RFC 3551 does not know the number, and the packets show nothing.
-    #[error(
-        "payload type {0} is not described in the capture, nor do its packets show what it is; say it with --sdp FILE, \
-         or where no RTSP is with --rtp ADDR:PORT=ENCODING/RATE"
-    )]
-    Undescribed(u8),
-    /// There is no elementary stream of it here.
-    #[error("{0} can't be exported")]
-    Encoding(String),
-    /// SRTP: the keys are not in the capture, or not used here.
-    #[error("the media is encrypted ({0}); --view and --rtpdump take it as it is")]
-    Encrypted(String),
-    /// The encoding is known, but not sent like this.
-    #[error("{0}")]
-    Parameters(String),
-}
-
-/// What became of the packets of a track.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ExportStatistics {
-    /// RTP packets of the track.
-    pub packets: u64,
-    /// Units that were written: NAL units, access units, pictures; payloads of what has none.
-    pub units: u64,
-    /// Packets that lack.
-    pub lost: u64,
-    /// Packets that came again, or too late.
-    pub repeated: u64,
-    /// Units of which a part lacks; they are left out.
-    pub incomplete: u64,
-    /// Payloads that are not of their format, and packets that are no RTP.
-    pub malformed: u64,
-    /// Packets of another payload type, or of another source at the same time; they are left out.
-    pub others: u64,
-}
 
 /// The elementary stream of one track in the making.
 #[derive(Debug)]
@@ -109,16 +69,6 @@ enum Elementary {
         skip: usize,
         extension: &'static str,
     },
-}
-
-/// What a payload belongs to.
-#[derive(Clone, Copy, Debug)]
-struct Payload<'a> {
-    bytes: &'a [u8],
-    timestamp: u32,
-    marker: bool,
-    /// Packets lack before it.
-    gap: bool,
 }
 
 impl Extractor {
@@ -366,20 +316,6 @@ impl Elementary {
             Self::Wave(_) | Self::Plain { .. } => {}
         }
     }
-}
-
-/// The value of a parameter of an `a=fmtp`.
-fn parameter<'a>(fmtp: Option<&'a str>, name: &str) -> Option<&'a str> {
-    let named = |parameter: &'a str| {
-        let (key, value) = parameter.split_once('=')?;
-        key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
-    };
-    fmtp?.split(';').find_map(named)
-}
-
-/// A whole number among the parameters.
-fn number(fmtp: Option<&str>, name: &str) -> Option<u32> {
-    parameter(fmtp, name)?.parse().ok()
 }
 
 #[cfg(test)]

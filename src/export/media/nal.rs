@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::{ExportStatistics, MAX_UNIT, Payload, Unfit, number, parameter};
+use super::unit::{ExportStatistics, MAX_UNIT, Payload, Unfit};
+use crate::rtp::fmtp::{number, parameter};
 use crate::rtp::payload::{Part, PayloadFormat, Unit};
 
 /// Parameter sets that are remembered, and how long each may be.

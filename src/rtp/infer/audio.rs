@@ -1,6 +1,6 @@
 //! MPEG-4 audio, told by lengths that add up: with AU headers (RFC 3640), and as LATM (RFC 6416).
 
-use super::{FitCounters, FormatFit, InferredFormat, Neighbours};
+use super::fit::{FitCounters, FormatFit, InferredFormat, Neighbours};
 
 /// The parameters of both modes for AAC (RFC 3640, sections 3.3.5 and 3.3.6).
 const HIGH_RATE: &str = "mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3";

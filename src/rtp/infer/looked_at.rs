@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::InferredFormat;
+use super::fit::InferredFormat;
 use crate::rtp::infer::picture::TS_PACKET;
 use crate::rtp::payload::{H264Unit, PayloadFormat, Unit};
 

@@ -4,6 +4,7 @@
 //! decoded.
 
 mod audio;
+mod fit;
 mod looked_at;
 mod nal;
 mod picture;
@@ -16,7 +17,10 @@ use crate::rtp::payload_type;
 use crate::rtp::unwrap::Unwrapper;
 use crate::time::Timestamp;
 
+pub use fit::InferredFormat;
+
 use audio::{AccessUnits, Latm};
+use fit::Neighbours;
 use nal::{Codec, NalUnits};
 use picture::{JpegPictures, TransportStream};
 
@@ -26,74 +30,10 @@ const VIDEO_HZ: u32 = 90_000;
 const ANOTHER_CLOCK: f64 = 0.2;
 /// A rate of audio is believed after so many seconds: what is sent in advance comes at another pace.
 const PACED_S: f64 = 4.0;
-/// Of the packets so many may be odd: one in so many.
-const ODD: u32 = 16;
-
 /// Packets that are waited for: half a minute of audio.
 pub const MAX_PACKETS: usize = 1024;
 /// Bytes of their payloads: a picture or two of a camera, more than is needed to know it.
 const MAX_BYTES: usize = 128 << 10;
-
-/// What a stream carries, as far as its packets show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InferredFormat {
-    /// The encoding's name as it is registered.
-    pub encoding: &'static str,
-    /// `video` or `audio`.
-    pub media: &'static str,
-    /// Parameters that are needed to take payloads apart.
-    pub fmtp: Option<&'static str>,
-}
-
-impl InferredFormat {
-    const fn new(media: &'static str, encoding: &'static str) -> Self {
-        Self { encoding, media, fmtp: None }
-    }
-}
-
-/// What one packet was for a format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum FormatFit {
-    /// It can't be of it.
-    No,
-    /// It can, and is evidence of this weight.
-    Yes(u32),
-}
-
-/// How the packets so far fit a format.
-#[derive(Clone, Copy, Debug, Default)]
-struct FitCounters {
-    fits: u32,
-    misfits: u32,
-    weight: u32,
-}
-
-impl FitCounters {
-    fn count(&mut self, fit: FormatFit) {
-        match fit {
-            FormatFit::No => self.misfits = self.misfits.saturating_add(1),
-            FormatFit::Yes(weight) => {
-                self.fits = self.fits.saturating_add(1);
-                self.weight = self.weight.saturating_add(weight);
-            }
-        }
-    }
-
-    /// All but a few fit, and they weigh so much.
-    fn convinces(&self, weight: u32) -> bool {
-        self.weight >= weight && self.misfits <= self.fits / ODD
-    }
-}
-
-/// A packet and the one before it of the same source and payload type.
-#[derive(Clone, Copy, Debug)]
-struct Neighbours<'a> {
-    payload: &'a [u8],
-    /// It follows the one before it: no number is missing between them.
-    follows: bool,
-    /// The one before it ended a frame, or there was none.
-    begins_frame: bool,
-}
 
 /// What the packets of one payload type of a source have shown.
 ///

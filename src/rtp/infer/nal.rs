@@ -3,7 +3,7 @@
 //! Of the 256 first bytes that random payloads have, 18 begin a NAL unit of H.264 that is in use, and of the 65,536 first
 //! pairs 189 one of H.265; a packet of the one is none of the other.
 
-use super::{FitCounters, FormatFit, Neighbours};
+use super::fit::{FitCounters, FormatFit, Neighbours};
 use crate::rtp::payload::{H264Unit, H265Unit, Part, PayloadFormat, Unit};
 
 /// Evidence of so much weight convinces: a sequence parameter set and some slices, or a few fragmented pictures.

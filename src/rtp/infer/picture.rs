@@ -1,6 +1,6 @@
 //! JPEG (RFC 2435), told by fragments that follow each other; MPEG transport streams (RFC 2250), by their packets.
 
-use super::{FitCounters, FormatFit, Neighbours};
+use super::fit::{FitCounters, FormatFit, Neighbours};
 use crate::rtp::payload::JpegHeader;
 
 /// Fragments that begin where the one before them ended: each is one in 2^24 by chance.

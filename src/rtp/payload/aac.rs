@@ -1,6 +1,8 @@
 //! Payloads of MPEG-4 audio with AU headers (RFC 3640, section 3.2): whole access units, or a fragment of one.
 
-use super::{Part, PayloadError, State, Unit, fmtp_number, whole};
+use super::fault::PayloadError;
+use super::part::{Part, Unit};
+use crate::rtp::fmtp;
 
 /// What stands in the AU headers, by the parameters of the `a=fmtp`: lengths in bits (RFC 3640, section 4.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub struct AuHeaders {
 impl AuHeaders {
     pub(super) fn new(fmtp: Option<&str>) -> Self {
         // No field is longer than 32 bits.
-        let bits = |name| fmtp_number(fmtp, name).and_then(|bits| u8::try_from(bits).ok()).unwrap_or(0).min(32);
+        let bits = |name| fmtp::number(fmtp, name).and_then(|bits| u8::try_from(bits).ok()).unwrap_or(0).min(32);
         Self {
             size: bits("sizelength"),
             index: bits("indexlength"),
@@ -31,7 +33,7 @@ impl AuHeaders {
             random_access: bits("randomaccessindication") > 0,
             stream_state: bits("streamstateindication"),
             auxiliary: bits("auxiliarydatasizelength"),
-            constant_size: fmtp_number(fmtp, "constantsize").and_then(|size| u16::try_from(size).ok()).unwrap_or(0),
+            constant_size: fmtp::number(fmtp, "constantsize").and_then(|size| u16::try_from(size).ok()).unwrap_or(0),
         }
     }
 
@@ -41,7 +43,7 @@ impl AuHeaders {
         self.random_access || lengths.iter().any(|length| *length > 0)
     }
 
-    pub(super) fn begin(self, payload: &[u8]) -> Result<State, PayloadError> {
+    pub(super) fn begin(self, payload: &[u8]) -> Result<AccessUnits, PayloadError> {
         let len = payload.len();
         let (mut at, mut end) = (0, 0);
         if self.exist() {
@@ -60,10 +62,7 @@ impl AuHeaders {
         if len < data {
             return Err(PayloadError::Truncated { what: "its AU headers", len });
         }
-        if !self.exist() && self.constant_size == 0 {
-            return Ok(State::One(whole(Unit::Aac, data, payload)));
-        }
-        Ok(State::AccessUnits(AccessUnits { headers: self, first: true, at, end, data }))
+        Ok(AccessUnits { headers: self, first: true, at, end, data })
     }
 
     /// The size of an access unit from its header; `None` where the header is cut.
@@ -94,6 +93,11 @@ pub(super) struct AccessUnits {
 }
 
 impl AccessUnits {
+    /// Nothing tells where units end: the payload is one, even an empty one.
+    fn is_whole_payload(&self) -> bool {
+        self.first && self.headers.constant_size == 0
+    }
+
     pub(super) fn next(&mut self, payload: &[u8]) -> Option<Result<Part, PayloadError>> {
         let len = payload.len();
         let size = if self.headers.exist() {
@@ -108,7 +112,7 @@ impl AccessUnits {
             };
             self.at = bits.at;
             size
-        } else if self.data >= len {
+        } else if self.data >= len && !self.is_whole_payload() {
             return None;
         } else {
             usize::from(self.headers.constant_size)

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Layout, Part, PayloadError, PayloadOddity, State, Unit, start_code, whole};
+use super::fault::{PayloadError, PayloadOddity};
+use super::nal_unit::H264Unit;
+use super::part::{AggregateLayout, Part, Unit, UnitLayout, whole};
+use super::start_code;
 
 const STAP_A: u8 = 24;
 const STAP_B: u8 = 25;
@@ -12,112 +15,12 @@ const FU_A: u8 = 28;
 const FU_B: u8 = 29;
 /// Bytes of a decoding order number.
 const DON: usize = 2;
-/// `first_mb_in_slice` and `slice_type` lie in so many bytes of a slice: each is at most 31 bits in a picture of any size.
-pub(super) const SLICE_HEAD: usize = 8;
-
-/// The header byte of a NAL unit of H.264, where it is fragmented put together again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct H264Unit(pub u8);
-
-/// How a slice is predicted (ITU-T H.264, table 7-6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SliceType {
-    /// Of itself only; also SI.
-    I,
-    /// Of one picture; also SP.
-    P,
-    /// Of two pictures.
-    B,
-}
-
-impl H264Unit {
-    /// `nal_unit_type`.
-    pub const fn kind(self) -> u8 {
-        self.0 & 0x1f
-    }
-
-    /// Whether it holds a slice, or the first partition of one: a part of a picture.
-    pub const fn is_slice(self) -> bool {
-        matches!(self.kind(), 1 | 2 | 5)
-    }
-
-    /// Whether it belongs to a picture with which decoding can begin (`nal_unit_type` 5).
-    pub const fn is_idr(self) -> bool {
-        self.kind() == 5
-    }
-
-    /// Whether it is a sequence or picture parameter set.
-    pub const fn is_parameter_set(self) -> bool {
-        matches!(self.kind(), 7 | 8 | 13 | 15)
-    }
-
-    /// `first_mb_in_slice` and the type of a slice, from the bytes behind the header of a unit that holds one.
-    pub fn slice_head(self, body: &[u8]) -> Option<(u32, SliceType)> {
-        let (first, kind) = self.slice_fields(body)?;
-        let kind = match kind % 5 {
-            0 | 3 => SliceType::P,
-            1 => SliceType::B,
-            _ => SliceType::I,
-        };
-        Some((first, kind))
-    }
-
-    /// Whether a slice can begin like this: table 7-6 has the types 0 to 9.
-    pub fn has_slice_head(self, body: &[u8]) -> bool {
-        self.slice_fields(body).is_some_and(|(_, kind)| kind <= 9)
-    }
-
-    /// `first_mb_in_slice` and `slice_type` as written.
-    fn slice_fields(self, body: &[u8]) -> Option<(u32, u32)> {
-        if !self.is_slice() {
-            return None;
-        }
-        let mut bits = Bits::new(body);
-        Some((bits.exp_golomb()?, bits.exp_golomb()?))
-    }
-}
-
-/// The first bytes of a slice, bit by bit, without the bytes that prevent start codes.
-struct Bits {
-    rest: u64,
-    len: u32,
-}
-
-impl Bits {
-    fn new(body: &[u8]) -> Self {
-        let (mut rest, mut len, mut zeros) = (0u64, 0, 0);
-        for byte in body.iter().take(SLICE_HEAD) {
-            if zeros == 2 && *byte == 3 {
-                zeros = 0;
-                continue;
-            }
-            zeros = if *byte == 0 { zeros + 1 } else { 0 };
-            rest |= u64::from(*byte) << (56 - len);
-            len += 8;
-        }
-        Self { rest, len }
-    }
-
-    /// `ue(v)` (ITU-T H.264, section 9.1).
-    fn exp_golomb(&mut self) -> Option<u32> {
-        let zeros = self.rest.leading_zeros();
-        let width = 2 * zeros + 1;
-        if width > self.len || zeros > 30 {
-            return None;
-        }
-        let code = self.rest >> (64 - width);
-        self.rest = self.rest.checked_shl(width).unwrap_or(0);
-        self.len -= width;
-        u32::try_from(code - 1).ok()
-    }
-}
-
 #[inline]
-pub(super) fn begin(payload: &[u8]) -> Result<State, PayloadError> {
+pub(super) fn begin(payload: &[u8]) -> Result<UnitLayout, PayloadError> {
     let len = payload.len();
     let [header, rest @ ..] = payload else { return Err(PayloadError::Truncated { what: "a NAL unit", len }) };
     match header & 0x1f {
-        1..=23 => Ok(State::One(whole(Unit::H264(H264Unit(*header)), 1, payload))),
+        1..=23 => Ok(UnitLayout::One(whole(Unit::H264(H264Unit(*header)), 1, payload))),
         FU_A => fragment(*header, rest, 2, len),
         FU_B => fragment(*header, rest, 2 + DON, len),
         STAP_A => Ok(aggregate(1, 0)),
@@ -131,10 +34,10 @@ pub(super) fn begin(payload: &[u8]) -> Result<State, PayloadError> {
 }
 
 /// A payload that is a piece of a byte stream (ITU-T H.264, Annex B).
-fn behind_start_code(header: u8, payload: &[u8]) -> Result<State, PayloadError> {
+fn behind_start_code(header: u8, payload: &[u8]) -> Result<UnitLayout, PayloadError> {
     let unit = start_code::behind(payload)
         .and_then(|at| start_code::unit(Unit::H264(H264Unit(header)), payload, at, payload.len()));
-    unit.map(State::One).ok_or(PayloadError::Truncated { what: "a NAL unit", len: payload.len() })
+    unit.map(UnitLayout::One).ok_or(PayloadError::Truncated { what: "a NAL unit", len: payload.len() })
 }
 
 pub(super) fn oddity(payload: &[u8]) -> Option<PayloadOddity> {
@@ -154,16 +57,16 @@ pub(super) fn inner_fragment(payload: &[u8]) -> Option<usize> {
 }
 
 #[inline]
-fn fragment(indicator: u8, rest: &[u8], start: usize, len: usize) -> Result<State, PayloadError> {
+fn fragment(indicator: u8, rest: &[u8], start: usize, len: usize) -> Result<UnitLayout, PayloadError> {
     let Some(fu) = rest.first().filter(|_| len >= start) else {
         return Err(PayloadError::Truncated { what: "a fragmentation unit", len });
     };
     let unit = Unit::H264(H264Unit(indicator & 0xe0 | fu & 0x1f));
-    Ok(State::One(Part { unit, starts: fu & 0x80 != 0, ends: fu & 0x40 != 0, body: start..len }))
+    Ok(UnitLayout::One(Part { unit, starts: fu & 0x80 != 0, ends: fu & 0x40 != 0, body: start..len }))
 }
 
-fn aggregate(at: usize, before_unit: usize) -> State {
-    State::Aggregate { at, layout: Layout { before_unit, between: 0, read } }
+fn aggregate(at: usize, before_unit: usize) -> UnitLayout {
+    UnitLayout::Aggregate { at, layout: AggregateLayout { before_unit, between: 0, read } }
 }
 
 fn read(payload: &[u8], unit: Range<usize>) -> Option<Part> {
@@ -173,7 +76,7 @@ fn read(payload: &[u8], unit: Range<usize>) -> Option<Part> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::PayloadFormat;
+    use super::super::{PayloadFormat, SliceType};
     use super::*;
 
     fn parts(payload: &[u8]) -> Vec<Result<Part, PayloadError>> {

@@ -2,59 +2,19 @@
 
 use std::ops::Range;
 
-use super::{Layout, Part, PayloadError, PayloadOddity, State, Unit, start_code};
+use super::fault::{PayloadError, PayloadOddity};
+use super::nal_unit::H265Unit;
+use super::part::{AggregateLayout, Part, Unit, UnitLayout};
+use super::start_code;
 
 const AGGREGATION: u8 = 48;
 const FRAGMENTATION: u8 = 49;
 const PACI: u8 = 50;
 const HEADER: usize = 2;
 
-/// The two header bytes of a NAL unit of H.265, where it is fragmented put together again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct H265Unit(pub [u8; 2]);
-
-impl H265Unit {
-    /// `nal_unit_type`.
-    pub const fn kind(self) -> u8 {
-        let [first, _] = self.0;
-        first >> 1 & 0x3f
-    }
-
-    /// Whether it holds a slice segment: a part of a picture.
-    pub const fn is_slice(self) -> bool {
-        self.kind() < 32
-    }
-
-    /// Whether it belongs to a picture with which decoding can begin: BLA, IDR or CRA.
-    pub const fn is_irap(self) -> bool {
-        matches!(self.kind(), 16..=23)
-    }
-
-    /// Whether it belongs to an IDR picture.
-    pub const fn is_idr(self) -> bool {
-        matches!(self.kind(), 19 | 20)
-    }
-
-    /// Whether it is a video, sequence or picture parameter set.
-    pub const fn is_parameter_set(self) -> bool {
-        matches!(self.kind(), 32..=34)
-    }
-
-    /// `nuh_layer_id`: 0 is the base layer, which alone most decoders show.
-    pub const fn layer(self) -> u8 {
-        let [first, second] = self.0;
-        first << 5 & 0x20 | second >> 3
-    }
-
-    /// `first_slice_segment_in_pic_flag`, from the bytes behind the header of a unit that holds a slice.
-    pub fn begins_picture(self, body: &[u8]) -> Option<bool> {
-        body.first().filter(|_| self.is_slice()).map(|first| first & 0x80 != 0)
-    }
-}
-
 /// With `numbered`, decoding order numbers are there: two bytes before the first unit, one before each of the others.
 #[inline]
-pub(super) fn begin(payload: &[u8], numbered: bool) -> Result<State, PayloadError> {
+pub(super) fn begin(payload: &[u8], numbered: bool) -> Result<UnitLayout, PayloadError> {
     let len = payload.len();
     let Some(header) = payload.first_chunk::<HEADER>() else {
         return Err(PayloadError::Truncated { what: "a NAL unit", len });
@@ -71,13 +31,13 @@ pub(super) fn begin(payload: &[u8], numbered: bool) -> Result<State, PayloadErro
 
 /// A packet with this header, the rest of which begins at `at`.
 #[inline]
-fn packet(unit: H265Unit, payload: &[u8], at: usize, numbered: bool) -> Result<State, PayloadError> {
+fn packet(unit: H265Unit, payload: &[u8], at: usize, numbered: bool) -> Result<UnitLayout, PayloadError> {
     let (len, [first, second]) = (payload.len(), unit.0);
     let number = |here: bool| if here { 2 } else { 0 };
     match unit.kind() {
         AGGREGATION => {
-            let layout = Layout { before_unit: 0, between: usize::from(numbered), read };
-            Ok(State::Aggregate { at: at + number(numbered), layout })
+            let layout = AggregateLayout { before_unit: 0, between: usize::from(numbered), read };
+            Ok(UnitLayout::Aggregate { at: at + number(numbered), layout })
         }
         FRAGMENTATION => {
             let short = PayloadError::Truncated { what: "a fragmentation unit", len };
@@ -86,14 +46,14 @@ fn packet(unit: H265Unit, payload: &[u8], at: usize, numbered: bool) -> Result<S
             let starts = fu & 0x80 != 0;
             let body = at + 1 + number(numbered && starts);
             let part = Part { unit: Unit::H265(unit), starts, ends: fu & 0x40 != 0, body: body..len };
-            if len < body { Err(short) } else { Ok(State::One(part)) }
+            if len < body { Err(short) } else { Ok(UnitLayout::One(part)) }
         }
         PACI => Err(PayloadError::Undefined { kind: PACI, format: "H.265 within another of its kind" }),
         _ => {
             let start = at + number(numbered);
             let short = PayloadError::Truncated { what: "a decoding order number", len };
             let part = Part { unit: Unit::H265(unit), starts: true, ends: true, body: start..len };
-            if len < start { Err(short) } else { Ok(State::One(part)) }
+            if len < start { Err(short) } else { Ok(UnitLayout::One(part)) }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Payloads of JPEG (RFC 2435, section 3.1): a fragment of a picture's entropy-coded data behind headers.
 
-use super::{Part, PayloadError, PayloadOddity, State, Unit};
+use super::fault::{PayloadError, PayloadOddity};
+use super::part::{Part, Unit, UnitLayout};
 
 /// Bytes of a quantization table of 8 bits.
 const TABLE: usize = 64;
@@ -60,10 +61,10 @@ impl JpegHeader {
 }
 
 #[inline]
-pub(super) fn begin(payload: &[u8]) -> Result<State, PayloadError> {
+pub(super) fn begin(payload: &[u8]) -> Result<UnitLayout, PayloadError> {
     let header = JpegHeader::parse(payload)?;
     let body = header.data..payload.len();
-    Ok(State::One(Part { unit: Unit::Jpeg, starts: header.offset == 0, ends: false, body }))
+    Ok(UnitLayout::One(Part { unit: Unit::Jpeg, starts: header.offset == 0, ends: false, body }))
 }
 
 /// What is odd about a picture, by its first payload.

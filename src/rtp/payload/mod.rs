@@ -8,15 +8,18 @@ mod fault;
 mod h264;
 mod h265;
 mod jpeg;
+mod nal_unit;
+mod part;
 mod start_code;
-
-use std::ops::Range;
 
 pub use aac::AuHeaders;
 pub use fault::{PayloadError, PayloadOddity};
-pub use h264::{H264Unit, SliceType};
-pub use h265::H265Unit;
 pub use jpeg::JpegHeader;
+pub use nal_unit::{H264Unit, H265Unit, SliceType};
+pub use part::{Part, Unit};
+
+use crate::rtp::fmtp;
+use part::{AggregateLayout, UnitLayout, whole};
 
 /// How the payloads of a stream are made up.
 ///
@@ -52,47 +55,13 @@ pub enum PayloadFormat {
     Other,
 }
 
-/// A unit of media: what a payload carries whole, in part, or several of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Unit {
-    /// A NAL unit of H.264.
-    H264(H264Unit),
-    /// A NAL unit of H.265.
-    H265(H265Unit),
-    /// A picture.
-    Jpeg,
-    /// An access unit of audio.
-    Aac,
-    /// A part of an access unit of audio that has so many bytes in all, as its header says.
-    AacFragment {
-        /// How many.
-        len: usize,
-    },
-    /// The payload.
-    Other,
-}
-
-/// The part of a unit that lies in one payload.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// The unit.
-    pub unit: Unit,
-    /// The unit's first bytes are here. Fragments of audio don't tell.
-    pub starts: bool,
-    /// The unit's last bytes are here. Fragments of audio and pictures don't tell: the last packet has the marker.
-    pub ends: bool,
-    /// Where its bytes lie in the payload; behind the header of a NAL unit, which `unit` holds.
-    pub body: Range<usize>,
-}
-
 impl PayloadFormat {
     /// The format of an encoding name, with the parameters of its `a=fmtp`; `media` is the type of media, such as
     /// `audio`.
     pub fn new(media: &str, encoding: &str, fmtp: Option<&str>) -> Self {
         match encoding.to_ascii_uppercase().as_str() {
             "H264" => Self::H264,
-            "H265" | "HEVC" => Self::H265 { numbered: fmtp_number(fmtp, "sprop-max-don-diff") > Some(0) },
+            "H265" | "HEVC" => Self::H265 { numbered: fmtp::number(fmtp, "sprop-max-don-diff") > Some(0) },
             "JPEG" => Self::Jpeg,
             "MPEG4-GENERIC" => Self::Aac(AuHeaders::new(fmtp)),
             // MPEG audio is cut into packets where it must be (RFC 2250, RFC 6416).
@@ -122,11 +91,11 @@ impl PayloadFormat {
     #[inline]
     pub fn parts(self, payload: &[u8]) -> Parts<'_> {
         let state = match self {
-            Self::H264 => h264::begin(payload),
-            Self::H265 { numbered } => h265::begin(payload, numbered),
-            Self::Jpeg => jpeg::begin(payload),
-            Self::Aac(headers) => headers.begin(payload),
-            Self::Samples | Self::Other => Ok(State::One(whole(Unit::Other, 0, payload))),
+            Self::H264 => h264::begin(payload).map(State::Units),
+            Self::H265 { numbered } => h265::begin(payload, numbered).map(State::Units),
+            Self::Jpeg => jpeg::begin(payload).map(State::Units),
+            Self::Aac(headers) => headers.begin(payload).map(State::AccessUnits),
+            Self::Samples | Self::Other => Ok(State::Units(UnitLayout::One(whole(Unit::Other, 0, payload)))),
         };
         Parts { payload, state: state.unwrap_or_else(State::Failed), rest: None, oddity: self.oddity(payload) }
     }
@@ -139,17 +108,6 @@ impl PayloadFormat {
             Self::H265 { .. } => h265::oddity(payload),
             Self::Jpeg => jpeg::oddity(payload),
             Self::Aac(_) | Self::Samples | Self::Other => None,
-        }
-    }
-}
-
-impl Part {
-    /// How many bytes of its body the analysis looks at to tell frames apart: the beginning of a slice header.
-    pub fn looked_at(&self) -> usize {
-        match self.unit {
-            Unit::H264(unit) if self.starts && unit.is_slice() => h264::SLICE_HEAD.min(self.body.len()),
-            Unit::H265(unit) if self.starts && unit.is_slice() => self.body.len().min(1),
-            _ => 0,
         }
     }
 }
@@ -167,25 +125,10 @@ pub struct Parts<'a> {
 /// What is still to come.
 #[derive(Clone, Debug)]
 enum State {
-    One(Part),
-    /// NAL units, each with its size before it.
-    Aggregate {
-        at: usize,
-        layout: Layout,
-    },
+    Units(UnitLayout),
     AccessUnits(aac::AccessUnits),
     Failed(PayloadError),
     Done,
-}
-
-/// How the units of an aggregation packet lie.
-#[derive(Clone, Copy, Debug)]
-struct Layout {
-    /// Bytes between the size of a unit and the unit.
-    before_unit: usize,
-    /// Bytes between a unit and the size of the next.
-    between: usize,
-    read: fn(&[u8], Range<usize>) -> Option<Part>,
 }
 
 impl Iterator for Parts<'_> {
@@ -212,7 +155,7 @@ impl Parts<'_> {
 
     /// Before any part was taken: the only unit of the payload, by its header. All fragments of a unit have the same.
     pub fn unit(&self) -> Option<Unit> {
-        if let State::One(part) = &self.state { Some(part.unit) } else { None }
+        if let State::Units(UnitLayout::One(part)) = &self.state { Some(part.unit) } else { None }
     }
 
     /// A part up to the first start code in it.
@@ -231,14 +174,14 @@ impl Parts<'_> {
     #[inline]
     fn next_part(&mut self) -> Option<Result<Part, PayloadError>> {
         match std::mem::replace(&mut self.state, State::Done) {
-            State::One(part) => Some(Ok(part)),
+            State::Units(UnitLayout::One(part)) => Some(Ok(part)),
             // A recording without its media has zeros from somewhere on.
-            State::Aggregate { at, .. }
+            State::Units(UnitLayout::Aggregate { at, .. })
                 if self.payload.get(at..).is_some_and(|rest| rest.iter().all(|byte| *byte == 0)) =>
             {
                 None
             }
-            State::Aggregate { at, layout } => self.aggregated(at, layout),
+            State::Units(UnitLayout::Aggregate { at, layout }) => self.aggregated(at, layout),
             State::AccessUnits(mut units) => {
                 let part = units.next(self.payload)?;
                 if part.is_ok() {
@@ -252,7 +195,7 @@ impl Parts<'_> {
     }
 
     /// The unit whose size stands at `at`, or the next one that has any bytes.
-    fn aggregated(&mut self, mut at: usize, layout: Layout) -> Option<Result<Part, PayloadError>> {
+    fn aggregated(&mut self, mut at: usize, layout: AggregateLayout) -> Option<Result<Part, PayloadError>> {
         while self.payload.get(at..at + 2) == Some(&[0, 0]) {
             self.oddity = self.oddity.or(Some(PayloadOddity::EmptyUnit));
             at += 2 + layout.before_unit + layout.between;
@@ -266,26 +209,12 @@ impl Parts<'_> {
             let end = begin + size;
             let part = (layout.read)(self.payload, begin..end)?;
             if end < self.payload.len() {
-                self.state = State::Aggregate { at: end + layout.between, layout };
+                self.state = State::Units(UnitLayout::Aggregate { at: end + layout.between, layout });
             }
             Some(part)
         });
         Some(part.ok_or(PayloadError::Truncated { what: "the NAL units that it aggregates", len: self.payload.len() }))
     }
-}
-
-/// A unit that fills the payload from `start` on.
-fn whole(unit: Unit, start: usize, payload: &[u8]) -> Part {
-    Part { unit, starts: true, ends: true, body: start..payload.len() }
-}
-
-/// A whole number among the parameters of an `a=fmtp`: `sizelength=13; indexlength=3`.
-fn fmtp_number(fmtp: Option<&str>, name: &str) -> Option<u32> {
-    let named = |parameter: &str| {
-        let (key, value) = parameter.split_once('=')?;
-        key.trim().eq_ignore_ascii_case(name).then(|| value.trim().parse().ok())?
-    };
-    fmtp?.split(';').find_map(named)
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 
 use memchr::memmem;
 
-use super::{H264Unit, H265Unit, Part, Unit};
+use super::nal_unit::{H264Unit, H265Unit};
+use super::part::{Part, Unit};
 
 const START_CODE: [u8; 3] = [0, 0, 1];
 

@@ -9,6 +9,8 @@ mod sdes;
 pub use reports::{ReceiverReport, ReportBlock, SenderReport};
 pub use sdes::{SdesChunk, SourceDescription};
 
+use reports::take_u32;
+
 /// RFC 3550, section 12.1.
 mod packet_type {
     pub(super) const SENDER_REPORT: u8 = 200;
@@ -221,12 +223,6 @@ impl<'a> App<'a> {
         let (&name, data) = body.split_first_chunk()?;
         Some(Self { ssrc, name, subtype, data })
     }
-}
-
-fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
-    let (number, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(u32::from_be_bytes(*number))
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Sender and receiver reports, and the report blocks in both (RFC 3550, section 6.4).
 
-use super::take_u32;
 use crate::time::NtpTime;
 
 /// A sender report (RFC 3550, section 6.4.1).
@@ -138,6 +137,12 @@ impl<'a> Blocks<'a> {
     fn iter(self) -> impl Iterator<Item = ReportBlock> + use<'a> {
         self.bytes.chunks_exact(24).take(usize::from(self.count)).filter_map(ReportBlock::read)
     }
+}
+
+pub(super) fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
+    let (number, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(u32::from_be_bytes(*number))
 }
 
 #[cfg(test)]

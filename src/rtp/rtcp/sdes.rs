@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use super::take_u32;
+use super::reports::take_u32;
 
 /// A source description (RFC 3550, section 6.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

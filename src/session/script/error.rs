@@ -4,6 +4,7 @@ use thiserror::Error;
 
 /// What a capture lacks to be played again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ScriptError {
     /// No RTSP connection at all, or not so many.
     #[error("there is no session {wanted}: {}", held(*.sessions))]
