@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::LogArgs;
 use crate::cli::connection::{LoginArgs, MaskArgs, TlsArgs, USER_AGENT, time};
 use crate::cli::transport::port_range;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::Args;
 
+use super::LogArgs;
 use super::TransportArgs;
 use super::connection::{LoginArgs, MaskArgs, TlsArgs, USER_AGENT, time};
 use crate::session::Reconnect;

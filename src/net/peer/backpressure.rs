@@ -1,5 +1,7 @@
 //! Reading waits while the tap takes nothing: the peer's window closes, and nothing is lost.
 
+use log::debug;
+
 use super::state::Reading;
 use super::{Peer, PeerContext, READ_BUDGET};
 use crate::session::{Input, Machine};

@@ -192,7 +192,7 @@ pub(super) fn findings(section: SectionPlace, all: &Findings) -> Markup {
                 "a time shows its place in the charts."
             } }
             @for ((severity, code), findings) in &all.by_code {
-                details.(severity.name()) open[*severity != Severity::Note || all.by_code.len() <= 3] {
+                details.(severity.as_str()) open[*severity != Severity::Note || all.by_code.len() <= 3] {
                     summary {
                         span.severity { (severity.as_str()) } " " code { (code.as_str()) } " "
                         span.count { (many(findings.count(), "time")) }
@@ -244,9 +244,9 @@ mod tests {
         let mut all = Findings::default();
         assert_eq!(all.counts().0, "none");
         for _ in 0..30 {
-            all.add(&FindingRow { severity: "note", code: "nat-punch", ..<_>::default() });
+            all.add(&FindingRow { severity: Severity::Note, code: FindingCode::NatPunch, ..<_>::default() });
         }
-        all.add(&FindingRow { severity: "error", code: "junk", ..<_>::default() });
+        all.add(&FindingRow { severity: Severity::Error, code: FindingCode::Junk, ..<_>::default() });
         assert_eq!(all.counts(), ("1 error".to_owned(), "30 notes".to_owned()));
         let text = findings(PLACE, &all).into_string();
         assert!(text.find("junk") < text.find("nat-punch"), "{text}");
