@@ -11,7 +11,7 @@ mod unreachable;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::rtsp::demux::Pdu;
+use crate::rtsp::demux::{GapCause, Pdu};
 use crate::time::Timestamp;
 
 pub use given::GivenMedia;
@@ -116,6 +116,9 @@ pub enum Payload<'a> {
     /// The connection stood before the capture began: its SYN is not in it, nor may be what was agreed upon. Told behind
     /// `Opened`.
     BeginningMissing,
+    /// Bytes of this direction are not in the capture, and may have been messages, before RTSP showed: what was agreed upon
+    /// there is not known. Told behind `Opened`; later ones are gaps.
+    MessagesMissing(GapCause),
     /// The connection begins in the capture, and nothing of the other side has come by the time that it shows RTSP, not
     /// even its part of the handshake. The event's direction is that which is there. Told behind `Opened`.
     OneDirection,
@@ -129,8 +132,10 @@ pub enum Payload<'a> {
         from: SocketAddr,
         /// Where it goes.
         to: SocketAddr,
-        /// The packet.
+        /// The packet, or the beginning of it.
         payload: &'a [u8],
+        /// Bytes of the packet behind them that the capture cut off.
+        missing: usize,
     },
     /// An ICMP error about a datagram of the session, which did not get where it was sent. The event's direction is that of
     /// the error: the other way round than that of the datagram.
@@ -192,6 +197,8 @@ pub enum RemarkKind {
     CapturedTwice,
     /// Packets that can't be read, such as encrypted ones.
     PacketsUnreadable,
+    /// The capture has the beginnings of packets only.
+    PacketsCut,
     /// More sessions than are looked at.
     TooManySessions,
 }

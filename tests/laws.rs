@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use rtsp_rec::analysis::{Analyzer, AnalyzerOptions, Row, Sink, Table};
 use rtsp_rec::capture::{Source, Writer, WriterOptions};
-use rtsp_rec::rtsp::demux::{Demuxer, Pdu, PduKind, Pdus};
+use rtsp_rec::rtsp::demux::{CaptureGap, Demuxer, GapCause, Pdu, PduKind, Pdus};
 use rtsp_rec::session::script::{ScriptBuilder, ScriptOptions};
 use rtsp_rec::time::Timestamp;
 use rtsp_rec::trace::{Close, Direction, Encapsulation, Flow, Note, Payload, Tap, TraceEvent};
@@ -27,7 +27,8 @@ impl Owned {
             PduKind::Message { head, body } => format!("message {}+{}", head.len(), body.len()),
             PduKind::Interleaved { channel, payload } => format!("channel {channel}, {}", payload.len()),
             PduKind::Junk => "junk".to_owned(),
-            PduKind::Gap { len } => format!("gap {len}"),
+            PduKind::CutFrame { channel, payload, missing } => format!("cut {channel}, {}+{missing}", payload.len()),
+            PduKind::Gap { len, .. } => format!("gap {len}"),
         };
         Self { offset: pdu.offset, raw: pdu.raw.to_vec(), kind }
     }
@@ -133,11 +134,12 @@ proptest! {
     }
 
     #[test]
-    fn gaps_keep_the_positions(stream in stream(), at in any::<usize>(), len in 1u64..5000) {
+    fn gaps_keep_the_positions(stream in stream(), at in any::<usize>(), len in 1u64..5000, snap: bool) {
         let (front, back) = stream.split_at(at % (stream.len() + 1));
         let (mut demuxer, mut pdus) = (Demuxer::new(), Vec::new());
         drain(demuxer.feed(front), &mut pdus);
-        drain(demuxer.skip(len), &mut pdus);
+        let cause = if snap { GapCause::SnapLength } else { GapCause::NotCaptured };
+        drain(demuxer.skip(CaptureGap { len, cause }), &mut pdus);
         drain(demuxer.feed(back), &mut pdus);
         drain(demuxer.close(), &mut pdus);
         prop_assert_eq!(pdus.iter().filter(|pdu| pdu.kind == format!("gap {len}")).count(), 1);

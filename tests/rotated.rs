@@ -161,7 +161,7 @@ impl Stage {
                     tap,
                     at,
                     S2C,
-                    Payload::Datagram { path: UdpPath::of_server(6000), from, to, payload: &packet },
+                    Payload::Datagram { path: UdpPath::of_server(6000), from, to, payload: &packet, missing: 0 },
                 );
             }
             Step::KeepAlive => self.ask(tap, at, "OPTIONS", 200, "", ""),
@@ -279,7 +279,7 @@ impl Tap for Standing {
                     alone.set_up |= head.contains("RTSP/1.0 200") && head.contains("Transport:");
                 }
                 PduKind::Interleaved { .. } => alone.media += 1,
-                PduKind::Junk | PduKind::Gap { .. } => alone.odd += 1,
+                PduKind::CutFrame { .. } | PduKind::Junk | PduKind::Gap { .. } => alone.odd += 1,
             },
             Payload::Datagram { .. } => alone.media += 1,
             _ => {}

@@ -1,5 +1,6 @@
 //! The analyzer: a tap that turns what passes into rows.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
@@ -13,11 +14,11 @@ use crate::analysis::unplaced::Neighbour;
 use crate::analysis::unreachable::UnreachablePath;
 use crate::analysis::untimed::UntimedSink;
 use crate::analysis::verdicts::Judges;
-use crate::rtsp::demux::{Pdu, PduKind};
+use crate::rtsp::demux::{GapCause, Pdu, PduKind};
 use crate::rtsp::message::Message;
 use crate::session::dialog::{MediaPath, PacketSigns};
 use crate::time::Timestamp;
-use crate::trace::{CaptureEnd, Direction, Note, Payload, Remark, Tap, TraceEvent};
+use crate::trace::{CaptureEnd, Direction, Note, Payload, Remark, RemarkKind, Tap, TraceEvent};
 
 /// What to compute.
 #[derive(Clone, Debug, Default)]
@@ -159,6 +160,9 @@ impl<S: Sink> Analyzer<S> {
         for session in sessions.iter().flatten() {
             let answers = session.watch.only_side.is_none();
             for (direction, request) in session.dialog.unanswered().filter(|_| answers) {
+                if session.watch.may_have_been_answered(direction, request.at) {
+                    continue;
+                }
                 let place = out.end_of(session, direction);
                 let detail = format!("{} sent at {} was never answered", request.method, request.at);
                 out.finding(place, &Finding::new(FindingCode::ResponseMissing, None, detail))?;
@@ -166,7 +170,8 @@ impl<S: Sink> Analyzer<S> {
             let direction = Direction::ClientToServer;
             let place = out.end_of(session, direction);
             // Of one direction alone it is said already that the other one lacks.
-            for finding in session.http.unfinished().into_iter().filter(|_| answers) {
+            for finding in session.http.unfinished().into_iter().filter(|_| answers && !session.watch.lacks_messages())
+            {
                 out.finding(place, &finding)?;
             }
         }
@@ -202,6 +207,27 @@ impl<S: Sink> Analyzer<S> {
             }
         }
         Ok(self.out.sink.inner)
+    }
+
+    /// What there is to say of a remark. That packets are cut matters where they are a session's, or where there is none.
+    fn remarked<'a>(&self, remark: &Remark<'a>) -> Option<Cow<'a, str>> {
+        if remark.kind != RemarkKind::PacketsCut {
+            return Some(remark.detail.into());
+        }
+        let sessions = || self.sessions.iter().flatten();
+        let (messages, media) =
+            (sessions().any(|session| session.cut_messages), sessions().any(|session| session.cut_packets));
+        let what = match (messages, media) {
+            (false, false) if self.has_sessions() => return None,
+            (false, false) => "what they carry is not known",
+            (true, false) => "among them may be RTSP messages, and what those say is not known",
+            (false, true) => "of media RTP headers are read, pictures and frames are not told",
+            (true, true) => {
+                "of media RTP headers are read, pictures and frames are not told; among them may be RTSP messages, and \
+                 what those say (tracks, encodings, channels, ports) is not known"
+            }
+        };
+        Some(format!("{}: {what}", remark.detail).into())
     }
 
     /// A packet has no time: nothing is reckoned from times any more, nor judged by them.
@@ -270,19 +296,40 @@ impl<S: Sink> RowEmitter<S> {
         match pdu.kind {
             PduKind::Interleaved { channel, payload } => {
                 self.settle(session, place.direction, Neighbour::Whole)?;
-                self.frame(session, place, MediaPath::Channel(channel), payload)
+                self.frame(session, place, MediaPath::Channel(channel), payload, 0)
+            }
+            PduKind::CutFrame { channel, payload, missing } => {
+                self.settle(session, place.direction, Neighbour::Whole)?;
+                self.frame(session, place, MediaPath::Channel(channel), payload, missing)
             }
             PduKind::Message { head, body } => {
                 self.settle(session, place.direction, Neighbour::Whole)?;
                 self.message(session, place, event.flow.client, &Message::new(head, body))
             }
             PduKind::Junk => self.junk(session, place, pdu.raw),
-            PduKind::Gap { len } => {
+            PduKind::Gap { len, cause, in_frame } => {
                 session.wait.missing(place.direction, len);
+                if !in_frame {
+                    session.lacks_messages(place.direction, place.at, cause);
+                }
+                if cause == GapCause::SnapLength {
+                    self.cut_by_snap_length(session, &place, in_frame);
+                    return Ok(());
+                }
                 self.settle(session, place.direction, Neighbour::Gap)?;
                 let detail = format!("{len} bytes are not in the capture");
                 self.finding(place, &Finding::new(FindingCode::CaptureGap, None, detail))
             }
+        }
+    }
+}
+
+impl<S: Sink> RowEmitter<S> {
+    /// The snap length cut what came. One finding tells of all that it cut; packets that lack behind it may have been there.
+    fn cut_by_snap_length(&mut self, session: &mut Session, place: &Location, in_frame: bool) {
+        let is_counted = !session.unplaced.cut(place.direction);
+        if let Some(judge) = self.judge(place.session).filter(|_| !(in_frame && is_counted)) {
+            judge.capture_gap(place);
         }
     }
 }
@@ -312,8 +359,8 @@ impl<S: Sink> Tap for Analyzer<S> {
         }
         match &event.payload {
             Payload::Pdu(pdu) => out.pdu(session, event, pdu),
-            Payload::Datagram { path, payload, .. } => {
-                out.frame(session, out.place(event, None), MediaPath::Udp(*path), payload)
+            Payload::Datagram { path, payload, missing, .. } => {
+                out.frame(session, out.place(event, None), MediaPath::Udp(*path), payload, *missing)
             }
             Payload::NotBase64 { byte, offset } => {
                 let detail = format!("{:?} in the tunnel is no base64; it is passed over", char::from(*byte));
@@ -360,6 +407,10 @@ impl<S: Sink> Tap for Analyzer<S> {
                 session.begins_late();
                 Ok(())
             }
+            Payload::MessagesMissing(cause) => {
+                session.lacks_messages(event.direction, event.at, *cause);
+                Ok(())
+            }
             Payload::OneDirection => {
                 session.only_side(Some(event.direction));
                 Ok(())
@@ -384,7 +435,8 @@ impl<S: Sink> Tap for Analyzer<S> {
     }
 
     fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
-        let finding = Finding::new(remark.kind.into(), None, remark.detail);
+        let Some(detail) = self.remarked(remark) else { return Ok(()) };
+        let finding = Finding::new(remark.kind.into(), None, detail);
         self.out.found(remark.at, (remark.frame_number > 0).then_some(remark.frame_number), None, None, None, &finding)
     }
 }

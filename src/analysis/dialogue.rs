@@ -190,9 +190,11 @@ impl ProtocolChecks {
             }
         }
         if direction == Direction::ClientToServer {
-            found.extend(
-                self.heard.check_session(method, message, true).filter(|finding| self.once(finding.code, direction)),
-            );
+            // The answer that gave the identifier may lack.
+            let session = self.heard.check_session(method, message, true);
+            let session =
+                session.filter(|finding| finding.code == FindingCode::SessionMissing || !self.lacks_messages());
+            found.extend(session.filter(|finding| self.once(finding.code, direction)));
             self.heard.teardown_asked |= method == "TEARDOWN" && dialog.controls_all(url);
         }
     }
@@ -218,13 +220,15 @@ impl ProtocolChecks {
         let Some(request) = request else {
             // What the first answer answers may lie before the capture.
             let asked = self.heard.cseq.get(direction.reverse().index()).is_some_and(Option::is_some);
-            if status.is_none_or(|status| status >= 200) && (asked || !self.beginning_missing) {
+            let lacking = self.lacks_messages() || self.beginning_missing && !asked;
+            if status.is_none_or(|status| status >= 200) && !lacking {
                 add(FindingCode::ResponseWithoutRequest, "no request is known that this could answer".to_owned());
             }
             return;
         };
         if let (Some(asked), Some(answered)) = (request.cseq, message.cseq())
             && asked != answered
+            && !self.lacks_messages()
         {
             add(FindingCode::CseqWrong, format!("CSeq {answered} answers {} {asked}", request.method));
         }
@@ -242,7 +246,7 @@ impl ProtocolChecks {
         match request {
             Some(request) => late_or_refused(at, status, request, &mut found),
             // It may lie before the capture, or in the direction that lacks.
-            None if status.is_none_or(|status| status >= 200) && !self.beginning_missing => {
+            None if status.is_none_or(|status| status >= 200) && !self.beginning_missing && !self.lacks_messages() => {
                 let detail = "no request is known that this could answer";
                 found.push(Finding::new(FindingCode::ResponseWithoutRequest, None, detail));
             }
@@ -261,7 +265,7 @@ impl ProtocolChecks {
         found: &mut Vec<Finding>,
     ) {
         let direction = Direction::ServerToClient;
-        let session = self.heard.check_session(&request.method, message, false);
+        let session = self.heard.check_session(&request.method, message, false).filter(|_| !self.lacks_messages());
         found.extend(session.filter(|finding| self.once(finding.code, direction)));
         match request.method.as_str() {
             "OPTIONS" if message.header("Public").is_none() && self.first(FindingCode::PublicMissing, 0) => {

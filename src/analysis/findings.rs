@@ -88,6 +88,8 @@ pub(super) struct ProtocolChecks {
     pub(super) beginning_missing: bool,
     /// Of the connection the capture has this direction alone.
     pub(super) only_side: Option<Direction>,
+    /// When bytes of each direction last lacked that may have been messages.
+    unheard: [Option<Timestamp>; 2],
 }
 
 impl ProtocolChecks {
@@ -124,7 +126,7 @@ impl ProtocolChecks {
         if stream.encoding().is_none() && !stream.is_open() {
             found.extend(self.unknown_payload_type(packet.payload_type(), stream));
         }
-        let heard = self.heard.playing || self.only_side.is_some();
+        let heard = self.heard.playing || self.only_side.is_some() || self.lacks_messages();
         let early =
             !heard && direction == Direction::ServerToClient && stream.set_up == SetupTime::Heard && !self.without_rtsp;
         // A group plays on, whoever joins and leaves it.
@@ -136,11 +138,12 @@ impl ProtocolChecks {
         if self.heard.torn_down.is_some_and(|torn_down| at >= torn_down)
             && own()
             && (self.heard.teardown_asked || stream.is_given_up(at))
+            && !self.lacks_messages()
             && self.first(FindingCode::MediaAfterTeardown, track.map_or(u64::MAX, |track| track as u64))
         {
             found.push(Finding::new(FindingCode::MediaAfterTeardown, track, "media came after the answer to TEARDOWN"));
         }
-        if packet.payload().is_empty() && self.first(FindingCode::PayloadEmpty, u64::from(packet.ssrc())) {
+        if packet.payload_len() == Some(0) && self.first(FindingCode::PayloadEmpty, u64::from(packet.ssrc())) {
             found.push(Finding::new(FindingCode::PayloadEmpty, track, format!("{number} carries nothing")));
         }
         if let Some(fault) = stream.frames.as_mut().and_then(|frames| frames.take_fault()) {
@@ -151,7 +154,8 @@ impl ProtocolChecks {
     /// A payload type that nothing describes and whose packets do not show what they carry.
     pub(super) fn unknown_payload_type(&mut self, payload_type: u8, stream: &StreamState) -> Option<Finding> {
         // What was said of media without a track was said before the capture began.
-        let described = stream.key.stranger.is_none() && (!self.beginning_missing || stream.key.track.is_some());
+        let lacking = self.beginning_missing || self.lacks_messages();
+        let described = stream.key.stranger.is_none() && (!lacking || stream.key.track.is_some());
         let unknown = stream.encoding().is_none()
             && described
             && self.first(FindingCode::PayloadTypeUnknown, u64::from(payload_type));
@@ -194,7 +198,8 @@ impl ProtocolChecks {
         let NewStream { path, named, setup, media, described_by, shares, role, payload_type, index } = *new;
         if !named && self.beginning_missing {
             found.extend(self.begins_late());
-        } else if !named && self.first(FindingCode::UnknownChannel, u64::from(path.number())) {
+        } else if !named && !self.lacks_messages() && self.first(FindingCode::UnknownChannel, u64::from(path.number()))
+        {
             found.push(Finding::new(FindingCode::UnknownChannel, None, partial::unnamed(path)));
         }
         if role == PayloadRole::Undescribed && self.first(FindingCode::PayloadTypeUnknown, u64::from(payload_type)) {
@@ -211,7 +216,9 @@ impl ProtocolChecks {
         let described = |before: u32| {
             media.is_some_and(|media| [before, stream.ssrc].iter().all(|ssrc| media.sources.contains(ssrc)))
         };
-        let changed = before.filter(|(before, _)| *before != stream.ssrc && !described(*before));
+        // Where SETUP lacks there may be several tracks, or sessions, in one place.
+        let unclear = stream.track.is_none() && self.lacks_messages();
+        let changed = before.filter(|(before, _)| *before != stream.ssrc && !described(*before) && !unclear);
         if let Some((before, place)) = changed {
             self.changed = Some(place);
             found.push(Finding::new(FindingCode::SsrcChange, stream.track, format!("from {before:#010x} to {ssrc}")));

@@ -151,20 +151,25 @@ impl<S: Sink> RowEmitter<S> {
         place: Location,
         path: MediaPath,
         payload: &[u8],
+        missing: usize,
     ) -> io::Result<()> {
-        if session.dialog.is_punch(path, place.direction, payload) {
+        if missing > 0 {
+            session.cut_packets = true;
+        } else if session.dialog.is_punch(path, place.direction, payload) {
             let track = session.track_of(&PacketSigns::new(path, place.direction, payload));
             return session.watch.punch(track).map_or(Ok(()), |finding| self.finding(place, &finding));
         }
         if is_rtcp(payload) {
-            return self.rtcp(session, place, path, payload);
+            return self.rtcp(session, place, path, payload, missing > 0);
         }
-        let packet = match RtpPacket::parse(payload) {
+        let packet = match RtpPacket::parse_cut(payload, missing) {
             Ok(packet) => packet,
             Err(error) => {
                 let track = session.track_of(&PacketSigns::new(path, place.direction, payload));
                 session.wait.unreadable(track, place.direction);
                 let found = match ForeignPacket::of(payload) {
+                    // What it was the capture does not tell.
+                    _ if missing > 0 => None,
                     Some(kind) => session.watch.foreign(kind, path, track),
                     None => Some(Finding::new(FindingCode::RtpMalformed, track, error.to_string())),
                 };

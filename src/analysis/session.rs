@@ -17,6 +17,7 @@ use crate::analysis::unplaced::UnplacedBytes;
 use crate::analysis::unreachable::UnreachablePaths;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderReport};
+use crate::rtsp::demux::GapCause;
 use crate::rtsp::message::Message;
 use crate::session::Dialog;
 use crate::session::dialog::play::PlayControl;
@@ -74,6 +75,9 @@ pub(super) struct Session {
     pub(super) recent: RecentReports,
     pub(super) unreachable: UnreachablePaths,
     pub(super) wait: MediaWait,
+    /// The snap length cut packets of its media, and of its connection what may have been messages.
+    pub(super) cut_packets: bool,
+    pub(super) cut_messages: bool,
     /// When something that needs a login, where there is one, was first granted.
     pub(super) begun: Option<Timestamp>,
 }
@@ -98,6 +102,8 @@ impl Session {
             recent: RecentReports::default(),
             unreachable: UnreachablePaths::default(),
             wait: MediaWait::default(),
+            cut_packets: false,
+            cut_messages: false,
             begun: None,
         }
     }
@@ -128,6 +134,16 @@ impl Session {
     pub(super) fn begins_late(&mut self) {
         self.watch.beginning_missing = true;
         self.dialog.begins_late();
+    }
+
+    /// The capture lacks bytes of a direction that may have been messages: what they agreed upon is not known.
+    #[cold]
+    pub(super) fn lacks_messages(&mut self, direction: Direction, at: Timestamp, cause: GapCause) {
+        self.cut_messages |= cause == GapCause::SnapLength;
+        if !self.watch.lacks_messages() {
+            self.dialog.begins_late();
+        }
+        self.watch.lacks(direction, at);
     }
 
     /// Of the connection there is one direction alone; or not, after all.

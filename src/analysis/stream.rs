@@ -75,6 +75,8 @@ pub(super) enum PayloadAccess {
     Encrypted,
     /// Most payloads are not of the format: they may be encrypted without a word of it.
     Unreadable,
+    /// The snap length of the capture cut some of them.
+    Cut,
 }
 
 /// When the path of a stream was agreed upon.
@@ -112,7 +114,8 @@ pub(super) struct StreamState {
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     pub(super) sequence: Sequence,
-    pub(super) payload_bytes: u64,
+    /// `None` where the capture cut off what tells the length of one of them.
+    pub(super) payload_bytes: Option<u64>,
     marker_packets: u64,
     delta_min: i64,
     delta_max: i64,
@@ -160,7 +163,7 @@ impl StreamState {
             first: None,
             last: None,
             sequence: Sequence::default(),
-            payload_bytes: 0,
+            payload_bytes: Some(0),
             marker_packets: 0,
             delta_min: i64::MAX,
             delta_max: i64::MIN,
@@ -218,8 +221,8 @@ impl StreamState {
 
     /// Bytes of a payload. Of an encrypted one nobody can tell the padding, nor the authentication tag.
     #[inline]
-    pub(super) fn payload_len(&self, packet: &RtpPacket<'_>) -> usize {
-        packet.payload().len() + if self.is_encrypted() { packet.padding_len() } else { 0 }
+    pub(super) fn payload_len(&self, packet: &RtpPacket<'_>) -> Option<usize> {
+        Some(packet.payload_len()? + if self.is_encrypted() { packet.padding_len() } else { 0 })
     }
 
     /// Takes the next packet in order of arrival.
@@ -232,7 +235,8 @@ impl StreamState {
         }
         let begins = !self.announced.is_empty() && self.begins(at, packet);
         let (status, ext_seq) = self.sequence.packet(packet.sequence());
-        self.payload_bytes += self.payload_len(packet) as u64;
+        let len = self.payload_len(packet);
+        self.payload_bytes = self.payload_bytes.zip(len).map(|(all, len)| all + len as u64);
         self.marker_packets += u64::from(packet.marker());
         let delta = self.delta(at, budget);
         let mut figures = PacketFigures {
@@ -273,11 +277,23 @@ impl StreamState {
         let Location { at, frame_number, capture, .. } = *place;
         let PacketFigures { status, ext_seq, ext_rtp_timestamp: ext_timestamp, .. } = *figures;
         let ext_seq = self.sequence.without_foreign(ext_seq);
+        if packet.is_cut() {
+            return self.cut_payload();
+        }
         if let Some(frames) = &mut self.frames {
             frames.packet(Arrival { at, frame_number, capture, status, ext_seq, ext_timestamp }, packet);
             if frames.are_unreadable() {
                 (self.frames, self.payloads) = (None, PayloadAccess::Unreadable);
             }
+        }
+    }
+
+    /// Of a payload that the capture has a part of nobody can tell what units were in it: frames are not told.
+    #[cold]
+    fn cut_payload(&mut self) {
+        self.frames = None;
+        if self.payloads == PayloadAccess::Clear {
+            self.payloads = PayloadAccess::Cut;
         }
     }
 

@@ -166,7 +166,7 @@ impl Talk {
         let nowhere = SocketAddr::from(([0; 4], 0));
         self.event(
             direction,
-            Payload::Datagram { path: UdpPath::of_server(7000), from: nowhere, to: nowhere, payload },
+            Payload::Datagram { path: UdpPath::of_server(7000), from: nowhere, to: nowhere, payload, missing: 0 },
         );
         self
     }

@@ -45,12 +45,13 @@ pub(super) struct Waiting {
     pub(super) place: Location,
     pub(super) figures: PacketFigures,
     bytes: Box<[u8]>,
+    is_cut: bool,
 }
 
 impl Waiting {
     /// The packet, as far as anybody asks.
     pub(super) fn packet(&self) -> Option<RtpPacket<'_>> {
-        RtpPacket::parse(&self.bytes).ok()
+        RtpPacket::parse_cut(&self.bytes, usize::from(self.is_cut)).ok()
     }
 }
 
@@ -71,7 +72,7 @@ impl Undescribed {
         }
         let bytes = copy(packet);
         self.bytes += held(&bytes);
-        self.waiting.push(Waiting { place, figures, bytes });
+        self.waiting.push(Waiting { place, figures, bytes, is_cut: packet.is_cut() });
         !self.evidence.is_enough() && self.waiting.len() < MAX_PACKETS && self.bytes < MAX_BYTES
     }
 

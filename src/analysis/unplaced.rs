@@ -30,6 +30,8 @@ enum State {
     Placed,
     /// A hole lies before what comes next.
     BehindGap,
+    /// The snap length cut what came before.
+    BehindCut,
     /// These came, and what follows is not known yet.
     Waiting(Location, Unplaced),
 }
@@ -48,6 +50,8 @@ impl UnplacedBytes {
         let state = self.0.get_mut(place.direction.index())?;
         let unplaced = Unplaced { len: bytes.len(), begun: is_begun(bytes) };
         match *state {
+            // One finding tells of all packets that are cut.
+            State::BehindCut => {}
             State::BehindGap => return Some((place, cut(unplaced.len, "behind"))),
             State::Placed => *state = State::Waiting(place, unplaced),
             State::Waiting(before, bytes) => {
@@ -56,6 +60,12 @@ impl UnplacedBytes {
             }
         }
         None
+    }
+
+    /// The snap length cut what came. Whether that were bytes of which nothing was known.
+    pub(super) fn cut(&mut self, direction: Direction) -> bool {
+        let before = self.0.get_mut(direction.index()).map(|state| std::mem::replace(state, State::BehindCut));
+        matches!(before, Some(State::Waiting(..)))
     }
 
     /// What comes next in this direction. What there is to say of the bytes before.

@@ -11,10 +11,11 @@ use crate::capture::event_context::{EventContext, tell};
 use crate::capture::layer::{Coding, Layer};
 use crate::capture::reassembly::Arrival;
 use crate::capture::sessions::ConnectionSessions;
-use crate::capture::sharing::{SharedConnection, end_all, tell_shared};
+use crate::capture::sharing::{SharedConnection, claim_media, end_all, tell_shared};
 use crate::capture::trial::Trial;
 use crate::capture::tunnel::post::PostBody;
 use crate::capture::tunnel::{TunnelKey, Tunnels};
+use crate::rtsp::demux::GapCause;
 use crate::rtsp::message::Message;
 use crate::rtsp::tunnel::{self, Half};
 use crate::rtsp::upgrade;
@@ -36,6 +37,8 @@ pub(super) struct Content {
     mid_stream: bool,
     /// Of which sides a packet came.
     seen: [bool; 2],
+    /// Why bytes of each direction lack that may have been messages, before it was known what it carries.
+    lacks: [Option<GapCause>; 2],
     /// What was taken for the client's direction is the server's.
     turned: bool,
     /// What lies between TCP and RTSP in each direction, where anything does.
@@ -82,6 +85,7 @@ impl Content {
             started,
             mid_stream,
             seen: [false; 2],
+            lacks: [None; 2],
             turned: false,
             layers: [None, None],
             announced: None,
@@ -253,7 +257,37 @@ impl Content {
         if self.mid_stream {
             tell(flow, Direction::ClientToServer, arrival, Payload::BeginningMissing, context.tap)?;
         }
+        for (direction, lacks) in [Direction::ClientToServer, Direction::ServerToClient].into_iter().zip(self.lacks) {
+            if let Some(cause) = lacks {
+                let sender = self.sender(direction);
+                tell(flow, sender, arrival, Payload::MessagesMissing(cause), context.tap)?;
+            }
+        }
         Ok(())
+    }
+
+    /// Bytes lack that may have been messages: media may come on ports that those named.
+    #[cold]
+    fn lacks_messages<T: Tap>(
+        &mut self,
+        direction: Direction,
+        cause: GapCause,
+        arrival: Arrival,
+        context: &mut EventContext<'_, T>,
+    ) -> io::Result<()> {
+        match &mut self.state {
+            State::Undecided(_) => {
+                if let Some(lacks) = self.lacks.get_mut(direction.index()) {
+                    *lacks = Some(cause);
+                }
+                Ok(())
+            }
+            State::Rtsp(sessions) => {
+                let mut open = sessions.lack_messages().into_iter();
+                open.try_for_each(|flow| claim_media(&flow, arrival, context))
+            }
+            State::Get(_) | State::Post(_) | State::Other => Ok(()),
+        }
     }
 
     /// A direction has ended.

@@ -28,7 +28,9 @@ pub(super) fn tell(
             rewrite_map.datagram(media.flow.id, &SessionDatagram { at, direction, path, payload }, datagram.header);
         }
         let Arrival { at, number } = arrival;
-        let payload = Payload::Datagram { path, from: datagram.from, to: datagram.to, payload: datagram.payload };
+        let UdpDatagram { from, to, payload, missing, .. } = *datagram;
+        let missing = usize::try_from(missing).unwrap_or(usize::MAX);
+        let payload = Payload::Datagram { path, from, to, payload, missing };
         let (flow, direction) = (&*media.flow, media.direction);
         let frame_number = (number > 0).then_some(number);
         tap.event(&TraceEvent { at, flow, direction, frame_number, payload })?;

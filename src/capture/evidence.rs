@@ -5,9 +5,11 @@
 //! page, a log, a capture that is copied. So one sign counts only where RTSP has to have it: at the very beginning of a
 //! connection. Elsewhere another one has to agree.
 
+use memchr::memrchr;
+
 use crate::rtp::MAX_DROPOUT;
 use crate::rtp::packet::is_rtcp;
-use crate::rtsp::demux::{Pdu, PduKind};
+use crate::rtsp::demux::{GapCause, Pdu, PduKind};
 use crate::rtsp::message::Message;
 use crate::rtsp::start_line::{RtspLine, rtsp_line};
 use crate::trace::Direction;
@@ -48,6 +50,8 @@ struct Side {
     torn: bool,
     /// Bytes are missing from the capture: what can't be placed behind them says nothing.
     behind_gap: bool,
+    /// The beginning of a message that the bytes just taken may be.
+    begun: Option<SeenMessage>,
     /// The latest message, if nothing that was none came behind it.
     heard: Option<SeenMessage>,
     /// So many messages of its kind stand behind each other, with ascending numbers.
@@ -80,16 +84,29 @@ impl RtspEvidence {
     pub(super) fn take(&mut self, direction: Direction, pdu: &Pdu<'_>, mid_stream: bool) -> Weight {
         let [own, other] = &mut self.sides;
         let (side, other) = if direction == Direction::ClientToServer { (own, other) } else { (other, own) };
+        if let Some(begun) = side.begun.take() {
+            match pdu.kind {
+                PduKind::Gap { cause: GapCause::SnapLength, .. } if !self.http => {
+                    let weight = side.message(begun, other, mid_stream);
+                    (side.behind_gap, side.torn) = (true, true);
+                    return weight;
+                }
+                _ if side.behind_gap => {}
+                // It was junk after all.
+                _ => drop(side.junk()),
+            }
+        }
         match pdu.kind {
-            PduKind::Gap { .. } => {
-                (side.behind_gap, side.torn) = (true, true);
+            PduKind::Gap { in_frame, .. } => {
+                (side.behind_gap, side.torn) = (true, side.torn || !in_frame);
                 Weight::Keep
             }
             PduKind::Junk if is_line_ends(pdu.raw) => Weight::Keep,
+            PduKind::Junk if !self.http && side.begins(pdu.raw, other) => Weight::Keep,
             PduKind::Junk if side.behind_gap => Weight::Keep,
             PduKind::Junk => side.junk(),
-            PduKind::Interleaved { .. } if self.http => side.forget(),
-            PduKind::Interleaved { channel, payload } => {
+            PduKind::Interleaved { .. } | PduKind::CutFrame { .. } if self.http => side.forget(),
+            PduKind::Interleaved { channel, payload } | PduKind::CutFrame { channel, payload, .. } => {
                 side.behind_gap = false;
                 side.frame(channel, payload, other)
             }
@@ -129,6 +146,12 @@ impl Side {
     fn forget(&mut self) -> Weight {
         *self = Self { torn: true, ..Self::default() };
         Weight::Forget
+    }
+
+    /// Whether bytes are the beginning of an RTSP message. It counts if the snap length of the capture cut it there.
+    fn begins(&mut self, bytes: &[u8], other: &Self) -> bool {
+        self.begun = lines_of(bytes).and_then(|lines| heard(&Message::new(lines, &[]), other));
+        self.begun.is_some()
     }
 
     /// What stood before has to show itself anew. Media that came is told all the same if it does: some servers have bytes
@@ -208,6 +231,14 @@ impl SeenMessage {
     fn goes_on(self, next: Self) -> bool {
         self.is_request == next.is_request && self.cseq.is_some() && self.cseq < next.cseq
     }
+}
+
+/// The whole lines of an RTSP message that breaks off.
+fn lines_of(bytes: &[u8]) -> Option<&[u8]> {
+    bytes.first().filter(|first| first.is_ascii_uppercase())?;
+    let lines = bytes.get(..=memrchr(b'\n', bytes)?)?;
+    let line = rtsp_line(lines.split(|byte| *byte == b'\n').next()?)?;
+    (!matches!(line, RtspLine::HttpResponse)).then_some(lines)
 }
 
 /// A message of RTSP. Some servers answer in HTTP: then its sequence number tells, or the request.

@@ -63,6 +63,7 @@ mod connection;
 mod connections;
 mod content;
 mod copies;
+mod cut_packets;
 mod datagrams;
 mod encapsulation;
 mod event_context;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::rtsp::demux::{CaptureGap, GapCause};
 use crate::time::Timestamp;
 
 /// So many bytes wait for a hole to be filled.
@@ -28,8 +29,8 @@ pub(super) struct Arrival {
 pub(super) enum Piece<'a> {
     /// Bytes.
     Data(&'a [u8]),
-    /// So many bytes are not in the capture.
-    Gap(u64),
+    /// Bytes that are not in the capture.
+    Gap(CaptureGap),
 }
 
 /// One direction of a connection.
@@ -164,7 +165,7 @@ impl Assembler {
             each(Piece::Data(bytes), arrival)?;
         }
         if missing > 0 {
-            each(Piece::Gap(missing), arrival)?;
+            each(Piece::Gap(CaptureGap { len: missing, cause: GapCause::SnapLength }), arrival)?;
         }
         Ok(())
     }
@@ -233,7 +234,10 @@ impl Assembler {
     fn skip_hole<E>(&mut self, each: &mut impl FnMut(Piece<'_>, Arrival) -> Result<(), E>) -> Result<(), E> {
         if let Some((at, segment)) = self.waiting.first_key_value() {
             let (hole, arrival) = (at.saturating_sub(self.offset), segment.arrival);
-            self.pass(&[], hole, arrival, each)?;
+            if hole > 0 {
+                self.move_on(hole);
+                each(Piece::Gap(CaptureGap::not_captured(hole)), arrival)?;
+            }
         }
         self.drain(None, each)
     }
@@ -258,7 +262,7 @@ mod tests {
         let mut each = |piece: Piece<'_>, arrival: Arrival| -> Result<(), ()> {
             match piece {
                 Piece::Data(data) => bytes.extend_from_slice(data),
-                Piece::Gap(len) => gaps.push(len),
+                Piece::Gap(gap) => gaps.push(gap.len),
             }
             numbers.push(arrival.number);
             Ok(())
@@ -320,7 +324,7 @@ mod tests {
         let mut each = |piece: Piece<'_>, _: Arrival| -> Result<(), ()> {
             pieces.push(match piece {
                 Piece::Data(data) => data.len() as u64,
-                Piece::Gap(len) => len * 1000,
+                Piece::Gap(CaptureGap { len, cause }) => len * if cause == GapCause::SnapLength { 1000 } else { 1 },
             });
             Ok(())
         };

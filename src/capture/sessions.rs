@@ -122,6 +122,13 @@ impl ConnectionSessions {
         (&session.flow, &mut session.setups)
     }
 
+    /// The capture lacks bytes that may have been messages. Gives those whose transport may have been agreed upon there.
+    #[cold]
+    pub(super) fn lack_messages(&mut self) -> Vec<Arc<Flow>> {
+        self.late = true;
+        self.all().filter(|session| !session.set_up && !session.over).map(|session| Arc::clone(&session.flow)).collect()
+    }
+
     /// Those that are not over.
     pub(super) fn live(&self) -> impl Iterator<Item = &Arc<Flow>> {
         self.all().filter(|session| !session.over).map(|session| &session.flow)

@@ -103,6 +103,18 @@ fn tell_several(
     }
 }
 
+/// What may have set up media lacks in the capture: gives a session what came between its hosts.
+pub(super) fn claim_media<T: Tap>(
+    flow: &Arc<Flow>,
+    arrival: Arrival,
+    context: &mut EventContext<'_, T>,
+) -> io::Result<()> {
+    let media = context.ports.begins_late(flow);
+    datagrams::remark(&media, flow, context.ports, arrival, context.tap)?;
+    let EventContext { ports, rewrite_map, tap, .. } = context;
+    media.datagrams.iter().try_for_each(|kept| datagrams::tell_kept(kept, ports, rewrite_map, *tap))
+}
+
 /// The connection of these sessions ends.
 pub(super) fn end_all<T: Tap>(
     sessions: &ConnectionSessions,

@@ -8,6 +8,7 @@ use crate::capture::bare::BareMedia;
 use crate::capture::beginning::Beginning;
 use crate::capture::connections::Connections;
 use crate::capture::copies::{Copies, DatagramSight};
+use crate::capture::cut_packets::CutPackets;
 use crate::capture::ip::{Decoded, IpLayer};
 use crate::capture::named::{NamedMedia, NamedSessions};
 use crate::capture::reader::{CaptureError, FileEnd, Input, NextChunk, Packet, read_input};
@@ -54,6 +55,7 @@ pub struct Source {
     ip: IpLayer,
     connections: Connections,
     copies: Copies,
+    cut: CutPackets,
     latest: Option<Arrival>,
     /// Copies were planned as what they are copies of.
     has_planned_copies: bool,
@@ -130,6 +132,7 @@ impl Source {
         };
         self.ip.unreadable.tell(tap).map_err(CaptureError::Tap)?;
         self.copies.tell(tap).map_err(CaptureError::Tap)?;
+        self.cut.tell(tap).map_err(CaptureError::Tap)?;
         if end.cut {
             let Arrival { at, number } = self.latest();
             let detail = "the file ends in the middle of a packet";
@@ -197,10 +200,16 @@ impl Source {
         let noted = packet.notes.is_empty() || self.connections.notes(decoded.as_ref(), packet.notes, arrival, tap)?;
         match decoded {
             Some(Decoded::Tcp(segment)) => {
+                if segment.missing > 0 {
+                    self.cut.add(packet);
+                }
                 self.copies.segment(packet, segment);
                 self.connections.segment(packet.description, segment, arrival, tap)?;
             }
             Some(Decoded::Udp(datagram)) => {
+                if datagram.missing > 0 {
+                    self.cut.add(packet);
+                }
                 let apart = self.connections.is_apart(datagram);
                 let sight = self.copies.look(packet, datagram, apart);
                 if sight == DatagramSight::New && self.copies.holds_nothing() {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use crate::capture::reassembly::Arrival;
-use crate::rtsp::demux::{Demuxer, Pdu, PduKind};
+use crate::rtsp::demux::{CaptureGap, Demuxer, Pdu, PduKind};
 
 /// Chunks of an unfinished PDU whose times are kept; of more, those of every other one.
 const MAX_CHUNKS: usize = 4096;
@@ -27,7 +27,7 @@ pub(super) struct TimedDemuxer {
 #[derive(Clone, Copy)]
 pub(super) enum Step<'a> {
     Feed(&'a [u8]),
-    Skip(u64),
+    Skip(CaptureGap),
     Close,
 }
 
@@ -93,9 +93,9 @@ impl TimedDemuxer {
                 *fed += bytes.len() as u64;
                 demuxer.feed(bytes)
             }
-            Step::Skip(len) => {
-                *fed += len;
-                demuxer.skip(len)
+            Step::Skip(gap) => {
+                *fed += gap.len;
+                demuxer.skip(gap)
             }
             Step::Close => demuxer.close(),
         };
@@ -149,7 +149,7 @@ impl TimedDemuxer {
 fn completed_by(chunks: &mut VecDeque<(u64, Arrival)>, pdu: &Pdu<'_>) -> Option<Arrival> {
     chunks.front()?;
     let len = match pdu.kind {
-        PduKind::Gap { len } => len,
+        PduKind::Gap { len, .. } => len,
         _ => pdu.raw.len() as u64,
     };
     let end = pdu.offset + len;

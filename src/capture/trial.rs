@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::capture::evidence::{RtspEvidence, Weight};
 use crate::capture::reassembly::Arrival;
-use crate::rtsp::demux::{FRAME_HEADER, Pdu, PduKind};
+use crate::rtsp::demux::{FRAME_HEADER, GapCause, Pdu, PduKind};
 use crate::trace::{Close, Direction, Payload};
 
 /// A connection that has shown so many bytes and no RTSP does not speak it.
@@ -49,8 +49,9 @@ struct OwnedPdu {
 enum OwnedKind {
     Message { head: usize },
     Interleaved { channel: u8 },
+    CutFrame { channel: u8, missing: usize },
     Junk,
-    Gap { len: u64 },
+    Gap { len: u64, cause: GapCause, in_frame: bool },
 }
 
 impl Trial {
@@ -138,7 +139,7 @@ impl WithheldEvent {
 
     fn is_sign(&self) -> bool {
         let WithheldContent::Pdu(pdu) = &self.content else { return false };
-        matches!(pdu.kind, OwnedKind::Message { .. } | OwnedKind::Interleaved { .. })
+        !matches!(pdu.kind, OwnedKind::Junk | OwnedKind::Gap { .. })
     }
 
     fn held(&self) -> usize {
@@ -159,23 +160,24 @@ impl OwnedPdu {
         let kind = match pdu.kind {
             PduKind::Message { head, .. } => OwnedKind::Message { head: head.len() },
             PduKind::Interleaved { channel, .. } => OwnedKind::Interleaved { channel },
+            PduKind::CutFrame { channel, missing, .. } => OwnedKind::CutFrame { channel, missing },
             PduKind::Junk => OwnedKind::Junk,
-            PduKind::Gap { len } => OwnedKind::Gap { len },
+            PduKind::Gap { len, cause, in_frame } => OwnedKind::Gap { len, cause, in_frame },
         };
         Self { offset: pdu.offset, raw: pdu.raw.into(), kind }
     }
 
     fn lend(&self) -> Pdu<'_> {
+        let payload = self.raw.get(FRAME_HEADER..).unwrap_or_default();
         let kind = match self.kind {
             OwnedKind::Message { head } => {
                 let (head, body) = self.raw.split_at_checked(head).unwrap_or((&self.raw, &[]));
                 PduKind::Message { head, body }
             }
-            OwnedKind::Interleaved { channel } => {
-                PduKind::Interleaved { channel, payload: self.raw.get(FRAME_HEADER..).unwrap_or_default() }
-            }
+            OwnedKind::Interleaved { channel } => PduKind::Interleaved { channel, payload },
+            OwnedKind::CutFrame { channel, missing } => PduKind::CutFrame { channel, payload, missing },
             OwnedKind::Junk => PduKind::Junk,
-            OwnedKind::Gap { len } => PduKind::Gap { len },
+            OwnedKind::Gap { len, cause, in_frame } => PduKind::Gap { len, cause, in_frame },
         };
         Pdu { offset: self.offset, raw: &self.raw, kind }
     }

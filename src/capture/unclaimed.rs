@@ -177,6 +177,9 @@ impl UnclaimedMedia {
 
     /// A session shows that began before the capture. Gives the flows between its hosts.
     pub(super) fn begins_late(&mut self, session: &Arc<Flow>) -> Vec<UdpEnds> {
+        if self.sessions.iter().any(|known| known.id == session.id) {
+            return Vec::new();
+        }
         if self.sessions.len() < MAX_SESSIONS {
             self.sessions.push(Arc::clone(session));
         }

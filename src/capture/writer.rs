@@ -292,7 +292,7 @@ impl<S: BlockSink> Writer<S> {
         let out = self.blocks.get_mut();
         let Some(Open { connection, repeat, .. }) = self.flows.get(event.flow.id) else { return Ok(()) };
         match pdu.kind {
-            PduKind::Gap { len } => connection.skip(event.direction, len),
+            PduKind::Gap { len, .. } => connection.skip(event.direction, len),
             PduKind::Message { head, body } if self.options.rotates => {
                 repeat.observe(event.at, event.direction, &Message::new(head, body), raw);
             }
@@ -346,6 +346,7 @@ impl<S: BlockSink> Tap for Writer<S> {
             | Payload::Compressed
             | Payload::Unreachable { .. }
             | Payload::BeginningMissing
+            | Payload::MessagesMissing(_)
             | Payload::OneDirection => Ok(()),
             Payload::ReadEnd => {
                 if let Some(Open { connection, .. }) = self.flows.get(event.flow.id) {
@@ -388,7 +389,7 @@ fn masked(pdu: &Pdu<'_>, direction: Direction, masking: &MaskRules) -> Option<Ve
         // A request that was sent in part only.
         PduKind::Junk if direction == Direction::ClientToServer => MaskRules::mask,
         PduKind::Junk => MaskRules::mask_known,
-        PduKind::Interleaved { .. } | PduKind::Gap { .. } => return None,
+        PduKind::Interleaved { .. } | PduKind::CutFrame { .. } | PduKind::Gap { .. } => return None,
     };
     let mut bytes = pdu.raw.to_vec();
     mask(masking, &mut bytes);

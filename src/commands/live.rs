@@ -53,7 +53,7 @@ pub(super) struct Figures {
 impl Figures {
     pub(super) fn add(&mut self, row: &StreamRow<'_>) {
         self.packets += row.packets;
-        self.bytes += row.payload_bytes;
+        self.bytes += row.payload_bytes.unwrap_or(0);
         self.lost += row.lost;
         self.jitter_ms = self.jitter_ms.max(row.jitter_last_ms.map_or(0.0, |jitter| jitter.0));
     }

@@ -183,7 +183,13 @@ impl<S: MediaSink> Tracks<S> {
                 }
                 Ok(())
             }
-            PduKind::Gap { .. } => Ok(()),
+            // Half a packet is no media.
+            PduKind::CutFrame { .. } | PduKind::Gap { in_frame: true, .. } => Ok(()),
+            // What messages agreed upon may be there.
+            PduKind::Gap { .. } => {
+                self.learn(event, Dialog::begins_late);
+                Ok(())
+            }
         }
     }
 
@@ -380,11 +386,11 @@ impl<S: MediaSink> Tap for Tracks<S> {
                 self.learn(event, |dialog| dialog.given(given));
                 Ok(())
             }
-            Payload::BeginningMissing => {
+            Payload::BeginningMissing | Payload::MessagesMissing(_) => {
                 self.learn(event, Dialog::begins_late);
                 Ok(())
             }
-            Payload::Datagram { path, payload, .. } => self.frame(event, MediaPath::Udp(path), payload),
+            Payload::Datagram { path, payload, missing: 0, .. } => self.frame(event, MediaPath::Udp(path), payload),
             _ => Ok(()),
         }
     }

@@ -104,7 +104,7 @@ impl<T: Tap> View<T> {
         (from, to): (SocketAddr, SocketAddr),
         payload: &[u8],
     ) -> io::Result<()> {
-        let payload = Payload::Datagram { path: UdpPath::of_server(to.port()), from, to, payload };
+        let payload = Payload::Datagram { path: UdpPath::of_server(to.port()), from, to, payload, missing: 0 };
         self.tap.event(&TraceEvent { at: packet.at, flow: &track.flow, direction, frame_number: None, payload })
     }
 }

@@ -314,7 +314,7 @@ impl<M: Machine> EventLoop<M> {
             let Some(flow) = self.peers.iter().flatten().find_map(|peer| peer.flow_of(from)) else { continue };
             let payload = self.buffer.get(..len).unwrap_or_default();
             let to = SocketAddr::new(flow.server.ip(), own);
-            let payload = Payload::Datagram { path: UdpPath::of_server(port), from, to, payload };
+            let payload = Payload::Datagram { path: UdpPath::of_server(port), from, to, payload, missing: 0 };
             let direction = Direction::ClientToServer;
             tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload });
         }

@@ -144,7 +144,10 @@ fn write_pdu(f: &mut fmt::Formatter<'_>, pdu: &Pdu<'_>) -> fmt::Result {
         }
         PduKind::Interleaved { channel, payload } => write!(f, "got {} bytes on channel {channel}", payload.len()),
         PduKind::Junk => write!(f, "got {} bytes that are no RTSP", pdu.raw.len()),
-        PduKind::Gap { len } => write!(f, "{len} bytes are missing"),
+        PduKind::CutFrame { channel, payload, missing } => {
+            write!(f, "the first {} bytes of a frame on channel {channel}, {missing} are missing", payload.len())
+        }
+        PduKind::Gap { len, .. } => write!(f, "{len} bytes are missing"),
     }
 }
 

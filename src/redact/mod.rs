@@ -83,7 +83,7 @@ impl Policy for Redaction {
                 self.message(&message, patch);
                 return session.map_or_else(Vec::new, |session| self.observe(session, direction, &message, at));
             }
-            PduKind::Interleaved { channel, payload } => {
+            PduKind::Interleaved { channel, payload } | PduKind::CutFrame { channel, payload, .. } => {
                 patch.put(0, pdu.raw.get(..FRAME_HEADER).unwrap_or_default());
                 let signs = PacketSigns::new(MediaPath::Channel(channel), direction, payload);
                 let packet = MediaPacket { signs, at, bytes: payload, header: FRAME_HEADER };

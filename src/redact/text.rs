@@ -129,7 +129,7 @@ mod tests {
                     PduKind::Message { .. } => 0,
                     PduKind::Interleaved { .. } => 1,
                     PduKind::Junk => 2,
-                    PduKind::Gap { .. } => 3,
+                    PduKind::CutFrame { .. } | PduKind::Gap { .. } => 3,
                 };
                 shape.push((pdu.offset, pdu.raw.len(), kind));
             }

@@ -86,6 +86,7 @@ mod tests {
         let row = SenderReportRow {
             capture: "a \"b\".pcapng",
             ssrc: Ssrc(0x1a),
+            received_octets: Some(0),
             offset_ms: Some(Fixed(-1.5)),
             cname: Some("12\u{1b}[0m\n"),
             ..<_>::default()

@@ -82,7 +82,8 @@ impl<W: Write> PacketTable<W> {
         number(out, row.ext_seq);
         number(out, row.rtp_timestamp);
         number(out, row.ext_rtp_timestamp);
-        number(out, row.payload_bytes);
+        out.push(b',');
+        optional(out, row.payload_bytes);
         measure(out, row.delta_ms);
         measure(out, row.jitter_ms);
         measure(out, row.skew_ms);
@@ -159,7 +160,7 @@ mod tests {
             (session, track, channel) in (any::<usize>(), any::<Option<usize>>(), any::<u16>()),
             direction in prop::sample::select(vec!["", "s2c", "c2s"]),
             (ssrc, payload_type, marker, seq, ext_seq) in any::<(u32, u8, u8, u16, i64)>(),
-            (rtp_timestamp, ext_rtp_timestamp, payload_bytes) in any::<(u32, i64, usize)>(),
+            (rtp_timestamp, ext_rtp_timestamp, payload_bytes) in any::<(u32, i64, Option<usize>)>(),
             (delta, jitter, skew) in (prop::option::of(-1e5..1e5), any::<Option<f64>>(), prop::option::of(-1.0..1.0)),
             gap: u16,
             status in prop::sample::select(vec!["ok", "gap", "reordered"]),

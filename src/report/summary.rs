@@ -36,7 +36,7 @@ fn cells(row: &StreamRow<'_>) -> [String; 10] {
         row.media.map_or_else(unknown, ToOwned::to_owned),
         row.encoding.map_or_else(unknown, ToOwned::to_owned),
         row.packets.to_string(),
-        ByteSize(row.payload_bytes).display().si().to_string(),
+        row.payload_bytes.map_or_else(unknown, |bytes| ByteSize(bytes).display().si().to_string()),
         row.bitrate_bps.map_or_else(unknown, bitrate),
         row.lost.to_string(),
         row.frame_jitter_max_ms.map_or_else(unknown, |jitter| format!("{:.1} ms", jitter.0)),
@@ -69,13 +69,13 @@ mod tests {
             media: Some("video"),
             encoding: Some("H264"),
             packets: 12_345,
-            payload_bytes: 15_432_100,
+            payload_bytes: Some(15_432_100),
             bitrate_bps: Some(2_057_613),
             frame_jitter_max_ms: Some(Fixed(3.21)),
             sr_count: 12,
             ..StreamRow::default()
         };
-        let unknown = StreamRow { session: 1, packets: 3, lost: 7, ..StreamRow::default() };
+        let unknown = StreamRow { session: 1, packets: 3, payload_bytes: Some(0), lost: 7, ..StreamRow::default() };
         insta::assert_snapshot!(table([video, unknown].into_iter()));
     }
 

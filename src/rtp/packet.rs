@@ -62,6 +62,18 @@ pub struct RtpPacket<'a> {
     extension: Option<Extension<'a>>,
     payload: &'a [u8],
     padding_len: usize,
+    extent: PayloadExtent,
+}
+
+/// How much of a payload there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PayloadExtent {
+    /// All of it.
+    Whole,
+    /// The capture cut so many bytes off its end.
+    Cut(usize),
+    /// The capture cut the header before it could tell where the payload begins.
+    Unknown,
 }
 
 impl<'a> RtpPacket<'a> {
@@ -87,7 +99,64 @@ impl<'a> RtpPacket<'a> {
         let (extension, rest) = if first & 0x10 == 0 { (None, rest) } else { split_extension(rest, len)? };
         let padding_len = if first & 0x20 == 0 { 0 } else { padding_len(rest) };
         let payload = rest.get(..rest.len() - padding_len).unwrap_or(rest);
-        Ok(Self { header, csrcs, extension, payload, padding_len })
+        Ok(Self { header, csrcs, extension, payload, padding_len, extent: PayloadExtent::Whole })
+    }
+
+    /// Reads the beginning of a packet: `missing` bytes of it followed on the wire, which the capture cut off. Its fixed
+    /// header has to be there.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_cut(bytes: &'a [u8], missing: usize) -> Result<Self, RtpError> {
+        if missing == 0 {
+            return Self::parse(bytes);
+        }
+        let len = bytes.len().saturating_add(missing);
+        let Some((header, rest)) = bytes.split_first_chunk::<HEADER_LEN>() else {
+            return Err(RtpError::HeaderTruncated { len: bytes.len() });
+        };
+        let [first, ..] = *header;
+        if first >> 6 != 2 {
+            return Err(RtpError::Version { version: first >> 6 });
+        }
+        let csrcs_len = usize::from(first & 0x0f) * 4;
+        let needed = HEADER_LEN + csrcs_len;
+        if needed > len {
+            return Err(RtpError::CsrcsTruncated { needed, len });
+        }
+        let (csrcs, rest) = rest.split_at_checked(csrcs_len).unwrap_or((&[], &[]));
+        let mut packet =
+            Self { header, csrcs, extension: None, payload: &[], padding_len: 0, extent: PayloadExtent::Unknown };
+        let extension_len = match (first & 0x10, rest) {
+            (0, _) => 0,
+            (_, [_, _, a, b, ..]) => EXTENSION_HEADER_LEN + usize::from(u16::from_be_bytes([*a, *b])) * 4,
+            _ => return Ok(packet),
+        };
+        let needed = needed + extension_len;
+        if needed > len {
+            return Err(RtpError::ExtensionTruncated { needed, len });
+        }
+        packet.payload = bytes.get(needed..).unwrap_or_default();
+        packet.extent = PayloadExtent::Cut(len - needed - packet.payload.len());
+        Ok(packet)
+    }
+
+    /// Whether the capture has only the beginning of the packet.
+    #[inline]
+    pub fn is_cut(&self) -> bool {
+        self.extent != PayloadExtent::Whole
+    }
+
+    /// Bytes of the payload on the wire, without padding. `None` where the capture cut off what tells: the header's
+    /// extension, or the count behind the padding.
+    #[inline]
+    pub fn payload_len(&self) -> Option<usize> {
+        let [first, ..] = *self.header;
+        match self.extent {
+            PayloadExtent::Whole => Some(self.payload.len()),
+            PayloadExtent::Cut(missing) if first & 0x20 == 0 => Some(self.payload.len() + missing),
+            PayloadExtent::Cut(_) | PayloadExtent::Unknown => None,
+        }
     }
 
     /// The 7-bit payload type.
@@ -136,7 +205,7 @@ impl<'a> RtpPacket<'a> {
         self.extension
     }
 
-    /// The payload, without padding. May be empty.
+    /// The payload, without padding. May be empty. Of a packet that was [cut](Self::is_cut) as much as there is.
     #[inline]
     pub fn payload(&self) -> &'a [u8] {
         self.payload
@@ -153,7 +222,7 @@ impl<'a> RtpPacket<'a> {
     #[inline]
     pub fn has_valid_padding(&self) -> bool {
         let [first, ..] = *self.header;
-        first & 0x20 == 0 || self.padding_len != 0
+        first & 0x20 == 0 || self.padding_len != 0 || self.is_cut()
     }
 }
 
@@ -202,6 +271,30 @@ mod tests {
 
     /// The first video packet of a Darwin Streaming Server: payload type 96, sequence number 8280.
     const DSS: [u8; 14] = [0x80, 0x60, 0x20, 0x58, 0x11, 0xcb, 0xad, 0x80, 0x68, 0x65, 0xee, 0x91, 0x67, 0x42];
+
+    /// What a header of a cut packet says: its payload's length on the wire, and how much of it there is.
+    fn cut(bytes: &[u8], missing: usize) -> Result<(Option<usize>, usize), RtpError> {
+        let packet = RtpPacket::parse_cut(bytes, missing)?;
+        assert!(packet.is_cut() && packet.has_valid_padding() && packet.padding_len() == 0);
+        Ok((packet.payload_len(), packet.payload().len()))
+    }
+
+    #[test]
+    fn a_cut_packet_tells_what_its_header_tells() {
+        assert_eq!(cut(&DSS, 1000), Ok((Some(1002), 2)));
+        assert_eq!(cut(&DSS[..12], 7), Ok((Some(7), 0)));
+        assert_eq!(cut(&DSS[..11], 1000), Err(RtpError::HeaderTruncated { len: 11 }));
+        let with = |first: u8, behind: &[u8]| [&[first], &DSS[1..12], behind].concat();
+        assert_eq!(cut(&with(0xa0, b"ab"), 9), Ok((None, 2)), "padding ends with its count");
+        assert_eq!(cut(&with(0x82, b"1234"), 9), Ok((Some(5), 0)), "one of two CSRCs");
+        assert_eq!(cut(&with(0x82, b"1234"), 3), Err(RtpError::CsrcsTruncated { needed: 20, len: 19 }));
+        assert_eq!(cut(&with(0x90, &[0xbe, 0xde, 0]), 100), Ok((None, 0)), "the extension's length lacks");
+        assert_eq!(cut(&with(0x90, &[0xbe, 0xde, 0, 2, 1]), 100), Ok((Some(93), 0)));
+        assert_eq!(cut(&with(0x90, &[0xbe, 0xde, 0, 0, 1]), 100), Ok((Some(101), 1)));
+        let too_long = Err(RtpError::ExtensionTruncated { needed: 24, len: 18 });
+        assert_eq!(cut(&with(0x90, &[0xbe, 0xde, 0, 2]), 2), too_long);
+        assert_eq!(RtpPacket::parse_cut(&DSS, 0), RtpPacket::parse(&DSS));
+    }
 
     #[test]
     fn reads_the_fixed_header() {
@@ -286,9 +379,29 @@ mod tests {
             }
         }
 
+        /// Wherever a packet is cut, what is still told is what the whole packet tells.
         #[test]
-        fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        fn a_cut_changes_nothing_that_is_told(mut bytes in prop::collection::vec(any::<u8>(), 13..200), at: prop::sample::Index) {
+            if let Some(byte) = bytes.first_mut() {
+                *byte = 0x80 | (*byte & 0x3f);
+            }
+            let at = 12 + at.index(bytes.len() - 12);
+            match (RtpPacket::parse(&bytes), RtpPacket::parse_cut(&bytes[..at], bytes.len() - at)) {
+                (Ok(whole), Ok(cut)) => {
+                    prop_assert_eq!((whole.sequence(), whole.ssrc()), (cut.sequence(), cut.ssrc()));
+                    prop_assert!(cut.payload_len().is_none_or(|len| len == whole.payload().len()));
+                    let padded = bytes[0] & 0x20 != 0;
+                    prop_assert!(padded || whole.payload().starts_with(cut.payload()));
+                }
+                (Err(whole), cut) => prop_assert!(cut.is_ok_and(|cut| cut.payload_len().is_none()) || cut == Err(whole)),
+                (Ok(_), Err(cut)) => prop_assert!(false, "{}", cut),
+            }
+        }
+
+        #[test]
+        fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..64), missing: usize) {
             let _ = RtpPacket::parse(&bytes);
+            let _ = RtpPacket::parse_cut(&bytes, missing);
             let _ = is_rtcp(&bytes);
         }
     }

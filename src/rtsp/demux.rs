@@ -9,9 +9,12 @@
 
 use memchr::memchr;
 
+use crate::rtsp::cut_frames::{BegunFrame, SkippedGap};
 use crate::rtsp::framing::{Framer, Kind, Need, Step};
 
-pub use crate::rtsp::framing::{FRAME_HEADER, MAX_BODY, MAX_HEAD};
+pub use crate::rtsp::channels::FRAME_HEADER;
+pub use crate::rtsp::framing::{MAX_BODY, MAX_HEAD};
+pub use crate::rtsp::gap::{CaptureGap, GapCause};
 
 /// Where more than this much handed-over data lies in front of the pending bytes, they are moved.
 const COMPACT_AT: usize = 128 << 10;
@@ -44,12 +47,25 @@ pub enum PduKind<'a> {
         /// The RTP or RTCP packet.
         payload: &'a [u8],
     },
+    /// The beginning of an interleaved frame whose end the snap length of the capture cut off. The gap stands behind it.
+    CutFrame {
+        /// Channel identifier.
+        channel: u8,
+        /// As much of the RTP or RTCP packet as there is, an RTP header at least.
+        payload: &'a [u8],
+        /// Bytes of the packet behind them.
+        missing: usize,
+    },
     /// Bytes that are neither, among them the empty lines between messages.
     Junk,
     /// Bytes that the capture does not hold.
     Gap {
         /// How many.
         len: u64,
+        /// Why.
+        cause: GapCause,
+        /// They are the rest of a frame that had begun, or some of it: no message lacks.
+        in_frame: bool,
     },
 }
 
@@ -67,7 +83,7 @@ pub enum PduKind<'a> {
 ///         match pdu.kind {
 ///             PduKind::Interleaved { channel, payload } => seen.push((pdu.offset, channel.into(), payload.len())),
 ///             PduKind::Message { head, .. } => seen.push((pdu.offset, 200, head.len())),
-///             PduKind::Junk | PduKind::Gap { .. } => {}
+///             PduKind::CutFrame { .. } | PduKind::Junk | PduKind::Gap { .. } => {}
 ///         }
 ///     }
 /// }
@@ -103,23 +119,23 @@ impl Demuxer {
 
     /// Takes the next bytes of the stream and lends the PDUs that they complete.
     pub fn feed<'a>(&'a mut self, chunk: &'a [u8]) -> Pdus<'a> {
-        Pdus { demuxer: self, chunk, gap: 0, closing: false }
+        Pdus { demuxer: self, chunk, gap: None, closing: false }
     }
 
-    /// Notes that the next `len` bytes of the stream are not to be had. Inside a frame or body exactly those are
+    /// Notes that the next bytes of the stream are not to be had. Inside a frame or body exactly those are
     /// left out and the next PDU is found behind it; elsewhere the demuxer has to look for it.
-    pub fn skip(&mut self, len: u64) -> Pdus<'_> {
-        if len > 0 {
-            self.framer.skip(self.carry.get(self.start..).unwrap_or_default(), len);
+    pub fn skip(&mut self, gap: CaptureGap) -> Pdus<'_> {
+        let gap = (gap.len > 0).then(|| {
             self.need = 0;
-        }
-        Pdus { demuxer: self, chunk: &[], gap: len, closing: false }
+            self.framer.skip(self.carry.get(self.start..).unwrap_or_default(), gap)
+        });
+        Pdus { demuxer: self, chunk: &[], gap, closing: false }
     }
 
     /// The stream ends here: lends what is left.
     pub fn close(&mut self) -> Pdus<'_> {
         self.need = 0;
-        Pdus { demuxer: self, chunk: &[], gap: 0, closing: true }
+        Pdus { demuxer: self, chunk: &[], gap: None, closing: true }
     }
 
     /// Stream position of the first byte that no PDU has covered yet.
@@ -150,7 +166,7 @@ impl Demuxer {
 pub struct Pdus<'a> {
     demuxer: &'a mut Demuxer,
     chunk: &'a [u8],
-    gap: u64,
+    gap: Option<SkippedGap>,
     closing: bool,
 }
 
@@ -160,15 +176,15 @@ impl<'a> Pdus<'a> {
     pub fn next_pdu(&mut self) -> Option<Pdu<'_>> {
         match self.whole_frame() {
             Some(pdu) => Some(pdu),
-            None if self.chunk.is_empty() && self.demuxer.carry.is_empty() && self.gap == 0 => None,
+            None if self.chunk.is_empty() && self.demuxer.carry.is_empty() && self.gap.is_none() => None,
             None => self.next_other(),
         }
     }
 
     fn next_other(&mut self) -> Option<Pdu<'_>> {
         self.compact();
-        if self.gap > 0 {
-            return Some(self.next_at_gap());
+        if let Some(gap) = self.gap {
+            return Some(self.next_at_gap(gap));
         }
         if self.demuxer.carry.is_empty() { self.next_in_chunk() } else { self.next_in_carry() }
     }
@@ -185,26 +201,44 @@ impl<'a> Pdus<'a> {
         }
     }
 
-    /// First what was pending before the gap, then the gap.
-    fn next_at_gap(&mut self) -> Pdu<'_> {
+    /// First what was pending before the gap, a frame that it cut last, then the gap.
+    fn next_at_gap(&mut self, gap: SkippedGap) -> Pdu<'_> {
         let demuxer = &mut *self.demuxer;
-        let offset = demuxer.offset;
-        if demuxer.start < demuxer.carry.len() {
-            let start = std::mem::replace(&mut demuxer.start, demuxer.carry.len());
-            let raw = demuxer.carry.get(start..).unwrap_or_default();
-            demuxer.offset = offset.saturating_add(raw.len() as u64);
-            return Pdu { offset, raw, kind: PduKind::Junk };
+        let (offset, start) = (demuxer.offset, demuxer.start);
+        let pending = demuxer.carry.get(start..).unwrap_or_default();
+        let SkippedGap { gap: CaptureGap { len, cause }, frame, in_frame } = gap;
+        let (raw, cut) = match frame {
+            Some(cut) => match pending.split_at_checked(cut.at) {
+                None | Some(([], _)) => (pending, Some(cut)),
+                Some((before, _)) => {
+                    let begun = BegunFrame { at: 0, ..cut };
+                    self.gap = Some(SkippedGap { frame: Some(begun), ..gap });
+                    (before, None)
+                }
+            },
+            None => (pending, None),
+        };
+        if raw.is_empty() {
+            self.gap = None;
+            demuxer.offset = offset.saturating_add(len);
+            return Pdu { offset, raw: &[], kind: PduKind::Gap { len, cause, in_frame } };
         }
-        let len = std::mem::take(&mut self.gap);
-        demuxer.offset = offset.saturating_add(len);
-        Pdu { offset, raw: &[], kind: PduKind::Gap { len } }
+        demuxer.start = start + raw.len();
+        demuxer.offset = offset.saturating_add(raw.len() as u64);
+        let kind = match cut {
+            Some(BegunFrame { channel, missing, .. }) => {
+                PduKind::CutFrame { channel, payload: raw.get(FRAME_HEADER..).unwrap_or_default(), missing }
+            }
+            None => PduKind::Junk,
+        };
+        Pdu { offset, raw, kind }
     }
 
     /// The fast path: a frame, where one is due, that lies in the chunk as a whole.
     #[inline]
     fn whole_frame(&mut self) -> Option<Pdu<'a>> {
         let Self { demuxer, chunk, gap, .. } = self;
-        if *gap > 0 || !demuxer.carry.is_empty() || !demuxer.framer.is_in_sync() {
+        if gap.is_some() || !demuxer.carry.is_empty() || !demuxer.framer.is_in_sync() {
             return None;
         }
         let [b'$', channel, high, low, ..] = **chunk else { return None };
@@ -318,6 +352,7 @@ mod tests {
         let name = match pdu.kind {
             PduKind::Message { .. } => "message",
             PduKind::Interleaved { .. } => "$",
+            PduKind::CutFrame { .. } => "cut",
             PduKind::Junk => "junk",
             PduKind::Gap { .. } => "gap",
         };
@@ -381,7 +416,7 @@ mod tests {
     fn a_gap_inside_a_frame_is_skipped_exactly() {
         let (mut demuxer, mut pdus) = (Demuxer::new(), Vec::new());
         drain(demuxer.feed(&rtp(0, 100)[..50]), &mut pdus);
-        drain(demuxer.skip(30), &mut pdus);
+        drain(demuxer.skip(CaptureGap::not_captured(30)), &mut pdus);
         drain(demuxer.feed(&[&rtp(0, 100)[80..], &rtp(0, 12)].concat()), &mut pdus);
         assert_eq!(names(&pdus), ["junk", "gap", "junk", "$"]);
         assert_eq!(pdus.iter().map(|pdu| pdu.0).collect::<Vec<_>>(), [0, 50, 80, 104]);
@@ -391,7 +426,7 @@ mod tests {
     fn behind_a_gap_of_unknown_content_the_next_frame_is_found() {
         let (mut demuxer, mut pdus) = (Demuxer::new(), Vec::new());
         drain(demuxer.feed(&rtp(0, 12)), &mut pdus);
-        drain(demuxer.skip(1000), &mut pdus);
+        drain(demuxer.skip(CaptureGap::not_captured(1000)), &mut pdus);
         drain(demuxer.feed(&[b"tail".as_slice(), &rtp(0, 12), &rtp(1, 12)].concat()), &mut pdus);
         drain(demuxer.close(), &mut pdus);
         assert_eq!(names(&pdus), ["$", "gap", "junk", "$", "$"]);
@@ -401,7 +436,7 @@ mod tests {
     fn empty_lines_before_each_frame_do_not_hide_it_behind_a_gap() {
         let behind = |ends: &[u8]| {
             let (mut demuxer, mut pdus) = (Demuxer::new(), Vec::new());
-            drain(demuxer.skip(1000), &mut pdus);
+            drain(demuxer.skip(CaptureGap::not_captured(1000)), &mut pdus);
             let stream = [b"tail".as_slice(), &[&rtp(0, 12), ends].concat().repeat(3), REPLY].concat();
             // Byte by byte: what is not decided yet must be decided the same way later.
             for byte in &stream {

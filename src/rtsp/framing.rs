@@ -3,7 +3,9 @@
 
 use memchr::memchr;
 
-use crate::rtsp::channels::ChannelSet;
+use crate::rtsp::channels::{ChannelSet, FRAME_HEADER};
+use crate::rtsp::cut_frames::{CutFrames, FRAME_WITH_HEADER, SkippedGap};
+use crate::rtsp::gap::{CaptureGap, GapCause};
 use crate::rtsp::message::Message;
 use crate::rtsp::start_line::{Recognition, recognise, recognise_token};
 use crate::rtsp::tunnel::body_length;
@@ -12,8 +14,6 @@ use crate::rtsp::tunnel::body_length;
 pub const MAX_HEAD: usize = 64 << 10;
 /// Longest message body. A longer one comes as junk of its announced length behind a message without body.
 pub const MAX_BODY: usize = 1 << 20;
-/// `$`, channel, length (RFC 2326, section 10.12).
-pub const FRAME_HEADER: usize = 4;
 /// Shortest payload believed when the place of the next frame was lost: an RTCP header and an SSRC.
 const MIN_PLAUSIBLE_PAYLOAD: usize = 8;
 
@@ -31,6 +31,10 @@ pub(super) struct Framer {
     scanned: usize,
     /// Channels of the frames seen so far.
     channels: ChannelSet,
+    /// Frames that a snap length cut.
+    cut: CutFrames,
+    /// The PDU whose front part is gone is a frame.
+    tears_frame: bool,
     /// PDUs since the place was found.
     run: u8,
     /// What was found held once: the channels are those of a dialogue.
@@ -97,19 +101,35 @@ impl Framer {
         Self { state: State::Lost, ..Self::default() }
     }
 
-    /// Where a gap of `len` bytes right behind the pending ones leads to.
-    pub(super) fn skip(&mut self, pending: &[u8], len: u64) {
-        let missing = match self.state {
-            State::Torn(remaining) => Some(remaining),
-            State::Sync => extent(pending).and_then(|total| total.checked_sub(pending.len() as u64)),
-            State::Lost => None,
+    /// Where a gap right behind the pending bytes leads to, and the frame that it cut.
+    pub(super) fn skip(&mut self, pending: &[u8], gap: CaptureGap) -> SkippedGap {
+        let Self { cut, channels, .. } = self;
+        let frame = match (gap.cause, self.state) {
+            (GapCause::SnapLength, State::Sync) => cut.due(pending),
+            (GapCause::SnapLength, State::Lost) => cut.find(pending, gap.len, |channel| channels.plausible(channel)),
+            _ => None,
         };
+        let missing = match (self.state, frame) {
+            (State::Torn(remaining), _) => Some(remaining),
+            (_, Some(frame)) => Some(frame.missing as u64),
+            (State::Sync, None) => extent(pending).and_then(|total| total.checked_sub(pending.len() as u64)),
+            (State::Lost, None) => None,
+        };
+        if let Some(frame) = frame {
+            channels.insert(frame.channel);
+        }
+        if !matches!(self.state, State::Torn(_)) {
+            self.tears_frame = frame.is_some() || pending.first() == Some(&b'$');
+        }
         self.scanned = 0;
-        self.state = match missing.and_then(|missing| missing.checked_sub(len)) {
+        let rest = missing.and_then(|missing| missing.checked_sub(gap.len));
+        self.state = match rest {
             Some(0) => State::Sync,
             Some(rest) => State::Torn(rest),
             None => State::Lost,
         };
+        let frame = frame.filter(|frame| pending.len() - frame.at >= FRAME_WITH_HEADER);
+        SkippedGap { gap, frame, in_frame: rest.is_some() && self.tears_frame }
     }
 
     /// Whether a PDU is due.
@@ -256,7 +276,7 @@ impl Framer {
             (Kind::Message { oversize, .. }, _) => {
                 self.is_settled = true;
                 if oversize > 0 {
-                    self.state = State::Torn(oversize);
+                    (self.state, self.tears_frame) = (State::Torn(oversize), false);
                 }
             }
             (Kind::Junk, State::Torn(remaining)) if remaining > len as u64 => {

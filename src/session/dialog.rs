@@ -176,6 +176,10 @@ impl Dialog {
     fn answered(&mut self, direction: Direction, cseq: Option<u32>) -> Option<Request> {
         let highest = *self.highest_cseq.get(direction.index())?;
         let outstanding = self.outstanding.get_mut(direction.index())?;
+        // The capture may lack the request.
+        if self.heard == HeardPart::Rest && cseq.is_some_and(|cseq| cseq > highest) {
+            return None;
+        }
         match cseq.filter(|cseq| *cseq <= highest) {
             None => outstanding.pop_back(),
             sent => {

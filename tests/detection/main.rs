@@ -3,6 +3,7 @@
 
 mod begun_late;
 mod connections;
+mod cut_packets;
 mod elsewhere;
 mod groups;
 mod left_open;

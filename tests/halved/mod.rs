@@ -97,7 +97,7 @@ impl Tap for Behind {
                     return Ok(());
                 }
                 PduKind::Junk if pdu.raw.iter().all(u8::is_ascii_whitespace) => return Ok(()),
-                PduKind::Junk | PduKind::Gap { .. } => {
+                PduKind::CutFrame { .. } | PduKind::Junk | PduKind::Gap { .. } => {
                     rest.doubt();
                     return Ok(());
                 }

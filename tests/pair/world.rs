@@ -201,8 +201,13 @@ impl World {
             None => {
                 let from = SocketAddr::new(flow.client.ip(), port_of(track) + u16::from(rtcp));
                 let to = SocketAddr::new(flow.server.ip(), port);
-                let payload =
-                    Payload::Datagram { path: UdpPath::of_server(port - u16::from(rtcp)), from, to, payload: &payload };
+                let payload = Payload::Datagram {
+                    path: UdpPath::of_server(port - u16::from(rtcp)),
+                    from,
+                    to,
+                    payload: &payload,
+                    missing: 0,
+                };
                 tell(tap, now, Direction::ClientToServer, flow, payload);
             }
         }
@@ -236,7 +241,13 @@ impl<'a> Side<'a> {
                 }
                 Packet::Datagram(track, payload) => {
                     let (from, to) = (SocketAddr::new(flow.server.ip(), SERVER_RTP), flow.client);
-                    let event = Payload::Datagram { path: UdpPath::of_server(SERVER_RTP), from, to, payload: &payload };
+                    let event = Payload::Datagram {
+                        path: UdpPath::of_server(SERVER_RTP),
+                        from,
+                        to,
+                        payload: &payload,
+                        missing: 0,
+                    };
                     tell(tap, now, direction, flow, event);
                     self.machine.handle(
                         now,

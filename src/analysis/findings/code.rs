@@ -73,6 +73,8 @@ findings! {
     CutByCapture = "cut-by-capture", Note;
     /// Packets that nobody can read here.
     PacketsUnreadable = "packets-unreadable", Warning;
+    /// The capture has the beginnings of packets only (snap length).
+    PacketsCut = "packets-cut", Warning;
     /// Datagrams of media are in the capture twice, though they were on the wire once.
     CapturedTwice = "captured-twice", Warning;
     /// More than 10,000 RTSP sessions in one capture.
@@ -291,6 +293,7 @@ impl From<RemarkKind> for FindingCode {
             RemarkKind::CaptureBeginsLate => Self::CaptureBeginsLate,
             RemarkKind::CapturedTwice => Self::CapturedTwice,
             RemarkKind::PacketsUnreadable => Self::PacketsUnreadable,
+            RemarkKind::PacketsCut => Self::PacketsCut,
             RemarkKind::TooManySessions => Self::TooManySessions,
         }
     }

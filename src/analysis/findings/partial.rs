@@ -2,6 +2,7 @@
 
 use crate::analysis::findings::{Finding, FindingCode, ProtocolChecks};
 use crate::session::dialog::MediaPath;
+use crate::time::Timestamp;
 use crate::trace::{Direction, UdpPath};
 
 impl ProtocolChecks {
@@ -15,6 +16,26 @@ impl ProtocolChecks {
         let detail = "the capture began when the session stood already: what was agreed upon before is not known";
         self.first(FindingCode::CaptureBeginsLate, 0)
             .then(|| Finding::new(FindingCode::CaptureBeginsLate, None, detail))
+    }
+}
+
+impl ProtocolChecks {
+    /// The capture lacks bytes of a direction that may have been messages.
+    #[cold]
+    pub(in crate::analysis) fn lacks(&mut self, direction: Direction, at: Timestamp) {
+        if let Some(latest) = self.unheard.get_mut(direction.index()) {
+            *latest = (*latest).max(Some(at));
+        }
+    }
+
+    /// Whether it lacks bytes that may have been messages.
+    pub(in crate::analysis) fn lacks_messages(&self) -> bool {
+        self.unheard != [None; 2]
+    }
+
+    /// Whether a request, which went in this direction, may have an answer that the capture lacks.
+    pub(in crate::analysis) fn may_have_been_answered(&self, direction: Direction, asked: Timestamp) -> bool {
+        self.unheard.get(direction.reverse().index()).is_some_and(|latest| latest.is_some_and(|latest| latest >= asked))
     }
 }
 

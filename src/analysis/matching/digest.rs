@@ -73,11 +73,11 @@ impl<F: FnMut(Packet) -> io::Result<()>> Tap for Digests<F> {
             Payload::Described(given) => self.learn(event.flow.id, |dialog| dialog.given(given)),
             _ => {}
         }
-        let Some((path, bytes)) = MediaPath::of(&event.payload) else { return Ok(()) };
-        if is_rtcp(bytes) || self.is_punch(event, path, bytes) {
+        let Some((path, bytes, missing)) = MediaPath::of(&event.payload) else { return Ok(()) };
+        if is_rtcp(bytes) || missing == 0 && self.is_punch(event, path, bytes) {
             return Ok(());
         }
-        RtpPacket::parse(bytes).map_or(Ok(()), |packet| (self.to)(digest(event, &packet)))
+        RtpPacket::parse_cut(bytes, missing).map_or(Ok(()), |packet| (self.to)(digest(event, &packet)))
     }
 }
 
@@ -85,14 +85,14 @@ fn digest(event: &TraceEvent<'_>, packet: &RtpPacket<'_>) -> Packet {
     let payload = packet.payload();
     let (begin, rest) = payload.split_at_checked(HEAD).unwrap_or((payload, &[]));
     // A recording without media ends there, but for one byte that may count padding.
-    let stripped = rest.iter().all(|byte| *byte == 0);
+    let stripped = packet.is_cut() || rest.iter().all(|byte| *byte == 0);
     Packet {
         session: event.flow.id,
         direction: event.direction,
         ssrc: packet.ssrc(),
         seq: packet.sequence(),
         timestamp: packet.timestamp(),
-        head: hash(&(payload.len(), begin, packet.payload_type(), packet.marker())),
+        head: hash(&(packet.payload_len().unwrap_or(payload.len()), begin, packet.payload_type(), packet.marker())),
         body: (!stripped).then(|| hash(&rest)),
         at: event.at,
         frame_number: event.frame_number,
@@ -128,7 +128,7 @@ mod tests {
             let (head, body) = bytes.split_at(head);
             let pdu = Pdu { offset: 0, raw: bytes, kind: PduKind::Message { head, body } };
             let payload = match head {
-                [] => Payload::Datagram { path, from: client, to: server, payload: bytes },
+                [] => Payload::Datagram { path, from: client, to: server, payload: bytes, missing: 0 },
                 _ => Payload::Pdu(&pdu),
             };
             let at = Timestamp::from_nanos(1);

@@ -111,7 +111,8 @@ impl<S: Sink> RowEmitter<S> {
             return Ok(());
         }
         session.wait.junk(place.direction, bytes.len());
-        let found = session.unplaced.add(place, bytes);
+        // Behind messages that the snap length cut it may be anything.
+        let found = session.unplaced.add(place, bytes).filter(|_| !session.cut_messages);
         found.map_or(Ok(()), |(place, finding)| self.finding(place, &finding))
     }
 
@@ -124,8 +125,8 @@ impl<S: Sink> RowEmitter<S> {
         next: Neighbour,
     ) -> io::Result<()> {
         match session.unplaced.settle(direction, next) {
-            Some((place, finding)) => self.finding(place, &finding),
-            None => Ok(()),
+            Some((place, finding)) if !session.cut_messages => self.finding(place, &finding),
+            _ => Ok(()),
         }
     }
 

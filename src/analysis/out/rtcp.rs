@@ -18,13 +18,14 @@ impl<S: Sink> RowEmitter<S> {
         place: Location,
         path: MediaPath,
         payload: &[u8],
+        cut: bool,
     ) -> io::Result<()> {
         if let Some(finding) = session.rtcp_channel_finding(path) {
             self.finding(place, &finding)?;
         }
         let signs = PacketSigns::new(path, place.direction, payload);
         let track = session.track_of(&signs);
-        if session.dialog.secure_profile(track).is_some() || session.seems_encrypted(&signs, payload) {
+        if session.dialog.secure_profile(track).is_some() || !cut && session.seems_encrypted(&signs, payload) {
             session.encrypted_report(&signs, payload);
             return Ok(());
         }
@@ -53,12 +54,14 @@ impl<S: Sink> RowEmitter<S> {
                     }
                 }
                 Ok(RtcpPacket::SourceDescription(description)) => {
-                    if let Some(finding) = session.watch.description(&description, track) {
+                    if !cut && let Some(finding) = session.watch.description(&description, track) {
                         self.finding(place, &finding)?;
                     }
                 }
                 Ok(RtcpPacket::Goodbye(goodbye)) => session.said_goodbye(place.direction, path, &goodbye),
                 Ok(_) => {}
+                // The capture has no more of it.
+                Err(_) if cut => {}
                 Err(error) => {
                     self.finding(place, &Finding::new(FindingCode::RtcpMalformed, track, error.to_string()))?;
                 }

@@ -27,8 +27,8 @@ row! {
         rtp_timestamp ["ticks"]: u32,
         /// RTP timestamp, extended to 64 bits by the shorter way round.
         ext_rtp_timestamp ["ticks"]: i64,
-        /// RTP payload, without header and padding.
-        payload_bytes ["bytes"]: usize,
+        /// RTP payload on the wire, without header and padding; empty where the capture cut off what tells its length.
+        payload_bytes ["bytes"]: Option<usize>,
         /// Arrival - arrival of the packet before; empty for the first.
         delta_ms ["ms"]: Option<Millis>,
         /// Interarrival jitter *J* (6.4.1) after this packet; empty for the first, for duplicates, and without a

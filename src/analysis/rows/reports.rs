@@ -37,7 +37,7 @@ row! {
         /// RTP packets of this stream that came before this report.
         received_packets: u64,
         /// Payload of these packets.
-        received_octets ["bytes"]: u64,
+        received_octets ["bytes"]: Option<u64>,
         /// (NTP - first NTP) - (RTP - first RTP) / clock rate: how steadily the sender couples its two clocks.
         offset_ms ["ms"]: Option<Millis>,
         /// CNAME of the same compound packet; else the one known for the stream.

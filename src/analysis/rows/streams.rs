@@ -40,8 +40,9 @@ row! {
         /// RTP packets received, duplicates among them.
         packets: u64,
         /// RTP payload, without header, CSRC list, extension and padding; of encrypted media all that stands behind
-        /// the header, with the authentication tag.
-        payload_bytes ["bytes"]: u64,
+        /// the header, with the authentication tag; of packets that the snap length cut as long as they were on the
+        /// wire, empty where that can not be told.
+        payload_bytes ["bytes"]: Option<u64>,
         /// 8 × `payload_bytes` / `duration_s`, rounded; empty if no time passed.
         bitrate_bps ["bit/s"]: Option<u64>,
         /// Sequence number of the first packet, 0 to 65535.

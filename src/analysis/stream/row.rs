@@ -48,7 +48,7 @@ impl StreamState {
             duration_s: duration.map(|nanos| Fixed(float(nanos) / 1e9) as Seconds),
             packets: self.sequence.packets,
             payload_bytes: self.payload_bytes,
-            bitrate_bps: duration.and_then(|nanos| bitrate(self.payload_bytes, nanos)),
+            bitrate_bps: duration.zip(self.payload_bytes).and_then(|(nanos, bytes)| bitrate(bytes, nanos)),
             first_seq: self.sequence.first(),
             last_ext_seq: self.sequence.highest(),
             expected,

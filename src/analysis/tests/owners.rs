@@ -28,7 +28,7 @@ impl Talk {
     fn sent_from_port(mut self, (sender, port): (u8, u16), packet: &[u8]) -> Self {
         let (from, to) = (SocketAddr::from(([10, 0, 0, sender], port)), SocketAddr::from(([10, 0, 0, 1], 6000)));
         let path = UdpPath::of_server(7000).sent_from(from, &[self.flow.server.ip()]);
-        self.event(S, Payload::Datagram { path, from, to, payload: packet });
+        self.event(S, Payload::Datagram { path, from, to, payload: packet, missing: 0 });
         self
     }
 

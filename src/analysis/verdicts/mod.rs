@@ -252,12 +252,17 @@ impl Diagnosis {
 
     /// A finding of this session.
     pub(super) fn finding(&mut self, place: Location, finding: &Finding) {
-        if let Some(latest) = self.capture_gaps.get_mut(place.direction.index())
-            && finding.code == FindingCode::CaptureGap
-        {
-            *latest = Some(place.at);
+        if finding.code == FindingCode::CaptureGap {
+            self.capture_gap(&place);
         }
         self.tally.finding(place, finding, &self.room);
+    }
+
+    /// Bytes of a connection lack in the capture.
+    pub(super) fn capture_gap(&mut self, place: &Location) {
+        if let Some(latest) = self.capture_gaps.get_mut(place.direction.index()) {
+            *latest = Some(place.at);
+        }
     }
 
     /// The final answer to a request.

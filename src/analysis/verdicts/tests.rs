@@ -318,7 +318,7 @@ fn extreme_times_stop_nothing() {
     for (nanos, number) in [(0, 1), (i64::MIN, 2), (i64::MAX, 3), (i64::MIN, 4), (0, 5)] {
         let packet = [&[0x80, 0xe0, 0, number][..], &[0xff; 3], &[number, 0, 0, 0, 7, 0x41, 0x9a]].concat();
         let (from, to) = (session.flow.server, session.flow.client);
-        let payload = Payload::Datagram { path: UdpPath::of_server(6000), from, to, payload: &packet };
+        let payload = Payload::Datagram { path: UdpPath::of_server(6000), from, to, payload: &packet, missing: 0 };
         let at = Timestamp::from_nanos(nanos);
         let event = TraceEvent {
             at,

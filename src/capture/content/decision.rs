@@ -41,7 +41,7 @@ impl Content {
         let before = self.becomes(State::Rtsp(Box::new(ConnectionSessions::new(Arc::clone(&flow), self.mid_stream))));
         let trial = if let State::Undecided(trial) = before { *trial } else { Trial::default() };
         // With frames its media are on the connection.
-        let is_late = self.mid_stream && !trial.has_frames();
+        let is_late = (self.mid_stream || self.lacks != [None; 2]) && !trial.has_frames();
         let withheld = trial.into_withheld();
         let first = withheld.front().map_or(arrival, |event| event.arrival);
         self.tell_opened(&flow, first, context)?;
@@ -81,7 +81,7 @@ impl Content {
             }
             if let Payload::Pdu(pdu) = payload
                 && context.rewrite_map.is_some()
-                && matches!(pdu.kind, PduKind::Message { .. } | PduKind::Interleaved { .. })
+                && !matches!(pdu.kind, PduKind::Junk | PduKind::Gap { .. })
             {
                 // Whose they are was not known.
                 let bare = self.carrier == Encapsulation::default();

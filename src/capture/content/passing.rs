@@ -9,7 +9,7 @@ use crate::capture::layer::{Carried, ChunkedBody, Coding, Layer, WebSocketFrames
 use crate::capture::reassembly::{Arrival, Piece};
 use crate::capture::rewrite::StreamId;
 use crate::capture::timed_demuxer::{Step, TimedDemuxer};
-use crate::rtsp::demux::{Pdu, PduKind};
+use crate::rtsp::demux::{CaptureGap, Pdu, PduKind};
 use crate::rtsp::message::Message;
 use crate::trace::{Direction, Encapsulation, Payload, Tap};
 
@@ -50,7 +50,7 @@ impl Content {
                 self.pass(framed, Step::Feed(bytes), direction, arrival, context)?;
                 self.give_up(bytes.len(), arrival, context)
             }
-            Piece::Gap(len) => self.pass(framed, Step::Skip(len), direction, arrival, context),
+            Piece::Gap(gap) => self.pass(framed, Step::Skip(gap), direction, arrival, context),
         }
     }
 
@@ -140,7 +140,7 @@ impl Content {
                 self.pass(framed, step, direction, arrival, context)?;
                 self.give_up(bytes.len(), arrival, context)
             }
-            Carried::Gap(len) => self.pass(framed, Step::Skip(len), direction, arrival, context),
+            Carried::Gap(gap) => self.pass(framed, Step::Skip(gap), direction, arrival, context),
             Carried::Compressed => {
                 let told = self.compressed.get_mut(direction.index()).map(|told| std::mem::replace(told, true));
                 if told == Some(false) { self.tell(direction, arrival, Payload::Compressed, context) } else { Ok(()) }
@@ -161,7 +161,7 @@ impl Content {
         }
         let layer = self.layers.get_mut(direction.index()).and_then(Option::as_mut);
         let missing = layer.map_or(0, Layer::finish);
-        self.pass(framed, Step::Skip(missing), direction, arrival, context)?;
+        self.pass(framed, Step::Skip(CaptureGap::not_captured(missing)), direction, arrival, context)?;
         self.conclude(arrival, context)?;
         self.pass(framed, Step::Close, direction, arrival, context)
     }
@@ -177,8 +177,10 @@ impl Content {
     ) -> io::Result<()> {
         let sender = self.sender(direction);
         match (pdu.kind, &mut self.state) {
-            (PduKind::Interleaved { channel, .. }, State::Rtsp(sessions)) => sessions.frame(sender, channel),
-            (PduKind::Interleaved { channel, .. }, State::Get(place)) => {
+            (PduKind::Interleaved { channel, .. } | PduKind::CutFrame { channel, .. }, State::Rtsp(sessions)) => {
+                sessions.frame(sender, channel);
+            }
+            (PduKind::Interleaved { channel, .. } | PduKind::CutFrame { channel, .. }, State::Get(place)) => {
                 if let Some(tunnel) = context.tunnels.get_mut(*place) {
                     tunnel.sessions.frame(sender, channel);
                 }
@@ -216,6 +218,9 @@ impl Content {
                 && trial.take(direction, pdu, arrival, mid_stream)
             {
                 self.decide(None, arrival, context)?;
+            }
+            if let PduKind::Gap { cause, in_frame: false, .. } = pdu.kind {
+                self.lacks_messages(direction, cause, arrival, context)?;
             }
             self.assign(direction, pdu, arrival, context)?;
             if context.rewrite_map.is_some() {

@@ -7,6 +7,7 @@ mod stretch;
 mod web_socket;
 
 use crate::capture::reassembly::Piece;
+use crate::rtsp::demux::{CaptureGap, GapCause};
 use crate::rtsp::message::Message;
 use crate::rtsp::tunnel::{self, Half};
 use crate::rtsp::upgrade;
@@ -23,6 +24,8 @@ pub(super) struct Layer {
     coding: Coding,
     /// Where in the TCP stream it is.
     at: u64,
+    /// Why bytes before it lack that it has not told of yet.
+    cause: GapCause,
 }
 
 #[derive(Debug)]
@@ -65,14 +68,14 @@ pub(super) enum Carried<'a> {
     Payload(&'a [u8], Option<[u8; 4]>),
     /// The same, compressed.
     Compressed,
-    /// So many bytes of what it carries are missing.
-    Gap(u64),
+    /// Bytes of what it carries that are not in the capture.
+    Gap(CaptureGap),
 }
 
 impl Layer {
     /// One that begins at this place of the TCP stream.
     pub(super) fn new(coding: Coding, at: u64) -> Self {
-        Self { coding, at }
+        Self { coding, at, cause: GapCause::default() }
     }
 
     /// Where in the TCP stream it is.
@@ -91,10 +94,11 @@ impl Layer {
         mut each: impl FnMut(u64, Carried<'_>) -> Result<(), E>,
     ) -> Result<Option<&'a [u8]>, E> {
         let mut rest = match piece {
-            Piece::Gap(len) => {
+            Piece::Gap(CaptureGap { len, cause }) => {
                 let (at, missing) = (self.at, self.skip(len));
+                self.cause = cause;
                 if missing > 0 {
-                    each(at, Carried::Gap(missing))?;
+                    each(at, Carried::Gap(CaptureGap { len: missing, cause }))?;
                 }
                 return Ok(None);
             }
@@ -108,7 +112,9 @@ impl Layer {
                 Stretch::Framing => each(at, Carried::Framing(bytes))?,
                 Stretch::Payload(mask) => each(at, Carried::Payload(bytes, mask))?,
                 Stretch::Compressed => each(at, Carried::Compressed)?,
-                Stretch::FoundAgain(missing) if missing > 0 => each(at, Carried::Gap(missing))?,
+                Stretch::FoundAgain(len) if len > 0 => {
+                    each(at, Carried::Gap(CaptureGap { len, cause: self.cause }))?;
+                }
                 Stretch::PassedOver | Stretch::FoundAgain(_) => {}
                 Stretch::Foreign => return Ok(Some(rest)),
             }

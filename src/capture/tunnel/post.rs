@@ -12,7 +12,7 @@ use crate::capture::rewrite::{RewriteMap, StreamId};
 use crate::capture::sharing::{SharedConnection, tell_shared};
 use crate::capture::timed_demuxer::Step;
 use crate::capture::tunnel::{HttpTunnel, TunnelKey, Tunnels};
-use crate::rtsp::demux::{Pdu, PduKind};
+use crate::rtsp::demux::{CaptureGap, Pdu, PduKind};
 use crate::rtsp::message::Message;
 use crate::trace::{Direction, Encapsulation, Flow, Payload, Tap};
 
@@ -67,7 +67,7 @@ impl PostBody {
                 Ok(())
             }
             Carried::Payload(text, _) => self.piece(Piece::Data(text), arrival, context),
-            Carried::Gap(len) => self.piece(Piece::Gap(len), arrival, context),
+            Carried::Gap(gap) => self.piece(Piece::Gap(gap), arrival, context),
             Carried::Compressed => Ok(()),
         }
     }
@@ -94,9 +94,9 @@ impl PostBody {
             tunnel.pass(*place, step, arrival, context)
         };
         let text = match piece {
-            Piece::Gap(len) => {
-                *at += len;
-                return pass(tunnel, Step::Skip(decoder.skip(len)), context);
+            Piece::Gap(gap) => {
+                *at += gap.len;
+                return pass(tunnel, Step::Skip(CaptureGap { len: decoder.skip(gap.len), ..gap }), context);
             }
             Piece::Data(text) => text,
         };
@@ -107,7 +107,7 @@ impl PostBody {
         }
         let mut bytes = Vec::with_capacity(text.len());
         let decoded = decoder.decode(text, &mut bytes);
-        pass(tunnel, Step::Skip(decoded.gap), context)?;
+        pass(tunnel, Step::Skip(CaptureGap::not_captured(decoded.gap)), context)?;
         if let Some((byte, place)) = decoded.invalid {
             let offset = tunnel.framed.fed() + place as u64;
             keep_invalid(context.rewrite_map, *connection, begin, text, byte);
@@ -123,7 +123,9 @@ impl PostBody {
         context: &mut EventContext<'_, T>,
     ) -> io::Result<()> {
         let (place, gap) = (self.tunnel, self.decoder.finish());
-        context.on_tunnel(place, |tunnel, context| tunnel.pass(place, Step::Skip(gap), arrival, context))
+        context.on_tunnel(place, |tunnel, context| {
+            tunnel.pass(place, Step::Skip(CaptureGap::not_captured(gap)), arrival, context)
+        })
     }
 }
 
@@ -140,7 +142,9 @@ impl HttpTunnel {
         let shared = SharedConnection { carrier: Encapsulation::HTTP, only_side: *only_side, mid_stream: false };
         framed.step(step, arrival, |pdu: &Pdu<'_>, arrival| {
             match pdu.kind {
-                PduKind::Interleaved { channel, .. } => sessions.frame(CLIENT, channel),
+                PduKind::Interleaved { channel, .. } | PduKind::CutFrame { channel, .. } => {
+                    sessions.frame(CLIENT, channel);
+                }
                 PduKind::Message { head, body } => {
                     shared.assign(sessions, CLIENT, &Message::new(head, body), arrival, context)?;
                 }

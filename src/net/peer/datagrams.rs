@@ -107,7 +107,7 @@ impl<M: Machine> Peer<M> {
             self.tell_drops(turn);
         }
         let Some((flow, path, from, to)) = self.datagrams.send(track, rtcp, port, payload) else { return };
-        let payload = Payload::Datagram { path, from, to, payload };
+        let payload = Payload::Datagram { path, from, to, payload, missing: 0 };
         let (at, direction) = (turn.clock.now(), Direction::ClientToServer);
         turn.tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload });
     }
@@ -133,7 +133,7 @@ impl<M: Machine> Peer<M> {
             Some(true) => {
                 let from = SocketAddr::new(flow.server.ip(), if rtcp { own_rtcp } else { own_rtp });
                 let path = UdpPath::of_server(own_rtp);
-                let payload = Payload::Datagram { path, from, to, payload };
+                let payload = Payload::Datagram { path, from, to, payload, missing: 0 };
                 let at = turn.clock.now();
                 let direction = Direction::ServerToClient;
                 turn.tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload });
@@ -149,7 +149,8 @@ fn record(datagrams: &Datagrams, datagram: &Arrived, tap: &mut FusedTap<'_>) -> 
     if datagram.dropped > 0 {
         dropped(at, flow, datagram.dropped.into(), tap);
     }
-    let payload = Payload::Datagram { path, from: datagram.from, to: datagram.to, payload: &datagram.bytes };
+    let (from, to, payload) = (datagram.from, datagram.to, &*datagram.bytes);
+    let payload = Payload::Datagram { path, from, to, payload, missing: 0 };
     tap.event(&TraceEvent { at, flow, direction, frame_number: None, payload });
     Some(path)
 }

@@ -62,7 +62,7 @@ impl Series {
         self.count += 1;
         self.latest = self.latest.max(at);
         self.packets.add(at, &Packets::of(row));
-        self.rate.add(at, &Bytes(row.payload_bytes as u64));
+        self.rate.add(at, &Bytes(row.payload_bytes.unwrap_or(0) as u64));
         if row.status != "ok" {
             self.gaps.add(at, &Gaps::of(row));
         }

@@ -55,7 +55,7 @@ fn packet(time: i64, frame_number: u64, gap: u16) -> Row<'static> {
         session: 1,
         direction: "s2c",
         ssrc: Ssrc(7),
-        payload_bytes: 1000,
+        payload_bytes: Some(1000),
         delta_ms: Some(Fixed(40.0)),
         jitter_ms: Some(Fixed(0.25)),
         gap,
@@ -133,6 +133,7 @@ fn stream(text: &str) -> Row<'_> {
         direction: "s2c",
         ssrc: Ssrc(7),
         packets: 2,
+        payload_bytes: Some(0),
         missing: 3,
         bitrate_bps: Some(400_000),
         delta_max_ms: Some(Fixed(40.0)),
@@ -267,7 +268,7 @@ fn a_page_does_not_grow_with_its_capture() {
             skew_ms: Some(Fixed(-noise)),
             gap: 5,
             status: "gap",
-            payload_bytes: 1400,
+            payload_bytes: Some(1400),
             ..<_>::default()
         })
     });

@@ -61,6 +61,8 @@ pub struct PayloadEvidence {
     /// Packets and bytes of payloads, repeated ones among them.
     taken: usize,
     bytes: usize,
+    /// The capture has the beginning of a payload only: what it looks like says nothing.
+    is_cut: bool,
     /// Sequence number and marker of the latest.
     before: Option<(u16, bool)>,
     timestamps: Unwrapper<u32>,
@@ -81,6 +83,7 @@ impl PayloadEvidence {
             packets: 0,
             taken: 0,
             bytes: 0,
+            is_cut: false,
             before: None,
             timestamps: Unwrapper::default(),
             clock: ClockFit::default(),
@@ -110,7 +113,8 @@ impl PayloadEvidence {
         }
         self.packets = self.packets.saturating_add(1);
         self.clock.point(at, self.timestamps.extend(packet.timestamp()));
-        if packet.payload().is_empty() {
+        self.is_cut |= packet.is_cut();
+        if packet.payload().is_empty() || packet.is_cut() {
             return;
         }
         let neighbours = Neighbours {
@@ -131,6 +135,9 @@ impl PayloadEvidence {
         if let Some(fixed) = payload_type::static_format(self.payload_type) {
             let media = if fixed.channels.is_some() || fixed.encoding == "MPA" { "audio" } else { "video" };
             return Some(InferredFormat::new(media, fixed.encoding));
+        }
+        if self.is_cut {
+            return None;
         }
         let estimate = self.clock.estimate();
         let of_video = estimate.is_some_and(|estimate| estimate.is_near(VIDEO_HZ, ANOTHER_CLOCK));

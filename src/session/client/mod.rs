@@ -319,7 +319,7 @@ impl Machine for Client {
                     }
                     PduKind::Message { head, body } => self.message(now, &Message::new(head, body)),
                     PduKind::Junk => self.dialog.junk(pdu.raw),
-                    PduKind::Gap { .. } => {}
+                    PduKind::CutFrame { .. } | PduKind::Gap { .. } => {}
                 }
             }
             Input::MediaOpened { rtp, rtcp } => self.media_opened(now, (rtp, rtcp)),

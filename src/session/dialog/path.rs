@@ -16,12 +16,13 @@ pub enum MediaPath {
 }
 
 impl MediaPath {
-    /// The path and the bytes of an event that is an RTP or RTCP packet.
-    pub fn of<'a>(payload: &Payload<'a>) -> Option<(Self, &'a [u8])> {
-        match payload {
-            Payload::Datagram { path, payload, .. } => Some((Self::Udp(*path), payload)),
+    /// The path and the bytes of an event that is an RTP or RTCP packet, and how many more of them the capture cut off.
+    pub fn of<'a>(payload: &Payload<'a>) -> Option<(Self, &'a [u8], usize)> {
+        match *payload {
+            Payload::Datagram { path, payload, missing, .. } => Some((Self::Udp(path), payload, missing)),
             Payload::Pdu(pdu) => match pdu.kind {
-                PduKind::Interleaved { channel, payload } => Some((Self::Channel(channel), payload)),
+                PduKind::Interleaved { channel, payload } => Some((Self::Channel(channel), payload, 0)),
+                PduKind::CutFrame { channel, payload, missing } => Some((Self::Channel(channel), payload, missing)),
                 _ => None,
             },
             _ => None,

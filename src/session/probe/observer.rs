@@ -132,7 +132,7 @@ impl ProbeObserver {
         match pdu.kind {
             PduKind::Message { head, body } => self.response(now, &Message::new(head, body)),
             PduKind::Interleaved { payload, .. } => self.packet(now, payload),
-            PduKind::Junk | PduKind::Gap { .. } => {}
+            PduKind::CutFrame { .. } | PduKind::Junk | PduKind::Gap { .. } => {}
         }
     }
 

@@ -75,10 +75,13 @@ impl ConnectionLog {
                 self.opened.get_or_insert(event.at);
                 self.pdu(event.at, direction, pdu)?;
             }
-            Payload::Datagram { path, payload, .. } => {
+            Payload::Datagram { path, payload, missing: 0, .. } => {
                 self.frame(event.at, direction, MediaPath::Udp(path), payload)?;
             }
-            Payload::BeginningMissing
+            // Half a packet is not played.
+            Payload::Datagram { .. }
+            | Payload::BeginningMissing
+            | Payload::MessagesMissing(_)
             | Payload::OneDirection
             | Payload::Compressed
             | Payload::ReadEnd
@@ -112,7 +115,7 @@ impl ConnectionLog {
                     self.side(direction).junk = Some((at, place));
                 }
             }
-            PduKind::Gap { .. } => self.side(direction).in_sync = false,
+            PduKind::CutFrame { .. } | PduKind::Gap { .. } => self.side(direction).in_sync = false,
         }
         Ok(())
     }

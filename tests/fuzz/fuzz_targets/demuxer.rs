@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rtsp_rec::rtsp::demux::{Demuxer, PduKind, Pdus};
+use rtsp_rec::rtsp::demux::{CaptureGap, Demuxer, GapCause, PduKind, Pdus};
 
 /// Offset, bytes, lengths of the parts, channel or kind.
 type Owned = (u64, Vec<u8>, usize, u64);
@@ -14,7 +14,8 @@ fn drain(mut pdus: Pdus<'_>, into: &mut Vec<Owned>) {
             PduKind::Message { head, body } => (head.len(), 1000 + body.len() as u64),
             PduKind::Interleaved { channel, payload } => (payload.len(), u64::from(channel)),
             PduKind::Junk => (0, JUNK),
-            PduKind::Gap { len } => (usize::MAX, len),
+            PduKind::CutFrame { channel, payload, missing } => (payload.len(), 4_000_000 + ((missing as u64) << 8) + u64::from(channel)),
+            PduKind::Gap { len, .. } => (usize::MAX, len),
         };
         match into.last_mut() {
             Some(last) if last.3 == JUNK && kind == JUNK => last.1.extend_from_slice(pdu.raw),
@@ -27,7 +28,8 @@ fn demux<'a>(mut demuxer: Demuxer, chunks: impl Iterator<Item = &'a [u8]>, gap: 
     let mut pdus = Vec::new();
     for (number, chunk) in chunks.enumerate() {
         if let Some(len) = gap.filter(|_| number == 1) {
-            drain(demuxer.skip(len), &mut pdus);
+            let cause = if len % 2 == 0 { GapCause::SnapLength } else { GapCause::NotCaptured };
+            drain(demuxer.skip(CaptureGap { len, cause }), &mut pdus);
         }
         drain(demuxer.feed(chunk), &mut pdus);
     }

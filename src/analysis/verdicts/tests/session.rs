@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::analysis::{Analyzer, AnalyzerOptions, Row, Sink, Table};
-use crate::rtsp::demux::{Demuxer, Pdu, PduKind};
+use crate::rtsp::demux::{Demuxer, GapCause, Pdu, PduKind};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Flow, Note, Payload, Tap, TraceEvent, UdpPath};
 
@@ -147,7 +147,11 @@ impl Session {
             Passing::Goodbye(track) => self.media(at, *track, true, &[0x81, 203, 0, 1, 0, 0, 0, 7]),
             Passing::Note(note) => self.event(at, Direction::ServerToClient, Payload::Note(note)),
             Passing::Gap => {
-                let pdu = Pdu { offset: 1, raw: &[], kind: PduKind::Gap { len: 9 } };
+                let pdu = Pdu {
+                    offset: 1,
+                    raw: &[],
+                    kind: PduKind::Gap { len: 9, cause: GapCause::NotCaptured, in_frame: true },
+                };
                 self.event(at, Direction::ServerToClient, Payload::Pdu(&pdu));
             }
             Passing::Ask(request, status) => {
@@ -196,7 +200,11 @@ impl Session {
         let number = u16::try_from(2 * track).unwrap();
         if self.udp {
             let (from, to) = (self.flow.server, self.flow.client);
-            self.event(at, direction, Payload::Datagram { path: UdpPath::of_server(6000 + number), from, to, payload });
+            self.event(
+                at,
+                direction,
+                Payload::Datagram { path: UdpPath::of_server(6000 + number), from, to, payload, missing: 0 },
+            );
         } else {
             let channel = u8::try_from(number).unwrap() + u8::from(rtcp);
             let pdu = Pdu { offset: 1, raw: payload, kind: PduKind::Interleaved { channel, payload } };
