@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::analysis::budget::Budget;
 use crate::analysis::findings::{Finding, FindingCode};
-use crate::analysis::out::{Location, RowEmitter};
+use crate::analysis::location::Location;
+use crate::analysis::out::RowEmitter;
 use crate::analysis::rows::{Row, Sink, StreamRow, Table};
 use crate::analysis::session::Session;
 use crate::analysis::stream::DetailLevel;

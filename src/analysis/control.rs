@@ -1,6 +1,6 @@
 //! What a client's requests mean for the streams of its session.
 
-use crate::analysis::out::Location;
+use crate::analysis::location::Location;
 use crate::analysis::session::Session;
 use crate::rtsp::message::Message;
 use crate::session::dialog::Request;

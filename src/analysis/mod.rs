@@ -16,6 +16,7 @@ pub mod findings;
 mod frames;
 mod http;
 mod jitter;
+mod location;
 pub mod matching;
 mod media_clock;
 mod media_wait;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::analysis::budget::Budget;
 use crate::analysis::cell::{Fixed, Seconds, Ssrc, Utc, millis};
 use crate::analysis::findings::{Finding, FindingCode};
+use crate::analysis::location::Location;
 use crate::analysis::rows::{FindingRow, PacketRow, Row, Sink, Table};
 use crate::analysis::sequence::Status;
 use crate::analysis::session::{Session, TakenPacket};
@@ -40,19 +41,6 @@ pub(super) struct RowEmitter<S> {
     /// `None` where nobody asks for verdicts.
     pub(super) judges: Option<Judges>,
     pub(super) budget: Budget,
-}
-
-/// Where and when something was seen.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Location {
-    pub(super) at: Timestamp,
-    pub(super) frame_number: Option<u64>,
-    /// The place of its capture among those that were read.
-    pub(super) capture: u32,
-    pub(super) session: usize,
-    pub(super) direction: Direction,
-    /// Position in the TCP stream.
-    pub(super) offset: Option<u64>,
 }
 
 impl<S: Sink> RowEmitter<S> {

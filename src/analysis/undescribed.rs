@@ -1,7 +1,7 @@
 //! Streams that nothing describes: their first packets wait until they show what they carry, so that all figures begin
 //! with the first of them.
 
-use crate::analysis::out::Location;
+use crate::analysis::location::Location;
 use crate::analysis::stream::PacketFigures;
 use crate::rtp::infer::{MAX_PACKETS, PayloadEvidence};
 use crate::rtp::packet::RtpPacket;

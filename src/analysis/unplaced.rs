@@ -3,7 +3,7 @@
 //! closed the connection.
 
 use crate::analysis::findings::{Finding, FindingCode};
-use crate::analysis::out::Location;
+use crate::analysis::location::Location;
 use crate::trace::Direction;
 
 /// What comes behind unplaced bytes.

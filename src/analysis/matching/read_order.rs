@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::analysis::matching::{Packet, Side, of};
+use crate::analysis::matching::packet::{Packet, Side, of};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 /// A goes ahead by so much: its copies are there when those of B come, however they are delayed.

@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::analysis::cell::Ssrc;
 use crate::analysis::matching::delay::{DelayFigures, Delays};
 use crate::analysis::matching::losses::{Losses, Only};
+use crate::analysis::matching::packet::{Side, of};
 use crate::analysis::matching::window::{Arrival, Entry};
-use crate::analysis::matching::{Side, of};
 use crate::trace::Direction;
 
 /// What two captures have of one stream. Pairs are A, then B.

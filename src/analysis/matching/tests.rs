@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::analysis::cell::Utc;
+use crate::time::Timestamp;
 
 /// A packet every 10 ms, from this number on; A's clock begins at 1 s.
 fn packet(number: u64) -> Packet {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::RandomState;
 
-use crate::analysis::matching::{Packet, Side, of};
+use crate::analysis::matching::packet::{Packet, Side, of};
 use crate::time::Timestamp;
 
 /// Different packets of each side that are remembered: at 1,000 a second those of a minute.

@@ -6,7 +6,7 @@ mod expected;
 mod refusal;
 mod totals;
 
-use crate::analysis::out::Location;
+use crate::analysis::location::Location;
 use crate::analysis::verdicts::{Cause, NoMedia};
 use crate::rtp::rtcp::ReportBlock;
 use crate::session::dialog::Setup;

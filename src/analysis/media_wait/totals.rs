@@ -1,6 +1,6 @@
 //! What has come of a track so far: packets, reports of its sender, words of its receiver.
 
-use crate::analysis::out::Location;
+use crate::analysis::location::Location;
 use crate::analysis::stream::StreamState;
 use crate::analysis::unreachable::UnreachablePaths;
 use crate::rtp::rtcp::ReportBlock;

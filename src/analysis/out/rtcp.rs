@@ -4,7 +4,8 @@ use std::io;
 
 use crate::analysis::cell::{Fixed, Ssrc, Utc};
 use crate::analysis::findings::{Finding, FindingCode};
-use crate::analysis::out::{Location, RowEmitter};
+use crate::analysis::location::Location;
+use crate::analysis::out::RowEmitter;
 use crate::analysis::report_blocks::delay_s;
 use crate::analysis::rows::{ReportBlockRow, Row, SenderReportRow, Sink};
 use crate::analysis::session::{Session, report_signs};

@@ -2,8 +2,8 @@
 
 use crate::analysis::budget::Budget;
 use crate::analysis::cell::millis;
+use crate::analysis::location::Location;
 use crate::analysis::media_clock::{ClockEvidence, MediaClock};
-use crate::analysis::out::Location;
 use crate::analysis::sequence::Status;
 use crate::analysis::stream::{PacketFigures, SetupTime, StreamKey, StreamState};
 use crate::analysis::undescribed::{Inferred, Undescribed};

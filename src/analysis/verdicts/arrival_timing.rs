@@ -4,7 +4,7 @@
 //! that came lately: pictures that are sent in another order than they are shown go back and forth.
 
 use crate::analysis::cell::{float, millis};
-use crate::analysis::out::Location;
+use crate::analysis::location::Location;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 /// What comes later than its timestamp says by this is late.

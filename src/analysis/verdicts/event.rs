@@ -1,6 +1,6 @@
 //! What a viewer may notice, with its cause.
 
-use crate::analysis::out::Location;
+use crate::analysis::location::Location;
 use crate::analysis::stream::StreamKey;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 
 use crate::analysis::findings::{Finding, FindingCode};
-use crate::analysis::out::Location;
+use crate::analysis::location::Location;
 use crate::analysis::verdicts::event::{Cause, Event, Subject};
 use crate::analysis::verdicts::take_room;
 use crate::time::{NANOS_PER_SECOND, Timestamp};

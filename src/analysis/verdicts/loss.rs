@@ -1,6 +1,6 @@
 //! Missing packets, and who lost them.
 
-use crate::analysis::out::Location;
+use crate::analysis::location::Location;
 use crate::analysis::stream::StreamState;
 use crate::analysis::verdicts::event::Cause;
 use crate::rtp::MAX_MISORDER;

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::analysis::cell::millis;
 use crate::analysis::ending::wrong_clock;
 use crate::analysis::findings::{Finding, FindingCode};
-use crate::analysis::out::Location;
+use crate::analysis::location::Location;
 use crate::analysis::sequence::Status;
 use crate::analysis::stream::{PacketFigures, StreamKey, StreamState};
 use crate::time::Timestamp;

@@ -1,6 +1,6 @@
 //! A track of which nothing came, as a verdict.
 
-use crate::analysis::out::Location;
+use crate::analysis::location::Location;
 use crate::analysis::verdicts::event::{Cause, Event, Subject};
 use crate::analysis::verdicts::{Diagnosis, take_room};
 use crate::trace::Direction;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::out::Location;
+use crate::analysis::location::Location;
 use crate::analysis::stream::StreamState;
 use crate::analysis::verdicts::event::{Cause, Event, Subject};
 use crate::analysis::verdicts::{Diagnosis, take_room};

@@ -3,7 +3,8 @@
 use std::io;
 
 use crate::analysis::cell::{Fixed, Ssrc, Utc, millis};
-use crate::analysis::out::{Location, RowEmitter, capture_at};
+use crate::analysis::location::Location;
+use crate::analysis::out::{RowEmitter, capture_at};
 use crate::analysis::rows::{Row, Sink, VerdictRow};
 use crate::analysis::session::{Session, TakenPacket, report_signs};
 use crate::analysis::stream::StreamState;

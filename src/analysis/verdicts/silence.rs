@@ -1,6 +1,6 @@
 //! Silences and freezes: who was late?
 
-use crate::analysis::out::Location;
+use crate::analysis::location::Location;
 use crate::analysis::sequence::Status;
 use crate::analysis::stream::{StreamKey, StreamState};
 use crate::analysis::verdicts::arrival_timing::{Late, Moment, SilenceCause};
