@@ -35,6 +35,7 @@ use crate::trace::{Direction, UdpPath};
 use open::OpenDescription;
 use owners::Owners;
 use request::HeardPart;
+use setup::KnownSession;
 
 pub use owner::PacketOwner;
 pub use path::{MediaPath, PacketSigns};
@@ -78,14 +79,6 @@ pub struct Dialog {
     /// What has come of a description whose length was not told.
     open_description: OpenDescription,
     heard: HeardPart,
-}
-
-/// The session that the server named.
-#[derive(Debug, Default)]
-struct KnownSession {
-    known: Option<Session>,
-    /// All tracks were torn down, or the server knows it no more.
-    is_over: bool,
 }
 
 impl Default for Dialog {

@@ -1,7 +1,7 @@
 //! What SETUP agreed upon for a track, and what its payload types mean.
 
 use crate::rtp::payload::PayloadFormat;
-use crate::rtsp::headers::Transport;
+use crate::rtsp::headers::{Session, Transport};
 use crate::trace::UdpPath;
 
 /// A track that a SETUP exchange connected to a transport.
@@ -74,4 +74,12 @@ pub struct Encoding {
     pub clock_rate_hz: Option<u32>,
     /// How payloads are made up.
     pub payload: PayloadFormat,
+}
+
+/// The session that the server named.
+#[derive(Debug, Default)]
+pub(super) struct KnownSession {
+    pub(super) known: Option<Session>,
+    /// All tracks were torn down, or the server knows it no more.
+    pub(super) is_over: bool,
 }
