@@ -69,8 +69,11 @@ pub(super) fn junk(bytes: &[u8]) -> Vec<u8> {
             keep(at + FRAME_HEADER, 1, KeptPart::Version);
             ends.extend(frame_len(rest).map(|len| at + len));
         } else if ends.contains(&at) {
-            // Behind what may be a frame the beginning of a word counts.
-            keep(at, begun(rest), KeptPart::Byte);
+            // Behind what may be a frame, and an empty line or two, the beginning of a word counts.
+            match rest.first() {
+                Some(b'\r' | b'\n') => drop(ends.insert(at + 1)),
+                _ => keep(at, begun(rest), KeptPart::Byte),
+            }
         }
     }
     let byte = |(byte, kept): (&u8, &KeptPart)| match kept {
@@ -171,6 +174,9 @@ mod tests {
     fn what_is_left() {
         assert_eq!(blank(b"Max M\xc3\xbcller\r\n"), b"xxx xxxxxxx\r\n");
         assert_eq!(junk(b"PLAY it Again$\x02\x00\x10\x91\x22\n"), b"PLAY xx Xxxxx$\x02\x00\x10\x80x\n");
+        let frame = b"$\0\0\x04\x80xxx";
+        assert_eq!(junk(&[frame, &b"Gustav"[..]].concat()), [frame, &b"Gxxxxx"[..]].concat());
+        assert_eq!(junk(&[frame, &b"\r\n\r\nGustav"[..]].concat()), [frame, &b"\r\n\r\nGxxxxx"[..]].concat());
         assert_eq!(inside(b" \tab ", blank), b" \txx ");
         assert_eq!(split(b"a=b;;c", b"=;").collect::<Vec<_>>(), [&b"a"[..], b"=", b"b", b";", b";", b"c"]);
     }
