@@ -119,6 +119,9 @@ impl SourceFormat {
         if let Some(encoding) = &encoding {
             self.add(PayloadShape::Described(encoding.payload));
         }
+        if track.is_none() {
+            self.add_described(dialog, payload_type);
+        }
         if matches!(self.open, OpenFormat::New) {
             let is_media = owner.is_none_or(|owner| owner.role == PayloadRole::Media);
             let is_open = is_media && encoding.is_none_or(|encoding| encoding.clock_rate_hz.is_none());
@@ -127,6 +130,16 @@ impl SourceFormat {
             } else {
                 OpenFormat::Settled
             };
+        }
+    }
+
+    /// Where a SETUP may lack, analysis takes the track whose description has this payload type.
+    fn add_described(&mut self, dialog: &Dialog, payload_type: u8) {
+        let tracks = dialog.description().map_or(0, |description| description.media.len());
+        for track in 0..tracks {
+            if let Some(encoding) = dialog.encoding(Some(track), payload_type) {
+                self.add(PayloadShape::Described(encoding.payload));
+            }
         }
     }
 

@@ -164,6 +164,10 @@ fn mutated(said: &mut [Said], Mutation { message, line, place, what }: &Mutation
     let message = &mut said[texts[message.index(texts.len())]].1;
     let before = memchr::memmem::find(message, b"\r\n\r\n").map_or(0, |at| message.len() - at - 4);
     let mut lines: Vec<Vec<u8>> = message.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+    if lines.is_empty() {
+        // An earlier mutation took all of it.
+        return;
+    }
     let at = line.index(lines.len());
     lines[at] = changed(&lines[at], *place, what);
     *message = lines.concat();
