@@ -18,7 +18,7 @@ const MAX_OUTSTANDING: usize = 64;
 
 /// To what a message belongs.
 #[derive(Debug)]
-pub(super) enum Part {
+pub(super) enum HttpRole {
     /// To the RTSP dialogue: some servers answer that with HTTP.
     Dialogue,
     /// To a tunnel; with the request that it answers.
@@ -53,9 +53,9 @@ impl Http {
     }
 
     /// Takes a message of HTTP.
-    pub(super) fn message(&mut self, at: Timestamp, connection: SocketAddr, message: &Message<'_>) -> Part {
+    pub(super) fn message(&mut self, at: Timestamp, connection: SocketAddr, message: &Message<'_>) -> HttpRole {
         if !message.is_http() {
-            return Part::Dialogue;
+            return HttpRole::Dialogue;
         }
         match message.start_line() {
             StartLine::Request { method, url } => {
@@ -64,7 +64,7 @@ impl Http {
                     Request::new(at, &method, &url),
                     tunnel::half_of(message).map(|(half, _)| half),
                 );
-                Part::Tunnel(None)
+                HttpRole::Tunnel(None)
             }
             StartLine::Response { status, .. } => {
                 self.open |= tunnel::is_answer(message);
@@ -72,13 +72,13 @@ impl Http {
                 match asked {
                     // A provisional answer: the final one is still to come.
                     Some(_) if status.is_some_and(|status| status < 200) && !upgrade::opens_web_socket(message) => {
-                        Part::Tunnel(None)
+                        HttpRole::Tunnel(None)
                     }
-                    Some(place) => Part::Tunnel(self.outstanding.remove(place).map(|(_, request)| request)),
-                    None if tunnel::is_answer(message) || upgrade::opens_web_socket(message) => Part::Tunnel(None),
+                    Some(place) => HttpRole::Tunnel(self.outstanding.remove(place).map(|(_, request)| request)),
+                    None if tunnel::is_answer(message) || upgrade::opens_web_socket(message) => HttpRole::Tunnel(None),
                     // RTSP that is answered with HTTP has the number of its request all the same.
-                    None if self.answers_alone && message.cseq().is_none() => Part::Tunnel(None),
-                    None => Part::Dialogue,
+                    None if self.answers_alone && message.cseq().is_none() => HttpRole::Tunnel(None),
+                    None => HttpRole::Dialogue,
                 }
             }
         }

@@ -19,7 +19,7 @@ pub(super) use self::input::Input;
 pub use self::input::NextChunk;
 pub(super) use self::interface::Options;
 pub use self::packet::{CaptureError, FileEnd, Packet};
-pub(in crate::capture) use self::packet::{Order, Part, Raw, Taker};
+pub(in crate::capture) use self::packet::{Endianness, FilePart, RawPart, Taker};
 pub use crate::capture::link::LinkType;
 
 /// Reads a capture and hands its packets over in their order. A record that the end of the file cuts off is the

@@ -1,7 +1,7 @@
 //! A capture written once more with other contents: same container, same packets at the same places and times, with other
 //! addresses and payloads of the same length.
 //!
-//! Two passes. The first reads the capture as analysis does, and asks the [`Policy`] of every PDU and datagram what shall
+//! Two passes. The first reads the capture as analysis does, and asks the [`RewritePolicy`] of every PDU and datagram what shall
 //! stand in its place; the second writes. What nobody was asked of is blank: other protocols, connections without RTSP,
 //! bytes that never became part of a stream.
 
@@ -22,7 +22,7 @@ use crate::trace::Tap;
 
 use self::container::RewrittenCapture;
 pub(super) use self::policy::too_much;
-pub use self::policy::{ByteSequence, FILL, Late, Patch, Policy, SessionDatagram};
+pub use self::policy::{ByteSequence, FILL, Late, Patch, RewritePolicy, SessionDatagram};
 pub(super) use self::rewrite_map::{PacketPlace, RewriteMap, StreamId};
 
 /// What is known of a capture after the first pass.
@@ -38,7 +38,7 @@ impl RewritePlan {
     ///
     /// # Errors
     /// If the capture can't be read or is damaged; or if there is too much to keep.
-    pub fn new<R: Read>(input: R, policy: Box<dyn Policy>) -> Result<Self, CaptureError> {
+    pub fn new<R: Read>(input: R, policy: Box<dyn RewritePolicy>) -> Result<Self, CaptureError> {
         Self::beside(input, policy, &mut ())
     }
 
@@ -47,7 +47,7 @@ impl RewritePlan {
     ///
     /// # Errors
     /// As [`RewritePlan::new`]; or if the tap fails.
-    pub fn beside<R: Read>(input: R, policy: Box<dyn Policy>, tap: &mut impl Tap) -> Result<Self, CaptureError> {
+    pub fn beside<R: Read>(input: R, policy: Box<dyn RewritePolicy>, tap: &mut impl Tap) -> Result<Self, CaptureError> {
         let (mut rewrite_map, bare, has_copies) = Source::read_into_map(input, RewriteMap::new(policy), tap)?;
         rewrite_map.finish();
         Ok(Self { rewrite_map, bare, has_copies })

@@ -18,7 +18,7 @@ use crate::cli::{self, AnalyzeArgs};
 use crate::commands::hurried::HurriedInput;
 use crate::commands::inputs::{CUT, open_capture};
 use crate::commands::named::{list, named, nothing};
-use crate::commands::ordered_writer::{CaptureRows, OrderedWriter, Output, Part, waiting_room};
+use crate::commands::ordered_writer::{CaptureRows, OrderedWriter, Output, TablePart, waiting_room};
 use crate::commands::progress::Progress;
 use crate::commands::queue::Queue;
 use crate::commands::terminal::{complain, redraws, stdout, stdout_is_piped, takes_colour};
@@ -179,7 +179,7 @@ impl GroupResult {
 
 /// Where the rows of a group go.
 struct Rows<'a, 'l> {
-    tables: &'a RefCell<Tables<Part<'l>>>,
+    tables: &'a RefCell<Tables<TablePart<'l>>>,
     conditions: Conditions,
     any: bool,
 }

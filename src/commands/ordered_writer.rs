@@ -147,15 +147,15 @@ impl<'l> CaptureRows<'l> {
     }
 
     /// Where the rows of a table go, if anybody wants them.
-    pub(super) fn part(&self, table: Table) -> Option<Part<'l>> {
+    pub(super) fn part(&self, table: Table) -> Option<TablePart<'l>> {
         let (lanes, number) = (self.lanes, self.number);
-        let part = || Part { lanes, number, table, rows: waiting_room(), waits: false };
+        let part = || TablePart { lanes, number, table, rows: waiting_room(), waits: false };
         lanes.wanted.contains(&table).then(part)
     }
 
     /// Its work is done: these are its rows, or why they could not be written, which stops the run.
-    pub(super) fn finish(mut self, parts: io::Result<Vec<Part<'_>>>) {
-        let waiting = |part: Part<'_>| part.waits.then_some((part.table, part.rows));
+    pub(super) fn finish(mut self, parts: io::Result<Vec<TablePart<'_>>>) {
+        let waiting = |part: TablePart<'_>| part.waits.then_some((part.table, part.rows));
         let parts = parts.map(|parts| parts.into_iter().filter_map(waiting).collect());
         if let Err(failure) = parts.and_then(|parts| self.lanes.advance(self.number, parts)) {
             self.lanes.stop(Some(failure));
@@ -173,7 +173,7 @@ impl Drop for CaptureRows<'_> {
 }
 
 /// The rows of one table in one lane.
-pub(super) struct Part<'l> {
+pub(super) struct TablePart<'l> {
     lanes: &'l OrderedWriter,
     number: usize,
     table: Table,
@@ -182,7 +182,7 @@ pub(super) struct Part<'l> {
     waits: bool,
 }
 
-impl Write for Part<'_> {
+impl Write for TablePart<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !self.lanes.is_turn_of(self.number)? {
             self.waits = true;
@@ -203,7 +203,7 @@ impl Write for Part<'_> {
     }
 }
 
-impl Part<'_> {
+impl TablePart<'_> {
     /// The turn has come: the rows that wait go out.
     fn release(&mut self) -> io::Result<()> {
         if !std::mem::take(&mut self.waits) {
@@ -270,7 +270,7 @@ mod tests {
         OrderedWriter::new(BTreeMap::from([(Table::Packets, output)]))
     }
 
-    fn part<'l>(lane: &CaptureRows<'l>) -> Part<'l> {
+    fn part<'l>(lane: &CaptureRows<'l>) -> TablePart<'l> {
         lane.part(Table::Packets).unwrap()
     }
 

@@ -47,14 +47,14 @@ fn say(args: &ReportArgs) -> Result<(), Error> {
 }
 
 /// A part of the page, and what it is about.
-struct Part {
+struct PageSection {
     /// The captures.
     names: Vec<String>,
     html: String,
 }
 
 /// A part for each capture that follows no other. They are read one after the other, so that only one is in memory.
-fn analyze(inputs: &GroupInputs<'_>) -> io::Result<(Vec<Part>, Vec<GroupResult>)> {
+fn analyze(inputs: &GroupInputs<'_>) -> io::Result<(Vec<PageSection>, Vec<GroupResult>)> {
     let queue = inputs.queue;
     let (mut parts, mut results) = (Vec::new(), Vec::new());
     while let Choice::Take(first) = queue.take(usize::MAX) {
@@ -67,14 +67,14 @@ fn analyze(inputs: &GroupInputs<'_>) -> io::Result<(Vec<Part>, Vec<GroupResult>)
         if result.anything {
             // If all captures are joined like this one, there will be so many parts.
             let html = section.render(&names, queue.len().div_ceil(names.len()))?;
-            parts.push(Part { names, html });
+            parts.push(PageSection { names, html });
         }
         results.push(result);
     }
     Ok((parts, results))
 }
 
-fn write_page(out: &mut dyn Write, parts: &[Part]) -> io::Result<()> {
+fn write_page(out: &mut dyn Write, parts: &[PageSection]) -> io::Result<()> {
     let names: Vec<Vec<String>> = parts.iter().map(|part| part.names.clone()).collect();
     out.write_all(page::beginning(&names).as_bytes())?;
     for part in parts {

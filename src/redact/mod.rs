@@ -21,7 +21,7 @@ use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
 
-use crate::capture::rewrite::{ByteSequence, Late, Patch, Policy, SessionDatagram};
+use crate::capture::rewrite::{ByteSequence, Late, Patch, RewritePolicy, SessionDatagram};
 use crate::redact::formats::PayloadFormats;
 use crate::redact::pseudonyms::Pseudonyms;
 use crate::redact::shape::PayloadShape;
@@ -67,7 +67,7 @@ struct MediaPacket<'a> {
     header: usize,
 }
 
-impl Policy for Redaction {
+impl RewritePolicy for Redaction {
     fn pdu(
         &mut self,
         place: ByteSequence,

@@ -33,7 +33,7 @@ use crate::time::Timestamp;
 use crate::trace::{Direction, UdpPath};
 
 use open::OpenDescription;
-use owners::Owners;
+use owners::PathOwners;
 use request::HeardPart;
 use setup::KnownSession;
 
@@ -62,7 +62,7 @@ pub struct Dialog {
     /// It came by no RTSP.
     by_hand: bool,
     setups: Vec<Setup>,
-    owners: Owners,
+    owners: PathOwners,
     /// For each channel the place in `setups` and whether it is the RTCP one.
     channels: Box<[Option<(u8, bool)>; 256]>,
     session: KnownSession,
@@ -91,7 +91,7 @@ impl Default for Dialog {
             description: None,
             by_hand: false,
             setups: Vec::new(),
-            owners: Owners::default(),
+            owners: PathOwners::default(),
             channels: Box::new([None; 256]),
             session: KnownSession::default(),
             public: Vec::new(),

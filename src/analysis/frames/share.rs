@@ -1,6 +1,6 @@
 //! What one packet adds to its frame.
 
-use crate::rtp::payload::{H264Unit, H265Unit, Part, PayloadError, PayloadFormat, PayloadOddity, SliceType, Unit};
+use crate::rtp::payload::{H264Unit, H265Unit, PayloadError, PayloadFormat, PayloadOddity, SliceType, Unit, UnitPart};
 
 /// The contribution of one payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl Share {
     }
 
     #[inline]
-    fn add(&mut self, format: PayloadFormat, part: &Part, payload: &[u8], first: bool) {
+    fn add(&mut self, format: PayloadFormat, part: &UnitPart, payload: &[u8], first: bool) {
         self.units += u32::from(part.starts);
         self.bytes += part.body.len() as u64;
         let begins = match part.unit {
@@ -150,7 +150,7 @@ impl Share {
     }
 
     #[inline]
-    fn h264(&mut self, unit: H264Unit, part: &Part, payload: &[u8]) -> Edge {
+    fn h264(&mut self, unit: H264Unit, part: &UnitPart, payload: &[u8]) -> Edge {
         if !part.starts {
             self.coding.picture |= unit.is_slice();
             return Edge::Cut;
@@ -166,7 +166,7 @@ impl Share {
     }
 
     #[inline]
-    fn h265(&mut self, unit: H265Unit, part: &Part, payload: &[u8]) -> Edge {
+    fn h265(&mut self, unit: H265Unit, part: &UnitPart, payload: &[u8]) -> Edge {
         if !part.starts {
             self.coding.picture |= unit.is_slice();
             return Edge::Cut;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::analysis::cell::{Fixed, Millis, Utc, millis};
 use crate::analysis::findings::{Finding, FindingCode};
-use crate::analysis::http::Part;
+use crate::analysis::http::HttpRole;
 use crate::analysis::location::Location;
 use crate::analysis::messages::{MessageParts, shown};
 use crate::analysis::out::RowEmitter;
@@ -46,11 +46,11 @@ impl<S: Sink> RowEmitter<S> {
             session.end_wait(place, Some(&url));
         }
         let (request, found) = match session.http.message(place.at, connection, message) {
-            Part::Tunnel(request) => {
+            HttpRole::Tunnel(request) => {
                 let found = session.watch.http_message(place.at, message, request.as_ref());
                 (request, found)
             }
-            Part::Dialogue => {
+            HttpRole::Dialogue => {
                 session.asked(&place, message);
                 let request = session.message(place.at, place.direction, message);
                 session.describe_streams(request.as_ref(), &mut self.budget);

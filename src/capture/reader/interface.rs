@@ -3,7 +3,7 @@
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
 use crate::capture::link::LinkType;
-use crate::capture::reader::packet::Order;
+use crate::capture::reader::packet::Endianness;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 const IF_DESCRIPTION: u16 = 3;
@@ -24,7 +24,7 @@ pub(super) struct Interface {
 
 impl Interface {
     /// Takes the body of a block apart; `None` if it is too short.
-    pub(super) fn parse(body: &[u8], order: Order) -> Option<Self> {
+    pub(super) fn parse(body: &[u8], order: Endianness) -> Option<Self> {
         let ([link_a, link_b, _, _, snaplen @ ..], options) = body.split_first_chunk::<8>()?;
         let mut interface = Self {
             link: LinkType(order.u16([*link_a, *link_b])),
@@ -48,7 +48,7 @@ impl Interface {
     }
 }
 
-impl Order {
+impl Endianness {
     fn i64(self, bytes: &[u8]) -> Option<i64> {
         let bytes = *bytes.first_chunk::<8>()?;
         Some(match self {
@@ -108,7 +108,7 @@ impl Clock {
 /// The options of a block, with or without the mark at their end. One that is longer than its block is the end.
 pub(in crate::capture) struct Options<'a> {
     pub(in crate::capture) bytes: &'a [u8],
-    pub(in crate::capture) order: Order,
+    pub(in crate::capture) order: Endianness,
 }
 
 impl<'a> Iterator for Options<'a> {
@@ -156,8 +156,9 @@ mod tests {
 
     #[test]
     fn options_with_and_without_an_end_and_too_long() {
-        let interface =
-            |options: &[u8]| Interface::parse(&[&[1, 0, 9, 9, 0, 1, 0, 0], options].concat(), Order::Little).unwrap();
+        let interface = |options: &[u8]| {
+            Interface::parse(&[&[1, 0, 9, 9, 0, 1, 0, 0], options].concat(), Endianness::Little).unwrap()
+        };
         let plain = interface(&[]);
         assert_eq!((plain.link, plain.snaplen, plain.clock), (LinkType::ETHERNET, 256, Clock::new(6, 0)));
         let described = [3, 0, 5, 0, b'c', b'a', b'm', 0xff, b'1', 0, 0, 0, 9, 0, 1, 0, 9, 0, 0, 0];
@@ -165,6 +166,6 @@ mod tests {
             let described = interface(&[&described, end].concat());
             assert_eq!((described.description.as_str(), described.clock), ("cam\u{fffd}1", Clock::new(9, 0)));
         }
-        assert_eq!(Interface::parse(&[1, 0, 0, 0, 0, 0, 0], Order::Little), None);
+        assert_eq!(Interface::parse(&[1, 0, 0, 0, 0, 0, 0], Endianness::Little), None);
     }
 }

@@ -86,36 +86,36 @@ pub(in crate::capture) trait Taker {
     ///
     /// # Errors
     /// What stops the reading.
-    fn packet(&mut self, packet: &Packet<'_>, raw: Raw<'_>) -> io::Result<()>;
+    fn packet(&mut self, packet: &Packet<'_>, raw: RawPart<'_>) -> io::Result<()>;
 
     /// What holds no packet, or one of no known interface.
     ///
     /// # Errors
     /// What stops the reading.
-    fn other(&mut self, _: Raw<'_>) -> io::Result<()> {
+    fn other(&mut self, _: RawPart<'_>) -> io::Result<()> {
         Ok(())
     }
 }
 
 impl<F: FnMut(&Packet<'_>) -> io::Result<()>> Taker for F {
     #[inline]
-    fn packet(&mut self, packet: &Packet<'_>, _: Raw<'_>) -> io::Result<()> {
+    fn packet(&mut self, packet: &Packet<'_>, _: RawPart<'_>) -> io::Result<()> {
         self(packet)
     }
 }
 
 /// A part of a capture as it is written.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::capture) struct Raw<'a> {
-    pub(in crate::capture) part: Part,
-    pub(in crate::capture) order: Order,
+pub(in crate::capture) struct RawPart<'a> {
+    pub(in crate::capture) part: FilePart,
+    pub(in crate::capture) order: Endianness,
     /// All of it; of a block that only has a number, nothing.
     pub(in crate::capture) bytes: &'a [u8],
 }
 
 /// What a part of a capture is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::capture) enum Part {
+pub(in crate::capture) enum FilePart {
     /// The header of a pcap file.
     Header,
     /// A record of a pcap file: so many bytes, then the packet.
@@ -128,13 +128,13 @@ pub(in crate::capture) enum Part {
 
 /// The order of the bytes in a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::capture) enum Order {
+pub(in crate::capture) enum Endianness {
     #[default]
     Little,
     Big,
 }
 
-impl Order {
+impl Endianness {
     pub(in crate::capture) fn u32(self, bytes: [u8; 4]) -> u32 {
         match self {
             Self::Little => LittleEndian::read_u32(&bytes),

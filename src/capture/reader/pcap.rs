@@ -3,7 +3,7 @@
 
 use crate::capture::link::LinkType;
 use crate::capture::reader::input::Input;
-use crate::capture::reader::packet::{CaptureError, FileEnd, MAX_PACKET, Order, Packet, Part, Raw, Taker};
+use crate::capture::reader::packet::{CaptureError, Endianness, FileEnd, FilePart, MAX_PACKET, Packet, RawPart, Taker};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 const HEADER: usize = 24;
@@ -15,7 +15,7 @@ const MODIFIED_RECORD: usize = 24;
 /// What the magic number of a file tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Variant {
-    order: Order,
+    order: Endianness,
     /// Nanoseconds in a unit of the times' fraction.
     fraction: i64,
     /// Length of a record before the packet.
@@ -24,7 +24,7 @@ pub(super) struct Variant {
 
 impl Variant {
     pub(super) fn of(magic: [u8; 4]) -> Option<Self> {
-        [Order::Little, Order::Big].into_iter().find_map(|order| {
+        [Endianness::Little, Endianness::Big].into_iter().find_map(|order| {
             let (fraction, record) = match order.u32(magic) {
                 0xa1b2_c3d4 => (1_000, RECORD),
                 0xa1b2_3c4d => (1, RECORD),
@@ -40,14 +40,14 @@ impl Variant {
         let mut packets = 0;
         let Some(header) = input.ahead(HEADER)? else { return Ok(FileEnd { packets, cut: true }) };
         let link = self.link(header);
-        taker.other(self.raw(Part::Header, header)).map_err(CaptureError::Tap)?;
+        taker.other(self.raw(FilePart::Header, header)).map_err(CaptureError::Tap)?;
         input.pass(HEADER);
         loop {
             let offset = input.offset();
             let mut rest = input.window();
             while let Some((record, behind)) = self.split(rest) {
                 packets += 1;
-                let raw = self.raw(Part::Record(self.record), record);
+                let raw = self.raw(FilePart::Record(self.record), record);
                 taker.packet(&self.packet(packets, link, record), raw).map_err(CaptureError::Tap)?;
                 rest = behind;
             }
@@ -67,8 +67,8 @@ impl Variant {
     }
 
     #[inline]
-    fn raw(self, part: Part, bytes: &[u8]) -> Raw<'_> {
-        Raw { part, order: self.order, bytes }
+    fn raw(self, part: FilePart, bytes: &[u8]) -> RawPart<'_> {
+        RawPart { part, order: self.order, bytes }
     }
 
     /// The first record if it is there as a whole, and what follows it.

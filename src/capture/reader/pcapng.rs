@@ -3,7 +3,7 @@
 
 use crate::capture::reader::input::Input;
 use crate::capture::reader::interface::Interface;
-use crate::capture::reader::packet::{CaptureError, FileEnd, MAX_PACKET, Order, Packet, Part, Raw, Taker};
+use crate::capture::reader::packet::{CaptureError, Endianness, FileEnd, FilePart, MAX_PACKET, Packet, RawPart, Taker};
 use crate::time::Timestamp;
 use crate::trace::PREFIX;
 
@@ -73,7 +73,7 @@ struct Head {
     kind: u32,
     /// With what fills it up to a multiple of four.
     length: usize,
-    order: Order,
+    order: Endianness,
 }
 
 impl Head {
@@ -87,9 +87,10 @@ impl Head {
 
     /// The block as a taker gets it.
     #[inline]
-    fn raw(self, bytes: &[u8]) -> Raw<'_> {
-        let part = if self.is_packet() || !self.is_numbered() { Part::Block(self.kind) } else { Part::Numbered };
-        Raw { part, order: self.order, bytes }
+    fn raw(self, bytes: &[u8]) -> RawPart<'_> {
+        let part =
+            if self.is_packet() || !self.is_numbered() { FilePart::Block(self.kind) } else { FilePart::Numbered };
+        RawPart { part, order: self.order, bytes }
     }
 
     const fn is_packet(self) -> bool {
@@ -100,7 +101,7 @@ impl Head {
 /// What a packet block needs of the blocks before it.
 #[derive(Default)]
 struct State {
-    order: Order,
+    order: Endianness,
     /// Those of the section.
     interfaces: Vec<Interface>,
     /// Bytes in their descriptions.
@@ -171,7 +172,7 @@ impl State {
         Ok(())
     }
 
-    fn begin_section(&mut self, order: Order) {
+    fn begin_section(&mut self, order: Endianness) {
         self.order = order;
         self.before = self.before.saturating_add(u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX));
         self.interfaces.clear();
@@ -259,7 +260,7 @@ impl State {
 
 /// The first comment among the options of a packet that holds notes.
 #[cold]
-fn comment_with_notes(mut options: &[u8], order: Order) -> &str {
+fn comment_with_notes(mut options: &[u8], order: Endianness) -> &str {
     while let Some((&[a, b, c, d], rest)) = options.split_first_chunk() {
         let (code, length) = (order.u16([a, b]), usize::from(order.u16([c, d])));
         let text = rest.get(..length).filter(|text| code == COMMENT && text.starts_with(PREFIX.as_bytes()));
@@ -274,8 +275,8 @@ fn comment_with_notes(mut options: &[u8], order: Order) -> &str {
     ""
 }
 
-fn order_of(magic: [u8; 4]) -> Result<Order, &'static str> {
-    [Order::Little, Order::Big]
+fn order_of(magic: [u8; 4]) -> Result<Endianness, &'static str> {
+    [Endianness::Little, Endianness::Big]
         .into_iter()
         .find(|order| order.u32(magic) == BYTE_ORDER_MAGIC)
         .ok_or("a section header without its byte-order magic")

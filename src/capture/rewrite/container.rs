@@ -11,9 +11,9 @@ use crate::capture::reader::pcapng::{
     BLOCK_HEAD, BYTE_ORDER_MAGIC, COMMENT, ENHANCED_PACKET, INTERFACE, OBSOLETE_PACKET, SECTION_HEADER, SIMPLE_PACKET,
     TRAILER,
 };
-use crate::capture::reader::{FileEnd, Options, Order, Packet, Part, Raw, Taker};
+use crate::capture::reader::{Endianness, FileEnd, FilePart, Options, Packet, RawPart, Taker};
 use crate::capture::rewrite::packet::rewrite;
-use crate::capture::rewrite::policy::Policy;
+use crate::capture::rewrite::policy::RewritePolicy;
 use crate::capture::rewrite::rewrite_map::{Body, RewriteMap};
 use crate::trace::Note;
 
@@ -87,7 +87,7 @@ impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> RewrittenCapture<'a, F> {
         bodies.get(self.seen).filter(|(known, _)| *known == number).map(|(_, body)| *body)
     }
 
-    fn section(&mut self, raw: Raw<'_>) -> io::Result<()> {
+    fn section(&mut self, raw: RawPart<'_>) -> io::Result<()> {
         self.torn = &[0];
         let (fixed, options) = raw.body().split_at_checked(16).unwrap_or_default();
         let magic = raw.order.u32(BYTE_ORDER_MAGIC.to_ne_bytes()).to_ne_bytes();
@@ -107,7 +107,7 @@ impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> RewrittenCapture<'a, F> {
         self.end(start, raw.order)
     }
 
-    fn interface(&mut self, raw: Raw<'_>) -> io::Result<()> {
+    fn interface(&mut self, raw: RawPart<'_>) -> io::Result<()> {
         let Some((fixed, options)) = raw.body().split_at_checked(8) else { return Ok(()) };
         let start = self.begin(INTERFACE, raw.order);
         self.chunk.extend_from_slice(fixed);
@@ -137,7 +137,13 @@ impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> RewrittenCapture<'a, F> {
     }
 
     /// A packet block: its fields stay, and its plain options.
-    fn packet_block(&mut self, kind: u32, raw: Raw<'_>, packet: &Packet<'_>, carried: Option<Body>) -> io::Result<()> {
+    fn packet_block(
+        &mut self,
+        kind: u32,
+        raw: RawPart<'_>,
+        packet: &Packet<'_>,
+        carried: Option<Body>,
+    ) -> io::Result<()> {
         let (start, body) = (self.begin(kind, raw.order), raw.body());
         self.chunk.extend_from_slice(body.get(..fields_of(kind)).unwrap_or_default());
         self.data(packet, carried);
@@ -162,7 +168,7 @@ impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> RewrittenCapture<'a, F> {
     }
 
     /// A block of so many bytes of zeros, behind the beginning of its body.
-    fn blank_block(&mut self, kind: u32, order: Order, kept: &[u8], len: usize) -> io::Result<()> {
+    fn blank_block(&mut self, kind: u32, order: Endianness, kept: &[u8], len: usize) -> io::Result<()> {
         let start = self.begin(kind, order);
         self.chunk.extend_from_slice(kept);
         self.chunk.resize(start + BLOCK_HEAD + len, 0);
@@ -170,7 +176,7 @@ impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> RewrittenCapture<'a, F> {
     }
 
     /// Begins a block. Gives its place.
-    fn begin(&mut self, kind: u32, order: Order) -> usize {
+    fn begin(&mut self, kind: u32, order: Endianness) -> usize {
         let start = self.chunk.len();
         self.chunk.extend_from_slice(&order.u32(kind.to_ne_bytes()).to_ne_bytes());
         self.chunk.extend_from_slice(&[0; 4]);
@@ -178,7 +184,7 @@ impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> RewrittenCapture<'a, F> {
     }
 
     /// Ends the block that begins there: now its length is known.
-    fn end(&mut self, start: usize, order: Order) -> io::Result<()> {
+    fn end(&mut self, start: usize, order: Endianness) -> io::Result<()> {
         self.pad();
         let length = u32::try_from(self.chunk.len() - start + TRAILER).unwrap_or(u32::MAX);
         let length = order.u32(length.to_ne_bytes()).to_ne_bytes();
@@ -196,36 +202,36 @@ impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> RewrittenCapture<'a, F> {
 }
 
 impl<F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> Taker for RewrittenCapture<'_, F> {
-    fn packet(&mut self, packet: &Packet<'_>, raw: Raw<'_>) -> io::Result<()> {
+    fn packet(&mut self, packet: &Packet<'_>, raw: RawPart<'_>) -> io::Result<()> {
         let body = self.body(packet.number);
         match raw.part {
-            Part::Record(head) => {
+            FilePart::Record(head) => {
                 self.chunk.extend_from_slice(raw.bytes.get(..head).unwrap_or_default());
                 self.data(packet, body);
                 self.next()
             }
-            Part::Block(kind) => self.packet_block(kind, raw, packet, body),
-            Part::Header | Part::Numbered => Ok(()),
+            FilePart::Block(kind) => self.packet_block(kind, raw, packet, body),
+            FilePart::Header | FilePart::Numbered => Ok(()),
         }
     }
 
-    fn other(&mut self, raw: Raw<'_>) -> io::Result<()> {
+    fn other(&mut self, raw: RawPart<'_>) -> io::Result<()> {
         match raw.part {
-            Part::Header => {
+            FilePart::Header => {
                 self.torn = &[0];
                 self.chunk.extend_from_slice(raw.bytes);
                 Ok(())
             }
-            Part::Block(SECTION_HEADER) => self.section(raw),
-            Part::Block(INTERFACE) => self.interface(raw),
+            FilePart::Block(SECTION_HEADER) => self.section(raw),
+            FilePart::Block(INTERFACE) => self.interface(raw),
             // A packet of no known interface: only its number counts.
-            Part::Block(kind @ (ENHANCED_PACKET | OBSOLETE_PACKET | SIMPLE_PACKET)) => {
+            FilePart::Block(kind @ (ENHANCED_PACKET | OBSOLETE_PACKET | SIMPLE_PACKET)) => {
                 let body = raw.body();
                 let kept = body.get(..fields_of(kind)).unwrap_or(body);
                 self.blank_block(kind, raw.order, kept, body.len())
             }
-            Part::Numbered => self.blank_block(CUSTOM, raw.order, &[], 4),
-            Part::Block(_) | Part::Record(_) => Ok(()),
+            FilePart::Numbered => self.blank_block(CUSTOM, raw.order, &[], 4),
+            FilePart::Block(_) | FilePart::Record(_) => Ok(()),
         }
     }
 }
@@ -236,7 +242,7 @@ const fn fields_of(kind: u32) -> usize {
 }
 
 /// A description of ours with other names; others are left out.
-fn description(policy: &mut dyn Policy, text: &[u8]) -> Option<String> {
+fn description(policy: &mut dyn RewritePolicy, text: &[u8]) -> Option<String> {
     let text = str::from_utf8(text).ok()?;
     let (url, server) = interface::parse(text)?;
     let behind = text.get(url.len()..)?;
@@ -244,7 +250,7 @@ fn description(policy: &mut dyn Policy, text: &[u8]) -> Option<String> {
     Some(policy.url(url) + &behind.replacen(&server.to_string(), &other.to_string(), 1))
 }
 
-impl<'a> Raw<'a> {
+impl<'a> RawPart<'a> {
     /// The body of a block.
     fn body(&self) -> &'a [u8] {
         self.bytes.get(BLOCK_HEAD..self.bytes.len().saturating_sub(TRAILER)).unwrap_or_default()
@@ -259,13 +265,13 @@ fn is_own_name(name: &[u8]) -> bool {
 
 /// Options in the making.
 struct NewOptions<'a> {
-    order: Order,
+    order: Endianness,
     body: &'a mut Vec<u8>,
     any: bool,
 }
 
 impl<'a> NewOptions<'a> {
-    fn new(order: Order, body: &'a mut Vec<u8>) -> Self {
+    fn new(order: Endianness, body: &'a mut Vec<u8>) -> Self {
         Self { order, body, any: false }
     }
 

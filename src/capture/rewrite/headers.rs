@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::capture::checksum::{checksum, sum};
 use crate::capture::encapsulation::KeptHeader;
 use crate::capture::ip::Layout;
-use crate::capture::rewrite::policy::Policy;
+use crate::capture::rewrite::policy::RewritePolicy;
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -24,7 +24,7 @@ const NO_OPERATION: u8 = 1;
 const PLAIN_OPTIONS: [u8; 5] = [2, 3, 4, 5, 8];
 
 /// Replaces what a header around an IP packet tells of somebody.
-pub(super) fn outer(header: &mut [u8], kept: KeptHeader, policy: &mut dyn Policy) {
+pub(super) fn outer(header: &mut [u8], kept: KeptHeader, policy: &mut dyn RewritePolicy) {
     match kept {
         KeptHeader::All => {}
         KeptHeader::First(len) => header.iter_mut().skip(len).for_each(|byte| *byte = 0),
@@ -46,14 +46,14 @@ pub(super) fn outer(header: &mut [u8], kept: KeptHeader, policy: &mut dyn Policy
     }
 }
 
-fn link_address(data: &mut [u8], at: usize, policy: &mut dyn Policy) {
+fn link_address(data: &mut [u8], at: usize, policy: &mut dyn RewritePolicy) {
     if let Some(address) = data.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<6>()) {
         *address = policy.link_address(*address);
     }
 }
 
 /// The eight bytes of an address of any length.
-fn cooked(data: &mut [u8], len: Option<u8>, at: usize, policy: &mut dyn Policy) {
+fn cooked(data: &mut [u8], len: Option<u8>, at: usize, policy: &mut dyn RewritePolicy) {
     let known = if len == Some(6) { 6 } else { 0 };
     link_address(data, at, policy);
     let end = data.len().min(at + 8);
@@ -63,7 +63,7 @@ fn cooked(data: &mut [u8], len: Option<u8>, at: usize, policy: &mut dyn Policy) 
 }
 
 /// Replaces the addresses and options of an IP header, and what its extensions hold.
-pub(super) fn ip(data: &mut [u8], layout: &Layout, policy: &mut dyn Policy) {
+pub(super) fn ip(data: &mut [u8], layout: &Layout, policy: &mut dyn RewritePolicy) {
     let Some(head) = data.get_mut(layout.ip..layout.body) else { return };
     if layout.is_v6 {
         v6_address(head, 8, policy);
@@ -88,7 +88,7 @@ pub(super) fn ip(data: &mut [u8], layout: &Layout, policy: &mut dyn Policy) {
     settle(head.get_mut(..header).unwrap_or_default(), 10, 0, Some(right));
 }
 
-fn v6_address(head: &mut [u8], at: usize, policy: &mut dyn Policy) {
+fn v6_address(head: &mut [u8], at: usize, policy: &mut dyn RewritePolicy) {
     if let Some(bytes) = head.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<16>())
         && let IpAddr::V6(address) = policy.address(Ipv6Addr::from(*bytes).into())
     {

@@ -6,7 +6,7 @@ use crate::capture::reader::Packet;
 use crate::capture::rewrite::headers::{
     TCP_FIXED, ip as ip_header, outer, settle_transport, tcp_options, transport_checksum,
 };
-use crate::capture::rewrite::policy::{FILL, Policy};
+use crate::capture::rewrite::policy::{FILL, RewritePolicy};
 use crate::capture::rewrite::rewrite_map::{Body, RewriteMap};
 use crate::trace::UnreachableReason;
 
@@ -98,7 +98,7 @@ fn whole(rewrite_map: &mut RewriteMap, bytes: &mut [u8], layout: &Layout, body: 
 }
 
 /// A message of ICMP: of a UDP packet that it quotes, addresses and ports lead to the session.
-fn icmp(bytes: &mut [u8], protocol: u8, policy: &mut dyn Policy) {
+fn icmp(bytes: &mut [u8], protocol: u8, policy: &mut dyn RewritePolicy) {
     let reason = ip::icmp_reason(protocol, bytes);
     let quoted = ip::quoted_layout(bytes).filter(|_| reason.is_some());
     let kept = if matches!(reason, Some(UnreachableReason::TooBig { .. })) { ICMP_HEADER } else { CHECKSUM_END };

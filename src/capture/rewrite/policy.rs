@@ -39,7 +39,7 @@ pub struct SessionDatagram<'a> {
 }
 
 /// Who decides what may stay. Told of everything in the order of analysis.
-pub trait Policy: Debug {
+pub trait RewritePolicy: Debug {
     /// A PDU of a stream, which belongs to a session once that is known. Gives patches for earlier ones that had to wait.
     fn pdu(
         &mut self,

@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use crate::capture::base64::Run;
 use crate::capture::rewrite::base64_map::Runs;
 use crate::capture::rewrite::pieces::{KeptPiece, first_behind, settle};
-use crate::capture::rewrite::policy::{ByteSequence, FILL, Late, Patch, Policy, SessionDatagram};
+use crate::capture::rewrite::policy::{ByteSequence, FILL, Late, Patch, RewritePolicy, SessionDatagram};
 use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
 use crate::trace::Direction;
@@ -73,7 +73,7 @@ struct MappedStream {
 /// All that is known.
 #[derive(Debug)]
 pub(in crate::capture) struct RewriteMap {
-    pub(super) policy: Box<dyn Policy>,
+    pub(super) policy: Box<dyn RewritePolicy>,
     /// By frame number.
     bodies: Vec<(u64, Body)>,
     /// The packet that is being read, and the fragments that it belongs to.
@@ -93,7 +93,7 @@ pub(in crate::capture) struct RewriteMap {
 }
 
 impl RewriteMap {
-    pub(super) fn new(policy: Box<dyn Policy>) -> Self {
+    pub(super) fn new(policy: Box<dyn RewritePolicy>) -> Self {
         Self {
             policy,
             bodies: Vec::new(),

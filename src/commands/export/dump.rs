@@ -4,7 +4,7 @@ use std::io;
 
 use crate::cli::ExportArgs;
 use crate::commands::export::files::{Files, OutFile};
-use crate::commands::export::tracks::{Failing, name, nothing, read, tell, title};
+use crate::commands::export::tracks::{FallibleSink, name, nothing, read, tell, title};
 use crate::error::Error;
 use crate::export::rtpdump::RtpDump;
 use crate::export::{MediaPacket, MediaSink, Track};
@@ -70,7 +70,7 @@ impl MediaSink for DumpFiles {
     }
 }
 
-impl Failing for DumpFiles {
+impl FallibleSink for DumpFiles {
     fn failure(&mut self) -> Option<Error> {
         self.failure.take()
     }

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::cli::ExportArgs;
 use crate::commands::export::files::{Files, OutFile};
-use crate::commands::export::tracks::{Failing, name, nothing, read, tell, title};
+use crate::commands::export::tracks::{FallibleSink, name, nothing, read, tell, title};
 use crate::error::Error;
 use crate::export::media::{ExportStatistics, Extractor, UndescribedTrack, Unfit};
 use crate::export::{MediaPacket, MediaSink, Track};
@@ -214,7 +214,7 @@ impl MediaSink for MediaFiles {
     }
 }
 
-impl Failing for MediaFiles {
+impl FallibleSink for MediaFiles {
     fn failure(&mut self) -> Option<Error> {
         self.failure.take()
     }

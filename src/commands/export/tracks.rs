@@ -17,12 +17,12 @@ use crate::export::{MediaSink, Selection, Track, Tracks};
 const MAX_NAME: usize = 100;
 
 /// A sink that remembers why it failed.
-pub(super) trait Failing {
+pub(super) trait FallibleSink {
     fn failure(&mut self) -> Option<Error>;
 }
 
 /// Hands the selected media of the capture to a sink; gives it back with the tracks that there were.
-pub(super) fn read<S: MediaSink + Failing>(args: &ExportArgs, sink: S) -> Result<(Vec<Track>, S), Error> {
+pub(super) fn read<S: MediaSink + FallibleSink>(args: &ExportArgs, sink: S) -> Result<(Vec<Track>, S), Error> {
     let selection = Selection { session: args.session, track: args.track };
     let mut tracks = Tracks::new(selection, sink);
     let input = open(&args.capture)?;

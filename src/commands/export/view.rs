@@ -5,7 +5,7 @@ use std::slice;
 
 use crate::capture::{Writer, WriterOptions};
 use crate::cli::{APPLICATION, ExportArgs};
-use crate::commands::export::tracks::{Failing, failed, read, tell};
+use crate::commands::export::tracks::{FallibleSink, failed, read, tell};
 use crate::commands::output::{FileCare, Names, Output, complete, refuse_captures, system};
 use crate::error::Error;
 use crate::export::{MediaPacket, MediaSink, Track, View};
@@ -65,7 +65,7 @@ impl MediaSink for ViewSink<'_> {
     }
 }
 
-impl Failing for ViewSink<'_> {
+impl FallibleSink for ViewSink<'_> {
     fn failure(&mut self) -> Option<Error> {
         self.failure.take()
     }

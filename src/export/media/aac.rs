@@ -1,6 +1,6 @@
 //! AAC in ADTS (ISO/IEC 14496-3, 1.A.3.2): each access unit behind a header that says what the description said once.
 
-use super::unit::{ExportStatistics, MAX_UNIT, Payload, Unfit};
+use super::unit::{ExportStatistics, MAX_UNIT, MediaPayload, Unfit};
 use crate::rtp::fmtp::{number, parameter};
 use crate::rtp::payload::{PayloadFormat, Unit};
 
@@ -53,7 +53,7 @@ impl Adts {
             return Err(unfit("its access units are interleaved (maxDisplacement), which is not supported"));
         }
         let bytes = config(fmtp)?;
-        let config = Config::read(&mut Bits { bytes: &bytes, at: 0 }).ok_or_else(|| unfit(NO_ADTS))?;
+        let config = Config::read(&mut ConfigBits { bytes: &bytes, at: 0 }).ok_or_else(|| unfit(NO_ADTS))?;
         let carriage = Carriage::Headers(PayloadFormat::new("audio", "MPEG4-GENERIC", fmtp));
         Ok(Self { carriage, config, unit: Vec::new(), timestamp: 0, skipping: false, given_up: None })
     }
@@ -65,7 +65,7 @@ impl Adts {
             return Err(unfit("its config comes in band (cpresent), which is not supported"));
         }
         let bytes = config(fmtp)?;
-        let mut bits = Bits { bytes: &bytes, at: 0 };
+        let mut bits = ConfigBits { bytes: &bytes, at: 0 };
         // audioMuxVersion, allStreamsSameTimeFraming, numSubFrames, numProgram, numLayer.
         let head = [1, 1, 6, 4, 3].map(|width| bits.take(width));
         let [Some(0), Some(1), Some(more), Some(0), Some(0)] = head else {
@@ -87,7 +87,7 @@ impl Adts {
     }
 
     /// Takes the next payload.
-    pub(super) fn payload(&mut self, payload: Payload<'_>, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
+    pub(super) fn payload(&mut self, payload: MediaPayload<'_>, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
         if payload.gap {
             // What lacks may be the beginning of what comes.
             self.skipping = true;
@@ -114,7 +114,7 @@ impl Adts {
     }
 
     /// A multiplex element, or a fragment of one.
-    fn element(&mut self, units: u32, payload: Payload<'_>, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
+    fn element(&mut self, units: u32, payload: MediaPayload<'_>, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
         // One that is whole needs nothing of what lacks before it.
         if self.unit.is_empty() && payload.marker && split(payload.bytes, units).is_some() {
             self.skipping = false;
@@ -126,7 +126,7 @@ impl Adts {
     /// length, where headers say it.
     fn fragment(
         &mut self,
-        payload: Payload<'_>,
+        payload: MediaPayload<'_>,
         body: &[u8],
         len: Option<usize>,
         counts: &mut ExportStatistics,
@@ -171,7 +171,7 @@ impl Adts {
     }
 
     /// A part of a unit can't be taken: its rest is not to be taken for a whole one.
-    fn skip(&mut self, payload: Payload<'_>, counts: &mut ExportStatistics) {
+    fn skip(&mut self, payload: MediaPayload<'_>, counts: &mut ExportStatistics) {
         self.skipping = !payload.marker;
         self.interrupt(counts);
     }
@@ -188,7 +188,7 @@ impl Adts {
 
 impl Config {
     /// From an `AudioSpecificConfig` (ISO/IEC 14496-3, 1.6.2.1), where ADTS can say it.
-    fn read(bits: &mut Bits<'_>) -> Option<Self> {
+    fn read(bits: &mut ConfigBits<'_>) -> Option<Self> {
         let mut object = bits.take(5)?;
         let mut rate_index = bits.rate()?;
         let channels = bits.take(4)?;
@@ -255,12 +255,12 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Fields of a config, most significant bit first.
-struct Bits<'a> {
+struct ConfigBits<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl Bits<'_> {
+impl ConfigBits<'_> {
     fn take(&mut self, bits: u8) -> Option<u32> {
         let mut value = 0;
         for _ in 0..bits {
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn configs() {
-        let read = |hex: &str| Config::read(&mut Bits { bytes: &unhex(hex).unwrap(), at: 0 });
+        let read = |hex: &str| Config::read(&mut ConfigBits { bytes: &unhex(hex).unwrap(), at: 0 });
         let lc = |rate_index, channels| Some(Config { profile: 1, rate_index, channels });
         assert_eq!(read("1190"), lc(3, 2));
         assert_eq!(read("1588"), lc(11, 1));

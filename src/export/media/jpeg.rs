@@ -1,7 +1,7 @@
 //! Pictures of JPEG: what RFC 2435 leaves out of them is put back (its appendices A and B).
 
 use super::jpeg_tables::{CHROMA, CODES, LUMA};
-use super::unit::{ExportStatistics, MAX_UNIT, Payload};
+use super::unit::{ExportStatistics, MAX_UNIT, MediaPayload};
 use crate::rtp::payload::JpegHeader;
 
 const EOI: [u8; 2] = [0xff, 0xd9];
@@ -32,7 +32,7 @@ impl Pictures {
     }
 
     /// Takes the next payload.
-    pub(super) fn payload(&mut self, payload: Payload<'_>, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
+    pub(super) fn payload(&mut self, payload: MediaPayload<'_>, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
         let Ok(header) = JpegHeader::parse(payload.bytes) else {
             counts.malformed += 1;
             return self.give_up(payload.timestamp, counts);
@@ -59,7 +59,7 @@ impl Pictures {
     }
 
     /// The data of a fragment, where it goes on where the picture ends.
-    fn data(&mut self, header: &JpegHeader, payload: Payload<'_>, counts: &mut ExportStatistics) {
+    fn data(&mut self, header: &JpegHeader, payload: MediaPayload<'_>, counts: &mut ExportStatistics) {
         if self.picture.is_empty() {
             return self.give_up(payload.timestamp, counts);
         }

@@ -33,7 +33,7 @@ use jpeg::Pictures;
 use nal::NalUnits;
 use parts::{BegunPart, MediaParts};
 pub use undescribed::UndescribedTrack;
-use unit::Payload;
+use unit::MediaPayload;
 pub use unit::{ExportStatistics, Unfit};
 use wave::Wave;
 
@@ -277,7 +277,7 @@ impl Elementary {
     fn packet(&mut self, packet: &[u8], gap: bool, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
         let Ok(packet) = RtpPacket::parse(packet) else { return };
         let bytes = packet.payload();
-        let payload = Payload { bytes, timestamp: packet.timestamp(), marker: packet.marker(), gap };
+        let payload = MediaPayload { bytes, timestamp: packet.timestamp(), marker: packet.marker(), gap };
         // Some send packets without payload to keep a NAT open.
         if bytes.is_empty() {
             return;

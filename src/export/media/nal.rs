@@ -6,9 +6,9 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::unit::{ExportStatistics, MAX_UNIT, Payload, Unfit};
+use super::unit::{ExportStatistics, MAX_UNIT, MediaPayload, Unfit};
 use crate::rtp::fmtp::{number, parameter};
-use crate::rtp::payload::{Part, PayloadFormat, Unit};
+use crate::rtp::payload::{PayloadFormat, Unit, UnitPart};
 
 /// Parameter sets that are remembered, and how long each may be.
 const MAX_SETS: usize = 8;
@@ -101,7 +101,7 @@ impl NalUnits {
     }
 
     /// Takes the next payload.
-    pub(super) fn payload(&mut self, payload: Payload<'_>, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
+    pub(super) fn payload(&mut self, payload: MediaPayload<'_>, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
         if payload.gap {
             self.interrupt(counts);
         }
@@ -118,7 +118,7 @@ impl NalUnits {
         }
     }
 
-    fn part(&mut self, part: &Part, payload: Payload<'_>, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
+    fn part(&mut self, part: &UnitPart, payload: MediaPayload<'_>, counts: &mut ExportStatistics, out: &mut Vec<u8>) {
         let body = payload.bytes.get(part.body.clone()).unwrap_or_default();
         if part.starts {
             self.interrupt(counts);

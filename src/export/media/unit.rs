@@ -45,7 +45,7 @@ pub struct ExportStatistics {
 
 /// What a payload belongs to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Payload<'a> {
+pub(super) struct MediaPayload<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) timestamp: u32,
     pub(super) marker: bool,

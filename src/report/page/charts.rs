@@ -12,7 +12,7 @@ const RECENT: usize = 64;
 
 /// The charts of all streams in the making.
 #[derive(Debug)]
-pub(super) struct Charts {
+pub(super) struct StreamCharts {
     pub(super) series: Vec<(SeriesKey, Series)>,
     by_key: HashMap<SeriesKey, usize>,
     recent: [usize; RECENT],
@@ -23,7 +23,7 @@ pub(super) struct Charts {
 /// Reports come on another channel than their stream.
 type OffsetKey = (usize, u32, bool);
 
-impl Charts {
+impl StreamCharts {
     pub(super) fn new() -> Self {
         Self {
             series: Vec::new(),

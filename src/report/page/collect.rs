@@ -5,7 +5,7 @@ use std::io;
 
 use crate::analysis::cell::{Seconds, Utc};
 use crate::analysis::rows::{MessageRow, PacketRow, Row, Sink, StreamRow, Table};
-use crate::report::page::charts::Charts;
+use crate::report::page::charts::StreamCharts;
 use crate::report::page::dialogue::Session;
 use crate::report::page::findings::{Findings, Verdicts};
 use crate::report::page::limits;
@@ -28,7 +28,7 @@ pub struct CaptureReport {
     /// Another place than the others on the page.
     pub(super) number: usize,
     pub(super) span: Span,
-    pub(super) charts: Charts,
+    pub(super) charts: StreamCharts,
     pub(super) streams: Streams,
     pub(super) sessions: BTreeMap<usize, Session>,
     /// Those that there was no room for.
@@ -52,7 +52,7 @@ impl CaptureReport {
         Self {
             number,
             span: Span::default(),
-            charts: Charts::new(),
+            charts: StreamCharts::new(),
             streams: Streams::default(),
             sessions: BTreeMap::new(),
             more_sessions: 0,

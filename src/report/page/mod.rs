@@ -46,7 +46,7 @@ const NO_SESSION: &str = "No RTSP session was found; it may be in TLS, or the ca
 
 /// What a section may do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum PagePart {
     Dialogues,
     Charts,
     Findings,
@@ -56,12 +56,12 @@ enum Part {
 
 /// In this order parts are left out where many captures share the page, with what the page calls them: last what tells whether
 /// a capture needs a look.
-const LEFT_OUT_FIRST: [(Part, &str); 5] = [
-    (Part::Dialogues, "messages"),
-    (Part::Charts, "charts"),
-    (Part::Findings, "findings"),
-    (Part::Overview, "sessions and streams"),
-    (Part::Verdicts, "verdicts"),
+const LEFT_OUT_FIRST: [(PagePart, &str); 5] = [
+    (PagePart::Dialogues, "messages"),
+    (PagePart::Charts, "charts"),
+    (PagePart::Findings, "findings"),
+    (PagePart::Overview, "sessions and streams"),
+    (PagePart::Verdicts, "verdicts"),
 ];
 
 impl CaptureReport {
@@ -85,9 +85,14 @@ impl CaptureReport {
     }
 
     /// The section without some of its parts, which it names.
-    fn render_without(&self, captures: &[String], charted: &[usize], left_out: &[(Part, &str)]) -> io::Result<String> {
-        let shows = |part: Part| !left_out.iter().any(|(other, _)| *other == part);
-        let charted = if shows(Part::Charts) { charted } else { &[] };
+    fn render_without(
+        &self,
+        captures: &[String],
+        charted: &[usize],
+        left_out: &[(PagePart, &str)],
+    ) -> io::Result<String> {
+        let shows = |part: PagePart| !left_out.iter().any(|(other, _)| *other == part);
+        let charted = if shows(PagePart::Charts) { charted } else { &[] };
         let of_charted = || self.streams.kept.iter().filter(|stream| charted.contains(&stream.number));
         let data = Data::of(self, of_charted()).json()?;
         let (id, place) = (format!("s{}", self.number), self.place());
@@ -98,14 +103,14 @@ impl CaptureReport {
                 @if !named.is_empty() { p.omitted {
                     "Many captures share this page, so it has no " (named.join(", no ")) " of this one; a report of it alone has"
                 } }
-                @if shows(Part::Verdicts) { (findings::verdicts(place, &self.verdicts, &self.streams.total)) }
-                @if shows(Part::Overview) {
+                @if shows(PagePart::Verdicts) { (findings::verdicts(place, &self.verdicts, &self.streams.total)) }
+                @if shows(PagePart::Overview) {
                     (dialogue::sessions(place, &self.sessions, self.more_sessions))
                     (streams::overview(place, &self.streams, charted))
                 }
                 (self.streams_in_detail(of_charted()))
-                @if shows(Part::Dialogues) { (dialogue::ladders(place, &self.sessions)) }
-                @if shows(Part::Findings) { (findings::findings(place, &self.findings)) }
+                @if shows(PagePart::Dialogues) { (dialogue::ladders(place, &self.sessions)) }
+                @if shows(PagePart::Findings) { (findings::findings(place, &self.findings)) }
             }
             script type="application/json" id={ (id) "-data" } { (PreEscaped(data)) }
         };

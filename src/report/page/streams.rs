@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use crate::analysis::cell::Fixed;
 use crate::analysis::rows::StreamRow;
 use crate::report::cells::{Cell, each_cell};
-use crate::report::page::charts::Charts;
+use crate::report::page::charts::StreamCharts;
 use crate::report::page::decimate::Span;
 use crate::report::page::limits::{STREAMS, clipped};
 use crate::report::page::series::{Packets, Series, SeriesKey};
@@ -190,7 +190,7 @@ const GROUPS: [(&str, &str); 6] = [
 ];
 
 /// The figures and the charts of one stream.
-pub(super) fn stream(section: usize, stream: &StreamView, charts: &Charts) -> Markup {
+pub(super) fn stream(section: usize, stream: &StreamView, charts: &StreamCharts) -> Markup {
     let id = id(section, stream.number);
     html! {
         section.stream id=(id) aria-labelledby={ (id) "-name" } {
@@ -240,7 +240,7 @@ fn seconds(nanos: i64) -> f64 {
 }
 
 /// What there is to draw, and what it shows.
-fn drawings(section: usize, stream: &StreamView, charts: &Charts) -> Markup {
+fn drawings(section: usize, stream: &StreamView, charts: &StreamCharts) -> Markup {
     let Some(series) = charts.of(stream.key) else { return html! {} };
     let drawn = drawn(series, charts.offsets_of(stream.key).is_some());
     html! {

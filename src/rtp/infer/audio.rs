@@ -1,6 +1,6 @@
 //! MPEG-4 audio, told by lengths that add up: with AU headers (RFC 3640), and as LATM (RFC 6416).
 
-use super::fit::{FitCounters, FormatFit, InferredFormat, Neighbours};
+use super::fit::{FitCounters, FormatFit, InferredFormat, PacketPair};
 
 /// The parameters of both modes for AAC (RFC 3640, sections 3.3.5 and 3.3.6).
 const HIGH_RATE: &str = "mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3";
@@ -18,7 +18,7 @@ pub(super) struct AccessUnits {
 }
 
 impl AccessUnits {
-    pub(super) fn packet(&mut self, packet: Neighbours<'_>) {
+    pub(super) fn packet(&mut self, packet: PacketPair<'_>) {
         self.high.count(high_rate(packet.payload));
         self.low.count(low_rate(packet.payload));
     }
@@ -79,7 +79,7 @@ pub(super) struct Latm {
 }
 
 impl Latm {
-    pub(super) fn packet(&mut self, Neighbours { payload, .. }: Neighbours<'_>) {
+    pub(super) fn packet(&mut self, PacketPair { payload, .. }: PacketPair<'_>) {
         let full = payload.iter().take_while(|byte| **byte == 0xff).count();
         let size = payload.get(full).map(|last| full.saturating_mul(255).saturating_add(usize::from(*last)));
         let fits = size.is_some_and(|size| size > 0 && size.checked_add(full + 1) == Some(payload.len()));

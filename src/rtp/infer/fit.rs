@@ -56,7 +56,7 @@ impl FitCounters {
 
 /// A packet and the one before it of the same source and payload type.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Neighbours<'a> {
+pub(super) struct PacketPair<'a> {
     pub(super) payload: &'a [u8],
     /// It follows the one before it: no number is missing between them.
     pub(super) follows: bool,

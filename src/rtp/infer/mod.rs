@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 pub use fit::InferredFormat;
 
 use audio::{AccessUnits, Latm};
-use fit::Neighbours;
+use fit::PacketPair;
 use nal::{Codec, NalUnits};
 use picture::{JpegPictures, TransportStream};
 
@@ -117,7 +117,7 @@ impl PayloadEvidence {
         if packet.payload().is_empty() || packet.is_cut() {
             return;
         }
-        let neighbours = Neighbours {
+        let neighbours = PacketPair {
             payload: packet.payload(),
             follows: before.is_some_and(|(number, _)| number.wrapping_add(1) == packet.sequence()),
             begins_frame: before.is_none_or(|(_, marker)| marker),

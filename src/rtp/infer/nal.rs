@@ -3,8 +3,8 @@
 //! Of the 256 first bytes that random payloads have, 18 begin a NAL unit of H.264 that is in use, and of the 65,536 first
 //! pairs 189 one of H.265; a packet of the one is none of the other.
 
-use super::fit::{FitCounters, FormatFit, Neighbours};
-use crate::rtp::payload::{H264Unit, H265Unit, Part, PayloadFormat, Unit};
+use super::fit::{FitCounters, FormatFit, PacketPair};
+use crate::rtp::payload::{H264Unit, H265Unit, PayloadFormat, Unit, UnitPart};
 
 /// Evidence of so much weight convinces: a sequence parameter set and some slices, or a few fragmented pictures.
 const CONVINCING: u32 = 16;
@@ -40,7 +40,7 @@ impl NalUnits {
         Self { codec, tally: FitCounters::default(), slices: 0, astray: 0, kinds: 0, fragmented: false, open: None }
     }
 
-    pub(super) fn packet(&mut self, packet: Neighbours<'_>) {
+    pub(super) fn packet(&mut self, packet: PacketPair<'_>) {
         // Enough is enough; and an encoding that is not this one will not become it.
         if self.tally.misfits > 64 {
             return;
@@ -111,7 +111,7 @@ fn continuation(open: Option<u8>, kind: u8) -> u32 {
 }
 
 /// The kind of a unit, whether it is a slice, and how much it is worth as evidence; `None` where it can't be.
-fn unit(unit: Unit, part: &Part, body: &[u8]) -> Option<(u8, bool, u32)> {
+fn unit(unit: Unit, part: &UnitPart, body: &[u8]) -> Option<(u8, bool, u32)> {
     match unit {
         Unit::H264(unit) => h264(unit, part, body),
         Unit::H265(unit) => h265(unit, part, body),
@@ -121,7 +121,7 @@ fn unit(unit: Unit, part: &Part, body: &[u8]) -> Option<(u8, bool, u32)> {
 
 /// By table 7-1 of ITU-T H.264; `nal_ref_idc` is 0 of all that no picture refers to, and never of parameter sets and IDR
 /// slices (section 7.4.1). Data partitions (2 to 4) are of a profile that nobody sends.
-fn h264(unit: H264Unit, part: &Part, body: &[u8]) -> Option<(u8, bool, u32)> {
+fn h264(unit: H264Unit, part: &UnitPart, body: &[u8]) -> Option<(u8, bool, u32)> {
     let (kind, referred) = (unit.kind(), unit.0 & 0x60 != 0);
     let worth = match kind {
         1 | 5 if part.starts && !unit.has_slice_head(body) => return None,
@@ -146,7 +146,7 @@ fn is_h264_sequence(body: &[u8]) -> bool {
 }
 
 /// By table 7-1 of ITU-T H.265.
-fn h265(unit: H265Unit, part: &Part, body: &[u8]) -> Option<(u8, bool, u32)> {
+fn h265(unit: H265Unit, part: &UnitPart, body: &[u8]) -> Option<(u8, bool, u32)> {
     let kind = unit.kind();
     let worth = match kind {
         0..=9 | 16..=21 => 2,

@@ -1,6 +1,6 @@
 //! JPEG (RFC 2435), told by fragments that follow each other; MPEG transport streams (RFC 2250), by their packets.
 
-use super::fit::{FitCounters, FormatFit, Neighbours};
+use super::fit::{FitCounters, FormatFit, PacketPair};
 use crate::rtp::payload::JpegHeader;
 
 /// Fragments that begin where the one before them ended: each is one in 2^24 by chance.
@@ -19,7 +19,7 @@ pub(super) struct JpegPictures {
 }
 
 impl JpegPictures {
-    pub(super) fn packet(&mut self, packet: Neighbours<'_>) {
+    pub(super) fn packet(&mut self, packet: PacketPair<'_>) {
         let before = self.latest.take();
         let fit = self.judge(packet, before);
         self.tally.count(fit);
@@ -29,7 +29,7 @@ impl JpegPictures {
         self.tally.convinces(CONVINCING_JPEG)
     }
 
-    fn judge(&mut self, packet: Neighbours<'_>, before: Option<([u8; 4], usize)>) -> FormatFit {
+    fn judge(&mut self, packet: PacketPair<'_>, before: Option<([u8; 4], usize)>) -> FormatFit {
         let payload = packet.payload;
         let Ok(header) = JpegHeader::parse(payload) else { return FormatFit::No };
         let Some((&[_, _, _, _, kind, q, width, height], _)) = payload.split_first_chunk() else {
@@ -63,7 +63,7 @@ pub(super) struct TransportStream {
 }
 
 impl TransportStream {
-    pub(super) fn packet(&mut self, Neighbours { payload, .. }: Neighbours<'_>) {
+    pub(super) fn packet(&mut self, PacketPair { payload, .. }: PacketPair<'_>) {
         let (packets, rest) = payload.as_chunks::<TS_PACKET>();
         let in_sync = packets.iter().all(|packet| packet.first() == Some(&TS_SYNC));
         let weight = u32::try_from(packets.len()).unwrap_or(u32::MAX);

@@ -1,7 +1,7 @@
 //! Payloads of MPEG-4 audio with AU headers (RFC 3640, section 3.2): whole access units, or a fragment of one.
 
 use super::fault::PayloadError;
-use super::part::{Part, Unit};
+use super::part::{Unit, UnitPart};
 use crate::rtp::fmtp;
 
 /// What stands in the AU headers, by the parameters of the `a=fmtp`: lengths in bits (RFC 3640, section 4.1).
@@ -54,7 +54,7 @@ impl AuHeaders {
         }
         let mut data = end.div_ceil(8);
         if self.auxiliary > 0 {
-            let mut bits = Bits { bytes: payload, at: data * 8 };
+            let mut bits = HeaderBits { bytes: payload, at: data * 8 };
             let size =
                 bits.take(self.auxiliary).ok_or(PayloadError::Truncated { what: "its auxiliary section", len })?;
             data = bits.at.saturating_add(size as usize).div_ceil(8);
@@ -66,7 +66,7 @@ impl AuHeaders {
     }
 
     /// The size of an access unit from its header; `None` where the header is cut.
-    fn read(self, bits: &mut Bits<'_>, first: bool) -> Option<usize> {
+    fn read(self, bits: &mut HeaderBits<'_>, first: bool) -> Option<usize> {
         let size = bits.take(self.size)?;
         bits.take(if first { self.index } else { self.index_delta })?;
         for length in [self.cts, self.dts] {
@@ -98,13 +98,13 @@ impl AccessUnits {
         self.first && self.headers.constant_size == 0
     }
 
-    pub(super) fn next(&mut self, payload: &[u8]) -> Option<Result<Part, PayloadError>> {
+    pub(super) fn next(&mut self, payload: &[u8]) -> Option<Result<UnitPart, PayloadError>> {
         let len = payload.len();
         let size = if self.headers.exist() {
             if self.at >= self.end {
                 return None;
             }
-            let mut bits = Bits { bytes: payload, at: self.at };
+            let mut bits = HeaderBits { bytes: payload, at: self.at };
             let size = self.headers.read(&mut bits, self.first).filter(|_| bits.at <= self.end);
             // A header without a bit would come for ever.
             let Some(size) = size.filter(|_| bits.at > self.at) else {
@@ -130,17 +130,17 @@ impl AccessUnits {
         self.first = false;
         self.data = if whole && !untold { begin + size } else { len };
         let unit = if whole { Unit::Aac } else { Unit::AacFragment { len: size } };
-        Some(Ok(Part { unit, starts: whole, ends: whole, body: begin..self.data }))
+        Some(Ok(UnitPart { unit, starts: whole, ends: whole, body: begin..self.data }))
     }
 }
 
 /// Fields of up to 32 bits, most significant bit first.
-struct Bits<'a> {
+struct HeaderBits<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl Bits<'_> {
+impl HeaderBits<'_> {
     fn take(&mut self, bits: u8) -> Option<u32> {
         let mut value = 0u32;
         for _ in 0..bits {
@@ -162,12 +162,12 @@ mod tests {
     /// `mode=AAC-hbr`, as most servers have it.
     const HBR: &str = "streamtype=5;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=1190";
 
-    fn parts(fmtp: &str, payload: &[u8]) -> Vec<Result<Part, PayloadError>> {
+    fn parts(fmtp: &str, payload: &[u8]) -> Vec<Result<UnitPart, PayloadError>> {
         PayloadFormat::new("audio", "MPEG4-GENERIC", Some(fmtp)).parts(payload).collect()
     }
 
-    fn part(body: Range<usize>) -> Part {
-        Part { unit: Unit::Aac, starts: true, ends: true, body }
+    fn part(body: Range<usize>) -> UnitPart {
+        UnitPart { unit: Unit::Aac, starts: true, ends: true, body }
     }
 
     #[test]
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_fragment_does_not_tell_which() {
-        let fragment = Part { unit: Unit::AacFragment { len: 32 }, starts: false, ends: false, body: 4..6 };
+        let fragment = UnitPart { unit: Unit::AacFragment { len: 32 }, starts: false, ends: false, body: 4..6 };
         assert_eq!(parts(HBR, &[0, 16, 1, 0, 7, 7]), [fragment].map(Ok));
     }
 

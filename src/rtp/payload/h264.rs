@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::fault::{PayloadError, PayloadOddity};
 use super::nal_unit::H264Unit;
-use super::part::{AggregateLayout, Part, Unit, UnitLayout, whole};
+use super::part::{AggregateLayout, Unit, UnitLayout, UnitPart, whole};
 use super::start_code;
 
 const STAP_A: u8 = 24;
@@ -62,16 +62,16 @@ fn fragment(indicator: u8, rest: &[u8], start: usize, len: usize) -> Result<Unit
         return Err(PayloadError::Truncated { what: "a fragmentation unit", len });
     };
     let unit = Unit::H264(H264Unit(indicator & 0xe0 | fu & 0x1f));
-    Ok(UnitLayout::One(Part { unit, starts: fu & 0x80 != 0, ends: fu & 0x40 != 0, body: start..len }))
+    Ok(UnitLayout::One(UnitPart { unit, starts: fu & 0x80 != 0, ends: fu & 0x40 != 0, body: start..len }))
 }
 
 fn aggregate(at: usize, before_unit: usize) -> UnitLayout {
     UnitLayout::Aggregate { at, layout: AggregateLayout { before_unit, between: 0, read } }
 }
 
-fn read(payload: &[u8], unit: Range<usize>) -> Option<Part> {
+fn read(payload: &[u8], unit: Range<usize>) -> Option<UnitPart> {
     let [header, ..] = payload.get(unit.clone())? else { return None };
-    Some(Part { unit: Unit::H264(H264Unit(*header)), starts: true, ends: true, body: unit.start + 1..unit.end })
+    Some(UnitPart { unit: Unit::H264(H264Unit(*header)), starts: true, ends: true, body: unit.start + 1..unit.end })
 }
 
 #[cfg(test)]
@@ -79,12 +79,12 @@ mod tests {
     use super::super::{PayloadFormat, SliceType};
     use super::*;
 
-    fn parts(payload: &[u8]) -> Vec<Result<Part, PayloadError>> {
+    fn parts(payload: &[u8]) -> Vec<Result<UnitPart, PayloadError>> {
         PayloadFormat::H264.parts(payload).collect()
     }
 
-    fn part(header: u8, starts: bool, ends: bool, body: Range<usize>) -> Part {
-        Part { unit: Unit::H264(H264Unit(header)), starts, ends, body }
+    fn part(header: u8, starts: bool, ends: bool, body: Range<usize>) -> UnitPart {
+        UnitPart { unit: Unit::H264(H264Unit(header)), starts, ends, body }
     }
 
     #[test]

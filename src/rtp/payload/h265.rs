@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::fault::{PayloadError, PayloadOddity};
 use super::nal_unit::H265Unit;
-use super::part::{AggregateLayout, Part, Unit, UnitLayout};
+use super::part::{AggregateLayout, Unit, UnitLayout, UnitPart};
 use super::start_code;
 
 const AGGREGATION: u8 = 48;
@@ -45,14 +45,14 @@ fn packet(unit: H265Unit, payload: &[u8], at: usize, numbered: bool) -> Result<U
             let unit = H265Unit([first & 0x81 | (fu & 0x3f) << 1, second]);
             let starts = fu & 0x80 != 0;
             let body = at + 1 + number(numbered && starts);
-            let part = Part { unit: Unit::H265(unit), starts, ends: fu & 0x40 != 0, body: body..len };
+            let part = UnitPart { unit: Unit::H265(unit), starts, ends: fu & 0x40 != 0, body: body..len };
             if len < body { Err(short) } else { Ok(UnitLayout::One(part)) }
         }
         PACI => Err(PayloadError::Undefined { kind: PACI, format: "H.265 within another of its kind" }),
         _ => {
             let start = at + number(numbered);
             let short = PayloadError::Truncated { what: "a decoding order number", len };
-            let part = Part { unit: Unit::H265(unit), starts: true, ends: true, body: start..len };
+            let part = UnitPart { unit: Unit::H265(unit), starts: true, ends: true, body: start..len };
             if len < start { Err(short) } else { Ok(UnitLayout::One(part)) }
         }
     }
@@ -86,10 +86,10 @@ pub(super) fn inner_fragment(payload: &[u8]) -> Option<usize> {
     (H265Unit([*first, *second]).kind() == FRAGMENTATION && fu & 0xe0 == 0).then_some(HEADER + 1)
 }
 
-fn read(payload: &[u8], unit: Range<usize>) -> Option<Part> {
+fn read(payload: &[u8], unit: Range<usize>) -> Option<UnitPart> {
     let (header, _) = payload.get(unit.clone())?.split_first_chunk::<HEADER>()?;
     let unit_header = Unit::H265(H265Unit(*header));
-    Some(Part { unit: unit_header, starts: true, ends: true, body: unit.start + HEADER..unit.end })
+    Some(UnitPart { unit: unit_header, starts: true, ends: true, body: unit.start + HEADER..unit.end })
 }
 
 #[cfg(test)]
@@ -97,12 +97,12 @@ mod tests {
     use super::super::PayloadFormat;
     use super::*;
 
-    fn parts(numbered: bool, payload: &[u8]) -> Vec<Result<Part, PayloadError>> {
+    fn parts(numbered: bool, payload: &[u8]) -> Vec<Result<UnitPart, PayloadError>> {
         PayloadFormat::H265 { numbered }.parts(payload).collect()
     }
 
-    fn part(header: [u8; 2], starts: bool, ends: bool, body: Range<usize>) -> Part {
-        Part { unit: Unit::H265(H265Unit(header)), starts, ends, body }
+    fn part(header: [u8; 2], starts: bool, ends: bool, body: Range<usize>) -> UnitPart {
+        UnitPart { unit: Unit::H265(H265Unit(header)), starts, ends, body }
     }
 
     #[test]

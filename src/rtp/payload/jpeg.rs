@@ -1,7 +1,7 @@
 //! Payloads of JPEG (RFC 2435, section 3.1): a fragment of a picture's entropy-coded data behind headers.
 
 use super::fault::{PayloadError, PayloadOddity};
-use super::part::{Part, Unit, UnitLayout};
+use super::part::{Unit, UnitLayout, UnitPart};
 
 /// Bytes of a quantization table of 8 bits.
 const TABLE: usize = 64;
@@ -64,7 +64,7 @@ impl JpegHeader {
 pub(super) fn begin(payload: &[u8]) -> Result<UnitLayout, PayloadError> {
     let header = JpegHeader::parse(payload)?;
     let body = header.data..payload.len();
-    Ok(UnitLayout::One(Part { unit: Unit::Jpeg, starts: header.offset == 0, ends: false, body }))
+    Ok(UnitLayout::One(UnitPart { unit: Unit::Jpeg, starts: header.offset == 0, ends: false, body }))
 }
 
 /// What is odd about a picture, by its first payload.
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn fragments() {
         let parts: Vec<_> = PayloadFormat::Jpeg.parts(&[0, 0, 1, 2, 1, 80, 40, 30, 7, 7]).collect();
-        assert_eq!(parts, [Ok(Part { unit: Unit::Jpeg, starts: false, ends: false, body: 8..10 })]);
+        assert_eq!(parts, [Ok(UnitPart { unit: Unit::Jpeg, starts: false, ends: false, body: 8..10 })]);
         let header = JpegHeader::parse(&[0, 0, 1, 2, 1, 80, 40, 30]).unwrap();
         assert_eq!((header.offset, header.width, header.height, header.restart_interval), (258, 320, 240, None));
     }

@@ -16,7 +16,7 @@ pub use aac::AuHeaders;
 pub use fault::{PayloadError, PayloadOddity};
 pub use jpeg::JpegHeader;
 pub use nal_unit::{H264Unit, H265Unit, SliceType};
-pub use part::{Part, Unit};
+pub use part::{Unit, UnitPart};
 
 use crate::rtp::fmtp;
 use part::{AggregateLayout, UnitLayout, whole};
@@ -89,7 +89,7 @@ impl PayloadFormat {
 
     /// The parts of units in a payload, in order.
     #[inline]
-    pub fn parts(self, payload: &[u8]) -> Parts<'_> {
+    pub fn parts(self, payload: &[u8]) -> UnitParts<'_> {
         let state = match self {
             Self::H264 => h264::begin(payload).map(State::Units),
             Self::H265 { numbered } => h265::begin(payload, numbered).map(State::Units),
@@ -97,7 +97,7 @@ impl PayloadFormat {
             Self::Aac(headers) => headers.begin(payload).map(State::AccessUnits),
             Self::Samples | Self::Other => Ok(State::Units(UnitLayout::One(whole(Unit::Other, 0, payload)))),
         };
-        Parts { payload, state: state.unwrap_or_else(State::Failed), rest: None, oddity: self.oddity(payload) }
+        UnitParts { payload, state: state.unwrap_or_else(State::Failed), rest: None, oddity: self.oddity(payload) }
     }
 
     /// What is odd about the payload as a whole.
@@ -114,11 +114,11 @@ impl PayloadFormat {
 
 /// The parts of units in a payload. Behind an error nothing more comes.
 #[derive(Clone, Debug)]
-pub struct Parts<'a> {
+pub struct UnitParts<'a> {
     payload: &'a [u8],
     state: State,
     /// What stands behind a start code in the part before.
-    rest: Option<Part>,
+    rest: Option<UnitPart>,
     oddity: Option<PayloadOddity>,
 }
 
@@ -131,8 +131,8 @@ enum State {
     Done,
 }
 
-impl Iterator for Parts<'_> {
-    type Item = Result<Part, PayloadError>;
+impl Iterator for UnitParts<'_> {
+    type Item = Result<UnitPart, PayloadError>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
@@ -147,7 +147,7 @@ impl Iterator for Parts<'_> {
     }
 }
 
-impl Parts<'_> {
+impl UnitParts<'_> {
     /// What is odd about the payload, as far as it has been taken apart.
     pub fn oddity(&self) -> Option<PayloadOddity> {
         self.oddity
@@ -160,7 +160,7 @@ impl Parts<'_> {
 
     /// A part up to the first start code in it.
     #[inline]
-    fn split(&mut self, part: Part) -> Part {
+    fn split(&mut self, part: UnitPart) -> UnitPart {
         if let Some(next) = start_code::behind_header(&part, self.payload) {
             self.oddity = self.oddity.or(Some(PayloadOddity::StartCode));
             return self.split(next);
@@ -172,7 +172,7 @@ impl Parts<'_> {
     }
 
     #[inline]
-    fn next_part(&mut self) -> Option<Result<Part, PayloadError>> {
+    fn next_part(&mut self) -> Option<Result<UnitPart, PayloadError>> {
         match std::mem::replace(&mut self.state, State::Done) {
             State::Units(UnitLayout::One(part)) => Some(Ok(part)),
             // A recording without its media has zeros from somewhere on.
@@ -195,7 +195,7 @@ impl Parts<'_> {
     }
 
     /// The unit whose size stands at `at`, or the next one that has any bytes.
-    fn aggregated(&mut self, mut at: usize, layout: AggregateLayout) -> Option<Result<Part, PayloadError>> {
+    fn aggregated(&mut self, mut at: usize, layout: AggregateLayout) -> Option<Result<UnitPart, PayloadError>> {
         while self.payload.get(at..at + 2) == Some(&[0, 0]) {
             self.oddity = self.oddity.or(Some(PayloadOddity::EmptyUnit));
             at += 2 + layout.before_unit + layout.between;
@@ -257,7 +257,7 @@ mod tests {
                 prop_assert!(format.parts(payload).count() <= 8 * payload.len() + 1);
                 if let Some(start) = format.inner_fragment(payload) {
                     let parts: Vec<_> = format.parts(payload).flatten().collect();
-                    let [Part { unit, starts: false, ends: false, body }] = parts.as_slice() else {
+                    let [UnitPart { unit, starts: false, ends: false, body }] = parts.as_slice() else {
                         panic!("{parts:?}");
                     };
                     prop_assert_eq!(body, &(start..payload.len()));
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn any_other_payload_is_one_unit() {
-        let part = Part { unit: Unit::Other, starts: true, ends: true, body: 0..3 };
+        let part = UnitPart { unit: Unit::Other, starts: true, ends: true, body: 0..3 };
         assert_eq!(PayloadFormat::Other.parts(b"abc").collect::<Vec<_>>(), [Ok(part)]);
     }
 }

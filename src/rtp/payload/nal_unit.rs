@@ -61,18 +61,18 @@ impl H264Unit {
         if !self.is_slice() {
             return None;
         }
-        let mut bits = Bits::new(body);
+        let mut bits = SliceBits::new(body);
         Some((bits.exp_golomb()?, bits.exp_golomb()?))
     }
 }
 
 /// The first bytes of a slice, bit by bit, without the bytes that prevent start codes.
-struct Bits {
+struct SliceBits {
     rest: u64,
     len: u32,
 }
 
-impl Bits {
+impl SliceBits {
     fn new(body: &[u8]) -> Self {
         let (mut rest, mut len, mut zeros) = (0u64, 0, 0);
         for byte in body.iter().take(SLICE_HEAD) {

@@ -27,7 +27,7 @@ pub enum Unit {
 
 /// The part of a unit that lies in one payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct UnitPart {
     /// The unit.
     pub unit: Unit,
     /// The unit's first bytes are here. Fragments of audio don't tell.
@@ -38,7 +38,7 @@ pub struct Part {
     pub body: Range<usize>,
 }
 
-impl Part {
+impl UnitPart {
     /// How many bytes of its body the analysis looks at to tell frames apart: the beginning of a slice header.
     pub fn looked_at(&self) -> usize {
         match self.unit {
@@ -52,7 +52,7 @@ impl Part {
 /// How the units of a payload lie.
 #[derive(Clone, Debug)]
 pub(super) enum UnitLayout {
-    One(Part),
+    One(UnitPart),
     /// NAL units, each with its size before it.
     Aggregate {
         at: usize,
@@ -67,10 +67,10 @@ pub(super) struct AggregateLayout {
     pub(super) before_unit: usize,
     /// Bytes between a unit and the size of the next.
     pub(super) between: usize,
-    pub(super) read: fn(&[u8], Range<usize>) -> Option<Part>,
+    pub(super) read: fn(&[u8], Range<usize>) -> Option<UnitPart>,
 }
 
 /// A unit that fills the payload from `start` on.
-pub(super) fn whole(unit: Unit, start: usize, payload: &[u8]) -> Part {
-    Part { unit, starts: true, ends: true, body: start..payload.len() }
+pub(super) fn whole(unit: Unit, start: usize, payload: &[u8]) -> UnitPart {
+    UnitPart { unit, starts: true, ends: true, body: start..payload.len() }
 }

@@ -5,15 +5,15 @@ use crate::rtsp::message::Message;
 use crate::rtsp::tunnel::{Half, TunnelKind};
 use crate::session::Client;
 use crate::session::authorization::AuthAction;
-use crate::session::client::pending::Method;
+use crate::session::client::pending::SessionMethod;
 use crate::session::client::transports::{dialer, web_socket_paths};
-use crate::session::client::{Phase, SessionError, refusal};
+use crate::session::client::{ClientPhase, SessionError, refusal};
 use crate::session::dialer::Dial;
 use crate::time::Timestamp;
 
 impl Client {
     pub(super) fn resolve(&mut self, now: Timestamp) {
-        self.phase = Phase::Resolving;
+        self.phase = ClientPhase::Resolving;
         self.dialer = dialer(&self.config, &self.url, self.transports.current());
         let resolve = self.dialer.resolve(now);
         self.outputs.push_back(resolve);
@@ -22,7 +22,7 @@ impl Client {
     pub(super) fn dial(&mut self, now: Timestamp, dial: Dial) {
         match dial {
             Dial::Do(output) => {
-                self.phase = Phase::Connecting;
+                self.phase = ClientPhase::Connecting;
                 self.outputs.push_back(output);
             }
             Dial::Fail(error) if self.transports.current().tunnel().is_some() => self.tunnel_failed(now, error),
@@ -32,24 +32,24 @@ impl Client {
 
     /// The dialogue begins, or goes on where a close after a 401 or a description interrupted it.
     pub(super) fn connected(&mut self, now: Timestamp) {
-        self.phase = Phase::SettingUp;
+        self.phase = ClientPhase::SettingUp;
         self.dialer.connected();
         self.tunnel_attempts = 0;
         match self.pending.take() {
             Some(pending) => self.send_again(now, pending),
             None if self.dialog.description().is_some() => self.described(now),
-            None => self.send(now, Method::Options),
+            None => self.send(now, SessionMethod::Options),
         }
     }
 
     /// The connection ended, and with it a description: the session goes on over another one.
     pub(super) fn goes_on_elsewhere(&mut self, now: Timestamp) -> bool {
-        if self.phase != Phase::SettingUp || !self.dialog.end_description() {
+        if self.phase != ClientPhase::SettingUp || !self.dialog.end_description() {
             return false;
         }
         let Some(connect) = self.dialer.again(now) else { return false };
         self.pending = None;
-        self.phase = Phase::Connecting;
+        self.phase = ClientPhase::Connecting;
         self.outputs.push_back(connect);
         true
     }

@@ -2,8 +2,8 @@
 
 use humantime::format_duration;
 
-use crate::session::client::pending::{Method, Pending};
-use crate::session::client::{Ending, Phase, SessionError};
+use crate::session::client::pending::{PendingRequest, SessionMethod};
+use crate::session::client::{ClientPhase, Ending, SessionError};
 use crate::session::keep_alive::KeepAlive;
 use crate::session::{Client, Output};
 use crate::time::Timestamp;
@@ -17,22 +17,22 @@ impl Client {
         let how = if close == Close::Reset { " (reset)" } else { "" };
         match self.phase {
             // The server has said where the session goes on, and does not wait.
-            Phase::SettingUp | Phase::Playing if self.departure.is_some() => return self.done(now),
-            Phase::TearingDown | Phase::Done => return self.done(now),
+            ClientPhase::SettingUp | ClientPhase::Playing if self.departure.is_some() => return self.done(now),
+            ClientPhase::TearingDown | ClientPhase::Done => return self.done(now),
             // Some servers close after a 401; the answer to it goes out on a new connection.
-            Phase::SettingUp if self.pending.as_ref().is_some_and(|pending| pending.challenged) => {
+            ClientPhase::SettingUp if self.pending.as_ref().is_some_and(|pending| pending.challenged) => {
                 if let (Some(pending), Some(connect)) = (&mut self.pending, self.dialer.again(now)) {
                     pending.challenged = false;
-                    self.phase = Phase::Connecting;
+                    self.phase = ClientPhase::Connecting;
                     self.outputs.push_back(connect);
                     return;
                 }
             }
-            Phase::Playing if self.media.is_over(now, &self.dialog) => {
+            ClientPhase::Playing if self.media.is_over(now, &self.dialog) => {
                 self.conclude(now, Ending::EndOfStream);
             }
-            Phase::Playing if self.transports.has_datagrams() => return self.orphan(now),
-            Phase::Playing => {
+            ClientPhase::Playing if self.transports.has_datagrams() => return self.orphan(now),
+            ClientPhase::Playing => {
                 let error = self.closed_in_stream(now, how);
                 self.outcome.get_or_insert(Err(error));
             }
@@ -49,8 +49,8 @@ impl Client {
     }
 
     /// A tunnel was opened, but nobody answers the first request behind it.
-    fn is_through_nothing(&self, pending: &Pending) -> bool {
-        self.transports.current().tunnel().is_some() && pending.method == Method::Options
+    fn is_through_nothing(&self, pending: &PendingRequest) -> bool {
+        self.transports.current().tunnel().is_some() && pending.method == SessionMethod::Options
     }
 
     fn closed_in_stream(&self, now: Timestamp, how: &str) -> SessionError {
@@ -80,8 +80,8 @@ impl Client {
         self.fail(now, SessionError::Idle { after, unheard });
     }
 
-    pub(super) fn unanswered(&mut self, now: Timestamp, pending: &Pending) {
-        if pending.method == Method::Teardown {
+    pub(super) fn unanswered(&mut self, now: Timestamp, pending: &PendingRequest) {
+        if pending.method == SessionMethod::Teardown {
             return self.done(now);
         }
         // Neither its length nor the end of the connection has told where the description ends.
@@ -94,7 +94,7 @@ impl Client {
     }
 
     pub(super) fn stop(&mut self, now: Timestamp) {
-        if self.phase == Phase::TearingDown {
+        if self.phase == ClientPhase::TearingDown {
             self.outcome.get_or_insert(Ok(Ending::Stopped));
             return self.done(now);
         }
@@ -126,13 +126,13 @@ impl Client {
 
     /// Leaves no session behind on the server, if there is one.
     pub(super) fn tear_down(&mut self, now: Timestamp) {
-        let connected = matches!(self.phase, Phase::SettingUp | Phase::Playing) && !self.orphaned;
-        if self.phase == Phase::Playing {
+        let connected = matches!(self.phase, ClientPhase::SettingUp | ClientPhase::Playing) && !self.orphaned;
+        if self.phase == ClientPhase::Playing {
             self.say_goodbye(now);
         }
         if connected && self.dialog.session_id().is_some() {
             self.begin_teardown(now);
-        } else if self.phase != Phase::TearingDown {
+        } else if self.phase != ClientPhase::TearingDown {
             self.done(now);
         }
     }
@@ -141,8 +141,8 @@ impl Client {
         if self.outcome.is_none() && (self.move_on(now) || self.begin_again(now)) {
             return;
         }
-        if self.phase != Phase::Done {
-            self.phase = Phase::Done;
+        if self.phase != ClientPhase::Done {
+            self.phase = ClientPhase::Done;
             self.pending = None;
             self.dialer.connected();
             // A last report may go out without the connection.

@@ -39,8 +39,8 @@ pub use config::{ClientConfig, Ending, Limits, MediaTransport, SessionError, Tim
 pub use media::Progress;
 
 use media::{MediaState as MediaVerdict, MediaWatch};
-use pending::{Method, Pending, refusal};
-use phase::{ControlScope, PendingRedirect, Phase};
+use pending::{PendingRequest, SessionMethod, refusal};
+use phase::{ClientPhase, ControlScope, PendingRedirect};
 use reporter::Reporter;
 use transports::Transports;
 
@@ -57,12 +57,12 @@ pub struct Client {
     url: RtspUrl,
     /// The URL as it may be shown.
     shown: String,
-    phase: Phase,
+    phase: ClientPhase,
     outputs: VecDeque<Output<'static>>,
     dialer: Dialer,
     dialog: Dialog,
     cseq: u32,
-    pending: Option<Pending>,
+    pending: Option<PendingRequest>,
     authorization: Authorization,
     /// The same for HTTP, which may ask by itself, and how often that has been answered.
     tunnel_authorization: Authorization,
@@ -99,7 +99,7 @@ impl Client {
         let mut client = Self {
             url: config.url.clone(),
             shown: masked_text(config.url.as_str()),
-            phase: Phase::Resolving,
+            phase: ClientPhase::Resolving,
             outputs: VecDeque::new(),
             dialer: transports::dialer(&config, &config.url, config.transports.first().copied().unwrap_or_default()),
             dialog: Dialog::new(),
@@ -167,10 +167,10 @@ impl Client {
         let Some(pending) = self.pending.take() else { return };
         match response.status() {
             Some(401 | 407) => self.unauthorized(now, pending, response),
-            Some(300..=303 | 305 | 307 | 308) if self.phase == Phase::SettingUp => self.redirected(now, response),
+            Some(300..=303 | 305 | 307 | 308) if self.phase == ClientPhase::SettingUp => self.redirected(now, response),
             Some(200..=299) => {
                 self.authorization.succeeded(pending.attempts);
-                if pending.method == Method::Describe && self.dialog.awaits_description() {
+                if pending.method == SessionMethod::Describe && self.dialog.awaits_description() {
                     self.pending = Some(pending);
                     return;
                 }
@@ -180,13 +180,13 @@ impl Client {
         }
     }
 
-    fn succeeded(&mut self, now: Timestamp, method: Method) {
+    fn succeeded(&mut self, now: Timestamp, method: SessionMethod) {
         match method {
-            Method::Options => self.send(now, Method::Describe),
-            Method::Describe => self.described(now),
-            Method::Setup => self.setup_answered(now),
-            Method::Play => self.play_granted(now),
-            Method::Teardown => self.torn_down(now),
+            SessionMethod::Options => self.send(now, SessionMethod::Describe),
+            SessionMethod::Describe => self.described(now),
+            SessionMethod::Setup => self.setup_answered(now),
+            SessionMethod::Play => self.play_granted(now),
+            SessionMethod::Teardown => self.torn_down(now),
         }
     }
 
@@ -217,34 +217,34 @@ impl Client {
             let first = self.refusals.remove(0);
             self.fail(now, first);
         } else {
-            self.send(now, Method::Play);
+            self.send(now, SessionMethod::Play);
         }
     }
 
     /// Some servers refuse OPTIONS, and some a track; the rest may work.
-    fn refused(&mut self, now: Timestamp, pending: &Pending, response: &Message<'_>) {
+    fn refused(&mut self, now: Timestamp, pending: &PendingRequest, response: &Message<'_>) {
         let error = refusal(pending.method.name(), &pending.url, response, self.transports.current());
         match pending.method {
-            Method::Setup | Method::Play if response.status() == Some(454) => self.forgotten(now),
-            Method::Options => self.send(now, Method::Describe),
-            Method::Play | Method::Teardown if self.rescoped(now, pending, response) => {}
-            Method::Setup if self.profile_refused(response.status()) => self.send(now, Method::Setup),
-            Method::Setup if self.is_about_transport(response.status()) => self.transport_refused(now, error),
-            Method::Setup => {
+            SessionMethod::Setup | SessionMethod::Play if response.status() == Some(454) => self.forgotten(now),
+            SessionMethod::Options => self.send(now, SessionMethod::Describe),
+            SessionMethod::Play | SessionMethod::Teardown if self.rescoped(now, pending, response) => {}
+            SessionMethod::Setup if self.profile_refused(response.status()) => self.send(now, SessionMethod::Setup),
+            SessionMethod::Setup if self.is_about_transport(response.status()) => self.transport_refused(now, error),
+            SessionMethod::Setup => {
                 self.refusals.push(error);
                 self.set_up_next(now);
             }
-            Method::Describe => self.fail(now, error),
-            Method::Play => self.play_refused(now, error),
-            Method::Teardown => self.torn_down(now),
+            SessionMethod::Describe => self.fail(now, error),
+            SessionMethod::Play => self.play_refused(now, error),
+            SessionMethod::Teardown => self.torn_down(now),
         }
     }
 
-    fn unauthorized(&mut self, now: Timestamp, pending: Pending, response: &Message<'_>) {
+    fn unauthorized(&mut self, now: Timestamp, pending: PendingRequest, response: &Message<'_>) {
         self.authorization.raise(self.tunnel_authorization.strongest());
         match self.authorization.challenged(pending.attempts, &pending.url, response) {
-            AuthAction::Try => self.send_again(now, Pending { challenged: true, ..pending }),
-            AuthAction::GiveUp(_) if pending.method == Method::Teardown => self.done(now),
+            AuthAction::Try => self.send_again(now, PendingRequest { challenged: true, ..pending }),
+            AuthAction::GiveUp(_) if pending.method == SessionMethod::Teardown => self.done(now),
             AuthAction::GiveUp(error) => self.fail(now, error),
         }
     }
@@ -267,7 +267,7 @@ impl Client {
 
     /// What the media that came, or did not come, means for the session.
     fn judge_media(&mut self, now: Timestamp) {
-        if self.phase != Phase::Playing {
+        if self.phase != ClientPhase::Playing {
             return;
         }
         match self.media.verdict(now, &self.dialog) {
@@ -284,10 +284,10 @@ impl Client {
         if let Some(pending) = self.pending.take_if(|pending| pending.deadline <= now) {
             return self.unanswered(now, &pending);
         }
-        if self.phase == Phase::Playing && self.keep_alive.due().is_some_and(|due| due <= now) {
+        if self.phase == ClientPhase::Playing && self.keep_alive.due().is_some_and(|due| due <= now) {
             self.send_keep_alive(now);
         }
-        if self.phase == Phase::Playing {
+        if self.phase == ClientPhase::Playing {
             self.send_reports(now);
         }
         self.depart(now);
@@ -297,20 +297,22 @@ impl Client {
 impl Machine for Client {
     fn handle(&mut self, now: Timestamp, input: Input<'_>) {
         match input {
-            Input::Resolved(addresses) if self.phase == Phase::Resolving => {
+            Input::Resolved(addresses) if self.phase == ClientPhase::Resolving => {
                 let dial = self.dialer.resolved(now, addresses);
                 self.dial(now, dial);
             }
-            Input::ResolveFailed(why) if self.phase == Phase::Resolving => {
+            Input::ResolveFailed(why) if self.phase == ClientPhase::Resolving => {
                 let dial = self.dialer.unresolved(why);
                 self.dial(now, dial);
             }
-            Input::Connected if self.phase == Phase::Connecting => self.connected(now),
-            Input::ConnectFailed(why) if self.phase == Phase::Connecting => {
+            Input::Connected if self.phase == ClientPhase::Connecting => self.connected(now),
+            Input::ConnectFailed(why) if self.phase == ClientPhase::Connecting => {
                 let dial = self.dialer.next(now, why);
                 self.dial(now, dial);
             }
-            Input::TunnelRefused(response) if self.phase == Phase::Connecting => self.tunnel_refused(now, response),
+            Input::TunnelRefused(response) if self.phase == ClientPhase::Connecting => {
+                self.tunnel_refused(now, response)
+            }
             Input::Pdu(pdu) => {
                 self.media.received(pdu.raw.len());
                 match pdu.kind {
@@ -343,7 +345,7 @@ impl Machine for Client {
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
-        let playing = self.phase == Phase::Playing;
+        let playing = self.phase == ClientPhase::Playing;
         let media = self.media.next_deadline().filter(|_| playing);
         let keep_alive = self.keep_alive.due().filter(|_| playing);
         let reports = self.reporter.due().filter(|_| playing);
@@ -352,7 +354,7 @@ impl Machine for Client {
     }
 
     fn is_over(&self) -> bool {
-        self.phase == Phase::Done
+        self.phase == ClientPhase::Done
     }
 
     fn url(&self) -> &str {

@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 
 /// The methods that carry a session forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
+pub(super) enum SessionMethod {
     Options,
     Describe,
     Setup,
@@ -15,7 +15,7 @@ pub(super) enum Method {
     Teardown,
 }
 
-impl Method {
+impl SessionMethod {
     /// The method's name on the wire.
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -30,8 +30,8 @@ impl Method {
 
 /// A request that waits for its answer.
 #[derive(Clone, Debug)]
-pub(super) struct Pending {
-    pub(super) method: Method,
+pub(super) struct PendingRequest {
+    pub(super) method: SessionMethod,
     pub(super) url: String,
     pub(super) cseq: u32,
     pub(super) deadline: Timestamp,

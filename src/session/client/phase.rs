@@ -4,7 +4,7 @@ use crate::rtsp::url::RtspUrl;
 use crate::time::Timestamp;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum ClientPhase {
     Resolving,
     Connecting,
     /// Requests go back and forth.

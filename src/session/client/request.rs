@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::rtsp::message::{Message, MessageBuilder};
-use crate::session::client::pending::{Method, Pending};
+use crate::session::client::pending::{PendingRequest, SessionMethod};
 use crate::session::{Client, Output};
 use crate::time::Timestamp;
 use crate::trace::Direction;
@@ -14,24 +14,25 @@ const UNREAD_TEARDOWN: Duration = Duration::from_secs(3);
 
 impl Client {
     /// Sends a request of this method and waits for its answer.
-    pub(super) fn send(&mut self, now: Timestamp, method: Method) {
+    pub(super) fn send(&mut self, now: Timestamp, method: SessionMethod) {
         let url = self.url_of(method);
-        let pending = Pending { method, url, cseq: 0, deadline: now, latest: None, attempts: 0, challenged: false };
+        let pending =
+            PendingRequest { method, url, cseq: 0, deadline: now, latest: None, attempts: 0, challenged: false };
         self.send_again(now, pending);
     }
 
     /// Sends it once more, with the authorization that is known by now.
-    pub(super) fn send_again(&mut self, now: Timestamp, mut pending: Pending) {
+    pub(super) fn send_again(&mut self, now: Timestamp, mut pending: PendingRequest) {
         pending.deadline = now + self.patience(pending.method);
-        pending.latest = (pending.method == Method::Teardown).then(|| pending.deadline + UNREAD_TEARDOWN);
+        pending.latest = (pending.method == SessionMethod::Teardown).then(|| pending.deadline + UNREAD_TEARDOWN);
         let session = self.session_of(pending.method.name());
         let request = self.request(pending.method.name(), &pending.url).header_opt("Session", session);
         pending.attempts += u8::from(self.authorization.is_known());
         let request = match pending.method {
-            Method::Describe => request.header("Accept", "application/sdp"),
-            Method::Setup => request.header("Transport", self.transports.header(self.planned, self.profile())),
-            Method::Play => request.header("Range", "npt=0.000-"),
-            Method::Options | Method::Teardown => request,
+            SessionMethod::Describe => request.header("Accept", "application/sdp"),
+            SessionMethod::Setup => request.header("Transport", self.transports.header(self.planned, self.profile())),
+            SessionMethod::Play => request.header("Range", "npt=0.000-"),
+            SessionMethod::Options | SessionMethod::Teardown => request,
         };
         pending.cseq = self.cseq;
         self.pending = Some(pending);
@@ -50,9 +51,9 @@ impl Client {
     }
 
     /// How long an answer is waited for.
-    fn patience(&self, method: Method) -> Duration {
+    fn patience(&self, method: SessionMethod) -> Duration {
         match method {
-            Method::Teardown => self.config.timeouts.teardown.min(self.config.timeouts.response),
+            SessionMethod::Teardown => self.config.timeouts.teardown.min(self.config.timeouts.response),
             _ => self.config.timeouts.response,
         }
     }
@@ -93,11 +94,11 @@ impl Client {
         self.outputs.push_back(Output::Send(Cow::Owned(bytes)));
     }
 
-    fn url_of(&self, method: Method) -> String {
+    fn url_of(&self, method: SessionMethod) -> String {
         match method {
-            Method::Options | Method::Describe => self.url.as_str().to_owned(),
-            Method::Setup => self.plan.get(self.planned).map(|(_, url)| url.clone()).unwrap_or_default(),
-            Method::Play | Method::Teardown => self.controlled_url(),
+            SessionMethod::Options | SessionMethod::Describe => self.url.as_str().to_owned(),
+            SessionMethod::Setup => self.plan.get(self.planned).map(|(_, url)| url.clone()).unwrap_or_default(),
+            SessionMethod::Play | SessionMethod::Teardown => self.controlled_url(),
         }
     }
 }

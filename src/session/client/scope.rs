@@ -4,8 +4,8 @@
 
 use crate::rtsp::message::Message;
 use crate::session::Client;
-use crate::session::client::pending::{Method, Pending};
-use crate::session::client::{Phase, SessionError};
+use crate::session::client::pending::{PendingRequest, SessionMethod};
+use crate::session::client::{ClientPhase, SessionError};
 use crate::session::keep_alive::KeepAlive;
 use crate::time::Timestamp;
 
@@ -67,13 +67,13 @@ impl Client {
     fn play_next(&mut self, now: Timestamp) {
         self.scope.turn += 1;
         if self.scope.by_track && self.scope.turn < self.dialog.setups().len() {
-            return self.send(now, Method::Play);
+            return self.send(now, SessionMethod::Play);
         }
         if self.scope.granted == 0 && !self.refusals.is_empty() {
             let first = self.refusals.remove(0);
             return self.fail(now, first);
         }
-        self.phase = Phase::Playing;
+        self.phase = ClientPhase::Playing;
         self.dialog.trim();
         self.keep_alive = KeepAlive::new(now, self.dialog.session_timeout(), self.dialog.public());
         self.media.play(now);
@@ -81,7 +81,7 @@ impl Client {
     }
 
     /// PLAY or TEARDOWN was refused: whether it goes out once more, for each track or for all.
-    pub(super) fn rescoped(&mut self, now: Timestamp, pending: &Pending, response: &Message<'_>) -> bool {
+    pub(super) fn rescoped(&mut self, now: Timestamp, pending: &PendingRequest, response: &Message<'_>) -> bool {
         if self.scope.changes >= MAX_CHANGES {
             return false;
         }
@@ -92,7 +92,7 @@ impl Client {
             Some(460) => {
                 self.scope.refused.push(pending.url.clone());
                 let left = self.aggregates().any(|url| !self.scope.refused.contains(&url));
-                if !left || self.scope.granted > 0 && pending.method == Method::Play {
+                if !left || self.scope.granted > 0 && pending.method == SessionMethod::Play {
                     return false;
                 }
                 (self.scope.by_track, self.scope.turn) = (false, 0);
@@ -117,7 +117,7 @@ impl Client {
     pub(super) fn torn_down(&mut self, now: Timestamp) {
         self.scope.turn += 1;
         if self.scope.by_track && self.scope.turn < self.dialog.setups().len() {
-            return self.send(now, Method::Teardown);
+            return self.send(now, SessionMethod::Teardown);
         }
         self.done(now);
     }
@@ -125,7 +125,7 @@ impl Client {
     /// TEARDOWN begins with the first track.
     pub(super) fn begin_teardown(&mut self, now: Timestamp) {
         self.scope.turn = 0;
-        self.phase = Phase::TearingDown;
-        self.send(now, Method::Teardown);
+        self.phase = ClientPhase::TearingDown;
+        self.send(now, SessionMethod::Teardown);
     }
 }

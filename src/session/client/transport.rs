@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 
 use crate::rtp::packet::{RtpPacket, is_rtcp};
-use crate::session::client::pending::Method;
+use crate::session::client::pending::SessionMethod;
 use crate::session::client::phase::ControlScope;
-use crate::session::client::{MediaTransport, Phase, SessionError};
+use crate::session::client::{ClientPhase, MediaTransport, SessionError};
 use crate::session::dialog::{MediaPath, PacketSigns, Setup};
 use crate::session::server_requests::MAX_ANSWERS;
 use crate::session::{Client, Dialog, Group, MediaRoute, Output};
@@ -24,7 +24,7 @@ impl Client {
     pub(super) fn set_up(&mut self, now: Timestamp) {
         match (self.transports.current, self.planned_track()) {
             (MediaTransport::Udp, Some(track)) => self.outputs.push_back(Output::OpenMedia { track }),
-            _ => self.send(now, Method::Setup),
+            _ => self.send(now, SessionMethod::Setup),
         }
     }
 
@@ -33,14 +33,14 @@ impl Client {
     }
 
     pub(super) fn media_opened(&mut self, now: Timestamp, ports: (u16, u16)) {
-        if self.phase == Phase::SettingUp && self.pending.is_none() {
+        if self.phase == ClientPhase::SettingUp && self.pending.is_none() {
             self.transports.ports = Some(ports);
-            self.send(now, Method::Setup);
+            self.send(now, SessionMethod::Setup);
         }
     }
 
     pub(super) fn media_failed(&mut self, now: Timestamp, why: &str) {
-        if self.phase == Phase::SettingUp || self.phase == Phase::Playing {
+        if self.phase == ClientPhase::SettingUp || self.phase == ClientPhase::Playing {
             let transport = self.transports.current;
             let error = SessionError::NoSockets { transport, why: why.to_owned() };
             match self.transports.untried() {
@@ -162,7 +162,7 @@ impl Client {
         let same = self.transports.current.tunnel() == self.dialer.tunnel_mut().map(|tunnel| tunnel.kind);
         match self.dialer.again(now).filter(|_| same) {
             Some(connect) => {
-                self.phase = Phase::Connecting;
+                self.phase = ClientPhase::Connecting;
                 self.outputs.push_back(connect);
             }
             // A tunnel may have a port of its own.

@@ -19,14 +19,14 @@ struct KnownSource {
 
 /// What packets have shown of their owners.
 #[derive(Debug, Default)]
-pub(super) struct Owners {
+pub(super) struct PathOwners {
     sources: Vec<KnownSource>,
     pub(super) senders: Vec<PathSender>,
     /// Several tracks have one channel, or one pair of ports.
     pub(super) share_paths: bool,
 }
 
-impl Owners {
+impl PathOwners {
     /// Whose source it is, of those that share its path. RTCP may have another channel than its RTP.
     pub(super) fn source(&self, signs: &PacketSigns, candidates: &[usize]) -> Option<usize> {
         let same = |known: &&KnownSource| {

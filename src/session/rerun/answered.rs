@@ -6,7 +6,7 @@ use crate::rtsp::message::{Message, StartLine};
 use crate::session::Output;
 use crate::session::authorization::{AuthAction, Authorization};
 use crate::session::rerun::log::{Fate, Performed};
-use crate::session::rerun::{Pending, Rerun};
+use crate::session::rerun::{PendingRequest, Rerun};
 use crate::session::server_requests::{self, MAX_ANSWERS};
 use crate::time::Timestamp;
 use crate::trace::Direction;
@@ -31,7 +31,7 @@ impl Rerun {
         }
     }
 
-    fn answered(&mut self, now: Timestamp, pending: Pending, response: &Message<'_>) {
+    fn answered(&mut self, now: Timestamp, pending: PendingRequest, response: &Message<'_>) {
         if !self.log.answered(pending.place, now.nanos_since(pending.sent), response) {
             self.note("the answers are too large to keep: of later ones only the status is compared");
         }
@@ -47,7 +47,7 @@ impl Rerun {
         self.settled(&pending);
     }
 
-    fn settled(&mut self, pending: &Pending) {
+    fn settled(&mut self, pending: &PendingRequest) {
         self.settle(pending);
         if pending.exchange.is_none() {
             self.end("the session was torn down");
@@ -55,7 +55,7 @@ impl Rerun {
     }
 
     /// A 401 that the recorded client did not see, or not to this request, is answered with credentials.
-    fn unauthorized(&mut self, now: Timestamp, pending: Pending, response: &Message<'_>) {
+    fn unauthorized(&mut self, now: Timestamp, pending: PendingRequest, response: &Message<'_>) {
         if self.locked_out {
             return self.settled(&pending);
         }
@@ -79,7 +79,7 @@ impl Rerun {
         }
     }
 
-    fn repeat(&mut self, now: Timestamp, mut pending: Pending) {
+    fn repeat(&mut self, now: Timestamp, mut pending: PendingRequest) {
         let at = self.since_opened(now);
         let Some(first) = self.log.get_mut(pending.place) else { return };
         first.challenged = true;
@@ -88,7 +88,7 @@ impl Rerun {
         self.transmit(now, pending);
     }
 
-    fn learn(&mut self, now: Timestamp, pending: &Pending, response: &Message<'_>) {
+    fn learn(&mut self, now: Timestamp, pending: &PendingRequest, response: &Message<'_>) {
         let Some(exchange) = pending.exchange.and_then(|index| self.script.exchanges().get(index)) else { return };
         match exchange.method.as_str() {
             "PLAY" => {

@@ -1,7 +1,7 @@
 //! How it ends: as the recorded session did, or because the server or the user wants it.
 
 use crate::session::rerun::log::{Fate, Performed};
-use crate::session::rerun::{Phase, Rerun};
+use crate::session::rerun::{Rerun, RerunPhase};
 use crate::session::{Ending, Output};
 use crate::time::Timestamp;
 use crate::trace::Close;
@@ -18,7 +18,7 @@ impl Rerun {
     }
 
     fn tear_down(&mut self, now: Timestamp) {
-        self.phase = Phase::TearingDown;
+        self.phase = RerunPhase::TearingDown;
         self.deadline_of_teardown = Some(now + self.config.timeouts.teardown.min(self.config.timeouts.response));
         self.send_own(now, "TEARDOWN");
     }
@@ -27,7 +27,7 @@ impl Rerun {
     pub(super) fn stop(&mut self, now: Timestamp) {
         self.outcome.get_or_insert(Ok(Ending::Stopped));
         self.give_up("stopped");
-        if self.phase == Phase::Running && self.live.session().is_some() {
+        if self.phase == RerunPhase::Running && self.live.session().is_some() {
             self.tear_down(now);
         } else {
             self.end("stopped");
@@ -38,18 +38,19 @@ impl Rerun {
     pub(super) fn closed(&mut self, now: Timestamp) {
         let repeated = |place: usize| self.log.entries().get(place).is_some_and(|entry| entry.repeated);
         let place = self.pending.iter().position(|pending| repeated(pending.place) && pending.attempts == 1);
-        let again = place.filter(|_| self.phase == Phase::Running && self.resumable).map(|at| self.pending.remove(at));
+        let again =
+            place.filter(|_| self.phase == RerunPhase::Running && self.resumable).map(|at| self.pending.remove(at));
         if let Some(pending) = again
             && let Some(connect) = self.dialer.again(now)
         {
             self.resumable = false;
             self.resumed = Some(pending);
-            self.phase = Phase::Dialing;
+            self.phase = RerunPhase::Dialing;
             // What the closed connection did not take any more.
             self.outputs.clear();
             return self.outputs.push_back(connect);
         }
-        if self.phase == Phase::Running && self.next < self.script.exchanges().len() {
+        if self.phase == RerunPhase::Running && self.next < self.script.exchanges().len() {
             let seconds = self.opened.map_or(0.0, |opened| now.seconds_since(opened));
             self.note(&format!("the server closed the connection after {seconds:.1} s"));
         }
@@ -62,11 +63,11 @@ impl Rerun {
     }
 
     fn finish(&mut self, how: Output<'static>, why: &'static str) {
-        if self.phase == Phase::Done {
+        if self.phase == RerunPhase::Done {
             return;
         }
         self.give_up(why);
-        self.phase = Phase::Done;
+        self.phase = RerunPhase::Done;
         self.pending.clear();
         self.outcome.get_or_insert(Ok(Ending::EndOfStream));
         self.outputs.extend([how, Output::Done]);

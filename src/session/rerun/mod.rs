@@ -64,7 +64,7 @@ pub struct Rerun {
     script: Script,
     config: RerunConfig,
     shown: String,
-    phase: Phase,
+    phase: RerunPhase,
     outputs: VecDeque<Output<'static>>,
     dialer: Dialer,
     /// When the first connection stood.
@@ -83,9 +83,9 @@ pub struct Rerun {
     authorization: Authorization,
     /// The credentials were refused, or lack: cameras lock an account after a few tries.
     locked_out: bool,
-    pending: Vec<Pending>,
+    pending: Vec<PendingRequest>,
     /// One that goes out again on a new connection, and whether there may still be one.
-    resumed: Option<Pending>,
+    resumed: Option<PendingRequest>,
     resumable: bool,
     live: Live,
     log: Log,
@@ -96,7 +96,7 @@ pub struct Rerun {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+enum RerunPhase {
     Dialing,
     Running,
     /// A TEARDOWN of our own is the last word.
@@ -106,7 +106,7 @@ enum Phase {
 
 /// A request that waits for its answer.
 #[derive(Clone, Debug)]
-struct Pending {
+struct PendingRequest {
     exchange: Option<usize>,
     /// Its place in the log.
     place: usize,
@@ -130,7 +130,7 @@ impl Rerun {
         refuse_publishers(&script)?;
         let mut rerun = Self {
             shown: masked_text(config.url.as_str()),
-            phase: Phase::Dialing,
+            phase: RerunPhase::Dialing,
             outputs: VecDeque::new(),
             dialer: Dialer::new(&config.url, config.timeouts.connect),
             opened: None,
@@ -162,7 +162,7 @@ impl Rerun {
 
     /// How it ended; `None` before it has. It fails only if there was no connection at all.
     pub fn outcome(&self) -> Option<&Result<Ending, SessionError>> {
-        self.outcome.as_ref().filter(|_| self.phase == Phase::Done)
+        self.outcome.as_ref().filter(|_| self.phase == RerunPhase::Done)
     }
 
     /// What is performed.
@@ -197,13 +197,13 @@ impl Rerun {
 
     /// Does whatever is due.
     fn advance(&mut self, now: Timestamp) {
-        while self.phase == Phase::Running && self.due().is_some_and(|due| due <= now) {
+        while self.phase == RerunPhase::Running && self.due().is_some_and(|due| due <= now) {
             let index = self.next;
             self.next += 1;
             self.perform(now, index);
         }
         self.send_reports(now);
-        if self.phase == Phase::Running && self.leaves_at().is_some_and(|at| at <= now) {
+        if self.phase == RerunPhase::Running && self.leaves_at().is_some_and(|at| at <= now) {
             self.leave(now);
         }
     }
@@ -240,7 +240,7 @@ impl Rerun {
 
     fn connected(&mut self, now: Timestamp) {
         self.dialer.connected();
-        self.phase = Phase::Running;
+        self.phase = RerunPhase::Running;
         self.opened.get_or_insert(now);
         if let Some(pending) = self.resumed.take() {
             self.transmit(now, pending);
@@ -254,15 +254,15 @@ impl Rerun {
         if self.deadline_of_teardown.is_some_and(|deadline| deadline <= now) {
             return self.end("the session was torn down");
         }
-        let late = |pending: &mut Pending| pending.deadline <= now;
-        let late: Vec<Pending> = self.pending.extract_if(.., late).collect();
+        let late = |pending: &mut PendingRequest| pending.deadline <= now;
+        let late: Vec<PendingRequest> = self.pending.extract_if(.., late).collect();
         for pending in &late {
             self.settle(pending);
         }
     }
 
     /// Nothing more is awaited of a request.
-    fn settle(&mut self, pending: &Pending) {
+    fn settle(&mut self, pending: &PendingRequest) {
         if let Some(settled) = pending.exchange.and_then(|exchange| self.settled.get_mut(exchange)) {
             *settled = true;
         }
@@ -284,20 +284,20 @@ fn refuse_publishers(script: &Script) -> Result<(), RerunError> {
 impl Machine for Rerun {
     fn handle(&mut self, now: Timestamp, input: Input<'_>) {
         match input {
-            _ if self.phase == Phase::Done => return,
-            Input::Resolved(addresses) if self.phase == Phase::Dialing => {
+            _ if self.phase == RerunPhase::Done => return,
+            Input::Resolved(addresses) if self.phase == RerunPhase::Dialing => {
                 let dial = self.dialer.resolved(now, addresses);
                 self.dial(dial);
             }
-            Input::ResolveFailed(why) if self.phase == Phase::Dialing => {
+            Input::ResolveFailed(why) if self.phase == RerunPhase::Dialing => {
                 let dial = self.dialer.unresolved(why);
                 self.dial(dial);
             }
-            Input::ConnectFailed(why) if self.phase == Phase::Dialing => {
+            Input::ConnectFailed(why) if self.phase == RerunPhase::Dialing => {
                 let dial = self.dialer.next(now, why);
                 self.dial(dial);
             }
-            Input::Connected if self.phase == Phase::Dialing => self.connected(now),
+            Input::Connected if self.phase == RerunPhase::Dialing => self.connected(now),
             Input::Pdu(pdu) => {
                 if let PduKind::Message { head, body } = pdu.kind {
                     self.message(now, &Message::new(head, body));
@@ -317,17 +317,17 @@ impl Machine for Rerun {
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
-        if self.phase == Phase::Done {
+        if self.phase == RerunPhase::Done {
             return None;
         }
-        let running = self.phase == Phase::Running;
+        let running = self.phase == RerunPhase::Running;
         let own = [self.due(), self.next_report(), self.leaves_at()].into_iter().flatten().filter(|_| running).min();
         let pending = self.pending.iter().map(|pending| pending.deadline).min();
         [self.dialer.deadline(), own, pending, self.deadline_of_teardown].into_iter().flatten().min()
     }
 
     fn is_over(&self) -> bool {
-        self.phase == Phase::Done
+        self.phase == RerunPhase::Done
     }
 
     fn url(&self) -> &str {

@@ -9,7 +9,7 @@ use crate::session::Output;
 use crate::session::rerun::live::Delivery;
 use crate::session::rerun::log::{Fate, Performed};
 use crate::session::rerun::request_rewrite::Changes;
-use crate::session::rerun::{Pending, Phase, Rerun, transport};
+use crate::session::rerun::{PendingRequest, Rerun, RerunPhase, transport};
 use crate::session::script::track::authority;
 use crate::session::script::{Frame, Route};
 use crate::time::Timestamp;
@@ -43,7 +43,7 @@ impl Rerun {
             return;
         }
         let awaited = self.script.exchanges().get(index).is_some_and(|exchange| exchange.status().is_some());
-        self.transmit(now, Pending { awaited, ..Pending::new(Some(index), place, now) });
+        self.transmit(now, PendingRequest { awaited, ..PendingRequest::new(Some(index), place, now) });
     }
 
     /// Why a request is not needed: it opened a tunnel, or tries again what worked.
@@ -62,7 +62,7 @@ impl Rerun {
     }
 
     /// Sends a request of the log, with the authorization that is known by now.
-    pub(super) fn transmit(&mut self, now: Timestamp, mut pending: Pending) {
+    pub(super) fn transmit(&mut self, now: Timestamp, mut pending: PendingRequest) {
         let Some((method, url)) =
             self.log.entries().get(pending.place).map(|entry| (entry.method.clone(), entry.url.clone()))
         else {
@@ -99,7 +99,7 @@ impl Rerun {
 
     /// Once the server has asked for a login every request carries it, but for one that was refused then for lack of
     /// it.
-    fn authorization(&mut self, pending: &Pending, method: &str, url: &str) -> Option<Vec<u8>> {
+    fn authorization(&mut self, pending: &PendingRequest, method: &str, url: &str) -> Option<Vec<u8>> {
         let repeated = self.log.entries().get(pending.place).is_some_and(|entry| entry.repeated);
         let refused = pending.exchange.is_some_and(|index| {
             let exchange = self.script.exchanges().get(index);
@@ -111,7 +111,13 @@ impl Rerun {
     }
 
     /// The recorded request as this server has to see it.
-    fn fitted(&mut self, pending: &mut Pending, index: usize, url: &str, authorization: Option<Vec<u8>>) -> Vec<u8> {
+    fn fitted(
+        &mut self,
+        pending: &mut PendingRequest,
+        index: usize,
+        url: &str,
+        authorization: Option<Vec<u8>>,
+    ) -> Vec<u8> {
         let transport = self.transport(index);
         if let (Some(_), Some(entry)) = (&transport, self.log.get_mut(pending.place)) {
             entry.moved = true;
@@ -164,7 +170,7 @@ impl Rerun {
 
     /// Sends what the recorded client sent between its requests. What has no channel yet is left out.
     pub(super) fn send_reports(&mut self, now: Timestamp) {
-        while self.phase == Phase::Running && self.next_report().is_some_and(|due| due <= now) {
+        while self.phase == RerunPhase::Running && self.next_report().is_some_and(|due| due <= now) {
             let frame = self.script.client_frame(self.next_frame);
             self.next_frame += 1;
             if let Some(bytes) = frame.and_then(|frame| self.framed(&frame)) {
@@ -203,11 +209,11 @@ impl Rerun {
             repeated: false,
             moved: false,
         });
-        self.transmit(now, Pending { awaited: true, ..Pending::new(None, place, now) });
+        self.transmit(now, PendingRequest { awaited: true, ..PendingRequest::new(None, place, now) });
     }
 }
 
-impl Pending {
+impl PendingRequest {
     pub(super) fn new(exchange: Option<usize>, place: usize, now: Timestamp) -> Self {
         Self { exchange, place, cseq: 0, sent: now, deadline: now, attempts: 0, transport: None, awaited: false }
     }
