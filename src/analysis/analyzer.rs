@@ -1,6 +1,5 @@
 //! The analyzer: a tap that turns what passes into rows.
 
-use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use crate::analysis::budget::Budget;
 use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::location::Location;
 use crate::analysis::out::RowEmitter;
-use crate::analysis::rows::{Row, Sink, StreamRow, Table};
+use crate::analysis::rows::{Sink, StreamRow, Table};
 use crate::analysis::session::Session;
 use crate::analysis::stream::DetailLevel;
 use crate::analysis::unplaced::Neighbour;
@@ -19,7 +18,9 @@ use crate::rtsp::demux::{GapCause, Pdu, PduKind};
 use crate::rtsp::message::Message;
 use crate::session::dialog::{MediaPath, PacketSigns};
 use crate::time::Timestamp;
-use crate::trace::{CaptureEnd, Direction, Note, Payload, Remark, RemarkKind, Tap, TraceEvent};
+use crate::trace::{CaptureEnd, Note, Payload, Remark, Tap, TraceEvent};
+
+mod finish;
 
 /// What to compute.
 #[derive(Clone, Debug, Default)]
@@ -129,108 +130,6 @@ impl<S: Sink> Analyzer<S> {
         }
     }
 
-    /// The capture is over: hands over what was left unanswered and the streams, and gives the sink back.
-    ///
-    /// # Errors
-    /// Those of the sink.
-    pub fn finish(mut self) -> io::Result<S> {
-        self.settle();
-        let Self { sessions, out, .. } = &mut self;
-        for session in sessions.iter_mut().flatten() {
-            let found = session.unknown_payload_types();
-            for (direction, finding) in found.into_iter().chain(session.reporting_strangers()) {
-                let place = out.end_of(session, direction);
-                out.finding(place, &finding)?;
-            }
-        }
-        let at = out.end_of_capture().0;
-        for session in sessions.iter_mut().flatten() {
-            for direction in [Direction::ClientToServer, Direction::ServerToClient] {
-                let closed = session.closed.is_some_and(|first| first != direction);
-                out.settle(session, direction, if closed { Neighbour::Closed } else { Neighbour::End })?;
-            }
-        }
-        for session in sessions.iter_mut().flatten() {
-            if let Some(direction) = session.watch.only_side {
-                let place = out.end_of(session, direction);
-                let others = session.streams.iter().filter(|stream| stream.key.direction != direction);
-                let packets = others.map(|stream| stream.sequence.packets).sum();
-                out.finding(place, &Finding::one_direction(direction, packets))?;
-            }
-        }
-        for session in sessions.iter().flatten() {
-            let answers = session.watch.only_side.is_none();
-            for (direction, request) in session.dialog.unanswered().filter(|_| answers) {
-                if session.watch.may_have_been_answered(direction, request.at) {
-                    continue;
-                }
-                let place = out.end_of(session, direction);
-                let detail = format!("{} sent at {} was never answered", request.method, request.at);
-                out.finding(place, &Finding::new(FindingCode::ResponseMissing, None, detail))?;
-            }
-            let direction = Direction::ClientToServer;
-            let place = out.end_of(session, direction);
-            // Of one direction alone it is said already that the other one lacks.
-            for finding in session.http.unfinished().into_iter().filter(|_| answers && !session.watch.lacks_messages())
-            {
-                out.finding(place, &finding)?;
-            }
-        }
-        for session in sessions.iter().flatten() {
-            for (direction, finding) in session.ending(at) {
-                let place = out.end_of(session, direction);
-                out.finding(place, &finding)?;
-            }
-        }
-        for session in sessions.iter_mut().flatten() {
-            let (at, frame_number) = out.end_of_capture();
-            let end = Location { at, frame_number, ..out.end_of(session, Direction::ServerToClient) };
-            out.silent_tracks(session, end)?;
-        }
-        for session in sessions.iter_mut().flatten() {
-            for stream in &mut session.streams {
-                if let Some(frames) = &mut stream.frames {
-                    frames.end_all();
-                }
-                out.ended_frames(session.flow.id + 1, stream)?;
-            }
-        }
-        if let Some(judges) = &mut out.judges {
-            judges.match_logins(sessions.iter().flatten());
-        }
-        for session in sessions.iter_mut().flatten() {
-            let end = out.end_of(session, Direction::ServerToClient);
-            out.verdicts(session, end)?;
-        }
-        for session in sessions.iter().flatten() {
-            for row in session.rows() {
-                out.sink.row(&Row::Stream(Box::new(row)))?;
-            }
-        }
-        Ok(self.out.sink.inner)
-    }
-
-    /// What there is to say of a remark. That packets are cut matters where they are a session's, or where there is none.
-    fn remarked<'a>(&self, remark: &Remark<'a>) -> Option<Cow<'a, str>> {
-        if remark.kind != RemarkKind::PacketsCut {
-            return Some(remark.detail.into());
-        }
-        let sessions = || self.sessions.iter().flatten();
-        let (messages, media) =
-            (sessions().any(|session| session.cut_messages), sessions().any(|session| session.cut_packets));
-        let what = match (messages, media) {
-            (false, false) if self.has_sessions() => return None,
-            (false, false) => "what they carry is not known",
-            (true, false) => "among them may be RTSP messages, and what those say is not known",
-            (false, true) => "of media RTP headers are read, pictures and frames are not told",
-            (true, true) => {
-                "of media RTP headers are read, pictures and frames are not told; among them may be RTSP messages, and \
-                 what those say (tracks, encodings, channels, ports) is not known"
-            }
-        };
-        Some(format!("{}: {what}", remark.detail).into())
-    }
-
     /// A packet has no time: nothing is reckoned from times any more, nor judged by them.
     #[cold]
     fn untimed(&mut self) {
@@ -253,12 +152,6 @@ impl<S: Sink> Analyzer<S> {
 }
 
 impl<S: Sink> RowEmitter<S> {
-    /// When the capture ends: who waits for media waits until then, even where no session has anything to say.
-    fn end_of_capture(&self) -> (Timestamp, Option<u64>) {
-        let end = self.capture_end.filter(|end| end.at >= self.latest.0);
-        end.map_or(self.latest, |end| (end.at, Some(end.frame_number)))
-    }
-
     /// What the recorder says of its own work. That packets are repeated is no oddity.
     fn note(&mut self, place: Location, note: &Note) -> io::Result<()> {
         if let Some(judge) = self.judge(place.session) {
@@ -323,9 +216,7 @@ impl<S: Sink> RowEmitter<S> {
             }
         }
     }
-}
 
-impl<S: Sink> RowEmitter<S> {
     /// The snap length cut what came. One finding tells of all that it cut; packets that lack behind it may have been there.
     fn cut_by_snap_length(&mut self, session: &mut Session, place: &Location, in_frame: bool) {
         let is_counted = !session.unplaced.cut(place.direction);

@@ -17,7 +17,6 @@ use crate::analysis::unplaced::UnplacedBytes;
 use crate::analysis::unreachable::UnreachablePaths;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderReport};
-use crate::rtsp::demux::GapCause;
 use crate::rtsp::message::Message;
 use crate::session::Dialog;
 use crate::session::dialog::play::PlayControl;
@@ -25,6 +24,7 @@ use crate::session::dialog::{MediaPath, PacketSigns, PayloadRole, Request};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Flow, GivenMedia};
 
+mod coverage;
 mod lookup;
 mod resent;
 mod senders;
@@ -127,33 +127,6 @@ impl Session {
             self.forget_lookups();
         }
         request
-    }
-
-    /// The session stood before the capture began.
-    #[cold]
-    pub(super) fn begins_late(&mut self) {
-        self.watch.beginning_missing = true;
-        self.dialog.begins_late();
-    }
-
-    /// The capture lacks bytes of a direction that may have been messages: what they agreed upon is not known.
-    #[cold]
-    pub(super) fn lacks_messages(&mut self, direction: Direction, at: Timestamp, cause: GapCause) {
-        self.cut_messages |= cause == GapCause::SnapLength;
-        if !self.watch.lacks_messages() {
-            self.dialog.begins_late();
-        }
-        self.watch.lacks(direction, at);
-    }
-
-    /// Of the connection there is one direction alone; or not, after all.
-    #[cold]
-    pub(super) fn only_side(&mut self, side: Option<Direction>) {
-        self.watch.only_side = side;
-        self.watch.beginning_missing = side.is_some();
-        let answers_alone = side == Some(Direction::ServerToClient);
-        self.dialog.hear_answers_alone(answers_alone);
-        self.http.hear_answers_alone(answers_alone);
     }
 
     /// A request was granted: media may be due from now on, or no longer.
