@@ -267,10 +267,13 @@ fn word(word: &[u8]) -> Vec<u8> {
     if word.len() < 2 || protocol || known {
         return word.to_vec();
     }
-    let stays =
-        |part: &[u8]| part == b"/" || PROTOCOLS.iter().any(|known| known.eq_ignore_ascii_case(part.trim_ascii()));
-    let parts = split(word, b"/");
-    parts.flat_map(|part| if stays(part) && plain.contains(&b'/') { part.to_vec() } else { hidden(part) }).collect()
+    if !plain.contains(&b'/') {
+        return hidden(word);
+    }
+    let is_known = |part: &[u8]| PROTOCOLS.iter().any(|known| known.eq_ignore_ascii_case(part.trim_ascii()));
+    split(word, b"/")
+        .flat_map(|part| if part == b"/" || is_known(part) { part.to_vec() } else { hidden(part) })
+        .collect()
 }
 
 /// Each stream begins at `url=`, as its URL may hold commas.

@@ -41,7 +41,7 @@ row! {
         packets: u64,
         /// RTP payload, without header, CSRC list, extension and padding; of encrypted media all that stands behind
         /// the header, with the authentication tag; of packets that the snap length cut as long as they were on the
-        /// wire, empty where that can not be told.
+        /// wire, empty where that cannot be told.
         payload_bytes ["bytes"]: Option<u64>,
         /// 8 × `payload_bytes` / `duration_s`, rounded; empty if no time passed.
         bitrate_bps ["bit/s"]: Option<u64>,
