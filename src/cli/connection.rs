@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-pub(super) const USER_AGENT: &str = concat!("rtsp-rec/", env!("CARGO_PKG_VERSION"));
+use crate::session::ClientConfig;
+
+pub(super) const USER_AGENT: &str = ClientConfig::USER_AGENT;
 
 pub(super) const PASSWORD_HELP: &str = "File whose first line is the password [default: $RTSP_REC_PASSWORD]";
 

@@ -1,6 +1,6 @@
 //! A machine whose every step can be followed: what it is told and what it wants, as records of the crate `log`.
 //!
-//! A recorder that hangs is asked by `RTSP_REC_LOG=debug` what it waits for. Without a logger each step costs one load and one
+//! A recorder that hangs is asked by `RTSP_REC_LOG=trace` what it waits for. Without a logger each step costs one load and one
 //! comparison, and nothing is formatted. Messages come at `debug` with their start line alone, as headers hold logins; media at
 //! `trace`.
 
@@ -9,7 +9,7 @@ use std::fmt;
 use log::{Level, debug, log_enabled, trace};
 
 use crate::rtsp::demux::{Pdu, PduKind};
-use crate::session::{Input, Machine, Output};
+use crate::session::{Input, Machine, MediaRoute, Output};
 use crate::time::Timestamp;
 use crate::trace::Close;
 
@@ -123,7 +123,7 @@ impl fmt::Display for ToldInput<'_> {
             Input::ResolveFailed(why) => write!(f, "the name can't be resolved: {why}"),
             Input::Connected => f.write_str("connected"),
             Input::ConnectFailed(why) => write!(f, "the connection failed: {why}"),
-            Input::TunnelRefused(answer) => write!(f, "the tunnel was refused: {:?}", answer.start_line()),
+            Input::TunnelRefused(answer) => write!(f, "the tunnel was refused: {}", start_line(answer.head())),
             Input::Pdu(pdu) => write_pdu(f, pdu),
             Input::MediaOpened { rtp, rtcp } => write!(f, "UDP sockets are open on the ports {rtp} and {rtcp}"),
             Input::MediaFailed(why) => write!(f, "no UDP sockets for the media: {why}"),
@@ -172,7 +172,7 @@ impl fmt::Display for WantedOutput<'_> {
             Output::Send(bytes) if bytes.first() == Some(&b'$') => write!(f, "sends a frame of {} bytes", bytes.len()),
             Output::Send(bytes) => write!(f, "sends {}", start_line(bytes)),
             Output::OpenMedia { track } => write!(f, "opens UDP sockets for track {track}"),
-            Output::TakeMedia(route) => write!(f, "takes media: {route:?}"),
+            Output::TakeMedia(route) => write_route(f, *route),
             Output::CloseMedia { track: Some(track) } => write!(f, "closes the UDP sockets of track {track}"),
             Output::CloseMedia { track: None } => f.write_str("closes its UDP sockets"),
             Output::Datagram { track, port, payload, .. } => {
@@ -183,6 +183,14 @@ impl fmt::Display for WantedOutput<'_> {
             Output::Done => f.write_str("is done"),
         }
     }
+}
+
+fn write_route(f: &mut fmt::Formatter<'_>, route: MediaRoute) -> fmt::Result {
+    write!(f, "takes the media of track {}", route.track)?;
+    if let Some(group) = route.group {
+        write!(f, " from the group {}", group.address)?;
+    }
+    route.source.map_or(Ok(()), |source| write!(f, ", sent by {source}"))
 }
 
 /// The first line of a message; the rest may hold a login.

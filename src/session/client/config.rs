@@ -33,13 +33,16 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
+    /// What the User-Agent header says unless another is asked for.
+    pub const USER_AGENT: &str = concat!("rtsp-rec/", env!("CARGO_PKG_VERSION"));
+
     /// All tracks over TCP, without a login, until the server ends it or the client is told to stop. The seed is 0: a
     /// program that records more than once draws another each time.
     pub fn new(url: RtspUrl) -> Self {
         Self {
             url,
             credentials: None,
-            user_agent: concat!("rtsp-rec/", env!("CARGO_PKG_VERSION")).to_owned(),
+            user_agent: Self::USER_AGENT.to_owned(),
             media: Vec::new(),
             transports: vec![MediaTransport::Tcp],
             seed: 0,

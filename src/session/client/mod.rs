@@ -311,7 +311,7 @@ impl Machine for Client {
                 self.dial(now, dial);
             }
             Input::TunnelRefused(response) if self.phase == ClientPhase::Connecting => {
-                self.tunnel_refused(now, response)
+                self.tunnel_refused(now, response);
             }
             Input::Pdu(pdu) => {
                 self.media.received(pdu.raw.len());
