@@ -14,7 +14,9 @@ fn drain(mut pdus: Pdus<'_>, into: &mut Vec<Owned>) {
             PduKind::Message { head, body } => (head.len(), 1000 + body.len() as u64),
             PduKind::Interleaved { channel, payload } => (payload.len(), u64::from(channel)),
             PduKind::Junk => (0, JUNK),
-            PduKind::CutFrame { channel, payload, missing } => (payload.len(), 4_000_000 + ((missing as u64) << 8) + u64::from(channel)),
+            PduKind::CutFrame { channel, payload, missing } => {
+                (payload.len(), 4_000_000 + ((missing as u64) << 8) + u64::from(channel))
+            }
             PduKind::Gap { len, .. } => (usize::MAX, len),
         };
         match into.last_mut() {

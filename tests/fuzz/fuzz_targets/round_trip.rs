@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use rtsp_rec::capture::{Source, Writer, WriterOptions};
 use rtsp_rec::rtsp::demux::{Demuxer, Pdus};
 use rtsp_rec::time::Timestamp;
-use rtsp_rec::trace::{Carrier, Close, Direction, Flow, Payload, Tap, TraceEvent};
+use rtsp_rec::trace::{Close, Direction, Encapsulation, Flow, Payload, Tap, TraceEvent};
 
 #[derive(Default)]
 struct Said([Vec<u8>; 2]);
@@ -48,7 +48,7 @@ fuzz_target!(|data: &[u8]| {
     let writer = Writer::new(Vec::new(), options).expect("memory takes all");
     let mut play = Play { flow, at: Timestamp::from_nanos(1_795_332_904_000_000_001), tap: (writer, Said::default()) };
     let mut demuxers = [Demuxer::new(), Demuxer::new()];
-    play.tell(Direction::ClientToServer, Payload::Opened { started: play.at, carrier: Carrier::default() });
+    play.tell(Direction::ClientToServer, Payload::Opened { started: play.at, carrier: Encapsulation::default() });
     let mut rest = data;
     while let Some(([who, l0, l1], behind)) = rest.split_first_chunk() {
         let len = usize::from(u16::from_be_bytes([*l0, *l1])).min(behind.len());

@@ -30,7 +30,7 @@ fuzz_target!(|data: &str| {
     if let Ok(mut authenticator) = Authenticator::from_challenges(challenges.into_iter(), "rtsp://camera/live") {
         let credentials = Credentials { user: base.to_owned(), password: location.to_owned() };
         for method in ["DESCRIBE", "SETUP"] {
-            black_box(authenticator.authorization(&credentials, method, control, data));
+            black_box(authenticator.authorization(&credentials, method, control, data.as_bytes()));
         }
     }
 });
