@@ -36,13 +36,16 @@ pub struct Flow {
     pub server: SocketAddr,
 }
 
-/// Who sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Direction {
-    /// From the RTSP client to the server.
-    ClientToServer,
-    /// From the RTSP server to the client.
-    ServerToClient,
+word_enum! {
+    /// Who sends.
+    #[derive(Default, PartialOrd, Ord)]
+    pub enum Direction {
+        /// From the RTSP client to the server.
+        ClientToServer = "c2s",
+        /// From the RTSP server to the client.
+        #[default]
+        ServerToClient = "s2c",
+    }
 }
 
 impl Direction {
@@ -52,14 +55,6 @@ impl Direction {
         match self {
             Self::ClientToServer => Self::ServerToClient,
             Self::ServerToClient => Self::ClientToServer,
-        }
-    }
-
-    /// `c2s` or `s2c`, as the tables spell it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ClientToServer => "c2s",
-            Self::ServerToClient => "s2c",
         }
     }
 

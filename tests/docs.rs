@@ -45,7 +45,7 @@ fn every_finding_is_explained_as_it_is_declared() {
 fn every_verdict_is_explained() {
     let text = document("verdicts.md");
     for verdict in Cause::ALL {
-        assert!(text.contains(&format!("`{}`", verdict.name())), "{}", verdict.name());
+        assert!(text.contains(&format!("`{}`", verdict.as_str())), "{}", verdict.as_str());
     }
 }
 

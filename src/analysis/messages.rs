@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::analysis::rows::MessageKind;
 use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::url::RtspUrl;
@@ -11,7 +12,7 @@ use crate::time::Timestamp;
 /// The parts of a message that its row shows.
 #[derive(Debug)]
 pub(super) struct MessageParts<'a> {
-    pub(super) kind: &'static str,
+    pub(super) kind: MessageKind,
     pub(super) method: Option<Cow<'a, str>>,
     pub(super) url: Option<String>,
     pub(super) status: Option<u16>,
@@ -25,7 +26,7 @@ impl<'a> MessageParts<'a> {
     pub(super) fn new(at: Timestamp, message: &Message<'a>, request: Option<Request>) -> Self {
         match message.start_line() {
             StartLine::Request { method, url } => Self {
-                kind: "request",
+                kind: MessageKind::Request,
                 url: Some(without_credentials(&url)),
                 method: Some(method),
                 status: None,
@@ -33,7 +34,7 @@ impl<'a> MessageParts<'a> {
                 latency: None,
             },
             StartLine::Response { status, reason } => Self {
-                kind: "response",
+                kind: MessageKind::Response,
                 latency: request.as_ref().map(|request| at.nanos_since(request.at)),
                 url: request.as_ref().map(|request| without_credentials(&request.url)),
                 method: request.map(|request| Cow::Owned(request.method)),

@@ -10,7 +10,7 @@ use crate::analysis::budget::Budget;
 use crate::analysis::cell::{Fixed, Seconds, Ssrc, Utc, millis};
 use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::location::Location;
-use crate::analysis::rows::{FindingRow, PacketRow, Row, Sink, Table};
+use crate::analysis::rows::{FindingRow, PacketRow, PacketStatus, Row, Sink, Table};
 use crate::analysis::sequence::Status;
 use crate::analysis::session::{Session, TakenPacket};
 use crate::analysis::stream::{PacketFigures, StreamState};
@@ -124,7 +124,7 @@ impl<S: Sink> RowEmitter<S> {
             time_s: self.time_s(at),
             session,
             track: finding.track,
-            direction: direction.map(Direction::as_str),
+            direction,
             severity: finding.code.severity(),
             code: finding.code,
             detail: &finding.detail,
@@ -216,12 +216,12 @@ impl<S: Sink> RowEmitter<S> {
         figures: &PacketFigures,
     ) -> io::Result<()> {
         let (status, gap) = match figures.status {
-            Status::InOrder { gap: 0 } | Status::Restart => ("ok", 0),
-            Status::InOrder { gap } => ("gap", gap),
-            Status::Reordered => ("reordered", 0),
-            Status::Duplicate => ("duplicate", 0),
+            Status::InOrder { gap: 0 } | Status::Restart => (PacketStatus::Ok, 0),
+            Status::InOrder { gap } => (PacketStatus::Gap, gap),
+            Status::Reordered => (PacketStatus::Reordered, 0),
+            Status::Duplicate => (PacketStatus::Duplicate, 0),
             // Where the numbers start over is seen here; the next packet only confirms it.
-            Status::Jump => ("restart", 0),
+            Status::Jump => (PacketStatus::Restart, 0),
         };
         self.sink.packet(PacketRow {
             capture: &self.capture,
@@ -231,7 +231,7 @@ impl<S: Sink> RowEmitter<S> {
             session: place.session,
             track: stream.key.track,
             channel: stream.key.channel,
-            direction: place.direction.as_str(),
+            direction: place.direction,
             ssrc: Ssrc(packet.ssrc()),
             payload_type: packet.payload_type(),
             marker: u8::from(packet.marker()),

@@ -26,7 +26,7 @@ impl Sink for Seen {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         match row {
             Row::Finding(finding) => self.codes.push(finding.code.as_str()),
-            Row::Verdict(verdict) => self.verdicts.push(verdict.verdict),
+            Row::Verdict(verdict) => self.verdicts.push(verdict.verdict.as_str()),
             Row::Stream(stream) => {
                 self.packets.push(stream.packets);
                 self.figures.push(parts::StreamFigures::new(stream));

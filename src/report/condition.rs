@@ -229,6 +229,7 @@ mod tests {
 
     use super::*;
     use crate::analysis::cell::{Fixed, Ssrc};
+    use crate::trace::Direction;
 
     fn holds(condition: &str, row: &StreamRow<'_>) -> bool {
         condition.parse::<Condition>().unwrap().value(row).unwrap().is_some()
@@ -297,7 +298,7 @@ mod tests {
                     session: 1,
                     track,
                     media,
-                    direction: "s2c",
+                    direction: Direction::ServerToClient,
                     ssrc,
                     lost: *lost,
                     ..<_>::default()

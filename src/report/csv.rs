@@ -107,7 +107,7 @@ pub(super) fn into_io(error: csv::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::rows::MessageRow;
+    use crate::analysis::rows::{MessageKind, MessageRow};
 
     #[test]
     fn the_columns_are_a_contract() {
@@ -120,11 +120,11 @@ mod tests {
     #[test]
     fn an_unknown_value_is_an_empty_cell() {
         let mut table = CsvTable::new(Table::Messages, Vec::new());
-        table.row(&MessageRow { capture: "a,b", kind: "request", ..MessageRow::default() }).unwrap();
+        table.row(&MessageRow { capture: "a,b", kind: MessageKind::Request, ..MessageRow::default() }).unwrap();
         let text = String::from_utf8(table.finish().unwrap()).unwrap();
         assert_eq!(
             text.lines().nth(1),
-            Some("\"a,b\",,1970-01-01T00:00:00.000000000Z,0.000000000,0,,request,,,,,,,,0,0,")
+            Some("\"a,b\",,1970-01-01T00:00:00.000000000Z,0.000000000,0,s2c,request,,,,,,,,0,0,")
         );
     }
 
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn no_cell_begins_like_a_formula() {
-        let row = |capture| MessageRow { capture, kind: "request", ..MessageRow::default() };
+        let row = |capture| MessageRow { capture, kind: MessageKind::Request, ..MessageRow::default() };
         let mut table = CsvTable::rows_only(Vec::new()).safe();
         for capture in ["=1+1", "+x", "-x", "@SUM(A1)", "\tx", "'x", "a=b", "=\"a\",\n1"] {
             table.row(&row(capture)).unwrap();
@@ -148,6 +148,6 @@ mod tests {
         let rows = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes()).into_records();
         let first: Vec<String> = rows.map(|row| row.unwrap()[0].to_owned()).collect();
         assert_eq!(first, ["'=1+1", "'+x", "'-x", "'@SUM(A1)", "'\tx", "''x", "a=b", "'=\"a\",\n1"]);
-        assert!(text.starts_with("'=1+1,,1970-01-01T00:00:00.000000000Z,0.000000000,0,,request,,"), "{text}");
+        assert!(text.starts_with("'=1+1,,1970-01-01T00:00:00.000000000Z,0.000000000,0,s2c,request,,"), "{text}");
     }
 }

@@ -73,7 +73,7 @@ impl<W: Write> PacketTable<W> {
         out.push(b',');
         optional(out, row.track);
         number(out, row.channel);
-        word(out, row.direction);
+        word(out, row.direction.as_str());
         out.push(b',');
         ssrc(out, row.ssrc);
         number(out, row.payload_type);
@@ -88,7 +88,7 @@ impl<W: Write> PacketTable<W> {
         measure(out, row.jitter_ms);
         measure(out, row.skew_ms);
         number(out, row.gap);
-        word(out, row.status);
+        word(out, row.status.as_str());
         out.push(b'\n');
     }
 }
@@ -133,9 +133,11 @@ mod tests {
 
     use super::*;
     use crate::analysis::cell::{Ssrc, Utc};
+    use crate::analysis::rows::PacketStatus;
     use crate::report::csv::CsvTable;
     use crate::report::lines::CHUNK;
     use crate::time::Timestamp;
+    use crate::trace::Direction;
 
     fn by_hand(rows: &[PacketRow<'_>]) -> String {
         let mut table = PacketTable::new(Vec::new());
@@ -158,12 +160,12 @@ mod tests {
             capture in prop::sample::select(vec!["", "a.pcapng", "a,b.pcapng", "say \"x\"", "two\nlines", "ü"]),
             (frame_number, nanos, seconds) in (any::<Option<u64>>(), any::<i64>(), any::<f64>()),
             (session, track, channel) in (any::<usize>(), any::<Option<usize>>(), any::<u16>()),
-            direction in prop::sample::select(vec!["", "s2c", "c2s"]),
+            direction in prop::sample::select(Direction::ALL),
             (ssrc, payload_type, marker, seq, ext_seq) in any::<(u32, u8, u8, u16, i64)>(),
             (rtp_timestamp, ext_rtp_timestamp, payload_bytes) in any::<(u32, i64, Option<usize>)>(),
             (delta, jitter, skew) in (prop::option::of(-1e5..1e5), any::<Option<f64>>(), prop::option::of(-1.0..1.0)),
             gap: u16,
-            status in prop::sample::select(vec!["ok", "gap", "reordered"]),
+            status in prop::sample::select(PacketStatus::ALL),
         ) -> PacketRow<'static> {
             PacketRow {
                 capture, frame_number, session, track, channel, direction, payload_type, marker, seq, ext_seq,

@@ -27,7 +27,7 @@ impl Sink for Told {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         match row {
             Row::Stream(row) => {
-                self.streams.push((row.session, row.direction, row.ssrc.0, row.packets, row.lost));
+                self.streams.push((row.session, row.direction.as_str(), row.ssrc.0, row.packets, row.lost));
                 self.ends = format!("{} {}", row.client, row.server);
                 let encoding = row.encoding.unwrap_or_default().to_owned();
                 self.formats.push((row.track, encoding, row.inferred.unwrap_or_default()));

@@ -52,7 +52,7 @@ impl Sink for Told {
                 self.pictures.push((row.frames, row.key_frames, row.inferred.unwrap_or_default()));
             }
             Row::Finding(row) => self.findings.push((row.code.as_str(), row.detail.to_string())),
-            Row::Verdict(row) => self.verdicts.push(row.verdict),
+            Row::Verdict(row) => self.verdicts.push(row.verdict.as_str()),
             _ => {}
         }
         Ok(())

@@ -30,7 +30,7 @@ impl Sink for Told {
                 assert!(self.streams.insert(port, figures).is_none(), "two streams of one viewer");
             }
             Row::Finding(row) => self.codes.push(row.code.as_str()),
-            Row::Verdict(row) => self.verdicts.push((row.session, row.verdict)),
+            Row::Verdict(row) => self.verdicts.push((row.session, row.verdict.as_str())),
             _ => {}
         }
         Ok(())

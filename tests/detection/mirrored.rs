@@ -25,7 +25,7 @@ impl Sink for Told {
                 self.streams.insert(row.track, (row.packets, row.duplicates, row.lost));
             }
             Row::Finding(row) => self.codes.push(row.code.as_str()),
-            Row::Verdict(row) => self.verdicts.push(row.verdict),
+            Row::Verdict(row) => self.verdicts.push(row.verdict.as_str()),
             _ => {}
         }
         Ok(())

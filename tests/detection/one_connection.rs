@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use rtsp_rec::analysis::rows::MessageKind;
 use rtsp_rec::analysis::{Analyzer, AnalyzerOptions, Row, Sink, Table};
 use rtsp_rec::capture::Source;
 
@@ -25,7 +26,7 @@ impl Sink for Told {
                 let encoding = row.encoding.unwrap_or_default().to_owned();
                 self.streams.push((row.session, row.url.clone(), encoding, row.packets));
             }
-            Row::Message(row) if row.kind == "request" => {
+            Row::Message(row) if row.kind == MessageKind::Request => {
                 let method = row.method.unwrap_or_default().to_owned();
                 self.requests.entry(row.session).or_default().push(method);
             }

@@ -11,6 +11,7 @@ use crate::analysis::comparison::figures::{self, Change};
 use crate::analysis::comparison::transcript::HeardSession;
 use crate::analysis::comparison::{Comparison, path};
 use crate::analysis::matching::StreamMatch;
+use crate::trace::Direction;
 
 /// What is known of a capture.
 #[derive(Debug, Default)]
@@ -52,7 +53,7 @@ pub struct TrackPair {
     /// `video`, `audio 1`: its kind, and its place among several of that kind.
     pub track: String,
     /// Who sends it: `c2s` or `s2c`.
-    pub direction: &'static str,
+    pub direction: Direction,
     /// Its encoding in both.
     pub encodings: [Option<String>; 2],
     /// Packets of each.
@@ -249,7 +250,7 @@ impl SessionPair {
 /// A track of one capture: what is compared with the track of the same name.
 struct Kind<'a> {
     name: String,
-    direction: &'static str,
+    direction: Direction,
     rows: Vec<StreamRow<'a>>,
 }
 

@@ -10,6 +10,7 @@ mod statistics;
 
 use std::collections::VecDeque;
 
+use crate::analysis::rows::PictureKind;
 use crate::analysis::sequence::Status;
 use crate::rtp::MAX_MISORDER;
 use crate::rtp::packet::RtpPacket;
@@ -118,9 +119,9 @@ impl Frames {
         self.format = format;
     }
 
-    /// The name that a picture has, and whether decoding can begin there; `None` if it is no picture.
-    pub(super) fn coding_of(frame: &Frame) -> Option<(&'static str, bool)> {
-        frame.video.then(|| (frame.coding.name(), frame.coding.key))
+    /// What a picture is, and whether decoding can begin there; `None` if it is no picture.
+    pub(super) fn coding_of(frame: &Frame) -> Option<(PictureKind, bool)> {
+        frame.video.then(|| (frame.coding.kind(), frame.coding.key))
     }
 
     /// The next packet has this number, and the stream begins with `first` by RTP-Info.

@@ -1,5 +1,6 @@
 //! What one packet adds to its frame.
 
+use crate::analysis::rows::PictureKind;
 use crate::rtp::payload::{H264Unit, H265Unit, PayloadError, PayloadFormat, PayloadOddity, SliceType, Unit, UnitPart};
 
 /// The contribution of one payload.
@@ -60,14 +61,14 @@ impl Coding {
     }
 
     /// What the column `type` says of a picture.
-    pub(super) fn name(self) -> &'static str {
+    pub(super) fn kind(self) -> PictureKind {
         match self {
-            Self { picture: false, .. } => "none",
-            Self { idr: true, .. } => "idr",
-            Self { slice: Some(SliceType::P), .. } => "p",
-            Self { slice: Some(SliceType::B), .. } => "b",
-            Self { slice: Some(SliceType::I), .. } | Self { key: true, .. } => "i",
-            Self { .. } => "other",
+            Self { picture: false, .. } => PictureKind::None,
+            Self { idr: true, .. } => PictureKind::Idr,
+            Self { slice: Some(SliceType::P), .. } => PictureKind::P,
+            Self { slice: Some(SliceType::B), .. } => PictureKind::B,
+            Self { slice: Some(SliceType::I), .. } | Self { key: true, .. } => PictureKind::I,
+            Self { .. } => PictureKind::Other,
         }
     }
 
@@ -194,26 +195,26 @@ mod tests {
     fn a_picture_in_fragments() {
         let first = share(PayloadFormat::H264, &[0x7c, 0x85, 0x88, 1, 2]);
         assert_eq!((first.bytes, first.units, first.begins, first.ends), (4, 1, Edge::Frame, Edge::Cut));
-        assert_eq!((first.coding.name(), first.coding.key), ("idr", true));
+        assert_eq!((first.coding.kind().as_str(), first.coding.key), ("idr", true));
         let last = share(PayloadFormat::H264, &[0x7c, 0x45, 1, 2]);
         assert_eq!((last.bytes, last.units, last.begins, last.ends), (2, 0, Edge::Cut, Edge::Open));
-        assert_eq!(last.coding.name(), "other");
+        assert_eq!(last.coding.kind().as_str(), "other");
     }
 
     #[test]
     fn parameter_sets_before_a_picture() {
         let sets = share(PayloadFormat::H264, &[0x78, 0, 2, 0x67, 1, 0, 2, 0x68, 1]);
-        assert_eq!((sets.bytes, sets.units, sets.begins, sets.coding.name()), (4, 2, Edge::Frame, "none"));
+        assert_eq!((sets.bytes, sets.units, sets.begins, sets.coding.kind().as_str()), (4, 2, Edge::Frame, "none"));
     }
 
     #[test]
     fn the_least_self_contained_slice_names_the_picture() {
         let mut coding = share(PayloadFormat::H264, &[0x41, 0x9a]).coding;
         coding.add(share(PayloadFormat::H264, &[0x41, 0x88]).coding);
-        assert_eq!((coding.name(), coding.key), ("p", false));
-        assert_eq!(share(PayloadFormat::H264, &[0x61, 0x88]).coding.name(), "i");
-        assert_eq!(share(PayloadFormat::H265 { numbered: false }, &[0x2a, 1, 0x80]).coding.name(), "i");
-        assert_eq!(share(PayloadFormat::H265 { numbered: false }, &[2, 1, 0x80]).coding.name(), "other");
+        assert_eq!((coding.kind().as_str(), coding.key), ("p", false));
+        assert_eq!(share(PayloadFormat::H264, &[0x61, 0x88]).coding.kind().as_str(), "i");
+        assert_eq!(share(PayloadFormat::H265 { numbered: false }, &[0x2a, 1, 0x80]).coding.kind().as_str(), "i");
+        assert_eq!(share(PayloadFormat::H265 { numbered: false }, &[2, 1, 0x80]).coding.kind().as_str(), "other");
     }
 
     #[test]
@@ -242,7 +243,7 @@ mod tests {
     #[test]
     fn a_picture_without_its_tables_is_a_picture() {
         let (share, fault) = Share::of(PayloadFormat::Jpeg, &[0, 0, 0, 0, 1, 255, 40, 30, 0, 0, 0, 64, 1]);
-        assert_eq!((share.coding.name(), share.coding.key, share.ends), ("i", true, Edge::Cut));
+        assert_eq!((share.coding.kind().as_str(), share.coding.key, share.ends), ("i", true, Edge::Cut));
         let error = PayloadError::Truncated { what: "its quantization tables", len: 13 };
         assert_eq!(fault, Some(PayloadFault::Malformed(error)));
     }
@@ -251,13 +252,13 @@ mod tests {
     fn units_behind_start_codes_count() {
         let (share, fault) = Share::of(PayloadFormat::H264, &[0x7c, 0x87, 1, 0, 0, 1, 0x68, 2, 0, 0, 1, 0x65, 0x88, 9]);
         assert_eq!((share.units, share.bytes, share.begins, share.ends), (3, 7, Edge::Frame, Edge::Cut));
-        assert_eq!((share.coding.name(), share.coding.key), ("idr", true));
+        assert_eq!((share.coding.kind().as_str(), share.coding.key), ("idr", true));
         assert_eq!(fault, Some(PayloadFault::Odd(PayloadOddity::StartCode)));
     }
 
     #[test]
     fn a_key_picture_of_another_layer_is_none() {
         let layer = share(PayloadFormat::H265 { numbered: false }, &[0x26, 9, 0x80]).coding;
-        assert_eq!((layer.name(), layer.key, layer.picture), ("other", false, true));
+        assert_eq!((layer.kind().as_str(), layer.key, layer.picture), ("other", false, true));
     }
 }

@@ -73,7 +73,7 @@ fn fed(format: PayloadFormat, sent: &[Sent], at: impl Fn(i64) -> i64) -> Frames 
 fn told(ended: &[Ended]) -> Vec<Told> {
     let told = |one: &Ended| {
         let Frame { first_seq, last_seq, packets, bytes, coding, .. } = one.frame;
-        (one.number, one.complete, first_seq, last_seq, packets, bytes, coding.name())
+        (one.number, one.complete, first_seq, last_seq, packets, bytes, coding.kind().as_str())
     };
     ended.iter().map(told).collect()
 }
@@ -91,7 +91,7 @@ proptest! {
             let idr = index % 5 == 0;
             prop_assert!(one.complete, "{one:?}");
             prop_assert_eq!(one.frame.packets as usize, packets + usize::from(idr));
-            prop_assert_eq!(one.frame.coding.name(), if idr { "idr" } else { "p" });
+            prop_assert_eq!(one.frame.coding.kind().as_str(), if idr { "idr" } else { "p" });
             prop_assert_eq!(one.media_ticks, 3000 * i64::try_from(index).unwrap());
         }
     }

@@ -13,7 +13,7 @@ use crate::trace::Direction;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StreamMatch {
     /// Who sent it: `c2s` or `s2c`.
-    pub direction: &'static str,
+    pub direction: Direction,
     /// The source.
     pub ssrc: Ssrc,
     /// Numbers of the sessions that it belongs to; `None` where a capture has none of it.
@@ -57,7 +57,7 @@ pub(super) struct MatchedStream {
 impl MatchedStream {
     pub(super) fn new(direction: Direction, ssrc: u32) -> Self {
         let found = StreamMatch {
-            direction: direction.as_str(),
+            direction,
             ssrc: Ssrc(ssrc),
             sessions: [None; 2],
             packets: [0; 2],

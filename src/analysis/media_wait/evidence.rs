@@ -166,7 +166,7 @@ mod tests {
         ];
         let line = |evidence: &SilenceEvidence| {
             let (verdict, packets, why) = evidence.judge();
-            format!("{} {packets}: {why}", verdict.name())
+            format!("{} {packets}: {why}", verdict.as_str())
         };
         insta::assert_snapshot!(all.iter().map(line).collect::<Vec<_>>().join("\n"));
     }

@@ -9,7 +9,7 @@ use crate::analysis::http::HttpRole;
 use crate::analysis::location::Location;
 use crate::analysis::messages::{MessageParts, shown};
 use crate::analysis::out::RowEmitter;
-use crate::analysis::rows::{MessageRow, Row, Sink, Table};
+use crate::analysis::rows::{MessageKind, MessageRow, Row, Sink, Table};
 use crate::analysis::session::Session;
 use crate::analysis::unplaced::Neighbour;
 use crate::rtsp::message::{Message, StartLine};
@@ -134,14 +134,15 @@ impl<S: Sink> RowEmitter<S> {
     fn message_row(&mut self, place: Location, message: &Message<'_>, request: Option<Request>) -> io::Result<()> {
         let parts = MessageParts::new(place.at, message, request);
         let rtsp_session = message.header("Session");
-        let product = message.header(if parts.kind == "request" { "User-Agent" } else { "Server" }).map(shown);
+        let product =
+            message.header(if parts.kind == MessageKind::Request { "User-Agent" } else { "Server" }).map(shown);
         self.sink.row(&Row::Message(MessageRow {
             capture: &self.capture,
             frame_number: place.frame_number,
             time_utc: Utc(place.at),
             time_s: self.time_s(place.at),
             session: place.session,
-            direction: place.direction.as_str(),
+            direction: place.direction,
             kind: parts.kind,
             method: parts.method.as_deref(),
             url: parts.url.as_deref(),

@@ -2,6 +2,9 @@
 
 use crate::analysis::cell::{Fixed, Ssrc, Utc};
 use crate::analysis::findings::{FindingCode, Severity};
+use crate::analysis::rows::words::{MessageKind, PacketStatus, PictureKind};
+use crate::analysis::verdicts::{Cause, EventKind};
+use crate::trace::Direction;
 
 /// A column of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +79,13 @@ cell_values! {
     &str => ColumnKind::Text;
     String => ColumnKind::Text;
     Ssrc => ColumnKind::Ssrc;
+    Cause => ColumnKind::Word { words: Cause::WORDS };
+    Direction => ColumnKind::Word { words: Direction::WORDS };
+    EventKind => ColumnKind::Word { words: EventKind::WORDS };
     FindingCode => ColumnKind::Word { words: FindingCode::WORDS };
+    MessageKind => ColumnKind::Word { words: MessageKind::WORDS };
+    PacketStatus => ColumnKind::Word { words: PacketStatus::WORDS };
+    PictureKind => ColumnKind::Word { words: PictureKind::WORDS };
     Severity => ColumnKind::Word { words: Severity::WORDS };
 }
 
@@ -150,7 +159,7 @@ macro_rules! row {
     (@take $head:tt [$($done:tt)*] direction, $($rest:tt)*) => {
         crate::analysis::rows::column::row!(@take $head [$($done)*
             /// `c2s` from client to server, `s2c` from server to client.
-            direction: &'static str,
+            direction: crate::trace::Direction,
         ] $($rest)*);
     };
     (@take $head:tt [$($done:tt)*] ssrc, $($rest:tt)*) => {

@@ -2,6 +2,7 @@
 
 use crate::analysis::cell::{Millis, Seconds, Utc};
 use crate::analysis::rows::column::row;
+use crate::analysis::rows::words::MessageKind;
 
 row! {
     /// One RTSP request or response.
@@ -15,7 +16,7 @@ row! {
         session,
         direction,
         /// `request` or `response`.
-        kind: &'static str,
+        kind: MessageKind,
         /// Method of the request; for a response, of the request that it answers.
         method: Option<&'a str>,
         /// Request-URI, without credentials; for a response, of the request that it answers.

@@ -2,6 +2,7 @@
 
 use crate::analysis::cell::{Millis, Seconds, Utc};
 use crate::analysis::rows::column::row;
+use crate::analysis::rows::words::{PacketStatus, PictureKind};
 
 row! {
     /// One RTP packet.
@@ -40,7 +41,7 @@ row! {
         gap: u16,
         /// `ok`; `gap`: some were skipped before it; `reordered`; `duplicate`; `restart`: it jumped. A jump that the
         /// next packet does not confirm is marked as well, but not counted in `restarts`.
-        status: &'static str,
+        status: PacketStatus,
     }
 }
 
@@ -62,7 +63,7 @@ row! {
         /// Number of the frame, counted from 1 in its stream.
         frame: u64,
         /// Of a picture: `idr`, `i`, `p`, `b`, `other` or `none`; else empty.
-        kind as "type": Option<&'static str>,
+        kind as "type": Option<PictureKind>,
         /// 1 if decoding can begin with the picture; else empty.
         key: Option<u8>,
         /// 1 if all of it came; else 0.

@@ -13,6 +13,7 @@ mod media;
 mod oddities;
 mod reports;
 mod streams;
+mod words;
 
 pub use column::{ColumnKind, TableColumn};
 pub use dialogue::MessageRow;
@@ -20,6 +21,7 @@ pub use media::{FrameRow, PacketRow};
 pub use oddities::{FindingRow, VerdictRow};
 pub use reports::{ReportBlockRow, SenderReportRow};
 pub use streams::StreamRow;
+pub use words::{MessageKind, PacketStatus, PictureKind};
 
 /// A consumer of rows. Rows come as the analysis meets them; those of streams come at its end.
 pub trait Sink {

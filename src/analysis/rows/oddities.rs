@@ -3,6 +3,8 @@
 use crate::analysis::cell::{Millis, Seconds, Ssrc, Utc};
 use crate::analysis::findings::{FindingCode, Severity};
 use crate::analysis::rows::column::row;
+use crate::analysis::verdicts::{Cause, EventKind};
+use crate::trace::Direction;
 
 row! {
     /// Something odd. docs/findings.md lists the codes.
@@ -15,7 +17,7 @@ row! {
         session: Option<usize>,
         track,
         /// `c2s` from client to server, `s2c` from server to client.
-        direction: Option<&'static str>,
+        direction: Option<Direction>,
         /// `error`, `warning` or `note`.
         severity: Severity,
         /// A stable word for what is odd; findings.md lists all.
@@ -45,13 +47,13 @@ row! {
         /// Channel; empty where it concerns no single stream.
         channel: Option<u16>,
         /// `c2s` from client to server, `s2c` from server to client.
-        direction: Option<&'static str>,
+        direction: Option<Direction>,
         /// SSRC; empty where it concerns no single stream.
         ssrc: Option<Ssrc>,
         /// What a viewer can notice.
-        event: &'static str,
+        event: EventKind,
         /// Cause of the event.
-        verdict: &'static str,
+        verdict: Cause,
         /// Number of packets for a `gap`, else how often it was.
         count: u64,
         /// Wireshark's number of the packet where it shows last; empty if it is in a later file than `capture`.

@@ -41,7 +41,7 @@ impl StreamState {
             clock_rate_hz: self.described_rate().or(self.inferred_rate),
             transport: self.transport,
             channel: self.key.channel,
-            direction: self.key.direction.as_str(),
+            direction: self.key.direction,
             ssrc: Ssrc(self.key.ssrc),
             first_packet_utc: self.first.map(Utc),
             last_packet_utc: self.last.map(Utc),

@@ -5,8 +5,9 @@ use std::sync::atomic::AtomicUsize;
 
 use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::location::Location;
-use crate::analysis::verdicts::event::{Cause, Event, Subject};
+use crate::analysis::verdicts::event::{Event, Subject};
 use crate::analysis::verdicts::take_room;
+use crate::analysis::verdicts::words::{Cause, EventKind};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 /// Methods whose refusals are remembered.
@@ -19,18 +20,20 @@ const SIGNS_OF_LIFE: [&str; 3] = ["OPTIONS", "GET_PARAMETER", "SET_PARAMETER"];
 const BEGINNING: [&[&str]; 3] = [&["DESCRIBE", "ANNOUNCE"], &["SETUP"], &["PLAY", "RECORD"]];
 
 /// What a finding says of its cause: the words of the event and the verdict, which may depend on the transport.
-fn meaning(code: FindingCode, over_tcp: bool) -> Option<(&'static str, Cause)> {
+fn meaning(code: FindingCode, over_tcp: bool) -> Option<(EventKind, Cause)> {
     let by_transport = |tcp, udp| if over_tcp { tcp } else { udp };
     Some(match code {
-        FindingCode::Duplicate => ("duplicates", by_transport(Cause::SentTwice, Cause::RepeatedOnTheWay)),
-        FindingCode::Reordered => ("reordering", by_transport(Cause::SentOutOfOrder, Cause::ReorderedOnTheWay)),
-        FindingCode::SequenceRestart => ("restart", Cause::SourceRestarted),
-        FindingCode::Junk => ("garbage", Cause::ProtocolBroken),
-        FindingCode::UnknownChannel | FindingCode::TransportIncomplete => ("channels", Cause::ChannelsUnclear),
-        FindingCode::EndWithoutBye => ("end", Cause::EndedByTheServer),
-        FindingCode::MediaStopped => ("end", Cause::MediaStopped),
-        FindingCode::SrMissing | FindingCode::SrStopped => ("reports", Cause::NoSenderReports),
-        FindingCode::CaptureGap | FindingCode::CaptureCut => ("gap", Cause::MissingInTheCapture),
+        FindingCode::Duplicate => (EventKind::Duplicates, by_transport(Cause::SentTwice, Cause::RepeatedOnTheWay)),
+        FindingCode::Reordered => {
+            (EventKind::Reordering, by_transport(Cause::SentOutOfOrder, Cause::ReorderedOnTheWay))
+        }
+        FindingCode::SequenceRestart => (EventKind::Restart, Cause::SourceRestarted),
+        FindingCode::Junk => (EventKind::Garbage, Cause::ProtocolBroken),
+        FindingCode::UnknownChannel | FindingCode::TransportIncomplete => (EventKind::Channels, Cause::ChannelsUnclear),
+        FindingCode::EndWithoutBye => (EventKind::End, Cause::EndedByTheServer),
+        FindingCode::MediaStopped => (EventKind::End, Cause::MediaStopped),
+        FindingCode::SrMissing | FindingCode::SrStopped => (EventKind::Reports, Cause::NoSenderReports),
+        FindingCode::CaptureGap | FindingCode::CaptureCut => (EventKind::Gap, Cause::MissingInTheCapture),
         _ => return None,
     })
 }
@@ -147,7 +150,7 @@ fn repeated_logins<'a>(all: impl Iterator<Item = &'a Refusals> + Clone) -> Optio
     let first = granted.clone().map(|refusals| refusals.first).min_by_key(|place| place.at)?;
     let last = granted.map(|refusals| refusals.last).max_by_key(|place| place.at)?;
     let detail = format!("{count} requests were answered with 401 and had to be sent again");
-    let (subject, kind, verdict) = (Subject::Track(None), "login", Cause::LoginRepeated);
+    let (subject, kind, verdict) = (Subject::Track(None), EventKind::Login, Cause::LoginRepeated);
     (count > 2).then_some(Event { subject, kind, verdict, count, first, last, span: None, detail })
 }
 
@@ -158,8 +161,8 @@ impl Refusals {
             return None;
         }
         let (kind, verdict) = match status {
-            401 => ("login", Cause::LoginNeeded),
-            _ => ("refusal", Cause::RefusedByTheServer),
+            401 => (EventKind::Login, Cause::LoginNeeded),
+            _ => (EventKind::Refusal, Cause::RefusedByTheServer),
         };
         let detail = format!("{method} was answered with {status} and not granted");
         Some(Event { subject: Subject::Track(None), kind, verdict, count, first, last, span: None, detail })

@@ -2,7 +2,7 @@
 
 use crate::analysis::location::Location;
 use crate::analysis::stream::StreamState;
-use crate::analysis::verdicts::event::Cause;
+use crate::analysis::verdicts::words::Cause;
 use crate::rtp::MAX_MISORDER;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 

@@ -13,6 +13,7 @@ mod silence;
 mod span;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use crate::analysis::stream::{PacketFigures, StreamKey, StreamState};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Note};
 
-pub use event::Cause;
+pub use words::{Cause, EventKind};
 
 pub(super) use no_media::NoMedia;
 pub(super) use restart::SourceChange;
@@ -233,7 +234,7 @@ impl Diagnosis {
             lost.detail = format!("the recorder's system dropped {dropped} datagrams there");
         }
         let Lost { first, last, packets, verdict, detail, .. } = lost;
-        self.push(Event { last, count: packets, detail, ..Event::at(first, stream.key, "gap", verdict) });
+        self.push(Event { last, count: packets, detail, ..Event::at(first, stream.key, EventKind::Gap, verdict) });
         for freeze in lost.freezes {
             self.push(freeze.event(stream.key, verdict));
         }
@@ -318,29 +319,32 @@ impl Diagnosis {
             Event::at(place, stream.key, kind, verdict)
         };
         let own = |event: &&Event| event.subject == Subject::Stream(stream.key);
-        let told = |kinds: &[&str]| self.events.iter().filter(own).any(|event| kinds.contains(&event.kind));
-        let jitter =
-            jitter_ms.filter(|jitter| *jitter >= UNSTEADY_MS && !told(&["late", "pause", "freeze", "timestamps"]));
-        let drift = drift(stream, jitter_ms.unwrap_or(0.0)).filter(|_| !shifted && !told(&["timestamps"]));
+        let told = |kinds: &[EventKind]| self.events.iter().filter(own).any(|event| kinds.contains(&event.kind));
+        let jitter = jitter_ms.filter(|jitter| {
+            *jitter >= UNSTEADY_MS
+                && !told(&[EventKind::Late, EventKind::Pause, EventKind::Freeze, EventKind::Timestamps])
+        });
+        let drift = drift(stream, jitter_ms.unwrap_or(0.0)).filter(|_| !shifted && !told(&[EventKind::Timestamps]));
         if let Some(jitter) = jitter {
             let detail = format!("packets with a new timestamp come {jitter:.1} ms off their pace on average");
-            self.push(Event { detail, ..at("jitter", Cause::UnsteadyDelivery) });
+            self.push(Event { detail, ..at(EventKind::Jitter, Cause::UnsteadyDelivery) });
         }
         if let Some((verdict, detail)) = drift {
-            self.push(Event { detail, ..at("drift", verdict) });
+            self.push(Event { detail, ..at(EventKind::Drift, verdict) });
         }
     }
 
     /// What was said of the pace of a stream before its clock was known to be wrong is taken back.
     fn clock_is_wrong(&mut self, detail: String, key: StreamKey, end: Location) {
         let of_pace = |event: &Event| {
-            event.subject == Subject::Stream(key) && matches!(event.kind, "late" | "pause" | "timestamps")
+            event.subject == Subject::Stream(key)
+                && matches!(event.kind, EventKind::Late | EventKind::Pause | EventKind::Timestamps)
         };
         let before = self.events.len();
         self.events.retain(|event| !of_pace(event));
         (self.events.len()..before).for_each(|_| self.give_back());
         let place = Location { direction: key.direction, frame_number: None, ..end };
-        self.push(Event { detail, ..Event::at(place, key, "timestamps", Cause::ClockRateWrong) });
+        self.push(Event { detail, ..Event::at(place, key, EventKind::Timestamps, Cause::ClockRateWrong) });
     }
 
     /// A stream that the server counts packets of, while none came.
@@ -352,7 +356,11 @@ impl Diagnosis {
         let Some(report) = stream.reports.last.filter(|report| report.packets > 0) else { return };
         let detail = format!("the sender reports count {} packets, none came", report.packets);
         let place = Location { frame_number: None, direction: stream.key.direction, ..end };
-        self.push(Event { count: u64::from(report.packets), detail, ..Event::at(place, stream.key, "gap", verdict) });
+        self.push(Event {
+            count: u64::from(report.packets),
+            detail,
+            ..Event::at(place, stream.key, EventKind::Gap, verdict)
+        });
     }
 
     /// An event less.
@@ -375,7 +383,7 @@ impl Diagnosis {
 
 impl Event {
     /// One event of a stream.
-    fn at(place: Location, key: StreamKey, kind: &'static str, verdict: Cause) -> Self {
+    fn at(place: Location, key: StreamKey, kind: EventKind, verdict: Cause) -> Self {
         let (subject, detail) = (Subject::Stream(key), String::new());
         Self { subject, kind, verdict, count: 1, first: place, last: place, span: None, detail }
     }

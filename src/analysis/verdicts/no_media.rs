@@ -1,12 +1,10 @@
 //! A track of which nothing came, as a verdict.
 
 use crate::analysis::location::Location;
-use crate::analysis::verdicts::event::{Cause, Event, Subject};
+use crate::analysis::verdicts::event::{Event, Subject};
+use crate::analysis::verdicts::words::{Cause, EventKind};
 use crate::analysis::verdicts::{Diagnosis, take_room};
 use crate::trace::Direction;
-
-/// The word in the column `event`.
-const KIND: &str = "no-media";
 
 /// PLAY or RECORD was granted, and nothing came.
 #[derive(Clone, Debug)]
@@ -33,7 +31,7 @@ impl Diagnosis {
         let first = Location { direction: told.direction, ..told.since };
         self.events.push(Event {
             subject: Subject::Track(told.track),
-            kind: KIND,
+            kind: EventKind::NoMedia,
             verdict: told.verdict,
             count: told.packets.max(1),
             first,
@@ -49,6 +47,8 @@ impl Diagnosis {
             Subject::Track(of) => of.is_none() || of == track,
             Subject::Stream(_) => false,
         };
-        self.events.iter().any(|event| event.kind == KIND && event.first.direction == direction && own(event))
+        self.events
+            .iter()
+            .any(|event| event.kind == EventKind::NoMedia && event.first.direction == direction && own(event))
     }
 }

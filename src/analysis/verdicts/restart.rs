@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::analysis::location::Location;
 use crate::analysis::stream::StreamState;
-use crate::analysis::verdicts::event::{Cause, Event, Subject};
+use crate::analysis::verdicts::event::{Event, Subject};
+use crate::analysis::verdicts::words::{Cause, EventKind};
 use crate::analysis::verdicts::{Diagnosis, take_room};
 
 /// Packets that may be on their way when another source begins.
@@ -46,7 +47,7 @@ impl Diagnosis {
                 event.count += 1;
                 event.last = place;
             } else if ended {
-                let (subject, kind, verdict) = (Subject::Track(track), "restart", Cause::SourceRestarted);
+                let (subject, kind, verdict) = (Subject::Track(track), EventKind::Restart, Cause::SourceRestarted);
                 let event = Event { subject, kind, verdict, count: 1, first: place, last: place, span: None, detail };
                 by_track.insert(track, event);
                 continue;

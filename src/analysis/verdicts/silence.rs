@@ -4,8 +4,9 @@ use crate::analysis::location::Location;
 use crate::analysis::sequence::Status;
 use crate::analysis::stream::{StreamKey, StreamState};
 use crate::analysis::verdicts::arrival_timing::{Late, Moment, SilenceCause};
-use crate::analysis::verdicts::event::{Cause, Event, Subject};
+use crate::analysis::verdicts::event::{Event, Subject};
 use crate::analysis::verdicts::loss::Freeze;
+use crate::analysis::verdicts::words::{Cause, EventKind};
 use crate::analysis::verdicts::{Diagnosis, PassedPacket, Watched, seconds, span};
 use crate::time::Timestamp;
 
@@ -30,12 +31,15 @@ impl Diagnosis {
             Some(Moment::Pause(place, span)) => {
                 let length = seconds(span.1.nanos_since(span.0));
                 let detail = format!("{length:.3} s of silence, and the timestamps jump by as much");
-                let event = Event::at(place, stream.key, "pause", Cause::LateAtTheSource);
+                let event = Event::at(place, stream.key, EventKind::Pause, Cause::LateAtTheSource);
                 self.push(Event { span: Some(span), detail, ..event });
             }
             Some(Moment::Jump(by)) => {
                 let detail = format!("RTP timestamps jumped by {:+.3} s against the clock", seconds(by));
-                self.push(Event { detail, ..Event::at(place, stream.key, "timestamps", Cause::SourceClockJumped) });
+                self.push(Event {
+                    detail,
+                    ..Event::at(place, stream.key, EventKind::Timestamps, Cause::SourceClockJumped)
+                });
             }
             None => {}
         }
@@ -88,7 +92,7 @@ impl Diagnosis {
         if let Some(watched) = self.streams.get_mut(index) {
             watched.pace.shifted |= !made_up;
         }
-        let kind = if late.freeze { "freeze" } else { "late" };
+        let kind = if late.freeze { EventKind::Freeze } else { EventKind::Late };
         self.push(Event { span: Some((late.from, late.to)), detail, ..Event::at(late.first, key, kind, verdict) });
     }
 
@@ -103,13 +107,15 @@ impl Diagnosis {
         let lately = || (0..self.events.len()).rev().take(LATELY);
         let own = |place: usize| self.events.get(place).filter(|event| event.subject == Subject::Stream(key));
         let silence = |event: &Event| {
-            matches!(event.kind, "late" | "pause" | "freeze") && event.span.is_some_and(|(from, to)| overlaps(from, to))
+            matches!(event.kind, EventKind::Late | EventKind::Pause | EventKind::Freeze)
+                && event.span.is_some_and(|(from, to)| overlaps(from, to))
         };
-        let loss = |event: &Event| event.kind == "gap" && event.first.at <= freeze.to && freeze.from <= event.last.at;
+        let loss =
+            |event: &Event| event.kind == EventKind::Gap && event.first.at <= freeze.to && freeze.from <= event.last.at;
         let silent = lately().find(|place| own(*place).is_some_and(silence));
         let lossy = lately().find_map(|place| own(place).filter(|event| loss(event)).map(|event| event.verdict));
         if let Some(place) = silent {
-            self.rename(place, "freeze");
+            self.rename(place, EventKind::Freeze);
         } else if let Some(verdict) = lossy {
             self.push(freeze.event(key, verdict));
         } else if let Some(watched) = self.streams.get_mut(index) {
@@ -123,7 +129,7 @@ impl Diagnosis {
     }
 
     /// Calls an event by another name, under which it may be more of the same.
-    fn rename(&mut self, place: usize, kind: &'static str) {
+    fn rename(&mut self, place: usize, kind: EventKind) {
         if self.events.get(place).is_some_and(|event| event.kind != kind) {
             let event = self.events.remove(place);
             self.give_back();
@@ -136,7 +142,7 @@ impl Freeze {
     /// A freeze in which packets are missing, with what is known of them.
     pub(super) fn event(self, key: StreamKey, verdict: Cause) -> Event {
         let detail = "no complete picture for so long, since packets are missing".to_owned();
-        Event { span: Some((self.from, self.to)), detail, ..Event::at(self.place, key, "freeze", verdict) }
+        Event { span: Some((self.from, self.to)), detail, ..Event::at(self.place, key, EventKind::Freeze, verdict) }
     }
 
     fn without_loss(self, key: StreamKey, silent: bool) -> Event {
@@ -146,6 +152,6 @@ impl Freeze {
             (Cause::Unexplained, "no complete picture for so long, though no packet is missing or late")
         };
         let detail = detail.to_owned();
-        Event { span: Some((self.from, self.to)), detail, ..Event::at(self.place, key, "freeze", verdict) }
+        Event { span: Some((self.from, self.to)), detail, ..Event::at(self.place, key, EventKind::Freeze, verdict) }
     }
 }

@@ -132,7 +132,8 @@ mod tests {
     use super::*;
     use crate::analysis::cell::Ssrc;
     use crate::analysis::findings::FindingCode;
-    use crate::analysis::rows::{FindingRow, MessageRow};
+    use crate::analysis::rows::{FindingRow, MessageRow, PacketStatus, PictureKind};
+    use crate::trace::Direction;
 
     fn digest(rows: &[Row<'_>]) -> Fingerprint {
         let mut digest = Digest::new(7);
@@ -172,7 +173,7 @@ mod tests {
 
     #[test]
     fn every_column_of_packets_and_frames_counts() {
-        let packet = PacketRow { ssrc: Ssrc(1), status: "ok", ..PacketRow::default() };
+        let packet = PacketRow { ssrc: Ssrc(1), ..PacketRow::default() };
         let change: [fn(&mut PacketRow<'_>); 19] = [
             |row| row.frame_number = Some(1),
             |row| row.time_utc.0 = crate::time::Timestamp::from_nanos(1),
@@ -180,7 +181,7 @@ mod tests {
             |row| row.session = 1,
             |row| row.track = Some(1),
             |row| row.channel = 1,
-            |row| row.direction = "c2s",
+            |row| row.direction = Direction::ClientToServer,
             |row| row.ssrc = Ssrc(2),
             |row| row.payload_type = 1,
             |row| row.marker = 1,
@@ -192,7 +193,7 @@ mod tests {
             |row| row.delta_ms = Some(Fixed(0.0)),
             |row| row.jitter_ms = Some(Fixed(0.0)),
             |row| row.skew_ms = Some(Fixed(0.0)),
-            |row| (row.gap, row.status) = (1, "gap"),
+            |row| (row.gap, row.status) = (1, PacketStatus::Gap),
         ];
         let of = |row: &PacketRow<'_>| digest(&[Row::Packet(row.clone())]);
         for (number, change) in change.iter().enumerate() {
@@ -203,7 +204,7 @@ mod tests {
         let frame = FrameRow::default();
         let change: [fn(&mut FrameRow<'_>); 8] = [
             |row| row.frame = 1,
-            |row| row.kind = Some("I"),
+            |row| row.kind = Some(PictureKind::I),
             |row| row.complete = 1,
             |row| row.bytes = 1,
             |row| row.transmit_ms = Fixed(1.0),

@@ -86,7 +86,7 @@ fn conclude(args: &ReplayArgs, rerun: &Rerun, then: &Analyzer<()>, now: &Monitor
 /// The tracks that had media then, or have it now.
 fn streams(rerun: &Rerun, then: &Analyzer<()>, now: &Monitor) -> Vec<StreamPair> {
     let script = rerun.script();
-    let from_server = |row: &StreamRow<'_>| row.direction == Direction::ServerToClient.as_str();
+    let from_server = |row: &StreamRow<'_>| row.direction == Direction::ServerToClient;
     let pair = |track: usize| {
         let recorded = |row: &StreamRow<'_>| row.session == script.session() && row.track == Some(track);
         let live = rerun.live_track(track);

@@ -8,6 +8,7 @@ use crate::analysis::comparison::{
 };
 use crate::report::comparison::{UNKNOWN, WIDTH, cut, details, fields, requests, table};
 use crate::report::table::Look;
+use crate::trace::Direction;
 
 /// How both are called.
 const NAMES: [&str; 2] = ["A", "B"];
@@ -96,7 +97,7 @@ fn latencies(found: &Latencies) -> String {
 fn of_track(track: &TrackPair, look: Look) -> String {
     let [a, b] = track.encodings.each_ref().map(|encoding| encoding.as_deref().unwrap_or(UNKNOWN));
     let encoding = if a == b { a.to_owned() } else { format!("{a} in A, {b} in B") };
-    let sender = if track.direction == "c2s" { ", from the client" } else { "" };
+    let sender = if track.direction == Direction::ClientToServer { ", from the client" } else { "" };
     let title = cut(&format!("{} ({encoding}{sender}); ! is a notable change", track.track), WIDTH);
     let rows = track.figures.iter().map(cells).collect();
     let text = table(&title, &["", "A", "B", "change", "%", ""], rows, &[1, 2, 3, 4]);

@@ -3,13 +3,14 @@
 use crate::analysis::comparison::PacketPair;
 use crate::analysis::matching::{DelayFigures, Only, Run};
 use crate::report::comparison::{WIDTH, cut, table};
+use crate::trace::Direction;
 
 /// Runs that are listed; the longest and the count of all stand above them.
 const MAX_RUNS: usize = 10;
 
 /// What was found of a stream, below a heading.
 pub(super) fn text(PacketPair { track, found }: &PacketPair) -> String {
-    let sender = if found.direction == "c2s" { ", from the client" } else { "" };
+    let sender = if found.direction == Direction::ClientToServer { ", from the client" } else { "" };
     let [packets_a, packets_b] = found.packets;
     let [only_a, only_b] = &found.only;
     let [copies_a, copies_b] = found.duplicated;

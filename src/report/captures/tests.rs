@@ -5,6 +5,7 @@ use crate::analysis::cell::{Ssrc, Utc};
 use crate::analysis::comparison::{Comparison, LineChange, PacketPair, SessionName};
 use crate::analysis::matching::{DelayFigures, Only, Run, StreamMatch};
 use crate::time::Timestamp;
+use crate::trace::Direction;
 
 /// What a server may say of itself, and a user call a file.
 fn hostile() -> String {
@@ -18,7 +19,7 @@ fn comparison() -> CaptureComparison {
     let delay =
         DelayFigures { drift_ppm: Some(-31.25), drift_removed: true, ipdv_mean_ms: Some(1.0), ..<_>::default() };
     let found = StreamMatch {
-        direction: "c2s",
+        direction: Direction::ClientToServer,
         ssrc: Ssrc(7),
         sessions: [Some(1), Some(2)],
         packets: [1_000_024, 1_000_000],
@@ -62,7 +63,13 @@ fn comparison() -> CaptureComparison {
         by: PairedBy::Packets,
         dialogue: Comparison { requests: vec![row], notes: vec![hostile()], ..Comparison::default() },
         latencies: None,
-        tracks: vec![TrackPair { track: track.clone(), direction: "c2s", encodings, packets: [9, 9], figures }],
+        tracks: vec![TrackPair {
+            track: track.clone(),
+            direction: Direction::ClientToServer,
+            encodings,
+            packets: [9, 9],
+            figures,
+        }],
         packets: vec![PacketPair { track, found }],
     };
     let alone = (0..30).map(|session| SessionName { session, url: hostile() }).collect();

@@ -6,6 +6,7 @@ use crate::analysis::rows::{FrameRow, PacketRow, SenderReportRow};
 use crate::report::page::decimate::Decimator;
 use crate::report::page::limits;
 use crate::report::page::series::{Offsets, Series, SeriesKey};
+use crate::trace::Direction;
 
 /// The latest streams that are found without searching.
 const RECENT: usize = 64;
@@ -51,7 +52,7 @@ impl StreamCharts {
     }
 
     pub(super) fn sender_report(&mut self, at: i64, row: &SenderReportRow<'_>) {
-        let key = (row.session, row.ssrc.0, row.direction == "c2s");
+        let key = (row.session, row.ssrc.0, row.direction == Direction::ClientToServer);
         if row.offset_ms.is_none() || (self.offsets.len() >= limits::SERIES && !self.offsets.contains_key(&key)) {
             return;
         }

@@ -155,7 +155,7 @@ mod tests {
 
     fn packet(ssrc: u32, nanos: i64) -> Row<'static> {
         let time_utc = Utc(Timestamp::from_nanos(nanos));
-        Row::Packet(PacketRow { ssrc: Ssrc(ssrc), time_utc, status: "ok", ..<_>::default() })
+        Row::Packet(PacketRow { ssrc: Ssrc(ssrc), time_utc, ..<_>::default() })
     }
 
     fn key(ssrc: u32) -> SeriesKey {

@@ -273,7 +273,7 @@ mod tests {
     fn bitrates_fall_to_zero_in_a_pause() {
         let mut series = Series::new(64);
         for at in [0, 100, 200, 300, 400, 1_100, 1_200, 1_250, 1_260] {
-            series.packet(at * 1_000_000, &PacketRow { payload_bytes: Some(1000), status: "ok", ..<_>::default() });
+            series.packet(at * 1_000_000, &PacketRow { payload_bytes: Some(1000), ..<_>::default() });
         }
         let rate = RateData::new(&series);
         assert_eq!(rate.t, [0, 250_000, 250_000, 500_000, 250_000, 250_000]);

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use crate::analysis::rows::{MessageRow, StreamRow};
+use crate::analysis::rows::{MessageKind, MessageRow, StreamRow};
 use crate::report::page::head_tail::HeadTail;
 use crate::report::page::limits::{MESSAGES, clipped};
 use crate::report::page::words::{SectionPlace, frame_link, goto, left_out, many};
+use crate::trace::Direction;
 
 /// An RTSP session.
 #[derive(Debug)]
@@ -54,8 +55,8 @@ struct Message {
 
 impl Session {
     pub(super) fn message(&mut self, row: &MessageRow<'_>) {
-        let request = row.kind == "request";
-        let from_client = row.direction == "c2s";
+        let request = row.kind == MessageKind::Request;
+        let from_client = row.direction == Direction::ClientToServer;
         let product = if from_client { &mut self.user_agent } else { &mut self.product };
         if product.is_empty() && request == from_client {
             *product = clipped(row.product.unwrap_or_default());

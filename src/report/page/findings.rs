@@ -6,10 +6,12 @@ use maud::{Markup, html};
 
 use crate::analysis::findings::{FindingCode, Severity};
 use crate::analysis::rows::{FindingRow, VerdictRow};
+use crate::analysis::verdicts::{Cause, EventKind};
 use crate::report::page::head_tail::HeadTail;
 use crate::report::page::limits::{FINDINGS, VERDICTS, clipped, listed_findings};
 use crate::report::page::streams::Total;
 use crate::report::page::words::{SectionPlace, frame_link, goto_exactly, left_out, many, stream_of};
+use crate::trace::Direction;
 
 /// What may be noticed.
 #[derive(Debug)]
@@ -19,8 +21,8 @@ pub(super) struct Verdicts {
 
 #[derive(Debug)]
 struct VerdictView {
-    event: &'static str,
-    cause: &'static str,
+    event: EventKind,
+    cause: Cause,
     count: u64,
     place: CapturePlace,
     last: CapturePlace,
@@ -97,9 +99,9 @@ impl VerdictView {
     fn card(&self, anchor: &str, start: Option<i64>) -> Markup {
         html! { li data-of=[stream_of(Some(self.session), self.track)] {
             p.event {
-                b { (self.event.replace('-', " ")) }
+                b { (self.event.as_str().replace('-', " ")) }
                 @if self.count > 1 { " × " (self.count) }
-                span.verdict { (self.cause.replace('-', " ")) }
+                span.verdict { (self.cause.as_str().replace('-', " ")) }
             }
             p { (self.detail) }
             p.facts {
@@ -127,7 +129,7 @@ struct Finding {
     place: CapturePlace,
     session: Option<usize>,
     track: Option<usize>,
-    direction: Option<&'static str>,
+    direction: Option<Direction>,
     detail: String,
     stream_offset: Option<u64>,
 }
@@ -227,7 +229,7 @@ impl Finding {
             td.detail { (self.detail) }
             td.number { @if let Some(session) = self.session { (session) } }
             td.number { @if let Some(track) = self.track { (track) } }
-            td { (self.direction.unwrap_or_default()) }
+            td { (self.direction.map_or("", Direction::as_str)) }
             td.number { @if let Some(offset) = self.stream_offset { (offset) } }
         } }
     }
@@ -257,8 +259,8 @@ mod tests {
     fn a_verdict_has_its_place() {
         let mut noticed = Verdicts::default();
         noticed.add(&VerdictRow {
-            event: "picture-freeze",
-            verdict: "lost-before-capture",
+            event: EventKind::NoMedia,
+            verdict: Cause::LostBeforeSending,
             count: 3,
             frame_number: Some(7),
             last_frame_number: Some(9),
@@ -267,7 +269,7 @@ mod tests {
         });
         let text = verdicts(PLACE, &noticed, &Total::default()).into_string();
         for part in
-            ["<b>picture freeze</b> × 3", "lost before capture", "frame.number == 7", "frame.number == 9", "&lt;b&gt;"]
+            ["<b>no media</b> × 3", "lost before sending", "frame.number == 7", "frame.number == 9", "&lt;b&gt;"]
         {
             assert!(text.contains(part), "{part} in {text}");
         }

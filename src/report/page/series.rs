@@ -2,7 +2,9 @@
 
 use crate::analysis::cell::{Millis, Ssrc};
 use crate::analysis::rows::{FrameRow, PacketRow, SenderReportRow};
+use crate::analysis::rows::{PacketStatus, PictureKind};
 use crate::report::page::decimate::{Bucket, Decimator, Span};
+use crate::trace::Direction;
 
 const MICROSECOND: i64 = 1_000;
 /// Bitrates are counted over a quarter of a second, or more.
@@ -20,8 +22,8 @@ pub(super) struct SeriesKey {
 impl SeriesKey {
     /// Of a stream as the tables name it.
     #[inline]
-    pub(super) fn new(session: usize, channel: u16, ssrc: Ssrc, direction: &str) -> Self {
-        Self { session, channel, ssrc: ssrc.0, from_client: direction == "c2s" }
+    pub(super) fn new(session: usize, channel: u16, ssrc: Ssrc, direction: Direction) -> Self {
+        Self { session, channel, ssrc: ssrc.0, from_client: direction == Direction::ClientToServer }
     }
 }
 
@@ -63,7 +65,7 @@ impl Series {
         self.latest = self.latest.max(at);
         self.packets.add(at, &Packets::of(row));
         self.rate.add(at, &Bytes(row.payload_bytes.unwrap_or(0) as u64));
-        if row.status != "ok" {
+        if row.status != PacketStatus::Ok {
             self.gaps.add(at, &Gaps::of(row));
         }
     }
@@ -140,9 +142,9 @@ impl Gaps {
         let is = |status| u64::from(row.status == status);
         Self {
             skipped: row.gap.into(),
-            reordered: is("reordered"),
-            duplicates: is("duplicate"),
-            restarts: is("restart"),
+            reordered: is(PacketStatus::Reordered),
+            duplicates: is(PacketStatus::Duplicate),
+            restarts: is(PacketStatus::Restart),
             longest: row.gap,
             frame_number: row.frame_number.unwrap_or(0),
         }
@@ -177,9 +179,9 @@ impl Kind {
     fn of(row: &FrameRow<'_>) -> Self {
         match row.kind {
             _ if row.key == Some(1) => Self::Key,
-            Some("i" | "idr") => Self::I,
-            Some("p") => Self::P,
-            Some("b") => Self::B,
+            Some(PictureKind::I | PictureKind::Idr) => Self::I,
+            Some(PictureKind::P) => Self::P,
+            Some(PictureKind::B) => Self::B,
             _ => Self::Other,
         }
     }
@@ -260,7 +262,7 @@ mod tests {
         let row = |frame_number, delta: f64| PacketRow {
             frame_number: Some(frame_number),
             delta_ms: Some(Fixed(delta)),
-            status: "ok",
+            status: PacketStatus::Ok,
             ..<_>::default()
         };
         let mut series = Series::new(64);
@@ -278,10 +280,10 @@ mod tests {
         let row = |kind, key, bytes| FrameRow { kind, key, bytes, frame_number: Some(bytes), ..<_>::default() };
         let mut series = Series::new(64);
         for (kind, key, bytes) in [
-            (Some("idr"), Some(1), 900),
-            (Some("p"), None, 20),
-            (Some("p"), None, 30),
-            (Some("b"), None, 5),
+            (Some(PictureKind::Idr), Some(1), 900),
+            (Some(PictureKind::P), None, 20),
+            (Some(PictureKind::P), None, 30),
+            (Some(PictureKind::B), None, 5),
             (None, None, 7),
         ] {
             series.frame(0, &row(kind, key, bytes));
@@ -295,7 +297,13 @@ mod tests {
     fn gaps_are_added_up() {
         let row = |status, gap, number| PacketRow { status, gap, frame_number: Some(number), ..<_>::default() };
         let mut series = Series::new(64);
-        for row in [row("gap", 2, 1), row("gap", 5, 2), row("ok", 0, 3), row("reordered", 0, 4), row("restart", 0, 5)] {
+        for row in [
+            row(PacketStatus::Gap, 2, 1),
+            row(PacketStatus::Gap, 5, 2),
+            row(PacketStatus::Ok, 0, 3),
+            row(PacketStatus::Reordered, 0, 4),
+            row(PacketStatus::Restart, 0, 5),
+        ] {
             series.packet(0, &row);
         }
         let [(0, bucket)] = series.gaps.buckets() else { panic!("{series:?}") };

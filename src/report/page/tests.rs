@@ -4,8 +4,11 @@ use super::*;
 use crate::analysis::cell::{Fixed, Ssrc, Utc};
 use crate::analysis::findings::{FindingCode, Severity};
 use crate::analysis::rows::{
-    FindingRow, FrameRow, MessageRow, PacketRow, Row, SenderReportRow, Sink, StreamRow, VerdictRow,
+    FindingRow, FrameRow, MessageKind, MessageRow, PacketRow, PacketStatus, PictureKind, Row, SenderReportRow, Sink,
+    StreamRow, VerdictRow,
 };
+use crate::analysis::verdicts::{Cause, EventKind};
+use crate::trace::Direction;
 
 /// The most that a page may have for one capture.
 const MAX_PAGE: usize = 5_000_000;
@@ -44,7 +47,10 @@ fn messages(text: &str) -> [Row<'_>; 2] {
             ..<_>::default()
         })
     };
-    [message(0, "request", "c2s", None), message(2, "response", "s2c", Some(404))]
+    [
+        message(0, MessageKind::Request, Direction::ClientToServer, None),
+        message(2, MessageKind::Response, Direction::ServerToClient, Some(404)),
+    ]
 }
 
 fn packet(time: i64, frame_number: u64, gap: u16) -> Row<'static> {
@@ -53,26 +59,26 @@ fn packet(time: i64, frame_number: u64, gap: u16) -> Row<'static> {
         time_utc: at(time),
         time_s: seconds(time),
         session: 1,
-        direction: "s2c",
+        direction: Direction::ServerToClient,
         ssrc: Ssrc(7),
         payload_bytes: Some(1000),
         delta_ms: Some(Fixed(40.0)),
         jitter_ms: Some(Fixed(0.25)),
         gap,
-        status: if gap == 0 { "ok" } else { "gap" },
+        status: if gap == 0 { PacketStatus::Ok } else { PacketStatus::Gap },
         ..<_>::default()
     })
 }
 
 fn media(text: &str) -> [Row<'_>; 4] {
-    let (session, direction, ssrc) = (1, "s2c", Ssrc(7));
+    let (session, direction, ssrc) = (1, Direction::ServerToClient, Ssrc(7));
     let frame = FrameRow {
         time_utc: at(80),
         time_s: seconds(80),
         session,
         direction,
         ssrc,
-        kind: Some("idr"),
+        kind: Some(PictureKind::Idr),
         key: Some(1),
         bytes: 2000,
         frame_number: Some(6),
@@ -110,8 +116,8 @@ fn oddities(text: &str) -> [Row<'_>; 2] {
         last_time_s: seconds(80),
         last_frame_number: Some(6),
         session: 1,
-        event: "picture-damaged",
-        verdict: "lost-before-capture",
+        event: EventKind::Freeze,
+        verdict: Cause::LostBeforeSending,
         count: 1,
         detail: text,
         ..<_>::default()
@@ -130,7 +136,7 @@ fn stream(text: &str) -> Row<'_> {
         media: Some(text),
         encoding: Some(text),
         transport: "tcp",
-        direction: "s2c",
+        direction: Direction::ServerToClient,
         ssrc: Ssrc(7),
         packets: 2,
         payload_bytes: Some(0),
@@ -267,14 +273,14 @@ fn a_page_does_not_grow_with_its_capture() {
             jitter_ms: Some(Fixed(noise)),
             skew_ms: Some(Fixed(-noise)),
             gap: 5,
-            status: "gap",
+            status: PacketStatus::Gap,
             payload_bytes: Some(1400),
             ..<_>::default()
         })
     });
     give(100_000, &|number| {
         let (time_utc, time_s) = moment(number * 3);
-        let kind = Some(["i", "p", "b", "other"][number as usize % 4]);
+        let kind = Some([PictureKind::I, PictureKind::P, PictureKind::B, PictureKind::Other][number as usize % 4]);
         let (ssrc, bytes) = (Ssrc(number % 30), number.into());
         Row::Frame(FrameRow { ssrc, time_utc, time_s, kind, bytes, frame_number: Some(bytes), ..<_>::default() })
     });
@@ -293,7 +299,8 @@ fn a_page_does_not_grow_with_its_capture() {
         }
         section.row(&some(7)).unwrap();
         if let Row::Stream(mut row) = some(8) {
-            (row.ssrc, row.packets, row.session, row.direction) = (Ssrc(number), 3000 - u64::from(number), 0, "");
+            (row.ssrc, row.packets, row.session, row.direction) =
+                (Ssrc(number), 3000 - u64::from(number), 0, Direction::ServerToClient);
             section.row(&Row::Stream(row)).unwrap();
         }
     }

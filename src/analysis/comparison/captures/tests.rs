@@ -57,7 +57,7 @@ fn sessions_find_their_like() {
     assert_eq!(comparison.differences(), ["session 4 is only in A: rtsp://camera/4"]);
 
     let found = StreamMatch {
-        direction: "s2c",
+        direction: Direction::ServerToClient,
         ssrc: Ssrc(7),
         sessions: [Some(4), Some(1)],
         packets: [9, 9],
@@ -187,7 +187,7 @@ fn tracks_pair_by_kind() {
         session: 1,
         track: Some(track),
         media: Some(media),
-        direction: "s2c",
+        direction: Direction::ServerToClient,
         packets,
         frame_rate_fps: Some(Fixed(25.0)),
         ..StreamRow::default()
