@@ -9,6 +9,7 @@ mod hiding;
 mod hurried;
 mod inputs;
 mod live;
+mod locks;
 mod logging;
 mod login;
 mod man;

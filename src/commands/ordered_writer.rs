@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Seek, Write};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex};
 
 use tempfile::SpooledTempFile;
 
 use crate::analysis::rows::Table;
+use crate::commands::locks::{lock, wait};
 use crate::report::Document;
 
 /// Bytes that wait in memory, for each table of a lane; more go to a temporary file.
@@ -70,7 +71,7 @@ impl OrderedWriter {
             match choose(turn.current.saturating_add(MAX_AHEAD)) {
                 Choice::Take(number) => return Some(self.open(number)),
                 Choice::Nothing => return None,
-                Choice::Wait => turn = self.moved.wait(turn).unwrap_or_else(PoisonError::into_inner),
+                Choice::Wait => turn = wait(&self.moved, turn),
             }
         }
         None
@@ -223,11 +224,6 @@ fn drain(rows: &mut SpooledTempFile, output: &mut Output) -> io::Result<()> {
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err wants")]
 fn temporary(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("its temporary file: {error}"))
-}
-
-/// A thread that panicked left the data as they were.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use crate::capture::{Beginning, Source};
+use crate::commands::locks::lock;
 use crate::commands::ordered_writer::Choice;
 
 /// The captures of a run.
@@ -58,7 +59,7 @@ impl Queue {
     /// Takes the next capture that follows none, the first of those before `limit` on the command line. One behind it
     /// only where nothing else is left to do.
     pub(super) fn take(&self, limit: usize) -> Choice {
-        let mut states = self.states();
+        let mut states = lock(&self.states);
         let open = self.captures.iter().zip(&*states).filter(|(_, state)| **state != State::Done);
         let earliest = open.filter_map(|(capture, _)| capture.rank).min();
         let mut free = self.captures.iter().zip(&*states).enumerate().filter(|(_, (capture, state))| {
@@ -77,7 +78,7 @@ impl Queue {
 
     /// A capture was read to its end: takes the one that follows it.
     pub(super) fn follow(&self, number: usize, source: &Source) -> Option<usize> {
-        let mut states = self.states();
+        let mut states = lock(&self.states);
         if let Some(state) = states.get_mut(number) {
             *state = State::Done;
         }
@@ -89,11 +90,6 @@ impl Queue {
             *state = State::Running;
         }
         Some(next)
-    }
-
-    /// A worker that panicked left the states as they were.
-    fn states(&self) -> MutexGuard<'_, Vec<State>> {
-        self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,9 +9,10 @@ mod spare;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 
 use crate::capture::BlockSink;
+use crate::commands::locks::{lock, wait};
 use crate::commands::output::{Output, Written};
 use crate::net::{LoopWaker, SettlingState};
 use crate::trace::Readiness;
@@ -283,7 +284,7 @@ impl Shared {
                 return None;
             }
             pool.idle += 1;
-            pool = self.work_to_do.wait(pool).unwrap_or_else(PoisonError::into_inner);
+            pool = wait(&self.work_to_do, pool);
             pool.idle -= 1;
         }
     }
@@ -389,11 +390,6 @@ fn spawn(shared: &Arc<Shared>, pool: &mut Pool) -> io::Result<()> {
     std::thread::Builder::new().name("disk".to_owned()).spawn(move || worker.work())?;
     pool.threads += 1;
     Ok(())
-}
-
-/// No thread panics with a lock; if one does, the others go on.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,0 +1,15 @@
+//! Locks of threads that work for one command.
+//!
+//! No thread panics while it holds one. Should one do, what it left is whole, and the others go on with it: a panic of
+//! theirs would lose what they have in hand as well.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for a sign that what a lock guards has changed.
+pub(super) fn wait<'a, T>(sign: &Condvar, held: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    sign.wait(held).unwrap_or_else(PoisonError::into_inner)
+}
