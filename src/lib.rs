@@ -20,10 +20,11 @@
 //! |---|---|---|
 //! | [`time`] | instants, live and offline alike | |
 //! | `words` | enums whose values are words of the tables | |
-//! | [`rtsp`], [`rtp`] | bytes to fields, as tolerantly as devices need it | `time` |
-//! | [`trace`] | what passes over a connection: the one model that all commands share | `time`, `words`, `rtsp`, `rtp` |
+//! | `fields` | numbers in the bytes of packets, read where they are there | |
+//! | [`rtsp`], [`rtp`] | bytes to fields, as tolerantly as devices need it | `time`, `fields` |
+//! | [`trace`] | what passes over a connection: the one model that all commands share | `time`, `words`, `fields`, `rtsp`, `rtp` |
 //! | [`session`] | who says what next: [`Client`](session::Client), [`Server`](session::Server), [`Rerun`](session::Rerun) | `time`, `words`, `rtsp`, `rtp`, `trace` |
-//! | [`capture`] | trace events to pcapng, any capture to trace events | `time`, `rtsp`, `rtp`, `trace` |
+//! | [`capture`] | trace events to pcapng, any capture to trace events | `time`, `fields`, `rtsp`, `rtp`, `trace` |
 //! | [`analysis`] | trace events to rows | `time`, `words`, `rtsp`, `rtp`, `trace`, [`session::dialog`], [`session::rerun`] |
 //! | [`report`] | rows to CSV and to the table for people | `time`, [`trace::Direction`], `analysis`, [`session::probe`] |
 //! | [`export`] | the media of a capture for other tools | `time`, `rtsp`, `rtp`, `trace`, [`session::dialog`] |
@@ -101,6 +102,7 @@ pub mod commands;
 #[cfg(feature = "cli")]
 pub mod error;
 pub mod export;
+mod fields;
 pub mod net;
 pub mod redact;
 #[cfg(feature = "cli")]

@@ -4,6 +4,7 @@
 
 use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::location::Location;
+use crate::rtsp::interleaved::InterleavedHeader;
 use crate::trace::Direction;
 
 /// What comes behind unplaced bytes.
@@ -96,9 +97,8 @@ impl UnplacedBytes {
 /// Whether more would have made a frame of these bytes, or an answer.
 fn is_begun(bytes: &[u8]) -> bool {
     const ANSWER: &[u8] = b"RTSP/";
-    match bytes {
-        [b'$', _, high, low, payload @ ..] => usize::from(u16::from_be_bytes([*high, *low])) > payload.len(),
-        [b'$', ..] => true,
+    match bytes.first() {
+        Some(b'$') => InterleavedHeader::parse(bytes).is_none_or(|header| header.frame_len() > bytes.len()),
         _ => bytes.starts_with(ANSWER) || ANSWER.starts_with(bytes),
     }
 }

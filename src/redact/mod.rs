@@ -26,6 +26,7 @@ use crate::redact::formats::PayloadFormats;
 use crate::redact::pseudonyms::Pseudonyms;
 use crate::redact::shape::PayloadShape;
 use crate::rtsp::demux::{FRAME_HEADER, Pdu, PduKind};
+use crate::rtsp::head_end::split_head;
 use crate::rtsp::mask::MaskRules;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::start_line::{Recognition, recognise};
@@ -220,8 +221,7 @@ impl Redaction {
         if recognise(bytes) != Recognition::Yes {
             return text::junk(bytes);
         }
-        let head_len = tunnel::head_end(bytes, 0).unwrap_or(bytes.len());
-        let (head, body) = bytes.split_at_checked(head_len).unwrap_or((bytes, &[]));
+        let (head, body) = split_head(bytes);
         let mut patch = Patch::default();
         self.message(&Message::new(head, body), &mut patch);
         patch.pieces().flat_map(|(_, piece)| piece.iter().copied()).collect()

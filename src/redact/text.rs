@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::capture::rewrite::FILL;
-use crate::rtsp::demux::FRAME_HEADER;
+use crate::rtsp::interleaved::{FRAME_HEADER, InterleavedHeader};
 use crate::rtsp::start_line::{METHODS, VERSIONS};
 
 /// Words that begin messages.
@@ -67,7 +67,7 @@ pub(super) fn junk(bytes: &[u8]) -> Vec<u8> {
         } else if rest.first() == Some(&b'$') {
             keep(at, FRAME_HEADER, KeptPart::Byte);
             keep(at + FRAME_HEADER, 1, KeptPart::Version);
-            ends.extend(frame_len(rest).map(|len| at + len));
+            ends.extend(InterleavedHeader::parse(rest).map(|header| at + header.frame_len()));
         } else if ends.contains(&at) {
             // Behind what may be a frame, and an empty line or two, the beginning of a word counts.
             match rest.first() {
@@ -92,11 +92,6 @@ enum KeptPart {
     /// Besides, whether it begins a packet of RTP.
     Version,
     Byte,
-}
-
-fn frame_len(bytes: &[u8]) -> Option<usize> {
-    let [_, _, high, low, ..] = *bytes else { return None };
-    Some(FRAME_HEADER + usize::from(u16::from_be_bytes([high, low])))
 }
 
 /// How many bytes are the beginning of a word.

@@ -255,12 +255,14 @@ pub fn is_rtcp(payload: &[u8]) -> bool {
     matches!(payload, [first, 200..=207, _, _, ..] if first >> 6 == 2)
 }
 
-/// Whether a datagram of a client is meant only to let the media in through a NAT: an RTP packet of zeros without payload
-/// (ffmpeg), or four bytes that are no RTP (live555, GStreamer).
+/// An RTP packet of zeros without payload, as ffmpeg sends it: it opens the way through a NAT for what comes back.
+pub const NAT_PUNCH: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// Whether a datagram of a client is meant only to let the media in through a NAT: [`NAT_PUNCH`], or four bytes that are
+/// no RTP (live555, GStreamer).
 #[inline]
 pub fn is_nat_punch(payload: &[u8]) -> bool {
-    const EMPTY: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    payload == EMPTY || payload.len() <= 4 && payload.first().is_none_or(|first| first >> 6 != 2)
+    payload == NAT_PUNCH || payload.len() <= 4 && payload.first().is_none_or(|first| first >> 6 != 2)
 }
 
 #[cfg(test)]

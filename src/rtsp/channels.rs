@@ -1,8 +1,5 @@
 //! Interleaved channel identifiers (RFC 2326, section 10.12).
 
-/// `$`, channel, length (RFC 2326, section 10.12).
-pub const FRAME_HEADER: usize = 4;
-
 /// Channels seen, as a bitmap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChannelSet([u64; 4]);

@@ -6,8 +6,9 @@
 
 use memchr::memchr_iter;
 
-use crate::rtsp::channels::FRAME_HEADER;
+use crate::fields::be32;
 use crate::rtsp::gap::CaptureGap;
+use crate::rtsp::interleaved::{FRAME_HEADER, InterleavedHeader};
 
 /// Bytes of a frame up to the end of the fixed RTP header.
 pub(super) const FRAME_WITH_HEADER: usize = FRAME_HEADER + 12;
@@ -56,13 +57,12 @@ impl CutFrames {
     pub(super) fn find(&mut self, pending: &[u8], len: u64, plausible: impl Fn(u8) -> bool) -> Option<BegunFrame> {
         for at in memchr_iter(b'$', pending) {
             let bytes = pending.get(at..).unwrap_or_default();
-            let ([_, channel, high, low, first], _) = bytes.split_first_chunk::<{ FRAME_HEADER + 1 }>()?;
-            let payload = usize::from(u16::from_be_bytes([*high, *low]));
-            if payload < MIN_PAYLOAD || first >> 6 != 2 {
+            let (header, first) = (InterleavedHeader::parse(bytes)?, bytes.get(FRAME_HEADER)?);
+            if header.payload_len() < MIN_PAYLOAD || first >> 6 != 2 {
                 continue;
             }
             let Some((frame, source)) = begun(pending, at) else { continue };
-            let ends = plausible(*channel) && frame.missing as u64 == len;
+            let ends = plausible(header.channel) && frame.missing as u64 == len;
             if ends || source.is_some_and(|source| self.sources.contains(&source)) {
                 self.note(source);
                 return Some(frame);
@@ -81,15 +81,15 @@ impl CutFrames {
 /// The frame that begins at a place and lacks bytes, with its channel and SSRC if its RTP header is there.
 fn begun(pending: &[u8], at: usize) -> Option<(BegunFrame, Option<(u8, u32)>)> {
     let bytes = pending.get(at..)?;
-    let ([b'$', channel, high, low], payload) = bytes.split_first_chunk::<FRAME_HEADER>()? else { return None };
-    let missing = usize::from(u16::from_be_bytes([*high, *low])).checked_sub(payload.len())?;
-    let source = match payload {
+    let (header, packet) = (InterleavedHeader::parse(bytes)?, bytes.get(FRAME_HEADER..)?);
+    let InterleavedHeader { channel, payload } = header;
+    let missing = usize::from(payload).checked_sub(packet.len())?;
+    let source = match packet {
         // RTCP (RFC 5761, section 4) has its SSRC elsewhere.
         [_, 200..=207, ..] => None,
-        [_, _, _, _, _, _, _, _, a, b, c, d, ..] => Some((*channel, u32::from_be_bytes([*a, *b, *c, *d]))),
-        _ => None,
+        _ => be32(packet, 8).map(|ssrc| (channel, ssrc)),
     };
-    Some((BegunFrame { at, channel: *channel, missing }, source))
+    Some((BegunFrame { at, channel, missing }, source))
 }
 
 #[cfg(test)]

@@ -11,10 +11,11 @@ use memchr::memchr;
 
 use crate::rtsp::cut_frames::{BegunFrame, SkippedGap};
 use crate::rtsp::framing::{Framer, Kind, Need, Step};
+use crate::rtsp::interleaved::InterleavedHeader;
 
-pub use crate::rtsp::channels::FRAME_HEADER;
 pub use crate::rtsp::framing::{MAX_BODY, MAX_HEAD};
 pub use crate::rtsp::gap::{CaptureGap, GapCause};
+pub use crate::rtsp::interleaved::FRAME_HEADER;
 
 /// Where more than this much handed-over data lies in front of the pending bytes, they are moved.
 const COMPACT_AT: usize = 128 << 10;
@@ -241,11 +242,10 @@ impl<'a> Pdus<'a> {
         if gap.is_some() || !demuxer.carry.is_empty() || !demuxer.framer.is_in_sync() {
             return None;
         }
-        let [b'$', channel, high, low, ..] = **chunk else { return None };
-        let len = FRAME_HEADER + usize::from(u16::from_be_bytes([high, low]));
-        let (raw, rest) = chunk.split_at_checked(len)?;
+        let header = InterleavedHeader::parse(chunk)?;
+        let (raw, rest) = chunk.split_at_checked(header.frame_len())?;
         *chunk = rest;
-        Some(lend(demuxer, len, Kind::Interleaved { channel }).of(raw))
+        Some(lend(demuxer, raw.len(), Kind::Interleaved { channel: header.channel }).of(raw))
     }
 
     /// Nothing is copied.

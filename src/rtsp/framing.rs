@@ -1,11 +1,11 @@
 //! Decides what the next bytes of an RTSP connection are: where a PDU starts and ends, and where one may start
 //! again after the place was lost. Holds no bytes; [`super::demux`] does.
 
-use memchr::memchr;
-
-use crate::rtsp::channels::{ChannelSet, FRAME_HEADER};
+use crate::rtsp::channels::ChannelSet;
 use crate::rtsp::cut_frames::{CutFrames, FRAME_WITH_HEADER, SkippedGap};
 use crate::rtsp::gap::{CaptureGap, GapCause};
+use crate::rtsp::head_end::head_end;
+use crate::rtsp::interleaved::{FRAME_HEADER, InterleavedHeader};
 use crate::rtsp::message::Message;
 use crate::rtsp::start_line::{Recognition, recognise, recognise_token};
 use crate::rtsp::tunnel::body_length;
@@ -237,19 +237,17 @@ impl Framer {
     }
 
     fn plausible_frame(&self, bytes: &[u8], closing: bool) -> Parse<()> {
-        let [_, channel, high, low, first, ..] = *bytes else {
+        let (Some(header), Some(first)) = (InterleavedHeader::parse(bytes), bytes.get(FRAME_HEADER)) else {
             return Parse::Undecided(Need::Bytes(FRAME_HEADER + 1));
         };
-        let len = usize::from(u16::from_be_bytes([high, low]));
-        if !self.channels.plausible(channel) || len < MIN_PLAUSIBLE_PAYLOAD || first >> 6 != 2 {
+        if !self.channels.plausible(header.channel) || header.payload_len() < MIN_PLAUSIBLE_PAYLOAD || first >> 6 != 2 {
             return Parse::No;
         }
-        let Some(behind) = bytes.get(FRAME_HEADER + len..) else {
-            return Parse::Undecided(Need::Bytes(FRAME_HEADER + len + 1));
-        };
+        let len = header.frame_len();
+        let Some(behind) = bytes.get(len..) else { return Parse::Undecided(Need::Bytes(len + 1)) };
         // Some servers send an empty line before each frame; more of them are no sign of anything.
         let empty = line_ends(behind.get(..=MAX_LINE_ENDS).unwrap_or(behind));
-        let end = FRAME_HEADER + len + if empty <= MAX_LINE_ENDS { empty } else { 0 };
+        let end = len + if empty <= MAX_LINE_ENDS { empty } else { 0 };
         match bytes.get(end..) {
             None => Parse::Undecided(Need::Bytes(end + 1)),
             Some([]) if closing => Parse::Yes(()),
@@ -290,35 +288,13 @@ impl Framer {
 
 /// Length of the frame at the start of `bytes`.
 fn frame(bytes: &[u8]) -> Parse<(usize, Kind)> {
-    let [_, channel, high, low, ..] = *bytes else {
-        return Parse::Undecided(Need::Bytes(FRAME_HEADER));
-    };
-    let len = FRAME_HEADER + usize::from(u16::from_be_bytes([high, low]));
-    Parse::Yes((len, Kind::Interleaved { channel }))
+    let Some(header) = InterleavedHeader::parse(bytes) else { return Parse::Undecided(Need::Bytes(FRAME_HEADER)) };
+    Parse::Yes((header.frame_len(), Kind::Interleaved { channel: header.channel }))
 }
 
 /// How many CR and LF stand at the start: empty lines before a message are allowed (RFC 2326, section 4.1).
 fn line_ends(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
-}
-
-/// Where the empty line ends that ends a head, with CRLF or LF alone. Goes on at `scanned`, and leaves there where
-/// to go on with more bytes.
-fn head_end(bytes: &[u8], scanned: &mut usize) -> Option<usize> {
-    while let Some(at) = memchr(b'\n', bytes.get(*scanned..)?) {
-        let line_end = *scanned + at;
-        match bytes.get(line_end + 1..) {
-            Some([b'\n', ..]) => return Some(line_end + 2),
-            Some([b'\r', b'\n', ..]) => return Some(line_end + 3),
-            Some([] | [b'\r']) => {
-                *scanned = line_end;
-                return None;
-            }
-            _ => *scanned = line_end + 1,
-        }
-    }
-    *scanned = bytes.len();
-    None
 }
 
 /// Length of the PDU that starts here, where its beginning tells.

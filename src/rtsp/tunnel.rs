@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use crate::rtsp::head_end::head_end;
 use crate::rtsp::message::{Message, MessageBuilder, StartLine};
 use crate::rtsp::web_socket::accepts;
 
@@ -124,6 +125,8 @@ fn one_line(text: &str) -> String {
 #[derive(Debug, Default)]
 pub struct OpeningResponse {
     bytes: Vec<u8>,
+    /// How far they were searched for the end of the head.
+    scanned: usize,
     /// That of the WebSocket that was asked for.
     key: Option<String>,
     /// What it opens comes in chunks.
@@ -146,7 +149,7 @@ pub enum Answered {
 impl OpeningResponse {
     /// That to the request for a WebSocket with this key.
     pub fn to_web_socket(key: String) -> Self {
-        Self { bytes: Vec::new(), key: Some(key), chunked: false }
+        Self { key: Some(key), ..Self::default() }
     }
 
     /// Whether what was opened comes in chunks, which HTTP/1.0 does not know, but proxies do.
@@ -156,9 +159,8 @@ impl OpeningResponse {
 
     /// Takes what came. After anything but [`Answered::NotYet`] it has said all.
     pub fn feed(&mut self, chunk: &[u8]) -> Answered {
-        let from = self.bytes.len().saturating_sub(3);
         self.bytes.extend_from_slice(chunk);
-        let Some(end) = head_end(&self.bytes, from) else {
+        let Some(end) = head_end(&self.bytes, &mut self.scanned) else {
             let is_version =
                 |version: &[u8]| version.starts_with(self.bytes.get(..version.len()).unwrap_or(&self.bytes));
             let possible = VERSIONS.into_iter().any(is_version) && self.bytes.len() < MAX_ANSWER;
@@ -184,16 +186,6 @@ impl OpeningResponse {
 /// Whether an answer names no other content than a tunnel.
 fn carries_tunnel(answer: &Message<'_>) -> bool {
     answer.header("Content-Type").is_none_or(|kind| kind.trim().eq_ignore_ascii_case(CONTENT_TYPE))
-}
-
-/// Behind the empty line that ends a head, with CRLF or LF alone. No line ends before `from`.
-pub(crate) fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
-    let line_ends = memchr::memchr_iter(b'\n', bytes.get(from..)?).map(|at| from + at + 1);
-    line_ends.into_iter().find_map(|end| match bytes.get(end..) {
-        Some([b'\n', ..]) => Some(end + 1),
-        Some([b'\r', b'\n', ..]) => Some(end + 2),
-        _ => None,
-    })
 }
 
 /// Which connection of which tunnel a request opens: the value of its cookie.

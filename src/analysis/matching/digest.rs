@@ -7,12 +7,12 @@ use std::io;
 use foldhash::quality::FixedState;
 
 use crate::analysis::matching::Packet;
-use crate::rtp::packet::{RtpPacket, is_nat_punch, is_rtcp};
+use crate::rtp::packet::{RtpPacket, is_rtcp};
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::message::Message;
 use crate::session::Dialog;
 use crate::session::dialog::MediaPath;
-use crate::trace::{Direction, Payload, Tap, TraceEvent};
+use crate::trace::{Payload, Tap, TraceEvent};
 
 /// So much of a payload is in a recording without media as well; what follows is zero there.
 const HEAD: usize = 16;
@@ -25,6 +25,8 @@ const MAX_DIALOGUES: usize = 16 << 20;
 pub struct Digests<F> {
     to: F,
     dialogs: HashMap<usize, Dialog>,
+    /// Of a session without messages.
+    silent: Dialog,
     /// Bytes of memory that the dialogues take.
     held: usize,
 }
@@ -32,7 +34,7 @@ pub struct Digests<F> {
 impl<F: FnMut(Packet) -> io::Result<()>> Digests<F> {
     /// Packets go to `to`.
     pub fn new(to: F) -> Self {
-        Self { to, dialogs: HashMap::new(), held: 0 }
+        Self { to, dialogs: HashMap::new(), silent: Dialog::new(), held: 0 }
     }
 
     /// A dialogue goes on. Where all of them are too long to keep, this one begins anew.
@@ -50,12 +52,12 @@ impl<F: FnMut(Packet) -> io::Result<()>> Digests<F> {
 
     /// Whether a datagram is no media, as the analysis sees it.
     fn is_punch(&self, event: &TraceEvent<'_>, path: MediaPath, bytes: &[u8]) -> bool {
+        // Frames do not pay for the look-up.
         if matches!(path, MediaPath::Channel(_)) {
             return false;
         }
-        let dialog = self.dialogs.get(&event.flow.id);
-        let unknown = || event.direction == Direction::ClientToServer && is_nat_punch(bytes);
-        dialog.map_or_else(unknown, |dialog| dialog.is_punch(path, event.direction, bytes))
+        let dialog = self.dialogs.get(&event.flow.id).unwrap_or(&self.silent);
+        dialog.is_punch(path, event.direction, bytes)
     }
 }
 

@@ -1,8 +1,9 @@
 //! What stands behind Ethernet types: tags, labels, and what providers and switches put before a packet.
 
-use crate::capture::encapsulation::header::{Header, Inside, KeptHeader, Unreadable, be16, be32};
+use crate::capture::encapsulation::header::{Header, Inside, KeptHeader, Unreadable};
 use crate::capture::encapsulation::network::NetworkField;
 use crate::capture::link::{LinkType, is_tag};
+use crate::fields::{be16, be32};
 
 /// How many labels an MPLS stack has.
 const MAX_LABELS: usize = 16;

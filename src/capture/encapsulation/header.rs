@@ -119,20 +119,3 @@ impl Header {
         Self { network, ..self }
     }
 }
-
-/// The number of two bytes at a place, the higher byte first.
-pub(super) fn be16(data: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_be_bytes(*data.get(at..)?.first_chunk()?))
-}
-
-pub(super) fn be32(data: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_be_bytes(*data.get(at..)?.first_chunk()?))
-}
-
-pub(super) fn le16(data: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(*data.get(at..)?.first_chunk()?))
-}
-
-pub(super) fn le32(data: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*data.get(at..)?.first_chunk()?))
-}

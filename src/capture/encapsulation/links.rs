@@ -1,8 +1,9 @@
 //! Link layers: what a captured packet begins with.
 
-use crate::capture::encapsulation::header::{Header, Inside, KeptHeader, Unreadable, be16, be32, le16};
+use crate::capture::encapsulation::header::{Header, Inside, KeptHeader, Unreadable};
 use crate::capture::encapsulation::{ethernet, ppp, wireless};
 use crate::capture::link::{LinkType, is_loopback};
+use crate::fields::{be16, be32, le16};
 
 /// The header of a link layer.
 pub(super) fn header(link: LinkType, data: &[u8]) -> Option<Header> {

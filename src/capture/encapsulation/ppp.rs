@@ -1,7 +1,8 @@
 //! PPP, HDLC and Frame Relay.
 
-use crate::capture::encapsulation::header::{Header, Inside, be16};
+use crate::capture::encapsulation::header::{Header, Inside};
 use crate::capture::link::LinkType;
+use crate::fields::be16;
 
 /// A protocol number of two bytes, or one if it is odd (RFC 1661, section 6.5); before it the address and control
 /// field of HDLC framing may stand (RFC 1662, section 3.1).

@@ -1,7 +1,8 @@
 //! 802.11, and what receivers tell of a frame before it.
 
-use crate::capture::encapsulation::header::{Header, Inside, KeptHeader, Unreadable, be32, le16, le32};
+use crate::capture::encapsulation::header::{Header, Inside, KeptHeader, Unreadable};
 use crate::capture::link::LinkType;
+use crate::fields::{be32, le16, le32};
 
 /// Where frames have addresses; the second one is the sender's.
 const ADDRESSES: &[usize] = &[10, 4, 16];

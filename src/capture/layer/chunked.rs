@@ -3,6 +3,7 @@
 
 use crate::capture::layer::stretch::Stretch;
 use crate::rtsp::chunks::ChunkSize;
+use crate::rtsp::interleaved::{FRAME_HEADER, InterleavedHeader};
 use crate::rtsp::start_line::{Recognition, recognise_token};
 
 /// A body from its first chunk on.
@@ -147,11 +148,8 @@ fn is_chunk(bytes: &[u8]) -> bool {
 
 /// Whether a chunk of `len` bytes that begins so holds RTSP: the beginning of a message, or a frame on a channel.
 fn begins_rtsp(data: &[u8], len: u64) -> bool {
-    match data {
-        [b'$', _, high, low, first, ..] => {
-            let packet = u64::from(u16::from_be_bytes([*high, *low]));
-            first >> 6 == 2 && packet + 4 <= len
-        }
+    match (InterleavedHeader::parse(data), data.get(FRAME_HEADER)) {
+        (Some(header), Some(first)) => first >> 6 == 2 && header.frame_len() as u64 <= len,
         _ => recognise_token(data) == Recognition::Yes,
     }
 }

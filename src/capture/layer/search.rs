@@ -2,7 +2,7 @@
 //! header of two bytes proves nothing, so what it carries has to be RTSP, and to end where frames end.
 
 use crate::capture::layer::stretch::unmask;
-use crate::rtsp::demux::FRAME_HEADER;
+use crate::rtsp::interleaved::{FRAME_HEADER, InterleavedHeader};
 use crate::rtsp::start_line::{Recognition, recognise_token};
 use crate::rtsp::web_socket::{FrameHeader, HeaderRead};
 
@@ -101,16 +101,17 @@ impl FrameChain {
 
     /// One more byte of a PDU's beginning has come.
     fn begin(&mut self) {
-        match *self.begun.as_slice() {
-            [b'$'] | [b'$', _] | [b'$', _, _] | [b'$', _, _, _] => {}
-            [b'$', _, high, low, first, ..] => {
-                let len = u64::from(u16::from_be_bytes([high, low]));
+        match (self.begun.first(), InterleavedHeader::parse(&self.begun), self.begun.get(FRAME_HEADER)) {
+            (_, Some(header), Some(first)) => {
+                let len = u64::from(header.payload);
                 // RTP and RTCP have the same version (RFC 3550, section 5.1).
                 self.is_foreign = first >> 6 != 2 || len < MIN_PACKET;
                 self.left = len.saturating_sub((self.begun.len().saturating_sub(FRAME_HEADER)) as u64);
                 self.packets += 1;
                 self.begun.clear();
             }
+            // Its header is still to come.
+            (Some(b'$'), ..) => {}
             _ => match recognise_token(&self.begun) {
                 Recognition::Yes => self.is_certain = true,
                 Recognition::No => self.is_foreign = true,

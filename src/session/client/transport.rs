@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use crate::rtp::packet::{RtpPacket, is_rtcp};
+use crate::rtp::packet::{NAT_PUNCH, RtpPacket, is_rtcp};
+use crate::rtsp::interleaved::append_frame;
 use crate::session::client::pending::SessionMethod;
 use crate::session::client::phase::ControlScope;
 use crate::session::client::{ClientPhase, MediaTransport, SessionError};
@@ -12,9 +13,6 @@ use crate::session::server_requests::MAX_ANSWERS;
 use crate::session::{Client, Dialog, Group, MediaRoute, Output};
 use crate::time::Timestamp;
 use crate::trace::{Direction, UdpPath};
-
-/// An RTP packet of zeros without payload, as ffmpeg sends it: it opens the way through a NAT for what comes back.
-const PUNCH: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// The profile of RFC 3551.
 const PLAIN_PROFILE: &str = "AVP";
@@ -131,7 +129,7 @@ impl Client {
         if let Some((rtp, rtcp)) = transport.server_port.filter(|_| group.is_none() && !self.is_elsewhere(setup)) {
             let place = self.transports.place(track).unwrap_or_default();
             for (is_rtcp, port, packet) in
-                [(false, rtp, PUNCH.to_vec()), (true, rtcp, self.reporter.empty_report(place))]
+                [(false, rtp, NAT_PUNCH.to_vec()), (true, rtcp, self.reporter.empty_report(place))]
             {
                 self.outputs.push_back(Output::Datagram { track, rtcp: is_rtcp, port, payload: Cow::Owned(packet) });
             }
@@ -239,7 +237,11 @@ impl Client {
         let Some(setup) = self.dialog.setups().get(place) else { return };
         let output = match (setup.channels, setup.transport.server_port) {
             (Some(_), _) if self.orphaned => None,
-            (Some((_, channel)), _) => interleaved(channel, &compound).map(|frame| Output::Send(Cow::Owned(frame))),
+            (Some((_, channel)), _) => {
+                let mut frame = Vec::new();
+                append_frame(&mut frame, channel, &compound);
+                Some(Output::Send(Cow::Owned(frame)))
+            }
             // Who has not sent anything gets nothing.
             (None, Some(_)) if self.is_elsewhere(setup) && !self.media.has_sent(place) => None,
             (None, Some((_, port))) => {
@@ -271,10 +273,4 @@ fn answered(setup: &Setup) -> MediaTransport {
         None if setup.transport.multicast => MediaTransport::Multicast,
         None => MediaTransport::Udp,
     }
-}
-
-/// A frame on a channel (RFC 2326, section 10.12).
-fn interleaved(channel: u8, packet: &[u8]) -> Option<Vec<u8>> {
-    let [a, b] = u16::try_from(packet.len()).ok()?.to_be_bytes();
-    Some([&[b'$', channel, a, b], packet].concat())
 }

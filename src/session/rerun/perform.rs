@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use crate::rtp::packet::is_rtcp;
+use crate::rtsp::head_end::split_head;
+use crate::rtsp::interleaved::append_frame;
 use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::{Message, MessageBuilder};
 use crate::session::Output;
@@ -83,8 +85,7 @@ impl Rerun {
     }
 
     fn observe_own(&mut self, now: Timestamp, bytes: &[u8]) {
-        let head = bytes.windows(4).position(|window| window == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
-        let (head, body) = bytes.split_at_checked(head).unwrap_or((bytes, &[]));
+        let (head, body) = split_head(bytes);
         self.dialog.observe(now, Direction::ClientToServer, &Message::new(head, body));
     }
 
@@ -192,8 +193,9 @@ impl Rerun {
                 if rtcp { own } else { rtp }
             }
         };
-        let len = u16::try_from(frame.payload.len()).ok()?.to_be_bytes();
-        Some([&[b'$', channel], &len[..], frame.payload].concat())
+        let mut framed = Vec::new();
+        append_frame(&mut framed, channel, frame.payload);
+        Some(framed)
     }
 
     /// Ends the session with a request of our own.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::rtp::edit;
 use crate::rtp::packet::is_rtcp;
-use crate::rtsp::demux::FRAME_HEADER;
+use crate::rtsp::interleaved::{FRAME_HEADER, InterleavedHeader, append_frame};
 use crate::session::faults::{self, FaultLine, Faults};
 use crate::session::script::{End, Frame, Route};
 use crate::session::server::loop_offsets::Shift;
@@ -273,9 +273,9 @@ impl Player {
             return batch.truncate(start);
         }
         batch.truncate(start + FRAME_HEADER + len);
-        let length = u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes();
-        if let Some(field) = batch.get_mut(start + 2..start + FRAME_HEADER) {
-            field.copy_from_slice(&length);
+        let header = InterleavedHeader { channel, payload: u16::try_from(len).unwrap_or(u16::MAX) };
+        if let Some(field) = batch.get_mut(start..).and_then(|frame| frame.first_chunk_mut()) {
+            *field = header.to_bytes();
         }
     }
 
@@ -338,14 +338,6 @@ impl Player {
             Speed::Times(speed) => from.saturating_add(multiplied(now.nanos_since(base), speed)),
         })
     }
-}
-
-/// Appends an interleaved frame (RFC 2326, section 10.12).
-fn append_frame(batch: &mut Vec<u8>, channel: u8, payload: &[u8]) {
-    let length = u16::try_from(payload.len()).unwrap_or(u16::MAX);
-    let [high, low] = length.to_be_bytes();
-    batch.extend_from_slice(&[b'$', channel, high, low]);
-    batch.extend_from_slice(payload.get(..usize::from(length)).unwrap_or_default());
 }
 
 /// Exact at the recorded speed.
