@@ -8,7 +8,6 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -16,6 +15,7 @@ use crate::capture::ports::MediaPorts;
 use crate::capture::setups::SetupWatch;
 use crate::rtsp::headers::{Session, Transport};
 use crate::rtsp::message::{Message, StartLine};
+use crate::rtsp::unanswered::UnansweredRequests;
 use crate::time::Timestamp;
 use crate::trace::{Direction, Flow};
 
@@ -24,8 +24,6 @@ use names::{SessionNames, id_digest, parents, url_digest};
 /// Sessions of one connection beside the first: as many as there are pairs of channels. What belongs to further ones is
 /// the latest one's.
 const MAX_OTHERS: usize = 127;
-/// Requests without an answer that are remembered.
-const MAX_OUTSTANDING: usize = 64;
 /// The longest URL and Transport header that are remembered.
 const MAX_TEXT: usize = 4096;
 /// Tracks of a session that may be torn down apart.
@@ -43,9 +41,8 @@ pub(super) struct ConnectionSessions {
     current: [usize; 2],
     /// Whose the latest message was.
     latest: usize,
-    outstanding: VecDeque<AskedSession>,
-    /// The highest sequence number that each side has sent.
-    highest_cseq: [u32; 2],
+    /// Of each side.
+    unanswered: [UnansweredRequests<AskedSession>; 2],
     /// For each channel whose it is, once there are several sessions.
     channels: Vec<u8>,
 }
@@ -69,8 +66,6 @@ struct KnownSession {
 /// A request that waits for its answer.
 #[derive(Debug)]
 struct AskedSession {
-    direction: Direction,
-    cseq: Option<u32>,
     session: usize,
     method: AskedMethod,
 }
@@ -91,8 +86,8 @@ impl ConnectionSessions {
     /// A connection with one session; `late`: the connection stood before the capture.
     pub(super) fn new(flow: Arc<Flow>, late: bool) -> Self {
         let first = KnownSession::new(flow);
-        let (others, outstanding, channels) = (Vec::new(), VecDeque::new(), Vec::new());
-        Self { first, others, late, current: [0; 2], latest: 0, outstanding, highest_cseq: [0; 2], channels }
+        let (others, unanswered, channels) = (Vec::new(), Default::default(), Vec::new());
+        Self { first, others, late, current: [0; 2], latest: 0, unanswered, channels }
     }
 
     /// Whether there are several.
@@ -207,14 +202,9 @@ impl ConnectionSessions {
             session.names.add_url(url_digest(url));
         }
         let method = session.is_asked(method, url, message);
-        if self.outstanding.len() >= MAX_OUTSTANDING {
-            self.outstanding.pop_front();
+        if let Some(unanswered) = self.unanswered.get_mut(direction.index()) {
+            unanswered.ask(message.cseq(), AskedSession { session: self.latest, method });
         }
-        let (session, cseq) = (self.latest, message.cseq());
-        if let (Some(highest), Some(cseq)) = (self.highest_cseq.get_mut(direction.index()), cseq) {
-            *highest = cseq.max(*highest);
-        }
-        self.outstanding.push_back(AskedSession { direction, cseq, session, method });
     }
 
     /// The session of a request; `None` where it begins another one.
@@ -245,36 +235,30 @@ impl ConnectionSessions {
     fn answer(&mut self, direction: Direction, message: &Message<'_>, status: u16) {
         let id = identifier(message);
         let held = |session: &KnownSession| id.is_some_and(|id| session.names.has_id(id));
-        let Some(place) = self.answered(direction.reverse(), message.cseq(), id) else {
+        let asking = direction.reverse().index();
+        // Who numbers the requests of each session apart has some numbers twice.
+        let own = |asked: &AskedSession| held(self.session(asked.session));
+        let found = self.unanswered.get(asking).and_then(|unanswered| {
+            let place = unanswered.place(message.cseq(), own)?;
+            Some((place, unanswered.get(place)?.session))
+        });
+        let Some((place, session)) = found else {
             self.latest = self.last(held).unwrap_or(self.latest);
             return;
         };
-        let Some(asked) = self.outstanding.get(place) else { return };
-        self.latest = asked.session;
+        self.latest = session;
         // The final answer is still to come (RFC 2326, section 7.1.1).
         if status < 200 {
             return;
         }
-        let Some(asked) = self.outstanding.remove(place) else { return };
+        let removed = self.unanswered.get_mut(asking).and_then(|unanswered| unanswered.remove(place));
+        let Some(asked) = removed else { return };
         if let AskedMethod::SetUp(_, transport) = &asked.method
             && status < 300
         {
             self.hand_over_channels(message, transport, asked.session);
         }
         self.session_mut(asked.session).is_answered(&asked.method, message, status < 300, id);
-    }
-
-    /// The place of the request that an answer belongs to. Without a number, or with one that was never sent, the latest.
-    fn answered(&self, direction: Direction, cseq: Option<u32>, id: Option<u64>) -> Option<usize> {
-        let own = |asked: &AskedSession| asked.direction == direction;
-        let held = |asked: &AskedSession| id.is_some_and(|id| self.session(asked.session).names.has_id(id));
-        let same = |asked: &AskedSession| own(asked) && cseq.is_some() && asked.cseq == cseq;
-        // Who numbers the requests of each session apart has some numbers twice.
-        let found = self.outstanding.iter().rposition(|asked| same(asked) && held(asked));
-        let found = found.or_else(|| self.outstanding.iter().rposition(same));
-        let was_sent =
-            self.highest_cseq.get(direction.index()).zip(cseq).is_some_and(|(highest, cseq)| cseq <= *highest);
-        found.or_else(|| self.outstanding.iter().rposition(own).filter(|_| !was_sent))
     }
 
     /// The channels that were agreed upon are this session's from now on.

@@ -17,7 +17,6 @@ mod secure;
 mod sender;
 mod setup;
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::rtp::payload::PayloadFormat;
@@ -28,6 +27,7 @@ use crate::rtsp::headers::{Session, Transport, parse_public};
 use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::{Message, StartLine};
 use crate::rtsp::sdp::{Media, SessionDescription, npt_end};
+use crate::rtsp::unanswered::UnansweredRequests;
 use crate::rtsp::url::RtspUrl;
 use crate::time::Timestamp;
 use crate::trace::{Direction, UdpPath};
@@ -43,8 +43,6 @@ pub use request::Request;
 pub use role::{PayloadRole, is_instead_of_sound};
 pub use setup::{Encoding, Setup};
 
-/// Requests without an answer that are remembered for each direction.
-const MAX_OUTSTANDING: usize = 64;
 /// Transports that are remembered: more than there are channel pairs.
 const MAX_SETUPS: usize = 128;
 /// Longer URLs are not asked for.
@@ -53,9 +51,8 @@ const MAX_URL: usize = 4096;
 /// What has been learned of a session by listening to it.
 #[derive(Debug)]
 pub struct Dialog {
-    outstanding: [VecDeque<Request>; 2],
-    /// The highest sequence number that each side has sent.
-    highest_cseq: [u32; 2],
+    /// Of each side.
+    unanswered: [UnansweredRequests<Request>; 2],
     url: Option<String>,
     base: Option<String>,
     description: Option<SessionDescription>,
@@ -84,8 +81,7 @@ pub struct Dialog {
 impl Default for Dialog {
     fn default() -> Self {
         Self {
-            outstanding: [VecDeque::new(), VecDeque::new()],
-            highest_cseq: [0; 2],
+            unanswered: Default::default(),
             url: None,
             base: None,
             description: None,
@@ -153,33 +149,20 @@ impl Dialog {
             self.base = RtspUrl::parse(url).ok().map(|url| resolve_base(&url, None, None));
             self.describe(message.body());
         }
-        let highest = self.highest_cseq.get_mut(direction.index());
-        if let (Some(highest), Some(cseq)) = (highest, request.cseq) {
-            *highest = cseq.max(*highest);
+        if let Some(unanswered) = self.unanswered.get_mut(direction.index()) {
+            unanswered.ask(request.cseq, request);
         }
-        let Some(outstanding) = self.outstanding.get_mut(direction.index()) else { return };
-        if outstanding.len() == MAX_OUTSTANDING {
-            outstanding.pop_front();
-        }
-        outstanding.push_back(request);
     }
 
-    /// The request with this sequence number. Without one, or with one that was never sent, the latest: some servers
-    /// leave it out or make it up.
+    /// The request that an answer with this sequence number belongs to.
     fn answered(&mut self, direction: Direction, cseq: Option<u32>) -> Option<Request> {
-        let highest = *self.highest_cseq.get(direction.index())?;
-        let outstanding = self.outstanding.get_mut(direction.index())?;
+        let unanswered = self.unanswered.get_mut(direction.index())?;
         // The capture may lack the request.
-        if self.heard == HeardPart::Rest && cseq.is_some_and(|cseq| cseq > highest) {
+        if self.heard == HeardPart::Rest && cseq.is_some_and(|cseq| !unanswered.has_sent(cseq)) {
             return None;
         }
-        match cseq.filter(|cseq| *cseq <= highest) {
-            None => outstanding.pop_back(),
-            sent => {
-                let place = outstanding.iter().rposition(|request| request.cseq == sent)?;
-                outstanding.remove(place)
-            }
-        }
+        let place = unanswered.place(cseq, |_| true)?;
+        unanswered.remove(place)
     }
 
     fn success(&mut self, request: &Request, response: &Message<'_>) {
@@ -210,7 +193,7 @@ impl Dialog {
         let session = self.session.known.as_ref().map_or(0, |session| session.id.len());
         let public = self.public.iter().map(|method| method.len() + size_of::<String>()).sum::<usize>();
         let setups = self.setups.iter().map(Setup::held).sum::<usize>();
-        let requests = self.outstanding.iter().flatten().map(Request::held).sum::<usize>();
+        let requests = self.unanswered.iter().flat_map(UnansweredRequests::iter).map(Request::held).sum::<usize>();
         texts
             + session
             + public
@@ -294,7 +277,7 @@ impl Dialog {
         let sides = [Direction::ClientToServer, Direction::ServerToClient];
         sides
             .into_iter()
-            .zip(&self.outstanding)
+            .zip(&self.unanswered)
             .flat_map(|(side, requests)| requests.iter().map(move |request| (side, request)))
     }
 
