@@ -1,17 +1,19 @@
 //! pcapng blocks as bytes: the enhanced packet block by hand, as it is written for every frame, and a walk over
 //! blocks that were written.
 
+use byteorder::{ByteOrder, LittleEndian};
+
+use crate::capture::block_type::{
+    BLOCK_HEAD, COMMENT, END_OF_OPTIONS, ENHANCED_PACKET, PACKET_FIELDS, PACKET_FLAGS, TRAILER,
+};
 use crate::capture::packet::{Headers, Segment};
+use crate::fields::le32;
 use crate::time::Timestamp;
 
-/// Block type of an enhanced packet block.
-pub(super) const ENHANCED_PACKET: u32 = 6;
-/// Block type, total length, interface, two halves of the time, captured and original length.
-const PACKET_AT: usize = 28;
-/// The option `epb_flags` and the end of options.
+/// Where the packet begins.
+const PACKET_AT: usize = BLOCK_HEAD + PACKET_FIELDS;
+/// Bytes of the option that tells the direction, and of the end of options.
 const OPTIONS: usize = 12;
-/// The total length is repeated at the end.
-const TRAILER: usize = 4;
 
 /// The longest comment that is written; an option holds 65,535 bytes.
 const MAX_COMMENT: usize = 32_768;
@@ -44,25 +46,32 @@ pub(super) fn append_block(
     let comment = stamp.comment.as_bytes();
     let comment = comment.get(..MAX_COMMENT).unwrap_or(comment);
     let total = length(PACKET_AT + packet + padding + comment_len(comment) + OPTIONS + TRAILER);
-    let [t0, t1, t2, t3, t4, t5, t6, t7] = stamp.at.as_nanos().to_le_bytes();
-    let head = [
-        ENHANCED_PACKET.to_le_bytes(),
-        total,
-        stamp.interface.to_le_bytes(),
-        [t4, t5, t6, t7],
-        [t0, t1, t2, t3],
-        length(packet),
-        length(packet),
-    ];
-    out.extend_from_slice(head.as_flattened());
+    let mut time = [0; 8];
+    LittleEndian::write_i64(&mut time, stamp.at.as_nanos());
+    let mut head = [0; PACKET_AT];
+    LittleEndian::write_u32(&mut head[..4], ENHANCED_PACKET);
+    LittleEndian::write_u32(&mut head[4..8], total);
+    LittleEndian::write_u32(&mut head[8..12], stamp.interface);
+    // The higher half of the time stands first, in either byte order.
+    head[12..16].copy_from_slice(&time[4..]);
+    head[16..20].copy_from_slice(&time[..4]);
+    LittleEndian::write_u32(&mut head[20..24], length(packet));
+    LittleEndian::write_u32(&mut head[24..], length(packet));
+    out.extend_from_slice(&head);
     let start = out.len();
     compose(out);
     out.extend_from_slice([0; 3].get(..padding).unwrap_or_default());
-    // epb_flags: inbound 1, outbound 2.
-    let flags = if stamp.outbound { 2 } else { 1 };
-    out.extend_from_slice([[2, 0, 4, 0], [flags, 0, 0, 0]].as_flattened());
+    let mut flags = [0; 8];
+    LittleEndian::write_u16(&mut flags[..2], PACKET_FLAGS);
+    LittleEndian::write_u16(&mut flags[2..4], 4);
+    // Inbound 1, outbound 2.
+    LittleEndian::write_u32(&mut flags[4..], if stamp.outbound { 2 } else { 1 });
+    out.extend_from_slice(&flags);
     append_comment(out, comment);
-    out.extend_from_slice([[0; 4], total].as_flattened());
+    let mut end = [0; 8];
+    LittleEndian::write_u16(&mut end[..2], END_OF_OPTIONS);
+    LittleEndian::write_u32(&mut end[4..], total);
+    out.extend_from_slice(&end);
     start
 }
 
@@ -75,23 +84,25 @@ fn append_comment(out: &mut Vec<u8>, comment: &[u8]) {
     if comment.is_empty() {
         return;
     }
-    let [low, high, ..] = length(comment.len());
-    out.extend_from_slice(&[1, 0, low, high]);
+    let mut head = [0; 4];
+    LittleEndian::write_u16(&mut head[..2], COMMENT);
+    LittleEndian::write_u16(&mut head[2..], u16::try_from(comment.len()).unwrap_or(u16::MAX));
+    out.extend_from_slice(&head);
     out.extend_from_slice(comment);
     let padding = comment.len().next_multiple_of(4) - comment.len();
     out.extend_from_slice([0; 3].get(..padding).unwrap_or_default());
 }
 
-fn length(len: usize) -> [u8; 4] {
-    u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes()
+fn length(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
 }
 
 /// How many of the first `len` bytes of these little-endian blocks are whole blocks.
 pub fn whole_blocks(blocks: &[u8], len: usize) -> usize {
     let mut end = 0;
-    while let Some([_, _, _, _, a, b, c, d]) = blocks.get(end..end + 8) {
-        let total = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
-        if total < 12 || end + total > len {
+    while let Some(total) = le32(blocks, end + 4) {
+        let total = total as usize;
+        if total < BLOCK_HEAD + TRAILER || end + total > len {
             break;
         }
         end += total;

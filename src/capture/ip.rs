@@ -9,8 +9,9 @@ mod tunnel;
 
 use crate::capture::encapsulation::{Inside, NetworkId, find_ip};
 use crate::capture::fragments::{Fragments, Key};
-use crate::capture::ip::header::{Body, Datagram, ICMP, ICMP_V6, TCP, UDP, extensions, skip_authentication};
+use crate::capture::ip::header::{Body, Datagram, extensions, skip_authentication};
 use crate::capture::ip::tunnel::{MAX_TUNNELS, enter, may_carry};
+use crate::capture::ip_protocol::{ICMP, ICMP_V6, TCP, UDP};
 use crate::capture::link;
 use crate::capture::reader::Packet;
 use crate::capture::unreadable::UnreadableCounts;

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::capture::checksum::{checksum, sum};
+use crate::capture::ip_protocol;
 
 /// Ethernet header.
 pub(super) const ETHERNET: usize = 14;
@@ -13,8 +14,6 @@ const TCP: usize = 20;
 pub(super) const MAX_HEADERS: usize = ETHERNET + IPV6 + TCP;
 /// The longest payload for which the IPv4 total length still holds the headers.
 pub(super) const MAX_SEGMENT: usize = 65_535 - IPV4 - TCP;
-/// Protocol number of TCP.
-const PROTOCOL_TCP: u8 = 6;
 /// Advertised with a scale of 14 this is 1 GiB: "window full" never shows.
 const WINDOW: u16 = u16::MAX;
 /// Options of our SYNs: maximum segment size 65495, window scale 14 (RFC 9293, 7323).
@@ -57,7 +56,7 @@ impl Headers {
     /// Headers from one end of a connection to the other. `from_client` picks the made-up MAC addresses.
     pub(super) fn new(from: SocketAddr, to: SocketAddr, from_client: bool) -> Self {
         let mut bytes = Vec::with_capacity(MAX_HEADERS);
-        let addresses = link_header(&mut bytes, from.ip(), to.ip(), from_client, PROTOCOL_TCP);
+        let addresses = link_header(&mut bytes, from.ip(), to.ip(), from_client, ip_protocol::TCP);
         let tcp = bytes.len();
         bytes.extend_from_slice(&from.port().to_be_bytes());
         bytes.extend_from_slice(&to.port().to_be_bytes());
@@ -65,7 +64,7 @@ impl Headers {
         bytes.extend_from_slice(&WINDOW.to_be_bytes());
         bytes.extend_from_slice(&[0; 4]);
         let ip_sum = sum(bytes.get(ETHERNET..tcp).unwrap_or_default());
-        let tcp_sum = addresses + sum(&[0, PROTOCOL_TCP]) + sum(bytes.get(tcp..).unwrap_or_default());
+        let tcp_sum = addresses + sum(&[0, ip_protocol::TCP]) + sum(bytes.get(tcp..).unwrap_or_default());
         let mut headers = Self { bytes: [0; MAX_HEADERS], len: bytes.len(), tcp, ip_sum, tcp_sum };
         for (to, from) in headers.bytes.iter_mut().zip(&bytes) {
             *to = *from;

@@ -10,7 +10,7 @@ mod input;
 mod interface;
 mod packet;
 mod pcap;
-pub(super) mod pcapng;
+mod pcapng;
 
 use std::io::{self, Read};
 
@@ -20,6 +20,7 @@ pub use self::input::NextChunk;
 pub(super) use self::interface::Options;
 pub use self::packet::{CaptureError, FileEnd, Packet};
 pub(in crate::capture) use self::packet::{Endianness, FilePart, RawPart, Taker};
+use crate::capture::block_type::SECTION_HEADER;
 pub use crate::capture::link::LinkType;
 
 /// Reads a capture and hands its packets over in their order. A record that the end of the file cuts off is the
@@ -66,7 +67,7 @@ fn magic(input: &mut Input<'_>) -> Result<[u8; 4], CaptureError> {
 }
 
 fn read_plain(mut input: Input<'_>, magic: [u8; 4], taker: &mut impl Taker) -> Result<FileEnd, CaptureError> {
-    if u32::from_be_bytes(magic) == pcapng::SECTION_HEADER {
+    if u32::from_be_bytes(magic) == SECTION_HEADER {
         return pcapng::read(input, taker);
     }
     match pcap::Variant::of(magic) {

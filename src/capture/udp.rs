@@ -3,13 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::capture::checksum::{checksum, sum};
+use crate::capture::ip_protocol;
 use crate::capture::packet::{
     ETHERNET, IPV4, be_bytes, link_header, link_header_len, put_ipv4_fields, put_ipv6_length,
 };
 
 const UDP: usize = 8;
-/// Protocol number of UDP.
-const PROTOCOL_UDP: u8 = 17;
 /// The longest payload for which the IPv4 total length still holds the headers.
 pub(super) const MAX_DATAGRAM: usize = 65_535 - IPV4 - UDP;
 
@@ -27,7 +26,7 @@ pub(super) fn append(
     payload: &[u8],
 ) {
     let start = out.len();
-    let addresses = link_header(out, from.ip(), to.ip(), from_client, PROTOCOL_UDP);
+    let addresses = link_header(out, from.ip(), to.ip(), from_client, ip_protocol::UDP);
     let udp_len = UDP + payload.len();
     let headers = out.get_mut(start..).unwrap_or_default();
     match (from.ip(), to.ip()) {
@@ -39,7 +38,7 @@ pub(super) fn append(
     }
     let ports = [from.port().to_be_bytes(), to.port().to_be_bytes()];
     let length = be_bytes(udp_len);
-    let total = addresses + sum(&[0, PROTOCOL_UDP]) + sum(&length) + sum(ports.as_flattened()) + sum(&length);
+    let total = addresses + sum(&[0, ip_protocol::UDP]) + sum(&length) + sum(ports.as_flattened()) + sum(&length);
     // 0 stands for no checksum.
     let check = match checksum(total + sum(payload)) {
         [0, 0] => [0xff, 0xff],

@@ -4,9 +4,11 @@
 //! lead to an IP packet. RTP begins with version 2, which none of these has there.
 
 use crate::capture::encapsulation::ethernet::behind_next_protocol;
-use crate::capture::encapsulation::header::{Header, Inside, KeptHeader, Unreadable, be16, be32};
+use crate::capture::encapsulation::header::{Header, Inside, KeptHeader, Unreadable};
 use crate::capture::encapsulation::network::NetworkField;
+use crate::capture::ip_protocol;
 use crate::capture::link::LinkType;
+use crate::fields::{be16, be32};
 
 const ETHERNET: Inside = Inside::Link(LinkType::ETHERNET);
 const VXLAN: u16 = 4789;
@@ -51,19 +53,18 @@ pub(in crate::capture) const fn is_port(port: u16) -> bool {
 /// What an IP protocol carries.
 pub(in crate::capture) fn behind_ip(protocol: u8, body: &[u8]) -> Option<Header> {
     match protocol {
-        // IP in IP, IPv6 in IP.
-        4 | 41 => Some(Header::plain(0, Inside::Ip)),
-        47 => gre(body),
-        50 => Some(Header::plain(0, Inside::Unreadable(Unreadable::Esp))),
-        // EtherIP: version 3 (RFC 3378).
-        97 => body.starts_with(&[0x30, 0]).then_some(Header::plain(2, ETHERNET)),
-        // A register of PIM that is not empty (RFC 7761, section 4.9.3).
-        103 => match *body {
+        ip_protocol::IPV4 | ip_protocol::IPV6 => Some(Header::plain(0, Inside::Ip)),
+        ip_protocol::GRE => gre(body),
+        ip_protocol::ESP => Some(Header::plain(0, Inside::Unreadable(Unreadable::Esp))),
+        // Version 3 (RFC 3378).
+        ip_protocol::ETHER_IP => body.starts_with(&[0x30, 0]).then_some(Header::plain(2, ETHERNET)),
+        // A register that is not empty (RFC 7761, section 4.9.3).
+        ip_protocol::PIM => match *body {
             [0x21, _, _, _, flags, ..] if flags & 0x40 == 0 => Some(Header::plain(8, Inside::Ip)),
             _ => None,
         },
-        115 => l2tp_session(body, 0),
-        137 => Some(Header::plain(0, Inside::Mpls)),
+        ip_protocol::L2TP => l2tp_session(body, 0),
+        ip_protocol::MPLS => Some(Header::plain(0, Inside::Mpls)),
         _ => None,
     }
 }

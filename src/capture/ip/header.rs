@@ -3,18 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::capture::fragments::{Fragment, Key};
+use crate::capture::ip_protocol::{
+    AUTHENTICATION, DESTINATION, FRAGMENT, HOP_BY_HOP, HOST_IDENTITY, MOBILITY, ROUTING, SHIM6,
+};
 
-pub(super) const ICMP: u8 = 1;
-pub(super) const TCP: u8 = 6;
-pub(super) const UDP: u8 = 17;
-pub(super) const ICMP_V6: u8 = 58;
-const HOP_BY_HOP: u8 = 0;
-const ROUTING: u8 = 43;
-pub(super) const FRAGMENT: u8 = 44;
-pub(super) const AUTHENTICATION: u8 = 51;
-const DESTINATION: u8 = 60;
-/// Mobility, host identity, shim6: laid out as the others.
-const OTHER_EXTENSIONS: [u8; 3] = [135, 139, 140];
+/// Extension headers that are laid out as those of RFC 8200.
+const OTHER_EXTENSIONS: [u8; 3] = [MOBILITY, HOST_IDENTITY, SHIM6];
 /// How many extension headers are followed.
 const MAX_EXTENSIONS: usize = 10;
 pub(super) const IPV6_HEADER: usize = 40;

@@ -1,9 +1,10 @@
 //! Where in a captured packet its parts lie, through all that is around them.
 
 use crate::capture::encapsulation::{Header, Inside, find_ip};
-use crate::capture::ip::header::{Datagram, TCP};
+use crate::capture::ip::header::Datagram;
 use crate::capture::ip::transport::{ICMP_HEADER, quoted};
 use crate::capture::ip::tunnel::{MAX_TUNNELS, enter};
+use crate::capture::ip_protocol::TCP;
 use crate::capture::reader::Packet;
 
 /// A part of a packet, from the outside to the inside.

@@ -1,7 +1,7 @@
 use std::net::{Ipv6Addr, SocketAddr};
 
-use super::header::{AUTHENTICATION, FRAGMENT};
 use super::*;
+use crate::capture::ip_protocol::{AUTHENTICATION, FRAGMENT};
 use crate::capture::reader::LinkType;
 use crate::time::Timestamp;
 use crate::trace::UnreachableReason;

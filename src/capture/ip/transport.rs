@@ -3,7 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::capture::encapsulation::NetworkId;
-use crate::capture::ip::header::{Body, Datagram, ICMP, ICMP_V6, UDP};
+use crate::capture::ip::header::{Body, Datagram};
+use crate::capture::ip_protocol::{ICMP, ICMP_V6, UDP};
 use crate::capture::packet::flags;
 use crate::trace::UnreachableReason;
 

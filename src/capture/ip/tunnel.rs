@@ -1,7 +1,8 @@
 //! IP packets that carry others.
 
 use crate::capture::encapsulation::{Header, NoIp, behind_ip, behind_udp, find_ip, is_port};
-use crate::capture::ip::header::{Body, TCP, UDP};
+use crate::capture::ip::header::Body;
+use crate::capture::ip_protocol::{TCP, UDP};
 
 /// How many packets may lie within each other.
 pub(super) const MAX_TUNNELS: usize = 8;

@@ -1,14 +1,10 @@
 //! Interfaces of a pcapng section: what their packets are, and how they count time (pcapng, section 4.2).
 
-use byteorder::{BigEndian, ByteOrder, LittleEndian};
-
+use crate::capture::block_type::{IF_DESCRIPTION, IF_TSOFFSET, IF_TSRESOL};
 use crate::capture::link::LinkType;
 use crate::capture::reader::packet::Endianness;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
-const IF_DESCRIPTION: u16 = 3;
-const IF_TSRESOL: u16 = 9;
-const IF_TSOFFSET: u16 = 14;
 /// `if_tsresol` of an interface that has none: microseconds.
 const MICROSECONDS: u8 = 6;
 
@@ -39,22 +35,12 @@ impl Interface {
                     interface.description = String::from_utf8_lossy(text).into_owned();
                 }
                 (IF_TSRESOL, [value, ..]) => resolution = *value,
-                (IF_TSOFFSET, value) => offset = order.i64(value).unwrap_or(offset),
+                (IF_TSOFFSET, value) => offset = value.first_chunk().map_or(offset, |value| order.i64(*value)),
                 _ => {}
             }
         }
         interface.clock = Clock::new(resolution, offset);
         Some(interface)
-    }
-}
-
-impl Endianness {
-    fn i64(self, bytes: &[u8]) -> Option<i64> {
-        let bytes = *bytes.first_chunk::<8>()?;
-        Some(match self {
-            Self::Little => LittleEndian::read_i64(&bytes),
-            Self::Big => BigEndian::read_i64(&bytes),
-        })
     }
 }
 

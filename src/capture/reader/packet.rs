@@ -148,4 +148,29 @@ impl Endianness {
             Self::Big => BigEndian::read_u16(&bytes),
         }
     }
+
+    pub(super) fn i64(self, bytes: [u8; 8]) -> i64 {
+        match self {
+            Self::Little => LittleEndian::read_i64(&bytes),
+            Self::Big => BigEndian::read_i64(&bytes),
+        }
+    }
+
+    pub(in crate::capture) fn of_u32(self, number: u32) -> [u8; 4] {
+        let mut bytes = [0; 4];
+        match self {
+            Self::Little => LittleEndian::write_u32(&mut bytes, number),
+            Self::Big => BigEndian::write_u32(&mut bytes, number),
+        }
+        bytes
+    }
+
+    pub(in crate::capture) fn of_u16(self, number: u16) -> [u8; 2] {
+        let mut bytes = [0; 2];
+        match self {
+            Self::Little => LittleEndian::write_u16(&mut bytes, number),
+            Self::Big => BigEndian::write_u16(&mut bytes, number),
+        }
+        bytes
+    }
 }

@@ -1,28 +1,18 @@
 //! pcapng: sections of blocks, each section in its own byte order and with its own interfaces
 //! (draft-ietf-opsawg-pcapng).
 
+use crate::capture::block_type::{
+    BLOCK_HEAD, BYTE_ORDER_MAGIC, COMMENT, CUSTOM, END_OF_OPTIONS, ENHANCED_PACKET, INTERFACE, OBSOLETE_PACKET,
+    PACKET_FIELDS, SECTION_HEADER, SIMPLE_PACKET, TRAILER,
+};
 use crate::capture::reader::input::Input;
 use crate::capture::reader::interface::Interface;
 use crate::capture::reader::packet::{CaptureError, Endianness, FileEnd, FilePart, MAX_PACKET, Packet, RawPart, Taker};
 use crate::time::Timestamp;
 use crate::trace::PREFIX;
 
-/// Block types. The first reads the same in both byte orders.
-pub(in crate::capture) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
-pub(in crate::capture) const INTERFACE: u32 = 1;
-pub(in crate::capture) const OBSOLETE_PACKET: u32 = 2;
-pub(in crate::capture) const SIMPLE_PACKET: u32 = 3;
-pub(in crate::capture) const ENHANCED_PACKET: u32 = 6;
-
-/// Options of a packet: the end of them, a comment; and the length of what our packets without a comment have.
-const END_OF_OPTIONS: u16 = 0;
-pub(in crate::capture) const COMMENT: u16 = 1;
+/// Bytes behind the packet in those of ours that have no comment: the flags, and the end of options.
 const FLAGS_ONLY: usize = 12;
-
-pub(in crate::capture) const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
-/// Type and total length before a block's body, the length again behind it.
-pub(in crate::capture) const BLOCK_HEAD: usize = 8;
-pub(in crate::capture) const TRAILER: usize = 4;
 /// The shortest block: one without a body.
 const MIN_BLOCK: usize = BLOCK_HEAD + TRAILER;
 /// The longest block that is kept as a whole; packets are much shorter.
@@ -34,7 +24,7 @@ const MAX_TEXT: usize = 8 << 20;
 
 /// Blocks that hold no packet of ours, and that Wireshark numbers as if they did: custom blocks, journal entries,
 /// system calls.
-const NUMBERED: [u32; 6] = [0x0bad, 0x4000_0bad, 9, 0x204, 0x216, 0x221];
+const NUMBERED: [u32; 6] = [0x0bad, CUSTOM, 9, 0x204, 0x216, 0x221];
 
 /// Reads a file from its start.
 pub(super) fn read(mut input: Input<'_>, taker: &mut impl Taker) -> Result<FileEnd, CaptureError> {
@@ -231,7 +221,7 @@ impl State {
 
     #[inline]
     fn enhanced<'a>(&self, body: &'a [u8]) -> Option<Record<'a>> {
-        let (head, rest) = body.split_first_chunk::<20>()?;
+        let (head, rest) = body.split_first_chunk::<PACKET_FIELDS>()?;
         let (words, _) = head.as_chunks::<4>();
         let [interface, high, low, captured, original_len] = words else { return None };
         let word = |bytes: &[u8; 4]| self.order.u32(*bytes);

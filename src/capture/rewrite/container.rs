@@ -5,12 +5,12 @@
 
 use std::io;
 
+use crate::capture::block_type::{
+    BLOCK_HEAD, BYTE_ORDER_MAGIC, COMMENT, CUSTOM, ENHANCED_PACKET, IF_DESCRIPTION, INTERFACE, OBSOLETE_PACKET,
+    PACKET_FIELDS, SECTION_HEADER, SIMPLE_PACKET, TRAILER,
+};
 use crate::capture::interface;
 use crate::capture::ip::Layer;
-use crate::capture::reader::pcapng::{
-    BLOCK_HEAD, BYTE_ORDER_MAGIC, COMMENT, ENHANCED_PACKET, INTERFACE, OBSOLETE_PACKET, SECTION_HEADER, SIMPLE_PACKET,
-    TRAILER,
-};
 use crate::capture::reader::{Endianness, FileEnd, FilePart, Options, Packet, RawPart, Taker};
 use crate::capture::rewrite::packet::rewrite;
 use crate::capture::rewrite::policy::RewritePolicy;
@@ -22,15 +22,10 @@ const CHUNK: usize = 256 << 10;
 const CHUNK_ROOM: usize = CHUNK + CHUNK / 4;
 /// How a section begins.
 const NO_SECTION: [u8; 4] = SECTION_HEADER.to_be_bytes();
-/// A block of somebody's own, which no copy need keep.
-const CUSTOM: u32 = 0x4000_0bad;
-/// Fields of a packet block before the packet, unless it is a simple one.
-const PACKET_FIELDS: usize = 20;
 
 /// Of a section: what wrote it.
 const USER_APPLICATION: u16 = 4;
 const IF_NAME: u16 = 2;
-const IF_DESCRIPTION: u16 = 3;
 /// Of an interface: speed, resolution of times, time zone, length of the frame check sequence, offset of times.
 const IF_PLAIN: [u16; 5] = [8, 9, 10, 13, 14];
 /// Of a packet: flags, drops, number, queue.
@@ -90,7 +85,7 @@ impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> RewrittenCapture<'a, F> {
     fn section(&mut self, raw: RawPart<'_>) -> io::Result<()> {
         self.torn = &[0];
         let (fixed, options) = raw.body().split_at_checked(16).unwrap_or_default();
-        let magic = raw.order.u32(BYTE_ORDER_MAGIC.to_ne_bytes()).to_ne_bytes();
+        let magic = raw.order.of_u32(BYTE_ORDER_MAGIC);
         let start = self.begin(SECTION_HEADER, raw.order);
         // The length of the section is left open.
         for part in [&magic, fixed.get(4..8).unwrap_or(&[0; 4]), &[0xff; 8]] {
@@ -178,7 +173,7 @@ impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> RewrittenCapture<'a, F> {
     /// Begins a block. Gives its place.
     fn begin(&mut self, kind: u32, order: Endianness) -> usize {
         let start = self.chunk.len();
-        self.chunk.extend_from_slice(&order.u32(kind.to_ne_bytes()).to_ne_bytes());
+        self.chunk.extend_from_slice(&order.of_u32(kind));
         self.chunk.extend_from_slice(&[0; 4]);
         start
     }
@@ -187,7 +182,7 @@ impl<'a, F: FnMut(Vec<u8>) -> io::Result<Vec<u8>>> RewrittenCapture<'a, F> {
     fn end(&mut self, start: usize, order: Endianness) -> io::Result<()> {
         self.pad();
         let length = u32::try_from(self.chunk.len() - start + TRAILER).unwrap_or(u32::MAX);
-        let length = order.u32(length.to_ne_bytes()).to_ne_bytes();
+        let length = order.of_u32(length);
         if let Some(place) = self.chunk.get_mut(start + 4..start + BLOCK_HEAD) {
             place.copy_from_slice(&length);
         }
@@ -277,7 +272,7 @@ impl<'a> NewOptions<'a> {
 
     fn put(&mut self, code: u16, value: &[u8]) {
         let Ok(len) = u16::try_from(value.len()) else { return };
-        let head = [code, len].map(|number| self.order.u16(number.to_ne_bytes()).to_ne_bytes());
+        let head = [code, len].map(|number| self.order.of_u16(number));
         self.body.extend_from_slice(head.as_flattened());
         self.body.extend_from_slice(value);
         self.body.resize(self.body.len().next_multiple_of(4), 0);

@@ -5,16 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::capture::checksum::{checksum, sum};
 use crate::capture::encapsulation::KeptHeader;
 use crate::capture::ip::Layout;
+use crate::capture::ip_protocol::{AUTHENTICATION, FRAGMENT, GRE, ICMP, ICMP_V6, TCP, UDP};
 use crate::capture::rewrite::policy::RewritePolicy;
 
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-const ICMP: u8 = 1;
-const ICMP_V6: u8 = 58;
-const GRE: u8 = 47;
 /// The flag of GRE that says that it has a checksum (RFC 2784, section 2.1).
 const GRE_CHECKSUM: u8 = 0x80;
-const FRAGMENT: u8 = 44;
 const IPV4: usize = 20;
 const IPV6: usize = 40;
 pub(super) const TCP_FIXED: usize = 20;
@@ -103,7 +98,7 @@ fn extensions(head: &mut [u8]) {
         let (next, len) = (*next, usize::from(*len));
         let (kept, size) = match kind {
             FRAGMENT => (8, 8),
-            51 => (2, (len + 2) * 4),
+            AUTHENTICATION => (2, (len + 2) * 4),
             _ => (2, (len + 1) * 8),
         };
         let end = (at + size).min(head.len());

@@ -2,6 +2,7 @@
 
 use crate::capture::encapsulation::Header;
 use crate::capture::ip::{self, ICMP_HEADER, Layer, Layout};
+use crate::capture::ip_protocol::{ICMP, ICMP_V6, TCP, UDP};
 use crate::capture::reader::Packet;
 use crate::capture::rewrite::headers::{
     TCP_FIXED, ip as ip_header, outer, settle_transport, tcp_options, transport_checksum,
@@ -10,8 +11,6 @@ use crate::capture::rewrite::policy::{FILL, RewritePolicy};
 use crate::capture::rewrite::rewrite_map::{Body, RewriteMap};
 use crate::trace::UnreachableReason;
 
-const TCP: u8 = 6;
-const UDP: u8 = 17;
 const UDP_HEADER: usize = 8;
 /// More than the IP packets that may lie within each other.
 const MAX_LAYOUTS: usize = 10;
@@ -21,8 +20,6 @@ const MAX_TCP_HEADER: usize = 60;
 const UDP_CHECKSUM: usize = 6;
 /// Behind type, code and checksum of ICMP.
 const CHECKSUM_END: usize = 4;
-/// ICMP for both versions of IP.
-const ICMP: [u8; 2] = [1, 58];
 
 /// Puts what stands for the bytes of a packet over `data`, which holds them. `layers` is room for its parts.
 pub(super) fn rewrite(
@@ -84,7 +81,7 @@ fn whole(rewrite_map: &mut RewriteMap, bytes: &mut [u8], layout: &Layout, body: 
     let header = match layout.protocol {
         TCP => bytes.get(12).map_or(TCP_FIXED, |offset| usize::from(offset >> 4) * 4).max(TCP_FIXED),
         UDP => UDP_HEADER,
-        protocol if ICMP.contains(&protocol) => return icmp(bytes, protocol, &mut *rewrite_map.policy),
+        protocol @ (ICMP | ICMP_V6) => return icmp(bytes, protocol, &mut *rewrite_map.policy),
         _ => return bytes.fill(0),
     };
     if layout.protocol == TCP {
