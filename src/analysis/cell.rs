@@ -73,6 +73,12 @@ pub(super) fn millis(nanos: i64) -> f64 {
     nanos as f64 / 1e6
 }
 
+/// Ticks of a media clock as milliseconds.
+#[inline]
+pub(super) fn ticks_ms(ticks: f64, clock_rate_hz: u32) -> f64 {
+    ticks * 1e3 / f64::from(clock_rate_hz)
+}
+
 /// A count as a factor.
 #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
 pub(super) fn float(count: i64) -> f64 {

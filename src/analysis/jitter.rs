@@ -1,6 +1,7 @@
 //! Interarrival jitter (RFC 3550, section 6.4.1 and appendix A.8), in floating point.
 
-use crate::analysis::cell::{float, millis};
+use crate::analysis::cell::{float, millis, ticks_ms};
+use crate::rtp::jitter::smoothed;
 use crate::time::Timestamp;
 
 /// The estimator over a stream of packets.
@@ -25,8 +26,8 @@ impl Jitter {
         let (Some((before, timestamp_before)), Some(rate)) = (previous, clock_rate_hz) else { return None };
         // Timestamps count modulo 2^32; the shorter way round is meant.
         let ticks = rtp_timestamp.wrapping_sub(timestamp_before).cast_signed();
-        let difference = millis(at.nanos_since(before)) - f64::from(ticks) * 1e3 / f64::from(rate);
-        self.value += (difference.abs() - self.value) / 16.0;
+        let difference = millis(at.nanos_since(before)) - ticks_ms(f64::from(ticks), rate);
+        self.value = smoothed(self.value, difference);
         self.max = self.max.max(self.value);
         self.sum += self.value;
         self.count += 1;

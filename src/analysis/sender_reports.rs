@@ -1,6 +1,6 @@
 //! The sender reports of one stream (RFC 3550, section 6.4.1).
 
-use crate::analysis::cell::{float, millis};
+use crate::analysis::cell::{float, millis, ticks_ms};
 use crate::analysis::skew::Skew;
 use crate::rtp::rtcp::SenderReport;
 use crate::rtp::unwrap::Unwrapper;
@@ -87,7 +87,7 @@ impl SenderReports {
         let extended = self.timestamps.extend(report.rtp_timestamp());
         let (first_ntp, first) = *self.reference.get_or_insert((ntp, extended));
         self.latest = Some((ntp, extended));
-        let media_ms = float(extended.saturating_sub(first)) * 1e3 / f64::from(clock_rate_hz?);
+        let media_ms = ticks_ms(float(extended.saturating_sub(first)), clock_rate_hz?);
         self.media.packet(ntp, extended, clock_rate_hz);
         self.server.packet(at, ntp.as_nanos(), Some(NANOSECONDS_HZ));
         Some(millis(ntp.nanos_since(first_ntp)) - media_ms)
@@ -115,7 +115,7 @@ impl SenderReports {
     pub(super) fn delay(&mut self, packet: Option<(Timestamp, u32)>, clock_rate_hz: Option<u32>) -> Option<f64> {
         let ((at, rtp_timestamp), report) = packet.zip(self.last).filter(|_| !self.elsewhere)?;
         let ticks = rtp_timestamp.wrapping_sub(report.rtp_timestamp).cast_signed();
-        let sampled_ms = f64::from(ticks) * 1e3 / f64::from(clock_rate_hz?);
+        let sampled_ms = ticks_ms(f64::from(ticks), clock_rate_hz?);
         self.delay_ms = report.ntp.to_timestamp().map(|ntp| millis(at.nanos_since(ntp)) - sampled_ms);
         self.delay_ms
     }

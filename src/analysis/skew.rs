@@ -1,6 +1,6 @@
 //! Skew of arrival against the media clock, and the drift between the two clocks.
 
-use crate::analysis::cell::{float, millis};
+use crate::analysis::cell::{float, millis, ticks_ms};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 /// The lowest skew of each such stretch counts: what lies above waited somewhere.
@@ -57,7 +57,7 @@ impl Skew {
         let (first_at, first) = *self.first.get_or_insert((at, extended));
         let rate = clock_rate_hz?;
         self.elapsed_ns = at.nanos_since(first_at);
-        let skew_ms = millis(self.elapsed_ns) - float(extended.saturating_sub(first)) * 1e3 / f64::from(rate);
+        let skew_ms = millis(self.elapsed_ns) - ticks_ms(float(extended.saturating_sub(first)), rate);
         self.min = self.min.min(skew_ms);
         self.max = self.max.max(skew_ms);
         self.known = true;

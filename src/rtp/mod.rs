@@ -9,6 +9,7 @@ pub mod edit;
 pub(crate) mod fmtp;
 pub mod foreign;
 pub mod infer;
+pub(crate) mod jitter;
 pub mod packet;
 pub mod payload;
 pub mod payload_type;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::analysis::cell::{Fixed, Ssrc, Utc};
+use crate::analysis::cell::{Fixed, Ssrc, Utc, ticks_ms};
 use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::location::Location;
 use crate::analysis::out::RowEmitter;
@@ -153,7 +153,7 @@ impl<S: Sink> RowEmitter<S> {
             cumulative_lost: block.cumulative_lost,
             ext_highest_seq: block.ext_highest_seq,
             jitter_ticks: block.jitter,
-            jitter_ms: rate.map(|rate| Fixed(f64::from(block.jitter) * 1e3 / f64::from(rate))),
+            jitter_ms: rate.map(|rate| Fixed(ticks_ms(f64::from(block.jitter), rate))),
             lsr: block.lsr,
             dlsr_s: Fixed(delay_s(block)),
             rtt_ms: session.recent.round_trip_ms(place.direction, block, place.at).map(Fixed),

@@ -5,6 +5,7 @@
 
 use crate::analysis::cell::{float, millis};
 use crate::analysis::location::Location;
+use crate::rtp::jitter::smoothed;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 /// What comes later than its timestamp says by this is late.
@@ -158,7 +159,7 @@ impl ArrivalTiming {
             self.restart(at, ext_timestamp);
             return Some(Moment::Jump(off.saturating_neg()));
         }
-        self.jitter += (millis(off).abs() - self.jitter) / 16.0;
+        self.jitter = smoothed(self.jitter, millis(off));
         self.jitter_sum += self.jitter;
         self.jitter_count += 1;
         let by = lateness.saturating_sub(self.lately.highest().unwrap_or(lateness));

@@ -1,5 +1,6 @@
 //! How one source is received, as its receiver reports it (RFC 3550, section 6.4.1 and appendices A.1, A.3, A.8).
 
+use crate::rtp::jitter::smoothed_sixteenths;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{ReportBlock, SenderReport};
 use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
@@ -97,8 +98,7 @@ impl Reception {
         let Some(rate) = self.clock_rate_hz else { return };
         let transit = ticks(at, rate).wrapping_sub(timestamp);
         let Some(before) = self.transit.replace(transit) else { return };
-        let difference = transit.wrapping_sub(before).cast_signed().unsigned_abs();
-        self.jitter = self.jitter.wrapping_add(difference).wrapping_sub(self.jitter.wrapping_add(8) >> 4);
+        self.jitter = smoothed_sixteenths(self.jitter, transit.wrapping_sub(before).cast_signed());
     }
 
     /// Takes a report of the source.
