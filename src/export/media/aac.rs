@@ -1,5 +1,7 @@
 //! AAC in ADTS (ISO/IEC 14496-3, 1.A.3.2): each access unit behind a header that says what the description said once.
 
+use bitstream_io::{BigEndian, BitRead, BitReader};
+
 use super::unit::{ExportStatistics, MAX_UNIT, MediaPayload, Unfit};
 use crate::rtp::fmtp::{number, parameter};
 use crate::rtp::payload::{PayloadFormat, Unit};
@@ -53,7 +55,7 @@ impl Adts {
             return Err(unfit("its access units are interleaved (maxDisplacement), which is not supported"));
         }
         let bytes = config(fmtp)?;
-        let config = Config::read(&mut ConfigBits { bytes: &bytes, at: 0 }).ok_or_else(|| unfit(NO_ADTS))?;
+        let config = Config::read(&mut config_bits(&bytes)).ok_or_else(|| unfit(NO_ADTS))?;
         let carriage = Carriage::Headers(PayloadFormat::new("audio", "MPEG4-GENERIC", fmtp));
         Ok(Self { carriage, config, unit: Vec::new(), timestamp: 0, skipping: false, given_up: None })
     }
@@ -65,9 +67,9 @@ impl Adts {
             return Err(unfit("its config comes in band (cpresent), which is not supported"));
         }
         let bytes = config(fmtp)?;
-        let mut bits = ConfigBits { bytes: &bytes, at: 0 };
+        let mut bits = config_bits(&bytes);
         // audioMuxVersion, allStreamsSameTimeFraming, numSubFrames, numProgram, numLayer.
-        let head = [1, 1, 6, 4, 3].map(|width| bits.take(width));
+        let head = [1, 1, 6, 4, 3].map(|width| bits.read_unsigned_var::<u32>(width).ok());
         let [Some(0), Some(1), Some(more), Some(0), Some(0)] = head else {
             return Err(unfit("its config multiplexes several streams, which is not supported"));
         };
@@ -189,20 +191,19 @@ impl Adts {
 impl Config {
     /// From an `AudioSpecificConfig` (ISO/IEC 14496-3, 1.6.2.1), where ADTS can say it.
     fn read(bits: &mut ConfigBits<'_>) -> Option<Self> {
-        let mut object = bits.take(5)?;
-        let mut rate_index = bits.rate()?;
-        let channels = bits.take(4)?;
+        let mut object = bits.read_unsigned::<5, u8>().ok()?;
+        let rate_index = rate_index(bits)?;
+        let channels = bits.read_unsigned::<4, u8>().ok()?;
         // SBR and PS are told explicitly: the rate and the object behind are those of the core.
         if matches!(object, 5 | 29) {
-            bits.rate()?;
-            object = bits.take(5)?;
+            self::rate_index(bits)?;
+            object = bits.read_unsigned::<5, u8>().ok()?;
         }
         // AAC Main, LC, SSR and LTP; without a program config element.
         if !(1..=4).contains(&object) || !(1..=7).contains(&channels) {
             return None;
         }
-        rate_index &= 0xf;
-        Some(Self { profile: u8::try_from(object - 1).ok()?, rate_index, channels: u8::try_from(channels).ok()? })
+        Some(Self { profile: object - 1, rate_index, channels })
     }
 
     /// The header of a frame. `None` where its length does not fit.
@@ -255,33 +256,22 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Fields of a config, most significant bit first.
-struct ConfigBits<'a> {
-    bytes: &'a [u8],
-    at: usize,
+type ConfigBits<'a> = BitReader<&'a [u8], BigEndian>;
+
+fn config_bits(config: &[u8]) -> ConfigBits<'_> {
+    BitReader::new(config)
 }
 
-impl ConfigBits<'_> {
-    fn take(&mut self, bits: u8) -> Option<u32> {
-        let mut value = 0;
-        for _ in 0..bits {
-            let byte = self.bytes.get(self.at / 8)?;
-            value = value << 1 | u32::from(byte >> (7 - self.at % 8) & 1);
-            self.at += 1;
+/// The index of a sampling frequency, also where it is written out.
+fn rate_index(bits: &mut ConfigBits<'_>) -> Option<u8> {
+    let index = match bits.read_unsigned::<4, u8>().ok()? {
+        15 => {
+            let rate = bits.read_unsigned::<24, u32>().ok()?;
+            u8::try_from(RATES.iter().position(|known| *known == rate)?).ok()?
         }
-        Some(value)
-    }
-
-    /// The index of a sampling frequency, also where it is written out.
-    fn rate(&mut self) -> Option<u8> {
-        let index = self.take(4)?;
-        let index = if index == 15 {
-            let rate = self.take(24)?;
-            RATES.iter().position(|known| *known == rate)?
-        } else {
-            index as usize
-        };
-        u8::try_from(index).ok().filter(|index| usize::from(*index) < RATES.len())
-    }
+        index => index,
+    };
+    (usize::from(index) < RATES.len()).then_some(index)
 }
 
 #[cfg(test)]
@@ -290,7 +280,7 @@ mod tests {
 
     #[test]
     fn configs() {
-        let read = |hex: &str| Config::read(&mut ConfigBits { bytes: &unhex(hex).unwrap(), at: 0 });
+        let read = |hex: &str| Config::read(&mut config_bits(&unhex(hex).unwrap()));
         let lc = |rate_index, channels| Some(Config { profile: 1, rate_index, channels });
         assert_eq!(read("1190"), lc(3, 2));
         assert_eq!(read("1588"), lc(11, 1));

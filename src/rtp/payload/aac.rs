@@ -1,5 +1,9 @@
 //! Payloads of MPEG-4 audio with AU headers (RFC 3640, section 3.2): whole access units, or a fragment of one.
 
+use std::io::Cursor;
+
+use bitstream_io::{BigEndian, BitRead, BitReader};
+
 use super::fault::PayloadError;
 use super::part::{Unit, UnitPart};
 use crate::rtp::fmtp;
@@ -54,10 +58,10 @@ impl AuHeaders {
         }
         let mut data = end.div_ceil(8);
         if self.auxiliary > 0 {
-            let mut bits = HeaderBits { bytes: payload, at: data * 8 };
-            let size =
-                bits.take(self.auxiliary).ok_or(PayloadError::Truncated { what: "its auxiliary section", len })?;
-            data = bits.at.saturating_add(size as usize).div_ceil(8);
+            let mut bits = HeaderBits::at(payload, data * 8);
+            let size = bits.take(self.auxiliary).zip(bits.place());
+            let (size, at) = size.ok_or(PayloadError::Truncated { what: "its auxiliary section", len })?;
+            data = at.saturating_add(size as usize).div_ceil(8);
         }
         if len < data {
             return Err(PayloadError::Truncated { what: "its AU headers", len });
@@ -104,13 +108,13 @@ impl AccessUnits {
             if self.at >= self.end {
                 return None;
             }
-            let mut bits = HeaderBits { bytes: payload, at: self.at };
-            let size = self.headers.read(&mut bits, self.first).filter(|_| bits.at <= self.end);
+            let mut bits = HeaderBits::at(payload, self.at);
+            let read = self.headers.read(&mut bits, self.first).zip(bits.place());
             // A header without a bit would come for ever.
-            let Some(size) = size.filter(|_| bits.at > self.at) else {
+            let Some((size, at)) = read.filter(|(_, at)| (self.at + 1..=self.end).contains(at)) else {
                 return Some(Err(PayloadError::Truncated { what: "an AU header", len }));
             };
-            self.at = bits.at;
+            self.at = at;
             size
         } else if self.data >= len && !self.is_whole_payload() {
             return None;
@@ -135,20 +139,26 @@ impl AccessUnits {
 }
 
 /// Fields of up to 32 bits, most significant bit first.
-struct HeaderBits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
+struct HeaderBits<'a>(BitReader<Cursor<&'a [u8]>, BigEndian>);
 
-impl HeaderBits<'_> {
+impl<'a> HeaderBits<'a> {
+    /// Those that begin with this bit of a payload.
+    fn at(payload: &'a [u8], bit: usize) -> Self {
+        let mut cursor = Cursor::new(payload);
+        cursor.set_position((bit / 8) as u64);
+        let mut bits = BitReader::new(cursor);
+        // Behind the end of the payload there is nothing to take either.
+        let _ = bits.read_unsigned_var::<u8>(bit as u32 % 8);
+        Self(bits)
+    }
+
     fn take(&mut self, bits: u8) -> Option<u32> {
-        let mut value = 0u32;
-        for _ in 0..bits {
-            let byte = self.bytes.get(self.at / 8)?;
-            value = value << 1 | u32::from(byte >> (7 - self.at % 8) & 1);
-            self.at += 1;
-        }
-        Some(value)
+        self.0.read_unsigned_var(bits.into()).ok()
+    }
+
+    /// The bit of the payload that comes next.
+    fn place(&mut self) -> Option<usize> {
+        self.0.position_in_bits().ok().and_then(|bit| usize::try_from(bit).ok())
     }
 }
 

@@ -1,6 +1,8 @@
 //! The headers of NAL units of H.264 (ITU-T H.264, section 7.3.1) and H.265 (ITU-T H.265, section 7.3.1.2), and the
 //! beginning of slices, which tells pictures apart.
 
+use bitstream_io::{BigEndian, BitRead, BitReader};
+
 /// `first_mb_in_slice` and `slice_type` lie in so many bytes of a slice: each is at most 31 bits in a picture of any size.
 pub(super) const SLICE_HEAD: usize = 8;
 
@@ -61,44 +63,47 @@ impl H264Unit {
         if !self.is_slice() {
             return None;
         }
-        let mut bits = SliceBits::new(body);
-        Some((bits.exp_golomb()?, bits.exp_golomb()?))
+        let body = body.get(..SLICE_HEAD).unwrap_or(body);
+        // Hardly any slice begins with bytes that prevent a start code: the others are read where they are.
+        if body.windows(3).any(|bytes| bytes == EMULATION_PREVENTION) {
+            let (bytes, len) = without_prevention(body);
+            return two_numbers(bytes.get(..len)?);
+        }
+        two_numbers(body)
     }
 }
 
-/// The first bytes of a slice, bit by bit, without the bytes that prevent start codes.
-struct SliceBits {
-    rest: u64,
-    len: u32,
+/// Two zeros are followed by a 3 where they would begin a start code (ITU-T H.264, section 7.4.1).
+const EMULATION_PREVENTION: [u8; 3] = [0, 0, 3];
+
+/// The beginning of a slice without the bytes that prevent start codes, and how long it is.
+#[cold]
+fn without_prevention(body: &[u8]) -> ([u8; SLICE_HEAD], usize) {
+    let (mut bytes, mut len, mut zeros) = ([0; SLICE_HEAD], 0, 0);
+    for byte in body {
+        if zeros == 2 && *byte == 3 {
+            zeros = 0;
+            continue;
+        }
+        zeros = if *byte == 0 { zeros + 1 } else { 0 };
+        if let Some(place) = bytes.get_mut(len) {
+            *place = *byte;
+            len += 1;
+        }
+    }
+    (bytes, len)
 }
 
-impl SliceBits {
-    fn new(body: &[u8]) -> Self {
-        let (mut rest, mut len, mut zeros) = (0u64, 0, 0);
-        for byte in body.iter().take(SLICE_HEAD) {
-            if zeros == 2 && *byte == 3 {
-                zeros = 0;
-                continue;
-            }
-            zeros = if *byte == 0 { zeros + 1 } else { 0 };
-            rest |= u64::from(*byte) << (56 - len);
-            len += 8;
-        }
-        Self { rest, len }
-    }
+fn two_numbers(slice: &[u8]) -> Option<(u32, u32)> {
+    let mut bits = BitReader::<_, BigEndian>::new(slice);
+    Some((exp_golomb(&mut bits)?, exp_golomb(&mut bits)?))
+}
 
-    /// `ue(v)` (ITU-T H.264, section 9.1).
-    fn exp_golomb(&mut self) -> Option<u32> {
-        let zeros = self.rest.leading_zeros();
-        let width = 2 * zeros + 1;
-        if width > self.len || zeros > 30 {
-            return None;
-        }
-        let code = self.rest >> (64 - width);
-        self.rest = self.rest.checked_shl(width).unwrap_or(0);
-        self.len -= width;
-        u32::try_from(code - 1).ok()
-    }
+/// `ue(v)` (ITU-T H.264, section 9.1): as many zeros as bits follow the first one. No field of a slice has more than 30.
+fn exp_golomb(bits: &mut impl BitRead) -> Option<u32> {
+    let zeros = bits.read_unary::<1>().ok().filter(|zeros| *zeros <= 30)?;
+    let rest: u32 = bits.read_unsigned_var(zeros).ok()?;
+    Some((1 << zeros) - 1 + rest)
 }
 
 /// The two header bytes of a NAL unit of H.265, where it is fragmented put together again.
@@ -141,5 +146,53 @@ impl H265Unit {
     /// `first_slice_segment_in_pic_flag`, from the bytes behind the header of a unit that holds a slice.
     pub fn begins_picture(self, body: &[u8]) -> Option<bool> {
         body.first().filter(|_| self.is_slice()).map(|first| first & 0x80 != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bitstream_io::{BitWrite, BitWriter};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A slice that begins with these numbers, as an encoder writes it.
+    fn slice(first: u32, kind: u32, behind: &[u8]) -> Vec<u8> {
+        let mut bits = BitWriter::endian(Vec::new(), BigEndian);
+        for number in [first, kind] {
+            let zeros = (number + 1).ilog2();
+            bits.write_unary::<1>(zeros).unwrap();
+            bits.write_unsigned_var(zeros, number + 1 - (1 << zeros)).unwrap();
+        }
+        bits.byte_align().unwrap();
+        let raw = [&bits.into_writer()[..], behind].concat();
+        let (mut out, mut zeros) = (Vec::new(), 0);
+        for byte in raw {
+            if zeros == 2 && byte <= 3 {
+                out.push(3);
+                zeros = 0;
+            }
+            zeros = if byte == 0 { zeros + 1 } else { 0 };
+            out.push(byte);
+        }
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn what_an_encoder_writes_is_read(bits in 0..18_u32, low: u32, kind in 0..10_u32, behind: Vec<u8>) {
+            let first = low & ((1 << bits) - 1);
+            prop_assert_eq!(H264Unit(0x41).slice_fields(&slice(first, kind, &behind)), Some((first, kind)));
+        }
+
+        #[test]
+        fn nothing_is_read_beyond_the_bytes_there_are(bytes in prop::collection::vec(0..4_u8, 0..12)) {
+            let whole = H264Unit(0x65).slice_fields(&bytes);
+            // What was read of a part is what is read of more.
+            for len in 0..bytes.len() {
+                let part = H264Unit(0x65).slice_fields(&bytes[..len]);
+                prop_assert!(part.is_none() || part == whole, "{part:?} of {len}, {whole:?}");
+            }
+        }
     }
 }
