@@ -110,7 +110,7 @@ fn hash(value: &impl Hash) -> u64 {
 mod tests {
     use super::*;
     use crate::time::Timestamp;
-    use crate::trace::{Flow, UdpPath};
+    use crate::trace::{Direction, Flow, UdpPath};
 
     const C: Direction = Direction::ClientToServer;
     const S: Direction = Direction::ServerToClient;
