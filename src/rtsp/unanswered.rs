@@ -1,4 +1,4 @@
-//! Which request an answer belongs to: the one with its CSeq (RFC 2326, section 12.17).
+//! Which request an answer belongs to: the one with its `CSeq` (RFC 2326, section 12.17).
 //!
 //! Some servers leave the number out or make one up; then the latest request is meant. A number that was sent and is not
 //! waited for any more answers nothing: it is an answer that came twice.

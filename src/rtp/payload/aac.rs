@@ -1,6 +1,6 @@
 //! Payloads of MPEG-4 audio with AU headers (RFC 3640, section 3.2): whole access units, or a fragment of one.
 
-use std::io::Cursor;
+use std::io::{Cursor, SeekFrom};
 
 use bitstream_io::{BigEndian, BitRead, BitReader};
 
@@ -144,11 +144,9 @@ struct HeaderBits<'a>(BitReader<Cursor<&'a [u8]>, BigEndian>);
 impl<'a> HeaderBits<'a> {
     /// Those that begin with this bit of a payload.
     fn at(payload: &'a [u8], bit: usize) -> Self {
-        let mut cursor = Cursor::new(payload);
-        cursor.set_position((bit / 8) as u64);
-        let mut bits = BitReader::new(cursor);
-        // Behind the end of the payload there is nothing to take either.
-        let _ = bits.read_unsigned_var::<u8>(bit as u32 % 8);
+        let mut bits = BitReader::new(Cursor::new(payload));
+        // Fails behind the end of the payload, and then so does whatever is taken.
+        let _ = bits.seek_bits(SeekFrom::Start(bit as u64));
         Self(bits)
     }
 
