@@ -35,7 +35,7 @@
 //! | [`commands`] | glue; the only code that opens files | all of them |
 //!
 //! The rooms of the last line, and [`report`], need the feature `cli`, which is there by default. Without it the library
-//! takes 69 crates, not 111: no argument parser, no tables, no pages.
+//! takes 71 crates, not 115: no argument parser, no tables, no pages.
 //!
 //! # A run loop
 //!
