@@ -11,7 +11,7 @@ mod unreachable;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::rtsp::demux::{GapCause, Pdu};
+use crate::rtsp::demux::{CaptureGap, Pdu};
 use crate::time::Timestamp;
 
 pub use given::GivenMedia;
@@ -111,9 +111,10 @@ pub enum Payload<'a> {
     /// The connection stood before the capture began: its SYN is not in it, nor may be what was agreed upon. Told behind
     /// `Opened`.
     BeginningMissing,
-    /// Bytes of this direction are not in the capture, and may have been messages, before RTSP showed: what was agreed upon
-    /// there is not known. Told behind `Opened`; later ones are gaps.
-    MessagesMissing(GapCause),
+    /// Bytes of this direction are not in the capture, and may have been messages: what was agreed upon there is not known.
+    /// Told behind `Opened` of those before RTSP showed; later of those that the other side has when it says something or
+    /// closes. They are told as gaps when their direction goes on or ends.
+    MessagesMissing(CaptureGap),
     /// The connection begins in the capture, and nothing of the other side has come by the time that it shows RTSP, not
     /// even its part of the handshake. The event's direction is that which is there. Told behind `Opened`.
     OneDirection,

@@ -299,8 +299,9 @@ impl<S: Sink> Tap for Analyzer<S> {
                 session.begins_late();
                 Ok(())
             }
-            Payload::MessagesMissing(cause) => {
-                session.lacks_messages(event.direction, event.at, *cause);
+            Payload::MessagesMissing(gap) => {
+                session.wait.awaits(event.direction, gap.len);
+                session.lacks_messages(event.direction, event.at, gap.cause);
                 Ok(())
             }
             Payload::OneDirection => {

@@ -133,6 +133,7 @@ impl ProtocolChecks {
         dialog: &Dialog,
     ) -> Vec<Finding> {
         let mut found = self.form(direction, message);
+        self.hears(direction);
         if self.beginning_missing && dialog.setups().is_empty() && message.header("Session").is_some() {
             found.extend(self.begins_late());
         }

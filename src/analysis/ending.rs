@@ -52,6 +52,10 @@ impl Session {
         if !heard.playing || heard.paused || heard.teardown_asked || self.watch.bye {
             return None;
         }
+        // What the capture lacks of either side may have been the word: TEARDOWN, or BYE, or more media.
+        if self.watch.may_have_ended(last) {
+            return None;
+        }
         // An encrypted BYE can't be told.
         let encrypted = self.streams.iter().any(StreamState::is_encrypted);
         if self.closed == Some(Direction::ServerToClient) && !encrypted {

@@ -90,6 +90,8 @@ pub(super) struct ProtocolChecks {
     pub(super) only_side: Option<Direction>,
     /// When bytes of each direction last lacked that may have been messages.
     unheard: [Option<Timestamp>; 2],
+    /// And behind them no message of that direction came.
+    unheard_last: [bool; 2],
 }
 
 impl ProtocolChecks {

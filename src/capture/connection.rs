@@ -161,6 +161,7 @@ impl Connection {
         if matches!(self.content.state, State::Other) {
             return Ok(());
         }
+        self.acknowledged(direction, segment, arrival);
         let Self { streams, content, .. } = self;
         let Some(stream) = streams.get_mut(direction.index()) else { return Ok(()) };
         content.see(direction);
@@ -180,18 +181,50 @@ impl Connection {
         let mut each = |piece: Piece<'_>, arrival: Arrival| content.piece(framed, direction, piece, arrival, context);
         assembler.segment(first, segment.payload, segment.missing, arrival, &mut each)?;
         let length = u32::try_from(segment.payload.len()).unwrap_or(0).wrapping_add(segment.missing);
+        if length == 0 && !segment.is_opening() {
+            assembler.was_sent(first, arrival);
+        }
         if segment.is_final() {
             assembler.end(first.wrapping_add(length));
         }
         let close = if segment.is_reset() { Some(Close::Reset) } else { assembler.is_over().then_some(Close::Fin) };
         if let Some(close) = close {
-            stream.close(direction, close, arrival, content, context)?;
+            self.close(direction, close, arrival, context)?;
         }
         if matches!(self.content.state, State::Other) {
             self.streams = [(); 2].map(|()| ConnectionSide::new(TimedDemuxer::new()));
         }
         self.count();
         Ok(())
+    }
+
+    /// What a segment says of the other direction.
+    #[inline]
+    fn acknowledged(&mut self, direction: Direction, segment: &TcpSegment<'_>, arrival: Arrival) {
+        let Some(other) = self.streams.get_mut(direction.reverse().index()) else { return };
+        if segment.is_answer() {
+            let lacks = other.assembler.was_sent(segment.ack, arrival);
+            self.content.await_bytes(direction.reverse(), lacks);
+        }
+    }
+
+    /// A direction ends. What the other one sent before that and the capture lacks may have been why; and if it had ended
+    /// itself, it did so before.
+    #[cold]
+    fn close<T: Tap>(
+        &mut self,
+        direction: Direction,
+        close: Close,
+        arrival: Arrival,
+        context: &mut EventContext<'_, T>,
+    ) -> io::Result<()> {
+        let Self { streams: [client, server], content, .. } = self;
+        let (own, other) = if direction == Direction::ClientToServer { (client, server) } else { (server, client) };
+        if other.assembler.ends_in_hole() {
+            other.close(direction.reverse(), Close::Fin, arrival, content, context)?;
+        }
+        content.lacks_awaited(direction.reverse(), arrival, context)?;
+        own.close(direction, close, arrival, content, context)
     }
 
     /// Decides whether it speaks RTSP by what there is.
@@ -216,6 +249,12 @@ impl Connection {
 
     /// Nothing more comes.
     pub(super) fn drain<T: Tap>(&mut self, latest: Arrival, context: &mut EventContext<'_, T>) -> io::Result<()> {
+        for direction in [Direction::ClientToServer, Direction::ServerToClient] {
+            let stream = self.streams.get(direction.index());
+            if stream.is_some_and(|stream| stream.assembler.ends_in_hole()) {
+                self.close(direction, Close::Fin, latest, context)?;
+            }
+        }
         self.relieve(latest, context)?;
         self.content.tell_only_side(latest, context)?;
         match &mut self.content.state {

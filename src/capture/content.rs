@@ -15,7 +15,7 @@ use crate::capture::sharing::{SharedConnection, claim_media, end_all, tell_share
 use crate::capture::trial::Trial;
 use crate::capture::tunnel::post::PostBody;
 use crate::capture::tunnel::{TunnelKey, Tunnels};
-use crate::rtsp::demux::GapCause;
+use crate::rtsp::demux::CaptureGap;
 use crate::rtsp::message::Message;
 use crate::rtsp::tunnel::{self, Half};
 use crate::rtsp::upgrade;
@@ -37,8 +37,10 @@ pub(super) struct Content {
     mid_stream: bool,
     /// Of which sides a packet came.
     seen: [bool; 2],
-    /// Why bytes of each direction lack that may have been messages, before it was known what it carries.
-    lacks: [Option<GapCause>; 2],
+    /// Bytes of each direction that lack and may have been messages, before it was known what it carries.
+    lacks: [Option<CaptureGap>; 2],
+    /// How many bytes of each direction were acknowledged and have not come.
+    awaited: [u64; 2],
     /// What was taken for the client's direction is the server's.
     turned: bool,
     /// What lies between TCP and RTSP in each direction, where anything does.
@@ -86,6 +88,7 @@ impl Content {
             mid_stream,
             seen: [false; 2],
             lacks: [None; 2],
+            awaited: [0; 2],
             turned: false,
             layers: [None, None],
             announced: None,
@@ -258,9 +261,9 @@ impl Content {
             tell(flow, Direction::ClientToServer, arrival, Payload::BeginningMissing, context.tap)?;
         }
         for (direction, lacks) in [Direction::ClientToServer, Direction::ServerToClient].into_iter().zip(self.lacks) {
-            if let Some(cause) = lacks {
+            if let Some(gap) = lacks {
                 let sender = self.sender(direction);
-                tell(flow, sender, arrival, Payload::MessagesMissing(cause), context.tap)?;
+                tell(flow, sender, arrival, Payload::MessagesMissing(gap), context.tap)?;
             }
         }
         Ok(())
@@ -271,14 +274,15 @@ impl Content {
     fn lacks_messages<T: Tap>(
         &mut self,
         direction: Direction,
-        cause: GapCause,
+        gap: CaptureGap,
         arrival: Arrival,
         context: &mut EventContext<'_, T>,
     ) -> io::Result<()> {
         match &mut self.state {
             State::Undecided(_) => {
                 if let Some(lacks) = self.lacks.get_mut(direction.index()) {
-                    *lacks = Some(cause);
+                    let before = lacks.map_or(0, |before| before.len);
+                    *lacks = Some(CaptureGap { len: before.saturating_add(gap.len), ..gap });
                 }
                 Ok(())
             }
@@ -288,6 +292,30 @@ impl Content {
             }
             State::Get(_) | State::Post(_) | State::Other => Ok(()),
         }
+    }
+
+    /// So many bytes of a direction were acknowledged and have not come.
+    #[inline]
+    pub(super) fn await_bytes(&mut self, direction: Direction, awaited: u64) {
+        if let Some(known) = self.awaited.get_mut(direction.index()) {
+            *known = awaited;
+        }
+    }
+
+    /// What comes now in one direction may answer bytes of this one that have not come.
+    #[inline]
+    pub(super) fn lacks_awaited<T: Tap>(
+        &mut self,
+        direction: Direction,
+        arrival: Arrival,
+        context: &mut EventContext<'_, T>,
+    ) -> io::Result<()> {
+        let gap = CaptureGap::not_captured(self.awaited.get(direction.index()).copied().unwrap_or_default());
+        if gap.len == 0 {
+            return Ok(());
+        }
+        self.lacks_messages(direction, gap, arrival, context)?;
+        self.tell(direction, arrival, Payload::MessagesMissing(gap), context)
     }
 
     /// A direction has ended.

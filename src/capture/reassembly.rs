@@ -4,6 +4,8 @@
 //! What is in order passes through as a slice. What is ahead waits, within a limit; when that is reached, the hole before
 //! it is given up and passed on as a gap of its exact length. Of bytes that come twice the first copy counts.
 
+mod sent;
+
 use std::collections::BTreeMap;
 
 use crate::rtsp::demux::{CaptureGap, GapCause};
@@ -45,6 +47,8 @@ pub(super) struct Assembler {
     waiting_bytes: usize,
     /// Where the sender said the stream ends.
     fin: Option<u64>,
+    /// How far it went, though bytes before that have not come, and the packet that says so.
+    sent: Option<(u64, Arrival)>,
 }
 
 /// A segment that waits.
@@ -126,6 +130,9 @@ impl Assembler {
     /// Numbers of packets are those of another file from now on: what waits has none any more.
     pub(super) fn forget_numbers(&mut self) {
         self.waiting.values_mut().for_each(|segment| segment.arrival.number = 0);
+        if let Some((_, arrival)) = &mut self.sent {
+            arrival.number = 0;
+        }
     }
 
     /// The sender ends the stream behind this number.
@@ -141,13 +148,19 @@ impl Assembler {
         self.fin.is_some_and(|fin| fin <= self.offset)
     }
 
-    /// Nothing more will come: passes on what waits, with the gaps before it.
+    /// Nothing more will come: passes on what waits, with the gaps before it, and the gap of what was sent behind that.
     ///
     /// # Errors
     /// Those of `each`.
     pub(super) fn finish<E>(&mut self, mut each: impl FnMut(Piece<'_>, Arrival) -> Result<(), E>) -> Result<(), E> {
         while !self.waiting.is_empty() {
             self.skip_hole(&mut each)?;
+        }
+        let lacks = self.lacks() || self.ends_in_hole();
+        if let Some((sent, arrival)) = self.sent.take().filter(|_| lacks) {
+            let len = sent.saturating_sub(self.offset);
+            self.move_on(len);
+            each(Piece::Gap(CaptureGap::not_captured(len)), arrival)?;
         }
         Ok(())
     }

@@ -67,7 +67,8 @@ impl TcpTalk {
 
     /// A segment without bytes.
     pub(crate) fn acknowledge(&mut self, from_server: bool) {
-        self.push(from_server, &[], |tcp| tcp.ack(1));
+        let ack = self.seq[usize::from(!from_server)];
+        self.push(from_server, &[], |tcp| tcp.ack(ack));
     }
 
     /// Bytes that were sent and not captured.
@@ -128,6 +129,21 @@ impl TcpTalk {
     pub(crate) fn end(&mut self, from_server: bool) {
         let ack = self.seq[usize::from(!from_server)];
         self.push(from_server, &[], |tcp| tcp.fin().ack(ack));
+    }
+
+    /// One side breaks the connection off.
+    pub(crate) fn reset(&mut self, from_server: bool) {
+        let ack = self.seq[usize::from(!from_server)];
+        self.push(from_server, &[], |tcp| tcp.rst().ack(ack));
+    }
+
+    /// A segment without bytes that acknowledges what was not sent, or another one that the sender's numbers do not fit.
+    pub(crate) fn stray(&mut self, from_server: bool, ahead: [u32; 2]) {
+        let ack = self.seq[usize::from(!from_server)].wrapping_add(ahead[1]);
+        let seq = self.seq;
+        self.seq[usize::from(from_server)] = seq[usize::from(from_server)].wrapping_add(ahead[0]);
+        self.push(from_server, &[], |tcp| tcp.ack(ack));
+        self.seq = seq;
     }
 
     fn keep(&mut self, from_server: bool, bytes: Vec<u8>) {

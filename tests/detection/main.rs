@@ -11,4 +11,5 @@ mod mirrored;
 mod networks;
 mod one_connection;
 mod one_direction;
+mod one_side_stops;
 mod other_protocols;

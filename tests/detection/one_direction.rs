@@ -10,12 +10,12 @@ const SDP: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=co
     m=audio 0 RTP/AVP 8\r\na=control:a\r\n";
 
 #[derive(Debug, Default)]
-struct Told {
+pub(crate) struct Told {
     /// Track, channel, encoding and packets of each stream.
-    streams: Vec<String>,
+    pub(crate) streams: Vec<String>,
     /// Code and words, in order.
-    findings: Vec<(&'static str, String)>,
-    verdicts: Vec<String>,
+    pub(crate) findings: Vec<(&'static str, String)>,
+    pub(crate) verdicts: Vec<String>,
 }
 
 impl Sink for Told {
@@ -37,7 +37,7 @@ impl Sink for Told {
     }
 }
 
-fn told(talk: TcpTalk, is_there: impl Fn(bool) -> bool) -> Told {
+pub(crate) fn told(talk: TcpTalk, is_there: impl Fn(bool) -> bool) -> Told {
     let packets = talk.packets.into_iter().filter(|(from_server, _)| is_there(*from_server));
     let packets = packets.map(|(_, packet)| packet).collect::<Vec<_>>();
     let mut analyzer = Analyzer::new(AnalyzerOptions::default(), Told::default());
@@ -45,7 +45,7 @@ fn told(talk: TcpTalk, is_there: impl Fn(bool) -> bool) -> Told {
     analyzer.finish().unwrap()
 }
 
-fn exchange(talk: &mut TcpTalk, cseq: u32, request: &str, headers: &str, answer: &str, body: &str) {
+pub(crate) fn exchange(talk: &mut TcpTalk, cseq: u32, request: &str, headers: &str, answer: &str, body: &str) {
     talk.say(false, format!("{request} RTSP/1.0\r\nCSeq: {cseq}\r\n{headers}\r\n").as_bytes());
     let length = format!("Content-Length: {}\r\n", body.len());
     talk.say(true, format!("RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\n{answer}{length}\r\n{body}").as_bytes());

@@ -2,8 +2,11 @@
 
 use crate::analysis::findings::{Finding, FindingCode, ProtocolChecks};
 use crate::session::dialog::MediaPath;
-use crate::time::Timestamp;
+use crate::time::{NANOS_PER_SECOND, Timestamp};
 use crate::trace::{Direction, UdpPath};
+
+/// Media that comes so long behind a TEARDOWN was not ended by it.
+const ENDING_NS: i64 = 5 * NANOS_PER_SECOND;
 
 impl ProtocolChecks {
     /// The session was set up before the capture began, which is nobody's fault.
@@ -26,6 +29,29 @@ impl ProtocolChecks {
         if let Some(latest) = self.unheard.get_mut(direction.index()) {
             *latest = (*latest).max(Some(at));
         }
+        self.set_unheard_last(direction, true);
+    }
+
+    /// A message of a direction came.
+    pub(in crate::analysis) fn hears(&mut self, direction: Direction) {
+        self.set_unheard_last(direction, false);
+    }
+
+    fn set_unheard_last(&mut self, direction: Direction, last: bool) {
+        if let Some(known) = self.unheard_last.get_mut(direction.index()) {
+            *known = last;
+        }
+    }
+
+    /// Whether a TEARDOWN or BYE may be among the bytes that lack, `last` being the time of the last media: no message of
+    /// their direction came behind them, and media for a short time, or none.
+    pub(in crate::analysis) fn may_have_ended(&self, last: Timestamp) -> bool {
+        let lacks = |direction: Direction, behind_ns: i64| {
+            let unheard = self.unheard.get(direction.index()).copied().flatten();
+            let is_last = self.unheard_last.get(direction.index()).is_some_and(|is_last| *is_last);
+            is_last && unheard.is_some_and(|at| last.nanos_since(at) < behind_ns)
+        };
+        lacks(Direction::ClientToServer, ENDING_NS) || lacks(Direction::ServerToClient, 0)
     }
 
     /// Whether it lacks bytes that may have been messages.

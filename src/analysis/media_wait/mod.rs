@@ -40,6 +40,8 @@ pub(super) struct MediaWait {
     unreadable: Vec<(Option<usize>, Direction)>,
     /// Bytes of each direction that the capture lacks, and that are neither a message nor a frame.
     missing_bytes: [u64; 2],
+    /// Of which it is not known yet that they never come.
+    awaited_bytes: [u64; 2],
     junk_bytes: [u64; 2],
 }
 
@@ -191,8 +193,9 @@ impl MediaWait {
         let Some(setup) = state.dialog.setups().get(setup) else { return Totals::default() };
         let own = (setup.track, direction);
         let unreadable = self.unreadable.iter().filter(|of| **of == own).count();
-        let [missing_bytes, junk_bytes] = [self.missing_bytes, self.junk_bytes]
+        let [missing_bytes, awaited_bytes, junk_bytes] = [self.missing_bytes, self.awaited_bytes, self.junk_bytes]
             .map(|bytes| bytes.get(direction.index()).copied().unwrap_or_default());
+        let missing_bytes = missing_bytes.saturating_add(awaited_bytes);
         let of_streams = Totals::of(setup, direction, state);
         let packets = of_streams.packets.saturating_add(u64::try_from(unreadable).unwrap_or(u64::MAX));
         Totals { packets, missing_bytes, junk_bytes, ..of_streams }
@@ -216,7 +219,16 @@ impl MediaWait {
         }
     }
 
+    /// The other side has bytes that have not come, so far.
+    #[cold]
+    pub(super) fn awaits(&mut self, direction: Direction, bytes: u64) {
+        if let Some(awaited) = self.awaited_bytes.get_mut(direction.index()) {
+            *awaited = bytes;
+        }
+    }
+
     pub(super) fn missing(&mut self, direction: Direction, bytes: u64) {
+        self.awaits(direction, 0);
         add(&mut self.missing_bytes, direction, bytes);
     }
 

@@ -210,6 +210,7 @@ impl Content {
         let mut head_end = None;
         framed.step(step, arrival, |pdu, arrival| {
             if let PduKind::Message { head, body } = pdu.kind {
+                self.lacks_awaited(direction.reverse(), arrival, context)?;
                 self.message(self.sender(direction), &Message::new(head, body), arrival, context)?;
             }
             if let State::Undecided(trial) = &mut self.state
@@ -219,8 +220,8 @@ impl Content {
             {
                 self.decide(None, arrival, context)?;
             }
-            if let PduKind::Gap { cause, in_frame: false, .. } = pdu.kind {
-                self.lacks_messages(direction, cause, arrival, context)?;
+            if let PduKind::Gap { len, cause, in_frame: false } = pdu.kind {
+                self.lacks_messages(direction, CaptureGap { len, cause }, arrival, context)?;
             }
             self.assign(direction, pdu, arrival, context)?;
             if context.rewrite_map.is_some() {
