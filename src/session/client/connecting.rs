@@ -6,14 +6,15 @@ use crate::rtsp::tunnel::{Half, TunnelKind};
 use crate::session::Client;
 use crate::session::authorization::AuthAction;
 use crate::session::client::pending::SessionMethod;
+use crate::session::client::phase::{ClientPhase, PhaseName};
 use crate::session::client::transports::{dialer, web_socket_paths};
-use crate::session::client::{ClientPhase, SessionError, refusal};
+use crate::session::client::{SessionError, refusal};
 use crate::session::dialer::Dial;
 use crate::time::Timestamp;
 
 impl Client {
     pub(super) fn resolve(&mut self, now: Timestamp) {
-        self.phase = ClientPhase::Resolving;
+        self.enter(ClientPhase::Resolving);
         self.dialer = dialer(&self.config, &self.url, self.transports.current());
         let resolve = self.dialer.resolve(now);
         self.outputs.push_back(resolve);
@@ -22,7 +23,7 @@ impl Client {
     pub(super) fn dial(&mut self, now: Timestamp, dial: Dial) {
         match dial {
             Dial::Do(output) => {
-                self.phase = ClientPhase::Connecting;
+                self.enter_connecting();
                 self.outputs.push_back(output);
             }
             Dial::Fail(error) if self.transports.current().tunnel().is_some() => self.tunnel_failed(now, error),
@@ -32,10 +33,12 @@ impl Client {
 
     /// The dialogue begins, or goes on where a close after a 401 or a description interrupted it.
     pub(super) fn connected(&mut self, now: Timestamp) {
-        self.phase = ClientPhase::SettingUp;
+        let mut negotiation = self.phase.negotiation_mut().map(std::mem::take).unwrap_or_default();
+        let interrupted = negotiation.pending.take();
+        self.enter(ClientPhase::SettingUp(negotiation));
         self.dialer.connected();
         self.tunnel_attempts = 0;
-        match self.pending.take() {
+        match interrupted {
             Some(pending) => self.send_again(now, pending),
             None if self.dialog.description().is_some() => self.described(now),
             None => self.send(now, SessionMethod::Options),
@@ -44,12 +47,13 @@ impl Client {
 
     /// The connection ended, and with it a description: the session goes on over another one.
     pub(super) fn goes_on_elsewhere(&mut self, now: Timestamp) -> bool {
-        if self.phase != ClientPhase::SettingUp || !self.dialog.end_description() {
+        if !self.is_in(PhaseName::SettingUp) || !self.dialog.end_description() {
             return false;
         }
         let Some(connect) = self.dialer.again(now) else { return false };
-        self.pending = None;
-        self.phase = ClientPhase::Connecting;
+        // The description is complete: nothing is asked for once more.
+        self.phase.pending_mut().and_then(Option::take);
+        self.enter_connecting();
         self.outputs.push_back(connect);
         true
     }

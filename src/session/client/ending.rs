@@ -3,7 +3,8 @@
 use humantime::format_duration;
 
 use crate::session::client::pending::{PendingRequest, SessionMethod};
-use crate::session::client::{ClientPhase, Ending, SessionError};
+use crate::session::client::phase::{ClientPhase, PhaseName, Playback};
+use crate::session::client::{Ending, SessionError};
 use crate::session::keep_alive::KeepAlive;
 use crate::session::{Client, Output};
 use crate::time::Timestamp;
@@ -15,31 +16,33 @@ impl Client {
             return;
         }
         let how = if close == Close::Reset { " (reset)" } else { "" };
-        match self.phase {
+        match self.phase.name() {
             // The server has said where the session goes on, and does not wait.
-            ClientPhase::SettingUp | ClientPhase::Playing if self.departure.is_some() => return self.done(now),
-            ClientPhase::TearingDown | ClientPhase::Done => return self.done(now),
+            PhaseName::SettingUp | PhaseName::Playing if self.departure.is_some() => return self.done(now),
+            PhaseName::TearingDown | PhaseName::Done => return self.done(now),
             // Some servers close after a 401; the answer to it goes out on a new connection.
-            ClientPhase::SettingUp if self.pending.as_ref().is_some_and(|pending| pending.challenged) => {
-                if let (Some(pending), Some(connect)) = (&mut self.pending, self.dialer.again(now)) {
-                    pending.challenged = false;
-                    self.phase = ClientPhase::Connecting;
+            PhaseName::SettingUp if self.phase.pending().is_some_and(|pending| pending.challenged) => {
+                if let Some(connect) = self.dialer.again(now) {
+                    if let Some(Some(pending)) = self.phase.pending_mut() {
+                        pending.challenged = false;
+                    }
+                    self.enter_connecting();
                     self.outputs.push_back(connect);
                     return;
                 }
             }
-            ClientPhase::Playing if self.media.is_over(now, &self.dialog) => {
+            PhaseName::Playing if self.media.is_over(now, &self.dialog) => {
                 self.conclude(now, Ending::EndOfStream);
             }
-            ClientPhase::Playing if self.transports.has_datagrams() => return self.orphan(now),
-            ClientPhase::Playing => {
+            PhaseName::Playing if self.transports.has_datagrams() => return self.orphan(now),
+            PhaseName::Playing => {
                 let error = self.closed_in_stream(now, how);
                 self.outcome.get_or_insert(Err(error));
             }
             _ => {
-                let method = self.pending.as_ref().map_or("a request", |pending| pending.method.name());
+                let method = self.phase.pending().map_or("a request", |pending| pending.method.name());
                 let error = SessionError::Closed { during: format!("instead of answering {method}{how}") };
-                if self.pending.as_ref().is_some_and(|pending| self.is_through_nothing(pending)) {
+                if self.phase.pending().is_some_and(|pending| self.is_through_nothing(pending)) {
                     return self.tunnel_failed(now, error);
                 }
                 self.outcome.get_or_insert(Err(error));
@@ -60,14 +63,15 @@ impl Client {
 
     /// The connection is gone. What comes in datagrams may go on, and is recorded as long as it does.
     fn orphan(&mut self, now: Timestamp) {
-        self.orphaned = true;
-        self.keep_alive = KeepAlive::default();
+        if let Some(playback) = self.phase.playback_mut() {
+            *playback = Playback { keep_alive: KeepAlive::default(), orphaned: true };
+        }
         self.media.orphan(now);
     }
 
     /// No media came for too long.
     pub(super) fn silent(&mut self, now: Timestamp) {
-        if self.orphaned {
+        if self.phase.is_orphaned() {
             let error = self.closed_in_stream(now, "");
             return self.fail(now, error);
         }
@@ -94,7 +98,7 @@ impl Client {
     }
 
     pub(super) fn stop(&mut self, now: Timestamp) {
-        if self.phase == ClientPhase::TearingDown {
+        if self.is_in(PhaseName::TearingDown) {
             self.outcome.get_or_insert(Ok(Ending::Stopped));
             return self.done(now);
         }
@@ -126,13 +130,17 @@ impl Client {
 
     /// Leaves no session behind on the server, if there is one.
     pub(super) fn tear_down(&mut self, now: Timestamp) {
-        let connected = matches!(self.phase, ClientPhase::SettingUp | ClientPhase::Playing) && !self.orphaned;
-        if self.phase == ClientPhase::Playing {
+        let connected = match &self.phase {
+            ClientPhase::SettingUp(_) => true,
+            ClientPhase::Playing(playback) => !playback.orphaned,
+            _ => false,
+        };
+        if self.is_in(PhaseName::Playing) {
             self.say_goodbye(now);
         }
         if connected && self.dialog.session_id().is_some() {
             self.begin_teardown(now);
-        } else if self.phase != ClientPhase::TearingDown {
+        } else if !self.is_in(PhaseName::TearingDown) {
             self.done(now);
         }
     }
@@ -141,9 +149,8 @@ impl Client {
         if self.outcome.is_none() && (self.move_on(now) || self.begin_again(now)) {
             return;
         }
-        if self.phase != ClientPhase::Done {
-            self.phase = ClientPhase::Done;
-            self.pending = None;
+        if !self.is_in(PhaseName::Done) {
+            self.enter(ClientPhase::Done);
             self.dialer.connected();
             // A last report may go out without the connection.
             self.outputs.retain(|output| matches!(output, Output::Datagram { .. }));

@@ -28,7 +28,6 @@ use crate::rtsp::url::RtspUrl;
 use crate::session::authorization::{AuthAction, Authorization};
 use crate::session::dialer::Dialer;
 use crate::session::dialog::MediaPath;
-use crate::session::keep_alive::KeepAlive;
 use crate::session::server_requests::{self, MAX_ANSWERS};
 use crate::session::{Dialog, Input, Machine, Output};
 use crate::time::Timestamp;
@@ -40,7 +39,7 @@ pub use media::Progress;
 
 use media::{MediaState as MediaVerdict, MediaWatch};
 use pending::{PendingRequest, SessionMethod, refusal};
-use phase::{ClientPhase, ControlScope, PendingRedirect};
+use phase::{ClientPhase, ControlScope, PendingRedirect, PhaseName, Playback};
 use reporter::Reporter;
 use transports::Transports;
 
@@ -62,7 +61,6 @@ pub struct Client {
     dialer: Dialer,
     dialog: Dialog,
     cseq: u32,
-    pending: Option<PendingRequest>,
     authorization: Authorization,
     /// The same for HTTP, which may ask by itself, and how often that has been answered.
     tunnel_authorization: Authorization,
@@ -72,19 +70,14 @@ pub struct Client {
     departure: Option<PendingRedirect>,
     /// What login the server of the configured URL has asked for.
     original_login: Option<LoginScheme>,
-    /// Track and URL of each SETUP, and how far they have got.
-    plan: Vec<(usize, String)>,
-    planned: usize,
     refusals: Vec<SessionError>,
     /// What else the user should know.
     notes: Vec<String>,
     scope: ControlScope,
-    keep_alive: KeepAlive,
     transports: Transports,
     media: MediaWatch,
     reporter: Reporter,
-    /// The server closed the connection, and media goes on.
-    orphaned: bool,
+    /// How it ends, as soon as that is known; it is told when the session is [`ClientPhase::Done`].
     outcome: Option<Result<Ending, SessionError>>,
 }
 
@@ -104,23 +97,18 @@ impl Client {
             dialer: transports::dialer(&config, &config.url, config.transports.first().copied().unwrap_or_default()),
             dialog: Dialog::new(),
             cseq: 0,
-            pending: None,
             authorization: Authorization::new(config.credentials.clone()),
             tunnel_authorization: Authorization::new(config.credentials.clone()),
             tunnel_attempts: 0,
             redirects: 0,
             departure: None,
             original_login: progress.login,
-            plan: Vec::new(),
-            planned: 0,
             refusals: Vec::new(),
             notes: Vec::new(),
             scope: ControlScope::default(),
-            keep_alive: KeepAlive::default(),
             transports: Transports::new(&config.transports),
             media: MediaWatch::new(config.limits, config.timeouts.idle, progress),
             reporter: Reporter::new(config.seed),
-            orphaned: false,
             outcome: None,
             config,
         };
@@ -145,9 +133,10 @@ impl Client {
             }
             StartLine::Response { .. } => {
                 let Some(cseq) = request.and_then(|request| request.cseq) else { return };
-                if self.pending.as_ref().is_some_and(|pending| pending.cseq == cseq) {
+                let waiting = |playback: &Playback| playback.keep_alive.waiting == Some(cseq);
+                if self.phase.pending().is_some_and(|pending| pending.cseq == cseq) {
                     self.answered(now, message);
-                } else if self.keep_alive.waiting == Some(cseq) {
+                } else if self.phase.playback().is_some_and(waiting) {
                     self.keep_alive_answered(now, message);
                 }
             }
@@ -164,15 +153,14 @@ impl Client {
     }
 
     fn answered(&mut self, now: Timestamp, response: &Message<'_>) {
-        let Some(pending) = self.pending.take() else { return };
+        let Some(pending) = self.phase.pending_mut().and_then(Option::take) else { return };
         match response.status() {
             Some(401 | 407) => self.unauthorized(now, pending, response),
-            Some(300..=303 | 305 | 307 | 308) if self.phase == ClientPhase::SettingUp => self.redirected(now, response),
+            Some(300..=303 | 305 | 307 | 308) if self.is_in(PhaseName::SettingUp) => self.redirected(now, response),
             Some(200..=299) => {
                 self.authorization.succeeded(pending.attempts);
                 if pending.method == SessionMethod::Describe && self.dialog.awaits_description() {
-                    self.pending = Some(pending);
-                    return;
+                    return self.await_answer(pending);
                 }
                 self.succeeded(now, pending.method);
             }
@@ -193,25 +181,28 @@ impl Client {
     pub(super) fn described(&mut self, now: Timestamp) {
         let media = self.dialog.description().map(|description| description.media.as_slice()).unwrap_or_default();
         let wanted = |kind: &str| self.config.media.is_empty() || self.config.media.iter().any(|name| name == kind);
-        self.plan = media
+        let plan: Vec<_> = media
             .iter()
             .enumerate()
             .filter(|(_, media)| wanted(&media.kind))
             .filter_map(|(track, media)| Some((track, self.dialog.control_url(media)?)))
             .take(MAX_TRACKS)
             .collect();
-        if self.plan.is_empty() {
+        if plan.is_empty() {
             let kinds = media.iter().map(|media| media.kind.clone()).collect();
             let wanted = self.config.media.join(" or ");
             return self.fail(now, SessionError::NoTracks { wanted, kinds });
         }
-        self.planned = 0;
+        if let Some(negotiation) = self.phase.negotiation_mut() {
+            (negotiation.plan, negotiation.planned) = (plan, 0);
+        }
         self.set_up(now);
     }
 
     fn set_up_next(&mut self, now: Timestamp) {
-        self.planned += 1;
-        if self.planned < self.plan.len() {
+        let Some(negotiation) = self.phase.negotiation_mut() else { return };
+        negotiation.planned += 1;
+        if negotiation.planned_setup().is_some() {
             self.set_up(now);
         } else if self.dialog.setups().is_empty() && !self.refusals.is_empty() {
             let first = self.refusals.remove(0);
@@ -250,24 +241,25 @@ impl Client {
     }
 
     fn keep_alive_answered(&mut self, now: Timestamp, response: &Message<'_>) {
-        self.keep_alive.waiting = None;
+        let Some(Playback { keep_alive, .. }) = self.phase.playback_mut() else { return };
+        keep_alive.waiting = None;
         match response.status() {
             Some(401 | 407) => {
                 self.authorization.renew(self.url.as_str(), response);
                 // Without this sign of life the session may end before the next one is due.
-                if self.authorization.is_known() && !std::mem::replace(&mut self.keep_alive.challenged, true) {
+                if self.authorization.is_known() && !std::mem::replace(&mut keep_alive.challenged, true) {
                     self.send_keep_alive(now);
                 }
             }
             Some(454) => self.forgotten(now),
-            Some(status) if status >= 400 => self.keep_alive.refused(),
-            _ => self.keep_alive.challenged = false,
+            Some(status) if status >= 400 => keep_alive.refused(),
+            _ => keep_alive.challenged = false,
         }
     }
 
     /// What the media that came, or did not come, means for the session.
     fn judge_media(&mut self, now: Timestamp) {
-        if self.phase != ClientPhase::Playing {
+        if !self.is_in(PhaseName::Playing) {
             return;
         }
         match self.media.verdict(now, &self.dialog) {
@@ -281,13 +273,14 @@ impl Client {
         if let Some(dial) = self.dialer.wake(now) {
             return self.dial(now, dial);
         }
-        if let Some(pending) = self.pending.take_if(|pending| pending.deadline <= now) {
+        let overdue = |slot: &mut Option<PendingRequest>| slot.take_if(|pending| pending.deadline <= now);
+        if let Some(pending) = self.phase.pending_mut().and_then(overdue) {
             return self.unanswered(now, &pending);
         }
-        if self.phase == ClientPhase::Playing && self.keep_alive.due().is_some_and(|due| due <= now) {
+        if self.phase.playback().and_then(|playback| playback.keep_alive.due()).is_some_and(|due| due <= now) {
             self.send_keep_alive(now);
         }
-        if self.phase == ClientPhase::Playing {
+        if self.is_in(PhaseName::Playing) {
             self.send_reports(now);
         }
         self.depart(now);
@@ -297,20 +290,20 @@ impl Client {
 impl Machine for Client {
     fn handle(&mut self, now: Timestamp, input: Input<'_>) {
         match input {
-            Input::Resolved(addresses) if self.phase == ClientPhase::Resolving => {
+            Input::Resolved(addresses) if self.is_in(PhaseName::Resolving) => {
                 let dial = self.dialer.resolved(now, addresses);
                 self.dial(now, dial);
             }
-            Input::ResolveFailed(why) if self.phase == ClientPhase::Resolving => {
+            Input::ResolveFailed(why) if self.is_in(PhaseName::Resolving) => {
                 let dial = self.dialer.unresolved(why);
                 self.dial(now, dial);
             }
-            Input::Connected if self.phase == ClientPhase::Connecting => self.connected(now),
-            Input::ConnectFailed(why) if self.phase == ClientPhase::Connecting => {
+            Input::Connected if self.is_in(PhaseName::Connecting) => self.connected(now),
+            Input::ConnectFailed(why) if self.is_in(PhaseName::Connecting) => {
                 let dial = self.dialer.next(now, why);
                 self.dial(now, dial);
             }
-            Input::TunnelRefused(response) if self.phase == ClientPhase::Connecting => {
+            Input::TunnelRefused(response) if self.is_in(PhaseName::Connecting) => {
                 self.tunnel_refused(now, response);
             }
             Input::Pdu(pdu) => {
@@ -345,16 +338,16 @@ impl Machine for Client {
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
-        let playing = self.phase == ClientPhase::Playing;
-        let media = self.media.next_deadline().filter(|_| playing);
-        let keep_alive = self.keep_alive.due().filter(|_| playing);
-        let reports = self.reporter.due().filter(|_| playing);
-        let pending = self.pending.as_ref().map(|pending| pending.deadline);
+        let playback = self.phase.playback();
+        let media = playback.and_then(|_| self.media.next_deadline());
+        let keep_alive = playback.and_then(|playback| playback.keep_alive.due());
+        let reports = playback.and_then(|_| self.reporter.due());
+        let pending = self.phase.pending().map(|pending| pending.deadline);
         [self.dialer.deadline(), pending, keep_alive, media, reports, self.departs_at()].into_iter().flatten().min()
     }
 
     fn is_over(&self) -> bool {
-        self.phase == ClientPhase::Done
+        self.is_in(PhaseName::Done)
     }
 
     fn url(&self) -> &str {

@@ -9,7 +9,7 @@ use crate::rtsp::message::Message;
 use crate::rtsp::reference::resolve_reference;
 use crate::rtsp::url::RtspUrl;
 use crate::session::authorization::Authorization;
-use crate::session::client::phase::{ClientPhase, PendingRedirect};
+use crate::session::client::phase::{PendingRedirect, PhaseName};
 use crate::session::client::{MediaTransport, SessionError};
 use crate::session::{Client, Output};
 use crate::time::Timestamp;
@@ -56,7 +56,7 @@ impl Client {
         };
         let session = request.header("Session");
         let session = session.as_deref().and_then(|session| session.split(';').next()).map(str::trim);
-        if !matches!(self.phase, ClientPhase::SettingUp | ClientPhase::Playing) || session.is_some_and(of_another) {
+        if !matches!(self.phase.name(), PhaseName::SettingUp | PhaseName::Playing) || session.is_some_and(of_another) {
             return;
         }
         if self.media.lasted().is_some_and(|lasted| lasted >= STEADY) {
@@ -79,7 +79,7 @@ impl Client {
 
     /// When it is time to go.
     pub(super) fn departs_at(&self) -> Option<Timestamp> {
-        let waits = matches!(self.phase, ClientPhase::SettingUp | ClientPhase::Playing);
+        let waits = matches!(self.phase.name(), PhaseName::SettingUp | PhaseName::Playing);
         self.departure.as_ref().map(|departure| departure.at).filter(|_| waits)
     }
 

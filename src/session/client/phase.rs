@@ -1,17 +1,164 @@
-//! How far a session has got: what the phases need to remember.
+//! The phases of a client's session, what each of them remembers, and which may follow which.
+//!
+//! | phase | what it waits for | what may come next |
+//! |---|---|---|
+//! | `Resolving` | the addresses of the host | `Connecting`; `Done`: there are none |
+//! | `Connecting` | a connection, and the tunnel in it | `SettingUp`; `Resolving`: HTTP redirected, or another transport; `Done` |
+//! | `SettingUp` | answers to OPTIONS, DESCRIBE, SETUP, PLAY | `Playing`; `Connecting`: closed after a 401 or a description, or another transport; `Resolving`: redirected; `TearingDown`, `Done` |
+//! | `Playing` | media, a limit, the user | `TearingDown`; `Connecting`, `Resolving`: another transport or server; `Done` |
+//! | `TearingDown` | the answers to TEARDOWN | `Connecting`, `Resolving`: another transport or server; `Done` |
+//! | `Done` | nothing | nothing |
+//!
+//! [`PhaseName::may_follow`] is this table as code; [`Client::enter`] is the only place that changes the phase.
 
 use crate::rtsp::url::RtspUrl;
+use crate::session::Client;
+use crate::session::client::pending::PendingRequest;
+use crate::session::keep_alive::KeepAlive;
 use crate::time::Timestamp;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far a session has got.
+#[derive(Debug)]
 pub(super) enum ClientPhase {
     Resolving,
+    /// What had begun goes on with the connection.
+    Connecting(Negotiation),
+    SettingUp(Negotiation),
+    Playing(Playback),
+    /// The TEARDOWN that waits for its answer.
+    TearingDown(Option<PendingRequest>),
+    Done,
+}
+
+/// A phase without what it remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PhaseName {
+    Resolving,
     Connecting,
-    /// Requests go back and forth.
     SettingUp,
     Playing,
     TearingDown,
     Done,
+}
+
+/// The way to PLAY.
+#[derive(Debug, Default)]
+pub(super) struct Negotiation {
+    /// The request that waits for its answer, or for a connection to go out on once more.
+    pub(super) pending: Option<PendingRequest>,
+    /// The tracks to set up, with the URL of each SETUP.
+    pub(super) plan: Vec<(usize, String)>,
+    /// Which of them has its turn.
+    pub(super) planned: usize,
+}
+
+impl Negotiation {
+    /// The track whose turn it is, with the URL of its SETUP.
+    pub(super) fn planned_setup(&self) -> Option<&(usize, String)> {
+        self.plan.get(self.planned)
+    }
+}
+
+/// While media comes.
+#[derive(Debug)]
+pub(super) struct Playback {
+    pub(super) keep_alive: KeepAlive,
+    /// The server closed the connection, and media in datagrams goes on.
+    pub(super) orphaned: bool,
+}
+
+impl PhaseName {
+    /// Whether a session in this phase may have been in `before` until now.
+    const fn may_follow(self, before: Self) -> bool {
+        use PhaseName::{Connecting, Done, Playing, Resolving, SettingUp, TearingDown};
+        match before {
+            Resolving => matches!(self, Resolving | Connecting | Done),
+            Connecting => matches!(self, Connecting | SettingUp | Resolving | Done),
+            SettingUp => !matches!(self, SettingUp),
+            Playing => matches!(self, TearingDown | Connecting | Resolving | Done),
+            TearingDown => matches!(self, Connecting | Resolving | Done),
+            Done => false,
+        }
+    }
+}
+
+impl ClientPhase {
+    pub(super) const fn name(&self) -> PhaseName {
+        match self {
+            Self::Resolving => PhaseName::Resolving,
+            Self::Connecting(_) => PhaseName::Connecting,
+            Self::SettingUp(_) => PhaseName::SettingUp,
+            Self::Playing(_) => PhaseName::Playing,
+            Self::TearingDown(_) => PhaseName::TearingDown,
+            Self::Done => PhaseName::Done,
+        }
+    }
+
+    /// The request that waits for its answer.
+    pub(super) fn pending(&self) -> Option<&PendingRequest> {
+        match self {
+            Self::Connecting(negotiation) | Self::SettingUp(negotiation) => negotiation.pending.as_ref(),
+            Self::TearingDown(pending) => pending.as_ref(),
+            Self::Resolving | Self::Playing(_) | Self::Done => None,
+        }
+    }
+
+    /// Where a request waits for its answer, in the phases that have one.
+    pub(super) fn pending_mut(&mut self) -> Option<&mut Option<PendingRequest>> {
+        match self {
+            Self::Connecting(negotiation) | Self::SettingUp(negotiation) => Some(&mut negotiation.pending),
+            Self::TearingDown(pending) => Some(pending),
+            Self::Resolving | Self::Playing(_) | Self::Done => None,
+        }
+    }
+
+    /// What is being negotiated, before PLAY is granted.
+    pub(super) fn negotiation(&self) -> Option<&Negotiation> {
+        match self {
+            Self::Connecting(negotiation) | Self::SettingUp(negotiation) => Some(negotiation),
+            _ => None,
+        }
+    }
+
+    pub(super) fn negotiation_mut(&mut self) -> Option<&mut Negotiation> {
+        match self {
+            Self::Connecting(negotiation) | Self::SettingUp(negotiation) => Some(negotiation),
+            _ => None,
+        }
+    }
+
+    /// What is remembered while media comes.
+    pub(super) fn playback(&self) -> Option<&Playback> {
+        if let Self::Playing(playback) = self { Some(playback) } else { None }
+    }
+
+    pub(super) fn playback_mut(&mut self) -> Option<&mut Playback> {
+        if let Self::Playing(playback) = self { Some(playback) } else { None }
+    }
+
+    /// Whether media in datagrams goes on without a connection.
+    pub(super) fn is_orphaned(&self) -> bool {
+        self.playback().is_some_and(|playback| playback.orphaned)
+    }
+}
+
+impl Client {
+    /// Goes on to the next phase.
+    pub(super) fn enter(&mut self, next: ClientPhase) {
+        let (before, after) = (self.phase.name(), next.name());
+        debug_assert!(after.may_follow(before), "{before:?} cannot become {after:?}");
+        self.phase = next;
+    }
+
+    pub(super) fn is_in(&self, phase: PhaseName) -> bool {
+        self.phase.name() == phase
+    }
+
+    /// Begins to connect. What was being negotiated goes on where the connection was lost.
+    pub(super) fn enter_connecting(&mut self) {
+        let negotiation = self.phase.negotiation_mut().map(std::mem::take).unwrap_or_default();
+        self.enter(ClientPhase::Connecting(negotiation));
+    }
 }
 
 /// Which URL is named, and how far it has got.

@@ -30,21 +30,30 @@ impl Client {
         pending.attempts += u8::from(self.authorization.is_known());
         let request = match pending.method {
             SessionMethod::Describe => request.header("Accept", "application/sdp"),
-            SessionMethod::Setup => request.header("Transport", self.transports.header(self.planned, self.profile())),
+            SessionMethod::Setup => request.header("Transport", self.transports.header(self.planned(), self.profile())),
             SessionMethod::Play => request.header("Range", "npt=0.000-"),
             SessionMethod::Options | SessionMethod::Teardown => request,
         };
         pending.cseq = self.cseq;
-        self.pending = Some(pending);
+        self.await_answer(pending);
         self.emit(now, request);
+    }
+
+    /// Remembers a request until its answer comes. Only phases that wait for answers send what has one.
+    pub(super) fn await_answer(&mut self, pending: PendingRequest) {
+        let slot = self.phase.pending_mut();
+        debug_assert!(slot.is_some(), "{} is sent while no answer is waited for", pending.method.name());
+        if let Some(slot) = slot {
+            *slot = Some(pending);
+        }
     }
 
     /// Media, and the answer, may have come, and wait to be read.
     pub(super) fn excuse(&mut self, now: Timestamp) {
         self.media.excuse(now);
-        let Some(method) = self.pending.as_ref().map(|pending| pending.method) else { return };
+        let Some(method) = self.phase.pending().map(|pending| pending.method) else { return };
         let deadline = now + self.patience(method);
-        if let Some(pending) = &mut self.pending {
+        if let Some(Some(pending)) = self.phase.pending_mut() {
             let deadline = pending.latest.map_or(deadline, |latest| deadline.min(latest));
             pending.deadline = pending.deadline.max(deadline);
         }
@@ -60,17 +69,21 @@ impl Client {
 
     /// A sign of life; nobody waits for its answer.
     pub(super) fn send_keep_alive(&mut self, now: Timestamp) {
-        let method = self.keep_alive.method();
+        let Some(method) = self.phase.playback().map(|playback| playback.keep_alive.method()) else { return };
         for (url, session) in self.living() {
             let request = self.request(method, &url).header_opt("Session", session);
             self.emit(now, request);
         }
-        self.keep_alive.sent(now, self.cseq);
+        if let Some(playback) = self.phase.playback_mut() {
+            playback.keep_alive.sent(now, self.cseq);
+        }
     }
 
     /// The same with this method, now and from now on.
     pub fn keep_alive_with(&mut self, now: Timestamp, method: &'static str) {
-        self.keep_alive.use_only(method);
+        if let Some(playback) = self.phase.playback_mut() {
+            playback.keep_alive.use_only(method);
+        }
         self.send_keep_alive(now);
     }
 
@@ -97,7 +110,7 @@ impl Client {
     fn url_of(&self, method: SessionMethod) -> String {
         match method {
             SessionMethod::Options | SessionMethod::Describe => self.url.as_str().to_owned(),
-            SessionMethod::Setup => self.plan.get(self.planned).map(|(_, url)| url.clone()).unwrap_or_default(),
+            SessionMethod::Setup => self.planned_setup().map(|(_, url)| url.clone()).unwrap_or_default(),
             SessionMethod::Play | SessionMethod::Teardown => self.controlled_url(),
         }
     }

@@ -4,8 +4,9 @@
 
 use crate::rtsp::message::Message;
 use crate::session::Client;
+use crate::session::client::SessionError;
 use crate::session::client::pending::{PendingRequest, SessionMethod};
-use crate::session::client::{ClientPhase, SessionError};
+use crate::session::client::phase::{ClientPhase, Playback};
 use crate::session::keep_alive::KeepAlive;
 use crate::time::Timestamp;
 
@@ -73,9 +74,9 @@ impl Client {
             let first = self.refusals.remove(0);
             return self.fail(now, first);
         }
-        self.phase = ClientPhase::Playing;
+        let keep_alive = KeepAlive::new(now, self.dialog.session_timeout(), self.dialog.public());
+        self.enter(ClientPhase::Playing(Playback { keep_alive, orphaned: false }));
         self.dialog.trim();
-        self.keep_alive = KeepAlive::new(now, self.dialog.session_timeout(), self.dialog.public());
         self.media.play(now);
         self.reporter.play(now);
     }
@@ -125,7 +126,7 @@ impl Client {
     /// TEARDOWN begins with the first track.
     pub(super) fn begin_teardown(&mut self, now: Timestamp) {
         self.scope.turn = 0;
-        self.phase = ClientPhase::TearingDown;
+        self.enter(ClientPhase::TearingDown(None));
         self.send(now, SessionMethod::Teardown);
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::rtsp::auth::LoginScheme;
-use crate::session::client::{ClientPhase, Ending, MediaTransport, Progress, SessionError};
+use crate::session::client::phase::PhaseName;
+use crate::session::client::{Ending, MediaTransport, Progress, SessionError};
 use crate::session::{Client, Dialog};
 
 /// More is not told of one session.
@@ -12,7 +13,7 @@ const MAX_NOTES: usize = 16;
 impl Client {
     /// How it ended; `None` before it has.
     pub fn outcome(&self) -> Option<&Result<Ending, SessionError>> {
-        self.outcome.as_ref().filter(|_| self.phase == ClientPhase::Done)
+        self.outcome.as_ref().filter(|_| self.is_in(PhaseName::Done))
     }
 
     /// Tracks that the server refused to set up while it took others.
@@ -58,7 +59,7 @@ impl Client {
 
     /// Whether it is on its way to an answer to PLAY.
     pub(in crate::session) fn is_starting(&self) -> bool {
-        matches!(self.phase, ClientPhase::Resolving | ClientPhase::Connecting | ClientPhase::SettingUp)
+        matches!(self.phase.name(), PhaseName::Resolving | PhaseName::Connecting | PhaseName::SettingUp)
     }
 
     /// What was learned of the session.
@@ -68,7 +69,7 @@ impl Client {
 
     /// Whether media is awaited or comes.
     pub fn is_playing(&self) -> bool {
-        self.phase == ClientPhase::Playing
+        self.is_in(PhaseName::Playing)
     }
 
     /// What has come so far, with that of the clients before.

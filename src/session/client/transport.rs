@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use crate::rtp::packet::{NAT_PUNCH, RtpPacket, is_rtcp};
 use crate::rtsp::interleaved::append_frame;
 use crate::session::client::pending::SessionMethod;
-use crate::session::client::phase::ControlScope;
-use crate::session::client::{ClientPhase, MediaTransport, SessionError};
+use crate::session::client::phase::{ClientPhase, ControlScope, Negotiation, PhaseName};
+use crate::session::client::{MediaTransport, SessionError};
 use crate::session::dialog::{MediaPath, PacketSigns, Setup};
 use crate::session::server_requests::MAX_ANSWERS;
 use crate::session::{Client, Dialog, Group, MediaRoute, Output};
@@ -26,19 +26,29 @@ impl Client {
         }
     }
 
+    /// The track whose turn it is, with the URL of its SETUP.
+    pub(super) fn planned_setup(&self) -> Option<&(usize, String)> {
+        self.phase.negotiation().and_then(Negotiation::planned_setup)
+    }
+
     fn planned_track(&self) -> Option<usize> {
-        self.plan.get(self.planned).map(|(track, _)| *track)
+        self.planned_setup().map(|(track, _)| *track)
+    }
+
+    /// The place in the plan of the track whose turn it is.
+    pub(super) fn planned(&self) -> usize {
+        self.phase.negotiation().map_or(0, |negotiation| negotiation.planned)
     }
 
     pub(super) fn media_opened(&mut self, now: Timestamp, ports: (u16, u16)) {
-        if self.phase == ClientPhase::SettingUp && self.pending.is_none() {
+        if self.is_in(PhaseName::SettingUp) && self.phase.pending().is_none() {
             self.transports.ports = Some(ports);
             self.send(now, SessionMethod::Setup);
         }
     }
 
     pub(super) fn media_failed(&mut self, now: Timestamp, why: &str) {
-        if self.phase == ClientPhase::SettingUp || self.phase == ClientPhase::Playing {
+        if self.is_in(PhaseName::SettingUp) || self.is_in(PhaseName::Playing) {
             let transport = self.transports.current;
             let error = SessionError::NoSockets { transport, why: why.to_owned() };
             match self.transports.untried() {
@@ -80,7 +90,9 @@ impl Client {
         self.transports.change(next, &error.to_string());
         self.outputs.push_back(Output::CloseMedia { track: None });
         self.refusals.clear();
-        self.planned = 0;
+        if let Some(negotiation) = self.phase.negotiation_mut() {
+            negotiation.planned = 0;
+        }
         self.set_up(now);
     }
 
@@ -160,7 +172,7 @@ impl Client {
         let same = self.transports.current.tunnel() == self.dialer.tunnel_mut().map(|tunnel| tunnel.kind);
         match self.dialer.again(now).filter(|_| same) {
             Some(connect) => {
-                self.phase = ClientPhase::Connecting;
+                self.enter(ClientPhase::Connecting(Negotiation::default()));
                 self.outputs.push_back(connect);
             }
             // A tunnel may have a port of its own.
@@ -172,14 +184,12 @@ impl Client {
     /// What was learned of a session that is over.
     pub(super) fn forget_session(&mut self) {
         self.dialog = Dialog::new();
-        self.pending = None;
         self.refusals.clear();
         self.media.begin_again();
         self.reporter.forget_tracks();
         self.scope = ControlScope::default();
         self.transports.tracks.clear();
         self.transports.datagrams = false;
-        self.orphaned = false;
         self.outputs.push_back(Output::CloseMedia { track: None });
     }
 
@@ -236,7 +246,7 @@ impl Client {
     fn send_report(&mut self, place: usize, compound: Vec<u8>) {
         let Some(setup) = self.dialog.setups().get(place) else { return };
         let output = match (setup.channels, setup.transport.server_port) {
-            (Some(_), _) if self.orphaned => None,
+            (Some(_), _) if self.phase.is_orphaned() => None,
             (Some((_, channel)), _) => {
                 let mut frame = Vec::new();
                 append_frame(&mut frame, channel, &compound);
