@@ -1,8 +1,7 @@
 //! What is odd about RTSP messages: answers that lack or come late, and what RFC 2326 wants otherwise.
 
-use crate::analysis::cell::{float, millis};
+use crate::analysis::cell::millis;
 use crate::analysis::findings::{Finding, FindingCode, ProtocolChecks};
-use crate::rtp::packet::RtpPacket;
 use crate::rtsp::headers::{RtpInfo, Session as SessionHeader, Transport};
 use crate::rtsp::message::{Message, StartLine};
 use crate::session::Dialog;
@@ -11,6 +10,9 @@ use crate::time::Timestamp;
 use crate::trace::Direction;
 
 mod description;
+mod state;
+
+pub(super) use state::RtspState;
 
 /// An answer that takes longer is late.
 const LATE_NS: i64 = 1_000_000_000;
@@ -18,97 +20,6 @@ const LATE_NS: i64 = 1_000_000_000;
 const SHORT_TIMEOUT_S: u64 = 30;
 /// Session identifiers and streams of RTP-Info that are remembered.
 const MAX_REMEMBERED: usize = 64;
-/// RTP-Info speaks of packets that come so soon after it.
-const SOON_NS: i64 = 5_000_000_000;
-/// A first packet so far from what RTP-Info says is another one (RFC 3550, appendix A.1).
-const SEQ_BEFORE: u16 = 100;
-const SEQ_BEHIND: u16 = 3000;
-const RTPTIME_S: f64 = 10.0;
-
-/// What the messages of a session said so far.
-#[derive(Debug, Default)]
-pub(super) struct RtspState {
-    /// PLAY was answered.
-    pub(super) playing: bool,
-    /// And then, at this time, TEARDOWN.
-    pub(super) torn_down: Option<Timestamp>,
-    pub(super) teardown_asked: bool,
-    /// PAUSE was answered, and no PLAY since.
-    pub(super) paused: bool,
-    /// The latest sequence number of each side's requests.
-    cseq: [Option<u32>; 2],
-    /// Every identifier that the server gave.
-    ids: Vec<String>,
-    /// What the first answer to PLAY said, when, of streams that have not begun.
-    rtp_info: Vec<(Option<usize>, RtpInfo)>,
-    played_at: Timestamp,
-}
-
-impl RtspState {
-    /// About how many bytes of memory its texts take.
-    pub(super) fn held(&self) -> usize {
-        let ids = self.ids.iter().map(|id| size_of::<String>() + id.len()).sum::<usize>();
-        let infos = self.rtp_info.iter().map(|(_, info)| size_of::<RtpInfo>() + info.url.len()).sum::<usize>();
-        ids + infos
-    }
-
-    pub(super) fn forget(&mut self) {
-        (self.ids, self.rtp_info) = (Vec::new(), Vec::new());
-    }
-
-    /// The first packet of a stream, against what the answer to PLAY said of it.
-    pub(super) fn first_packet(
-        &mut self,
-        at: Timestamp,
-        packet: &RtpPacket<'_>,
-        track: Option<usize>,
-        clock_rate_hz: Option<u32>,
-    ) -> Option<Finding> {
-        let is_of = |info: &RtpInfo| info.ssrc.is_none_or(|ssrc| ssrc == packet.ssrc());
-        let place = self.rtp_info.iter().position(|(of, info)| *of == track && is_of(info))?;
-        let (_, info) = self.rtp_info.swap_remove(place);
-        if at.nanos_since(self.played_at) > SOON_NS {
-            return None;
-        }
-        let (seq, timestamp) = (packet.sequence(), packet.timestamp());
-        let other_seq = info.seq.filter(|said| {
-            let ahead = seq.wrapping_sub(*said);
-            ahead >= SEQ_BEHIND && ahead.wrapping_neg() > SEQ_BEFORE
-        });
-        let other_time = info.rtptime.zip(clock_rate_hz).filter(|(said, rate)| {
-            let ticks = timestamp.wrapping_sub(*said).cast_signed();
-            float(i64::from(ticks)).abs() > RTPTIME_S * f64::from(*rate)
-        });
-        let detail = match (other_seq, other_time) {
-            (Some(said), _) => format!("it says seq {said}, the first packet has {seq}"),
-            (None, Some((said, _))) => format!("it says rtptime {said}, the first packet has {timestamp}"),
-            (None, None) => return None,
-        };
-        Some(Finding::new(FindingCode::RtpInfoWrong, track, detail))
-    }
-
-    /// An identifier in a request or answer after SETUP. A client has to return the one that it got with every request of
-    /// the session (RFC 2326, section 12.37). A server need not: the answers to PAUSE and TEARDOWN in sections 10.6 and
-    /// 10.7 have none, and `req.` in table 3 says what a side has to understand, not what it has to send.
-    fn check_session(&self, method: &str, message: &Message<'_>, is_request: bool) -> Option<Finding> {
-        // Requests that are sent before SETUP is answered name each other instead (RFC 7826, section 18.33).
-        let pipelined = message.header("Pipelined-Requests").is_some();
-        if !matches!(method, "PLAY" | "PAUSE" | "RECORD" | "TEARDOWN") || self.ids.is_empty() || pipelined {
-            return None;
-        }
-        match message.header("Session").and_then(|value| SessionHeader::parse(&value)) {
-            None => {
-                is_request.then(|| Finding::new(FindingCode::SessionMissing, None, format!("{method} without Session")))
-            }
-            Some(session) if !self.ids.contains(&session.id) => Some(Finding::new(
-                FindingCode::SessionUnknown,
-                None,
-                format!("{method} for a session that SETUP did not give"),
-            )),
-            Some(_) => None,
-        }
-    }
-}
 
 /// What any answer can be.
 fn late_or_refused(at: Timestamp, status: Option<u16>, request: &Request, found: &mut Vec<Finding>) {

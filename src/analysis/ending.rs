@@ -1,7 +1,6 @@
 //! What is odd about a session as a whole, which shows when its capture ends.
 
 use crate::analysis::findings::{Finding, FindingCode};
-use crate::analysis::media_clock::about_hz;
 use crate::analysis::session::Session;
 use crate::analysis::stream::StreamState;
 use crate::rtsp::sdp::Media;
@@ -109,13 +108,7 @@ fn marker(stream: &StreamState) -> Option<Finding> {
 
 /// Timestamps that run at another rate than described.
 fn clock(stream: &StreamState) -> Option<Finding> {
-    Some(Finding::new(FindingCode::ClockRateWrong, stream.key.track, wrong_clock(stream)?))
-}
-
-/// What is said of a clock whose rate is another one.
-pub(super) fn wrong_clock(stream: &StreamState) -> Option<String> {
-    let (hz, described) = stream.wrong_clock_hz().zip(stream.clock_rate_hz())?;
-    Some(format!("timestamps run at about {} Hz, the description says {described}", about_hz(hz)))
+    Some(Finding::new(FindingCode::ClockRateWrong, stream.key.track, stream.wrong_clock_detail()?))
 }
 
 /// Sender reports that never came or came no more.

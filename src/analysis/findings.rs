@@ -11,18 +11,21 @@ use crate::analysis::stream::{PacketFigures, SetupTime, StreamKey, StreamState};
 use crate::rtp::foreign::ForeignPacket;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{SenderReport, SourceDescription};
-use crate::rtsp::mask::masked_text;
-use crate::rtsp::sdp::Media;
 use crate::session::dialog::{MediaPath, PayloadRole, Setup};
 use crate::time::Timestamp;
 use crate::trace::Direction;
 
 mod code;
+mod finding;
+mod new_stream;
 mod partial;
 mod sender_counts;
 mod senders;
 
 pub use code::{FindingCode, Severity};
+
+pub(super) use finding::Finding;
+pub(super) use new_stream::NewStream;
 
 /// A packet farther from where its timestamp puts it has jumped.
 const JUMP_MS: f64 = 1000.0;
@@ -30,41 +33,6 @@ const JUMP_MS: f64 = 1000.0;
 const CLOCK_NS: i64 = 3600 * 1_000_000_000;
 /// Sets of what was reported already are not allowed to grow further.
 const MAX_REMEMBERED: usize = 10_000;
-
-/// A finding before its place is added.
-#[derive(Clone, Debug)]
-pub(super) struct Finding {
-    pub(super) code: FindingCode,
-    pub(super) track: Option<usize>,
-    pub(super) detail: String,
-}
-
-impl Finding {
-    pub(super) fn new(code: FindingCode, track: Option<usize>, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        // Some quote what was said.
-        let detail = if detail.contains(['@', '=', '/']) { masked_text(&detail) } else { detail };
-        Self { code, track, detail }
-    }
-}
-
-/// What is known of a stream that begins.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct NewStream<'a> {
-    pub(super) path: MediaPath,
-    /// A SETUP named the path.
-    pub(super) named: bool,
-    pub(super) setup: Option<&'a Setup>,
-    pub(super) media: Option<&'a Media>,
-    /// The track whose description says what the packets are.
-    pub(super) described_by: Option<usize>,
-    /// Another track that has the same source.
-    pub(super) shares: Option<usize>,
-    pub(super) role: PayloadRole,
-    pub(super) payload_type: u8,
-    /// Its place among the streams.
-    pub(super) index: usize,
-}
 
 /// A source, and the place of its stream.
 type KnownSource = (u32, usize);
@@ -197,15 +165,15 @@ impl ProtocolChecks {
     /// The first packet of a stream.
     pub(super) fn new_stream(&mut self, stream: &StreamKey, new: &NewStream<'_>) -> Vec<Finding> {
         let mut found = Vec::new();
-        let NewStream { path, named, setup, media, described_by, shares, role, payload_type, index } = *new;
+        let NewStream { path, named, setup, media, shares, role, payload_type, index, .. } = *new;
         if !named && self.beginning_missing {
             found.extend(self.begins_late());
         } else if !named && !self.lacks_messages() && self.first(FindingCode::UnknownChannel, u64::from(path.number()))
         {
-            found.push(Finding::new(FindingCode::UnknownChannel, None, partial::unnamed(path)));
+            found.push(Finding::new(FindingCode::UnknownChannel, None, new.unnamed()));
         }
         if role == PayloadRole::Undescribed && self.first(FindingCode::PayloadTypeUnknown, u64::from(payload_type)) {
-            let detail = partial::undescribed(payload_type, described_by);
+            let detail = new.undescribed();
             found.push(Finding::new(FindingCode::PayloadTypeUnknown, stream.track, detail));
         }
         found.extend(self.sender(stream, path));

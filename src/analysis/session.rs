@@ -29,11 +29,6 @@ mod lookup;
 mod resent;
 mod senders;
 
-pub(super) use lookup::report_signs;
-
-/// Streams that one connection is allowed: a capture that changes its SSRC with each packet must not eat the memory.
-const MAX_STREAMS: usize = 4096;
-
 /// The type of an RTCP packet that is a sender report (RFC 3550, section 12.1).
 const SENDER_REPORT: u8 = 200;
 
@@ -263,7 +258,7 @@ impl Session {
 
     /// A receiver's report on what the other side sends.
     pub(super) fn reported(&mut self, place: &Location, path: MediaPath, reporter: u32, block: &ReportBlock) {
-        let signs = report_signs(path, place.direction.reverse(), block.source_ssrc);
+        let signs = PacketSigns::of_report(path, place.direction.reverse(), block.source_ssrc);
         if let Some(setup) = self.dialog.setup_of(&signs) {
             self.wait.reported(setup, place, reporter, block);
         }
@@ -300,7 +295,7 @@ impl Session {
         report: &SenderReport<'_>,
         budget: &mut Budget,
     ) -> Option<(&mut StreamState, Option<f64>, Option<f64>)> {
-        let index = self.other_stream(report_signs(path, direction, report.ssrc()), budget)?;
+        let index = self.other_stream(PacketSigns::of_report(path, direction, report.ssrc()), budget)?;
         let Self { dialog, streams, .. } = self;
         let stream = streams.get_mut(index)?;
         let rate = stream.clock_rate_hz().or_else(|| announced_rate(dialog, stream.key.track));
@@ -349,7 +344,7 @@ impl Session {
         let RtcpPacket::SourceDescription(description) = packet else { return };
         for chunk in description.chunks() {
             let Some(cname) = chunk.cname() else { continue };
-            let index = self.known(&report_signs(path, direction, chunk.ssrc()));
+            let index = self.known(&PacketSigns::of_report(path, direction, chunk.ssrc()));
             let stream = index.and_then(|index| self.streams.get_mut(index));
             if let Some(stream) = stream.filter(|stream| stream.cname.is_none()) {
                 stream.cname = Some(String::from_utf8_lossy(cname).into_owned());

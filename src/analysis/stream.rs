@@ -1,8 +1,11 @@
 //! One RTP stream: everything about it that one pass can tell in bounded memory.
 
+mod figures;
 mod format;
 mod parts;
 mod row;
+
+pub(super) use figures::PacketFigures;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -49,22 +52,6 @@ pub(super) struct DetailLevel {
     pub(super) frame_rows: bool,
     /// There are so many streams that each must be small.
     pub(super) crowded: bool,
-}
-
-/// What one packet says.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PacketFigures {
-    pub(super) status: Status,
-    pub(super) ext_seq: i64,
-    pub(super) ext_rtp_timestamp: i64,
-    /// Nanoseconds since the one before.
-    pub(super) delta: Option<i64>,
-    pub(super) jitter_ms: Option<f64>,
-    pub(super) skew_ms: Option<f64>,
-    /// How much later it came after the one before than the timestamps say.
-    pub(super) difference_ms: Option<f64>,
-    /// A part begins with it that PLAY announced.
-    pub(super) begins: bool,
 }
 
 /// Whether payloads can be read.

@@ -1,9 +1,8 @@
 //! What is said where a capture holds a part of a session only, or media that no SETUP or description in it named.
 
 use crate::analysis::findings::{Finding, FindingCode, ProtocolChecks};
-use crate::session::dialog::MediaPath;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
-use crate::trace::{Direction, UdpPath};
+use crate::trace::Direction;
 
 /// Media that comes so long behind a TEARDOWN was not ended by it.
 const ENDING_NS: i64 = 5 * NANOS_PER_SECOND;
@@ -82,26 +81,5 @@ impl Finding {
         };
         let detail = format!("of the RTSP connection the capture has only what the {there} sent{media}");
         Self::new(FindingCode::OneDirection, None, detail)
-    }
-}
-
-/// Where media came that no SETUP named.
-#[cold]
-pub(super) fn unnamed(path: MediaPath) -> String {
-    match path {
-        MediaPath::Udp(UdpPath { client, server, group: None, receiver, .. }) if client != 0 => {
-            let host = receiver.map(|host| format!(" of {host}")).unwrap_or_default();
-            format!("no SETUP named UDP port {client}{host}, to which media comes from port {server}")
-        }
-        _ => format!("no SETUP named channel {}", path.number()),
-    }
-}
-
-/// A payload type that the section of its track does not list, and that of which other track does.
-#[cold]
-pub(super) fn undescribed(payload_type: u8, described_by: Option<usize>) -> String {
-    match described_by {
-        Some(other) => format!("type {payload_type}, which the description names for track {other} alone"),
-        None => format!("type {payload_type}, which the description does not name"),
     }
 }

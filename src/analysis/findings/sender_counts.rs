@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
-use crate::analysis::findings::{Finding, FindingCode, MAX_REMEMBERED};
+use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::stream::{StreamKey, StreamState};
 use crate::rtp::rtcp::SenderReport;
 use crate::time::Timestamp;
 
+/// Streams whose counts are remembered.
+const MAX_REMEMBERED: usize = 10_000;
 /// The counts of a report are taken a little before or after it is sent.
 const COUNT_SLACK: i64 = 4;
 

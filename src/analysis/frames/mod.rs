@@ -4,6 +4,7 @@
 //! Packets may come in any order within the distance that RFC 3550 calls reordered. A frame is over when its neighbours
 //! are there, or too many packets have come since.
 
+mod frame;
 mod rows;
 mod share;
 mod statistics;
@@ -17,8 +18,9 @@ use crate::rtp::packet::RtpPacket;
 use crate::rtp::payload::{PayloadFormat, PayloadOddity};
 use crate::time::Timestamp;
 
+pub(super) use frame::{Arrival, Frame};
 pub(super) use share::PayloadFault;
-use share::{Coding, Edge, Share};
+use share::{Edge, Share};
 pub(super) use statistics::FrameStatistics;
 
 /// Frames of a stream that may be open at a time; and where there are thousands of streams.
@@ -26,44 +28,6 @@ const MAX_OPEN: usize = 16;
 const MAX_OPEN_CROWDED: usize = 2;
 /// So many malformed payloads are not one camera's habit any more.
 const MANY_MALFORMED: u64 = 16;
-
-/// A packet, as far as frames are concerned.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Arrival {
-    pub(super) at: Timestamp,
-    pub(super) frame_number: Option<u64>,
-    /// The place of its capture among those that were read.
-    pub(super) capture: u32,
-    pub(super) status: Status,
-    pub(super) ext_seq: i64,
-    pub(super) ext_timestamp: i64,
-}
-
-/// A frame, as far as its packets have come.
-#[derive(Clone, Debug)]
-pub(super) struct Frame {
-    pub(super) rtp_timestamp: u32,
-    pub(super) ext_timestamp: i64,
-    pub(super) first_seq: i64,
-    pub(super) last_seq: i64,
-    pub(super) packets: u32,
-    pub(super) bytes: u64,
-    pub(super) units: u32,
-    coding: Coding,
-    begins: Edge,
-    ends: Edge,
-    marker: bool,
-    /// Its payloads are parts of a unit of so many bytes.
-    of_unit: Option<u32>,
-    /// It is of pictures.
-    pub(super) video: bool,
-    pub(super) first_at: Timestamp,
-    pub(super) first_number: Option<u64>,
-    pub(super) last_at: Timestamp,
-    pub(super) last_number: Option<u64>,
-    /// The captures that these two are in.
-    pub(super) captures: (u32, u32),
-}
 
 /// A frame that is over.
 #[derive(Clone, Debug)]
@@ -314,78 +278,6 @@ impl Frames {
             Edge::Frame => true,
         };
         begins && ends && frame.has_no_hole() && frame.is_cut_short(true).is_none()
-    }
-}
-
-impl Frame {
-    fn new(arrival: Arrival, rtp_timestamp: u32, marker: bool, video: bool, share: &Share) -> Self {
-        let Arrival { at, frame_number, capture, ext_seq, ext_timestamp, .. } = arrival;
-        Self {
-            rtp_timestamp,
-            ext_timestamp,
-            first_seq: ext_seq,
-            last_seq: ext_seq,
-            packets: 1,
-            bytes: share.bytes,
-            units: share.units,
-            coding: share.coding,
-            begins: share.begins,
-            ends: share.ends,
-            marker,
-            of_unit: share.of_unit,
-            video,
-            first_at: at,
-            first_number: frame_number,
-            last_at: at,
-            last_number: frame_number,
-            captures: (capture, capture),
-        }
-    }
-
-    /// Takes the packet behind its last one.
-    #[inline]
-    fn append(&mut self, arrival: Arrival, marker: bool, share: &Share) {
-        self.last_seq = arrival.ext_seq;
-        self.ends = share.ends;
-        self.marker = marker;
-        self.take(arrival, share);
-    }
-
-    fn add(&mut self, arrival: Arrival, marker: bool, share: &Share) {
-        if arrival.ext_seq < self.first_seq {
-            self.first_seq = arrival.ext_seq;
-            self.begins = share.begins;
-        }
-        if arrival.ext_seq > self.last_seq {
-            self.append(arrival, marker, share);
-        } else {
-            self.take(arrival, share);
-        }
-    }
-
-    #[inline]
-    fn take(&mut self, arrival: Arrival, share: &Share) {
-        self.packets = self.packets.saturating_add(1);
-        self.bytes += share.bytes;
-        self.units = self.units.saturating_add(share.units);
-        self.coding.add(share.coding);
-        self.last_at = arrival.at;
-        self.last_number = arrival.frame_number;
-        self.captures.1 = arrival.capture;
-    }
-
-    /// Sequence numbers between its first and its last that did not come.
-    pub(super) fn missing(&self) -> i64 {
-        self.last_seq - self.first_seq + 1 - i64::from(self.packets)
-    }
-
-    /// How long the access unit is of which it has another number of bytes, if `whole`: nothing of it came before.
-    fn is_cut_short(&self, whole: bool) -> Option<u32> {
-        self.of_unit.filter(|len| whole && self.marker && self.bytes != u64::from(*len))
-    }
-
-    fn has_no_hole(&self) -> bool {
-        self.missing() == 0
     }
 }
 

@@ -8,7 +8,7 @@ use crate::analysis::location::Location;
 use crate::analysis::out::RowEmitter;
 use crate::analysis::report_blocks::delay_s;
 use crate::analysis::rows::{ReportBlockRow, Row, SenderReportRow, Sink};
-use crate::analysis::session::{Session, report_signs};
+use crate::analysis::session::Session;
 use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderReport};
 use crate::session::dialog::{MediaPath, PacketSigns};
 
@@ -89,7 +89,7 @@ impl<S: Sink> RowEmitter<S> {
         let cname = cname_of(compound, report.ssrc()).or_else(|| stream.cname.clone());
         let (delay_ms, key) = (stream.delay_ms(), stream.key);
         let track_skew_ms = session.track_skew_ms(key, delay_ms, cname.as_deref());
-        let index = session.known(&report_signs(path, place.direction, report.ssrc()));
+        let index = session.known(&PacketSigns::of_report(path, place.direction, report.ssrc()));
         let Some(stream) = index.and_then(|index| session.streams.get(index)) else { return Ok(()) };
         let row = SenderReportRow {
             capture: &self.capture,
@@ -136,7 +136,7 @@ impl<S: Sink> RowEmitter<S> {
         block: &ReportBlock,
     ) -> io::Result<()> {
         // The block speaks of what the other side sends.
-        let signs = report_signs(path, place.direction.reverse(), block.source_ssrc);
+        let signs = PacketSigns::of_report(path, place.direction.reverse(), block.source_ssrc);
         let (rate, track) = (session.clock_rate_of(&signs), session.track_of(&signs));
         self.sink.row(&Row::ReportBlock(ReportBlockRow {
             capture: &self.capture,

@@ -3,22 +3,19 @@
 use std::sync::Arc;
 
 use crate::analysis::budget::Budget;
-use crate::analysis::session::{MAX_STREAMS, Session};
+use crate::analysis::session::Session;
 use crate::analysis::stream::{DetailLevel, SetupTime, StreamKey, StreamState};
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::Goodbye;
 use crate::session::dialog::{MediaPath, PacketSigns, PayloadRole, Request};
 use crate::trace::Direction;
 
+/// Streams that one connection is allowed: a capture that changes its SSRC with each packet must not eat the memory.
+const MAX_STREAMS: usize = 4096;
 /// Look-ups that are remembered until the dialogue goes on.
 const MAX_KNOWN: usize = 4096;
 /// In more streams the media of a packet beside it is not looked for.
 const MAX_SEARCHED: usize = 256;
-
-/// A report's signs: no payload type, and the source that it speaks of.
-pub(in crate::analysis) fn report_signs(path: MediaPath, direction: Direction, ssrc: u32) -> PacketSigns {
-    PacketSigns { path, direction, payload_type: None, ssrc: Some(ssrc), number: None }
-}
 
 impl Session {
     /// The track that a packet belongs to.
@@ -117,7 +114,7 @@ impl Session {
     /// A BYE came: it counts where it names a source of its sender's. In a multicast group each receiver that leaves says
     /// one for itself.
     pub(in crate::analysis) fn said_goodbye(&mut self, direction: Direction, path: MediaPath, goodbye: &Goodbye<'_>) {
-        let mut named = goodbye.ssrcs().map(|ssrc| report_signs(path, direction, ssrc));
+        let mut named = goodbye.ssrcs().map(|ssrc| PacketSigns::of_report(path, direction, ssrc));
         self.watch.bye |= named.any(|signs| self.known(&signs).is_some());
     }
 

@@ -1,7 +1,7 @@
 //! Who sends the streams of a session: its server, another source of it, or a stranger.
 
 use crate::analysis::findings::{Finding, FindingCode};
-use crate::analysis::session::{Session, report_signs};
+use crate::analysis::session::Session;
 use crate::analysis::stream::StreamState;
 use crate::analysis::verdicts::SourceChange;
 use crate::rtp::packet::RtpPacket;
@@ -20,7 +20,7 @@ impl Session {
         path: MediaPath,
         report: &SenderReport<'_>,
     ) -> Vec<Finding> {
-        let index = self.known(&report_signs(path, direction, report.ssrc()));
+        let index = self.known(&PacketSigns::of_report(path, direction, report.ssrc()));
         let Self { watch, streams, dialog, .. } = self;
         let Some(stream) = index.and_then(|index| streams.get(index)) else { return Vec::new() };
         match stream.key.stranger {

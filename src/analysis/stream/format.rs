@@ -3,7 +3,7 @@
 use crate::analysis::budget::Budget;
 use crate::analysis::cell::millis;
 use crate::analysis::location::Location;
-use crate::analysis::media_clock::{ClockEvidence, MediaClock};
+use crate::analysis::media_clock::{ClockEvidence, MediaClock, about_hz};
 use crate::analysis::sequence::Status;
 use crate::analysis::stream::{PacketFigures, SetupTime, StreamKey, StreamState};
 use crate::analysis::undescribed::{Inferred, Undescribed};
@@ -85,6 +85,12 @@ impl StreamState {
         let described = self.clock_rate_hz().filter(|_| !self.inferred.clock_rate);
         let reported = self.reports.rate_hz();
         self.media_clock.wrong_hz(ClockEvidence { described, reported, on_demand: self.on_demand })
+    }
+
+    /// What is said of a clock whose rate is another one.
+    pub(in crate::analysis) fn wrong_clock_detail(&self) -> Option<String> {
+        let (hz, described) = self.wrong_clock_hz().zip(self.clock_rate_hz())?;
+        Some(format!("timestamps run at about {} Hz, the description says {described}", about_hz(hz)))
     }
 
     /// Whether the clock of the packet just taken, which is so far off, may have another rate than described.

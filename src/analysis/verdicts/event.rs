@@ -5,6 +5,8 @@ use crate::analysis::stream::StreamKey;
 use crate::analysis::verdicts::words::{Cause, EventKind};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
+/// So many of the latest events are looked through for one that belongs together with a new one.
+pub(super) const LATELY: usize = 8;
 /// Events of one kind and cause that are not farther apart are one.
 const TOGETHER_NS: i64 = 10 * NANOS_PER_SECOND;
 

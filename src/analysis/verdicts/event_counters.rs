@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::location::Location;
 use crate::analysis::verdicts::event::{Event, Subject};
-use crate::analysis::verdicts::take_room;
+use crate::analysis::verdicts::room::take_room;
 use crate::analysis::verdicts::words::{Cause, EventKind};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 

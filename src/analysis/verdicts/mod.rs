@@ -8,8 +8,10 @@ mod logins;
 mod loss;
 mod no_media;
 mod restart;
+mod room;
 mod rows;
 mod silence;
+mod source_change;
 mod span;
 #[cfg(test)]
 mod tests;
@@ -20,7 +22,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::analysis::cell::millis;
-use crate::analysis::ending::wrong_clock;
 use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::location::Location;
 use crate::analysis::sequence::Status;
@@ -31,16 +32,15 @@ use crate::trace::{Direction, Note};
 pub use words::{Cause, EventKind};
 
 pub(super) use no_media::NoMedia;
-pub(super) use restart::SourceChange;
+pub(super) use source_change::SourceChange;
 
 use arrival_timing::ArrivalTiming;
-use event::{Event, Subject};
+use event::{Event, LATELY, Subject};
 use loss::{Freeze, Gap, Losses, Lost};
+use room::take_room;
 
 /// Events of all sessions; further ones are left out, and the last one before says so.
 const MAX_EVENTS: usize = 20_000;
-/// What the recorder said of itself is remembered so many times.
-const MAX_NOTES: usize = 64;
 /// A jitter that a player's buffer may not hide.
 const UNSTEADY_MS: f64 = 10.0;
 /// Crystals are not worse than this.
@@ -246,7 +246,7 @@ impl Diagnosis {
             Note::Late { lag, span, .. } => span::remember(&mut self.lags, span.unwrap_or((at - *lag, at))),
             Note::Paused { pause } => span::remember(&mut self.lags, (at - *pause, at)),
             Note::OutOfOrder { waited, .. } => span::remember(&mut self.holes, (at - *waited, at)),
-            Note::KernelDrops { datagrams } => remember(&mut self.drops, (at, *datagrams)),
+            Note::KernelDrops { datagrams } => span::keep(&mut self.drops, (at, *datagrams)),
             Note::Tcp(_) | Note::Repeated { .. } => {}
         }
     }
@@ -310,7 +310,7 @@ impl Diagnosis {
 
     /// What a stream shows as a whole.
     fn whole(&mut self, stream: &StreamState, jitter_ms: Option<f64>, index: usize, end: Location) {
-        if let Some(detail) = wrong_clock(stream) {
+        if let Some(detail) = stream.wrong_clock_detail() {
             return self.clock_is_wrong(detail, stream.key, end);
         }
         let shifted = self.streams.get(index).is_some_and(|watched| watched.pace.shifted);
@@ -369,9 +369,7 @@ impl Diagnosis {
     }
 
     fn push(&mut self, event: Event) {
-        if let Some(before) =
-            self.events.iter_mut().rev().take(silence::LATELY).find(|before| before.is_continued_by(&event))
-        {
+        if let Some(before) = self.events.iter_mut().rev().take(LATELY).find(|before| before.is_continued_by(&event)) {
             before.take(event);
         } else if take_room(&self.room) {
             self.events.push(event);
@@ -402,18 +400,6 @@ fn drift(stream: &StreamState, jitter_ms: f64) -> Option<(Cause, String)> {
     };
     let verdict = if own.abs() * 2.0 < drift.abs() { Cause::ServerClockDrifts } else { Cause::MediaClockDrifts };
     Some((verdict, format!("{drift:.0} ppm against this clock, {own:.0} ppm against the server's own clock")))
-}
-
-/// Room for another event; whether there was any.
-fn take_room(room: &AtomicUsize) -> bool {
-    room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
-}
-
-fn remember<T>(memory: &mut VecDeque<T>, item: T) {
-    if memory.len() == MAX_NOTES {
-        memory.pop_front();
-    }
-    memory.push_back(item);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for people to read")]

@@ -1,9 +1,10 @@
 //! A track of which nothing came, as a verdict.
 
 use crate::analysis::location::Location;
+use crate::analysis::verdicts::Diagnosis;
 use crate::analysis::verdicts::event::{Event, Subject};
+use crate::analysis::verdicts::room::take_room;
 use crate::analysis::verdicts::words::{Cause, EventKind};
-use crate::analysis::verdicts::{Diagnosis, take_room};
 use crate::trace::Direction;
 
 /// PLAY or RECORD was granted, and nothing came.

@@ -4,30 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::analysis::location::Location;
 use crate::analysis::stream::StreamState;
+use crate::analysis::verdicts::Diagnosis;
 use crate::analysis::verdicts::event::{Event, Subject};
+use crate::analysis::verdicts::room::take_room;
+use crate::analysis::verdicts::source_change::SourceChange;
 use crate::analysis::verdicts::words::{Cause, EventKind};
-use crate::analysis::verdicts::{Diagnosis, take_room};
-
-/// Packets that may be on their way when another source begins.
-const UNDER_WAY: u64 = 3;
-
-/// A source began where another one had sent before.
-#[derive(Clone, Debug)]
-pub(in crate::analysis) struct SourceChange {
-    /// The place of the stream before.
-    pub(in crate::analysis) before: usize,
-    /// How many packets of it had come.
-    pub(in crate::analysis) packets: u64,
-    pub(in crate::analysis) track: Option<usize>,
-    pub(in crate::analysis) detail: String,
-}
-
-impl SourceChange {
-    /// Whether the source before has ended. One that goes on was not restarted: two send.
-    fn has_ended(&self, streams: &[StreamState]) -> bool {
-        streams.get(self.before).is_none_or(|stream| stream.sequence.packets <= self.packets.saturating_add(UNDER_WAY))
-    }
-}
 
 impl Diagnosis {
     /// Another source sends, and PLAY did not ask for it.

@@ -6,13 +6,13 @@ use crate::analysis::cell::{Fixed, Ssrc, Utc, millis};
 use crate::analysis::location::Location;
 use crate::analysis::out::{RowEmitter, capture_at};
 use crate::analysis::rows::{Row, Sink, VerdictRow};
-use crate::analysis::session::{Session, TakenPacket, report_signs};
+use crate::analysis::session::{Session, TakenPacket};
 use crate::analysis::stream::StreamState;
 use crate::analysis::verdicts::event::{Event, Subject};
 use crate::analysis::verdicts::{PassedPacket, SourceChange};
 use crate::rtp::rtcp::SenderReport;
 use crate::session::Dialog;
-use crate::session::dialog::{MediaPath, is_instead_of_sound};
+use crate::session::dialog::{MediaPath, PacketSigns, is_instead_of_sound};
 
 impl<S: Sink> RowEmitter<S> {
     /// Judges a packet that was taken; `marker`: it has one. No viewer misses what a stranger lost.
@@ -63,7 +63,7 @@ impl<S: Sink> RowEmitter<S> {
         report: &SenderReport<'_>,
     ) {
         if let Some(judge) = self.judge(place.session)
-            && let Some(index) = session.known(&report_signs(path, place.direction, report.ssrc()))
+            && let Some(index) = session.known(&PacketSigns::of_report(path, place.direction, report.ssrc()))
             && let Some(stream) = session.streams.get(index).filter(|stream| stream.key.stranger.is_none())
         {
             judge.report(place.at, index, stream, report.packet_count());

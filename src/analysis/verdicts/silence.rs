@@ -4,14 +4,11 @@ use crate::analysis::location::Location;
 use crate::analysis::sequence::Status;
 use crate::analysis::stream::{StreamKey, StreamState};
 use crate::analysis::verdicts::arrival_timing::{Late, Moment, SilenceCause};
-use crate::analysis::verdicts::event::{Event, Subject};
+use crate::analysis::verdicts::event::{Event, LATELY, Subject};
 use crate::analysis::verdicts::loss::Freeze;
 use crate::analysis::verdicts::words::{Cause, EventKind};
 use crate::analysis::verdicts::{Diagnosis, PassedPacket, Watched, seconds, span};
 use crate::time::Timestamp;
-
-/// So many of the latest events are looked through for one that belongs together with a new one.
-pub(super) const LATELY: usize = 8;
 
 impl Diagnosis {
     /// Whether a packet comes at the pace of its timestamps.

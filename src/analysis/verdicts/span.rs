@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 
 use crate::time::Timestamp;
 
+/// What the recorder said of itself is remembered so many times.
+const MAX_NOTES: usize = 64;
+
 /// From when to when.
 pub(super) type Span = (Timestamp, Timestamp);
 
@@ -14,7 +17,15 @@ pub(super) fn remember(spans: &mut VecDeque<Span>, (mut from, to): Span) {
     while let Some((earlier, last)) = spans.pop_back_if(|(_, last)| from <= *last) {
         (from, end) = (from.min(earlier), end.max(last));
     }
-    super::remember(spans, (from, end));
+    keep(spans, (from, end));
+}
+
+/// Keeps the latest few of what notes tell.
+pub(super) fn keep<T>(memory: &mut VecDeque<T>, item: T) {
+    if memory.len() == MAX_NOTES {
+        memory.pop_front();
+    }
+    memory.push_back(item);
 }
 
 /// Nanoseconds that the spans have in common with this one.

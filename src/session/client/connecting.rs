@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 
 impl Client {
     pub(super) fn resolve(&mut self, now: Timestamp) {
-        self.enter(ClientPhase::Resolving);
+        self.phase.enter(ClientPhase::Resolving);
         self.dialer = dialer(&self.config, &self.url, self.transports.current());
         let resolve = self.dialer.resolve(now);
         self.outputs.push_back(resolve);
@@ -23,7 +23,7 @@ impl Client {
     pub(super) fn dial(&mut self, now: Timestamp, dial: Dial) {
         match dial {
             Dial::Do(output) => {
-                self.enter_connecting();
+                self.phase.enter_connecting();
                 self.outputs.push_back(output);
             }
             Dial::Fail(error) if self.transports.current().tunnel().is_some() => self.tunnel_failed(now, error),
@@ -35,7 +35,7 @@ impl Client {
     pub(super) fn connected(&mut self, now: Timestamp) {
         let mut negotiation = self.phase.negotiation_mut().map(std::mem::take).unwrap_or_default();
         let interrupted = negotiation.pending.take();
-        self.enter(ClientPhase::SettingUp(negotiation));
+        self.phase.enter(ClientPhase::SettingUp(negotiation));
         self.dialer.connected();
         self.tunnel_attempts = 0;
         match interrupted {
@@ -47,13 +47,13 @@ impl Client {
 
     /// The connection ended, and with it a description: the session goes on over another one.
     pub(super) fn goes_on_elsewhere(&mut self, now: Timestamp) -> bool {
-        if !self.is_in(PhaseName::SettingUp) || !self.dialog.end_description() {
+        if !self.phase.is(PhaseName::SettingUp) || !self.dialog.end_description() {
             return false;
         }
         let Some(connect) = self.dialer.again(now) else { return false };
         // The description is complete: nothing is asked for once more.
         self.phase.pending_mut().and_then(Option::take);
-        self.enter_connecting();
+        self.phase.enter_connecting();
         self.outputs.push_back(connect);
         true
     }

@@ -26,7 +26,7 @@ impl Client {
                     if let Some(Some(pending)) = self.phase.pending_mut() {
                         pending.challenged = false;
                     }
-                    self.enter_connecting();
+                    self.phase.enter_connecting();
                     self.outputs.push_back(connect);
                     return;
                 }
@@ -98,7 +98,7 @@ impl Client {
     }
 
     pub(super) fn stop(&mut self, now: Timestamp) {
-        if self.is_in(PhaseName::TearingDown) {
+        if self.phase.is(PhaseName::TearingDown) {
             self.outcome.get_or_insert(Ok(Ending::Stopped));
             return self.done(now);
         }
@@ -135,12 +135,12 @@ impl Client {
             ClientPhase::Playing(playback) => !playback.orphaned,
             _ => false,
         };
-        if self.is_in(PhaseName::Playing) {
+        if self.phase.is(PhaseName::Playing) {
             self.say_goodbye(now);
         }
         if connected && self.dialog.session_id().is_some() {
             self.begin_teardown(now);
-        } else if !self.is_in(PhaseName::TearingDown) {
+        } else if !self.phase.is(PhaseName::TearingDown) {
             self.done(now);
         }
     }
@@ -149,8 +149,8 @@ impl Client {
         if self.outcome.is_none() && (self.move_on(now) || self.begin_again(now)) {
             return;
         }
-        if !self.is_in(PhaseName::Done) {
-            self.enter(ClientPhase::Done);
+        if !self.phase.is(PhaseName::Done) {
+            self.phase.enter(ClientPhase::Done);
             self.dialer.connected();
             // A last report may go out without the connection.
             self.outputs.retain(|output| matches!(output, Output::Datagram { .. }));

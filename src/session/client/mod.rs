@@ -156,7 +156,7 @@ impl Client {
         let Some(pending) = self.phase.pending_mut().and_then(Option::take) else { return };
         match response.status() {
             Some(401 | 407) => self.unauthorized(now, pending, response),
-            Some(300..=303 | 305 | 307 | 308) if self.is_in(PhaseName::SettingUp) => self.redirected(now, response),
+            Some(300..=303 | 305 | 307 | 308) if self.phase.is(PhaseName::SettingUp) => self.redirected(now, response),
             Some(200..=299) => {
                 self.authorization.succeeded(pending.attempts);
                 if pending.method == SessionMethod::Describe && self.dialog.awaits_description() {
@@ -259,7 +259,7 @@ impl Client {
 
     /// What the media that came, or did not come, means for the session.
     fn judge_media(&mut self, now: Timestamp) {
-        if !self.is_in(PhaseName::Playing) {
+        if !self.phase.is(PhaseName::Playing) {
             return;
         }
         match self.media.verdict(now, &self.dialog) {
@@ -280,7 +280,7 @@ impl Client {
         if self.phase.playback().and_then(|playback| playback.keep_alive.due()).is_some_and(|due| due <= now) {
             self.send_keep_alive(now);
         }
-        if self.is_in(PhaseName::Playing) {
+        if self.phase.is(PhaseName::Playing) {
             self.send_reports(now);
         }
         self.depart(now);
@@ -290,20 +290,20 @@ impl Client {
 impl Machine for Client {
     fn handle(&mut self, now: Timestamp, input: Input<'_>) {
         match input {
-            Input::Resolved(addresses) if self.is_in(PhaseName::Resolving) => {
+            Input::Resolved(addresses) if self.phase.is(PhaseName::Resolving) => {
                 let dial = self.dialer.resolved(now, addresses);
                 self.dial(now, dial);
             }
-            Input::ResolveFailed(why) if self.is_in(PhaseName::Resolving) => {
+            Input::ResolveFailed(why) if self.phase.is(PhaseName::Resolving) => {
                 let dial = self.dialer.unresolved(why);
                 self.dial(now, dial);
             }
-            Input::Connected if self.is_in(PhaseName::Connecting) => self.connected(now),
-            Input::ConnectFailed(why) if self.is_in(PhaseName::Connecting) => {
+            Input::Connected if self.phase.is(PhaseName::Connecting) => self.connected(now),
+            Input::ConnectFailed(why) if self.phase.is(PhaseName::Connecting) => {
                 let dial = self.dialer.next(now, why);
                 self.dial(now, dial);
             }
-            Input::TunnelRefused(response) if self.is_in(PhaseName::Connecting) => {
+            Input::TunnelRefused(response) if self.phase.is(PhaseName::Connecting) => {
                 self.tunnel_refused(now, response);
             }
             Input::Pdu(pdu) => {
@@ -347,7 +347,7 @@ impl Machine for Client {
     }
 
     fn is_over(&self) -> bool {
-        self.is_in(PhaseName::Done)
+        self.phase.is(PhaseName::Done)
     }
 
     fn url(&self) -> &str {

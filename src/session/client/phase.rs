@@ -9,10 +9,9 @@
 //! | `TearingDown` | the answers to TEARDOWN | `Connecting`, `Resolving`: another transport or server; `Done` |
 //! | `Done` | nothing | nothing |
 //!
-//! [`PhaseName::may_follow`] is this table as code; [`Client::enter`] is the only place that changes the phase.
+//! [`PhaseName::may_follow`] is this table as code; [`ClientPhase::enter`] is the only place that changes the phase.
 
 use crate::rtsp::url::RtspUrl;
-use crate::session::Client;
 use crate::session::client::pending::PendingRequest;
 use crate::session::keep_alive::KeepAlive;
 use crate::time::Timestamp;
@@ -94,6 +93,23 @@ impl ClientPhase {
         }
     }
 
+    pub(super) fn is(&self, name: PhaseName) -> bool {
+        self.name() == name
+    }
+
+    /// Goes on to the next phase.
+    pub(super) fn enter(&mut self, next: Self) {
+        let (before, after) = (self.name(), next.name());
+        debug_assert!(after.may_follow(before), "{before:?} cannot become {after:?}");
+        *self = next;
+    }
+
+    /// Begins to connect. What was being negotiated goes on where the connection was lost.
+    pub(super) fn enter_connecting(&mut self) {
+        let negotiation = self.negotiation_mut().map(std::mem::take).unwrap_or_default();
+        self.enter(Self::Connecting(negotiation));
+    }
+
     /// The request that waits for its answer.
     pub(super) fn pending(&self) -> Option<&PendingRequest> {
         match self {
@@ -139,25 +155,6 @@ impl ClientPhase {
     /// Whether media in datagrams goes on without a connection.
     pub(super) fn is_orphaned(&self) -> bool {
         self.playback().is_some_and(|playback| playback.orphaned)
-    }
-}
-
-impl Client {
-    /// Goes on to the next phase.
-    pub(super) fn enter(&mut self, next: ClientPhase) {
-        let (before, after) = (self.phase.name(), next.name());
-        debug_assert!(after.may_follow(before), "{before:?} cannot become {after:?}");
-        self.phase = next;
-    }
-
-    pub(super) fn is_in(&self, phase: PhaseName) -> bool {
-        self.phase.name() == phase
-    }
-
-    /// Begins to connect. What was being negotiated goes on where the connection was lost.
-    pub(super) fn enter_connecting(&mut self) {
-        let negotiation = self.phase.negotiation_mut().map(std::mem::take).unwrap_or_default();
-        self.enter(ClientPhase::Connecting(negotiation));
     }
 }
 

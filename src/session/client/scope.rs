@@ -75,7 +75,7 @@ impl Client {
             return self.fail(now, first);
         }
         let keep_alive = KeepAlive::new(now, self.dialog.session_timeout(), self.dialog.public());
-        self.enter(ClientPhase::Playing(Playback { keep_alive, orphaned: false }));
+        self.phase.enter(ClientPhase::Playing(Playback { keep_alive, orphaned: false }));
         self.dialog.trim();
         self.media.play(now);
         self.reporter.play(now);
@@ -126,7 +126,7 @@ impl Client {
     /// TEARDOWN begins with the first track.
     pub(super) fn begin_teardown(&mut self, now: Timestamp) {
         self.scope.turn = 0;
-        self.enter(ClientPhase::TearingDown(None));
+        self.phase.enter(ClientPhase::TearingDown(None));
         self.send(now, SessionMethod::Teardown);
     }
 }

@@ -13,7 +13,7 @@ const MAX_NOTES: usize = 16;
 impl Client {
     /// How it ended; `None` before it has.
     pub fn outcome(&self) -> Option<&Result<Ending, SessionError>> {
-        self.outcome.as_ref().filter(|_| self.is_in(PhaseName::Done))
+        self.outcome.as_ref().filter(|_| self.phase.is(PhaseName::Done))
     }
 
     /// Tracks that the server refused to set up while it took others.
@@ -69,7 +69,7 @@ impl Client {
 
     /// Whether media is awaited or comes.
     pub fn is_playing(&self) -> bool {
-        self.is_in(PhaseName::Playing)
+        self.phase.is(PhaseName::Playing)
     }
 
     /// What has come so far, with that of the clients before.

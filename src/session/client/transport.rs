@@ -41,14 +41,14 @@ impl Client {
     }
 
     pub(super) fn media_opened(&mut self, now: Timestamp, ports: (u16, u16)) {
-        if self.is_in(PhaseName::SettingUp) && self.phase.pending().is_none() {
+        if self.phase.is(PhaseName::SettingUp) && self.phase.pending().is_none() {
             self.transports.ports = Some(ports);
             self.send(now, SessionMethod::Setup);
         }
     }
 
     pub(super) fn media_failed(&mut self, now: Timestamp, why: &str) {
-        if self.is_in(PhaseName::SettingUp) || self.is_in(PhaseName::Playing) {
+        if self.phase.is(PhaseName::SettingUp) || self.phase.is(PhaseName::Playing) {
             let transport = self.transports.current;
             let error = SessionError::NoSockets { transport, why: why.to_owned() };
             match self.transports.untried() {
@@ -172,7 +172,7 @@ impl Client {
         let same = self.transports.current.tunnel() == self.dialer.tunnel_mut().map(|tunnel| tunnel.kind);
         match self.dialer.again(now).filter(|_| same) {
             Some(connect) => {
-                self.enter(ClientPhase::Connecting(Negotiation::default()));
+                self.phase.enter(ClientPhase::Connecting(Negotiation::default()));
                 self.outputs.push_back(connect);
             }
             // A tunnel may have a port of its own.

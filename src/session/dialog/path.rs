@@ -87,6 +87,11 @@ impl PacketSigns {
         Self { path, direction, payload_type: None, ssrc, number: None }
     }
 
+    /// Those of a report on this source.
+    pub fn of_report(path: MediaPath, direction: Direction, ssrc: u32) -> Self {
+        Self { path, direction, payload_type: None, ssrc: Some(ssrc), number: None }
+    }
+
     /// Those of an RTP packet.
     pub fn of_rtp(path: MediaPath, direction: Direction, packet: &RtpPacket<'_>) -> Self {
         let number = path.stranger().map(|_| packet.sequence());
