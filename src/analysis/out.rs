@@ -164,48 +164,44 @@ impl<S: Sink> RowEmitter<S> {
                 return found.map_or(Ok(()), |finding| self.finding(place, &finding));
             }
         };
-        let taken = session.rtp(place, path, &packet, &mut self.budget);
-        let Some(taken) = &taken else {
+        let Some(taken) = session.rtp(place, path, &packet, &mut self.budget) else {
             let track = session.track_of(&PacketSigns::new(path, place.direction, payload));
             session.wait.unreadable(track, place.direction);
             return self.finding(place, &Finding::new(FindingCode::TooManyStreams, None, "this source is not counted"));
         };
-        let Session { dialog, streams, .. } = &mut *session;
-        let Some(stream) = streams.get_mut(taken.stream) else { return Ok(()) };
+        self.taken(place, &packet, taken)
+    }
+
+    /// The rows of a packet that was taken.
+    #[inline]
+    fn taken(&mut self, place: Location, packet: &RtpPacket<'_>, mut taken: TakenPacket<'_>) -> io::Result<()> {
         if self.packets {
-            self.packet(&place, stream, &packet, &taken.figures)?;
+            self.packet(&place, taken.stream, packet, &taken.figures)?;
         }
         if self.judges.is_some() {
-            self.judge_packet(dialog, stream, &place, taken, packet.marker());
+            self.judge_packet(&place, &mut taken, packet.marker());
         }
         if self.frames {
-            self.ended_frames(place.session, stream)?;
+            self.ended_frames(place.session, taken.stream)?;
         }
-        if self.findings { self.packet_findings(session, &place, path, &packet, taken) } else { Ok(()) }
+        if self.findings { self.packet_findings(place, packet, taken) } else { Ok(()) }
     }
 
     /// What is odd about the packet just taken; of a stranger's nothing but that it came.
     #[inline]
-    fn packet_findings(
-        &mut self,
-        session: &mut Session,
-        place: &Location,
-        path: MediaPath,
-        packet: &RtpPacket<'_>,
-        taken: &TakenPacket,
-    ) -> io::Result<()> {
+    fn packet_findings(&mut self, place: Location, packet: &RtpPacket<'_>, taken: TakenPacket<'_>) -> io::Result<()> {
+        let TakenPacket { stream, figures, begun, checks, .. } = taken;
         let mut found = Vec::new();
-        if taken.new {
-            found = session.new_stream_findings(place.at, path, packet, taken.stream);
-            if let Some(change) = session.take_source_change(place.at, packet, &found) {
-                self.source_changed(*place, change);
+        if let Some(begun) = begun {
+            found = begun.findings;
+            if let Some(change) = begun.change {
+                self.source_changed(place, change);
             }
         }
-        let Session { streams, watch, .. } = session;
-        if let Some(stream) = streams.get_mut(taken.stream).filter(|stream| stream.key.stranger.is_none()) {
-            watch.packet(place.at, packet, &taken.figures, stream, place.direction, &mut found);
+        if stream.key.stranger.is_none() {
+            checks.packet(place.at, packet, &figures, stream, place.direction, &mut found);
         }
-        if found.is_empty() { Ok(()) } else { found.iter().try_for_each(|finding| self.finding(*place, finding)) }
+        if found.is_empty() { Ok(()) } else { found.iter().try_for_each(|finding| self.finding(place, finding)) }
     }
 
     fn packet(

@@ -15,6 +15,7 @@ use crate::analysis::rows::StreamRow;
 use crate::analysis::stream::{DetailLevel, PacketFigures, PayloadAccess, StreamKey, StreamState};
 use crate::analysis::unplaced::UnplacedBytes;
 use crate::analysis::unreachable::UnreachablePaths;
+use crate::analysis::verdicts::SourceChange;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderReport};
 use crate::rtsp::message::Message;
@@ -35,14 +36,25 @@ const SENDER_REPORT: u8 = 200;
 /// Streams of a session that are looked through for the first track.
 const MAX_COMPARED: usize = 64;
 
-/// What a packet did that was taken.
+/// A packet that was taken: its stream, looked up once for all that its rows need.
 #[derive(Debug)]
-pub(super) struct TakenPacket {
-    /// The place of its stream.
-    pub(super) stream: usize,
+pub(super) struct TakenPacket<'a> {
+    pub(super) stream: &'a mut StreamState,
+    /// The place of the stream in its session.
+    pub(super) index: usize,
     pub(super) figures: PacketFigures,
-    /// It is the first of its stream.
-    pub(super) new: bool,
+    /// Where it is the first of its stream.
+    pub(super) begun: Option<Box<StreamBeginning>>,
+    pub(super) dialog: &'a Dialog,
+    pub(super) checks: &'a mut ProtocolChecks,
+}
+
+/// What is said of a stream when its first packet comes.
+#[derive(Debug)]
+pub(super) struct StreamBeginning {
+    pub(super) findings: Vec<Finding>,
+    /// Another source sent before.
+    pub(super) change: Option<SourceChange>,
 }
 
 /// A connection under analysis.
@@ -168,12 +180,27 @@ impl Session {
         path: MediaPath,
         packet: &RtpPacket<'_>,
         budget: &mut Budget,
-    ) -> Option<TakenPacket> {
+    ) -> Option<TakenPacket<'_>> {
         let index = self.stream(place.direction, path, packet, budget)?;
-        let Self { dialog, streams, control, .. } = self;
-        let stream = streams.get_mut(index)?;
+        let stream = self.streams.get(index)?;
         // Reports may have made it before.
         let new = stream.sequence.packets == 0;
+        if new || stream.payload_type() != Some(packet.payload_type()) || stream.key.beside.is_some() {
+            self.prepare(index, packet, budget);
+        }
+        let stream = self.streams.get_mut(index)?;
+        let figures = stream.packet(place.at, packet, budget);
+        stream.frame(&place, packet, &figures, budget);
+        let begun = if new { Some(Box::new(self.beginning(place.at, path, packet, index))) } else { None };
+        let Self { streams, dialog, watch, .. } = self;
+        Some(TakenPacket { stream: streams.get_mut(index)?, index, figures, begun, dialog, checks: watch })
+    }
+
+    /// Before the first packet of a stream, one of another payload type, and one beside the media.
+    #[cold]
+    fn prepare(&mut self, index: usize, packet: &RtpPacket<'_>, budget: &mut Budget) {
+        let Self { dialog, streams, control, .. } = self;
+        let Some(stream) = streams.get_mut(index) else { return };
         if stream.payload_type() != Some(packet.payload_type()) {
             let (track, payload_type) = (stream.key.track, packet.payload_type());
             let described = dialog.described_format(track, payload_type).is_some();
@@ -182,7 +209,7 @@ impl Session {
                 stream.encrypt();
             }
         }
-        if new {
+        if stream.sequence.packets == 0 {
             let on_demand = dialog.range_end().is_some();
             stream.begin(control.is_paced(), on_demand, packet.sequence(), control.first(stream.key.track));
         }
@@ -190,15 +217,18 @@ impl Session {
             self.beside(index, packet);
             self.resent(index, packet);
         }
-        let stream = self.streams.get_mut(index)?;
-        let figures = stream.packet(place.at, packet, budget);
-        stream.frame(&place, packet, &figures, budget);
-        Some(TakenPacket { stream: index, figures, new })
+    }
+
+    /// What is said of a stream whose first packet has just been taken.
+    #[cold]
+    fn beginning(&mut self, at: Timestamp, path: MediaPath, packet: &RtpPacket<'_>, index: usize) -> StreamBeginning {
+        let findings = self.new_stream_findings(at, path, packet, index);
+        let change = self.take_source_change(at, packet, &findings);
+        StreamBeginning { findings, change }
     }
 
     /// What is odd about a stream that has just begun.
-    #[cold]
-    pub(super) fn new_stream_findings(
+    fn new_stream_findings(
         &mut self,
         at: Timestamp,
         path: MediaPath,

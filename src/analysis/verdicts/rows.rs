@@ -7,27 +7,19 @@ use crate::analysis::location::Location;
 use crate::analysis::out::{RowEmitter, capture_at};
 use crate::analysis::rows::{Row, Sink, VerdictRow};
 use crate::analysis::session::{Session, TakenPacket};
-use crate::analysis::stream::StreamState;
 use crate::analysis::verdicts::event::{Event, Subject};
 use crate::analysis::verdicts::{PassedPacket, SourceChange};
 use crate::rtp::rtcp::SenderReport;
-use crate::session::Dialog;
 use crate::session::dialog::{MediaPath, PacketSigns, is_instead_of_sound};
 
 impl<S: Sink> RowEmitter<S> {
     /// Judges a packet that was taken; `marker`: it has one. No viewer misses what a stranger lost.
     #[inline]
-    pub(in crate::analysis) fn judge_packet(
-        &mut self,
-        dialog: &Dialog,
-        stream: &mut StreamState,
-        place: &Location,
-        taken: &TakenPacket,
-        marker: bool,
-    ) {
+    pub(in crate::analysis) fn judge_packet(&mut self, place: &Location, taken: &mut TakenPacket<'_>, marker: bool) {
+        let TakenPacket { stream, index, figures, dialog, .. } = taken;
         if stream.key.stranger.is_none()
             && let Some(judge) = self.judge(place.session)
-            && !judge.goes_on(place.at, taken.stream, stream, &taken.figures)
+            && !judge.goes_on(place.at, *index, stream, figures)
         {
             let kind = dialog.media(stream.key.track).map(|media| media.kind.as_str());
             let is_paced = matches!(kind, None | Some("audio" | "video"));
@@ -38,12 +30,7 @@ impl<S: Sink> RowEmitter<S> {
             if let Some(sound) = stream.media.filter(|_| stream.key.beside.is_some_and(instead)) {
                 judge.sound_ceases(sound);
             }
-            judge.packet(
-                *place,
-                taken.stream,
-                stream,
-                &PassedPacket { figures: taken.figures, begins_talkspurt, is_paced },
-            );
+            judge.packet(*place, *index, stream, &PassedPacket { figures: *figures, begins_talkspurt, is_paced });
         }
     }
 
