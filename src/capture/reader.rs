@@ -3,6 +3,9 @@
 //! Reads pcap and pcapng in all their variants, gzip and zstd around either, from anything that can only be read
 //! forwards. What a capture holds is hostile: lengths are believed only as far as the formats allow, and whatever
 //! else is odd costs the packet, not the file.
+//!
+//! Own code: pcap-file 3.0.0-rc.3 takes 4,150 instructions and an allocation to read a packet of 1,400 bytes, which is
+//! twice what all of `analyze --table streams` does with one (1,950, callgrind).
 
 mod compressed;
 mod foreign;

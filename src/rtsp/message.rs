@@ -1,5 +1,7 @@
 //! RTSP messages as views over their bytes, read as tolerantly as real devices need it (RFC 2326, sections 4 to 7),
 //! and a builder for those that we send.
+//!
+//! Own code: httparse 1.10 takes no version but HTTP/1.0 and 1.1, and no target with a space in it.
 
 use std::borrow::Cow;
 use std::fmt::Display;

@@ -1,5 +1,7 @@
 //! Session descriptions (SDP, RFC 4566) as far as RTSP needs them (RFC 2326, appendix C), from devices that take the
 //! grammar lightly: line by line, what is understood is kept, what is not is passed over.
+//!
+//! Own code: sdp-types 0.1 refuses a description as a whole for one field, such as an `o=` line without its version.
 
 use std::net::IpAddr;
 

@@ -1,5 +1,8 @@
 //! RTSP URLs as people type them and devices send them. Not RFC 3986: what goes into a request line must keep the
 //! bytes it was given, passwords hold what they like, and devices join and mangle URLs in ways of their own.
+//!
+//! Own code: url 2.5 (33 crates) takes `ss` for the host of `rtsp://admin:p@ss#1@cam/live`, writes the space of `/a b` as
+//! `%20` and `/a/../b` as `/b`.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};

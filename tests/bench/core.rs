@@ -4,11 +4,17 @@
 //! the whole recorder.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark that panics has failed, as it should")]
 
+use std::borrow::Cow;
 use std::hint::black_box;
 use std::io;
+use std::time::Duration;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
+use pcap_file::DataLink;
+use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
+use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionBlock;
+use pcap_file::pcapng::{PcapNgReader, PcapNgWriter};
 use rtsp_rec::analysis::{Analyzer, AnalyzerOptions};
 use rtsp_rec::capture::{Source, Writer, WriterOptions};
 use rtsp_rec::rtsp::demux::Demuxer;
@@ -97,6 +103,36 @@ fn demux_and_analyze(bencher: Bencher<'_, '_>, size: usize) {
 fn demux_and_write(bencher: Bencher<'_, '_>, size: usize) {
     measure(bencher, size, |stream| {
         pass(stream, &mut Writer::new(io::sink(), WriterOptions::default()).unwrap());
+    });
+}
+
+/// The same frames, as packets of a capture that pcap-file writes: block.rs says why it does not.
+#[divan::bench(args = SIZES)]
+fn write_with_pcap_file(bencher: Bencher<'_, '_>, size: usize) {
+    measure(bencher, size, |stream| {
+        let mut writer = PcapNgWriter::new(io::sink()).unwrap();
+        writer.write_pcapng_block(InterfaceDescriptionBlock::new(DataLink::ETHERNET, 0)).unwrap();
+        for (number, frame) in (0..).zip(stream.chunks(size + 4)) {
+            let original_len = u32::try_from(frame.len()).unwrap();
+            let options = vec![EnhancedPacketOption::Flags(1)];
+            let (timestamp, data) = (Duration::from_nanos(number), Cow::Borrowed(frame));
+            let packet = EnhancedPacketBlock { interface_id: 0, timestamp, original_len, data, options };
+            writer.write_pcapng_block(packet).unwrap();
+        }
+    });
+}
+
+/// The same capture read by pcap-file, which then still has everything before it that [`read_and_analyze`] does.
+#[divan::bench(args = SIZES)]
+fn read_with_pcap_file(bencher: Bencher<'_, '_>, size: usize) {
+    let mut writer = Writer::new(Vec::new(), WriterOptions::default()).unwrap();
+    pass(&stream(size), &mut writer);
+    let capture = writer.into_inner().unwrap();
+    bencher.counter(BytesCount::new(capture.len())).bench(|| {
+        let mut reader = PcapNgReader::new(black_box(capture.as_slice())).unwrap();
+        while let Some(block) = reader.next_block() {
+            black_box(block.unwrap());
+        }
     });
 }
 
