@@ -17,6 +17,12 @@ pub(crate) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.get(..4).map(NetworkEndian::read_u32)
 }
 
+/// 64 bits in network order.
+#[inline]
+pub(crate) fn be64(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..)?.get(..8).map(NetworkEndian::read_u64)
+}
+
 /// 16 bits, the lower byte first.
 #[inline]
 pub(crate) fn le16(bytes: &[u8], at: usize) -> Option<u16> {
@@ -38,6 +44,7 @@ mod tests {
         let bytes = [1, 2, 3, 4, 5, 6, 7, 8, 9];
         assert_eq!((be16(&bytes, 7), be16(&bytes, 8), be16(&bytes, usize::MAX)), (Some(0x0809), None, None));
         assert_eq!((be32(&bytes, 5), be32(&bytes, 6)), (Some(0x0607_0809), None));
+        assert_eq!((be64(&bytes, 1), be64(&bytes, 2)), (Some(0x0203_0405_0607_0809), None));
         assert_eq!((le16(&bytes, 7), le16(&bytes, 8)), (Some(0x0908), None));
         assert_eq!((le32(&bytes, 5), le32(&bytes, 6), le32(&[], 0)), (Some(0x0908_0706), None, None));
     }

@@ -25,7 +25,7 @@
 //! | [`trace`] | what passes over a connection: the one model that all commands share | `time`, `words`, `fields`, `rtsp`, `rtp` |
 //! | [`session`] | who says what next: [`Client`](session::Client), [`Server`](session::Server), [`Rerun`](session::Rerun) | `time`, `words`, `rtsp`, `rtp`, `trace` |
 //! | [`capture`] | trace events to pcapng, any capture to trace events | `time`, `fields`, `rtsp`, `rtp`, `trace` |
-//! | [`analysis`] | trace events to rows | `time`, `words`, `rtsp`, `rtp`, `trace`, [`session::dialog`], [`session::rerun`] |
+//! | [`analysis`] | trace events to rows | `time`, `words`, `fields`, `rtsp`, `rtp`, `trace`, [`session::dialog`], [`session::rerun`] |
 //! | [`report`] | rows to CSV and to the table for people | `time`, [`trace::Direction`], `analysis`, [`session::probe`] |
 //! | [`export`] | the media of a capture for other tools | `time`, `rtsp`, `rtp`, `trace`, [`session::dialog`] |
 //! | [`redact`] | what messages, packets and addresses become in a capture that is given away | `time`, `rtsp`, `rtp`, `trace`, [`session::dialog`], [`capture::rewrite`] |

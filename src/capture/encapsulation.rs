@@ -10,6 +10,8 @@ mod ppp;
 mod tunnels;
 mod wireless;
 
+use crate::fields::be16;
+
 pub(super) use header::{Header, Inside, KeptHeader, Unreadable};
 pub(super) use network::NetworkId;
 pub(super) use tunnels::{behind_ip, behind_udp, is_port};
@@ -89,15 +91,12 @@ impl Search<'_> {
 
 /// How long an IP packet says it is, and how long it is at least; `None` if it is none.
 fn announced_len(packet: &[u8]) -> Option<(usize, usize)> {
-    match packet {
-        [first, _, l0, l1, ..] if first >> 4 == 4 && first & 0x0f >= 5 => {
-            packet.first_chunk::<20>()?;
-            Some((usize::from(u16::from_be_bytes([*l0, *l1])), usize::from(first & 0x0f) * 4))
+    let first = packet.first()?;
+    match first >> 4 {
+        4 if first & 0x0f >= 5 && packet.len() >= 20 => {
+            Some((usize::from(be16(packet, 2)?), usize::from(first & 0x0f) * 4))
         }
-        [first, _, _, _, l0, l1, ..] if first >> 4 == 6 => {
-            packet.first_chunk::<40>()?;
-            Some((usize::from(u16::from_be_bytes([*l0, *l1])) + 40, 40))
-        }
+        6 if packet.len() >= 40 => Some((usize::from(be16(packet, 4)?) + 40, 40)),
         _ => None,
     }
 }

@@ -7,6 +7,7 @@
 
 use memchr::memrchr;
 
+use crate::fields::{be16, be32};
 use crate::rtp::MAX_DROPOUT;
 use crate::rtp::packet::is_rtcp;
 use crate::rtsp::demux::{GapCause, Pdu, PduKind};
@@ -258,9 +259,8 @@ fn heard(message: &Message<'_>, other: &Side) -> Option<SeenMessage> {
 
 /// SSRC and sequence number of an RTP packet (RFC 3550, section 5.1).
 fn rtp_source(payload: &[u8]) -> Option<(u32, u16)> {
-    let [first, _, s0, s1, _, _, _, _, a, b, c, d, ..] = *payload else { return None };
-    let rtp = first >> 6 == 2 && !is_rtcp(payload);
-    rtp.then(|| (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([s0, s1])))
+    let rtp = payload.first()? >> 6 == 2 && !is_rtcp(payload);
+    be32(payload, 8).zip(be16(payload, 2)).filter(|_| rtp)
 }
 
 /// Empty lines between messages are allowed (RFC 2326, section 4.1).

@@ -1,5 +1,9 @@
 //! Link layers: from a captured packet to the IP packet in it.
 
+use byteorder::{ByteOrder, NetworkEndian};
+
+use crate::fields::{be32, le32};
+
 /// What a packet begins with: a number from the registry that pcap and pcapng share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LinkType(
@@ -138,7 +142,7 @@ pub(super) const fn is_tag(kind: u16) -> bool {
 /// The type behind the tags of VLANs, and what follows it.
 fn behind_tags(mut kind: [u8; 2], mut rest: &[u8]) -> Option<([u8; 2], &[u8])> {
     for _ in 0..MAX_TAGS {
-        if is_tag(u16::from_be_bytes(kind)) {
+        if is_tag(NetworkEndian::read_u16(&kind)) {
             let ([_, _, a, b], behind) = rest.split_first_chunk::<4>()?;
             (kind, rest) = ([*a, *b], behind);
         }
@@ -148,9 +152,7 @@ fn behind_tags(mut kind: [u8; 2], mut rest: &[u8]) -> Option<([u8; 2], &[u8])> {
 
 /// Whether a packet begins with an address family. Who reads the capture need not have the byte order of who made it.
 pub(super) fn is_loopback(data: &[u8]) -> bool {
-    data.first_chunk().is_some_and(|family| {
-        FAMILIES.contains(&u32::from_le_bytes(*family)) || FAMILIES.contains(&u32::from_be_bytes(*family))
-    })
+    [le32(data, 0), be32(data, 0)].iter().flatten().any(|family| FAMILIES.contains(family))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::capture::encapsulation::NetworkId;
+use crate::fields::{be16, be32};
 use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
 use crate::rtsp::headers::Transport;
 use crate::time::Timestamp;
@@ -68,9 +69,9 @@ impl PortMedia {
 
 /// Source and sequence number of an RTP packet (RFC 3550, section 5.1). RTCP has none.
 pub(super) fn rtp_source(payload: &[u8]) -> Option<(u32, u16)> {
-    let [first, second, s0, s1, _, _, _, _, a, b, c, d, ..] = *payload else { return None };
+    let [first, second, ..] = *payload else { return None };
     let rtp = first >> 6 == 2 && !(192..=223).contains(&second);
-    rtp.then(|| (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([s0, s1])))
+    be32(payload, 8).zip(be16(payload, 2)).filter(|_| rtp)
 }
 
 /// Those of a network. Where it is none of theirs, all members of a group, and who named a pair of ports last.

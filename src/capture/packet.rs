@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use byteorder::{ByteOrder, NetworkEndian};
+
 use crate::capture::checksum::{checksum, sum};
 use crate::capture::ip_protocol;
 
@@ -58,11 +60,11 @@ impl Headers {
         let mut bytes = Vec::with_capacity(MAX_HEADERS);
         let addresses = link_header(&mut bytes, from.ip(), to.ip(), from_client, ip_protocol::TCP);
         let tcp = bytes.len();
-        bytes.extend_from_slice(&from.port().to_be_bytes());
-        bytes.extend_from_slice(&to.port().to_be_bytes());
-        bytes.extend_from_slice(&[0; 10]);
-        bytes.extend_from_slice(&WINDOW.to_be_bytes());
-        bytes.extend_from_slice(&[0; 4]);
+        let mut header = [0; TCP];
+        NetworkEndian::write_u16(&mut header[0..2], from.port());
+        NetworkEndian::write_u16(&mut header[2..4], to.port());
+        NetworkEndian::write_u16(&mut header[14..16], WINDOW);
+        bytes.extend_from_slice(&header);
         let ip_sum = sum(bytes.get(ETHERNET..tcp).unwrap_or_default());
         let tcp_sum = addresses + sum(&[0, ip_protocol::TCP]) + sum(bytes.get(tcp..).unwrap_or_default());
         let mut headers = Self { bytes: [0; MAX_HEADERS], len: bytes.len(), tcp, ip_sum, tcp_sum };
@@ -102,7 +104,9 @@ impl Headers {
     }
 
     fn put_tcp_fields(&self, headers: &mut [u8], tcp_len: usize, segment: &Segment<'_>) {
-        let (seq, ack) = (segment.seq.to_be_bytes(), segment.ack.to_be_bytes());
+        let (mut seq, mut ack) = ([0; 4], [0; 4]);
+        NetworkEndian::write_u32(&mut seq, segment.seq);
+        NetworkEndian::write_u32(&mut ack, segment.ack);
         let data_offset = u8::try_from((TCP + segment.options.len()) / 4).unwrap_or(u8::MAX);
         let control = [data_offset << 4, segment.flags];
         put(headers, self.tcp + 4, seq);
@@ -118,7 +122,8 @@ impl Headers {
 
 /// Identification, length and checksum of an IPv4 header; `rest` is the sum of its other fields.
 pub(super) fn put_ipv4_fields(headers: &mut [u8], payload: usize, ip_id: u16, rest: u64) {
-    let (total, id) = (be_bytes(IPV4 + payload), ip_id.to_be_bytes());
+    let (total, mut id) = (be_bytes(IPV4 + payload), [0; 2]);
+    NetworkEndian::write_u16(&mut id, ip_id);
     put(headers, ETHERNET + 2, total);
     put(headers, ETHERNET + 4, id);
     put(headers, ETHERNET + 10, checksum(rest + sum(&total) + sum(&id)));
@@ -130,7 +135,9 @@ pub(super) fn put_ipv6_length(headers: &mut [u8], payload: usize) {
 
 /// A length as IP writes it; longer ones never get here.
 pub(super) fn be_bytes(length: usize) -> [u8; 2] {
-    u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes()
+    let mut bytes = [0; 2];
+    NetworkEndian::write_u16(&mut bytes, u16::try_from(length).unwrap_or(u16::MAX));
+    bytes
 }
 
 /// Sets PSH in a packet that was composed without, and mends its checksum (RFC 1624). `flags` is the place of the

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use byteorder::{ByteOrder, NetworkEndian};
+
 use crate::capture::checksum::{checksum, sum};
 use crate::capture::ip_protocol;
 use crate::capture::packet::{
@@ -36,16 +38,19 @@ pub(super) fn append(
         }
         _ => put_ipv6_length(headers, udp_len),
     }
-    let ports = [from.port().to_be_bytes(), to.port().to_be_bytes()];
     let length = be_bytes(udp_len);
-    let total = addresses + sum(&[0, ip_protocol::UDP]) + sum(&length) + sum(ports.as_flattened()) + sum(&length);
+    let mut header = [0; UDP];
+    NetworkEndian::write_u16(&mut header[0..2], from.port());
+    NetworkEndian::write_u16(&mut header[2..4], to.port());
+    header[4..6].copy_from_slice(&length);
+    let total = addresses + sum(&[0, ip_protocol::UDP]) + sum(&length) + sum(&header);
     // 0 stands for no checksum.
     let check = match checksum(total + sum(payload)) {
         [0, 0] => [0xff, 0xff],
         check => check,
     };
-    let [from, to] = ports;
-    out.extend_from_slice([from, to, length, check].as_flattened());
+    header[6..8].copy_from_slice(&check);
+    out.extend_from_slice(&header);
     out.extend_from_slice(payload);
 }
 

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use byteorder::{ByteOrder, NetworkEndian};
+
 use crate::export::tracks::{MediaPacket, Track};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 use crate::trace::Direction;
@@ -58,9 +60,11 @@ impl RtpDump {
         });
         let millis = packet.at.nanos_since(started).max(0) / NANOS_PER_MILLI;
         let rtp_length = if packet.rtcp { 0 } else { length - 8 };
-        out.extend(length.to_be_bytes());
-        out.extend(rtp_length.to_be_bytes());
-        out.extend(u32::try_from(millis).unwrap_or(u32::MAX).to_be_bytes());
+        let mut header = [0; PACKET_HEADER];
+        NetworkEndian::write_u16(&mut header[0..2], length);
+        NetworkEndian::write_u16(&mut header[2..4], rtp_length);
+        NetworkEndian::write_u32(&mut header[4..8], u32::try_from(millis).unwrap_or(u32::MAX));
+        out.extend(header);
         out.extend_from_slice(packet.bytes);
         *(if packet.rtcp { &mut self.rtcp_packets } else { &mut self.rtp_packets }) += 1;
     }
@@ -71,12 +75,13 @@ fn header(track: &Track, at: Timestamp, out: &mut Vec<u8>) {
     let (address, port) = (track.source.ip(), track.source.port());
     out.extend(format!("#!rtpplay1.0 {address}/{port}\n").into_bytes());
     let nanos = at.as_nanos().max(0);
-    for part in [nanos / NANOS_PER_SECOND, nanos % NANOS_PER_SECOND / 1000] {
-        out.extend(u32::try_from(part).unwrap_or(u32::MAX).to_be_bytes());
-    }
+    let times = [nanos / NANOS_PER_SECOND, nanos % NANOS_PER_SECOND / 1000];
+    let mut header = [0; 16];
+    NetworkEndian::write_u32_into(&times.map(|part| u32::try_from(part).unwrap_or(u32::MAX)), &mut header[0..8]);
     // There is no room for an IPv6 address.
-    let address = if let IpAddr::V4(address) = address { address.octets() } else { [0; 4] };
-    out.extend(address);
-    out.extend(port.to_be_bytes());
-    out.extend([0, 0]);
+    if let IpAddr::V4(address) = address {
+        header[8..12].copy_from_slice(&address.octets());
+    }
+    NetworkEndian::write_u16(&mut header[12..14], port);
+    out.extend(header);
 }

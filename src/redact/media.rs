@@ -7,7 +7,7 @@ use crate::redact::pseudonyms::Pseudonyms;
 use crate::redact::shape::{PayloadShape, structure};
 use crate::rtp::foreign::{ForeignPacket, TS_PACKET};
 use crate::rtp::packet::{RtpPacket, is_rtcp};
-use crate::rtp::rtcp::{Compound, RtcpPacket};
+use crate::rtp::rtcp::{Compound, RtcpPacket, announced_len};
 
 /// Bytes of the fixed header of RTP; of a packet of RTCP.
 const RTP_HEADER: usize = 12;
@@ -122,8 +122,7 @@ fn rtcp(pseudonyms: &mut Pseudonyms, bytes: &[u8]) -> Vec<u8> {
 
 /// The length of a packet that is there as a whole.
 fn packet_len(bytes: &[u8]) -> usize {
-    let words = bytes.get(2..4).and_then(|bytes| bytes.first_chunk()).map_or(0, |len| u16::from_be_bytes(*len));
-    (usize::from(words) + 1) * 4
+    announced_len(bytes).unwrap_or(4)
 }
 
 /// How many bytes of a packet may stay.

@@ -5,8 +5,10 @@
 //! can't be read is kept. The functions for RTP leave RTCP alone and the other way round, so that devices which send
 //! both on one channel do no harm.
 
+use byteorder::{ByteOrder, NetworkEndian};
+
 use super::packet::{RtpPacket, is_rtcp};
-use super::rtcp::SourceDescription;
+use super::rtcp::{SourceDescription, packet_len, packet_type};
 
 /// Bytes of the fixed RTP header.
 const RTP_HEADER: usize = 12;
@@ -15,30 +17,27 @@ const EMPTY_RECEIVER_REPORT: usize = 8;
 /// Bytes of a sender report up to its first block.
 const SENDER_REPORT: usize = 28;
 
-const SENDER_REPORT_TYPE: u8 = 200;
-const SOURCE_DESCRIPTION_TYPE: u8 = 202;
-const GOODBYE_TYPE: u8 = 203;
-
 /// Sets the sequence number of an RTP packet; whether it was one.
 pub fn set_sequence(packet: &mut [u8], sequence: u16) -> bool {
-    edit_rtp(packet, |[_, _, a, b, ..]| [*a, *b] = sequence.to_be_bytes())
+    edit_rtp(packet, |header| NetworkEndian::write_u16(&mut header[2..4], sequence))
 }
 
 /// Adds to the sequence number of an RTP packet, modulo 2^16; whether it was one.
 pub fn shift_sequence(packet: &mut [u8], by: u16) -> bool {
-    edit_rtp(packet, |[_, _, a, b, ..]| [*a, *b] = u16::from_be_bytes([*a, *b]).wrapping_add(by).to_be_bytes())
+    edit_rtp(packet, |header| {
+        let sequence = NetworkEndian::read_u16(&header[2..4]);
+        NetworkEndian::write_u16(&mut header[2..4], sequence.wrapping_add(by));
+    })
 }
 
 /// Adds to the timestamp of an RTP packet, modulo 2^32; whether it was one.
 pub fn shift_timestamp(packet: &mut [u8], ticks: u32) -> bool {
-    edit_rtp(packet, |[_, _, _, _, a, b, c, d, ..]| {
-        [*a, *b, *c, *d] = u32::from_be_bytes([*a, *b, *c, *d]).wrapping_add(ticks).to_be_bytes();
-    })
+    edit_rtp(packet, |header| add_u32(&mut header[4..8], ticks))
 }
 
 /// Sets the SSRC of an RTP packet; whether it was one.
 pub fn set_ssrc(packet: &mut [u8], ssrc: u32) -> bool {
-    edit_rtp(packet, |[.., a, b, c, d]| [*a, *b, *c, *d] = ssrc.to_be_bytes())
+    edit_rtp(packet, |header| NetworkEndian::write_u32(&mut header[8..12], ssrc))
 }
 
 /// The payload of an RTP packet, without padding; empty where the bytes are none.
@@ -78,7 +77,7 @@ pub struct ReportShift {
 pub fn shift_sender_reports(compound: &mut [u8], shift: &ReportShift) -> usize {
     let mut shifted = 0;
     each_packet(compound, |packet_type, packet| {
-        if packet_type == SENDER_REPORT_TYPE && packet.len() >= SENDER_REPORT {
+        if packet_type == packet_type::SENDER_REPORT && packet.len() >= SENDER_REPORT {
             shift_report(packet, shift);
             shifted += 1;
         }
@@ -87,17 +86,19 @@ pub fn shift_sender_reports(compound: &mut [u8], shift: &ReportShift) -> usize {
 }
 
 fn shift_report(report: &mut [u8], shift: &ReportShift) {
-    if let Some(ntp) = field(report, 8) {
-        let before = u64::from_be_bytes(*ntp);
-        if before != 0 {
-            *ntp = before.wrapping_add(ntp_units(shift.ntp_nanos)).to_be_bytes();
-        }
+    let Some(report) = report.first_chunk_mut::<SENDER_REPORT>() else { return };
+    let ntp = NetworkEndian::read_u64(&report[8..16]);
+    if ntp != 0 {
+        NetworkEndian::write_u64(&mut report[8..16], ntp.wrapping_add(ntp_units(shift.ntp_nanos)));
     }
-    for (at, by) in [(16, shift.rtp_timestamp), (20, shift.packets), (24, shift.octets)] {
-        if let Some(field) = field(report, at) {
-            *field = u32::from_be_bytes(*field).wrapping_add(by).to_be_bytes();
-        }
-    }
+    add_u32(&mut report[16..20], shift.rtp_timestamp);
+    add_u32(&mut report[20..24], shift.packets);
+    add_u32(&mut report[24..28], shift.octets);
+}
+
+/// Adds to a field of four bytes, modulo 2^32.
+fn add_u32(field: &mut [u8], by: u32) {
+    NetworkEndian::write_u32(field, NetworkEndian::read_u32(field).wrapping_add(by));
 }
 
 /// Nanoseconds in units of 2^-32 s, to the nearest, modulo 2^64 as two's complement.
@@ -114,12 +115,13 @@ pub fn map_ssrcs(compound: &mut [u8], mut map: impl FnMut(u32) -> u32) {
     each_packet(compound, |packet_type, packet| {
         let count = packet.first().map_or(0, |first| first & 0x1f);
         let mut rename = |packet: &mut [u8], at| {
-            if let Some(ssrc) = field(packet, at) {
-                *ssrc = map(u32::from_be_bytes(*ssrc)).to_be_bytes();
+            if let Some(field) = packet.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<4>()) {
+                let ssrc = map(NetworkEndian::read_u32(field));
+                NetworkEndian::write_u32(field, ssrc);
             }
         };
         match packet_type {
-            SOURCE_DESCRIPTION_TYPE => {
+            packet_type::SOURCE_DESCRIPTION => {
                 let body = packet.get(4..).unwrap_or_default();
                 // At most 31, as the count has five bits.
                 let offsets: Vec<usize> = SourceDescription::of(count, body).offsets().collect();
@@ -127,7 +129,7 @@ pub fn map_ssrcs(compound: &mut [u8], mut map: impl FnMut(u32) -> u32) {
                     rename(packet, 4 + offset);
                 }
             }
-            GOODBYE_TYPE => (1..=usize::from(count)).for_each(|word| rename(packet, 4 * word)),
+            packet_type::GOODBYE => (1..=usize::from(count)).for_each(|word| rename(packet, 4 * word)),
             _ => rename(packet, 4),
         }
     });
@@ -137,7 +139,7 @@ pub fn map_ssrcs(compound: &mut [u8], mut map: impl FnMut(u32) -> u32) {
 pub fn without_sender_reports(compound: &mut [u8]) -> usize {
     keep_of_each(compound, |packet_type, packet| {
         // One without even an SSRC stays what it is.
-        if packet_type != SENDER_REPORT_TYPE || packet.len() < EMPTY_RECEIVER_REPORT {
+        if packet_type != packet_type::SENDER_REPORT || packet.len() < EMPTY_RECEIVER_REPORT {
             return packet.len();
         }
         if let Some(header) = packet.first_chunk_mut() {
@@ -149,14 +151,7 @@ pub fn without_sender_reports(compound: &mut [u8]) -> usize {
 
 /// Leaves every BYE out of a compound; gives the new length, which may be 0.
 pub fn without_goodbyes(compound: &mut [u8]) -> usize {
-    keep_of_each(compound, |packet_type, packet| if packet_type == GOODBYE_TYPE { 0 } else { packet.len() })
-}
-
-/// Bytes of the packet at the start of a compound's rest, as far as that can be read.
-fn packet_len(rest: &[u8]) -> Option<usize> {
-    let &[first, _, a, b, ..] = rest else { return None };
-    let len = (usize::from(u16::from_be_bytes([a, b])) + 1) * 4;
-    (first >> 6 == 2 && len <= rest.len()).then_some(len)
+    keep_of_each(compound, |packet_type, packet| if packet_type == packet_type::GOODBYE { 0 } else { packet.len() })
 }
 
 /// Hands each packet of a compound, with its type, to `edit`.
@@ -184,11 +179,6 @@ fn keep_of_each(compound: &mut [u8], mut keep: impl FnMut(u8, &mut [u8]) -> usiz
     }
     compound.copy_within(from.., to);
     to + total - from
-}
-
-/// A field of fixed size within a packet.
-fn field<const N: usize>(packet: &mut [u8], at: usize) -> Option<&mut [u8; N]> {
-    packet.get_mut(at..)?.first_chunk_mut()
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! One RTP packet (RFC 3550, section 5.1) as a view over its bytes.
 
+use byteorder::{ByteOrder, NetworkEndian};
+
+use crate::fields::be16;
+
 /// Why bytes are not an RTP packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -129,8 +133,10 @@ impl<'a> RtpPacket<'a> {
             Self { header, csrcs, extension: None, payload: &[], padding_len: 0, extent: PayloadExtent::Unknown };
         let extension_len = match (first & 0x10, rest) {
             (0, _) => 0,
-            (_, [_, _, a, b, ..]) => EXTENSION_HEADER_LEN + usize::from(u16::from_be_bytes([*a, *b])) * 4,
-            _ => return Ok(packet),
+            (_, rest) => match be16(rest, 2) {
+                Some(words) => EXTENSION_HEADER_LEN + usize::from(words) * 4,
+                None => return Ok(packet),
+            },
         };
         let needed = needed + extension_len;
         if needed > len {
@@ -176,27 +182,24 @@ impl<'a> RtpPacket<'a> {
     /// The sequence number, which wraps at 2^16.
     #[inline]
     pub fn sequence(&self) -> u16 {
-        let [_, _, a, b, ..] = *self.header;
-        u16::from_be_bytes([a, b])
+        NetworkEndian::read_u16(&self.header[2..4])
     }
 
     /// The timestamp in ticks of the format's clock, which wraps at 2^32.
     #[inline]
     pub fn timestamp(&self) -> u32 {
-        let [_, _, _, _, a, b, c, d, ..] = *self.header;
-        u32::from_be_bytes([a, b, c, d])
+        NetworkEndian::read_u32(&self.header[4..8])
     }
 
     /// The synchronization source: who sends this stream.
     #[inline]
     pub fn ssrc(&self) -> u32 {
-        let [.., a, b, c, d] = *self.header;
-        u32::from_be_bytes([a, b, c, d])
+        NetworkEndian::read_u32(&self.header[8..12])
     }
 
     /// The contributing sources that a mixer lists, at most 15.
     pub fn csrcs(&self) -> impl Iterator<Item = u32> + use<'a> {
-        self.csrcs.as_chunks().0.iter().map(|&csrc| u32::from_be_bytes(csrc))
+        self.csrcs.chunks_exact(4).map(NetworkEndian::read_u32)
     }
 
     /// The header extension (RFC 3550, section 5.3.1): its profile-defined 16 bits, and its data without the length.
@@ -229,14 +232,14 @@ impl<'a> RtpPacket<'a> {
 /// The extension and what follows it. `len` is the size of the packet, for the error.
 fn split_extension(bytes: &[u8], len: usize) -> Result<(Option<Extension<'_>>, &[u8]), RtpError> {
     let before = len - bytes.len();
-    let Some((&[p, q, a, b], rest)) = bytes.split_first_chunk::<EXTENSION_HEADER_LEN>() else {
+    let Some((header, rest)) = bytes.split_first_chunk::<EXTENSION_HEADER_LEN>() else {
         return Err(RtpError::ExtensionTruncated { needed: before + EXTENSION_HEADER_LEN, len });
     };
-    let data_len = usize::from(u16::from_be_bytes([a, b])) * 4;
+    let data_len = usize::from(NetworkEndian::read_u16(&header[2..4])) * 4;
     let Some((data, rest)) = rest.split_at_checked(data_len) else {
         return Err(RtpError::ExtensionTruncated { needed: before + EXTENSION_HEADER_LEN + data_len, len });
     };
-    Ok((Some((u16::from_be_bytes([p, q]), data)), rest))
+    Ok((Some((NetworkEndian::read_u16(&header[0..2]), data)), rest))
 }
 
 /// The padding count in the last byte, 0 where it can't be right. Never more than the length of `bytes`.

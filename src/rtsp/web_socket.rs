@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest as _, Sha1};
 
+use crate::fields::{be16, be64};
 use crate::rtsp::message::Message;
 use crate::rtsp::upgrade::opens_web_socket;
 
@@ -61,10 +62,8 @@ impl FrameHeader {
         }
         let Some(second) = bytes.get(1) else { return HeaderRead::Cut };
         let (len, behind) = match second & 0x7f {
-            126 => {
-                (bytes.get(2..4).and_then(|len| len.first_chunk()).map(|len| u64::from(u16::from_be_bytes(*len))), 4)
-            }
-            127 => (bytes.get(2..10).and_then(|len| len.first_chunk()).map(|len| u64::from_be_bytes(*len)), 10),
+            126 => (be16(bytes, 2).map(u64::from), 4),
+            127 => (be64(bytes, 2), 10),
             len => (Some(u64::from(len)), 2),
         };
         let Some(len) = len else { return HeaderRead::Cut };

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use byteorder::{ByteOrder, NetworkEndian};
+
 /// What an ICMP error says (RFC 792, RFC 1812, section 5.2.7.1, and RFC 4443, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -29,12 +31,11 @@ impl UnreachableReason {
     /// What a message of ICMP says, by its type, its code and the four bytes behind its checksum; `None` if it is no error
     /// that keeps a datagram away.
     pub(crate) fn of_icmp(kind: u8, code: u8, rest: [u8; 4]) -> Option<Self> {
-        let [_, _, m0, m1] = rest;
         Some(match (kind, code) {
             (3, 0 | 5 | 6 | 11) => Self::Network,
             (3, 1 | 7 | 8 | 12) => Self::Host,
             (3, 3) => Self::Port,
-            (3, 4) => Self::TooBig { mtu: u16::from_be_bytes([m0, m1]).into() },
+            (3, 4) => Self::TooBig { mtu: NetworkEndian::read_u16(&rest[2..4]).into() },
             (3, 9 | 10 | 13) => Self::Prohibited,
             (3, code) => Self::Other(code),
             (11, 0) => Self::HopLimit,
@@ -50,7 +51,7 @@ impl UnreachableReason {
             (1, 3) => Self::Host,
             (1, 4) => Self::Port,
             (1, code) => Self::Other(code),
-            (2, _) => Self::TooBig { mtu: u32::from_be_bytes(rest) },
+            (2, _) => Self::TooBig { mtu: NetworkEndian::read_u32(&rest) },
             (3, 0) => Self::HopLimit,
             _ => return None,
         })

@@ -3,6 +3,7 @@
 use crate::analysis::resent::associated_type;
 use crate::analysis::session::Session;
 use crate::analysis::stream::StreamState;
+use crate::fields::be16;
 use crate::rtp::packet::RtpPacket;
 
 /// Streams of a session that are looked through for the one that lacks a packet.
@@ -16,7 +17,7 @@ impl Session {
         let format = self.dialog.media(key.track).and_then(|media| media.format(packet.payload_type()));
         let Some(format) = format else { return };
         let is_again = format.encoding.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("rtx"));
-        let Some(number) = packet.payload().first_chunk().map(|number| u16::from_be_bytes(*number)) else { return };
+        let Some(number) = be16(packet.payload(), 0) else { return };
         if !is_again {
             return;
         }

@@ -53,8 +53,8 @@ fn vlan_tag(data: &[u8]) -> Option<Header> {
 
 /// Version and type, code 0 for session data, session, length (RFC 2516, section 4).
 pub(super) fn pppoe(data: &[u8]) -> Option<Header> {
-    let [0x11, 0, a, b, _, _, ..] = *data else { return None };
-    let session = NetworkField::Tag(u16::from_be_bytes([a, b]).into());
+    let [0x11, 0, _, _, _, _, ..] = *data else { return None };
+    let session = NetworkField::Tag(be16(data, 2)?.into());
     Some(Header::plain(6, Inside::Ppp).of_network(session))
 }
 
@@ -87,9 +87,7 @@ fn switch_tag(kind: u16, data: &[u8]) -> Option<Header> {
 /// Service access points and control; or a SNAP header (RFC 1042; RFC 2684, section 5.1).
 pub(super) fn llc(data: &[u8]) -> Option<Header> {
     match *data {
-        [0xaa, 0xaa, 0x03, 0, 0, 0 | 0xf8, a, b, ..] => {
-            Some(Header::plain(8, Inside::of_ether_type(u16::from_be_bytes([a, b]))))
-        }
+        [0xaa, 0xaa, 0x03, 0, 0, 0 | 0xf8, ..] => Some(Header::plain(8, Inside::of_ether_type(be16(data, 6)?))),
         [0xaa, 0xaa, 0x03, 0x00, 0x80, 0xc2, 0, 1 | 7, ..] => Some(Header::plain(8, Inside::Link(LinkType::ETHERNET))),
         [0x06, 0x06, 0x03, ..] => Some(Header::plain(3, Inside::Ip)),
         _ => None,
@@ -102,7 +100,7 @@ pub(super) fn mpls(data: &[u8]) -> Option<Header> {
     let (labels, _) = data.as_chunks::<4>();
     let above = labels.iter().take(MAX_LABELS).take_while(|label| !is_bottom(label)).count();
     let bottom = labels.get(above).filter(is_bottom)?;
-    let label = NetworkField::Tag(u32::from_be_bytes(*bottom) >> 12);
+    let label = NetworkField::Tag(be32(bottom, 0)? >> 12);
     Some(Header::plain((above + 1) * 4, Inside::OneOf(BEHIND_LABELS)).of_network(label))
 }
 

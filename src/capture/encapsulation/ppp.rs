@@ -8,10 +8,9 @@ use crate::fields::be16;
 /// field of HDLC framing may stand (RFC 1662, section 3.1).
 pub(super) fn frame(data: &[u8]) -> Option<Header> {
     let framing = if data.starts_with(&[0xff, 0x03]) { 2 } else { 0 };
-    let (protocol, len) = match *data.get(framing..)? {
-        [short, ..] if short & 1 == 1 => (u16::from(short), 1),
-        [a, b, ..] => (u16::from_be_bytes([a, b]), 2),
-        _ => return None,
+    let (protocol, len) = match data.get(framing)? {
+        short if short & 1 == 1 => (u16::from(*short), 1),
+        _ => (be16(data, framing)?, 2),
     };
     let len = framing + len;
     match protocol {
@@ -53,7 +52,7 @@ pub(super) fn frame_relay(data: &[u8]) -> Option<Header> {
         0xcc | 0x8e => Some(Header::plain(len, Inside::Ip)),
         0xcf => Some(Header::plain(len, Inside::Ppp)),
         0x80 => match *data.get(len..)? {
-            [0, 0, 0, a, b, ..] => Some(Header::plain(len + 5, Inside::of_ether_type(u16::from_be_bytes([a, b])))),
+            [0, 0, 0, ..] => Some(Header::plain(len + 5, Inside::of_ether_type(be16(data, len + 3)?))),
             [0, 0x80, 0xc2, 0, 1 | 7, ..] => Some(Header::plain(len + 5, Inside::Link(LinkType::ETHERNET))),
             _ => None,
         },

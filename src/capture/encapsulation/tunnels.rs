@@ -77,7 +77,7 @@ pub(in crate::capture) fn behind_udp(ports: [u16; 2], payload: &[u8]) -> Option<
         VXLAN_GPE => vxlan_gpe(payload),
         GENEVE => geneve(payload),
         TZSP => match *payload {
-            [1, 0 | 1, a, b, ..] => Some(Header::plain(4, Inside::TzspTag(u16::from_be_bytes([a, b])))),
+            [1, 0 | 1, ..] => Some(Header::plain(4, Inside::TzspTag(be16(payload, 2)?))),
             _ => None,
         },
         GTP_USER => gtp(payload),
@@ -122,19 +122,19 @@ fn vxlan_gpe(payload: &[u8]) -> Option<Header> {
 
 /// RFC 8926, section 3.4.
 fn geneve(payload: &[u8]) -> Option<Header> {
-    let [first, flags, a, b, _, _, _, 0, ..] = *payload else { return None };
+    let [first, flags, _, _, _, _, _, 0, ..] = *payload else { return None };
     if first >> 6 != 0 || flags & 0x3f != 0 {
         return None;
     }
     let len = 8 + usize::from(first) * 4;
-    let inside = Inside::of_ether_type(u16::from_be_bytes([a, b]));
+    let inside = Inside::of_ether_type(be16(payload, 2)?);
     Some(Header::new(len, KeptHeader::First(8), inside).of_network(overlay(payload)))
 }
 
 /// A user's packet of GTP, version 1, with a sequence number and extension headers or without (3GPP TS 29.281, section 5).
 fn gtp(payload: &[u8]) -> Option<Header> {
-    let [flags, 255, l0, l1, _, _, _, _, ..] = *payload else { return None };
-    if flags & 0xf0 != 0x30 || usize::from(u16::from_be_bytes([l0, l1])) + 8 < payload.len() {
+    let [flags, 255, _, _, _, _, _, _, ..] = *payload else { return None };
+    if flags & 0xf0 != 0x30 || usize::from(be16(payload, 2)?) + 8 < payload.len() {
         return None;
     }
     let (mut len, mut next) = (8, 0);

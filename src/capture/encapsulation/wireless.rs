@@ -49,8 +49,7 @@ pub(super) fn msdu(data: &[u8]) -> Option<Header> {
 /// Version, length, which fields there are, and the fields (radiotap.org). Of them one matters: whether the frame's header
 /// is padded.
 pub(super) fn radiotap(data: &[u8]) -> Option<Header> {
-    let [0, _, l0, l1, ..] = *data else { return None };
-    let len = usize::from(u16::from_le_bytes([l0, l1]));
+    let len = usize::from(le16(data, 2).filter(|_| data.first() == Some(&0))?);
     let present = le32(data, 4)?;
     let (words, _) = data.get(4..len)?.as_chunks::<4>();
     let more = words.iter().take_while(|[.., last]| last & 0x80 != 0).count();
@@ -65,8 +64,7 @@ pub(super) fn radiotap(data: &[u8]) -> Option<Header> {
 
 /// Per-packet information: version 0, length, link type.
 pub(super) fn ppi(data: &[u8]) -> Option<Header> {
-    let [0, _, l0, l1, ..] = *data else { return None };
-    let len = usize::from(u16::from_le_bytes([l0, l1]));
+    let len = usize::from(le16(data, 2).filter(|_| data.first() == Some(&0))?);
     let link = LinkType(u16::try_from(le32(data, 4)?).ok()?);
     (len >= 8).then_some(Header::new(len, KeptHeader::First(8), Inside::Link(link)))
 }

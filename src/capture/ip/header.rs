@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use byteorder::{ByteOrder, NetworkEndian};
+
 use crate::capture::fragments::{Fragment, Key};
 use crate::capture::ip_protocol::{
     AUTHENTICATION, DESTINATION, FRAGMENT, HOP_BY_HOP, HOST_IDENTITY, MOBILITY, ROUTING, SHIM6,
@@ -11,6 +13,7 @@ use crate::capture::ip_protocol::{
 const OTHER_EXTENSIONS: [u8; 3] = [MOBILITY, HOST_IDENTITY, SHIM6];
 /// How many extension headers are followed.
 const MAX_EXTENSIONS: usize = 10;
+const IPV4_HEADER: usize = 20;
 pub(super) const IPV6_HEADER: usize = 40;
 
 /// An IP packet without its header.
@@ -77,38 +80,35 @@ fn cut(bytes: &[u8], length: usize, uncaptured: u32) -> (&[u8], u32) {
 
 #[inline]
 pub(super) fn ipv4(ip: &[u8], uncaptured: u32) -> Option<Datagram<'_>> {
-    let (head, addresses) = ip.split_first_chunk::<12>()?;
-    let [version, _, l0, l1, id0, id1, f0, f1, hop_limit, protocol, _, _] = *head;
-    let (from, addresses) = addresses.split_first_chunk::<4>()?;
-    let to = *addresses.first_chunk::<4>()?;
-    let total = usize::from(u16::from_be_bytes([l0, l1]));
-    let header = usize::from(version & 0x0f) * 4;
-    if header < 20 || (total != 0 && total < header) {
+    let head: &[u8; IPV4_HEADER] = ip.first_chunk()?;
+    let (total, id) = (NetworkEndian::read_u16(&head[2..4]), NetworkEndian::read_u16(&head[4..6]));
+    let (place, hop_limit, protocol) = (NetworkEndian::read_u16(&head[6..8]), head[8], head[9]);
+    let from = Ipv4Addr::from_bits(NetworkEndian::read_u32(&head[12..16]));
+    let to = Ipv4Addr::from_bits(NetworkEndian::read_u32(&head[16..20]));
+    let (total, header) = (usize::from(total), usize::from(head[0] & 0x0f) * 4);
+    if header < IPV4_HEADER || (total != 0 && total < header) {
         return None;
     }
     let (bytes, missing) = cut(ip, total, uncaptured);
     let body = Body { protocol, bytes: bytes.get(header..)?, missing, skipped: 0 };
-    let (place, id) = (u16::from_be_bytes([f0, f1]), u16::from_be_bytes([id0, id1]));
     let fragment = (place & 0x3fff != 0).then(|| Fragment {
         id: u32::from(id),
         start: u32::from(place & 0x1fff) * 8,
         last: place & 0x2000 == 0,
     });
     let body = if fragment.is_none() { skip_authentication(body)? } else { body };
-    let (from, to) = (Ipv4Addr::from(*from).into(), Ipv4Addr::from(to).into());
-    Some(Datagram { from, to, body, id, hop_limit, fragment })
+    Some(Datagram { from: from.into(), to: to.into(), body, id, hop_limit, fragment })
 }
 
 #[inline]
 pub(super) fn ipv6(ip: &[u8], uncaptured: u32) -> Option<Datagram<'_>> {
     let (head, rest) = ip.split_first_chunk::<IPV6_HEADER>()?;
-    let ([_, _, _, _, l0, l1, protocol, hop_limit], addresses) = head.split_first_chunk::<8>()?;
-    let (from, to) = addresses.split_first_chunk::<16>()?;
-    let (bytes, missing) = cut(rest, usize::from(u16::from_be_bytes([*l0, *l1])), uncaptured);
-    let (body, fragment) = extensions(Body { protocol: *protocol, bytes, missing, skipped: 0 })?;
-    let to = Ipv6Addr::from(*to.first_chunk::<16>()?);
-    let from = Ipv6Addr::from(*from).into();
-    Some(Datagram { from, to: to.into(), body, id: 0, hop_limit: *hop_limit, fragment })
+    let (length, protocol, hop_limit) = (NetworkEndian::read_u16(&head[4..6]), head[6], head[7]);
+    let from = Ipv6Addr::from_bits(NetworkEndian::read_u128(&head[8..24]));
+    let to = Ipv6Addr::from_bits(NetworkEndian::read_u128(&head[24..40]));
+    let (bytes, missing) = cut(rest, usize::from(length), uncaptured);
+    let (body, fragment) = extensions(Body { protocol, bytes, missing, skipped: 0 })?;
+    Some(Datagram { from: from.into(), to: to.into(), body, id: 0, hop_limit, fragment })
 }
 
 /// Passes over IPv6 extension headers, up to a fragment of something.
@@ -156,13 +156,13 @@ pub(super) fn skip_authentication(body: Body<'_>) -> Option<Body<'_>> {
 
 /// Takes off a fragment header. A fragment that is the whole packet is none.
 fn fragment(body: Body<'_>) -> Option<(Body<'_>, Option<Fragment>)> {
-    let ([protocol, _, p0, p1, id @ ..], bytes) = body.bytes.split_first_chunk::<8>()?;
-    let place = u16::from_be_bytes([*p0, *p1]);
+    let (head, bytes) = body.bytes.split_first_chunk::<8>()?;
+    let place = NetworkEndian::read_u16(&head[2..4]);
     let fragment = (place & 0xfff9 != 0).then(|| Fragment {
-        id: u32::from_be_bytes(*id),
+        id: NetworkEndian::read_u32(&head[4..8]),
         start: u32::from(place & 0xfff8),
         last: place & 1 == 0,
     });
     let skipped = body.skipped + 8;
-    Some((Body { protocol: *protocol, bytes, skipped, ..body }, fragment))
+    Some((Body { protocol: head[0], bytes, skipped, ..body }, fragment))
 }

@@ -2,12 +2,17 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use byteorder::{ByteOrder, NetworkEndian};
+
 use crate::capture::encapsulation::NetworkId;
 use crate::capture::ip::header::{Body, Datagram};
 use crate::capture::ip_protocol::{ICMP, ICMP_V6, UDP};
 use crate::capture::packet::flags;
 use crate::trace::UnreachableReason;
 
+/// Without options.
+const TCP_HEADER: usize = 20;
+pub(super) const UDP_HEADER: usize = 8;
 /// Type, code, checksum, and four bytes that depend on the type.
 pub(in crate::capture) const ICMP_HEADER: usize = 8;
 
@@ -134,22 +139,22 @@ pub(in crate::capture) struct IcmpError {
 
 #[inline]
 pub(super) fn tcp(from: IpAddr, to: IpAddr, body: Body<'_>) -> Option<TcpSegment<'_>> {
-    let ([f0, f1, t0, t1, s0, s1, s2, s3, a0, a1, a2, a3, offset, flags, ..], _) =
-        body.bytes.split_first_chunk::<20>()?;
-    let header = usize::from(offset >> 4) * 4;
-    if header < 20 {
+    let head: &[u8; TCP_HEADER] = body.bytes.first_chunk()?;
+    let words = head[12] >> 4;
+    let header = usize::from(words) * 4;
+    if header < TCP_HEADER {
         return None;
     }
     let (payload, missing) = behind(body, header)?;
     Some(TcpSegment {
-        from: SocketAddr::new(from, u16::from_be_bytes([*f0, *f1])),
-        to: SocketAddr::new(to, u16::from_be_bytes([*t0, *t1])),
-        seq: u32::from_be_bytes([*s0, *s1, *s2, *s3]),
-        ack: u32::from_be_bytes([*a0, *a1, *a2, *a3]),
-        flags: *flags,
+        from: SocketAddr::new(from, NetworkEndian::read_u16(&head[0..2])),
+        to: SocketAddr::new(to, NetworkEndian::read_u16(&head[2..4])),
+        seq: NetworkEndian::read_u32(&head[4..8]),
+        ack: NetworkEndian::read_u32(&head[8..12]),
+        flags: head[13],
         payload,
         missing,
-        header: body.skipped.saturating_add(u16::from(offset >> 4) * 4),
+        header: body.skipped.saturating_add(u16::from(words) * 4),
         network: NetworkId::default(),
         hop_limit: 0,
     })
@@ -194,26 +199,26 @@ fn behind(body: Body<'_>, header: usize) -> Option<(&[u8], u32)> {
 
 #[inline]
 pub(super) fn udp<'a>(datagram: &Datagram<'a>, body: Body<'a>) -> Option<UdpDatagram<'a>> {
-    let ([f0, f1, t0, t1, l0, l1, c0, c1], rest) = body.bytes.split_first_chunk::<8>()?;
-    let length = usize::from(u16::from_be_bytes([*l0, *l1]));
+    let (head, rest) = body.bytes.split_first_chunk::<UDP_HEADER>()?;
+    let length = usize::from(NetworkEndian::read_u16(&head[4..6]));
     // 0 stands for one too long for the field, as in IP.
-    if (1..8).contains(&length) {
+    if (1..UDP_HEADER).contains(&length) {
         return None;
     }
     let (payload, missing) = match length {
         0 => (rest, body.missing),
-        _ => cut_udp(rest, length - 8, body.missing),
+        _ => cut_udp(rest, length - UDP_HEADER, body.missing),
     };
     Some(UdpDatagram {
-        from: SocketAddr::new(datagram.from, u16::from_be_bytes([*f0, *f1])),
-        to: SocketAddr::new(datagram.to, u16::from_be_bytes([*t0, *t1])),
+        from: SocketAddr::new(datagram.from, NetworkEndian::read_u16(&head[0..2])),
+        to: SocketAddr::new(datagram.to, NetworkEndian::read_u16(&head[2..4])),
         payload,
         missing,
         header: body.skipped.saturating_add(8),
         network: NetworkId::default(),
         id: datagram.id,
         hop_limit: datagram.hop_limit,
-        checksum: u16::from_be_bytes([*c0, *c1]),
+        checksum: NetworkEndian::read_u16(&head[6..8]),
     })
 }
 

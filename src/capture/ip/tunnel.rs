@@ -1,12 +1,14 @@
 //! IP packets that carry others.
 
+use byteorder::{ByteOrder, NetworkEndian};
+
 use crate::capture::encapsulation::{Header, NoIp, behind_ip, behind_udp, find_ip, is_port};
 use crate::capture::ip::header::Body;
+use crate::capture::ip::transport::UDP_HEADER;
 use crate::capture::ip_protocol::{TCP, UDP};
 
 /// How many packets may lie within each other.
 pub(super) const MAX_TUNNELS: usize = 8;
-const UDP_HEADER: usize = 8;
 
 /// Where in a body another IP packet begins. The headers before it are told to `visit`. What UDP carries is in doubt: the
 /// length of the packet within has to fit, unless the body is the first fragment of something longer.
@@ -15,8 +17,8 @@ pub(super) fn enter(body: &Body<'_>, whole: bool, visit: &mut dyn FnMut(usize, H
     let (header, at, missing) = match body.protocol {
         TCP => return Err(None),
         UDP => {
-            let ([f0, f1, t0, t1, ..], payload) = body.bytes.split_first_chunk::<UDP_HEADER>().ok_or(None)?;
-            let ports = [[*f0, *f1], [*t0, *t1]].map(u16::from_be_bytes);
+            let (head, payload) = body.bytes.split_first_chunk::<UDP_HEADER>().ok_or(None)?;
+            let ports = [NetworkEndian::read_u16(&head[0..2]), NetworkEndian::read_u16(&head[2..4])];
             let missing = whole.then(|| usize::try_from(body.missing).unwrap_or(usize::MAX));
             (behind_udp(ports, payload).ok_or(None)?, UDP_HEADER, missing)
         }

@@ -8,6 +8,7 @@ use ruzstd::decoding::{BlockDecodingStrategy, StreamingDecoder};
 
 use crate::capture::reader::input::Input;
 use crate::capture::reader::packet::CaptureError;
+use crate::fields::le32;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: u32 = 0xfd2f_b528;
@@ -100,13 +101,13 @@ fn open(mut input: Input<'_>) -> io::Result<Member<'_>> {
         return Ok(Member::Zstd(Box::new(decoder)));
     }
     match input.ahead(8).map_err(into_io)? {
-        Some([_, _, _, _, a, b, c, d]) => {
-            let len = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
+        Some(head) => {
+            let len = le32(head, 4).unwrap_or_default() as usize;
             input.pass(8);
             input.skip(len).map_err(into_io)?;
             Ok(Member::Next(input))
         }
-        _ => Err(ErrorKind::UnexpectedEof.into()),
+        None => Err(ErrorKind::UnexpectedEof.into()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Files that other tools read or unpack, known by their first bytes, so that an error can say which.
 
+use byteorder::{BigEndian, ByteOrder, LittleEndian};
+
 /// What a file is, and what turns it into one that is read here.
 struct Foreign {
     magic: &'static [u8],
@@ -75,11 +77,12 @@ pub(super) fn advice(beginning: &[u8]) -> Option<String> {
 
 /// The extensible record format has no magic number: fraction and seconds, a type, flags, and the length of the record.
 fn is_endace(beginning: &[u8]) -> bool {
-    let [_, _, _, _, s0, s1, s2, s3, kind, flags, l0, l1, _, _, w0, w1, ..] = *beginning else { return false };
-    let [length, wire] = [[l0, l1], [w0, w1]].map(u16::from_be_bytes);
+    let Some(head) = beginning.first_chunk::<16>() else { return false };
+    let (seconds, kind, flags) = (LittleEndian::read_u32(&head[4..8]), head[8], head[9]);
+    let (length, wire) = (BigEndian::read_u16(&head[10..12]), BigEndian::read_u16(&head[14..16]));
     // What describes the card has no time: a type of its own, with an extension header.
     let describes = kind == 0x9b && length % 8 == 0;
-    (describes || ENDACE_SECONDS.contains(&u32::from_le_bytes([s0, s1, s2, s3])))
+    (describes || ENDACE_SECONDS.contains(&seconds))
         && (1..=48).contains(&(kind & 0x7f))
         && flags & 0xc0 == 0
         && length >= 16

@@ -1,5 +1,7 @@
 //! The base64 of a POST: which letters hold which bits of what the client says, so that they can be written anew.
 
+use byteorder::{ByteOrder, NetworkEndian};
+
 use crate::capture::base64::{Run, letter_of, value_of};
 use crate::capture::rewrite::policy::{ByteSequence, FILL};
 
@@ -63,7 +65,7 @@ impl Runs {
         let first = placed.run.bit + 6 * (at - placed.run.text);
         // Of the last letters some bits may not count.
         let counts = placed.end.saturating_sub(first).min(6);
-        let bits = u16::from_be_bytes(bytes(placed.tunnel, first / 8)) << (first % 8) >> 10;
+        let bits = NetworkEndian::read_u16(&bytes(placed.tunnel, first / 8)) << (first % 8) >> 10;
         letter_of(u8::try_from(bits & !(0x3f >> counts)).unwrap_or(0))
     }
 }

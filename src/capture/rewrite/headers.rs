@@ -2,11 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use byteorder::{ByteOrder, NetworkEndian};
+
 use crate::capture::checksum::{checksum, sum};
 use crate::capture::encapsulation::KeptHeader;
 use crate::capture::ip::Layout;
 use crate::capture::ip_protocol::{AUTHENTICATION, FRAGMENT, GRE, ICMP, ICMP_V6, TCP, UDP};
 use crate::capture::rewrite::policy::RewritePolicy;
+use crate::fields::be16;
 
 /// The flag of GRE that says that it has a checksum (RFC 2784, section 2.1).
 const GRE_CHECKSUM: u8 = 0x80;
@@ -184,10 +187,8 @@ fn checked<'a>(data: &'a [u8], layout: &Layout) -> Option<(&'a [u8], usize)> {
     if layout.missing > 0 || layout.fragment.is_some() {
         return None;
     }
-    let len = match *body {
-        [_, _, _, _, high, low, ..] if layout.protocol == UDP => usize::from(u16::from_be_bytes([high, low])),
-        _ => body.len(),
-    };
+    let announced = be16(body, 4).filter(|_| layout.protocol == UDP);
+    let len = announced.map_or(body.len(), usize::from);
     let body = body.get(..len).filter(|_| len >= at + 2)?;
     Some((body, at))
 }
@@ -195,7 +196,8 @@ fn checked<'a>(data: &'a [u8], layout: &Layout) -> Option<(&'a [u8], usize)> {
 fn pseudo_header(data: &[u8], layout: &Layout, len: usize) -> u64 {
     let addresses = if layout.is_v6 { 8..IPV6 } else { 12..IPV4 };
     let addresses = data.get(layout.ip + addresses.start..layout.ip + addresses.end).unwrap_or_default();
-    let length = u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes();
+    let mut length = [0; 4];
+    NetworkEndian::write_u32(&mut length, u32::try_from(len).unwrap_or(u32::MAX));
     if matches!(layout.protocol, ICMP | GRE) { 0 } else { sum(addresses) + sum(&[0, layout.protocol]) + sum(&length) }
 }
 

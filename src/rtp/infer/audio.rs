@@ -1,6 +1,9 @@
 //! MPEG-4 audio, told by lengths that add up: with AU headers (RFC 3640), and as LATM (RFC 6416).
 
+use byteorder::{ByteOrder, NetworkEndian};
+
 use super::fit::{FitCounters, FormatFit, InferredFormat, PacketPair};
+use crate::fields::be16;
 
 /// The parameters of both modes for AAC (RFC 3640, sections 3.3.5 and 3.3.6).
 const HIGH_RATE: &str = "mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3";
@@ -35,8 +38,7 @@ impl AccessUnits {
 
 /// The length of the headers in bits, and what stands behind it.
 fn headers(payload: &[u8], bits_each: usize) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = payload.split_first_chunk()?;
-    let bits = usize::from(u16::from_be_bytes(*length));
+    let (bits, rest) = (usize::from(be16(payload, 0)?), payload.get(2..)?);
     (bits > 0 && bits % bits_each == 0).then(|| rest.split_at_checked(bits / 8))?
 }
 
@@ -44,7 +46,7 @@ fn headers(payload: &[u8], bits_each: usize) -> Option<(&[u8], &[u8])> {
 /// up, or the payload is a part of one access unit that is larger.
 fn high_rate(payload: &[u8]) -> FormatFit {
     let Some((headers, units)) = headers(payload, 16) else { return FormatFit::No };
-    let sizes = headers.as_chunks().0.iter().map(|header| u16::from_be_bytes(*header));
+    let sizes = headers.chunks_exact(2).map(NetworkEndian::read_u16);
     if sizes.clone().any(|header| header & 7 != 0) {
         return FormatFit::No;
     }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::fit::InferredFormat;
+use crate::fields::be16;
 use crate::rtp::infer::picture::TS_PACKET;
 use crate::rtp::payload::{H264Unit, PayloadFormat, Unit};
 
@@ -45,7 +46,7 @@ fn parameter_sets(format: PayloadFormat, payload: &[u8]) -> Vec<Range<usize>> {
 
 /// The length of the AU headers, and the headers if they can be any: they take the smaller part of a payload.
 fn au_headers(payload: &[u8]) -> Range<usize> {
-    let bits = payload.first_chunk().map_or(0, |length| usize::from(u16::from_be_bytes(*length)));
+    let bits = be16(payload, 0).map_or(0, usize::from);
     0..Some(2 + bits.div_ceil(8)).filter(|end| *end <= payload.len()).unwrap_or(2).min(payload.len())
 }
 

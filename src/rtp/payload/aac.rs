@@ -6,6 +6,7 @@ use bitstream_io::{BigEndian, BitRead, BitReader};
 
 use super::fault::PayloadError;
 use super::part::{Unit, UnitPart};
+use crate::fields::be16;
 use crate::rtp::fmtp;
 
 /// What stands in the AU headers, by the parameters of the `a=fmtp`: lengths in bits (RFC 3640, section 4.1).
@@ -51,10 +52,9 @@ impl AuHeaders {
         let len = payload.len();
         let (mut at, mut end) = (0, 0);
         if self.exist() {
-            let length =
-                payload.first_chunk().ok_or(PayloadError::Truncated { what: "the length of AU headers", len })?;
+            let bits = be16(payload, 0).ok_or(PayloadError::Truncated { what: "the length of AU headers", len })?;
             at = 16;
-            end = at + usize::from(u16::from_be_bytes(*length));
+            end = at + usize::from(bits);
         }
         let mut data = end.div_ceil(8);
         if self.auxiliary > 0 {

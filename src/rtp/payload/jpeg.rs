@@ -1,7 +1,10 @@
 //! Payloads of JPEG (RFC 2435, section 3.1): a fragment of a picture's entropy-coded data behind headers.
 
+use byteorder::{ByteOrder, NetworkEndian};
+
 use super::fault::{PayloadError, PayloadOddity};
 use super::part::{Unit, UnitLayout, UnitPart};
+use crate::fields::be16;
 
 /// Bytes of a quantization table of 8 bits.
 const TABLE: usize = 64;
@@ -34,22 +37,19 @@ impl JpegHeader {
     /// Where it ends inside of them.
     pub fn parse(payload: &[u8]) -> Result<Self, PayloadError> {
         let short = |what| PayloadError::Truncated { what, len: payload.len() };
-        let Some((&[_, high, middle, low, kind, q, width, height], rest)) = payload.split_first_chunk() else {
-            return Err(short("a JPEG header"));
-        };
-        let offset = u32::from_be_bytes([0, high, middle, low]);
+        let Some(header) = payload.first_chunk::<8>() else { return Err(short("a JPEG header")) };
+        let [_, _, _, _, kind, q, width, height] = *header;
+        let offset = NetworkEndian::read_u24(&header[1..4]);
         let (mut at, mut restart_interval) = (8, None);
         if (64..128).contains(&kind) {
-            let interval = rest.first_chunk::<4>().ok_or_else(|| short("a restart marker header"))?;
-            let [high, low, ..] = *interval;
-            restart_interval = Some(u16::from_be_bytes([high, low]));
+            let interval = payload.get(at..at + 4).ok_or_else(|| short("a restart marker header"))?;
+            restart_interval = be16(interval, 0);
             at += 4;
         }
         let mut tables = (at, at);
         if q >= 128 && offset == 0 {
-            let header = payload.get(at..).and_then(|rest| rest.first_chunk::<4>());
-            let [_, _, high, low] = *header.ok_or_else(|| short("a quantization table header"))?;
-            tables = (at + 4, at + 4 + usize::from(u16::from_be_bytes([high, low])));
+            let len = be16(payload, at + 2).ok_or_else(|| short("a quantization table header"))?;
+            tables = (at + 4, at + 4 + usize::from(len));
             at = tables.1;
         }
         if payload.len() < at {

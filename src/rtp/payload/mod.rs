@@ -18,6 +18,7 @@ pub use jpeg::JpegHeader;
 pub use nal_unit::{H264Unit, H265Unit, SliceType};
 pub use part::{Unit, UnitPart};
 
+use crate::fields::be16;
 use crate::rtp::fmtp;
 use part::{AggregateLayout, UnitLayout, whole};
 
@@ -203,8 +204,8 @@ impl UnitParts<'_> {
         if at >= self.payload.len() && self.oddity == Some(PayloadOddity::EmptyUnit) {
             return None;
         }
-        let part = self.payload.get(at..).and_then(|rest| {
-            let size = usize::from(u16::from_be_bytes(*rest.first_chunk()?));
+        let part = be16(self.payload, at).and_then(|size| {
+            let size = usize::from(size);
             let begin = at + 2 + layout.before_unit;
             let end = begin + size;
             let part = (layout.read)(self.payload, begin..end)?;

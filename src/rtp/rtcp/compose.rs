@@ -1,5 +1,7 @@
 //! Compound packets that a receiver sends (RFC 3550, section 6.1): RR, SDES with the CNAME, and BYE at the end.
 
+use byteorder::{ByteOrder, NetworkEndian};
+
 use super::sdes::CNAME;
 use super::{ReportBlock, packet_type};
 
@@ -9,7 +11,7 @@ pub const MAX_BLOCKS: usize = 31;
 /// A receiver report of `ssrc` alone. Blocks behind the [`MAX_BLOCKS`]th are left out.
 pub fn receiver_report(ssrc: u32, blocks: &[ReportBlock]) -> Vec<u8> {
     let blocks = blocks.get(..MAX_BLOCKS).unwrap_or(blocks);
-    let mut body = ssrc.to_be_bytes().to_vec();
+    let mut body = word(ssrc).to_vec();
     body.extend(blocks.iter().flat_map(|block| block.to_bytes()));
     let mut packet = Vec::with_capacity(4 + body.len());
     put(&mut packet, packet_type::RECEIVER_REPORT, blocks.len(), &body);
@@ -22,7 +24,7 @@ pub fn report(ssrc: u32, cname: &str, blocks: &[ReportBlock]) -> Vec<u8> {
     let mut compound = receiver_report(ssrc, blocks);
     let name = cname.as_bytes();
     let name = name.get(..usize::from(u8::MAX)).unwrap_or(name);
-    let mut chunk = ssrc.to_be_bytes().to_vec();
+    let mut chunk = word(ssrc).to_vec();
     chunk.extend_from_slice(&[CNAME, u8::try_from(name.len()).unwrap_or(u8::MAX)]);
     chunk.extend_from_slice(name);
     // At least one zero ends the items, and as many as fill the word.
@@ -35,7 +37,7 @@ pub fn report(ssrc: u32, cname: &str, blocks: &[ReportBlock]) -> Vec<u8> {
 /// The last report of a receiver that leaves (section 6.3.7).
 pub fn goodbye(ssrc: u32, cname: &str, blocks: &[ReportBlock]) -> Vec<u8> {
     let mut compound = report(ssrc, cname, blocks);
-    put(&mut compound, packet_type::GOODBYE, 1, &ssrc.to_be_bytes());
+    put(&mut compound, packet_type::GOODBYE, 1, &word(ssrc));
     compound
 }
 
@@ -43,9 +45,16 @@ pub fn goodbye(ssrc: u32, cname: &str, blocks: &[ReportBlock]) -> Vec<u8> {
 fn put(out: &mut Vec<u8>, packet_type: u8, count: usize, body: &[u8]) {
     let words = u16::try_from(body.len() / 4).unwrap_or(u16::MAX);
     let count = u8::try_from(count).unwrap_or(0) & 0x1f;
-    out.extend_from_slice(&[0x80 | count, packet_type]);
-    out.extend_from_slice(&words.to_be_bytes());
+    let mut header = [0x80 | count, packet_type, 0, 0];
+    NetworkEndian::write_u16(&mut header[2..4], words);
+    out.extend_from_slice(&header);
     out.extend_from_slice(body);
+}
+
+fn word(number: u32) -> [u8; 4] {
+    let mut bytes = [0; 4];
+    NetworkEndian::write_u32(&mut bytes, number);
+    bytes
 }
 
 #[cfg(test)]

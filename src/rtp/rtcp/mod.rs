@@ -2,22 +2,25 @@
 
 use std::iter;
 
+use byteorder::{ByteOrder, NetworkEndian, ReadBytesExt};
+
+use crate::fields::be16;
+
 pub mod compose;
 mod reports;
 mod sdes;
 
+pub(crate) use reports::{LEAST_LOST, MOST_LOST};
 pub use reports::{ReceiverReport, ReportBlock, SenderReport};
 pub use sdes::{SdesChunk, SourceDescription};
 
-use reports::take_u32;
-
 /// RFC 3550, section 12.1.
-mod packet_type {
-    pub(super) const SENDER_REPORT: u8 = 200;
-    pub(super) const RECEIVER_REPORT: u8 = 201;
-    pub(super) const SOURCE_DESCRIPTION: u8 = 202;
-    pub(super) const GOODBYE: u8 = 203;
-    pub(super) const APP: u8 = 204;
+pub(super) mod packet_type {
+    pub(in crate::rtp) const SENDER_REPORT: u8 = 200;
+    pub(in crate::rtp) const RECEIVER_REPORT: u8 = 201;
+    pub(in crate::rtp) const SOURCE_DESCRIPTION: u8 = 202;
+    pub(in crate::rtp) const GOODBYE: u8 = 203;
+    pub(in crate::rtp) const APP: u8 = 204;
 }
 
 /// Why a compound packet can't be read on. Each names the byte, from the start of the compound, where the packet that
@@ -128,13 +131,12 @@ impl<'a> Compound<'a> {
 
     fn read(&mut self) -> Result<RtcpPacket<'a>, RtcpError> {
         let (offset, available) = (self.offset, self.rest.len());
-        let &[first, packet_type, a, b, ..] = self.rest else {
+        let (Some(&[first, packet_type]), Some(len)) = (self.rest.first_chunk(), announced_len(self.rest)) else {
             return Err(RtcpError::HeaderTruncated { offset, available });
         };
         if first >> 6 != 2 {
             return Err(RtcpError::Version { offset, version: first >> 6 });
         }
-        let len = (usize::from(u16::from_be_bytes([a, b])) + 1) * 4;
         let Some((packet, rest)) = self.rest.split_at_checked(len) else {
             return Err(RtcpError::Truncated { offset, packet_type, needed: len, available });
         };
@@ -163,6 +165,18 @@ impl<'a> Iterator for Compound<'a> {
 }
 
 impl iter::FusedIterator for Compound<'_> {}
+
+/// Bytes of the packet that `bytes` begin with, by the words behind the first one that its header counts (RFC 3550,
+/// section 6.4.1).
+pub(crate) fn announced_len(bytes: &[u8]) -> Option<usize> {
+    be16(bytes, 2).map(|words| (usize::from(words) + 1) * 4)
+}
+
+/// Bytes of the packet that a compound's rest begins with, where it is there as a whole.
+pub(super) fn packet_len(rest: &[u8]) -> Option<usize> {
+    let version = rest.first()? >> 6;
+    announced_len(rest).filter(|len| version == 2 && *len <= rest.len())
+}
 
 /// Only the last packet of a compound may be padded (RFC 3550, section 6.4.1). A count that can't be is no padding.
 fn without_padding(body: &[u8]) -> &[u8] {
@@ -194,7 +208,7 @@ pub struct Goodbye<'a> {
 impl<'a> Goodbye<'a> {
     /// The sources that leave.
     pub fn ssrcs(&self) -> impl Iterator<Item = u32> + use<'a> {
-        self.body.as_chunks().0.iter().take(usize::from(self.count)).map(|&ssrc| u32::from_be_bytes(ssrc))
+        self.body.chunks_exact(4).take(usize::from(self.count)).map(NetworkEndian::read_u32)
     }
 
     /// Why, as text that should be UTF-8.
@@ -219,7 +233,7 @@ pub struct App<'a> {
 
 impl<'a> App<'a> {
     fn read(subtype: u8, mut body: &'a [u8]) -> Option<Self> {
-        let ssrc = take_u32(&mut body)?;
+        let ssrc = body.read_u32::<NetworkEndian>().ok()?;
         let (&name, data) = body.split_first_chunk()?;
         Some(Self { ssrc, name, subtype, data })
     }

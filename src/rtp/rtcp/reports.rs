@@ -1,6 +1,12 @@
 //! Sender and receiver reports, and the report blocks in both (RFC 3550, section 6.4).
 
+use byteorder::{ByteOrder, NetworkEndian, ReadBytesExt};
+
 use crate::time::NtpTime;
+
+/// What 24 bits with a sign hold.
+pub(crate) const MOST_LOST: i32 = 0x7f_ffff;
+pub(crate) const LEAST_LOST: i32 = -0x80_0000;
 
 /// A sender report (RFC 3550, section 6.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,11 +22,11 @@ pub struct SenderReport<'a> {
 impl<'a> SenderReport<'a> {
     pub(super) fn read(count: u8, mut body: &'a [u8]) -> Option<Self> {
         Some(Self {
-            ssrc: take_u32(&mut body)?,
-            ntp: NtpTime { seconds: take_u32(&mut body)?, fraction: take_u32(&mut body)? },
-            rtp_timestamp: take_u32(&mut body)?,
-            packet_count: take_u32(&mut body)?,
-            octet_count: take_u32(&mut body)?,
+            ssrc: take(&mut body)?,
+            ntp: NtpTime { seconds: take(&mut body)?, fraction: take(&mut body)? },
+            rtp_timestamp: take(&mut body)?,
+            packet_count: take(&mut body)?,
+            octet_count: take(&mut body)?,
             blocks: Blocks { count, bytes: body },
         })
     }
@@ -65,7 +71,7 @@ pub struct ReceiverReport<'a> {
 
 impl<'a> ReceiverReport<'a> {
     pub(super) fn read(count: u8, mut body: &'a [u8]) -> Option<Self> {
-        Some(Self { ssrc: take_u32(&mut body)?, blocks: Blocks { count, bytes: body } })
+        Some(Self { ssrc: take(&mut body)?, blocks: Blocks { count, bytes: body } })
     }
 
     /// Who reports.
@@ -100,28 +106,24 @@ pub struct ReportBlock {
 
 impl ReportBlock {
     fn read(mut bytes: &[u8]) -> Option<Self> {
-        let source_ssrc = take_u32(&mut bytes)?;
-        let loss = take_u32(&mut bytes)?;
-        let [fraction_lost, ..] = loss.to_be_bytes();
         Some(Self {
-            source_ssrc,
-            fraction_lost,
-            // Up to the top and down again: the sign of 24 bits becomes that of 32.
-            cumulative_lost: (loss << 8).cast_signed() >> 8,
-            ext_highest_seq: take_u32(&mut bytes)?,
-            jitter: take_u32(&mut bytes)?,
-            lsr: take_u32(&mut bytes)?,
-            dlsr: take_u32(&mut bytes)?,
+            source_ssrc: take(&mut bytes)?,
+            fraction_lost: bytes.read_u8().ok()?,
+            cumulative_lost: bytes.read_i24::<NetworkEndian>().ok()?,
+            ext_highest_seq: take(&mut bytes)?,
+            jitter: take(&mut bytes)?,
+            lsr: take(&mut bytes)?,
+            dlsr: take(&mut bytes)?,
         })
     }
 
     /// The block as it stands in a report.
     pub(super) fn to_bytes(self) -> [u8; 24] {
-        let [_, a, b, c] = self.cumulative_lost.to_be_bytes();
-        let lost = u32::from_be_bytes([self.fraction_lost, a, b, c]);
-        let words = [self.source_ssrc, lost, self.ext_highest_seq, self.jitter, self.lsr, self.dlsr];
         let mut bytes = [0; 24];
-        bytes.as_chunks_mut().0.iter_mut().zip(words).for_each(|(place, word)| *place = word.to_be_bytes());
+        NetworkEndian::write_u32(&mut bytes[0..4], self.source_ssrc);
+        bytes[4] = self.fraction_lost;
+        NetworkEndian::write_i24(&mut bytes[5..8], self.cumulative_lost.clamp(LEAST_LOST, MOST_LOST));
+        NetworkEndian::write_u32_into(&[self.ext_highest_seq, self.jitter, self.lsr, self.dlsr], &mut bytes[8..24]);
         bytes
     }
 }
@@ -139,10 +141,8 @@ impl<'a> Blocks<'a> {
     }
 }
 
-pub(super) fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
-    let (number, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(u32::from_be_bytes(*number))
+fn take(bytes: &mut &[u8]) -> Option<u32> {
+    bytes.read_u32::<NetworkEndian>().ok()
 }
 
 #[cfg(test)]

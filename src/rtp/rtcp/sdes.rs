@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use super::reports::take_u32;
+use byteorder::{NetworkEndian, ReadBytesExt};
 
 /// A source description (RFC 3550, section 6.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub struct SdesChunk<'a> {
 
 impl<'a> SdesChunk<'a> {
     fn take(rest: &mut &'a [u8]) -> Option<Self> {
-        let ssrc = take_u32(rest)?;
+        let ssrc = rest.read_u32::<NetworkEndian>().ok()?;
         let whole = *rest;
         while take_item(rest).is_some() {}
         let items = whole.get(..whole.len() - rest.len()).unwrap_or_default();

@@ -2,13 +2,9 @@
 
 use crate::rtp::jitter::smoothed_sixteenths;
 use crate::rtp::packet::RtpPacket;
-use crate::rtp::rtcp::{ReportBlock, SenderReport};
+use crate::rtp::rtcp::{LEAST_LOST, MOST_LOST, ReportBlock, SenderReport};
 use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
-
-/// What 24 bits with a sign hold.
-const MOST_LOST: i64 = 0x7f_ffff;
-const LEAST_LOST: i64 = -0x80_0000;
 
 /// The statistics of one source.
 #[derive(Debug)]
@@ -119,7 +115,7 @@ impl Reception {
         let interval = i64::from(expected.wrapping_sub(expected_before));
         let lost = interval - i64::from(self.received.wrapping_sub(received_before));
         let fraction = if interval > 0 { lost.max(0) * 256 / interval } else { 0 };
-        let cumulative = (i64::from(expected) - i64::from(self.received)).clamp(LEAST_LOST, MOST_LOST);
+        let cumulative = (i64::from(expected) - i64::from(self.received)).clamp(LEAST_LOST.into(), MOST_LOST.into());
         let (lsr, dlsr) = self.report.map_or((0, 0), |(lsr, at)| (lsr, fraction_of_seconds(now, at)));
         ReportBlock {
             source_ssrc: self.ssrc,
