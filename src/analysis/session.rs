@@ -1,4 +1,4 @@
-//! One RTSP connection: its dialogue, and the streams that it carries.
+//! One RTSP session under analysis: the dialogue of a flow, and the streams that belong to it.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -57,7 +57,7 @@ pub(super) struct StreamBeginning {
     pub(super) change: Option<SourceChange>,
 }
 
-/// A connection under analysis.
+/// One flow under analysis.
 #[derive(Debug)]
 pub(super) struct Session {
     /// The capture that is being read.

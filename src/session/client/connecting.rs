@@ -7,7 +7,7 @@ use crate::session::Client;
 use crate::session::authorization::AuthAction;
 use crate::session::client::pending::SessionMethod;
 use crate::session::client::phase::{ClientPhase, PhaseName};
-use crate::session::client::transports::{dialer, web_socket_paths};
+use crate::session::client::transport_choice::{dialer, web_socket_paths};
 use crate::session::client::{SessionError, refusal};
 use crate::session::dialer::Dial;
 use crate::time::Timestamp;

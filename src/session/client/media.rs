@@ -52,7 +52,7 @@ pub(super) struct MediaWatch {
     all_bye: Option<Timestamp>,
 }
 
-/// What it means.
+/// What the media that came, or did not come, means for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MediaState {
     GoOn,
@@ -194,7 +194,7 @@ impl MediaWatch {
         silent.map(|(place, _)| place)
     }
 
-    pub(super) fn verdict(&self, now: Timestamp, dialog: &Dialog) -> MediaState {
+    pub(super) fn state(&self, now: Timestamp, dialog: &Dialog) -> MediaState {
         let reached = |limit: Option<u64>, count: u64| limit.is_some_and(|limit| count >= limit);
         let due = |deadline: Option<Timestamp>| deadline.is_some_and(|deadline| deadline <= now);
         if reached(self.limits.packets, self.progress.packets)

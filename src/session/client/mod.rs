@@ -5,6 +5,7 @@ mod config;
 mod connecting;
 mod ending;
 mod media;
+mod media_setup;
 mod moving;
 mod pending;
 mod phase;
@@ -14,8 +15,7 @@ mod request;
 mod scope;
 mod senders;
 mod told;
-mod transport;
-mod transports;
+mod transport_choice;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -37,11 +37,11 @@ pub(in crate::session) use config::silence_hint;
 pub use config::{ClientConfig, Ending, Limits, MediaTransport, SessionError, Timeouts};
 pub use media::Progress;
 
-use media::{MediaState as MediaVerdict, MediaWatch};
+use media::{MediaState, MediaWatch};
 use pending::{PendingRequest, SessionMethod, refusal};
 use phase::{ClientPhase, ControlScope, PendingRedirect, PhaseName, Playback};
 use reporter::Reporter;
-use transports::Transports;
+use transport_choice::Transports;
 
 /// Two channels for each of so many tracks.
 const MAX_TRACKS: usize = 128;
@@ -94,7 +94,11 @@ impl Client {
             shown: masked_text(config.url.as_str()),
             phase: ClientPhase::Resolving,
             outputs: VecDeque::new(),
-            dialer: transports::dialer(&config, &config.url, config.transports.first().copied().unwrap_or_default()),
+            dialer: transport_choice::dialer(
+                &config,
+                &config.url,
+                config.transports.first().copied().unwrap_or_default(),
+            ),
             dialog: Dialog::new(),
             cseq: 0,
             authorization: Authorization::new(config.credentials.clone()),
@@ -262,10 +266,10 @@ impl Client {
         if !self.phase.is(PhaseName::Playing) {
             return;
         }
-        match self.media.verdict(now, &self.dialog) {
-            MediaVerdict::GoOn => {}
-            MediaVerdict::Ended(ending) => self.end(now, ending),
-            MediaVerdict::Silent => self.silent(now),
+        match self.media.state(now, &self.dialog) {
+            MediaState::GoOn => {}
+            MediaState::Ended(ending) => self.end(now, ending),
+            MediaState::Silent => self.silent(now),
         }
     }
 

@@ -1,5 +1,5 @@
-//! How media gets to the client: which transport is asked for, what the server makes of it, and which comes next
-//! where it does not work.
+//! What the client makes of the answers to SETUP: where media comes, by which profile, over which transport it is asked for
+//! next where one does not work; and the packets that come and the reports that go.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! The transports that a client may use, how far they have got, and how each gets to the server.
+//! Which transport a client asks for in SETUP, which ones are left to try, and how each gets to the server.
 
 use crate::rtsp::tunnel::{TunnelKind, TunnelRequest};
 use crate::rtsp::url::RtspUrl;
