@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::capture::ip::UdpDatagram;
 use crate::capture::media::rtp_source;
+use crate::rtp::media_kind::MediaKind;
 use crate::rtp::packet::RtpPacket;
 use crate::rtsp::headers::Transport;
 use crate::rtsp::sdp::{Format, Media, SessionDescription};
@@ -114,7 +115,8 @@ impl NamedMedia {
     pub fn name(&mut self, port: &NamedPort) {
         let NamedPort { address, encoding } = port.clone();
         let kind = encoding.as_ref().map_or("", |(name, _)| {
-            if PICTURES.iter().any(|known| known.eq_ignore_ascii_case(name)) { "video" } else { "audio" }
+            let is_video = PICTURES.iter().any(|known| known.eq_ignore_ascii_case(name));
+            if is_video { MediaKind::Video.as_str() } else { MediaKind::Audio.as_str() }
         });
         let media =
             Media { kind: kind.to_owned(), port: address.port(), protocol: "RTP/AVP".to_owned(), ..Media::default() };

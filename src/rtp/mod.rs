@@ -10,11 +10,14 @@ pub(crate) mod fmtp;
 pub mod foreign;
 pub mod infer;
 pub(crate) mod jitter;
+pub(crate) mod media_kind;
 pub mod packet;
 pub mod payload;
 pub mod payload_type;
 pub mod rtcp;
 pub mod unwrap;
+
+pub use media_kind::MediaKind;
 
 /// A sequence number so far ahead is no loss but perhaps a restart (RFC 3550, appendix A.1).
 pub const MAX_DROPOUT: u16 = 3000;

@@ -19,6 +19,7 @@ mod setup;
 
 use std::time::Duration;
 
+use crate::rtp::media_kind::MediaKind;
 use crate::rtp::payload::PayloadFormat;
 use crate::rtp::payload_type;
 use crate::rtsp::control::{control_of, resolve_base};
@@ -332,8 +333,10 @@ impl Dialog {
         let name = name.or(fixed.map(|fixed| fixed.encoding.to_owned()))?;
         // Without a description only audio has a number of channels.
         let described = described.map(|(_, media)| media).or(self.media(track));
-        let announced = described.map(|media| media.kind.as_str());
-        let kind = announced.or(fixed.and_then(|fixed| fixed.channels).map(|_| "audio")).unwrap_or_default();
+        let kind = match described {
+            Some(media) => MediaKind::named(&media.kind),
+            None => fixed.and_then(|fixed| fixed.channels).map(|_| MediaKind::Audio),
+        };
         let payload = PayloadFormat::new(kind, &name, format.and_then(|format| format.fmtp.as_deref()));
         Some(Encoding { name, clock_rate_hz, payload })
     }

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::analysis::sequence::Sequence;
+use crate::rtp::media_kind::MediaKind;
 use crate::rtp::unwrap::Unwrapper;
 
 /// A packet to be: sequence number, timestamp, marker and payload.
@@ -299,7 +300,7 @@ fn a_fragment_without_its_end_is_told_where_no_packet_lacks() {
 #[test]
 fn access_units_that_are_not_as_long_as_their_header_says() {
     let fmtp = "mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3";
-    let format = PayloadFormat::new("audio", "MPEG4-GENERIC", Some(fmtp));
+    let format = PayloadFormat::new(Some(MediaKind::Audio), "MPEG4-GENERIC", Some(fmtp));
     let unit = |bytes: u16, number: u16, marker| {
         let payload = [&[0, 16][..], &(40_u16 << 3).to_be_bytes(), &vec![7; usize::from(bytes)]].concat();
         Sent { number, timestamp: 1000 * u32::from(number / 2), marker, payload }

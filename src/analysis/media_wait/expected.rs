@@ -1,5 +1,6 @@
 //! Of which tracks media is expected, and on which way.
 
+use crate::rtp::media_kind::MediaKind;
 use crate::rtsp::sdp::{Media, MediaFlow};
 use crate::session::Dialog;
 use crate::session::dialog::Setup;
@@ -35,9 +36,9 @@ pub(super) fn may_be_silent(setup: usize, direction: Direction, dialog: &Dialog,
         // Nothing tells what it is.
         return !all;
     };
-    match media.kind.as_str() {
-        "video" => is_fed_by_the_client(media, direction),
-        "audio" => is_fed_by_the_client(media, direction) || !all && suppresses_silence(media),
+    match MediaKind::named(&media.kind) {
+        Some(MediaKind::Video) => is_fed_by_the_client(media, direction),
+        Some(MediaKind::Audio) => is_fed_by_the_client(media, direction) || !all && suppresses_silence(media),
         _ => true,
     }
 }
@@ -45,8 +46,8 @@ pub(super) fn may_be_silent(setup: usize, direction: Direction, dialog: &Dialog,
 /// ONVIF's back channel is described with `a=sendonly` (ONVIF Streaming Specification, section 5.3), and only a description
 /// that was asked for with it has one.
 fn is_fed_by_the_client(media: &Media, direction: Direction) -> bool {
-    let onvif =
-        direction == Direction::ServerToClient && media.flow == Some(MediaFlow::SendOnly) && media.kind == "audio";
+    let is_audio = MediaKind::named(&media.kind) == Some(MediaKind::Audio);
+    let onvif = direction == Direction::ServerToClient && media.flow == Some(MediaFlow::SendOnly) && is_audio;
     onvif || media.flow == Some(MediaFlow::Inactive)
 }
 

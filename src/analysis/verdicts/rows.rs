@@ -9,6 +9,7 @@ use crate::analysis::rows::{Row, Sink, VerdictRow};
 use crate::analysis::session::{Session, TakenPacket};
 use crate::analysis::verdicts::event::{Event, Subject};
 use crate::analysis::verdicts::{PassedPacket, SourceChange};
+use crate::rtp::media_kind::MediaKind;
 use crate::rtp::rtcp::SenderReport;
 use crate::session::dialog::{MediaPath, PacketSigns, is_instead_of_sound};
 
@@ -21,9 +22,10 @@ impl<S: Sink> RowEmitter<S> {
             && let Some(judge) = self.judge(place.session)
             && !judge.goes_on(place.at, *index, stream, figures)
         {
-            let kind = dialog.media(stream.key.track).map(|media| media.kind.as_str());
-            let is_paced = matches!(kind, None | Some("audio" | "video"));
-            let begins_talkspurt = marker && kind == Some("audio");
+            let described = dialog.media(stream.key.track);
+            let kind = described.and_then(|media| MediaKind::named(&media.kind));
+            let is_paced = described.is_none() || matches!(kind, Some(MediaKind::Audio | MediaKind::Video));
+            let begins_talkspurt = marker && kind == Some(MediaKind::Audio);
             let instead = |payload_type| {
                 dialog.media(stream.key.track).is_some_and(|media| is_instead_of_sound(media, payload_type))
             };

@@ -4,6 +4,7 @@ use bitstream_io::{BigEndian, BitRead, BitReader};
 
 use super::unit::{ExportStatistics, MAX_UNIT, MediaPayload, Unfit};
 use crate::rtp::fmtp::{number, parameter};
+use crate::rtp::media_kind::MediaKind;
 use crate::rtp::payload::{PayloadFormat, Unit};
 
 /// Bytes of a header without CRC.
@@ -56,7 +57,7 @@ impl Adts {
         }
         let bytes = config(fmtp)?;
         let config = Config::read(&mut config_bits(&bytes)).ok_or_else(|| unfit(NO_ADTS))?;
-        let carriage = Carriage::Headers(PayloadFormat::new("audio", "MPEG4-GENERIC", fmtp));
+        let carriage = Carriage::Headers(PayloadFormat::new(Some(MediaKind::Audio), "MPEG4-GENERIC", fmtp));
         Ok(Self { carriage, config, unit: Vec::new(), timestamp: 0, skipping: false, given_up: None })
     }
 

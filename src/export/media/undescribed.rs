@@ -56,7 +56,7 @@ impl UndescribedTrack {
             fmtp: inferred.fmtp.map(str::to_owned),
             ..Format::default()
         };
-        let media = Media { kind: inferred.media.to_owned(), formats: vec![format], ..Media::default() };
+        let media = Media { kind: inferred.media.as_str().to_owned(), formats: vec![format], ..Media::default() };
         Extractor::new(&media, version, payload_type)
     }
 

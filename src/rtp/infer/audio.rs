@@ -4,6 +4,7 @@ use byteorder::{ByteOrder, NetworkEndian};
 
 use super::fit::{FitCounters, FormatFit, InferredFormat, PacketPair};
 use crate::fields::be16;
+use crate::rtp::media_kind::MediaKind;
 
 /// The parameters of both modes for AAC (RFC 3640, sections 3.3.5 and 3.3.6).
 const HIGH_RATE: &str = "mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3";
@@ -27,7 +28,8 @@ impl AccessUnits {
     }
 
     pub(super) fn format(&self) -> Option<InferredFormat> {
-        let named = |fmtp| InferredFormat { fmtp: Some(fmtp), ..InferredFormat::new("audio", "mpeg4-generic") };
+        let named =
+            |fmtp| InferredFormat { fmtp: Some(fmtp), ..InferredFormat::new(MediaKind::Audio, "mpeg4-generic") };
         match (self.high.convinces(CONVINCING), self.low.convinces(CONVINCING)) {
             (true, false) => Some(named(HIGH_RATE)),
             (false, true) => Some(named(LOW_RATE)),

@@ -1,5 +1,7 @@
 //! How packets fit a format that they may be of.
 
+use crate::rtp::media_kind::MediaKind;
+
 /// Of the packets so many may be odd: one in so many.
 const ODD: u32 = 16;
 
@@ -8,14 +10,14 @@ const ODD: u32 = 16;
 pub struct InferredFormat {
     /// The encoding's name as it is registered.
     pub encoding: &'static str,
-    /// `video` or `audio`.
-    pub media: &'static str,
+    /// Video or audio.
+    pub media: MediaKind,
     /// Parameters that are needed to take payloads apart.
     pub fmtp: Option<&'static str>,
 }
 
 impl InferredFormat {
-    pub(super) const fn new(media: &'static str, encoding: &'static str) -> Self {
+    pub(super) const fn new(media: MediaKind, encoding: &'static str) -> Self {
         Self { encoding, media, fmtp: None }
     }
 }

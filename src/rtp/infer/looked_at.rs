@@ -15,7 +15,7 @@ const H265_ONES: Range<usize> = 2..4;
 impl InferredFormat {
     /// How its payloads are made up.
     pub fn payload_format(&self) -> PayloadFormat {
-        PayloadFormat::new(self.media, self.encoding, self.fmtp)
+        PayloadFormat::new(Some(self.media), self.encoding, self.fmtp)
     }
 
     /// Bytes of a payload that tell its format, beside those that [`PayloadFormat::parts`] reads and the beginnings of

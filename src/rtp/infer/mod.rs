@@ -12,6 +12,7 @@ mod picture;
 mod tests;
 
 use crate::rtp::clock_fit::ClockFit;
+use crate::rtp::media_kind::MediaKind;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::payload_type;
 use crate::rtp::unwrap::Unwrapper;
@@ -133,7 +134,8 @@ impl PayloadEvidence {
     /// The format, where the packets so far show it: that of a static payload type (RFC 3551), else what they look like.
     pub fn format(&self) -> Option<InferredFormat> {
         if let Some(fixed) = payload_type::static_format(self.payload_type) {
-            let media = if fixed.channels.is_some() || fixed.encoding == "MPA" { "audio" } else { "video" };
+            let media =
+                if fixed.channels.is_some() || fixed.encoding == "MPA" { MediaKind::Audio } else { MediaKind::Video };
             return Some(InferredFormat::new(media, fixed.encoding));
         }
         if self.is_cut {
@@ -142,12 +144,12 @@ impl PayloadEvidence {
         let estimate = self.clock.estimate();
         let of_video = estimate.is_some_and(|estimate| estimate.is_near(VIDEO_HZ, ANOTHER_CLOCK));
         let found = [
-            self.transport_stream.is_convincing().then(|| InferredFormat::new("video", "MP2T")),
-            self.jpeg.is_convincing().then(|| InferredFormat::new("video", "JPEG")),
-            self.h264.is_convincing(of_video).then(|| InferredFormat::new("video", "H264")),
-            self.h265.is_convincing(of_video).then(|| InferredFormat::new("video", "H265")),
+            self.transport_stream.is_convincing().then(|| InferredFormat::new(MediaKind::Video, "MP2T")),
+            self.jpeg.is_convincing().then(|| InferredFormat::new(MediaKind::Video, "JPEG")),
+            self.h264.is_convincing(of_video).then(|| InferredFormat::new(MediaKind::Video, "H264")),
+            self.h265.is_convincing(of_video).then(|| InferredFormat::new(MediaKind::Video, "H265")),
             self.aac.format(),
-            self.latm.is_convincing().then(|| InferredFormat::new("audio", "MP4A-LATM")),
+            self.latm.is_convincing().then(|| InferredFormat::new(MediaKind::Audio, "MP4A-LATM")),
         ];
         let mut found = found.into_iter().flatten();
         // Two that fit are none that is known.
@@ -161,7 +163,7 @@ impl PayloadEvidence {
             return Some(fixed.clock_rate_hz);
         }
         let estimate = self.clock.estimate();
-        if self.format().is_some_and(|format| format.media == "video") {
+        if self.format().is_some_and(|format| format.media == MediaKind::Video) {
             let another = estimate.is_some_and(|estimate| !estimate.is_near(VIDEO_HZ, ANOTHER_CLOCK));
             return (!another).then_some(VIDEO_HZ);
         }
@@ -180,6 +182,6 @@ impl PayloadEvidence {
         }
         let Some(format) = self.format() else { return false };
         let paced = self.clock.span_s() >= PACED_S && self.clock_rate_hz().is_some();
-        paced || format.media == "video" && self.clock.estimate().is_some()
+        paced || format.media == MediaKind::Video && self.clock.estimate().is_some()
     }
 }

@@ -197,7 +197,7 @@ fn transport_streams() {
 fn static_payload_types_are_known_by_their_number() {
     assert_eq!(frames(0, 8000, 1, |seed| noise(seed, 160)).told(), (Some("PCMU"), Some(8000)));
     assert_eq!(frames(26, 90_000, 1, |seed| noise(seed, 160)).told(), (Some("JPEG"), Some(90_000)));
-    assert_eq!(frames(14, 90_000, 1, |_| Vec::new()).evidence.format().unwrap().media, "audio");
+    assert_eq!(frames(14, 90_000, 1, |_| Vec::new()).evidence.format().unwrap().media, MediaKind::Audio);
 }
 
 #[test]

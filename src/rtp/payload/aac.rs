@@ -166,12 +166,13 @@ mod tests {
 
     use super::super::PayloadFormat;
     use super::*;
+    use crate::rtp::media_kind::MediaKind;
 
     /// `mode=AAC-hbr`, as most servers have it.
     const HBR: &str = "streamtype=5;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=1190";
 
     fn parts(fmtp: &str, payload: &[u8]) -> Vec<Result<UnitPart, PayloadError>> {
-        PayloadFormat::new("audio", "MPEG4-GENERIC", Some(fmtp)).parts(payload).collect()
+        PayloadFormat::new(Some(MediaKind::Audio), "MPEG4-GENERIC", Some(fmtp)).parts(payload).collect()
     }
 
     fn part(body: Range<usize>) -> UnitPart {

@@ -20,14 +20,16 @@ pub use part::{Unit, UnitPart};
 
 use crate::fields::be16;
 use crate::rtp::fmtp;
+use crate::rtp::media_kind::MediaKind;
 use part::{AggregateLayout, UnitLayout, whole};
 
 /// How the payloads of a stream are made up.
 ///
 /// ```
+/// use rtsp_rec::rtp::MediaKind;
 /// use rtsp_rec::rtp::payload::{PayloadFormat, Unit};
 ///
-/// let format = PayloadFormat::new("video", "H264", Some("packetization-mode=1"));
+/// let format = PayloadFormat::new(Some(MediaKind::Video), "H264", Some("packetization-mode=1"));
 /// // STAP-A (RFC 6184, section 5.7.1) with two NAL units: parameters of the sequence, and of the picture.
 /// let payload = [24, 0, 2, 0x67, 0x64, 0, 3, 0x68, 0xee, 0x3c];
 /// let parts: Vec<_> = format.parts(&payload).collect::<Result<_, _>>()?;
@@ -57,9 +59,9 @@ pub enum PayloadFormat {
 }
 
 impl PayloadFormat {
-    /// The format of an encoding name, with the parameters of its `a=fmtp`; `media` is the type of media, such as
-    /// `audio`.
-    pub fn new(media: &str, encoding: &str, fmtp: Option<&str>) -> Self {
+    /// The format of an encoding name, with the parameters of its `a=fmtp`; `media` is the type of media, where that
+    /// is known.
+    pub fn new(media: Option<MediaKind>, encoding: &str, fmtp: Option<&str>) -> Self {
         match encoding.to_ascii_uppercase().as_str() {
             "H264" => Self::H264,
             "H265" | "HEVC" => Self::H265 { numbered: fmtp::number(fmtp, "sprop-max-don-diff") > Some(0) },
@@ -67,7 +69,7 @@ impl PayloadFormat {
             "MPEG4-GENERIC" => Self::Aac(AuHeaders::new(fmtp)),
             // MPEG audio is cut into packets where it must be (RFC 2250, RFC 6416).
             "MPA" | "MP4A-LATM" | "MPA-ROBUST" => Self::Other,
-            _ if media == "audio" => Self::Samples,
+            _ if media == Some(MediaKind::Audio) => Self::Samples,
             _ => Self::Other,
         }
     }
@@ -227,7 +229,7 @@ mod tests {
     fn formats() -> impl Strategy<Value = PayloadFormat> {
         let headers = ("[0-9]{1,2}", "[0-9]{1,2}", "[0-9]{1,2}").prop_map(|(size, index, cts)| {
             let fmtp = format!("sizelength={size};indexlength={index};indexdeltalength={index};ctsdeltalength={cts}");
-            PayloadFormat::new("audio", "mpeg4-generic", Some(&fmtp))
+            PayloadFormat::new(Some(MediaKind::Audio), "mpeg4-generic", Some(&fmtp))
         });
         prop_oneof![
             Just(PayloadFormat::H264),
@@ -275,12 +277,12 @@ mod tests {
 
     #[test]
     fn formats_by_their_names() {
-        let format = |encoding, fmtp| PayloadFormat::new("video", encoding, fmtp);
+        let format = |encoding, fmtp| PayloadFormat::new(Some(MediaKind::Video), encoding, fmtp);
         assert_eq!(format("h264", None), PayloadFormat::H264);
         assert_eq!(format("H265", Some("sprop-max-don-diff=0")), PayloadFormat::H265 { numbered: false });
         assert_eq!(format("H265", Some("a=1; sprop-max-don-diff=2")), PayloadFormat::H265 { numbered: true });
         assert_eq!(format("VP8", None), PayloadFormat::Other);
-        assert_eq!(PayloadFormat::new("audio", "PCMU", None), PayloadFormat::Samples);
+        assert_eq!(PayloadFormat::new(Some(MediaKind::Audio), "PCMU", None), PayloadFormat::Samples);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::rtp::media_kind::MediaKind;
 use crate::rtsp::auth::LoginScheme;
 use crate::session::client::phase::PhaseName;
 use crate::session::client::{Ending, MediaTransport, Progress, SessionError};
@@ -26,7 +27,7 @@ impl Client {
         let setups = self.media.silent().filter_map(|place| self.dialog.setups().get(place)?.track);
         let named = setups.filter_map(|track| Some((track, self.dialog.media(Some(track))?.kind.as_str())));
         // What speaks of events may be silent.
-        named.filter(|(_, kind)| matches!(*kind, "audio" | "video"))
+        named.filter(|(_, kind)| matches!(MediaKind::named(kind), Some(MediaKind::Audio | MediaKind::Video)))
     }
 
     /// Each change to another transport, and why.
