@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::analysis::Table;
 use crate::session::faults::Fault;
 use crate::session::server::{ReportClock, SlowClient, Speed};
 
@@ -36,7 +37,7 @@ pub use probe::{ProbeArgs, ProbeFormat};
 pub use record::RecordArgs;
 pub use redact::RedactArgs;
 pub use report::ReportArgs;
-pub use schema::{SchemaArgs, TableName};
+pub use schema::SchemaArgs;
 pub use transport::{TransportArgs, TransportName};
 
 /// Name and version as captures and User-Agent headers carry them.
@@ -113,8 +114,8 @@ pub struct AnalyzeArgs {
     pub named: NamedArgs,
 
     /// The table to print
-    #[arg(long, value_enum, default_value_t = TableName::Streams)]
-    pub table: TableName,
+    #[arg(long, value_enum, default_value_t = Table::Streams)]
+    pub table: Table,
 
     /// Write every table as DIR/TABLE.csv instead (.json or .txt with these formats)
     #[arg(short, long, value_name = "DIR", conflicts_with = "table")]

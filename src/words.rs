@@ -1,21 +1,25 @@
 //! Enums whose values are words of the tables, declared once: the variant, what it means, and the word.
 
-/// Declares such an enum, a variant a line: its meaning as a doc comment, then `Variant = "word",`.
+/// Declares such an enum, a variant a line: its meaning as a doc comment, then `Variant = "word",`. What is no literal of the
+/// comment (`concat!`) is for the documentation alone.
+///
+/// `$none` is always empty: nothing can be repeated that holds no fragment, and `#[default]` is there or is not.
 ///
 /// The word is what tables, JSON and messages show; nothing reads it back.
 macro_rules! word_enum {
     ($(#[$attribute:meta])* $vis:vis enum $name:ident {
-        $($(#[$about:meta])+ $variant:ident = $word:literal,)+
+        $($(#[doc = $about:literal])+ $(#[doc = concat!($($more:tt)*)])? $(#[default] $none:vis)?
+            $variant:ident = $word:literal,)+
     }) => {
         $(#[$attribute])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         $vis enum $name {
-            $($(#[$about])+ $variant,)+
+            $($(#[doc = $about])+ $(#[doc = concat!($($more)*)])? $(#[default] $none)? $variant,)+
         }
 
         impl $name {
             /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            pub const ALL: [Self; Self::WORDS.len()] = [$(Self::$variant),+];
 
             /// Their words, in the same order.
             pub const WORDS: &'static [&'static str] = &[$($word),+];
@@ -24,6 +28,13 @@ macro_rules! word_enum {
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)+
+                }
+            }
+
+            /// What it means, in one sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!($($about),+).trim_ascii(),)+
                 }
             }
         }

@@ -1,5 +1,6 @@
-//! Options of `schema`, and the names of the tables.
+//! Options of `schema`, and the tables as values of options.
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use crate::analysis::Table;
@@ -16,42 +17,15 @@ at the end.")]
 pub struct SchemaArgs {
     /// The table [default: all of them, below $defs]
     #[arg(value_enum, value_name = "TABLE")]
-    pub table: Option<TableName>,
+    pub table: Option<Table>,
 }
 
-/// The tables of an analysis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum TableName {
-    /// A row for each session, track, direction and SSRC
-    Streams,
-    /// A row for each RTP packet
-    Packets,
-    /// A row for each frame of video, and for each timestamp of anything else
-    Frames,
-    /// A row for each RTCP sender report
-    SenderReports,
-    /// A row for each block of an RTCP sender or receiver report
-    ReportBlocks,
-    /// A row for each RTSP request and response
-    Messages,
-    /// A row for everything odd
-    Findings,
-    /// A row for everything that a viewer may notice, with its cause
-    Verdicts,
-}
+impl ValueEnum for Table {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
 
-impl From<TableName> for Table {
-    fn from(name: TableName) -> Self {
-        match name {
-            TableName::Streams => Self::Streams,
-            TableName::Packets => Self::Packets,
-            TableName::Frames => Self::Frames,
-            TableName::SenderReports => Self::SenderReports,
-            TableName::ReportBlocks => Self::ReportBlocks,
-            TableName::Messages => Self::Messages,
-            TableName::Findings => Self::Findings,
-            TableName::Verdicts => Self::Verdicts,
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(self.meaning().trim_end_matches('.')))
     }
 }

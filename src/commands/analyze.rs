@@ -239,7 +239,7 @@ fn bar_is_wanted(args: &AnalyzeArgs) -> bool {
 fn outputs(args: &AnalyzeArgs) -> Result<BTreeMap<Table, Output>, Error> {
     let format = format(args.format);
     let Some(folder) = &args.output else {
-        let table = args.table.into();
+        let table = args.table;
         // The table for people has colours, and spells out what steers by itself.
         let out = if args.format == cli::Format::Table { Box::new(io::stdout()) } else { stdout() };
         let output = Document::new(table, format, out, waiting_room()).coloured(takes_colour(&io::stdout()));

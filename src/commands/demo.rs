@@ -11,7 +11,7 @@ use clap::Parser;
 
 use crate::analysis::Table;
 use crate::capture::Source;
-use crate::cli::{AnalyzeArgs, Cli, Command, DemoArgs, Format, NamedArgs, RecordArgs, TableName};
+use crate::cli::{AnalyzeArgs, Cli, Command, DemoArgs, Format, NamedArgs, RecordArgs};
 use crate::commands::{analyze, record};
 use crate::error::Error;
 use crate::net::{Accepted, Clock, EventLoop};
@@ -43,7 +43,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<(), Error> {
     analyze::run(&AnalyzeArgs {
         named: NamedArgs::default(),
         captures: vec![capture.clone()],
-        table: TableName::Streams,
+        table: Table::Streams,
         output: Some(folder.clone()),
         format: Format::Csv,
         fail_if: Vec::new(),

@@ -160,12 +160,12 @@ mod tests {
             capture in prop::sample::select(vec!["", "a.pcapng", "a,b.pcapng", "say \"x\"", "two\nlines", "ü"]),
             (frame_number, nanos, seconds) in (any::<Option<u64>>(), any::<i64>(), any::<f64>()),
             (session, track, channel) in (any::<usize>(), any::<Option<usize>>(), any::<u16>()),
-            direction in prop::sample::select(Direction::ALL),
+            direction in prop::sample::select(Direction::ALL.to_vec()),
             (ssrc, payload_type, marker, seq, ext_seq) in any::<(u32, u8, u8, u16, i64)>(),
             (rtp_timestamp, ext_rtp_timestamp, payload_bytes) in any::<(u32, i64, Option<usize>)>(),
             (delta, jitter, skew) in (prop::option::of(-1e5..1e5), any::<Option<f64>>(), prop::option::of(-1.0..1.0)),
             gap: u16,
-            status in prop::sample::select(PacketStatus::ALL),
+            status in prop::sample::select(PacketStatus::ALL.to_vec()),
         ) -> PacketRow<'static> {
             PacketRow {
                 capture, frame_number, session, track, channel, direction, payload_type, marker, seq, ext_seq,

@@ -42,13 +42,6 @@ macro_rules! findings {
                 }
             }
 
-            /// What it means, in one sentence.
-            pub const fn meaning(self) -> &'static str {
-                match self {
-                    $(Self::$variant => concat!($($meaning),+).trim_ascii(),)+
-                }
-            }
-
             /// The sections of RFCs that it is about; empty where there is none.
             pub const fn source(self) -> &'static str {
                 match self {

@@ -71,53 +71,34 @@ impl<S: Sink + ?Sized> Sink for &mut S {
     }
 }
 
-/// The tables of an analysis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Table {
-    /// A row for each session, track, direction and SSRC.
-    Streams,
-    /// A row for each RTP packet.
-    Packets,
-    /// A row for each frame of video, and for each timestamp of anything else.
-    Frames,
-    /// A row for each RTCP sender report.
-    SenderReports,
-    /// A row for each block of an RTCP sender or receiver report.
-    ReportBlocks,
-    /// A row for each RTSP request and response.
-    Messages,
-    /// A row for everything odd.
-    Findings,
-    /// A row for everything that a viewer may notice, with its cause.
-    Verdicts,
+word_enum! {
+    /// The tables of an analysis, in the order of docs/metrics.md.
+    #[derive(PartialOrd, Ord)]
+    #[non_exhaustive]
+    pub enum Table {
+        /// A row for each session, track, direction and SSRC.
+        Streams = "streams",
+        /// A row for each RTP packet.
+        Packets = "packets",
+        /// A row for each frame of video, and for each timestamp of anything else.
+        Frames = "frames",
+        /// A row for each RTCP sender report.
+        SenderReports = "sender_reports",
+        /// A row for each block of an RTCP sender or receiver report.
+        ReportBlocks = "report_blocks",
+        /// A row for each RTSP request and response.
+        Messages = "messages",
+        /// A row for everything odd.
+        Findings = "findings",
+        /// A row for everything that a viewer may notice, with its cause.
+        Verdicts = "verdicts",
+    }
 }
 
 impl Table {
-    /// All of them, in the order of docs/metrics.md.
-    pub const ALL: [Self; 8] = [
-        Self::Streams,
-        Self::Packets,
-        Self::Frames,
-        Self::SenderReports,
-        Self::ReportBlocks,
-        Self::Messages,
-        Self::Findings,
-        Self::Verdicts,
-    ];
-
-    /// The name of the table, which is also that of its file: `sender_reports`.
+    /// Its name, which is also that of its file: `sender_reports`.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Streams => "streams",
-            Self::Packets => "packets",
-            Self::Frames => "frames",
-            Self::SenderReports => "sender_reports",
-            Self::ReportBlocks => "report_blocks",
-            Self::Messages => "messages",
-            Self::Findings => "findings",
-            Self::Verdicts => "verdicts",
-        }
+        self.as_str()
     }
 
     /// Its columns, from left to right.

@@ -159,7 +159,7 @@ impl Findings {
 
     /// How many there are of each severity: `2 errors`, and the rest: `3 warnings, 1 note`.
     pub(super) fn counts(&self) -> (String, String) {
-        let counts = Severity::ALL.iter().map(|severity| (severity, self.count(*severity)));
+        let counts = Severity::ALL.into_iter().map(|severity| (severity, self.count(severity)));
         let some = counts.filter(|(_, count)| *count > 0);
         let mut texts = some.map(|(severity, count)| many(count, severity.as_str()));
         let worst = texts.next().unwrap_or_else(|| "none".to_owned());

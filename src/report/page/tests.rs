@@ -293,7 +293,7 @@ fn a_page_does_not_grow_with_its_capture() {
             if let Row::Finding(mut row) = some(6)
                 && number < 30
             {
-                row.code = *code;
+                row.code = code;
                 section.row(&Row::Finding(row)).unwrap();
             }
         }
