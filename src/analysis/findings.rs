@@ -6,6 +6,7 @@ use crate::analysis::cell::millis;
 use crate::analysis::dialogue::RtspState;
 use crate::analysis::findings::sender_counts::SenderCounts;
 use crate::analysis::frames::PayloadFault;
+use crate::analysis::rows::StreamTransport;
 use crate::analysis::sequence::Status;
 use crate::analysis::stream::{PacketFigures, SetupTime, StreamKey, StreamState};
 use crate::rtp::foreign::ForeignPacket;
@@ -100,7 +101,7 @@ impl ProtocolChecks {
         let early =
             !heard && direction == Direction::ServerToClient && stream.set_up == SetupTime::Heard && !self.without_rtsp;
         // A group plays on, whoever joins and leaves it.
-        let own = || stream.transport != "multicast";
+        let own = || stream.transport != StreamTransport::Multicast;
         if early && own() && self.first(FindingCode::MediaBeforePlay, 0) {
             found.push(Finding::new(FindingCode::MediaBeforePlay, track, "media came before the answer to PLAY"));
         }

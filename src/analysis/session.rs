@@ -11,7 +11,7 @@ use crate::analysis::http::Http;
 use crate::analysis::location::Location;
 use crate::analysis::media_wait::{MediaWait, SessionState};
 use crate::analysis::report_blocks::RecentReports;
-use crate::analysis::rows::StreamRow;
+use crate::analysis::rows::{StreamRow, StreamTransport};
 use crate::analysis::stream::{DetailLevel, PacketFigures, PayloadAccess, StreamKey, StreamState};
 use crate::analysis::unplaced::UnplacedBytes;
 use crate::analysis::unreachable::UnreachablePaths;
@@ -382,13 +382,13 @@ impl Session {
         }
     }
 
-    /// What the column `transport` says.
-    fn transport_name(&self, path: MediaPath) -> &'static str {
+    /// What carries the streams of a path.
+    fn transport(&self, path: MediaPath) -> StreamTransport {
         match path {
-            MediaPath::Channel(_) if self.http.carries_rtsp() => "http",
-            MediaPath::Channel(_) => "tcp",
-            MediaPath::Udp(path) if path.group.is_some() => "multicast",
-            MediaPath::Udp(_) => "udp",
+            MediaPath::Channel(_) if self.http.carries_rtsp() => StreamTransport::Http,
+            MediaPath::Channel(_) => StreamTransport::Tcp,
+            MediaPath::Udp(path) if path.group.is_some() => StreamTransport::Multicast,
+            MediaPath::Udp(_) => StreamTransport::Udp,
         }
     }
 

@@ -17,10 +17,11 @@ use crate::analysis::location::Location;
 use crate::analysis::media_clock::MediaClock;
 use crate::analysis::quantiles::Quantiles;
 use crate::analysis::resent::ResentPackets;
+use crate::analysis::rows::{InferredColumns, StreamTransport};
 use crate::analysis::sender_reports::SenderReports;
 use crate::analysis::sequence::{Sequence, Status};
 use crate::analysis::skew::Skew;
-use crate::analysis::undescribed::{Inferred, Undescribed};
+use crate::analysis::undescribed::Undescribed;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::rtcp::SenderReport;
 use crate::rtp::unwrap::Unwrapper;
@@ -95,7 +96,7 @@ pub(super) struct StreamState {
     clock: Option<(u8, Option<u32>)>,
     /// The clock rate of the first payload type, where that was inferred; and what else was.
     inferred_rate: Option<u32>,
-    inferred: Inferred,
+    inferred: Option<InferredColumns>,
     /// The packets, while it is not known what they carry.
     undescribed: Option<Box<Undescribed>>,
     first: Option<Timestamp>,
@@ -112,7 +113,7 @@ pub(super) struct StreamState {
     frame_jitter: Jitter,
     timestamps: Unwrapper<u32>,
     skew: Skew,
-    pub(super) transport: &'static str,
+    pub(super) transport: StreamTransport,
     pub(super) reports: SenderReports,
     pub(super) cname: Option<String>,
     /// `None` where nobody will ask for them, and where payloads can't be read.
@@ -145,7 +146,7 @@ impl StreamState {
             encoding: None,
             clock: None,
             inferred_rate: None,
-            inferred: Inferred::default(),
+            inferred: None,
             undescribed: None,
             first: None,
             last: None,
@@ -159,7 +160,7 @@ impl StreamState {
             frame_jitter: Jitter::default(),
             timestamps: Unwrapper::default(),
             skew: Skew::default(),
-            transport: "tcp",
+            transport: StreamTransport::Tcp,
             reports: SenderReports::default(),
             cname: None,
             frames: depth.closely.then(|| Box::new(Frames::new(depth.frame_rows, depth.crowded))),
@@ -344,7 +345,7 @@ impl StreamState {
 
     /// Whether TCP carries it, which loses nothing.
     pub(super) fn is_over_tcp(&self) -> bool {
-        matches!(self.transport, "tcp" | "http")
+        self.transport.is_over_tcp()
     }
 
     /// How much later the media comes than it was sampled, by the report just taken; with how the clocks differ.

@@ -2,6 +2,7 @@
 //! with the first of them.
 
 use crate::analysis::location::Location;
+use crate::analysis::rows::InferredColumns;
 use crate::analysis::stream::PacketFigures;
 use crate::rtp::infer::{MAX_PACKETS, PayloadEvidence};
 use crate::rtp::packet::RtpPacket;
@@ -9,25 +10,6 @@ use crate::session::dialog::Encoding;
 
 /// Bytes of packets of a stream that may wait, those of other payload types among them.
 const MAX_BYTES: usize = 512 << 10;
-
-/// What of a stream's format was not described but inferred from its packets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Inferred {
-    pub(super) encoding: bool,
-    pub(super) clock_rate: bool,
-}
-
-impl Inferred {
-    /// The names of the columns, as the column `inferred` has them.
-    pub(super) const fn names(self) -> Option<&'static str> {
-        match (self.encoding, self.clock_rate) {
-            (true, true) => Some("encoding clock_rate_hz"),
-            (true, false) => Some("encoding"),
-            (false, true) => Some("clock_rate_hz"),
-            (false, false) => None,
-        }
-    }
-}
 
 /// Packets of a stream that wait.
 #[derive(Clone, Debug)]
@@ -82,19 +64,19 @@ impl Undescribed {
     }
 
     /// What the packets have shown: the encoding with its clock rate; a clock rate alone; and which of both is inferred.
-    pub(super) fn conclude(&self) -> (Option<Encoding>, Option<u32>, Inferred) {
+    pub(super) fn conclude(&self) -> (Option<Encoding>, Option<u32>, Option<InferredColumns>) {
         let clock_rate_hz = self.evidence.clock_rate_hz();
         let clock_rate = clock_rate_hz.is_some();
         if let Some(described) = &self.described {
             let encoding = Encoding { clock_rate_hz, ..described.clone() };
-            return (Some(encoding), clock_rate_hz, Inferred { encoding: false, clock_rate });
+            return (Some(encoding), clock_rate_hz, InferredColumns::of(false, clock_rate));
         }
         let encoding = self.evidence.format().map(|format| Encoding {
             name: format.encoding.to_owned(),
             clock_rate_hz,
             payload: format.payload_format(),
         });
-        let inferred = Inferred { encoding: encoding.is_some(), clock_rate };
+        let inferred = InferredColumns::of(encoding.is_some(), clock_rate);
         (encoding, clock_rate_hz, inferred)
     }
 

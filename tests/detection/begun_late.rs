@@ -2,6 +2,7 @@
 use std::io;
 
 use proptest::prelude::*;
+use rtsp_rec::analysis::rows::InferredColumns;
 use rtsp_rec::analysis::{Analyzer, AnalyzerOptions, Row, Sink, Table};
 use rtsp_rec::capture::Source;
 
@@ -20,7 +21,7 @@ struct Told {
     /// The client's and the server's address of the latest stream.
     ends: String,
     /// Track, encoding and what of it is inferred.
-    formats: Vec<(Option<usize>, String, &'static str)>,
+    formats: Vec<(Option<usize>, String, Option<InferredColumns>)>,
 }
 
 impl Sink for Told {
@@ -30,7 +31,7 @@ impl Sink for Told {
                 self.streams.push((row.session, row.direction.as_str(), row.ssrc.0, row.packets, row.lost));
                 self.ends = format!("{} {}", row.client, row.server);
                 let encoding = row.encoding.unwrap_or_default().to_owned();
-                self.formats.push((row.track, encoding, row.inferred.unwrap_or_default()));
+                self.formats.push((row.track, encoding, row.inferred));
             }
             Row::Finding(row) => self.codes.push(row.code.as_str()),
             Row::Message(_) => self.messages += 1,
@@ -178,7 +179,7 @@ fn a_description_that_comes_later_says_what_media_is() {
             }
             let told = of(talk);
             assert_eq!(told.streams, [(1, "s2c", SSRC, 60, 0)], "{udp} {place} {types}");
-            let described = [(Some(1), "VP8".to_owned(), "")];
+            let described = [(Some(1), "VP8".to_owned(), None)];
             // Else it is none of the tracks, and its packets show what it is.
             if types == "96" {
                 assert_eq!(told.formats, described, "{udp} {place}");

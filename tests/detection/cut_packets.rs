@@ -2,6 +2,7 @@
 use std::io;
 
 use proptest::prelude::*;
+use rtsp_rec::analysis::rows::InferredColumns;
 use rtsp_rec::analysis::{Analyzer, AnalyzerOptions, Row, Sink, Table};
 use rtsp_rec::capture::Source;
 
@@ -29,7 +30,7 @@ struct Figures {
 struct Told {
     streams: Vec<Figures>,
     /// Frames, key frames, and what is inferred of each.
-    pictures: Vec<(Option<u64>, Option<u64>, &'static str)>,
+    pictures: Vec<(Option<u64>, Option<u64>, Option<InferredColumns>)>,
     findings: Vec<(&'static str, String)>,
     verdicts: Vec<&'static str>,
 }
@@ -49,7 +50,7 @@ impl Sink for Told {
                     jitter_ms: row.jitter_mean_ms.map(|jitter| jitter.0),
                     marked: row.marker_packets,
                 });
-                self.pictures.push((row.frames, row.key_frames, row.inferred.unwrap_or_default()));
+                self.pictures.push((row.frames, row.key_frames, row.inferred));
             }
             Row::Finding(row) => self.findings.push((row.code.as_str(), row.detail.to_string())),
             Row::Verdict(row) => self.verdicts.push(row.verdict.as_str()),
@@ -204,7 +205,7 @@ fn messages_that_are_there_count_and_tell_the_track() {
     assert_eq!(told.codes(), ["packets-cut"]);
     let detail = &told.findings[0].1;
     assert!(detail.ends_with("of media RTP headers are read, pictures and frames are not told"), "{detail}");
-    assert_eq!(told.pictures, [(None, None, "")], "the description is there");
+    assert_eq!(told.pictures, [(None, None, None)], "the description is there");
 }
 
 #[test]

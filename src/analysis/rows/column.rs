@@ -2,7 +2,7 @@
 
 use crate::analysis::cell::{Fixed, Ssrc, Utc};
 use crate::analysis::findings::{FindingCode, Severity};
-use crate::analysis::rows::words::{MessageKind, PacketStatus, PictureKind};
+use crate::analysis::rows::words::{InferredColumns, MessageKind, PacketStatus, PictureKind, StreamTransport};
 use crate::analysis::verdicts::{Cause, EventKind};
 use crate::trace::Direction;
 
@@ -83,10 +83,12 @@ cell_values! {
     Direction => ColumnKind::Word { words: Direction::WORDS };
     EventKind => ColumnKind::Word { words: EventKind::WORDS };
     FindingCode => ColumnKind::Word { words: FindingCode::WORDS };
+    InferredColumns => ColumnKind::Word { words: InferredColumns::WORDS };
     MessageKind => ColumnKind::Word { words: MessageKind::WORDS };
     PacketStatus => ColumnKind::Word { words: PacketStatus::WORDS };
     PictureKind => ColumnKind::Word { words: PictureKind::WORDS };
     Severity => ColumnKind::Word { words: Severity::WORDS };
+    StreamTransport => ColumnKind::Word { words: StreamTransport::WORDS };
 }
 
 /// Packets without a time exist (Simple Packet Blocks of pcapng).

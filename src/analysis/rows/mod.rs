@@ -21,7 +21,7 @@ pub use media::{FrameRow, PacketRow};
 pub use oddities::{FindingRow, VerdictRow};
 pub use reports::{ReportBlockRow, SenderReportRow};
 pub use streams::StreamRow;
-pub use words::{MessageKind, PacketStatus, PictureKind};
+pub use words::{InferredColumns, MessageKind, PacketStatus, PictureKind, StreamTransport};
 
 /// A consumer of rows. Rows come as the analysis meets them; those of streams come at its end.
 pub trait Sink {

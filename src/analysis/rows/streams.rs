@@ -2,6 +2,7 @@
 
 use crate::analysis::cell::{Millis, Ratio, Seconds, Utc};
 use crate::analysis::rows::column::row;
+use crate::analysis::rows::words::{InferredColumns, StreamTransport};
 
 row! {
     /// One RTP stream: a session, track, direction and SSRC.
@@ -27,7 +28,7 @@ row! {
         /// Of `a=rtpmap`; else of the static table (G722 is 8000); else inferred; else unknown.
         clock_rate_hz ["Hz"]: Option<u32>,
         /// `tcp` (interleaved), `http` (the same through an HTTP tunnel or a WebSocket), `udp` or `multicast`.
-        transport: &'static str,
+        transport: StreamTransport,
         channel,
         direction,
         ssrc,
@@ -143,6 +144,6 @@ row! {
         ntp_drift_ppm ["ppm"]: Option<Ratio>,
         /// Which of `encoding` and `clock_rate_hz` nothing describes, so that they are inferred from the packets,
         /// separated by a space; empty where both are described.
-        inferred: Option<&'static str>,
+        inferred: Option<InferredColumns>,
     }
 }

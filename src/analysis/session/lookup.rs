@@ -196,7 +196,7 @@ impl Session {
         let depth = DetailLevel { crowded: budget.is_crowded(), ..self.depth };
         let depth = DetailLevel { closely: depth.closely && role == PayloadRole::Media, ..depth };
         let mut stream = StreamState::new(Arc::clone(&self.capture), key, depth);
-        (stream.transport, stream.role, stream.path) = (self.transport_name(signs.path), role, Some(signs.path));
+        (stream.transport, stream.role, stream.path) = (self.transport(signs.path), role, Some(signs.path));
         stream.set_up = self.set_up_time(signs.path);
         self.streams.push(stream);
         self.by_key.insert(key, self.streams.len() - 1);

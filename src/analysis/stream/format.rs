@@ -4,9 +4,10 @@ use crate::analysis::budget::Budget;
 use crate::analysis::cell::millis;
 use crate::analysis::location::Location;
 use crate::analysis::media_clock::{ClockEvidence, MediaClock, about_hz};
+use crate::analysis::rows::InferredColumns;
 use crate::analysis::sequence::Status;
 use crate::analysis::stream::{PacketFigures, SetupTime, StreamKey, StreamState};
-use crate::analysis::undescribed::{Inferred, Undescribed};
+use crate::analysis::undescribed::Undescribed;
 use crate::rtp::packet::RtpPacket;
 use crate::rtp::payload::PayloadFormat;
 use crate::session::dialog::{Encoding, PayloadRole};
@@ -15,7 +16,7 @@ impl StreamState {
     /// Its track has become known, and with it what its payload types mean; or it turned out to be none of the track's.
     pub(in crate::analysis) fn name(&mut self, key: StreamKey) {
         self.key = key;
-        self.inferred = Inferred::default();
+        self.inferred = None;
         self.inferred_rate = None;
         if key.track.is_some() {
             self.payload_type = None;
@@ -43,7 +44,7 @@ impl StreamState {
         if self.payload_type.is_none() {
             return self.begin_encoding(payload_type, encoding, described, budget);
         }
-        if self.payload_type == Some(payload_type) && self.inferred.names().is_some() {
+        if self.payload_type == Some(payload_type) && self.inferred.is_some() {
             return self.set_clock(payload_type, self.inferred_rate.or(self.described_rate()), self.payload_format());
         }
         let payload = encoding.as_ref().map(|encoding| encoding.payload).unwrap_or_default();
@@ -57,7 +58,7 @@ impl StreamState {
         let clock_rate_hz = encoding.as_ref().and_then(|encoding| encoding.clock_rate_hz);
         // RFC 3551 knows the static ones.
         let known = !described && clock_rate_hz.is_some();
-        self.inferred = Inferred { encoding: known, clock_rate: known };
+        self.inferred = InferredColumns::of(known, known);
         self.encoding.clone_from(&encoding);
         self.set_clock(payload_type, clock_rate_hz, self.payload_format());
         match self.undescribed.take() {
@@ -82,7 +83,7 @@ impl StreamState {
 
     /// The rate at which timestamps really run, where that is another one than described.
     pub(in crate::analysis) fn wrong_clock_hz(&self) -> Option<f64> {
-        let described = self.clock_rate_hz().filter(|_| !self.inferred.clock_rate);
+        let described = self.clock_rate_hz().filter(|_| !self.inferred.is_some_and(InferredColumns::has_clock_rate));
         let reported = self.reports.rate_hz();
         self.media_clock.wrong_hz(ClockEvidence { described, reported, on_demand: self.on_demand })
     }

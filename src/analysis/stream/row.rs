@@ -95,7 +95,7 @@ impl StreamState {
             sr_drift_ppm: timed(self.reports.media_drift_ppm()).map(Fixed),
             ntp_drift_ppm: self.reports.server_drift_ppm().map(Fixed),
             play_to_key_frame_ms: pictures.and_then(|frames| frames.first_key_at).and_then(since_play),
-            inferred: self.inferred.names(),
+            inferred: self.inferred,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use crate::analysis::rows::{MessageKind, MessageRow, StreamRow};
+use crate::analysis::rows::{MessageKind, MessageRow, StreamRow, StreamTransport};
 use crate::report::page::head_tail::HeadTail;
 use crate::report::page::limits::{MESSAGES, clipped};
 use crate::report::page::words::{SectionPlace, frame_link, goto, left_out, many};
@@ -16,7 +16,7 @@ pub(super) struct Session {
     url: String,
     client: String,
     server: String,
-    transports: Vec<&'static str>,
+    transports: Vec<StreamTransport>,
     user_agent: String,
     product: String,
     messages: HeadTail<Message>,
@@ -91,6 +91,11 @@ impl Session {
         }
     }
 
+    /// What carried its streams, each once.
+    fn transports(&self) -> String {
+        self.transports.iter().map(|transport| transport.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
     fn ladder(&self, id: &str, start: Option<i64>) -> Markup {
         let (first, omitted, last) = self.messages.parts();
         html! {
@@ -157,7 +162,7 @@ pub(super) fn sessions(section: SectionPlace, sessions: &BTreeMap<usize, Session
                     td.url { (session.url) }
                     td { (session.client) }
                     td { (session.server) }
-                    td { (session.transports.join(", ")) }
+                    td { (session.transports()) }
                     td { (session.user_agent) }
                     td { (session.product) }
                     td.number { (session.messages.count()) }

@@ -4,8 +4,8 @@ use std::io;
 
 use maud::{Markup, html};
 
-use crate::analysis::cell::Fixed;
-use crate::analysis::rows::StreamRow;
+use crate::analysis::cell::{Fixed, Millis, Ssrc};
+use crate::analysis::rows::{InferredColumns, StreamRow};
 use crate::report::cells::{Cell, each_cell};
 use crate::report::page::charts::StreamCharts;
 use crate::report::page::decimate::Span;
@@ -39,10 +39,15 @@ pub(super) struct StreamView {
     pub(super) key: SeriesKey,
     track: Option<usize>,
     pub(super) packets: u64,
+    missing: i64,
+    freezes: Option<u64>,
     /// What it is, in a few words.
     name: String,
+    media: String,
+    encoding: String,
     bitrate: String,
-    frame_jitter: String,
+    longest_delta: Option<Millis>,
+    frame_jitter: Option<Millis>,
     /// Columns and cells as in the CSV.
     figures: Vec<(&'static str, String)>,
 }
@@ -94,24 +99,28 @@ impl Streams {
 impl StreamView {
     fn new(number: usize, row: &StreamRow<'_>) -> io::Result<Self> {
         let mut figures = Vec::new();
-        let inferred = |name| row.inferred.is_some_and(|names| names.split(' ').any(|inferred| inferred == name));
-        each_cell(row, |name, cell| {
+        let inferred = row.inferred.map_or(&[][..], InferredColumns::columns);
+        // Folders are nobody's business but the sender's.
+        let shown = StreamRow { capture: file_name(row.capture), ..row.clone() };
+        each_cell(&shown, |name, cell| {
             let text = match cell {
-                // Folders are nobody's business but the sender's.
-                Cell::Text(path) if name == "capture" => clipped(file_name(path)),
                 Cell::Empty => String::new(),
-                Cell::Number(text) | Cell::Text(text) if inferred(name) => clipped(&format!("{text} (inferred)")),
+                Cell::Number(text) | Cell::Text(text) if inferred.contains(&name) => {
+                    clipped(&format!("{text} (inferred)"))
+                }
                 Cell::Number(text) | Cell::Text(text) => clipped(text),
             };
             figures.push((name, text));
             Ok(())
         })?;
         let key = SeriesKey::new(row.session, row.channel, row.ssrc, row.direction);
-        let encoding = row.encoding.map(|encoding| format!(" {encoding}")).unwrap_or_default();
-        let encoding = if inferred("encoding") { encoding + " (inferred)" } else { encoding };
+        let is_inferred = row.inferred.is_some_and(InferredColumns::has_encoding);
+        let encoding =
+            row.encoding.map(|name| if is_inferred { format!("{name} (inferred)") } else { name.to_owned() });
+        let codec = encoding.as_ref().map(|encoding| format!(" {encoding}")).unwrap_or_default();
         let track = row.track.map(|track| format!(", track {track}")).unwrap_or_default();
         let name = format!(
-            "{}{encoding}, session {}{track}, {} {}",
+            "{}{codec}, session {}{track}, {} {}",
             row.media.unwrap_or("media"),
             row.session,
             if key.from_client { "to the server," } else { "SSRC" },
@@ -122,20 +131,38 @@ impl StreamView {
             key,
             track: row.track,
             packets: row.packets,
+            missing: row.missing,
+            freezes: row.freezes,
             name: clipped(&name),
+            media: clipped(row.media.unwrap_or_default()),
+            encoding: clipped(&encoding.unwrap_or_default()),
             bitrate: row.bitrate_bps.map(bitrate).unwrap_or_default(),
-            frame_jitter: row.frame_jitter_max_ms.map(|most| format!("{:.1} ms", most.0)).unwrap_or_default(),
+            longest_delta: row.delta_max_ms.filter(|delta| !delta.0.is_nan()),
+            frame_jitter: row.frame_jitter_max_ms.filter(|jitter| !jitter.0.is_nan()),
             figures,
         })
     }
 
-    fn figure(&self, name: &str) -> &str {
-        self.figures.iter().find(|(column, _)| *column == name).map_or("", |(_, text)| text)
+    /// Its line of the overview: a cell below each of [`OVERVIEW`].
+    fn overview(&self) -> [String; OVERVIEW.len()] {
+        let one_decimal = |jitter: Millis| format!("{} ms", Fixed::<1>(jitter.0));
+        [
+            self.key.session.to_string(),
+            self.track.map(|track| track.to_string()).unwrap_or_default(),
+            self.media.clone(),
+            self.encoding.clone(),
+            Ssrc(self.key.ssrc).to_string(),
+            self.packets.to_string(),
+            self.missing.to_string(),
+            self.freezes.map(|freezes| freezes.to_string()).unwrap_or_default(),
+            self.frame_jitter.map(one_decimal).unwrap_or_default(),
+            self.bitrate.clone(),
+        ]
     }
 }
 
 /// Columns of the overview, and whether they hold numbers.
-const OVERVIEW: [(&str, bool); 8] = [
+const OVERVIEW: [(&str, bool); 10] = [
     ("session", true),
     ("track", true),
     ("media", false),
@@ -144,6 +171,8 @@ const OVERVIEW: [(&str, bool); 8] = [
     ("packets", true),
     ("missing", true),
     ("freezes", true),
+    ("max frame jitter", true),
+    ("bitrate", true),
 ];
 
 /// A line for each stream.
@@ -155,8 +184,6 @@ pub(super) fn overview(section: SectionPlace, streams: &Streams, charted: &[usiz
             thead { tr {
                 th scope="col" { "stream" }
                 @for (name, is_number) in OVERVIEW { th.number[is_number] scope="col" { (name) } }
-                th.number scope="col" { "max frame jitter" }
-                th.number scope="col" { "bitrate" }
             } }
             tbody { @for stream in &streams.kept { tr {
                 th scope="row" {
@@ -164,9 +191,9 @@ pub(super) fn overview(section: SectionPlace, streams: &Streams, charted: &[usiz
                         a href={ "#" (id(section.number, stream.number)) } { (stream.number) }
                     } @else { (stream.number) }
                 }
-                @for (name, is_number) in OVERVIEW { td.number[is_number] { (stream.figure(name)) } }
-                td.number { (stream.frame_jitter) }
-                td.number { (stream.bitrate) }
+                @for ((_, is_number), cell) in OVERVIEW.into_iter().zip(stream.overview()) {
+                    td.number[is_number] { (cell) }
+                }
             } } }
         } } }
         @if streams.total.streams > streams.kept.len() {
@@ -198,11 +225,11 @@ pub(super) fn stream(section: usize, stream: &StreamView, charts: &StreamCharts)
             p.digest {
                 span { b { (grouped(stream.packets)) } " packets" }
                 @if !stream.bitrate.is_empty() { span { b { (stream.bitrate) } } }
-                span { b { (stream.figure("missing")) } " missing" }
-                @for (name, what) in [("delta_max_ms", "longest delta"), ("frame_jitter_max_ms", "most frame jitter")] {
-                    @if let Ok(value) = stream.figure(name).parse() {
-                        span { b { (Fixed::<1>(value)) " ms" } " " (what) }
-                    }
+                span { b { (stream.missing) } " missing" }
+                @for (value, what) in
+                    [(stream.longest_delta, "longest delta"), (stream.frame_jitter, "most frame jitter")]
+                {
+                    @if let Some(value) = value { span { b { (Fixed::<1>(value.0)) " ms" } " " (what) } }
                 }
             }
             (drawings(section, stream, charts))
@@ -297,7 +324,6 @@ mod tests {
         let groups = groups(&stream.figures);
         assert!(groups.iter().all(|(_, columns)| !columns.is_empty()), "{groups:?}");
         assert_eq!(groups.iter().map(|(_, columns)| columns.len()).sum::<usize>(), stream.figures.len());
-        assert!(OVERVIEW.iter().all(|(name, _)| stream.figures.iter().any(|(column, _)| column == name)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::analysis::cell::{Fixed, Ssrc, Utc};
 use crate::analysis::findings::{FindingCode, Severity};
 use crate::analysis::rows::{
     FindingRow, FrameRow, MessageKind, MessageRow, PacketRow, PacketStatus, PictureKind, Row, SenderReportRow, Sink,
-    StreamRow, VerdictRow,
+    StreamRow, StreamTransport, VerdictRow,
 };
 use crate::analysis::verdicts::{Cause, EventKind};
 use crate::trace::Direction;
@@ -135,7 +135,7 @@ fn stream(text: &str) -> Row<'_> {
         server: text.to_owned(),
         media: Some(text),
         encoding: Some(text),
-        transport: "tcp",
+        transport: StreamTransport::Tcp,
         direction: Direction::ServerToClient,
         ssrc: Ssrc(7),
         packets: 2,

@@ -54,15 +54,6 @@ impl Setup {
             _ => self.path.zip(other.path).is_some_and(|(own, other)| own.fits(other)),
         }
     }
-
-    /// `tcp`, `udp` or `multicast`.
-    pub fn transport_name(&self) -> &'static str {
-        match self.channels {
-            Some(_) => "tcp",
-            None if self.transport.multicast => "multicast",
-            None => "udp",
-        }
-    }
 }
 
 /// Encoding and clock of a payload type.
