@@ -11,7 +11,8 @@ use anstyle::{AnsiColor, Style};
 use csv::{Reader, StringRecord};
 use unicode_width::UnicodeWidthStr;
 
-use crate::analysis::rows::Table;
+use crate::analysis::findings::Severity;
+use crate::analysis::rows::{ColumnKind, Table};
 use crate::report::cells::is_number;
 use crate::report::csv::into_io;
 use crate::report::visible::visible;
@@ -38,7 +39,7 @@ pub fn render(table: Table, look: Look, mut csv: impl Read + Seek, out: &mut imp
         // That one has too many columns: a line for each.
         Table::Streams => turned(&header, look, csv, out),
         Table::Verdicts => with_details(&header, look, csv, out),
-        _ => upright(&header, look, csv, out),
+        _ => upright(table, &header, look, csv, out),
     }
 }
 
@@ -48,7 +49,14 @@ fn rows<R: Read + Seek>(mut csv: R) -> io::Result<Reader<R>> {
 }
 
 /// A line for each row.
-fn upright(header: &StringRecord, look: Look, mut csv: impl Read + Seek, out: &mut impl Write) -> io::Result<()> {
+fn upright(
+    table: Table,
+    header: &StringRecord,
+    look: Look,
+    mut csv: impl Read + Seek,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let of_severities = header.iter().map(|name| has_severities(table, name)).collect::<Vec<_>>();
     let mut columns: Vec<Column> = header.iter().map(Column::named).collect();
     for row in rows(&mut csv)?.records() {
         columns.iter_mut().zip(&row.map_err(into_io)?).for_each(|(column, value)| column.fit(value));
@@ -56,9 +64,15 @@ fn upright(header: &StringRecord, look: Look, mut csv: impl Read + Seek, out: &m
     line(&columns, header.iter().map(|name| (name, look.name())), out)?;
     rows(csv)?.records().try_for_each(|row| {
         let row = row.map_err(into_io)?;
-        let cells = header.iter().zip(&row).map(|(name, value)| (value, look.value(name, value)));
-        line(&columns, cells, out)
+        let cells = of_severities.iter().zip(&row);
+        line(&columns, cells.map(|(colours, value)| (value, look.value(*colours, value))), out)
     })
+}
+
+/// Whether the cells of a column hold severities, which have colours.
+fn has_severities(table: Table, name: &str) -> bool {
+    const SEVERITIES: ColumnKind = ColumnKind::Word { words: Severity::WORDS };
+    table.columns().iter().any(|column| column.name == name && column.kind == SEVERITIES)
 }
 
 /// A line of what matters most in each row, and the evidence below it.
@@ -108,7 +122,7 @@ fn side_by_side(header: &StringRecord, look: Look, rows: &[StringRecord], out: &
     let columns: Vec<Column> = std::iter::once(header).chain(rows).map(Column::of_texts).collect();
     header.iter().enumerate().try_for_each(|(index, name)| {
         let values = rows.iter().map(|row| row.get(index).unwrap_or_default());
-        let cells = values.map(|value| (value, look.value(name, value)));
+        let cells = values.map(|value| (value, Style::new()));
         line(&columns, std::iter::once((name, look.name())).chain(cells), out)
     })
 }
@@ -131,11 +145,13 @@ impl Look {
         if self.coloured { AnsiColor::Yellow.on_default() } else { Style::new() }
     }
 
-    fn value(self, column: &str, value: &str) -> Style {
-        match (column, value) {
-            ("severity", "error") if self.coloured => AnsiColor::Red.on_default().bold(),
-            ("severity", "warning") if self.coloured => AnsiColor::Yellow.on_default(),
-            _ => Style::new(),
+    /// That of a value. The rows stand in CSV, so a severity is its word here.
+    fn value(self, is_severity: bool, value: &str) -> Style {
+        let of_word = |severity: &Severity| self.coloured && is_severity && severity.as_str() == value;
+        match Severity::ALL.into_iter().find(of_word) {
+            Some(Severity::Error) => AnsiColor::Red.on_default().bold(),
+            Some(Severity::Warning) => AnsiColor::Yellow.on_default(),
+            Some(Severity::Note) | None => Style::new(),
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::analysis::cell::Fixed;
 use crate::analysis::rows::{FrameRow, PacketRow, Row, Sink, Table};
-use crate::commands::redact::verify::{Line, MAX_NAMES, NAMES, Same, TEXTS, line, says_why};
+use crate::commands::redact::verify::{MAX_NAMES, NAMES, OwnedRow, Same, TEXTS};
 
 /// Two of them are equal where the tables are the same, but for names.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,16 +51,15 @@ impl Digest {
     }
 
     /// A row of which there are few.
-    fn cells(&mut self, (table, cells): &Line) {
+    fn cells(&mut self, OwnedRow { table, cells, any_text }: &OwnedRow) {
         table.hash(&mut self.hasher);
-        let any_detail = says_why(cells);
         for (column, value) in cells {
             let name = NAMES.into_iter().find(|name| name == column);
             match (value, name) {
                 (Value::String(text), Some(name)) => self.name(name, text),
-                (Value::String(_), None) if column == "detail" && any_detail => {}
                 (Value::String(text), None) if TEXTS.contains(&column.as_str()) => {
-                    text.chars().count().hash(&mut self.hasher);
+                    let letters = if *any_text { 0 } else { text.chars().count() };
+                    letters.hash(&mut self.hasher);
                 }
                 _ => value.hash(&mut self.hasher),
             }
@@ -83,7 +82,7 @@ impl Sink for Digest {
         self.same.messages += u64::from(row.table() == Table::Messages);
         match row {
             Row::Frame(frame) => self.frame(frame),
-            _ => self.cells(&line(row)?),
+            _ => self.cells(&OwnedRow::new(row)?),
         }
         Ok(())
     }

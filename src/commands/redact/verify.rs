@@ -9,6 +9,7 @@ use std::thread;
 
 use serde_json::{Map, Value};
 
+use crate::analysis::findings::FindingCode;
 use crate::analysis::rows::{Row, Sink, Table};
 use crate::analysis::{Analyzer, AnalyzerOptions};
 use crate::capture::Source;
@@ -22,8 +23,9 @@ pub(super) const NAMES: [&str; 5] = ["url", "client", "server", "cname", "rtsp_s
 /// Columns that hold texts with names in them: others as long are allowed. A host is known by its name only from some
 /// message on, so the same text may become two.
 pub(super) const TEXTS: [&str; 3] = ["reason", "product", "detail"];
-/// A finding that says why a payload is not of its format, of which the next reason may be seen first when it is blank.
-const SAYS_WHY: &str = "payload-malformed";
+/// Columns whose texts redaction leaves as they are, and the name of the file, which nobody compares.
+#[cfg(test)]
+const KEPT: [&str; 4] = ["capture", "media", "encoding", "method"];
 /// What to try when the captures differ.
 const ADVICE: &str = "; nothing was written. This is a fault of redact: please report it with this line";
 /// Names that are remembered.
@@ -42,7 +44,15 @@ const AROUND: u64 = 10;
 /// All that analysis can find.
 pub(super) const OPTIONS: AnalyzerOptions = AnalyzerOptions { capture: String::new(), closely: true };
 
-pub(super) type Line = (Table, Map<String, Value>);
+/// A row, apart from what it was made of.
+#[derive(Debug)]
+pub(super) struct OwnedRow {
+    pub(super) table: Table,
+    pub(super) cells: Map<String, Value>,
+    /// Its text may be any: a finding that says why a payload is not of its format, of which the next reason may be seen
+    /// first when it is blank.
+    pub(super) any_text: bool,
+}
 
 /// Analyzes both captures and compares them row by row.
 pub(super) fn verify(original: &Path, redacted: &Path) -> Result<Same, Error> {
@@ -77,19 +87,22 @@ fn analyze<S: Sink>(path: &Path, sink: S) -> Result<S, CaptureError> {
     analyzer.finish().map_err(CaptureError::Tap)
 }
 
-pub(super) fn line(row: &Row<'_>) -> io::Result<Line> {
-    match serde_json::to_value(row)? {
-        Value::Object(cells) => Ok((row.table(), cells)),
-        _ => Err(io::Error::other("a row that is no object")),
+impl OwnedRow {
+    pub(super) fn new(row: &Row<'_>) -> io::Result<Self> {
+        let any_text = matches!(row, Row::Finding(finding) if finding.code == FindingCode::PayloadMalformed);
+        match serde_json::to_value(row)? {
+            Value::Object(cells) => Ok(Self { table: row.table(), cells, any_text }),
+            _ => Err(io::Error::other("a row that is no object")),
+        }
     }
 }
 
 /// Passes rows on.
-struct Rows(SyncSender<Line>);
+struct Rows(SyncSender<OwnedRow>);
 
 impl Sink for Rows {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
-        self.0.send(line(row)?).map_err(|_| io::Error::other("the comparison has ended"))
+        self.0.send(OwnedRow::new(row)?).map_err(|_| io::Error::other("the comparison has ended"))
     }
 
     fn wants(&self, _: Table) -> bool {
@@ -99,14 +112,14 @@ impl Sink for Rows {
 
 /// Compares rows with those of the original.
 struct Comparison {
-    original: Receiver<Line>,
+    original: Receiver<OwnedRow>,
     /// For each column and name the other, both ways round.
     names: HashMap<(String, bool, String), String>,
     same: Same,
 }
 
 impl Comparison {
-    fn new(original: Receiver<Line>) -> Self {
+    fn new(original: Receiver<OwnedRow>) -> Self {
         Self { original, names: HashMap::new(), same: Same::default() }
     }
 
@@ -114,7 +127,7 @@ impl Comparison {
     fn finish(self) -> io::Result<Same> {
         match self.original.recv() {
             Err(_) => Ok(self.same),
-            Ok((table, cells)) => Err(difference(table, &cells, "it lacks a row")),
+            Ok(row) => Err(difference(row.table, &row.cells, "it lacks a row")),
         }
     }
 
@@ -130,28 +143,27 @@ impl Comparison {
         fits(original, other) && known(false, original, other) && known(true, other, original)
     }
 
-    fn compare(&mut self, (table, cells): &Line) -> io::Result<()> {
-        let Ok((expected_table, expected)) = self.original.recv() else {
+    fn compare(&mut self, row: &OwnedRow) -> io::Result<()> {
+        let OwnedRow { table, cells, .. } = row;
+        let Ok(expected) = self.original.recv() else {
             return Err(difference(*table, cells, "it has a row too many"));
         };
-        if expected_table != *table {
+        if expected.table != *table {
             return Err(difference(
                 *table,
                 cells,
-                &format!("it has this row instead of one of {}", expected_table.name()),
+                &format!("it has this row instead of one of {}", expected.table.name()),
             ));
         }
-        for (column, original) in &expected {
+        for (column, original) in &expected.cells {
             let other = cells.get(column).unwrap_or(&Value::Null);
             let name = column.as_str();
-            let says_why = name == "detail" && says_why(&expected);
-            let text = TEXTS.contains(&name);
+            let may_be = |(original, other)| expected.any_text || fits(original, other);
             let same = original == other
-                || says_why
-                || text && original.as_str().zip(other.as_str()).is_some_and(|(original, other)| fits(original, other))
+                || TEXTS.contains(&name) && original.as_str().zip(other.as_str()).is_some_and(may_be)
                 || NAMES.contains(&name) && self.stands_for(column, original, other);
             if !same {
-                return Err(difference(*table, &expected, &format!("{column} is {other}, not {original}")));
+                return Err(difference(*table, &expected.cells, &format!("{column} is {other}, not {original}")));
             }
         }
         self.same.payloads += u64::from(*table == Table::Packets);
@@ -162,17 +174,12 @@ impl Comparison {
 
 impl Sink for Comparison {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
-        self.compare(&line(row)?)
+        self.compare(&OwnedRow::new(row)?)
     }
 
     fn wants(&self, _: Table) -> bool {
         true
     }
-}
-
-/// Whether a row's detail may be any.
-pub(super) fn says_why(cells: &Map<String, Value>) -> bool {
-    cells.get("code").is_some_and(|code| code == SAYS_WHY)
 }
 
 /// Whether a text may be as long as another one was: what stands for a letter of several bytes has as many letters.
@@ -197,11 +204,16 @@ fn difference(table: Table, cells: &Map<String, Value>, what: &str) -> io::Error
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::rows::{ColumnKind, FindingRow};
     use serde_json::json;
 
     fn compare(original: &[Value], others: &[Value]) -> Result<(), String> {
         let (sender, receiver) = sync_channel(10);
-        let cells = |value: &Value| (Table::Messages, value.as_object().unwrap().clone());
+        let cells = |value: &Value| OwnedRow {
+            table: Table::Messages,
+            cells: value.as_object().unwrap().clone(),
+            any_text: value["code"] == FindingCode::PayloadMalformed.as_str(),
+        };
         for value in original {
             sender.send(cells(value)).unwrap();
         }
@@ -234,6 +246,22 @@ mod tests {
     }
 
     #[test]
+    fn every_column_of_texts_has_been_decided_upon() {
+        for column in Table::ALL.into_iter().flat_map(Table::columns).filter(|column| column.kind == ColumnKind::Text) {
+            let lists = [&NAMES[..], &TEXTS, &KEPT].map(|list| usize::from(list.contains(&column.name)));
+            assert_eq!(lists.into_iter().sum::<usize>(), 1, "{}", column.name);
+        }
+    }
+
+    #[test]
+    fn only_the_reason_why_a_payload_is_malformed_may_be_any_text() {
+        for code in FindingCode::ALL {
+            let row = OwnedRow::new(&Row::Finding(FindingRow { code, ..<_>::default() })).unwrap();
+            assert_eq!(row.any_text, code == FindingCode::PayloadMalformed, "{code}");
+        }
+    }
+
+    #[test]
     fn texts_may_differ_and_the_same_may_become_two() {
         let row = |product: &str| json!({"product": product});
         assert_eq!(compare(&[row("camera"), row("camera")], &[row("camera"), row("x00000")]), Ok(()));
@@ -241,7 +269,8 @@ mod tests {
         let finding = |code: &str, id: &str| json!({"code": code, "detail": id});
         assert_eq!(compare(&[finding("junk", "to ab")], &[finding("junk", "to x0")]), Ok(()));
         assert!(compare(&[finding("junk", "to ab")], &[finding("junk", "to x")]).is_err());
-        assert_eq!(compare(&[finding(SAYS_WHY, "a")], &[finding(SAYS_WHY, "another")]), Ok(()));
+        let why = FindingCode::PayloadMalformed.as_str();
+        assert_eq!(compare(&[finding(why, "a")], &[finding(why, "another")]), Ok(()));
     }
 
     #[test]
