@@ -1,12 +1,13 @@
 //! The documentation keeps up with the code.
 #![expect(clippy::expect_used, reason = "a test that panics has failed, as it should")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use rtsp_rec::analysis::findings::FindingCode;
 use rtsp_rec::analysis::rows::{Table, TableColumn};
-use rtsp_rec::analysis::verdicts::Cause;
+use rtsp_rec::analysis::verdicts::{Cause, EventKind};
 
 fn document(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
@@ -41,12 +42,58 @@ fn every_finding_is_explained_as_it_is_declared() {
     assert_eq!(explained.len(), FindingCode::ALL.len(), "a code that is explained and never given");
 }
 
+/// The words in backticks.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The tables of a document: the names of the columns, and the cells of each row.
+fn tables(text: &str) -> Vec<(Vec<&str>, Vec<Vec<&str>>)> {
+    let cells = |line| -> Vec<&str> { str::trim_matches(line, ['|', ' ']).split(" | ").map(str::trim).collect() };
+    let blocks = text.split("\n\n").filter(|block| block.starts_with("| "));
+    blocks
+        .map(|block| {
+            let mut lines = block.lines();
+            let header = lines.next().map(cells).unwrap_or_default();
+            (header, lines.skip(1).map(cells).collect())
+        })
+        .collect()
+}
+
+/// The words that the rules of verdicts.md have in a column, by its name.
+fn ruled<'a>(text: &'a str, column: &str) -> BTreeSet<&'a str> {
+    let rules = tables(text).into_iter().filter(|(header, _)| !header.contains(&"meaning"));
+    let of_table = |(header, rows): (Vec<&'a str>, Vec<Vec<&'a str>>)| {
+        let place = header.iter().position(|name| *name == column);
+        let cells = rows.into_iter().filter_map(move |row| place.and_then(|place| row.get(place).copied()));
+        cells.collect::<Vec<_>>()
+    };
+    rules.flat_map(of_table).flat_map(words).collect()
+}
+
 #[test]
-fn every_verdict_is_explained() {
+fn the_rules_of_verdicts_are_about_each_event_and_cause_that_there_is() {
     let text = document("verdicts.md");
-    for verdict in Cause::ALL {
-        assert!(text.contains(&format!("`{}`", verdict.as_str())), "{}", verdict.as_str());
-    }
+    assert_eq!(ruled(&text, "verdict"), Cause::WORDS.iter().copied().collect());
+    let in_headings = text.lines().filter(|line| line.starts_with("## ")).filter_map(|line| line.split_once(": event"));
+    let mut events = ruled(&text, "event");
+    events.extend(in_headings.flat_map(|(_, events)| words(events)));
+    assert_eq!(events, EventKind::WORDS.iter().copied().collect());
+    let findings = ruled(&text, "finding");
+    assert!(!findings.is_empty() && findings.iter().all(|code| FindingCode::WORDS.contains(code)), "{findings:?}");
+}
+
+#[test]
+fn every_event_and_verdict_has_its_meaning_as_it_is_declared() {
+    let text = document("verdicts.md");
+    let documented = |column: &str| {
+        let of_column = |(header, _): &(Vec<&str>, Vec<Vec<&str>>)| *header == [column, "meaning"];
+        let (_, rows) = tables(&text).into_iter().find(of_column).expect("there is a table of meanings");
+        rows.into_iter().map(|row| row.join(" | ")).collect::<Vec<_>>()
+    };
+    let declared = |word: &str, meaning: &str| format!("`{word}` | {meaning}");
+    assert_eq!(documented("event"), EventKind::ALL.map(|event| declared(event.as_str(), event.meaning())));
+    assert_eq!(documented("verdict"), Cause::ALL.map(|cause| declared(cause.as_str(), cause.meaning())));
 }
 
 /// The text of a cell without its links: `[text](target)` is `text`.

@@ -34,9 +34,9 @@ word_enum! {
         Channels = "channels",
         /// Media that ended without a word.
         End = "end",
-        /// Sender reports lack.
+        /// Sender reports are missing.
         Reports = "reports",
-        /// Logins that lack, or are asked for again and again.
+        /// Logins that are missing, or asked for again and again.
         Login = "login",
         /// A request that was not granted.
         Refusal = "refusal",
@@ -50,13 +50,13 @@ word_enum! {
     pub enum Cause {
         /// Sequence numbers are missing that the server never sent.
         LostBeforeSending = "lost-before-sending",
-        /// The server sent them.
+        /// The server sent packets that never came.
         LostOnTheWay = "lost-on-the-way",
-        /// Nothing tells who lost them.
+        /// Packets are missing, and nothing tells who lost them.
         LostSomewhere = "lost-somewhere",
-        /// The recorder's own system lost them.
+        /// The recorder's own system lost packets.
         LostInTheRecorder = "lost-in-the-recorder",
-        /// They may have been there; the capture lacks them.
+        /// The media may have come; the capture lacks it.
         MissingInTheCapture = "missing-in-the-capture",
         /// Silence, then a burst with steady timestamps.
         LateOnTheNetwork = "late-on-the-network",
@@ -94,13 +94,13 @@ word_enum! {
         MediaStopped = "media-stopped",
         /// PLAY was granted and nothing came; nothing tells why.
         NoMedia = "no-media",
-        /// And who should have sent it gave nothing.
+        /// Media was agreed upon, and who should have sent it gave nothing.
         NothingSent = "nothing-sent",
-        /// The host that it is sent to refuses it.
+        /// The host that media is sent to refuses it.
         NobodyListens = "nobody-listens",
-        /// A router or a firewall does.
+        /// A router or a firewall refuses media.
         BlockedOnTheWay = "blocked-on-the-way",
-        /// It came to another port or channel than was agreed on.
+        /// Media came to another port or channel than was agreed on.
         SentElsewhere = "sent-elsewhere",
         /// There are no sender reports.
         NoSenderReports = "no-sender-reports",
