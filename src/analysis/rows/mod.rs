@@ -171,3 +171,36 @@ impl Row<'_> {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_have_the_unit_that_their_names_end_with() {
+        const UNITS: [(&str, &str); 11] = [
+            ("_ms", "ms"),
+            ("_s", "s"),
+            ("_percent", "%"),
+            ("_ppm", "ppm"),
+            ("_bps", "bit/s"),
+            ("bytes", "bytes"),
+            ("_octets", "bytes"),
+            ("_hz", "Hz"),
+            ("_fps", "1/s"),
+            ("_ticks", "ticks"),
+            ("rtp_timestamp", "ticks"),
+        ];
+        // A mean number of pictures, and how many times as large some are.
+        const WITHOUT: [&str; 2] = ["gop_mean_frames", "key_size_ratio"];
+        for column in Table::ALL.into_iter().flat_map(Table::columns) {
+            let TableColumn { name, kind, unit, .. } = *column;
+            if let Some((_, expected)) = UNITS.iter().find(|(end, _)| name.ends_with(end)) {
+                assert_eq!(unit, *expected, "{name}");
+            }
+            let is_decimal = matches!(kind, ColumnKind::Decimal { .. });
+            assert!(!is_decimal || !unit.is_empty() || WITHOUT.contains(&name), "{name} has no unit");
+            assert!(kind.is_number() || unit.is_empty(), "{name} is no number");
+        }
+    }
+}

@@ -76,7 +76,7 @@ row! {
         /// The same by the clock rate of the source.
         jitter_ms ["ms"]: Option<Millis>,
         /// Last SR: middle of the NTP time of the last sender report that the reporter had.
-        lsr: u32,
+        lsr ["2^-16 s"]: u32,
         /// Delay since last SR.
         dlsr_s ["s"]: Seconds,
         /// Arrival of this report - arrival of the sender report with that NTP time in the other direction -
