@@ -37,7 +37,7 @@ pub use probe::{ProbeArgs, ProbeFormat};
 pub use record::RecordArgs;
 pub use redact::RedactArgs;
 pub use report::ReportArgs;
-pub use schema::SchemaArgs;
+pub use schema::{SchemaArgs, SchemaFormat};
 pub use transport::{TransportArgs, TransportName};
 
 /// Name and version as captures and User-Agent headers carry them.
@@ -82,7 +82,7 @@ pub enum Command {
     Redact(RedactArgs),
     /// Serve a built-in capture on loopback, record it, analyze it: no camera needed
     Demo(DemoArgs),
-    /// Columns of the tables of `analyze` as JSON Schema: names, types, units, meanings
+    /// Columns of the tables of `analyze` as JSON Schema or SQL: names, types, units, meanings
     Schema(SchemaArgs),
     /// Print a shell's completion script
     Completions(CompletionsArgs),

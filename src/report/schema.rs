@@ -8,7 +8,7 @@ use crate::analysis::rows::{ColumnKind, Table, TableColumn};
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// Rises with each change of the columns.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// The schema of a row of a table, or of all tables where none is named: one for each below `$defs`.
 ///

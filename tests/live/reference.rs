@@ -2,6 +2,7 @@
 //! sessions of other servers and clients, over TCP and UDP, our own recordings, the samples, synthetic streams.
 //!
 //! `compare.py` holds every number of `streams` against an own implementation of RFC 3550, `parity.py` against tshark;
+//! `load.py` loads all tables into DuckDB with the statements of `schema --format sql`;
 //! `perturb_check.py` cuts, joins, moves and repeats TCP segments, and wants to see the same rows.
 
 use std::path::{Path, PathBuf};
@@ -66,6 +67,12 @@ fn files(folder: &Path, end: &str) -> Vec<PathBuf> {
 #[ignore = "needs real peers: tests/run turns it on"]
 fn samples() {
     judge_interleaved(&files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("samples"), ".pcapng"));
+}
+
+#[test]
+#[ignore = "needs real peers: tests/run turns it on"]
+fn samples_in_a_database() {
+    judge("load.py", &files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("samples"), ".pcapng"), &[]);
 }
 
 /// Synthetic captures in a place of their own.
