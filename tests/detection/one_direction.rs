@@ -1,6 +1,7 @@
 //! Captures that have one direction of a connection alone.
 use std::io;
 
+use rtsp_rec::analysis::verdicts::Cause;
 use rtsp_rec::analysis::{Analyzer, AnalyzerOptions, Row, Sink, Table};
 use rtsp_rec::capture::Source;
 
@@ -15,7 +16,7 @@ pub(crate) struct Told {
     pub(crate) streams: Vec<String>,
     /// Code and words, in order.
     pub(crate) findings: Vec<(&'static str, String)>,
-    pub(crate) verdicts: Vec<String>,
+    pub(crate) verdicts: Vec<(Cause, String)>,
 }
 
 impl Sink for Told {
@@ -26,7 +27,7 @@ impl Sink for Told {
                 self.streams.push(format!("{of:?}"));
             }
             Row::Finding(row) => self.findings.push((row.code.as_str(), row.detail.to_string())),
-            Row::Verdict(row) => self.verdicts.push(format!("{row:?}")),
+            Row::Verdict(row) => self.verdicts.push((row.verdict, row.detail.to_owned())),
             _ => {}
         }
         Ok(())

@@ -1,6 +1,8 @@
 //! Captures that have one side of a connection up to a point only: what the other one acknowledges is not in them, and nobody
 //! is blamed for what may stand there.
 
+use rtsp_rec::analysis::verdicts::Cause;
+
 use crate::connections::{Ends, TcpTalk};
 use crate::one_direction::{Told, exchange, told};
 
@@ -78,7 +80,7 @@ const BLAME: [&str; 6] =
 
 /// No verdict but that the capture lacks something.
 fn only_the_capture(told: &Told) -> bool {
-    told.verdicts.iter().all(|verdict| verdict.contains("\"missing-in-the-capture\""))
+    told.verdicts.iter().all(|(cause, _)| *cause == Cause::MissingInTheCapture)
 }
 
 fn assert_nobody_is_blamed(told: &Told, of: &str) {
