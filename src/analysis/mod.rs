@@ -14,6 +14,7 @@ mod dialogue;
 mod ending;
 pub mod findings;
 mod frames;
+mod freeze_rule;
 mod http;
 mod jitter;
 mod location;

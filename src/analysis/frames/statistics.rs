@@ -2,13 +2,12 @@
 
 use crate::analysis::cell::{float, millis};
 use crate::analysis::frames::Frame;
+use crate::analysis::freeze_rule::stands_still;
 use crate::time::Timestamp;
 
-/// The average that an interval is compared with is that of so many before it.
+/// The average that an interval is compared with is that of so many before it, as WebRTC has it.
 const RECENT: usize = 30;
 const RECENT_COUNT: i64 = 30;
-/// Longer than the average by this is a freeze, if it is also three times as long.
-const FREEZE_NS: i64 = 150_000_000;
 
 /// More ticks from one frame to the next are no media time: ten seconds of video.
 const MAX_STEP: i64 = 900_000;
@@ -173,8 +172,8 @@ impl FrameStatistics {
 }
 
 impl FreezeDetector {
-    /// A freeze as the statistics of WebRTC define it (`freezeCount`): an interval of three times the average of the
-    /// 30 before it at least, and of 150 ms more than that. The second interval can be the first one.
+    /// A freeze as the statistics of WebRTC define it: an interval that stands still by the average of the 30 before it.
+    /// The second interval can be the first one.
     fn complete(&mut self, at: Timestamp) {
         if self.since.is_some_and(|since| at < since) {
             return;
@@ -182,7 +181,7 @@ impl FreezeDetector {
         let Some(before) = self.latest.replace(at) else { return };
         let interval = at.nanos_since(before);
         if let Some(average) = self.average()
-            && interval >= average.saturating_mul(3).max(average.saturating_add(FREEZE_NS))
+            && stands_still(float(interval), float(average))
         {
             self.freezes += 1;
             self.longest_freeze = self.longest_freeze.max(interval);
