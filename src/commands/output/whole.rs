@@ -3,7 +3,10 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
+use byteorder::{LittleEndian, ReadBytesExt};
 use zstd::zstd_safe::find_frame_compressed_size;
+
+use crate::fields::le32;
 
 /// The longest frame that is looked for. The recorder's are of 256 KiB and what one event adds.
 const MAX_FRAME: usize = 64 << 20;
@@ -45,27 +48,18 @@ fn blocks(file: &File, size: u64) -> io::Result<u64> {
     let (mut reader, mut end) = (BufReader::new(file), 0);
     reader.seek(SeekFrom::Start(0))?;
     while size - end >= MIN_BLOCK {
-        let [_, total] = words(&mut reader)?;
+        let (_kind, total) = (reader.read_u32::<LittleEndian>()?, reader.read_u32::<LittleEndian>()?);
         let len = u64::from(total);
         if len < MIN_BLOCK || len > size - end {
             break;
         }
         reader.seek_relative(i64::from(total) - 12)?;
-        let mut again = [0; 4];
-        reader.read_exact(&mut again)?;
-        if u32::from_le_bytes(again) != total {
+        if reader.read_u32::<LittleEndian>()? != total {
             break;
         }
         end += len;
     }
     Ok(end)
-}
-
-fn words(reader: &mut impl Read) -> io::Result<[u32; 2]> {
-    let (mut first, mut second) = ([0; 4], [0; 4]);
-    reader.read_exact(&mut first)?;
-    reader.read_exact(&mut second)?;
-    Ok([u32::from_le_bytes(first), u32::from_le_bytes(second)])
 }
 
 /// Bytes of whole frames.
@@ -107,8 +101,8 @@ fn rest(mut file: &File, len: u64, size: u64, compressed: bool) -> io::Result<Fi
 /// Whether these are the first bytes of a block that goes on beyond the end.
 fn is_begun_block(head: &[u8], left: u64) -> bool {
     match head {
-        [kind @ .., a, b, c, d] if kind.len() == 4 => {
-            let total = u32::from_le_bytes([*a, *b, *c, *d]);
+        [kind @ .., _, _, _, _] if kind.len() == 4 => {
+            let total = le32(head, 4).unwrap_or_default();
             kind != [0; 4] && total.is_multiple_of(4) && u64::from(total) > left
         }
         _ => true,
