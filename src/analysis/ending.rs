@@ -8,7 +8,8 @@ use crate::session::dialog::PayloadRole;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 use crate::trace::Direction;
 
-/// Media that is silent for longer has stopped.
+/// Media that is silent for longer has stopped. Chosen, not measured: nearly all cameras send
+/// pictures more often.
 const SILENCE_NS: i64 = 5 * NANOS_PER_SECOND;
 /// In this time a sender has to report (RFC 3550, section 6.2, wants one each 5 s or so).
 const REPORTS_NS: i64 = 30 * NANOS_PER_SECOND;

@@ -22,7 +22,7 @@ const ENOUGH_FRAMES: u16 = 12;
 /// So many messages of one side are a dialogue of which the other one is missing; and behind what is none.
 const ASCENDING: u8 = 2;
 const ASCENDING_ANYWHERE: u8 = 3;
-/// Sources that are told apart before it is decided.
+/// Sources that are told apart before it is decided: audio and video with their reports, and some strays.
 const MAX_SOURCES: usize = 8;
 
 /// What a PDU means for a connection of which nothing is known yet.

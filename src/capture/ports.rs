@@ -15,7 +15,7 @@ use crate::rtsp::headers::Transport;
 use crate::time::Timestamp;
 use crate::trace::{Direction, Flow, UdpPath};
 
-/// Port pairs that are remembered.
+/// Port pairs that are remembered: as many as a host has ports.
 const MAX_PORTS: usize = 65_536;
 /// Sessions that are told of one multicast packet.
 const MAX_MEMBERS: usize = 64;

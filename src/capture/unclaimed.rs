@@ -22,7 +22,7 @@ use crate::trace::Flow;
 /// Bytes and datagrams that wait; beyond them the oldest are passed over.
 const MAX_HELD: usize = 16 << 20;
 const MAX_KEPT: usize = 65_536;
-/// So many packets of one source, in sequence, are RTP.
+/// So many packets of one source, in sequence, are RTP: by chance another one has the same SSRC once in 2^32.
 const IN_SEQUENCE: u8 = 3;
 /// So many compound reports of one source are RTCP.
 const REPORTS: u8 = 2;

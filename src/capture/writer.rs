@@ -32,7 +32,8 @@ const RTSP_PORTS: [u16; 3] = [554, 8554, 7236];
 const WRITTEN_PORT: u16 = 554;
 /// The comment of a packet takes no more when it has so many bytes.
 const MAX_NOTES: usize = 4096;
-/// So much is gathered before it is written; more or less was slower.
+/// So much is gathered before it is written. On a new file of ext4 that took 0.37 s/GB, 64 KiB took 0.64, and 1 MiB three to
+/// five times as long.
 const FLUSH_SIZE: usize = 256 << 10;
 /// What was gathered is written after this time at the latest, to the next tick.
 const FLUSH_AFTER: Duration = Duration::from_millis(400);

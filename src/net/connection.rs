@@ -11,7 +11,7 @@ use crate::session::{Input, Machine};
 use crate::time::Timestamp;
 use crate::trace::{Close, Direction, Encapsulation, Flow, Note, Payload, TraceEvent};
 
-/// As long as more than this waits to be sent, no more is asked for.
+/// As long as more than this waits to be sent, no more is asked for: as much as one read brings.
 const OUTBOX_LIMIT: usize = 256 << 10;
 
 /// A connection of the event loop.

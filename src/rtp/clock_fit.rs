@@ -11,7 +11,7 @@ const TOLERANCE: f64 = 0.01;
 const STEADY: f64 = 0.05;
 /// What arrives within less time may be one burst.
 const MIN_SPAN_S: f64 = 1.5;
-/// Distinct timestamps that an estimate needs.
+/// Distinct timestamps that an estimate needs. Chosen, not measured.
 const MIN_POINTS: usize = 16;
 /// Distinct timestamps that are kept: when there are more, every other one goes.
 const MAX_POINTS: usize = 256;

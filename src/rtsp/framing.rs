@@ -10,14 +10,15 @@ use crate::rtsp::message::Message;
 use crate::rtsp::start_line::{Recognition, recognise, recognise_token};
 use crate::rtsp::tunnel::body_length;
 
-/// Longest message head; what runs on is junk.
+/// Longest message head; what runs on is junk. Servers of HTTP take 8 to 64 KiB.
 pub const MAX_HEAD: usize = 64 << 10;
-/// Longest message body. A longer one comes as junk of its announced length behind a message without body.
+/// Longest message body: descriptions have some KiB, and with a picture in one some hundred. A longer one comes as junk
+/// of its announced length behind a message without body.
 pub const MAX_BODY: usize = 1 << 20;
 /// Shortest payload believed when the place of the next frame was lost: an RTCP header and an SSRC.
 const MIN_PLAUSIBLE_PAYLOAD: usize = 8;
 
-/// So many CR and LF may stand between two PDUs where the place was lost.
+/// So many CR and LF may stand between two PDUs where the place was lost: an empty line or two.
 const MAX_LINE_ENDS: usize = 4;
 
 /// So many PDUs behind each other are not found by chance.

@@ -7,7 +7,8 @@ use crate::rtsp::message::Message;
 use crate::rtsp::url::Credentials;
 use crate::session::SessionError;
 
-/// How often one request is sent with credentials.
+/// How often one request is sent with credentials: the second time with the nonce that replaces a stale one (RFC 7616,
+/// section 3.3). More often locks accounts.
 const MAX_ATTEMPTS: u8 = 2;
 
 /// The credentials, and what the server's latest challenge makes of them.
@@ -68,8 +69,9 @@ impl Authorization {
         self.proven |= attempts > 0;
     }
 
-    /// A 401 to a request for this URL that was sent so often with credentials. It is tried again if it had none, or if its nonce was too old; a server that has
-    /// taken the credentials before may have changed its nonce without saying so.
+    /// A 401 to a request for this URL that was sent so often with credentials. It is tried again if it had none, or if
+    /// its nonce was too old; a server that has taken the credentials before may have changed its nonce without saying
+    /// so.
     pub(super) fn challenged(&mut self, attempts: u8, url: &str, response: &Message<'_>) -> AuthAction {
         let authenticator = match self.authenticator(url, response) {
             Ok(authenticator) => authenticator,

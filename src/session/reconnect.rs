@@ -11,11 +11,13 @@ use crate::session::client::Progress;
 use crate::session::{Client, ClientConfig, Ending, Input, Machine, Output, SessionError};
 use crate::time::Timestamp;
 
-/// The longest first pause; each further one may be twice as long.
+/// The longest first pause; each further one may be twice as long. A camera that starts again
+/// takes half a minute or so. Chosen, not measured.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// No pause is longer.
+/// No pause is longer: who repairs a line does not want to wait for the recorder.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-/// After media for so long a session was a good one: what failed before it no longer counts.
+/// After media for so long a session was a good one: what failed before it no longer counts. Chosen, not measured: some
+/// groups of pictures.
 const STEADY: Duration = Duration::from_secs(10);
 /// The latest losses are remembered one by one.
 const MAX_LOSSES: usize = 16;

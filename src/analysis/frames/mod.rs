@@ -23,7 +23,8 @@ pub(super) use share::PayloadFault;
 use share::{Edge, Share};
 pub(super) use statistics::FrameStatistics;
 
-/// Frames of a stream that may be open at a time; and where there are thousands of streams.
+/// Frames of a stream that may be open at a time: more than a decoder reorders (ITU-T H.264, section A.3.1, has 16 at most).
+/// And where there are thousands of streams.
 const MAX_OPEN: usize = 16;
 const MAX_OPEN_CROWDED: usize = 2;
 /// So many malformed payloads are not one camera's habit any more.

@@ -14,7 +14,7 @@ const MANY: usize = 2 << 20;
 const FEW_SAMPLES: usize = 1024;
 /// How far packets may be reordered for their neighbours to be found.
 const RECENT: usize = 64;
-/// Clocks drift apart by less; more is a delay that grows.
+/// Clocks drift apart by less (crystals are within 100 ppm); more is a delay that grows.
 const MAX_DRIFT_PPM: f64 = 500.0;
 /// Less is the noise of the line.
 const MIN_DRIFT_PPM: f64 = 1.0;

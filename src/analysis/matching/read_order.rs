@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use crate::analysis::matching::packet::{Packet, Side, of};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
-/// A goes ahead by so much: its copies are there when those of B come, however they are delayed.
+/// A goes ahead by so much: its copies are there when those of B come. Networks seldom hold a packet for longer. Chosen,
+/// not measured.
 const LEAD_NS: i64 = 2 * NANOS_PER_SECOND;
 /// Packets of each side that are looked at for a source that both have, before clocks are trusted.
 const FIRST: u64 = 4096;

@@ -4,21 +4,22 @@
 //! that came lately: pictures that are sent in another order than they are shown go back and forth.
 
 use crate::analysis::cell::{float, millis};
+use crate::analysis::freeze_rule::stands_still;
 use crate::analysis::location::Location;
 use crate::rtp::jitter::smoothed;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
-/// What comes later than its timestamp says by this is late.
+/// What comes later than its timestamp says by this is late: half of what a player with a small buffer holds (200 ms).
 const LATE_NS: i64 = 100_000_000;
-/// A distance between packets that is this much longer than usual, and three times as long, is a pause.
-const PAUSE_NS: i64 = 150_000_000;
-/// A timestamp so far ahead of its arrival, or so far behind, has jumped.
+/// A timestamp so far ahead of its arrival, or so far behind, has jumped. Three B pictures in a row are 0.3 s out of
+/// order at 10 pictures a second, which must not count.
 const JUMP_NS: i64 = 500_000_000;
-/// What has not caught up in this time does not.
+/// What has not caught up in this time does not. A server that sends what it held does so at the speed of the line. Chosen,
+/// not measured.
 const CATCH_UP_NS: i64 = 5 * NANOS_PER_SECOND;
-/// Silences that are remembered begin with this length.
+/// Silences that are remembered begin with this length: more than the distance of pictures at 25 a second.
 const SILENCE_NS: i64 = 50_000_000;
-/// An average needs so many steps.
+/// An average needs so many steps: less than half a second of pictures. Chosen, not measured.
 const STEADY: u32 = 10;
 /// How late a stream usually is shows in this time, and in that before it.
 const LATELY_NS: i64 = 2 * NANOS_PER_SECOND;
@@ -175,7 +176,7 @@ impl ArrivalTiming {
     /// is another now.
     fn step(&mut self, place: Location, step: f64, excused: bool) -> Option<Moment> {
         let usual = (self.steps >= STEADY).then_some(self.step);
-        let long = usual.is_some_and(|usual| step >= (3.0 * usual).max(usual + float(PAUSE_NS)));
+        let long = usual.is_some_and(|usual| stands_still(step, usual));
         let before = self.long_step.take();
         match before {
             Some((_, _, before)) if 2.0 * step >= before => (self.step, self.steps) = (step, 1),

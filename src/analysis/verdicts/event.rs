@@ -7,7 +7,8 @@ use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 /// So many of the latest events are looked through for one that belongs together with a new one.
 pub(super) const LATELY: usize = 8;
-/// Events of one kind and cause that are not farther apart are one.
+/// Events of one kind and cause that are not farther apart are one: a line that fails for a while makes one row, not fifty.
+/// Chosen, not measured.
 const TOGETHER_NS: i64 = 10 * NANOS_PER_SECOND;
 
 /// Of what an event speaks.

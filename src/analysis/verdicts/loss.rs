@@ -11,7 +11,7 @@ use crate::time::{NANOS_PER_SECOND, Timestamp};
 const SLACK: i64 = 4;
 /// Gaps whose times are remembered for each loss.
 const MAX_SPANS: usize = 64;
-/// A gap so long after the last one is another loss, reports or not.
+/// A gap so long after the last one is another loss, reports or not, as with other events. Servers report each 3 to 10 s.
 const APART_NS: i64 = 10 * NANOS_PER_SECOND;
 /// Freezes that one loss may cause.
 const MAX_FREEZES: usize = 64;

@@ -11,7 +11,8 @@ use crate::capture::reassembly::Arrival;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 use crate::trace::Tap;
 
-/// Datagrams and bytes that wait, and how long.
+/// Datagrams and bytes that wait until it is known whether copies come: some seconds of a quiet stream, some pictures of a
+/// fast one. And how long. Chosen, not measured.
 const MAX_HELD: usize = 256;
 const MAX_BYTES: usize = 512 << 10;
 const MAX_WAIT_NS: i64 = 5 * NANOS_PER_SECOND;

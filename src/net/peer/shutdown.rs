@@ -8,6 +8,7 @@ use crate::session::Machine;
 use crate::time::Timestamp;
 
 /// How long a client may do nothing to fetch what waits for it when its connection is to end, or to end it too.
+/// Chosen, not measured: players that pause fetch nothing for a while.
 const LINGER: Duration = Duration::from_mins(1);
 /// The same when the user wants an end.
 const LINGER_AT_STOP: Duration = Duration::from_secs(1);

@@ -2,7 +2,7 @@
 
 use crate::rtp::media_kind::MediaKind;
 
-/// Of the packets so many may be odd: one in so many.
+/// Of the packets so many may be odd: one in so many. Chosen, not measured: a lossy line garbles fewer.
 const ODD: u32 = 16;
 
 /// What a stream carries, as far as its packets show.

@@ -14,7 +14,7 @@ use crate::session::client::{MediaTransport, SessionError};
 use crate::session::{Client, Output};
 use crate::time::Timestamp;
 
-/// Redirects that are followed without media in between.
+/// Redirects that are followed without media in between, as RFC 2068 recommends (section 10.3).
 const MAX_REDIRECTS: u8 = 5;
 /// After media for so long a redirect begins a new count: a recording for weeks may see many.
 const STEADY: Duration = Duration::from_secs(10);

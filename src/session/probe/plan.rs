@@ -10,7 +10,7 @@ use crate::session::probe::{Patience, Probe, SAMPLE, Step};
 use crate::session::{ClientConfig, MediaTransport, SessionError};
 use crate::time::Timestamp;
 
-/// Sessions at once.
+/// Sessions at once: cameras allow a few, and somebody may be watching. Chosen, not measured.
 const SIDE_BY_SIDE: usize = 2;
 /// The signs of life, the harmless one first.
 const KEEP_ALIVE: [&str; 3] = ["OPTIONS", "GET_PARAMETER", "SET_PARAMETER"];

@@ -28,7 +28,7 @@ use answer::{Request, ServedResponse};
 use player::{Player, Step};
 use transport::{Delivery, Offered};
 
-/// A client that asks for nothing and gets nothing for so long is let go.
+/// A client that asks for nothing and gets nothing for so long is let go: the timeout of RFC 2326 (section 12.37).
 const IDLE: Duration = Duration::from_mins(1);
 /// A client that is so far behind is slow.
 const SLOW: Duration = Duration::from_secs(1);
