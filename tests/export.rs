@@ -171,3 +171,25 @@ fn a_cut_capture_is_exported_up_to_there() {
     assert!(complaint(&cut, 0, &["--view", "udp", "-o", &out]).contains("ends in the middle of a packet"));
     assert!(datagrams(&fs::read(&out).unwrap()).len() > 100);
 }
+
+/// The sample as `tcpdump -s 96` has it.
+#[test]
+fn packets_that_are_cut_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 96, 1].map(u32::to_le_bytes).concat();
+    read_packets(&fs::read(SAMPLE).unwrap()[..], |packet| {
+        let there = &packet.data[..packet.data.len().min(96)];
+        let [seconds, micros] = [packet.at.as_nanos() / 1_000_000_000, packet.at.as_nanos() / 1000 % 1_000_000]
+            .map(|number| u32::try_from(number).unwrap());
+        let lengths = [there.len(), packet.data.len()].map(|len| u32::try_from(len).unwrap());
+        let head = [seconds, micros, lengths[0], lengths[1]].map(u32::to_le_bytes).concat();
+        file.extend([&head, there].concat());
+        Ok(())
+    })
+    .unwrap();
+    let cut = path(folder.path(), "cut.pcap");
+    fs::write(&cut, file).unwrap();
+    let out = path(folder.path(), "out");
+    let said = complaint(&cut, 1, &["--media", "-o", &out]);
+    assert!(said.contains(" cut at 96 bytes (snap length): what is cut is not exported"), "{said}");
+}

@@ -1,5 +1,6 @@
 //! The tracks of a capture handed to whatever they are exported to, and what is said of them.
 
+use std::io;
 use std::path::Path;
 
 use crate::capture::Source;
@@ -12,6 +13,7 @@ use crate::commands::output::{clean, is_stdout, print};
 use crate::commands::terminal::complain;
 use crate::error::Error;
 use crate::export::{MediaSink, Selection, Track, Tracks};
+use crate::trace::{Remark, RemarkKind, Tap, TraceEvent};
 
 /// Descriptions may hold longer words than file systems take.
 const MAX_NAME: usize = 100;
@@ -21,15 +23,33 @@ pub(super) trait FallibleSink {
     fn failure(&mut self) -> Option<Error>;
 }
 
+/// What a capture says of packets that it has the beginnings of only.
+#[derive(Debug, Default)]
+struct CutWatch(Option<String>);
+
+impl Tap for CutWatch {
+    fn event(&mut self, _: &TraceEvent<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
+        if remark.kind == RemarkKind::PacketsCut {
+            self.0 = Some(remark.detail.to_owned());
+        }
+        Ok(())
+    }
+}
+
 /// Hands the selected media of the capture to a sink; gives it back with the tracks that there were.
 pub(super) fn read<S: MediaSink + FallibleSink>(args: &ExportArgs, sink: S) -> Result<(Vec<Track>, S), Error> {
     let selection = Selection { session: args.session, track: args.track };
-    let mut tracks = Tracks::new(selection, sink);
+    let mut tap = (Tracks::new(selection, sink), CutWatch::default());
     let input = open(&args.capture)?;
     let mut source = Source::with_named(named(&args.named)?);
-    let done = source.read_part(input, &mut tracks);
+    let done = source.read_part(input, &mut tap);
     let bare = source.bare_media();
-    let done = done.and_then(|end| source.finish(&mut tracks).map(|()| end).map_err(CaptureError::Tap));
+    let done = done.and_then(|end| source.finish(&mut tap).map(|()| end).map_err(CaptureError::Tap));
+    let (tracks, CutWatch(cut)) = tap;
     let saw_rtsp = tracks.saw_rtsp();
     let (tracks, mut sink) = tracks.finish().map_err(|error| failed(&args.output, error))?;
     if let Some(failure) = sink.failure() {
@@ -45,6 +65,9 @@ pub(super) fn read<S: MediaSink + FallibleSink>(args: &ExportArgs, sink: S) -> R
             complain(&format!("{}: {source}; what stands before that is exported", args.capture.display()));
         }
         Err(source) => return Err(Error::Capture { path: args.capture.clone(), source }),
+    }
+    if let Some(cut) = cut {
+        complain(&format!("{}: {cut}: what is cut is not exported", args.capture.display()));
     }
     if tracks.is_empty() && !saw_rtsp && args.session.is_none() {
         for line in list(&args.capture, &bare) {
