@@ -266,7 +266,7 @@ impl Connections {
         let Self { ports, rewrite_map, named, .. } = self;
         let members = ports.find_next(datagram);
         if let Some(media) = members.first()
-            && !media.is_left(arrival.at)
+            && !media.is_left(arrival.at, datagram.payload)
             && (named.is_empty() || !named.is_another(datagram, &media.flow))
         {
             return datagrams::tell(members, datagram, arrival, rewrite_map, tap);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use crate::capture::media::{GroupPorts, PortMedia};
 use crate::capture::port_pairs::anybody;
 use crate::capture::ports::MediaPorts;
+use crate::capture::unclaimed::UdpEnds;
 use crate::rtsp::headers::Transport;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 use crate::trace::{Direction, Flow};
@@ -12,14 +13,18 @@ use crate::trace::{Direction, Flow};
 /// So long a router goes on to forward what nobody wants any more: two queries to the last member, a second apart (RFC 2236,
 /// section 8.8; RFC 3376, section 8.10). What comes later somebody else has joined for, whose RTSP the capture lacks.
 const LEAVING_NS: i64 = 2 * NANOS_PER_SECOND;
-/// Groups that are remembered of sessions that joined them before the capture.
+/// Groups that are remembered of sessions that joined them before the capture, and pairs of ports.
 const MAX_CLAIMED: usize = 1024;
 
 impl PortMedia {
-    /// Whether what comes now is not its session's any more.
+    /// Whether what comes now is not its session's any more. To a pair of ports the source that sent before may go on, as
+    /// where the client has torn down another track.
     #[inline]
-    pub(super) fn is_left(&self, now: Timestamp) -> bool {
-        self.left.is_some_and(|left| now.nanos_since(left) > LEAVING_NS)
+    pub(super) fn is_left(&self, now: Timestamp, payload: &[u8]) -> bool {
+        self.left.is_some_and(|left| match self.path.group {
+            Some(_) => now.nanos_since(left) > LEAVING_NS,
+            None => self.is_of_another(payload),
+        })
     }
 }
 
@@ -62,15 +67,37 @@ impl MediaPorts {
         }
     }
 
+    /// A session has a flow between two ports that it set up before the capture.
+    pub(super) fn note_pair(&mut self, flow: &Flow, ends: UdpEnds) {
+        if self.claimed_pairs.len() < MAX_CLAIMED {
+            self.claimed_pairs.push((flow.id, ends));
+        }
+    }
+
+    fn leave_pair(&mut self, flow: &Flow, (from, to): UdpEnds, at: Timestamp) {
+        for ends in [(from, to), (to, from)] {
+            let own = self.pairs.get_mut(ends).into_iter().flatten().filter(|media| media.flow.id == flow.id);
+            own.for_each(|media| media.left = media.left.or(Some(at)));
+        }
+    }
+
     /// It leaves them.
     pub(super) fn leave_claimed(&mut self, flow: &Flow, at: Timestamp) {
         let is_own = |(id, _): &(usize, GroupPorts)| *id == flow.id;
         let left: Vec<GroupPorts> =
             self.claimed_groups.iter().filter(|known| is_own(known)).map(|(_, group)| *group).collect();
         self.claimed_groups.retain(|known| !is_own(known));
-        if !left.is_empty() {
+        let pairs: Vec<UdpEnds> =
+            self.claimed_pairs.extract_if(.., |(id, _)| *id == flow.id).map(|(_, ends)| ends).collect();
+        if !left.is_empty() || !pairs.is_empty() {
             // What comes to a group from here on is not the session's again because it is nobody else's.
             self.unclaimed.begins(flow);
+        }
+        // Where nobody else is there who may have set up the same ports, what comes late is its own, however late.
+        if self.unclaimed.has_session_like(flow) {
+            for ends in pairs {
+                self.leave_pair(flow, ends, at);
+            }
         }
         for group in left {
             self.leave(flow, group, at);
@@ -102,7 +129,7 @@ mod tests {
     /// The sessions whose a datagram of the server is then.
     fn sessions(ports: &MediaPorts, now: Timestamp) -> Vec<usize> {
         let members = ports.find("10.0.0.2:7000".parse().unwrap(), TO.parse().unwrap());
-        members.iter().filter(|media| !media.is_left(now)).map(|media| media.flow.id).collect()
+        members.iter().filter(|media| !media.is_left(now, &[])).map(|media| media.flow.id).collect()
     }
 
     #[test]

@@ -28,7 +28,8 @@ pub(super) struct PortMedia {
     pub(super) network: NetworkId,
     /// Source and sequence number of the latest RTP packet.
     pub(super) latest: Cell<Option<(u32, u16)>>,
-    /// When the session left the group. So long as nobody else joins, what comes late is its own.
+    /// When the session left the group, or the ports that it had before the capture. So long as nobody else joins, what comes
+    /// late is its own.
     pub(super) left: Option<Timestamp>,
 }
 
@@ -38,6 +39,12 @@ impl PortMedia {
         if let Some(source) = rtp_source(payload) {
             self.latest.set(Some(source));
         }
+    }
+
+    /// Whether an RTP packet is of another source than those before.
+    pub(super) fn is_of_another(&self, payload: &[u8]) -> bool {
+        let sources = rtp_source(payload).zip(self.latest.get());
+        sources.is_some_and(|((ssrc, _), (known, _))| ssrc != known)
     }
 
     /// The path of a datagram from this address.

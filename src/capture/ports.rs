@@ -30,6 +30,8 @@ pub(super) struct MediaPorts {
     pub(super) pairs: PortPairs<PortMedia>,
     /// Groups that sessions joined before the capture, with the session.
     pub(super) claimed_groups: Vec<(usize, GroupPorts)>,
+    /// The ports of flows that were set up before the capture, with the session.
+    pub(super) claimed_pairs: Vec<(usize, UdpEnds)>,
     /// What was set up before the capture began.
     pub(super) unclaimed: UnclaimedMedia,
     /// Of which sessions media may come elsewhere.
@@ -90,7 +92,8 @@ impl MediaPorts {
         let mut all = ClaimedMedia::default();
         for ends in self.unclaimed.begins_late(session) {
             // Another session has it, whose SETUP is in the capture or that showed before.
-            if self.find(ends.0, ends.1).iter().any(|media| media.network == self.network) {
+            let is_own = |media: &PortMedia| media.network == self.network && media.left.is_none();
+            if self.find(ends.0, ends.1).iter().any(is_own) {
                 continue;
             }
             let ClaimedMedia { datagrams, passed_over } = self.claim(session, ends);
@@ -105,9 +108,29 @@ impl MediaPorts {
     pub(super) fn claim(&mut self, session: &Arc<Flow>, ends: UdpEnds) -> ClaimedMedia {
         let claimed = self.unclaimed.claim(ends);
         let transport = transport_of(ends, session);
-        self.set_up(session, &transport);
         self.note_claimed(session, &transport);
+        match UdpPath::new(&transport) {
+            Some(path) if !transport.multicast => self.set_up_claimed(session, path, ends),
+            _ => self.set_up(session, &transport),
+        }
         claimed
+    }
+
+    /// The ports of a flow that came are its session's, and no others: another server may send to the same client, whose
+    /// session began before the capture as well.
+    fn set_up_claimed(&mut self, session: &Arc<Flow>, path: UdpPath, (from, to): UdpEnds) {
+        let direction =
+            if from.ip() == session.server.ip() { Direction::ServerToClient } else { Direction::ClientToServer };
+        let (senders, network, latest) = ([session.server.ip(); 2], self.network, Cell::default());
+        let media = PortMedia { flow: Arc::clone(session), direction, path, senders, network, latest, left: None };
+        let above = |end: SocketAddr| SocketAddr::new(end.ip(), end.port().wrapping_add(1));
+        for (from, to) in [(from, to), (above(from), above(to))] {
+            if self.pairs.len() < MAX_PORTS {
+                self.add(&media, (from, to), direction);
+                self.add(&media, (to, from), direction.reverse());
+                self.note_pair(session, (from, to));
+            }
+        }
     }
 
     /// A flow of RTP that no SETUP named, while a track of a session between its hosts is silent: it becomes that

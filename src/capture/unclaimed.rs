@@ -205,6 +205,12 @@ impl UnclaimedMedia {
         self.sessions.iter().filter(|other| hosts(other) == hosts(session)).nth(1).is_some()
     }
 
+    /// Whether another session that began before the capture has the same hosts.
+    pub(super) fn has_session_like(&self, session: &Flow) -> bool {
+        let hosts = |flow: &Flow| (flow.client.ip(), flow.server.ip());
+        self.sessions.iter().any(|other| other.id != session.id && hosts(other) == hosts(session))
+    }
+
     /// A flow that is RTP and goes one way only: in a call both sides send.
     pub(super) fn one_way(&self, (from, to): UdpEnds) -> Option<UnnamedRtp> {
         let flow = self.flows.get(&(from, to)).filter(|flow| flow.is_rtp())?;
