@@ -133,6 +133,14 @@ impl Sequence {
         self.foreign.get_or_insert_default().note(number);
     }
 
+    /// Whether a number is far from all before: it is none of those that come next or late (RFC 3550, appendix A.1).
+    pub(super) fn is_far(&self, number: u16) -> bool {
+        self.run.is_some_and(|run| {
+            let ahead = number.wrapping_sub(run.highest_number());
+            ahead >= MAX_DROPOUT && ahead.wrapping_neg() >= MAX_MISORDER
+        })
+    }
+
     /// Whether a packet with this number, among the latest ones, has not come.
     pub(super) fn lacks(&self, number: u16) -> bool {
         self.run.is_some_and(|run| {

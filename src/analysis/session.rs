@@ -213,7 +213,7 @@ impl Session {
             let on_demand = dialog.range_end().is_some();
             stream.begin(control.is_paced(), on_demand, packet.sequence(), control.first(stream.key.track));
         }
-        if stream.key.beside.is_some() {
+        if stream.key.beside.is_some() && stream.role != PayloadRole::Media {
             self.beside(index, packet);
             self.resent(index, packet);
         }
@@ -325,7 +325,7 @@ impl Session {
         report: &SenderReport<'_>,
         budget: &mut Budget,
     ) -> Option<(&mut StreamState, Option<f64>, Option<f64>)> {
-        let index = self.other_stream(PacketSigns::of_report(path, direction, report.ssrc()), budget)?;
+        let index = self.other_stream(PacketSigns::of_report(path, direction, report.ssrc()), None, budget)?;
         let Self { dialog, streams, .. } = self;
         let stream = streams.get_mut(index)?;
         let rate = stream.clock_rate_hz().or_else(|| announced_rate(dialog, stream.key.track));

@@ -185,6 +185,11 @@ impl StreamState {
         self.encoding.as_ref()
     }
 
+    /// The payload type of the first packet.
+    pub(super) const fn first_payload_type(&self) -> Option<u8> {
+        self.payload_type
+    }
+
     /// The payload type of the latest packet.
     pub(super) fn payload_type(&self) -> Option<u8> {
         self.clock.map(|(payload_type, _)| payload_type)

@@ -13,3 +13,4 @@ mod one_connection;
 mod one_direction;
 mod one_side_stops;
 mod other_protocols;
+mod same_ports;

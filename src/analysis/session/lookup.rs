@@ -33,7 +33,8 @@ impl Session {
     pub(super) fn adopt(&mut self, index: usize) {
         let Some(stream) = self.streams.get(index) else { return };
         let (old, Some(path)) = (stream.key, stream.path) else { return };
-        if old.track.is_some() || old.beside.is_some() || old.stranger.is_some() {
+        let is_beside = old.beside.is_some() && stream.role != PayloadRole::Media;
+        if old.track.is_some() || is_beside || old.stranger.is_some() {
             return;
         }
         let payload_type = stream.payload_type();
@@ -154,14 +155,19 @@ impl Session {
         {
             return Some(index);
         }
-        self.other_stream(PacketSigns::of_rtp(path, direction, packet), budget)
+        self.other_stream(PacketSigns::of_rtp(path, direction, packet), Some(packet.sequence()), budget)
     }
 
     /// The place of a stream that is not that of the packet before.
     #[cold]
-    pub(super) fn other_stream(&mut self, signs: PacketSigns, budget: &mut Budget) -> Option<usize> {
+    pub(super) fn other_stream(
+        &mut self,
+        signs: PacketSigns,
+        number: Option<u16>,
+        budget: &mut Budget,
+    ) -> Option<usize> {
         let known = self.known.get(&signs).copied();
-        let index = if let Some(index) = known { index } else { self.looked_up(&signs, budget)? };
+        let index = if let Some(index) = known { index } else { self.looked_up(&signs, number, budget)? };
         if known.is_none() {
             self.remember(signs, index);
         }
@@ -175,13 +181,16 @@ impl Session {
         Some(index)
     }
 
-    fn looked_up(&mut self, signs: &PacketSigns, budget: &mut Budget) -> Option<usize> {
+    fn looked_up(&mut self, signs: &PacketSigns, number: Option<u16>, budget: &mut Budget) -> Option<usize> {
         let (mut key, role) = self.key(signs);
         if signs.payload_type.is_some() {
             self.disown(signs, &key, role);
         }
         if role == PayloadRole::Undescribed && self.has_media(&key) {
             key.track = None;
+        }
+        if let Some(payload_type) = signs.payload_type.filter(|_| self.counts_apart(signs, &key, number)) {
+            key.beside = Some(payload_type);
         }
         if let Some(index) = self.by_key.get(&key).copied() {
             return Some(index);
@@ -201,6 +210,19 @@ impl Session {
         self.streams.push(stream);
         self.by_key.insert(key, self.streams.len() - 1);
         Some(self.streams.len() - 1)
+    }
+
+    /// Whether a payload type that nobody described has numbers of its own, far from those of the source's first one: it
+    /// resends or repairs that (RFC 4588, section 5.3; RFC 5109, section 4), or nobody knows.
+    #[cold]
+    fn counts_apart(&self, signs: &PacketSigns, key: &StreamKey, number: Option<u16>) -> bool {
+        let described = self.dialog.media(key.track).is_some_and(|media| !media.formats.is_empty());
+        let Some(number) = number.filter(|_| !described && key.beside.is_none()) else { return false };
+        let stream = self.by_key.get(key).and_then(|index| self.streams.get(*index));
+        stream.is_some_and(|stream| {
+            stream.first_payload_type().is_some_and(|first| Some(first) != signs.payload_type)
+                && stream.sequence.is_far(number)
+        })
     }
 
     /// A stream that only reports have spoken of: its first packet tells whose it is.
