@@ -10,8 +10,8 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 
 use crate::capture::ip::{Decoded, IpLayer, TcpSegment, UdpDatagram};
-use crate::capture::media::rtp_source;
 use crate::capture::reader::{CaptureError, Packet, read_packets};
+use crate::capture::udp::media::rtp_source;
 use crate::time::Timestamp;
 
 /// A capture's beginning: so many packets, and bytes in them.

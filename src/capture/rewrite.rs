@@ -15,9 +15,9 @@ mod rewrite_map;
 
 use std::io::{self, Read, Write};
 
-use crate::capture::bare::BareMedia;
 use crate::capture::reader::{self, CaptureError, FileEnd, Input};
 use crate::capture::source::Source;
+use crate::capture::udp::bare::BareMedia;
 use crate::trace::Tap;
 
 use self::container::RewrittenCapture;

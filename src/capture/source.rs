@@ -4,16 +4,16 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use crate::capture::bare::BareMedia;
 use crate::capture::beginning::Beginning;
-use crate::capture::connections::Connections;
 use crate::capture::copies::{Copies, DatagramSight};
 use crate::capture::cut_packets::CutPackets;
 use crate::capture::ip::{Decoded, IpLayer};
-use crate::capture::named::{NamedMedia, NamedSessions};
 use crate::capture::reader::{CaptureError, FileEnd, Input, NextChunk, Packet, read_input};
-use crate::capture::reassembly::Arrival;
 use crate::capture::rewrite::{RewriteMap, too_much};
+use crate::capture::tcp::connections::Connections;
+use crate::capture::tcp::reassembly::Arrival;
+use crate::capture::udp::bare::BareMedia;
+use crate::capture::udp::named::{NamedMedia, NamedSessions};
 use crate::time::Timestamp;
 use crate::trace::{CaptureEnd, GivenMedia, Note, Payload, Remark, RemarkKind, Tap, TraceEvent};
 

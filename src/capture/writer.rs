@@ -1,6 +1,13 @@
 //! Trace events to pcapng: Ethernet, IP and TCP around exactly one message or frame a packet, so that any tool of
 //! the last thirty years reads it. docs/capture-format.md tells what is in the file and why.
 
+pub(super) mod block;
+pub(super) mod flows;
+pub(super) mod packet;
+pub(super) mod repeat;
+pub(super) mod tcp;
+pub(super) mod udp;
+
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -11,15 +18,14 @@ use pcap_file::Endianness;
 use pcap_file::pcapng::blocks::opt_common::CommonOption;
 use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
 
-use crate::capture::block::{Stamp, append_block};
-use crate::capture::flows::{Flows, Open};
 use crate::capture::interface::{Blocks, SessionInterfaces};
-use crate::capture::packet::MAX_SEGMENT;
-use crate::capture::repeat::Repeat;
 use crate::capture::sink::BlockSink;
 use crate::capture::strip::stripped;
-use crate::capture::tcp::Connection;
-use crate::capture::udp;
+use crate::capture::writer::block::{Stamp, append_block};
+use crate::capture::writer::flows::{Flows, Open};
+use crate::capture::writer::packet::MAX_SEGMENT;
+use crate::capture::writer::repeat::Repeat;
+use crate::capture::writer::tcp::Connection;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::mask::MaskRules;
 use crate::rtsp::message::Message;

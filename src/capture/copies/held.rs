@@ -2,12 +2,12 @@
 
 use std::io;
 
-use crate::capture::connections::Connections;
 use crate::capture::copies::Copies;
 use crate::capture::copies::waiting::{DatagramSight, HeldDatagram, HeldDatagrams};
 use crate::capture::ip::UdpDatagram;
 use crate::capture::reader::Packet;
-use crate::capture::reassembly::Arrival;
+use crate::capture::tcp::connections::Connections;
+use crate::capture::tcp::reassembly::Arrival;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 use crate::trace::Tap;
 

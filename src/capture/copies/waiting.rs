@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::capture::ip::{OwnedDatagram, UdpDatagram};
-use crate::capture::reassembly::Arrival;
+use crate::capture::tcp::reassembly::Arrival;
 
 /// What a datagram is, as far as it shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

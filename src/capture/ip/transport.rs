@@ -4,10 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use byteorder::{ByteOrder, NetworkEndian};
 
+use crate::capture::control_bits as flags;
 use crate::capture::encapsulation::NetworkId;
 use crate::capture::ip::header::{Body, Datagram};
 use crate::capture::ip_protocol::{ICMP, ICMP_V6, UDP};
-use crate::capture::packet::flags;
 use crate::trace::UnreachableReason;
 
 /// Without options.
@@ -31,7 +31,7 @@ pub(in crate::capture) struct TcpSegment<'a> {
     pub(in crate::capture) to: SocketAddr,
     pub(in crate::capture) seq: u32,
     pub(in crate::capture) ack: u32,
-    /// Control bits, as in `packet::flags`.
+    /// Control bits, as in `control_bits`.
     pub(in crate::capture) flags: u8,
     pub(in crate::capture) payload: &'a [u8],
     /// Bytes of payload behind `payload` that were on the wire and not captured.

@@ -2,8 +2,8 @@
 
 use byteorder::{ByteOrder, NetworkEndian};
 
-use crate::capture::base64::{Run, letter_of, value_of};
 use crate::capture::rewrite::policy::{ByteSequence, FILL};
+use crate::capture::tcp::base64::{Run, letter_of, value_of};
 
 /// The body of a POST.
 #[derive(Debug, Default)]

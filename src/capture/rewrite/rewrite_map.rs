@@ -9,10 +9,10 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use crate::capture::base64::Run;
 use crate::capture::rewrite::base64_map::Runs;
 use crate::capture::rewrite::pieces::{KeptPiece, first_behind, settle};
 use crate::capture::rewrite::policy::{ByteSequence, FILL, Late, Patch, RewritePolicy, SessionDatagram};
+use crate::capture::tcp::base64::Run;
 use crate::rtsp::demux::Pdu;
 use crate::time::Timestamp;
 use crate::trace::Direction;
