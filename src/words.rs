@@ -1,9 +1,9 @@
 //! Enums whose values are words of the tables, declared once: the variant, what it means, and the word.
 
-/// Declares such an enum, a variant a line: its meaning as a doc comment, then `Variant = "word",`. What is no literal of the
-/// comment (`concat!`) is for the documentation alone.
+/// Declares such an enum, a variant a line: its meaning as a doc comment, then `Variant = "word",`. A `concat!`
+/// line goes to the documentation only; `meaning()` has the literal ones.
 ///
-/// `$none` is always empty: nothing can be repeated that holds no fragment, and `#[default]` is there or is not.
+/// `$none` is a dummy: a repetition in a macro needs a fragment, and `#[default]` has none.
 ///
 /// The word is what tables, JSON and messages show; nothing reads it back.
 macro_rules! word_enum {

@@ -14,7 +14,7 @@ mod state;
 
 pub(super) use state::RtspState;
 
-/// An answer that takes longer is late: servers answer within a round trip, and a viewer notices a second.
+/// An answer that takes longer is late: a viewer notices a second.
 const LATE_NS: i64 = 1_000_000_000;
 /// A session that lives no longer without a sign of its client.
 const SHORT_TIMEOUT_S: u64 = 30;

@@ -28,10 +28,11 @@ pub use code::{FindingCode, Severity};
 pub(super) use finding::Finding;
 pub(super) use new_stream::NewStream;
 
-/// A packet farther from where its timestamp puts it has jumped. Chosen, not measured: no buffer of a player holds more, and
-/// pictures out of order are 0.3 s apart at most.
+/// A packet farther from where its timestamp puts it has jumped. Chosen, not measured; pictures out of order are 0.3 s apart
+/// at most.
 const JUMP_MS: f64 = 1000.0;
-/// A report's clock farther from the capture's is wrong: one set by hand is off by minutes.
+/// A report's clock farther from the capture's is wrong: one set by hand is off by minutes, a wrong time zone by an
+/// hour at least.
 const CLOCK_NS: i64 = 3600 * 1_000_000_000;
 /// Sets of what was reported already are not allowed to grow further.
 const MAX_REMEMBERED: usize = 10_000;

@@ -3,8 +3,7 @@
 use crate::analysis::cell::{float, millis, ticks_ms};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
-/// The lowest skew of each such stretch counts: what lies above waited somewhere. Long enough to hold a group of pictures of
-/// most cameras, so that no stretch is made of large pictures alone. Chosen, not measured.
+/// The lowest skew of each such stretch counts: what lies above waited somewhere. Chosen, not measured.
 const WINDOW_NS: i64 = 2 * NANOS_PER_SECOND;
 /// A line through less says nothing: 10 ms of jitter at its ends tilt one of 60 s by 170 ppm already.
 const MIN_DRIFT_NS: i64 = 60 * NANOS_PER_SECOND;

@@ -69,8 +69,13 @@ impl UnplacedBytes {
         matches!(before, Some(State::Waiting(..)))
     }
 
-    /// What comes next in this direction. What there is to say of the bytes before.
+    /// Whether there is nothing to say of the bytes before, as long as no gap follows.
     #[inline]
+    pub(super) fn is_settled(&self, direction: Direction) -> bool {
+        matches!(self.0.get(direction.index()), Some(State::Placed))
+    }
+
+    /// What comes next in this direction. What there is to say of the bytes before.
     pub(super) fn settle(&mut self, direction: Direction, next: Neighbour) -> Option<(Location, Finding)> {
         let state = self.0.get_mut(direction.index())?;
         if matches!(state, State::Placed) && next != Neighbour::Gap {

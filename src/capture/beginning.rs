@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 
 use crate::capture::ip::{Decoded, IpLayer, TcpSegment, UdpDatagram};
 use crate::capture::reader::{CaptureError, Packet, read_packets};
-use crate::capture::udp::media::rtp_source;
+use crate::rtp::packet::rtp_source_by_shape;
 use crate::time::Timestamp;
 
 /// A capture's beginning: so many packets, and bytes in them.
@@ -109,7 +109,7 @@ impl Beginning {
     }
 
     fn datagram(&mut self, datagram: &UdpDatagram<'_>) {
-        if let Some(source) = rtp_source(datagram.payload) {
+        if let Some(source) = rtp_source_by_shape(datagram.payload) {
             self.datagrams.entry((datagram.from, datagram.to)).or_insert(source);
         }
     }

@@ -30,7 +30,7 @@ pub(super) use waiting::DatagramSight;
 
 /// Packets and paths are remembered in so many sets, by their digest.
 const SETS: usize = 64;
-/// And the latest so many in each of them: 256 in all, more than are under way within a millisecond.
+/// And the latest so many in each of them: 256 in all. In a millisecond a line of 1 Gbit/s carries some 90 packets of 1,400 bytes.
 const WAYS: usize = 4;
 /// A copy in the same place comes so soon: a switch's port mirrors both directions within microseconds.
 const SAME_PLACE_NS: i64 = 1_000_000;

@@ -1,7 +1,7 @@
 //! Locks of threads that work for one command.
 //!
-//! No thread panics while it holds one. Should one do, what it left is whole, and the others go on with it: a panic of
-//! theirs would lose what they have in hand as well.
+//! No thread should panic while it holds one. If one does, the data are whole and the others go on: to panic as well would
+//! lose what they have in hand.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 

@@ -33,7 +33,7 @@ use state::{PeerShutdown, Reading};
 /// After so many bytes read, or sent, the others have their turn: a millisecond at the full speed of one core.
 const READ_BUDGET: usize = 1 << 20;
 const WRITE_BUDGET: usize = 1 << 20;
-/// A machine whose connection is full is woken so often. Chosen, not measured: seldom enough to cost nothing.
+/// How often a machine whose connection is full is tried again. Chosen, not measured.
 const RETRY: Duration = Duration::from_millis(100);
 
 /// A machine with its connection.

@@ -1,6 +1,6 @@
 //! What the tables look like, as SQL: statements that make tables of a database into which `--format csv` can be loaded.
 //!
-//! Types are those that DuckDB, PostgreSQL and ClickHouse all know by their names, where they do. In two things no text
+//! Types have names that DuckDB, PostgreSQL and ClickHouse all know, where there is one. In two things no text
 //! serves all three: `COMMENT ON` is unknown to ClickHouse, which has comments within the statement and wants an engine; and
 //! only ClickHouse has a type of its own for a time with nine decimals and a zone.
 

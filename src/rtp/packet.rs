@@ -2,7 +2,7 @@
 
 use byteorder::{ByteOrder, NetworkEndian};
 
-use crate::fields::be16;
+use crate::fields::{be16, be32};
 
 /// Why bytes are not an RTP packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -111,10 +111,13 @@ impl<'a> RtpPacket<'a> {
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
+    #[inline]
     pub fn parse_cut(bytes: &'a [u8], missing: usize) -> Result<Self, RtpError> {
-        if missing == 0 {
-            return Self::parse(bytes);
-        }
+        if missing == 0 { Self::parse(bytes) } else { Self::parse_beginning(bytes, missing) }
+    }
+
+    #[cold]
+    fn parse_beginning(bytes: &'a [u8], missing: usize) -> Result<Self, RtpError> {
         let len = bytes.len().saturating_add(missing);
         let Some((header, rest)) = bytes.split_first_chunk::<HEADER_LEN>() else {
             return Err(RtpError::HeaderTruncated { len: bytes.len() });
@@ -256,6 +259,18 @@ fn padding_len(bytes: &[u8]) -> usize {
 #[inline]
 pub fn is_rtcp(payload: &[u8]) -> bool {
     matches!(payload, [first, 200..=207, _, _, ..] if first >> 6 == 2)
+}
+
+/// Source and sequence number of an RTP packet (RFC 3550, section 5.1). RTCP has none.
+#[inline]
+pub(crate) fn rtp_source(payload: &[u8]) -> Option<(u32, u16)> {
+    let rtp = payload.first()? >> 6 == 2 && !is_rtcp(payload);
+    be32(payload, 8).zip(be16(payload, 2)).filter(|_| rtp)
+}
+
+/// The same of bytes that nothing but their shape makes RTP: no packet of a type that RTCP may ever have (RFC 5761, section 4).
+pub(crate) fn rtp_source_by_shape(payload: &[u8]) -> Option<(u32, u16)> {
+    rtp_source(payload).filter(|_| !payload.get(1).is_some_and(|second| (192..=223).contains(second)))
 }
 
 /// An RTP packet of zeros without payload, as ffmpeg sends it: it opens the way through a NAT for what comes back.

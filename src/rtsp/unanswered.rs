@@ -1,7 +1,7 @@
 //! Which request an answer belongs to: the one with its `CSeq` (RFC 2326, section 12.17).
 //!
-//! Some servers leave the number out or make one up; then the latest request is meant. A number that was sent and is not
-//! waited for any more answers nothing: it is an answer that came twice.
+//! Some servers leave the number out or make one up; then the latest request is meant. An answer to a number
+//! that is no longer waited for came twice: it answers nothing.
 
 use std::collections::VecDeque;
 

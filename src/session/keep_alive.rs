@@ -7,8 +7,8 @@ use crate::time::Timestamp;
 
 /// In the order of preference: Darwin's server goes silent after a `GET_PARAMETER`, go2rtc never answers one.
 const METHODS: [&str; 3] = ["OPTIONS", "GET_PARAMETER", "SET_PARAMETER"];
-/// However short the server's timeout is, keep-alives are not sent more often: the shortest timeout is a
-/// second.
+/// However short the server's timeout is, keep-alives are not sent more often. It matters where a
+/// server names a timeout of 0.
 const MIN_INTERVAL: Duration = Duration::from_millis(250);
 
 /// When to send the next sign of life, and which.

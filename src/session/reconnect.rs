@@ -11,8 +11,7 @@ use crate::session::client::Progress;
 use crate::session::{Client, ClientConfig, Ending, Input, Machine, Output, SessionError};
 use crate::time::Timestamp;
 
-/// The longest first pause; each further one may be twice as long. A camera that starts again
-/// takes half a minute or so. Chosen, not measured.
+/// The longest first pause; each further one may be twice as long. Chosen, not measured.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// No pause is longer: who repairs a line does not want to wait for the recorder.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);

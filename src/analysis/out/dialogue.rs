@@ -125,6 +125,14 @@ impl<S: Sink> RowEmitter<S> {
         direction: Direction,
         next: Neighbour,
     ) -> io::Result<()> {
+        if session.unplaced.is_settled(direction) && next != Neighbour::Gap {
+            return Ok(());
+        }
+        self.settle_bytes(session, direction, next)
+    }
+
+    #[cold]
+    fn settle_bytes(&mut self, session: &mut Session, direction: Direction, next: Neighbour) -> io::Result<()> {
         match session.unplaced.settle(direction, next) {
             Some((place, finding)) if !session.cut_messages => self.finding(place, &finding),
             _ => Ok(()),

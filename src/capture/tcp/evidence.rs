@@ -7,9 +7,8 @@
 
 use memchr::memrchr;
 
-use crate::fields::{be16, be32};
 use crate::rtp::MAX_DROPOUT;
-use crate::rtp::packet::is_rtcp;
+use crate::rtp::packet::{is_rtcp, rtp_source};
 use crate::rtsp::demux::{GapCause, Pdu, PduKind};
 use crate::rtsp::message::Message;
 use crate::rtsp::start_line::{RtspLine, rtsp_line};
@@ -255,12 +254,6 @@ fn heard(message: &Message<'_>, other: &Side) -> Option<SeenMessage> {
         }
     };
     Some(SeenMessage { is_request, cseq })
-}
-
-/// SSRC and sequence number of an RTP packet (RFC 3550, section 5.1).
-fn rtp_source(payload: &[u8]) -> Option<(u32, u16)> {
-    let rtp = payload.first()? >> 6 == 2 && !is_rtcp(payload);
-    be32(payload, 8).zip(be16(payload, 2)).filter(|_| rtp)
 }
 
 /// Empty lines between messages are allowed (RFC 2326, section 4.1).

@@ -7,8 +7,7 @@ use crate::capture::tcp::reassembly::Arrival;
 use crate::rtsp::demux::{FRAME_HEADER, GapCause, Pdu, PduKind};
 use crate::trace::{Close, Direction, Payload};
 
-/// A connection that has shown so many bytes and no RTSP does not speak it: more than the largest picture that may lie
-/// between two messages of a camera. Chosen, not measured.
+/// A connection that has shown so many bytes and no RTSP does not speak it. Chosen, not measured.
 const MAX_PROBE: u64 = 256 << 10;
 /// Bytes that wait to be told; beyond them the oldest are dropped, as if the capture had begun later.
 const MAX_WITHHELD: usize = 256 << 10;

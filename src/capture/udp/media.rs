@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::capture::encapsulation::NetworkId;
-use crate::fields::{be16, be32};
+use crate::rtp::packet::rtp_source;
 use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
 use crate::rtsp::headers::Transport;
 use crate::time::Timestamp;
@@ -72,13 +72,6 @@ impl PortMedia {
     pub(in crate::capture) fn goes_on(&self, (ssrc, seq): (u32, u16)) -> bool {
         self.latest.get().is_some_and(|(known, latest)| known == ssrc && !JUMP.contains(&seq.wrapping_sub(latest)))
     }
-}
-
-/// Source and sequence number of an RTP packet (RFC 3550, section 5.1). RTCP has none.
-pub(in crate::capture) fn rtp_source(payload: &[u8]) -> Option<(u32, u16)> {
-    let [first, second, ..] = *payload else { return None };
-    let rtp = first >> 6 == 2 && !(192..=223).contains(&second);
-    be32(payload, 8).zip(be16(payload, 2)).filter(|_| rtp)
 }
 
 /// Those of a network. Where it is none of theirs, all members of a group, and who named a pair of ports last.

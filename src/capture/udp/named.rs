@@ -6,9 +6,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::capture::ip::UdpDatagram;
-use crate::capture::udp::media::rtp_source;
 use crate::rtp::media_kind::MediaKind;
-use crate::rtp::packet::RtpPacket;
+use crate::rtp::packet::{RtpPacket, rtp_source};
 use crate::rtsp::headers::Transport;
 use crate::rtsp::sdp::{Format, Media, SessionDescription};
 use crate::trace::{Flow, GivenMedia};

@@ -116,7 +116,7 @@ impl MediaPorts {
         claimed
     }
 
-    /// The ports of a flow that came are its session's, and no others: another server may send to the same client, whose
+    /// Only the flow's own pair of addresses and ports becomes the session's: another server may send to the same client, whose
     /// session began before the capture as well.
     fn set_up_claimed(&mut self, session: &Arc<Flow>, path: UdpPath, (from, to): UdpEnds) {
         let direction =

@@ -10,9 +10,8 @@ use foldhash::fast::RandomState;
 
 use crate::capture::ip::UdpDatagram;
 use crate::capture::tcp::reassembly::Arrival;
-use crate::capture::udp::media::rtp_source;
 use crate::rtp::infer::PayloadEvidence;
-use crate::rtp::packet::RtpPacket;
+use crate::rtp::packet::{RtpPacket, rtp_source_by_shape};
 
 /// Sources that are looked at.
 const MAX_SOURCES: usize = 4096;
@@ -74,7 +73,7 @@ impl RtpLike {
     /// Takes a datagram that belongs to no session.
     pub(in crate::capture) fn datagram(&mut self, datagram: &UdpDatagram<'_>, arrival: Arrival) {
         let UdpDatagram { from, to, payload, .. } = *datagram;
-        let Some((ssrc, number)) = rtp_source(payload) else { return };
+        let Some((ssrc, number)) = rtp_source_by_shape(payload) else { return };
         let Ok(packet) = RtpPacket::parse(payload) else { return };
         let key = (from, to, ssrc);
         if !self.sources.contains_key(&key) && self.sources.len() >= MAX_SOURCES && !self.make_room() {

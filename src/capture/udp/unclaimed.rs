@@ -10,10 +10,9 @@ use foldhash::fast::RandomState;
 use crate::capture::ip::{OwnedDatagram, UdpDatagram};
 use crate::capture::rewrite::PacketPlace;
 use crate::capture::tcp::reassembly::Arrival;
-use crate::capture::udp::media::rtp_source;
 use crate::capture::udp::silent::UnnamedRtp;
 use crate::rtp::MAX_DROPOUT;
-use crate::rtp::packet::is_rtcp;
+use crate::rtp::packet::{is_rtcp, rtp_source_by_shape};
 use crate::rtp::rtcp::{Compound, RtcpPacket};
 use crate::rtsp::headers::Transport;
 use crate::time::Timestamp;
@@ -152,7 +151,7 @@ impl UnclaimedMedia {
         arrival: Arrival,
         place: Option<PacketPlace>,
     ) -> Option<(Arc<Flow>, UdpEnds)> {
-        let source = rtp_source(datagram.payload);
+        let source = rtp_source_by_shape(datagram.payload);
         if source.is_none() && !is_rtcp(datagram.payload) {
             return None;
         }

@@ -15,7 +15,7 @@ const BYE_LINGER: Duration = Duration::from_millis(500);
 const RANGE_SLACK: Duration = Duration::from_secs(2);
 /// The user who ends a session earlier has not waited for its media; see the verdict `no-media`.
 const FIRST_PACKET: Duration = Duration::from_secs(2);
-/// How long media may stay away once the connection of its session is gone: longer than the two seconds between key frames.
+/// How long media may stay away once the connection of its session is gone. Chosen, not measured.
 const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What counts for the limits of a session, also when it is taken up again.

@@ -2,8 +2,8 @@
 //!
 //! | phase | what it waits for | what may come next |
 //! |---|---|---|
-//! | `Resolving` | the addresses of the host | `Connecting`; `Done`: there are none |
-//! | `Connecting` | a connection, and the tunnel in it | `SettingUp`; `Resolving`: HTTP redirected, or another transport; `Done` |
+//! | `Resolving` | the addresses of the host | `Connecting`; `Resolving`: a tunnel has another port; `Done`: there are none |
+//! | `Connecting` | a connection, and the tunnel in it | `SettingUp`; `Connecting`: the next address; `Resolving`: HTTP redirected, or another transport; `Done` |
 //! | `SettingUp` | answers to OPTIONS, DESCRIBE, SETUP, PLAY | `Playing`; `Connecting`: closed after a 401 or a description, or another transport; `Resolving`: redirected; `TearingDown`, `Done` |
 //! | `Playing` | media, a limit, the user | `TearingDown`; `Connecting`, `Resolving`: another transport or server; `Done` |
 //! | `TearingDown` | the answers to TEARDOWN | `Connecting`, `Resolving`: another transport or server; `Done` |

@@ -39,7 +39,8 @@ impl Client {
         self.emit(now, request);
     }
 
-    /// Remembers a request until its answer comes. Only phases that wait for answers send what has one.
+    /// Remembers a request until its answer comes. Only phases that keep a request send one that expects
+    /// an answer.
     pub(super) fn await_answer(&mut self, pending: PendingRequest) {
         let slot = self.phase.pending_mut();
         debug_assert!(slot.is_some(), "{} is sent while no answer is waited for", pending.method.name());

@@ -20,7 +20,7 @@ pub use results::{
 
 use observer::ProbeObserver;
 
-/// How long media is looked at: many cameras send a key frame each second. Chosen, not measured.
+/// How long media is looked at. Chosen, not measured.
 const SAMPLE: Duration = Duration::from_secs(1);
 /// After the time is up the answer to TEARDOWN may take so long.
 const GRACE: Duration = Duration::from_millis(300);

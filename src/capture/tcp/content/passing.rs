@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::capture::rewrite::StreamId;
 use crate::capture::tcp::content::{Content, State};
-use crate::capture::tcp::event_context::EventContext;
+use crate::capture::tcp::event_context::{EventContext, tell};
 use crate::capture::tcp::layer::{Carried, ChunkedBody, Coding, Layer, WebSocketFrames, unmask};
 use crate::capture::tcp::reassembly::{Arrival, Piece};
 use crate::capture::tcp::timed_demuxer::{Step, TimedDemuxer};
@@ -228,7 +228,7 @@ impl Content {
                 let stream = if carried { StreamId::Carried } else { StreamId::Tcp };
                 self.plan(stream(self.number, direction), direction, pdu, arrival, context);
             }
-            self.tell(direction, arrival, Payload::Pdu(pdu), context)?;
+            self.tell_pdu(direction, arrival, pdu, context)?;
             if self.ends_with_head(direction) {
                 head_end = Some((pdu.offset + pdu.raw.len() as u64, arrival));
                 return Ok::<_, io::Error>(ControlFlow::Break(()));
@@ -239,6 +239,25 @@ impl Content {
             Some((end, arrival)) => self.begin_body(framed, direction, step, end, arrival, context),
             None => Ok(()),
         }
+    }
+
+    /// Hands a PDU over. Of nearly all connections of RTSP the event is made where it is told: to hand its payload on by
+    /// value would copy the room of the largest one with each frame.
+    #[inline]
+    fn tell_pdu<T: Tap>(
+        &self,
+        direction: Direction,
+        arrival: Arrival,
+        pdu: &Pdu<'_>,
+        context: &mut EventContext<'_, T>,
+    ) -> io::Result<()> {
+        if let State::Rtsp(sessions) = &self.state
+            && !sessions.are_several()
+        {
+            let sender = self.sender(direction);
+            return tell(sessions.flow(sender), sender, arrival, Payload::Pdu(pdu), context.tap);
+        }
+        self.tell(direction, arrival, Payload::Pdu(pdu), context)
     }
 
     /// What follows the message just read is no stream of PDUs as it stands.
