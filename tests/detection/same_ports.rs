@@ -78,10 +78,20 @@ fn send(talk: &mut TcpTalk, udp: bool, channel: u8, packet: &[u8]) {
 
 /// 300 pictures of one source, each in a packet; `beside` adds packets of another type, which may count in its numbers.
 fn with_beside(udp: bool, beside: impl Fn(u16, &mut u16) -> Option<Vec<u8>>) -> Told {
+    with_beside_and(udp, beside, |_, _| {})
+}
+
+/// The same, where something is said before each picture.
+fn with_beside_and(
+    udp: bool,
+    beside: impl Fn(u16, &mut u16) -> Option<Vec<u8>>,
+    say: impl Fn(&mut TcpTalk, u16),
+) -> Told {
     let mut talk = TcpTalk::new(RTSP);
     keep_alive(&mut talk, 1);
     let mut next = 100_u16;
     for number in 0..300_u16 {
+        say(&mut talk, number);
         send(&mut talk, udp, 0, &rtp(MARKED_96, 7, next, u32::from(number) * 3600, &picture(number)));
         next += 1;
         if let Some(packet) = beside(number, &mut next) {
@@ -108,6 +118,27 @@ fn what_is_resent_has_numbers_of_its_own() {
             assert_eq!(told.codes, ["capture-begins-late"], "{udp} {begin}");
             assert!(told.verdicts.is_empty(), "{told:?}");
         }
+    }
+}
+
+/// The media's numbers come near those of what is resent, and by then another track was set up.
+#[test]
+fn what_has_numbers_of_its_own_keeps_its_row() {
+    for udp in [true, false] {
+        let beside = |number: u16, _: &mut u16| {
+            let resent = [&(99 + number).to_be_bytes()[..], &picture(number)].concat();
+            (number % 20 == 19).then(|| rtp(97, 7, 3130 + number / 20, u32::from(number) * 3600, &resent))
+        };
+        let told = with_beside_and(udp, beside, |talk, number| {
+            if number == 150 {
+                let transport = "Transport: RTP/AVP/TCP;unicast;interleaved=4-5\r\n";
+                let ask = format!("SETUP rtsp://192.0.2.20/v/a RTSP/1.0\r\nCSeq: 2\r\nSession: 7\r\n{transport}\r\n");
+                talk.say(false, ask.as_bytes());
+                talk.say(true, format!("RTSP/1.0 200 OK\r\nCSeq: 2\r\nSession: 7\r\n{transport}\r\n").as_bytes());
+            }
+        });
+        let rows: Vec<_> = told.streams.iter().map(|row| (row.1, row.2, row.4, row.5)).collect();
+        assert_eq!(rows, [(7, Some(96), 300, 0), (7, Some(97), 15, 0)], "{udp}: {told:?}");
     }
 }
 

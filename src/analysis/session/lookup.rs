@@ -40,7 +40,10 @@ impl Session {
         let payload_type = stream.payload_type();
         let signs = PacketSigns { path, direction: old.direction, payload_type, ssrc: Some(old.ssrc), number: None };
         let (key, role) = self.key(&signs);
-        self.rename(index, key);
+        let described = payload_type.is_some_and(|of| self.dialog.described_format(key.track, of).is_some());
+        // What was given a row of its own keeps it.
+        let beside = key.beside.or(old.beside.filter(|_| !described));
+        self.rename(index, StreamKey { beside, ..key });
         let set_up = self.set_up_time(path);
         if let Some(stream) = self.streams.get_mut(index) {
             (stream.role, stream.set_up) = (role, set_up);
@@ -213,11 +216,15 @@ impl Session {
     }
 
     /// Whether a payload type that nobody described has numbers of its own, far from those of the source's first one: it
-    /// resends or repairs that (RFC 4588, section 5.3; RFC 5109, section 4), or nobody knows.
+    /// resends or repairs that (RFC 4588, section 5.3; RFC 5109, section 4), or its purpose is unknown. Once it has a row of
+    /// its own it stays there: its numbers may come near those of the media later.
     #[cold]
     fn counts_apart(&self, signs: &PacketSigns, key: &StreamKey, number: Option<u16>) -> bool {
         let described = self.dialog.media(key.track).is_some_and(|media| !media.formats.is_empty());
         let Some(number) = number.filter(|_| !described && key.beside.is_none()) else { return false };
+        if signs.payload_type.is_some() && self.by_key.contains_key(&StreamKey { beside: signs.payload_type, ..*key }) {
+            return true;
+        }
         let stream = self.by_key.get(key).and_then(|index| self.streams.get(*index));
         stream.is_some_and(|stream| {
             stream.first_payload_type().is_some_and(|first| Some(first) != signs.payload_type)
