@@ -112,8 +112,8 @@ pub enum Payload<'a> {
     /// `Opened`.
     BeginningMissing,
     /// Bytes of this direction are not in the capture, and may have been messages: what was agreed upon there is not known.
-    /// Told behind `Opened` of those before RTSP showed; later of those that the other side has when it says something or
-    /// closes. They are told as gaps when their direction goes on or ends.
+    /// Told behind `Opened` of those before RTSP showed; later, for bytes the other side acknowledged, when it sends
+    /// a message or closes. They are told as gaps when their direction goes on or ends.
     MessagesMissing(CaptureGap),
     /// The connection begins in the capture, and nothing of the other side has come by the time that it shows RTSP, not
     /// even its part of the handshake. The event's direction is that which is there. Told behind `Opened`.

@@ -4,7 +4,7 @@ use crate::analysis::findings::{Finding, FindingCode, ProtocolChecks};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 use crate::trace::Direction;
 
-/// Media that comes so long behind a TEARDOWN was not ended by it.
+/// Media this long after a TEARDOWN shows that the TEARDOWN did not end it.
 const ENDING_NS: i64 = 5 * NANOS_PER_SECOND;
 
 impl ProtocolChecks {
@@ -42,7 +42,7 @@ impl ProtocolChecks {
         }
     }
 
-    /// Whether a TEARDOWN or BYE may be among the bytes that lack, `last` being the time of the last media: no message of
+    /// Whether a TEARDOWN or BYE may be among the missing bytes, `last` being the time of the last media: no message of
     /// their direction came behind them, and media for a short time, or none.
     pub(in crate::analysis) fn may_have_ended(&self, last: Timestamp) -> bool {
         let lacks = |direction: Direction, behind_ns: i64| {
