@@ -213,7 +213,7 @@ impl Connection {
     fn acknowledged(&mut self, direction: Direction, segment: &TcpSegment<'_>, arrival: Arrival) {
         let Some(other) = self.streams.get_mut(direction.reverse().index()) else { return };
         if segment.is_answer() {
-            let lacks = other.assembler.was_sent(segment.ack, arrival);
+            let lacks = other.assembler.acknowledged(segment.ack, arrival);
             self.content.await_bytes(direction.reverse(), lacks);
         }
     }

@@ -50,6 +50,8 @@ pub(in crate::capture) struct Assembler {
     fin: Option<u64>,
     /// How far it went, though bytes before that have not come, and the packet that says so.
     sent: Option<(u64, Arrival)>,
+    /// An acknowledgement of the other side has fitted what had come.
+    acks_fit: bool,
 }
 
 /// A segment that waits.
@@ -162,6 +164,7 @@ impl Assembler {
         }
         let lacks = self.lacks() || self.ends_in_hole();
         if let Some((sent, arrival)) = self.sent.take().filter(|_| lacks) {
+            let sent = self.fin.map_or(sent, |fin| sent.min(fin));
             let len = sent.saturating_sub(self.offset);
             self.move_on(len);
             each(Piece::Gap(CaptureGap::not_captured(len)), arrival)?;

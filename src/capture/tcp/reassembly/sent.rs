@@ -11,9 +11,30 @@ use crate::capture::tcp::reassembly::{Arrival, Assembler};
 /// A FIN has a number as well, and no message has one byte.
 const FIN_LEN: u64 = 1;
 
+/// An acknowledgement that goes back by no more than this is an earlier place in the stream, and no wrapped number.
+const MAX_BACK: i32 = 1 << 20;
+
 impl Assembler {
-    /// All bytes before this number have been sent: the other side acknowledges them, or the sender's own numbers go on
-    /// behind them. How many of them have not come.
+    /// The other side acknowledges all bytes before this number. How many of them have not come.
+    ///
+    /// It is believed where an acknowledgement has fitted what came before: captures that were made by hand or edited may have
+    /// any number there. One that goes back to what has come takes back what those before it said.
+    #[inline]
+    pub(in crate::capture) fn acknowledged(&mut self, number: u32, arrival: Arrival) -> u64 {
+        let step = self.next.map_or(0, |next| number.wrapping_sub(next).cast_signed());
+        if step > 0 && !self.acks_fit {
+            return 0;
+        }
+        if step <= 0 && step >= -MAX_BACK {
+            self.acks_fit |= step == 0 && self.next.is_some();
+            self.sent = self.sent.filter(|_| self.fin.is_some());
+            return 0;
+        }
+        self.was_sent(number, arrival)
+    }
+
+    /// All bytes before this number have been sent, as the sender's own numbers go on behind them. How many of them have not
+    /// come.
     #[inline]
     pub(in crate::capture) fn was_sent(&mut self, number: u32, arrival: Arrival) -> u64 {
         let is_ahead = self.next.is_some_and(|next| number.wrapping_sub(next).cast_signed() > 0);
@@ -98,6 +119,17 @@ mod tests {
         assert_eq!([25, 25, 20].map(|number| assembler.was_sent(number, arrival(4))), [20; 3]);
         assert_eq!(gaps(&mut assembler), [(20, 4)]);
         assert_eq!(gaps(&mut assembler), [], "it is told once");
+    }
+
+    #[test]
+    fn acknowledgements_that_do_not_fit_say_nothing() {
+        let mut assembler = assembler();
+        assert_eq!(assembler.acknowledged(25, arrival(2)), 0, "none has fitted before");
+        assert_eq!(assembler.acknowledged(5, arrival(3)), 0, "all that came");
+        assert_eq!(assembler.acknowledged(25, arrival(4)), 20);
+        assert_eq!((assembler.acknowledged(5, arrival(5)), gaps(&mut assembler)), (0, vec![]), "taken back");
+        assert_eq!(assembler.acknowledged(25, arrival(6)), 20);
+        assert_eq!(gaps(&mut assembler), [(20, 6)]);
     }
 
     #[test]
