@@ -86,7 +86,7 @@ pub(super) fn description(pseudonyms: &mut Pseudonyms, body: &[u8]) -> Vec<u8> {
 fn line(pseudonyms: &mut Pseudonyms, line: &[u8]) -> Vec<u8> {
     let Some(equals) = line.iter().position(|byte| *byte == b'=') else { return hidden(line) };
     let (kind, value) = line.split_at_checked(equals + 1).unwrap_or((line, &[]));
-    let name = kind.get(..equals).unwrap_or_default().trim_ascii();
+    let name = trimmed(kind.get(..equals).unwrap_or_default());
     let value = match name {
         _ if PLAIN_LINES.contains(&name) => value.to_vec(),
         b"o" => origin(pseudonyms, value),
@@ -101,6 +101,11 @@ fn line(pseudonyms: &mut Pseudonyms, line: &[u8]) -> Vec<u8> {
         [blank(name), kind.get(name.len()..).unwrap_or_default().to_vec()].concat()
     };
     [kind, value].concat()
+}
+
+/// Without white space around it, as analysis sees it: a vertical tab is some there, but not for `trim_ascii`.
+fn trimmed(name: &[u8]) -> &[u8] {
+    std::str::from_utf8(name).map_or(name.trim_ascii(), |name| name.trim().as_bytes())
 }
 
 /// User, session, version, and where the session was made.
@@ -142,7 +147,7 @@ fn is_beside_addresses(word: &[u8]) -> bool {
 fn attribute(pseudonyms: &mut Pseudonyms, attribute: &[u8]) -> Vec<u8> {
     let colon = attribute.iter().position(|byte| *byte == b':').map_or(attribute.len(), |at| at + 1);
     let (name, value) = attribute.split_at_checked(colon).unwrap_or((attribute, &[]));
-    let key = name.strip_suffix(b":").unwrap_or(name).trim_ascii().to_ascii_lowercase();
+    let key = trimmed(name.strip_suffix(b":").unwrap_or(name)).to_ascii_lowercase();
     let value = match key.as_slice() {
         b"control" => inside(value, |value| pseudonyms.url(value)),
         b"fmtp" => format(pseudonyms, value),
@@ -262,6 +267,15 @@ mod tests {
         sprop-parameter-sets=J01ADKkYYELxCA==,KM4JiA==\r\na=control:trackID=3\r\na=ssrc:7 cname:max@garage\r\n\
         a=source-filter: incl IN IP4 * 192.168.1.20\r\na=fmtp:97 mode=AAC-hbr; config=1190; sizelength=13\r\n\
         a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc\r\na=recvonly\r\nserial 4711\r\n";
+
+    #[test]
+    fn white_space_before_a_kind_leaves_it_as_it_is() {
+        for before in ["\u{b}", " ", "\t\u{c}", "\u{a0}"] {
+            let line = format!("{before}s=A name");
+            let other = super::line(&mut Pseudonyms::default(), line.as_bytes());
+            assert!(other.starts_with(format!("{before}s=").as_bytes()) && other != line.as_bytes(), "{other:?}");
+        }
+    }
 
     #[test]
     fn lines_of_all_kinds() {

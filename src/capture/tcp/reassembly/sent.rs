@@ -25,7 +25,7 @@ impl Assembler {
         if step > 0 && !self.acks_fit {
             return 0;
         }
-        if step <= 0 && step >= -MAX_BACK {
+        if (-MAX_BACK..=0).contains(&step) {
             self.acks_fit |= step == 0 && self.next.is_some();
             self.sent = self.sent.filter(|_| self.fin.is_some());
             return 0;
