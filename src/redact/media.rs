@@ -293,6 +293,14 @@ mod tests {
     }
 
     #[test]
+    fn an_aggregation_packet_without_units_stays_one() {
+        let empty = [&[0x80, 96, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3][..], &[0xd9, 0, 7]].concat();
+        let other = redacted(&empty, PayloadFormat::H264);
+        let payload = RtpPacket::parse(&other).unwrap().payload();
+        assert_eq!(PayloadFormat::H264.parts(payload).count(), 0, "{payload:?}");
+    }
+
+    #[test]
     fn nothing_is_left_of_the_media() {
         let header = [0x90, 96, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xab, 0xac, 0, 1, 9, 9, 9, 9];
         let slice = [&header[..], &[0x65, 0x88, 0x84, 1, 2, 3, 4, 5, 6, 7, 8, 9]].concat();

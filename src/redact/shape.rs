@@ -63,6 +63,11 @@ fn described(payload: &[u8], at: usize, format: PayloadFormat, patch: &mut Patch
         patch.put(at + known, payload.get(known..looked_at.min(part.body.end)).unwrap_or_default());
         known = part.body.end;
     }
+    if known == 0 {
+        // An aggregation packet without units: its head says so.
+        let head = head_len(format).min(payload.len());
+        patch.put(at, payload.get(..head).unwrap_or_default());
+    }
     // A recording without its media has zeros from somewhere on; behind units they are none.
     if let Some(rest) = payload.get(known..).filter(|rest| rest.iter().all(|byte| *byte == 0)) {
         patch.put(at + known, rest);
