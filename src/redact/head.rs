@@ -1,7 +1,7 @@
 //! Heads of messages: start lines and header fields (RFC 2326, section 12) with other names and without credentials.
 
 use crate::redact::pseudonyms::Pseudonyms;
-use crate::redact::text::{blank, inside, split};
+use crate::redact::text::{blank, inside, split, trimmed};
 use crate::redact::times::{dates, ranges};
 use crate::redact::url::{Parameter, hidden};
 use crate::rtsp::message::{after_line, raw_fields};
@@ -261,7 +261,7 @@ fn quoted_addresses(pseudonyms: &mut Pseudonyms, value: &[u8]) -> Vec<u8> {
 /// A parameter without a value, or a protocol such as `RTP/AVP/TCP`. Of what is too long for a protocol its known parts
 /// stay: by them the analysis tells TCP from UDP, and SRTP from RTP.
 fn word(word: &[u8]) -> Vec<u8> {
-    let plain = word.trim_ascii();
+    let plain = trimmed(word);
     let protocol = plain.len() <= MAX_PROTOCOL && plain.contains(&b'/');
     let known = TRANSPORT.iter().any(|known| known.eq_ignore_ascii_case(plain));
     if word.len() < 2 || protocol || known {
@@ -270,7 +270,7 @@ fn word(word: &[u8]) -> Vec<u8> {
     if !plain.contains(&b'/') {
         return hidden(word);
     }
-    let is_known = |part: &[u8]| PROTOCOLS.iter().any(|known| known.eq_ignore_ascii_case(part.trim_ascii()));
+    let is_known = |part: &[u8]| PROTOCOLS.iter().any(|known| known.eq_ignore_ascii_case(trimmed(part)));
     split(word, b"/")
         .flat_map(|part| if part == b"/" || is_known(part) { part.to_vec() } else { hidden(part) })
         .collect()

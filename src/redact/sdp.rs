@@ -1,7 +1,7 @@
 //! Session descriptions (RFC 4566) with other names: what RTP and RTSP need of them stays.
 
 use crate::redact::pseudonyms::Pseudonyms;
-use crate::redact::text::{blank, inside, split};
+use crate::redact::text::{blank, inside, split, trimmed};
 use crate::redact::times::ranges;
 use crate::redact::url::{Parameter, hidden};
 
@@ -92,7 +92,7 @@ fn line(pseudonyms: &mut Pseudonyms, line: &[u8]) -> Vec<u8> {
         b"o" => origin(pseudonyms, value),
         b"c" => addresses(pseudonyms, value),
         b"a" => inside(value, |value| attribute(pseudonyms, value)),
-        b"s" if value.trim_ascii() == b"-" => value.to_vec(),
+        b"s" if trimmed(value) == b"-" => value.to_vec(),
         _ => blank(value),
     };
     let kind = if name.len() == 1 {
@@ -101,11 +101,6 @@ fn line(pseudonyms: &mut Pseudonyms, line: &[u8]) -> Vec<u8> {
         [blank(name), kind.get(name.len()..).unwrap_or_default().to_vec()].concat()
     };
     [kind, value].concat()
-}
-
-/// Without white space around it, as analysis sees it: a vertical tab is some there, but not for `trim_ascii`.
-fn trimmed(name: &[u8]) -> &[u8] {
-    std::str::from_utf8(name).map_or(name.trim_ascii(), |name| name.trim().as_bytes())
 }
 
 /// User, session, version, and where the session was made.

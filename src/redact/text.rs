@@ -1,10 +1,13 @@
 //! Text that is made blank: letter for letter, where white space and what the framing of a stream depends on stays.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use crate::capture::rewrite::FILL;
 use crate::rtsp::interleaved::{FRAME_HEADER, InterleavedHeader};
 use crate::rtsp::start_line::{METHODS, VERSIONS};
+
+const VERTICAL_TAB: u8 = 0x0b;
 
 /// Words that begin messages.
 fn words() -> impl Iterator<Item = &'static [u8]> {
@@ -30,11 +33,28 @@ pub(super) fn with_capitals_of(text: &[u8], mut other: Vec<u8>) -> Vec<u8> {
 
 /// A function applied to a value without the white space around it.
 pub(super) fn inside(value: &[u8], change: impl FnOnce(&[u8]) -> Vec<u8>) -> Vec<u8> {
-    let core = value.trim_ascii();
-    let before = value.len() - value.trim_ascii_start().len();
-    let (front, rest) = value.split_at_checked(before).unwrap_or((value, &[]));
-    let behind = rest.get(core.len()..).unwrap_or_default();
+    let Range { start, end } = trimmed_range(value);
+    let (front, rest) = value.split_at_checked(start).unwrap_or((value, &[]));
+    let (core, behind) = rest.split_at_checked(end - start).unwrap_or((rest, &[]));
     [front, &change(core), behind].concat()
+}
+
+/// A text without the white space around it.
+pub(super) fn trimmed(text: &[u8]) -> &[u8] {
+    text.get(trimmed_range(text)).unwrap_or_default()
+}
+
+/// What is left of a text without the white space around it, as analysis trims it, with `str::trim`: that takes a vertical
+/// tab as well, which `trim_ascii` does not.
+fn trimmed_range(text: &[u8]) -> Range<usize> {
+    if let Ok(text) = std::str::from_utf8(text) {
+        let rest = text.trim_start();
+        let start = text.len() - rest.len();
+        return start..start + rest.trim_end().len();
+    }
+    let is_text = |byte: &u8| !byte.is_ascii_whitespace() && *byte != VERTICAL_TAB;
+    let start = text.iter().position(is_text).unwrap_or(text.len());
+    start..text.iter().rposition(is_text).map_or(start, |last| last + 1)
 }
 
 /// Each part of a text between separators, and each separator, in their order.
@@ -133,6 +153,15 @@ mod tests {
             }
         }
         shape
+    }
+
+    #[test]
+    fn white_space_is_what_analysis_takes_for_it() {
+        for text in ["\u{b}s\u{b}", " \t s", "\u{a0}s\r\n", "s", "", " \u{b} "] {
+            assert_eq!(trimmed(text.as_bytes()), text.trim().as_bytes(), "{text:?}");
+        }
+        assert_eq!(trimmed(b"\x0b \xff\x0b"), b"\xff");
+        assert_eq!(inside(b"\x0b ab ", <[u8]>::to_ascii_uppercase), b"\x0b AB ");
     }
 
     proptest! {

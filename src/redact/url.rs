@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use memchr::memmem;
 
 use crate::redact::pseudonyms::Pseudonyms;
-use crate::redact::text::{blank, inside, split};
+use crate::redact::text::{blank, inside, split, trimmed};
 use crate::rtsp::url::userinfo_len;
 
 /// What stands between the parts of a path and a query.
@@ -190,7 +190,7 @@ impl Pseudonyms {
                 continue;
             };
             let (name, given) = part.split_at_checked(equals + 1).unwrap_or((part, &[]));
-            let key = name.get(..equals).unwrap_or_default().trim_ascii().to_ascii_lowercase();
+            let key = trimmed(name.get(..equals).unwrap_or_default()).to_ascii_lowercase();
             out.extend_from_slice(name);
             out.extend(inside(given, |value| change(self, Parameter::Named { name: &key, value })));
         }
