@@ -3,10 +3,13 @@
 
 pub(super) mod block;
 pub(super) mod flows;
+mod options;
 pub(super) mod packet;
 pub(super) mod repeat;
 pub(super) mod tcp;
 pub(super) mod udp;
+
+pub use options::WriterOptions;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -25,7 +28,7 @@ use crate::capture::writer::block::{Stamp, append_block};
 use crate::capture::writer::flows::{Flows, Open};
 use crate::capture::writer::packet::MAX_SEGMENT;
 use crate::capture::writer::repeat::Repeat;
-use crate::capture::writer::tcp::Connection;
+use crate::capture::writer::tcp::WrittenConnection;
 use crate::rtsp::demux::{Pdu, PduKind};
 use crate::rtsp::mask::MaskRules;
 use crate::rtsp::message::Message;
@@ -38,54 +41,8 @@ const RTSP_PORTS: [u16; 3] = [554, 8554, 7236];
 const WRITTEN_PORT: u16 = 554;
 /// The comment of a packet takes no more when it has so many bytes.
 const MAX_NOTES: usize = 4096;
-/// So much is gathered before it is written. On a new file of ext4 that took 0.37 s/GB, 64 KiB took 0.64, and 1 MiB three to
-/// five times as long.
-const FLUSH_SIZE: usize = 256 << 10;
 /// What was gathered is written after this time at the latest, to the next tick.
 const FLUSH_AFTER: Duration = Duration::from_millis(400);
-
-/// What goes into the file besides the packets.
-#[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
-pub struct WriterOptions {
-    /// Name and version of the program.
-    pub application: String,
-    /// The operating system.
-    pub os: String,
-    /// A comment on the whole file. Must not hold credentials.
-    pub comment: String,
-    /// Write the server's real port, also where Wireshark would not know it.
-    pub keep_ports: bool,
-    /// Leave what logs in as it is.
-    pub keep_credentials: bool,
-    /// What logs in.
-    pub masking: MaskRules,
-    /// Leave the media out of RTP packets.
-    pub headers_only: bool,
-    /// So many bytes are gathered before they are handed on.
-    pub flush_size: usize,
-    /// Remember what a new file has to repeat.
-    pub rotates: bool,
-    /// Whose packets are outbound: those in the direction in which this side sends.
-    pub taken_at: Direction,
-}
-
-impl Default for WriterOptions {
-    fn default() -> Self {
-        Self {
-            application: String::new(),
-            os: String::new(),
-            comment: String::new(),
-            keep_ports: false,
-            keep_credentials: false,
-            masking: MaskRules::default(),
-            headers_only: false,
-            flush_size: FLUSH_SIZE,
-            rotates: false,
-            taken_at: Direction::ClientToServer,
-        }
-    }
-}
 
 /// Writes trace events as pcapng.
 ///
@@ -163,7 +120,7 @@ impl<S: BlockSink> Writer<S> {
         let buffer = self.blocks.get_mut();
         self.handed += buffer.len() as u64;
         self.waiting_since = None;
-        self.flows.connections().for_each(Connection::forget_packets);
+        self.flows.connections().for_each(WrittenConnection::forget_packets);
         self.sink.take(buffer)
     }
 
@@ -235,7 +192,7 @@ impl<S: BlockSink> Writer<S> {
         let key = self.interfaces.describe(flow, carrier, self.opened, &self.options.masking);
         let interface = self.interfaces.number(key, &mut self.blocks)?;
         let (out, taken_at) = (self.blocks.get_mut(), self.options.taken_at);
-        let connection = Connection::open(out, interface, taken_at, ends, times);
+        let connection = WrittenConnection::open(out, interface, taken_at, ends, times);
         self.flows.insert(flow.id, Open { connection, repeat: Repeat::default(), interface: key, ends });
         Ok(())
     }

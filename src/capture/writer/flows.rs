@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::capture::writer::repeat::Repeat;
-use crate::capture::writer::tcp::Connection;
+use crate::capture::writer::tcp::WrittenConnection;
 
 /// Those that are open, by the number of their flow.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(in crate::capture) struct Flows {
 /// A connection.
 #[derive(Debug)]
 pub(in crate::capture) struct Open {
-    pub(in crate::capture) connection: Connection,
+    pub(in crate::capture) connection: WrittenConnection,
     pub(in crate::capture) repeat: Repeat,
     /// Session and server, which have an interface.
     pub(in crate::capture) interface: (usize, SocketAddr),
@@ -61,7 +61,7 @@ impl Flows {
         }
     }
 
-    pub(in crate::capture) fn connections(&mut self) -> impl Iterator<Item = &mut Connection> {
+    pub(in crate::capture) fn connections(&mut self) -> impl Iterator<Item = &mut WrittenConnection> {
         self.places.iter_mut().flatten().map(|open| &mut open.connection)
     }
 

@@ -14,7 +14,7 @@ const ACK_EVERY: u32 = 64;
 
 /// One TCP connection in the making.
 #[derive(Debug)]
-pub(in crate::capture) struct Connection {
+pub(in crate::capture) struct WrittenConnection {
     interface: u32,
     /// Whose packets are outbound.
     taken_at: Direction,
@@ -39,7 +39,7 @@ struct Side {
     closed: bool,
 }
 
-impl Connection {
+impl WrittenConnection {
     /// A connection, with its handshake: the SYN at `started`, the rest at `at`.
     pub(in crate::capture) fn open(
         out: &mut Vec<u8>,

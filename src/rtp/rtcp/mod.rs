@@ -15,8 +15,8 @@ pub use reports::{ReceiverReport, ReportBlock, SenderReport};
 pub use sdes::{SdesChunk, SourceDescription};
 
 /// RFC 3550, section 12.1.
-pub(super) mod packet_type {
-    pub(in crate::rtp) const SENDER_REPORT: u8 = 200;
+pub(crate) mod packet_type {
+    pub(crate) const SENDER_REPORT: u8 = 200;
     pub(in crate::rtp) const RECEIVER_REPORT: u8 = 201;
     pub(in crate::rtp) const SOURCE_DESCRIPTION: u8 = 202;
     pub(in crate::rtp) const GOODBYE: u8 = 203;

@@ -3,7 +3,7 @@
 use humantime::format_duration;
 
 use crate::session::client::pending::{PendingRequest, SessionMethod};
-use crate::session::client::phase::{ClientPhase, PhaseName, Playback};
+use crate::session::client::phase::{ClientPhase, PhaseName, PlayState};
 use crate::session::client::{Ending, SessionError};
 use crate::session::keep_alive::KeepAlive;
 use crate::session::{Client, Output};
@@ -64,7 +64,7 @@ impl Client {
     /// The connection is gone. What comes in datagrams may go on, and is recorded as long as it does.
     fn orphan(&mut self, now: Timestamp) {
         if let Some(playback) = self.phase.playback_mut() {
-            *playback = Playback { keep_alive: KeepAlive::default(), orphaned: true };
+            *playback = PlayState { keep_alive: KeepAlive::default(), orphaned: true };
         }
         self.media.orphan(now);
     }

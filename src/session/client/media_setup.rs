@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use crate::rtp::packet::{NAT_PUNCH, RtpPacket, is_rtcp};
 use crate::rtsp::interleaved::append_frame;
 use crate::session::client::pending::SessionMethod;
-use crate::session::client::phase::{ClientPhase, ControlScope, Negotiation, PhaseName};
+use crate::session::client::phase::{ClientPhase, ControlScope, PhaseName, SetupProgress};
 use crate::session::client::{MediaTransport, SessionError};
 use crate::session::dialog::{MediaPath, PacketSigns, Setup};
 use crate::session::server_requests::MAX_ANSWERS;
@@ -28,7 +28,7 @@ impl Client {
 
     /// The track whose turn it is, with the URL of its SETUP.
     pub(super) fn planned_setup(&self) -> Option<&(usize, String)> {
-        self.phase.negotiation().and_then(Negotiation::planned_setup)
+        self.phase.negotiation().and_then(SetupProgress::planned_setup)
     }
 
     fn planned_track(&self) -> Option<usize> {
@@ -172,7 +172,7 @@ impl Client {
         let same = self.transports.current.tunnel() == self.dialer.tunnel_mut().map(|tunnel| tunnel.kind);
         match self.dialer.again(now).filter(|_| same) {
             Some(connect) => {
-                self.phase.enter(ClientPhase::Connecting(Negotiation::default()));
+                self.phase.enter(ClientPhase::Connecting(SetupProgress::default()));
                 self.outputs.push_back(connect);
             }
             // A tunnel may have a port of its own.

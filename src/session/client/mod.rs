@@ -39,7 +39,7 @@ pub use media::Progress;
 
 use media::{MediaState, MediaWatch};
 use pending::{PendingRequest, SessionMethod, refusal};
-use phase::{ClientPhase, ControlScope, PendingRedirect, PhaseName, Playback};
+use phase::{ClientPhase, ControlScope, PendingRedirect, PhaseName, PlayState};
 use reporter::Reporter;
 use transport_choice::Transports;
 
@@ -137,7 +137,7 @@ impl Client {
             }
             StartLine::Response { .. } => {
                 let Some(cseq) = request.and_then(|request| request.cseq) else { return };
-                let waiting = |playback: &Playback| playback.keep_alive.waiting == Some(cseq);
+                let waiting = |playback: &PlayState| playback.keep_alive.waiting == Some(cseq);
                 if self.phase.pending().is_some_and(|pending| pending.cseq == cseq) {
                     self.answered(now, message);
                 } else if self.phase.playback().is_some_and(waiting) {
@@ -245,7 +245,7 @@ impl Client {
     }
 
     fn keep_alive_answered(&mut self, now: Timestamp, response: &Message<'_>) {
-        let Some(Playback { keep_alive, .. }) = self.phase.playback_mut() else { return };
+        let Some(PlayState { keep_alive, .. }) = self.phase.playback_mut() else { return };
         keep_alive.waiting = None;
         match response.status() {
             Some(401 | 407) => {

@@ -21,9 +21,9 @@ use crate::time::Timestamp;
 pub(super) enum ClientPhase {
     Resolving,
     /// What had begun goes on with the connection.
-    Connecting(Negotiation),
-    SettingUp(Negotiation),
-    Playing(Playback),
+    Connecting(SetupProgress),
+    SettingUp(SetupProgress),
+    Playing(PlayState),
     /// The TEARDOWN that waits for its answer.
     TearingDown(Option<PendingRequest>),
     Done,
@@ -42,7 +42,7 @@ pub(super) enum PhaseName {
 
 /// The way to PLAY.
 #[derive(Debug, Default)]
-pub(super) struct Negotiation {
+pub(super) struct SetupProgress {
     /// The request that waits for its answer, or for a connection to go out on once more.
     pub(super) pending: Option<PendingRequest>,
     /// The tracks to set up, with the URL of each SETUP.
@@ -51,7 +51,7 @@ pub(super) struct Negotiation {
     pub(super) planned: usize,
 }
 
-impl Negotiation {
+impl SetupProgress {
     /// The track whose turn it is, with the URL of its SETUP.
     pub(super) fn planned_setup(&self) -> Option<&(usize, String)> {
         self.plan.get(self.planned)
@@ -60,7 +60,7 @@ impl Negotiation {
 
 /// While media comes.
 #[derive(Debug)]
-pub(super) struct Playback {
+pub(super) struct PlayState {
     pub(super) keep_alive: KeepAlive,
     /// The server closed the connection, and media in datagrams goes on.
     pub(super) orphaned: bool,
@@ -129,14 +129,14 @@ impl ClientPhase {
     }
 
     /// What is being negotiated, before PLAY is granted.
-    pub(super) fn negotiation(&self) -> Option<&Negotiation> {
+    pub(super) fn negotiation(&self) -> Option<&SetupProgress> {
         match self {
             Self::Connecting(negotiation) | Self::SettingUp(negotiation) => Some(negotiation),
             _ => None,
         }
     }
 
-    pub(super) fn negotiation_mut(&mut self) -> Option<&mut Negotiation> {
+    pub(super) fn negotiation_mut(&mut self) -> Option<&mut SetupProgress> {
         match self {
             Self::Connecting(negotiation) | Self::SettingUp(negotiation) => Some(negotiation),
             _ => None,
@@ -144,11 +144,11 @@ impl ClientPhase {
     }
 
     /// What is remembered while media comes.
-    pub(super) fn playback(&self) -> Option<&Playback> {
+    pub(super) fn playback(&self) -> Option<&PlayState> {
         if let Self::Playing(playback) = self { Some(playback) } else { None }
     }
 
-    pub(super) fn playback_mut(&mut self) -> Option<&mut Playback> {
+    pub(super) fn playback_mut(&mut self) -> Option<&mut PlayState> {
         if let Self::Playing(playback) = self { Some(playback) } else { None }
     }
 

@@ -6,7 +6,7 @@ use crate::rtsp::message::Message;
 use crate::session::Client;
 use crate::session::client::SessionError;
 use crate::session::client::pending::{PendingRequest, SessionMethod};
-use crate::session::client::phase::{ClientPhase, Playback};
+use crate::session::client::phase::{ClientPhase, PlayState};
 use crate::session::keep_alive::KeepAlive;
 use crate::time::Timestamp;
 
@@ -75,7 +75,7 @@ impl Client {
             return self.fail(now, first);
         }
         let keep_alive = KeepAlive::new(now, self.dialog.session_timeout(), self.dialog.public());
-        self.phase.enter(ClientPhase::Playing(Playback { keep_alive, orphaned: false }));
+        self.phase.enter(ClientPhase::Playing(PlayState { keep_alive, orphaned: false }));
         self.dialog.trim();
         self.media.play(now);
         self.reporter.play(now);
