@@ -1,7 +1,7 @@
 //! Numbers in bytes from outside, as the headers of packets and captures have them; read where all their bytes are there.
 //!
 //! byteorder does the reading. It panics on a slice that is too short, and these answer with `None`. A header of a fixed
-//! length is taken as an array first, in which byteorder's places are checked by the compiler.
+//! length is taken as an array first, so that the places in it are constants.
 
 use byteorder::{ByteOrder, LittleEndian, NetworkEndian};
 

@@ -46,7 +46,7 @@ pub use setup::{Encoding, Setup};
 
 /// Transports that are remembered: more than there are channel pairs.
 const MAX_SETUPS: usize = 128;
-/// Longer URLs are not asked for: half of what servers of HTTP take for a request line.
+/// Longer URLs are not asked for. Chosen, not measured.
 const MAX_URL: usize = 4096;
 
 /// What has been learned of a session by listening to it.

@@ -3,15 +3,14 @@
 use crate::analysis::cell::float;
 use crate::analysis::findings::{Finding, FindingCode};
 use crate::rtp::packet::RtpPacket;
+use crate::rtp::{MAX_DROPOUT, MAX_MISORDER};
 use crate::rtsp::headers::{RtpInfo, Session as SessionHeader};
 use crate::rtsp::message::Message;
 use crate::time::Timestamp;
 
 /// RTP-Info speaks of packets that come so soon after it.
 const SOON_NS: i64 = 5_000_000_000;
-/// A first packet so far from what RTP-Info says is another one (RFC 3550, appendix A.1).
-const SEQ_BEFORE: u16 = 100;
-const SEQ_BEHIND: u16 = 3000;
+/// And a first timestamp so far from what it says is another one. Chosen, not measured.
 const RTPTIME_S: f64 = 10.0;
 
 /// What the messages of a session said so far.
@@ -62,7 +61,7 @@ impl RtspState {
         let (seq, timestamp) = (packet.sequence(), packet.timestamp());
         let other_seq = info.seq.filter(|said| {
             let ahead = seq.wrapping_sub(*said);
-            ahead >= SEQ_BEHIND && ahead.wrapping_neg() > SEQ_BEFORE
+            ahead >= MAX_DROPOUT && ahead.wrapping_neg() > MAX_MISORDER
         });
         let other_time = info.rtptime.zip(clock_rate_hz).filter(|(said, rate)| {
             let ticks = timestamp.wrapping_sub(*said).cast_signed();

@@ -218,8 +218,7 @@ impl Connection {
         }
     }
 
-    /// A direction ends. What the other one sent before that and the capture lacks may have been why; and if it had ended
-    /// itself, it did so before.
+    /// Before a close: tell what the other side sent and the capture lacks. If that side had ended, close it first.
     #[cold]
     fn close<T: Tap>(
         &mut self,

@@ -37,7 +37,7 @@ pub(in crate::capture) struct Content {
     mid_stream: bool,
     /// Of which sides a packet came.
     seen: [bool; 2],
-    /// Bytes of each direction that lack and may have been messages, before it was known what it carries.
+    /// Missing bytes of each direction that may have been messages, before it was known what it carries.
     lacks: [Option<CaptureGap>; 2],
     /// How many bytes of each direction were acknowledged and have not come.
     awaited: [u64; 2],
@@ -273,7 +273,7 @@ impl Content {
         Ok(())
     }
 
-    /// Bytes lack that may have been messages: media may come on ports that those named.
+    /// Missing bytes may have been messages: media may come on ports that those named.
     #[cold]
     fn lacks_messages<T: Tap>(
         &mut self,

@@ -1,9 +1,8 @@
-//! Bytes that were sent and are not in the capture, though nothing behind them is that would show it: a filter or a mirror
-//! has one side of the connection no longer, or the last packets of a side were dropped. The numbers tell, of the other
-//! side's acknowledgements and of the sender's own segments without bytes (RFC 9293, section 3.4).
+//! Bytes the sender sent but the capture lacks, with nothing captured behind them: one side stops, or its last packets were
+//! dropped. Acknowledgements and the sender's own later numbers show them (RFC 9293, section 3.4).
 //!
-//! Nothing is given up for them before the direction ends: of captures of two interfaces an acknowledgement may stand before
-//! what it acknowledges.
+//! No gap is passed on for them before the direction ends: in captures of two interfaces an acknowledgement may stand before
+//! what it acknowledges. A message that they may have asked for is told as one that may lack its request at once.
 
 use crate::capture::beginning::reach;
 use crate::capture::tcp::reassembly::{Arrival, Assembler};
@@ -18,7 +17,8 @@ impl Assembler {
     /// The other side acknowledges all bytes before this number. How many of them have not come.
     ///
     /// It is believed where an acknowledgement has fitted what came before: captures that were made by hand or edited may have
-    /// any number there. One that goes back to what has come takes back what those before it said.
+    /// any number there. One that goes back to what has come takes back what those before it said, unless a FIN stands behind
+    /// the missing bytes: then a repeated acknowledgement changes nothing.
     #[inline]
     pub(in crate::capture) fn acknowledged(&mut self, number: u32, arrival: Arrival) -> u64 {
         let step = self.next.map_or(0, |next| number.wrapping_sub(next).cast_signed());
