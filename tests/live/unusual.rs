@@ -49,8 +49,7 @@ fn srtp_over_udp() {
 }
 
 fn encrypted(transport: &str) {
-    let server = Peer::gstreamer(&["--profile", "savp"]);
-    let (_place, wire) = seen_beside_gst_launch(&server, transport);
+    let (_place, wire) = seen_beside_gst_launch(served(&["--profile", "savp"], transport));
     let streams = assert_equal_tracks(&wire, &plain_recording(), &OF_HEADERS);
     for row in &streams {
         for column in ["frames", "key_frames", "incomplete_frames", "frame_rate_fps", "cname", "sr_last_packets"] {
@@ -77,7 +76,7 @@ fn retransmission_over_udp() {
 }
 
 fn repaired(transport: &str) {
-    let (_place, wire) = seen_beside_gst_launch(&Peer::gstreamer(&RETRANSMITTING), transport);
+    let (_place, wire) = seen_beside_gst_launch(served(&RETRANSMITTING, transport));
     assert_repaired(&wire);
 }
 
@@ -96,11 +95,13 @@ fn assert_repaired(capture: &Capture) {
 #[test]
 #[ignore = "needs real peers: tests/run turns it on"]
 fn retransmission_of_what_a_link_loses() {
-    let (link, place) = (Link::new("rtx", &["--loss", "5"]), Place::new());
-    let server = Peer::gstreamer_within(&link.server, SERVER, &RETRANSMITTING);
-    let wire = Wire::tap_server_end(&place, &link, server.port);
-    run(&mut within(&link.client, &gst_launch_command(&server, "udp")), RECORD_LIMIT).expect_code(0);
-    let wire = wire.stop();
+    let link = Link::new("rtx", &["--loss", "5"]);
+    let (_place, wire) = seen_beside_gst_launch(|place| {
+        let server = Peer::gstreamer_within(&link.server, SERVER, &RETRANSMITTING);
+        let wire = Wire::tap_server_end(place, &link, server.port);
+        let client = within(&link.client, &gst_launch_command(&server, "udp"));
+        (server, wire, client)
+    });
     assert_repaired(&wire);
     let streams = table(&wire.file, "streams");
     let repairs: Vec<&Row> = streams.iter().filter(|row| row["encoding"] == "rtx").collect();
@@ -159,19 +160,35 @@ fn tap(place: &Place, port: u16, transport: &str) -> Wire {
     if transport == "udp" { Wire::tap_with_udp(place, port) } else { Wire::tap(place, port) }
 }
 
-/// tcpdump beside GStreamer's client, to the end of the stream. On a busy machine the client hangs now and then, before the
-/// end of an encrypted one, and does not hear SIGINT: then it is another one's turn.
-fn seen_beside_gst_launch(server: &Peer, transport: &str) -> (Place, Capture) {
+/// A server with these options, tcpdump, and GStreamer's client with this transport.
+fn served(options: &[&str], transport: &str) -> impl Fn(&Place) -> (Peer, Wire, Command) {
+    move |place| {
+        let server = Peer::gstreamer(options);
+        let (wire, client) = (tap(place, server.port, transport), gst_launch_command(&server, transport));
+        (server, wire, client)
+    }
+}
+
+/// What tcpdump saw of GStreamer's client, to the end of the stream. On a busy machine the client now and then hangs before the
+/// end of an encrypted stream, deaf to SIGINT, or finds its connection closed when it says at the end of one that it leaves.
+/// Then another server and client have their turn.
+fn seen_beside_gst_launch(scene: impl Fn(&Place) -> (Peer, Wire, Command)) -> (Place, Capture) {
+    let mut failures = Vec::new();
     for _ in 0..3 {
         let place = Place::new();
-        let wire = tap(&place, server.port, transport);
-        let client = Running::start(&mut gst_launch_command(server, transport));
-        if client.ends_within(LONG_AFTER_STREAM) {
-            client.finish(RECORD_LIMIT).expect_code(0);
+        let (_server, wire, mut client) = scene(&place);
+        let client = Running::start(&mut client);
+        if !client.ends_within(LONG_AFTER_STREAM) {
+            failures.push("it hangs".to_owned());
+            continue;
+        }
+        let outcome = client.finish(RECORD_LIMIT);
+        if outcome.status.success() {
             return (place, wire.stop());
         }
+        failures.push(outcome.stderr);
     }
-    panic!("GStreamer's client hangs each time");
+    panic!("GStreamer's client fails each time: {failures:#?}");
 }
 
 /// It asks for what was lost, and encrypts, where the server offers it.
