@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rtsp_rec::analysis::findings::FindingCode;
 use rtsp_rec::analysis::rows::{Table, TableColumn};
-use rtsp_rec::analysis::verdicts::{Cause, EventKind};
+use rtsp_rec::analysis::verdicts::{Cause, EventKind, Side};
 
 fn document(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
@@ -84,7 +84,7 @@ fn the_rules_of_verdicts_are_about_each_event_and_cause_that_there_is() {
 }
 
 #[test]
-fn every_event_and_verdict_has_its_meaning_as_it_is_declared() {
+fn every_event_verdict_and_side_has_its_meaning_as_it_is_declared() {
     let text = document("verdicts.md");
     let documented = |column: &str| {
         let of_column = |(header, _): &(Vec<&str>, Vec<Vec<&str>>)| *header == [column, "meaning"];
@@ -93,6 +93,7 @@ fn every_event_and_verdict_has_its_meaning_as_it_is_declared() {
     };
     let declared = |word: &str, meaning: &str| format!("`{word}` | {meaning}");
     assert_eq!(documented("event"), EventKind::ALL.map(|event| declared(event.as_str(), event.meaning())));
+    assert_eq!(documented("side"), Side::ALL.map(|side| declared(side.as_str(), side.meaning())));
     assert_eq!(documented("verdict"), Cause::ALL.map(|cause| declared(cause.as_str(), cause.meaning())));
 }
 

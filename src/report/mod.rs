@@ -13,6 +13,7 @@ pub mod packets;
 pub mod page;
 pub mod probe;
 pub mod schema;
+mod sides;
 pub mod sql;
 pub mod summary;
 pub mod table;

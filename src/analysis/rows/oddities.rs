@@ -3,7 +3,7 @@
 use crate::analysis::cell::{Millis, Seconds, Ssrc, Utc};
 use crate::analysis::findings::{FindingCode, Severity};
 use crate::analysis::rows::column::row;
-use crate::analysis::verdicts::{Cause, EventKind};
+use crate::analysis::verdicts::{Cause, EventKind, Side};
 use crate::trace::Direction;
 
 row! {
@@ -64,5 +64,18 @@ row! {
         duration_ms ["ms"]: Option<Millis>,
         /// The evidence, in words.
         detail: &'a str,
+        /// Who has to look for the fault.
+        side: Side,
+        /// Number of the incident in the session, from 1: events that overlap, or are at most 1 s apart, are one; empty for
+        /// what lasts, and for what is counted from beginning to end.
+        incident: Option<usize>,
+        /// When it began: for a silence or a freeze the packet before it, of several the first.
+        from_s ["s"]: Seconds,
+        /// When it ended.
+        to_s ["s"]: Seconds,
+        /// Kind of media of the track, as the description has it: `video`, `audio`, `application`.
+        media: Option<&'a str>,
+        /// What to do next, in one sentence.
+        advice: &'static str,
     }
 }

@@ -19,6 +19,16 @@ pub(super) enum Subject {
     Track(Option<usize>),
 }
 
+impl Subject {
+    /// The track, where one is known.
+    pub(super) const fn track(self) -> Option<usize> {
+        match self {
+            Self::Stream(key) => key.track,
+            Self::Track(track) => track,
+        }
+    }
+}
+
 /// An event and its cause.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
@@ -50,6 +60,12 @@ impl Event {
             (self.span, self.detail) = (next.span, next.detail);
         }
         self.count += next.count;
+    }
+
+    /// From when to when it was noticed, all of it.
+    pub(super) fn times(&self) -> (Timestamp, Timestamp) {
+        let (from, to) = self.span.unwrap_or((self.first.at, self.last.at));
+        (from.min(self.first.at), to.max(self.last.at))
     }
 
     /// Nanoseconds.

@@ -4,12 +4,14 @@
 mod arrival_timing;
 mod event;
 mod event_counters;
+mod incidents;
 mod logins;
 mod loss;
 mod no_media;
 mod restart;
 mod room;
 mod rows;
+mod side;
 mod silence;
 mod source_change;
 mod span;
@@ -29,7 +31,7 @@ use crate::analysis::stream::{PacketFigures, StreamKey, StreamState};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Note};
 
-pub use words::{Cause, EventKind};
+pub use words::{Cause, EventKind, Side};
 
 pub(super) use no_media::NoMedia;
 pub(super) use source_change::SourceChange;

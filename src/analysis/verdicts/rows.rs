@@ -8,7 +8,7 @@ use crate::analysis::out::{RowEmitter, capture_at};
 use crate::analysis::rows::{Row, Sink, VerdictRow};
 use crate::analysis::session::{Session, TakenPacket};
 use crate::analysis::verdicts::event::{Event, Subject};
-use crate::analysis::verdicts::{PassedPacket, SourceChange};
+use crate::analysis::verdicts::{PassedPacket, SourceChange, incidents};
 use crate::rtp::media_kind::MediaKind;
 use crate::rtp::rtcp::SenderReport;
 use crate::session::dialog::{MediaPath, PacketSigns, is_instead_of_sound};
@@ -64,24 +64,30 @@ impl<S: Sink> RowEmitter<S> {
         let judge = self.judges.as_mut().and_then(|judges| judges.take(end.session));
         let Some(mut judge) = judge else { return Ok(()) };
         judge.end(&mut session.streams, end);
-        judge.events.iter().try_for_each(|event| self.verdict(event))
+        let incidents = incidents::numbers(&judge.events);
+        judge.events.iter().zip(incidents).try_for_each(|(event, incident)| {
+            let media = session.dialog.media(event.subject.track()).map(|media| &*media.kind);
+            self.verdict(event, incident, media)
+        })
     }
 
-    fn verdict(&mut self, event: &Event) -> io::Result<()> {
+    fn verdict(&mut self, event: &Event, incident: Option<usize>, media: Option<&str>) -> io::Result<()> {
         let Event { first, last, .. } = event;
-        let (track, key) = match event.subject {
-            Subject::Stream(key) => (key.track, Some(key)),
-            Subject::Track(track) => (track, None),
+        let key = match event.subject {
+            Subject::Stream(key) => Some(key),
+            Subject::Track(_) => None,
         };
+        let (from, to) = event.times();
+        let direction = key.map_or(first.direction, |key| key.direction);
         self.sink.row(&Row::Verdict(VerdictRow {
             capture: capture_at(&self.captures, first.capture),
             frame_number: first.frame_number,
             time_utc: Utc(first.at),
             time_s: self.time_s(first.at),
             session: first.session,
-            track,
+            track: event.subject.track(),
             channel: key.map(|key| key.channel),
-            direction: Some(key.map_or(first.direction, |key| key.direction)),
+            direction: Some(direction),
             ssrc: key.map(|key| Ssrc(key.ssrc)),
             event: event.kind,
             verdict: event.verdict,
@@ -90,6 +96,12 @@ impl<S: Sink> RowEmitter<S> {
             last_time_s: self.time_s(last.at),
             duration_ms: event.length().map(|nanos| Fixed(millis(nanos))),
             detail: &event.detail,
+            side: event.verdict.side(direction),
+            incident,
+            from_s: self.time_s(from),
+            to_s: self.time_s(to),
+            media,
+            advice: event.verdict.advice(),
         }))
     }
 }

@@ -115,3 +115,26 @@ word_enum! {
         Unexplained = "unexplained",
     }
 }
+
+word_enum! {
+    /// Who has to look for the fault.
+    #[derive(Default)]
+    #[non_exhaustive]
+    pub enum Side {
+        /// The source of the media: camera or encoder, its clock, its settings.
+        Camera = "camera",
+        /// The RTSP server: what it sends, answers, refuses.
+        Server = "server",
+        /// What lies between the two.
+        Network = "network",
+        /// The RTSP client: what it asks for, reads, or publishes.
+        Client = "client",
+        /// The machine and the program that recorded: the session itself may have been whole.
+        Recorder = "recorder",
+        /// The capture file: it lacks what the session may have had.
+        Capture = "capture",
+        /// This capture does not tell.
+        #[default]
+        Unknown = "unknown",
+    }
+}

@@ -25,7 +25,7 @@ pub(super) const NAMES: [&str; 5] = ["url", "client", "server", "cname", "rtsp_s
 pub(super) const TEXTS: [&str; 3] = ["reason", "product", "detail"];
 /// Columns whose texts redaction leaves as they are, and the name of the file, which nobody compares.
 #[cfg(test)]
-const KEPT: [&str; 4] = ["capture", "media", "encoding", "method"];
+const KEPT: [&str; 5] = ["capture", "media", "encoding", "method", "advice"];
 /// What to try when the captures differ.
 const ADVICE: &str = "; nothing was written. This is a fault of redact: please report it with this line";
 /// Names that are remembered.

@@ -6,17 +6,19 @@ use maud::{Markup, html};
 
 use crate::analysis::findings::{FindingCode, Severity};
 use crate::analysis::rows::{FindingRow, VerdictRow};
-use crate::analysis::verdicts::{Cause, EventKind};
+use crate::analysis::verdicts::{Cause, EventKind, Side};
 use crate::report::page::head_tail::HeadTail;
 use crate::report::page::limits::{FINDINGS, VERDICTS, clipped, listed_findings};
 use crate::report::page::streams::Total;
 use crate::report::page::words::{SectionPlace, frame_link, goto_exactly, left_out, many, stream_of};
+use crate::report::sides::SideCounts;
 use crate::trace::Direction;
 
 /// What may be noticed.
 #[derive(Debug)]
 pub(super) struct Verdicts {
     all: HeadTail<VerdictView>,
+    sides: SideCounts,
 }
 
 #[derive(Debug)]
@@ -30,6 +32,10 @@ struct VerdictView {
     track: Option<usize>,
     duration_ms: Option<String>,
     detail: String,
+    side: Side,
+    incident: Option<usize>,
+    media: Option<String>,
+    advice: &'static str,
 }
 
 /// Where it was seen.
@@ -42,12 +48,13 @@ struct CapturePlace {
 
 impl Default for Verdicts {
     fn default() -> Self {
-        Self { all: HeadTail::new(VERDICTS.0, VERDICTS.1) }
+        Self { all: HeadTail::new(VERDICTS.0, VERDICTS.1), sides: SideCounts::default() }
     }
 }
 
 impl Verdicts {
     pub(super) fn add(&mut self, row: &VerdictRow<'_>) {
+        self.sides.add(row.side, row.session, row.incident);
         self.all.push(VerdictView {
             event: row.event,
             cause: row.verdict,
@@ -58,6 +65,10 @@ impl Verdicts {
             track: row.track,
             duration_ms: row.duration_ms.map(|duration| duration.to_string()),
             detail: clipped(row.detail),
+            side: row.side,
+            incident: row.incident,
+            media: row.media.map(clipped),
+            advice: row.advice,
         });
     }
 
@@ -86,7 +97,7 @@ pub(super) fn verdicts(section: SectionPlace, verdicts: &Verdicts, streams: &Tot
             @else if verdicts.count() == 0 {
                 p { "No verdict was reached, but packets or frames are missing or late: see the streams." }
             }
-            @else { ul {
+            @else { p.sides { "Who has to look: " b { (verdicts.sides) } "." } ul {
                 @for (index, verdict) in first.iter().enumerate() { (verdict.card(&format!("{id}-{index}"), start)) }
                 @if omitted > 0 { li.omitted { (left_out(&many(omitted, "verdict"), "verdicts")) } }
                 @for (index, verdict) in last.enumerate() { (verdict.card(&format!("{id}-end-{index}"), start)) }
@@ -102,10 +113,17 @@ impl VerdictView {
                 b { (self.event.as_str().replace('-', " ")) }
                 @if self.count > 1 { " × " (self.count) }
                 span.verdict { (self.cause.as_str().replace('-', " ")) }
+                span.side { (self.side) }
             }
             p { (self.detail) }
+            @if !self.advice.is_empty() { p.advice { (self.advice) } }
             p.facts {
-                span { "session " (self.session) @if let Some(track) = self.track { ", track " (track) } }
+                span {
+                    "session " (self.session)
+                    @if let Some(track) = self.track { ", track " (track) }
+                    @if let Some(media) = &self.media { " (" (media) ")" }
+                }
+                @if let Some(incident) = self.incident { span { "incident " (incident) } }
                 span { (goto_exactly(&self.place.seconds, start)) " s"
                     @if self.count > 1 { " to " (goto_exactly(&self.last.seconds, start)) " s" } }
                 @if let Some(duration) = &self.duration_ms { span { (duration) " ms" } }
