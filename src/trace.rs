@@ -6,6 +6,7 @@
 mod given;
 mod note;
 mod path;
+mod tcp;
 mod unreachable;
 
 use std::io;
@@ -17,6 +18,7 @@ use crate::time::Timestamp;
 pub use given::GivenMedia;
 pub use note::{NoNote, Note, PREFIX, TcpState};
 pub use path::UdpPath;
+pub use tcp::{ConnectionSecond, RoundTrips, SegmentCounts};
 pub use unreachable::UnreachableReason;
 
 /// One transport connection between an RTSP client and its server, or one of the two of an HTTP tunnel.
@@ -160,6 +162,9 @@ pub enum Payload<'a> {
     /// What the recorder knows of its own work, before that which it concerns. A capture has it as a comment of the
     /// flow's next packet.
     Note(&'a Note),
+    /// A second of one direction of the connection, by the headers of its segments. Told to taps that want it, of captures
+    /// that hold the segments as they were on the wire.
+    Second(&'a ConnectionSecond),
     /// The last PDU that one `read` completed has been handed over. A capture does not tell of reads.
     ReadEnd,
     /// The sender of this direction ended the connection.
@@ -271,6 +276,11 @@ pub trait Tap {
         let _ = latest;
     }
 
+    /// Whether it is of interest how TCP connections fare. Asked when one begins: to count it takes time with each segment.
+    fn wants_segments(&self) -> bool {
+        false
+    }
+
     /// Whether more of a session is wanted. Asked before each read.
     fn readiness(&self, session: usize) -> Readiness {
         let _ = session;
@@ -310,6 +320,10 @@ impl<T: Tap> Tap for Option<T> {
         }
     }
 
+    fn wants_segments(&self) -> bool {
+        self.as_ref().is_some_and(Tap::wants_segments)
+    }
+
     fn readiness(&self, session: usize) -> Readiness {
         self.as_ref().map_or(Readiness::More, |tap| tap.readiness(session))
     }
@@ -336,6 +350,10 @@ impl<A: Tap, B: Tap> Tap for (A, B) {
         self.1.end(latest);
     }
 
+    fn wants_segments(&self) -> bool {
+        self.0.wants_segments() || self.1.wants_segments()
+    }
+
     fn readiness(&self, session: usize) -> Readiness {
         self.0.readiness(session).max(self.1.readiness(session))
     }
@@ -357,6 +375,10 @@ impl<T: Tap + ?Sized> Tap for &mut T {
 
     fn end(&mut self, latest: CaptureEnd) {
         (**self).end(latest);
+    }
+
+    fn wants_segments(&self) -> bool {
+        (**self).wants_segments()
     }
 
     fn readiness(&self, session: usize) -> Readiness {

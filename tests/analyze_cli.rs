@@ -12,8 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 const SAMPLE: &str = "samples/gstreamer_h264_aac.pcapng";
-const TABLES: [&str; 8] =
-    ["streams", "packets", "frames", "sender_reports", "report_blocks", "messages", "findings", "verdicts"];
+const TABLES: [&str; 9] =
+    ["streams", "packets", "frames", "sender_reports", "report_blocks", "messages", "findings", "verdicts", "tcp"];
 
 /// `rtsp-rec analyze` with these arguments, at the root of the package.
 fn analyze(arguments: &[&str]) -> Command {

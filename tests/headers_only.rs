@@ -7,8 +7,8 @@ use std::process::Command;
 
 use rtsp_rec::capture::{Source, Writer, WriterOptions};
 
-const TABLES: [&str; 8] =
-    ["streams", "packets", "frames", "sender_reports", "report_blocks", "messages", "findings", "verdicts"];
+const TABLES: [&str; 9] =
+    ["streams", "packets", "frames", "sender_reports", "report_blocks", "messages", "findings", "verdicts", "tcp"];
 
 /// The sample, written again. Its length, and what zstd makes of it.
 fn rewrite(headers_only: bool, path: &Path) -> (usize, usize) {

@@ -227,7 +227,8 @@ fn no_capture_steers_a_terminal() {
     let capture = hostile_capture(folder.path());
     let capture = capture.to_str().unwrap();
     let mut all = Vec::new();
-    for table in ["streams", "packets", "frames", "messages", "findings", "verdicts", "sender_reports", "report_blocks"]
+    for table in
+        ["streams", "packets", "frames", "messages", "findings", "verdicts", "sender_reports", "report_blocks", "tcp"]
     {
         for format in ["csv", "csv-safe", "json", "table"] {
             all.push(vec!["analyze", capture, "--table", table, "--format", format]);

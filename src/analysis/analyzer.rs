@@ -319,8 +319,13 @@ impl<S: Sink> Tap for Analyzer<S> {
                 out.settle(session, event.direction, next)
             }
             Payload::Note(note) => out.note(out.place(event, None), note),
+            Payload::Second(second) => out.second(out.place(event, None), second),
             Payload::ReadEnd => Ok(()),
         }
+    }
+
+    fn wants_segments(&self) -> bool {
+        self.out.sink.wants(Table::Tcp)
     }
 
     fn end(&mut self, latest: CaptureEnd) {

@@ -1,5 +1,6 @@
 //! From what passes to rows: what each message, packet and report adds to the tables.
 
+mod connections;
 mod dialogue;
 mod rtcp;
 

@@ -7,7 +7,7 @@ use std::io;
 use crate::analysis::cell::{Fixed, Utc};
 use crate::analysis::findings::FindingCode;
 use crate::analysis::rows::{
-    FindingRow, FrameRow, MessageRow, PacketRow, ReportBlockRow, Row, SenderReportRow, Sink, StreamRow, Table,
+    FindingRow, FrameRow, MessageRow, PacketRow, ReportBlockRow, Row, SenderReportRow, Sink, StreamRow, Table, TcpRow,
     VerdictRow,
 };
 
@@ -94,6 +94,9 @@ fn without_times(row: Row<'_>) -> Row<'_> {
             duration_ms: None,
             ..row
         }),
+        Row::Tcp(row) => {
+            Row::Tcp(TcpRow { time_s: seconds(row.time_s, row.time_utc), rtt_min_ms: None, rtt_mean_ms: None, ..row })
+        }
     }
 }
 

@@ -63,11 +63,10 @@ impl IpLayer {
         datagram: Datagram<'a>,
         network: NetworkId,
     ) -> Option<Decoded<'a>> {
-        let Datagram { from, to, body, fragment, hop_limit, .. } = datagram;
+        let Datagram { from, to, body, fragment, hop_limit, id, .. } = datagram;
         match body.protocol {
-            TCP if fragment.is_none() => {
-                transport::tcp(from, to, body).map(|segment| Decoded::Tcp(TcpSegment { network, hop_limit, ..segment }))
-            }
+            TCP if fragment.is_none() => transport::tcp(from, to, body)
+                .map(|segment| Decoded::Tcp(TcpSegment { network, hop_limit, id, ..segment })),
             UDP if fragment.is_none() => {
                 let udp = transport::udp(&datagram, body)?;
                 if may_carry(udp.from.port(), udp.to.port()) {
@@ -125,7 +124,7 @@ fn unwrap<'a>(
     datagram: Datagram<'a>,
     (tunnels, network): (usize, NetworkId),
 ) -> Option<Decoded<'a>> {
-    let Datagram { from, to, body, fragment, hop_limit, .. } = datagram;
+    let Datagram { from, to, body, fragment, hop_limit, id, .. } = datagram;
     let (fragments, body) = if fragment.is_none() {
         (fragments, body)
     } else {
@@ -140,7 +139,9 @@ fn unwrap<'a>(
         }
     }
     match body.protocol {
-        TCP => transport::tcp(from, to, body).map(|segment| Decoded::Tcp(TcpSegment { network, hop_limit, ..segment })),
+        TCP => {
+            transport::tcp(from, to, body).map(|segment| Decoded::Tcp(TcpSegment { network, hop_limit, id, ..segment }))
+        }
         UDP => transport::udp(&datagram, body).map(|datagram| Decoded::Udp(UdpDatagram { network, ..datagram })),
         ICMP | ICMP_V6 => transport::icmp(from, body).map(Decoded::Icmp),
         _ => None,

@@ -248,6 +248,10 @@ impl<T: Tap> Tap for Describing<'_, T> {
     fn remark(&mut self, remark: &Remark<'_>) -> io::Result<()> {
         self.tap.remark(remark)
     }
+
+    fn wants_segments(&self) -> bool {
+        self.tap.wants_segments()
+    }
 }
 
 /// When a packet was on the wire: one that repeats another has the time of that.

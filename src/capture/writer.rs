@@ -311,6 +311,7 @@ impl<S: BlockSink> Tap for Writer<S> {
             | Payload::Unreachable { .. }
             | Payload::BeginningMissing
             | Payload::MessagesMissing(_)
+            | Payload::Second(_)
             | Payload::OneDirection => Ok(()),
             Payload::ReadEnd => {
                 if let Some(Open { connection, .. }) = self.flows.get(event.flow.id) {

@@ -67,6 +67,7 @@ const fn contents(table: Table) -> &'static str {
         Table::Messages => "the RTSP dialogue with its latencies",
         Table::Findings => "everything odd, with its place",
         Table::Verdicts => "what a viewer may notice, and why",
+        Table::Tcp => "each second of the TCP connections: what was sent again, round trips",
     }
 }
 

@@ -72,7 +72,7 @@ impl Rows {
     fn carried(self) -> Vec<(Table, Value)> {
         let http = |row: &Value| matches!(row["method"].as_str(), Some("GET" | "POST"));
         let mut rows = self.0;
-        rows.retain(|(_, row)| !http(row));
+        rows.retain(|(table, row)| *table != Table::Tcp && !http(row));
         for (_, row) in &mut rows {
             for column in
                 ["frame_number", "first_frame_number", "last_frame_number", "client", "transport", "stream_offset"]
@@ -329,6 +329,33 @@ fn one_direction_of_a_tunnel() {
             assert_eq!(Rows::of(&wire.only(side)).codes(), ["one-direction"], "{side:?}");
         }
     }
+}
+
+#[test]
+fn both_connections_of_a_tunnel_have_rows_of_tcp() {
+    for post_first in [false, true] {
+        let tunnel = Tunnel { post_first, ..Tunnel::default() };
+        let mut wire = Wire::default();
+        tunnel.carry(&mut wire, &dialogue(&[Event::Media(9)], false));
+        let rows = Rows::of(&wire);
+        let mut lines = rows.lines(Table::Tcp, &["client", "direction", "session"]);
+        lines.sort();
+        lines.dedup();
+        let ends = ["10.0.0.1:50000 c2s 1", "10.0.0.1:50000 s2c 1", "10.0.0.1:50001 c2s 1", "10.0.0.1:50001 s2c 1"];
+        assert_eq!(lines, ends);
+        let segments = rows.table(Table::Tcp).iter().map(|row| row["segments"].as_u64().unwrap()).sum::<u64>();
+        assert_eq!(segments, wire.packets.len() as u64);
+    }
+}
+
+#[test]
+fn what_speaks_no_rtsp_has_no_rows_of_tcp() {
+    let (mut wire, mut tcp) = (Wire::default(), Tcp::begun(GET));
+    for _ in 0..20 {
+        wire.send(&mut tcp, ServerToClient, b"220 no server of RTSP");
+        wire.now += 400;
+    }
+    assert_eq!(Rows::of(&wire).table(Table::Tcp).len(), 0);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod media;
 mod oddities;
 mod reports;
 mod streams;
+mod tcp;
 mod words;
 
 pub use column::{ColumnKind, TableColumn};
@@ -21,6 +22,7 @@ pub use media::{FrameRow, PacketRow};
 pub use oddities::{FindingRow, VerdictRow};
 pub use reports::{ReportBlockRow, SenderReportRow};
 pub use streams::StreamRow;
+pub use tcp::TcpRow;
 pub use words::{InferredColumns, MessageKind, PacketStatus, PictureKind, StreamTransport};
 
 /// A consumer of rows. Rows come as the analysis meets them; those of streams come at its end.
@@ -92,6 +94,8 @@ word_enum! {
         Findings = "findings",
         /// A row for everything that a viewer may notice, with its cause.
         Verdicts = "verdicts",
+        /// A row for each TCP connection, direction and second.
+        Tcp = "tcp",
     }
 }
 
@@ -112,6 +116,7 @@ impl Table {
             Self::Messages => MessageRow::COLUMNS,
             Self::Findings => FindingRow::COLUMNS,
             Self::Verdicts => VerdictRow::COLUMNS,
+            Self::Tcp => TcpRow::COLUMNS,
         }
     }
 }
@@ -137,6 +142,8 @@ pub enum Row<'a> {
     Finding(FindingRow<'a>),
     /// Of [`Table::Verdicts`].
     Verdict(VerdictRow<'a>),
+    /// Of [`Table::Tcp`].
+    Tcp(TcpRow<'a>),
 }
 
 impl Row<'_> {
@@ -151,6 +158,7 @@ impl Row<'_> {
             Self::Message(_) => Table::Messages,
             Self::Finding(_) => Table::Findings,
             Self::Verdict(_) => Table::Verdicts,
+            Self::Tcp(_) => Table::Tcp,
         }
     }
 }
@@ -168,6 +176,7 @@ impl Row<'_> {
             Self::Message(<_>::default()),
             Self::Finding(<_>::default()),
             Self::Verdict(<_>::default()),
+            Self::Tcp(<_>::default()),
         ]
     }
 }

@@ -26,6 +26,8 @@ fn copies(datagrams: &[(i64, u8, u16, u8, u32)], tcp: &[i64]) -> Vec<bool> {
             header: 0,
             network: NetworkId::default(),
             hop_limit: 0,
+            id: 0,
+            head: &[],
         };
         copies.segment(&packet(*micros, 0), &segment);
     }

@@ -58,6 +58,8 @@ fn segment<'a>(from: &str, to: &str, payload: &'a [u8], missing: u32) -> Decoded
         header: 0,
         network: NetworkId::default(),
         hop_limit: 0,
+        id: 0,
+        head: &[],
     })
 }
 
@@ -79,7 +81,7 @@ fn datagram<'a>(from: &str, to: &str, payload: &'a [u8], missing: u32) -> Decode
 /// Where the payload lies is told elsewhere.
 fn without_header(decoded: Decoded<'_>) -> Decoded<'_> {
     match decoded {
-        Decoded::Tcp(segment) => Decoded::Tcp(TcpSegment { header: 0, hop_limit: 0, ..segment }),
+        Decoded::Tcp(segment) => Decoded::Tcp(TcpSegment { header: 0, hop_limit: 0, id: 0, head: &[], ..segment }),
         Decoded::Udp(datagram) => Decoded::Udp(UdpDatagram { header: 0, id: 0, hop_limit: 0, ..datagram }),
         icmp @ Decoded::Icmp(_) => icmp,
     }

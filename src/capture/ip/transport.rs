@@ -1,6 +1,7 @@
 //! What IP packets carry: TCP segments, UDP datagrams, ICMP errors about them (RFC 9293, 768, 792, 4443).
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 
 use byteorder::{ByteOrder, NetworkEndian};
 
@@ -12,6 +13,8 @@ use crate::trace::UnreachableReason;
 
 /// Without options.
 const TCP_HEADER: usize = 20;
+/// Where the window stands in it.
+const WINDOW: Range<usize> = 14..16;
 pub(super) const UDP_HEADER: usize = 8;
 /// Type, code, checksum, and four bytes that depend on the type.
 pub(in crate::capture) const ICMP_HEADER: usize = 8;
@@ -42,9 +45,23 @@ pub(in crate::capture) struct TcpSegment<'a> {
     pub(in crate::capture) network: NetworkId,
     /// How many routers the packet may still pass.
     pub(in crate::capture) hop_limit: u8,
+    /// The identification of IP; 0 where it has none.
+    pub(in crate::capture) id: u16,
+    /// The header with its options, as far as it was captured: at least what is in each.
+    pub(in crate::capture) head: &'a [u8],
 }
 
-impl TcpSegment<'_> {
+impl<'a> TcpSegment<'a> {
+    /// The window as it is written.
+    pub(in crate::capture) fn window(&self) -> u16 {
+        self.head.get(WINDOW).map_or(0, NetworkEndian::read_u16)
+    }
+
+    /// The options, as far as they were captured.
+    pub(in crate::capture) fn options(&self) -> &'a [u8] {
+        self.head.get(TCP_HEADER..).unwrap_or_default()
+    }
+
     /// With SYN.
     pub(in crate::capture) fn is_opening(&self) -> bool {
         self.flags & flags::SYN != 0
@@ -157,6 +174,8 @@ pub(super) fn tcp(from: IpAddr, to: IpAddr, body: Body<'_>) -> Option<TcpSegment
         header: body.skipped.saturating_add(u16::from(words) * 4),
         network: NetworkId::default(),
         hop_limit: 0,
+        id: 0,
+        head: body.bytes.get(..header).unwrap_or(body.bytes),
     })
 }
 

@@ -1,5 +1,7 @@
 //! One TCP connection of a capture: two directions, each put together and through a demuxer.
 
+mod watched;
+
 use std::io;
 use std::net::SocketAddr;
 
@@ -12,6 +14,7 @@ use crate::capture::tcp::event_context::EventContext;
 use crate::capture::tcp::reassembly::{Arrival, Assembler, Piece};
 use crate::capture::tcp::timed_demuxer::{Step, TimedDemuxer};
 use crate::capture::tcp::tunnel::Tunnels;
+use crate::capture::tcp::watch::SegmentWatch;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 use crate::trace::{Close, Direction, Flow, Tap};
 
@@ -25,6 +28,8 @@ pub(in crate::capture) struct Connection {
     number: u64,
     streams: [ConnectionSide; 2],
     content: Content,
+    /// Where it is of interest how it fares.
+    watch: Option<Box<SegmentWatch>>,
     /// Bytes of memory for what waits.
     held: usize,
 }
@@ -58,7 +63,12 @@ impl Connection {
     ) -> Self {
         let stream = || ConnectionSide::new(if opening { TimedDemuxer::new() } else { TimedDemuxer::mid_stream() });
         let content = Content::new(number, client, server, described, !opening, arrival.at);
-        Self { number, streams: [stream(), stream()], content, held: 0 }
+        Self { number, streams: [stream(), stream()], content, watch: None, held: 0 }
+    }
+
+    /// Its segments are looked at: how it fares is told.
+    pub(in crate::capture) fn watched(self) -> Self {
+        Self { watch: Some(Box::default()), ..self }
     }
 
     pub(in crate::capture) fn ends(&self) -> (SocketAddr, SocketAddr) {
@@ -89,7 +99,8 @@ impl Connection {
     #[inline]
     fn count(&mut self) {
         let [one, other] = &self.streams;
-        self.held = one.held() + other.held() + self.content.held();
+        let watched = self.watch.as_ref().map_or(0, |watch| watch.held());
+        self.held = one.held() + other.held() + self.content.held() + watched;
     }
 
     /// Whether a SYN in this direction is a repetition of the connection's own.
@@ -138,6 +149,9 @@ impl Connection {
             framed.forget_numbers();
         }
         self.content.forget_numbers();
+        if let Some(watch) = &mut self.watch {
+            watch.forget_numbers();
+        }
     }
 
     /// Whether a segment can be one of this connection, `pause` nanoseconds after the `latest` packet: its sequence
@@ -171,6 +185,9 @@ impl Connection {
         if matches!(self.content.state, State::Other) {
             return Ok(());
         }
+        if self.watch.is_some() {
+            self.watch_segment(direction, segment, arrival, context)?;
+        }
         self.acknowledged(direction, segment, arrival);
         let Self { streams, content, .. } = self;
         let Some(stream) = streams.get_mut(direction.index()) else { return Ok(()) };
@@ -203,6 +220,7 @@ impl Connection {
         }
         if matches!(self.content.state, State::Other) {
             self.streams = [(); 2].map(|()| ConnectionSide::new(TimedDemuxer::new()));
+            self.watch = None;
         }
         self.count();
         Ok(())
@@ -260,6 +278,9 @@ impl Connection {
             content.pass(&mut stream.framed, Step::Close, direction, latest, context)?;
             stream.framed.release();
         }
+        if let Some(watch) = &mut self.watch {
+            watch.relieve();
+        }
         self.count();
         Ok(())
     }
@@ -278,6 +299,7 @@ impl Connection {
         }
         self.relieve(latest, context)?;
         self.content.tell_only_side(latest, context)?;
+        self.end_watch(context)?;
         match &mut self.content.state {
             State::Post(body) => body.finish(latest, context),
             _ => Ok(()),

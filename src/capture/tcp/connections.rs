@@ -129,7 +129,9 @@ impl Connections {
         self.ends.add((segment.from, segment.to), segment.network, (number, direction));
         let described = interface::parse(description);
         let connection = Connection::new(number, client, server, described, segment.is_opening(), arrival);
-        self.by_number.insert(number, connection);
+        // Headers in recordings of our own are none of the wire.
+        let is_watched = described.is_none() && tap.wants_segments();
+        self.by_number.insert(number, if is_watched { connection.watched() } else { connection });
         Ok((number, direction))
     }
 

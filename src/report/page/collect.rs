@@ -111,7 +111,7 @@ impl Sink for CaptureReport {
             }
             Row::Verdict(row) => self.verdicts.add(row),
             Row::Stream(row) => self.stream(row)?,
-            Row::ReportBlock(_) => {}
+            Row::ReportBlock(_) | Row::Tcp(_) => {}
         }
         Ok(())
     }

@@ -84,6 +84,7 @@ impl ConnectionLog {
             | Payload::MessagesMissing(_)
             | Payload::OneDirection
             | Payload::Compressed
+            | Payload::Second(_)
             | Payload::ReadEnd
             | Payload::Described(_)
             | Payload::Note(_)
