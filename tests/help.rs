@@ -66,7 +66,10 @@ fn bash_completes_options_and_values() {
     let complaints = std::io::read_to_string(bash.stderr.take().unwrap()).unwrap();
     assert!(bash.wait().unwrap().success());
     assert_eq!(complaints, "");
-    assert_eq!(answers, ["--table", "streams packets frames sender_reports report_blocks messages findings verdicts"]);
+    assert_eq!(
+        answers,
+        ["--table", "streams packets frames sender_reports report_blocks messages findings verdicts tcp"]
+    );
 }
 
 #[test]
