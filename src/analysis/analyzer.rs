@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::analysis::budget::Budget;
 use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::location::Location;
+use crate::analysis::media_stop::WaitEnd;
 use crate::analysis::out::RowEmitter;
 use crate::analysis::rows::{Sink, StreamRow, Table};
 use crate::analysis::session::Session;
@@ -18,7 +19,7 @@ use crate::rtsp::demux::{GapCause, Pdu, PduKind};
 use crate::rtsp::message::Message;
 use crate::session::dialog::{MediaPath, PacketSigns};
 use crate::time::Timestamp;
-use crate::trace::{CaptureEnd, Note, Payload, Remark, Tap, TraceEvent};
+use crate::trace::{CaptureEnd, Direction, Note, Payload, Remark, Tap, TraceEvent};
 
 mod finish;
 
@@ -203,6 +204,9 @@ impl<S: Sink> RowEmitter<S> {
             PduKind::Junk => self.junk(session, place, pdu.raw),
             PduKind::Gap { len, cause, in_frame } => {
                 session.wait.missing(place.direction, len);
+                if place.direction == Direction::ServerToClient && cause != GapCause::SnapLength {
+                    session.stops.missing(place.at);
+                }
                 if !in_frame {
                     session.lacks_messages(place.direction, place.at, cause);
                 }
@@ -313,7 +317,7 @@ impl<S: Sink> Tap for Analyzer<S> {
                 session.wait.closed(first);
                 // The POST of a tunnel may end before its GET.
                 if !session.http.is_tunnel() {
-                    session.end_wait(out.place(event, None), None);
+                    session.end_wait(out.place(event, None), WaitEnd::Close, None);
                 }
                 let next = if first == event.direction { Neighbour::Whole } else { Neighbour::Closed };
                 out.settle(session, event.direction, next)

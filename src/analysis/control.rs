@@ -2,7 +2,7 @@
 
 use crate::analysis::location::Location;
 use crate::analysis::session::Session;
-use crate::rtsp::message::Message;
+use crate::rtsp::message::{Message, StartLine};
 use crate::session::dialog::Request;
 use crate::session::dialog::play::{ControlledTracks, MediaChange};
 use crate::time::Timestamp;
@@ -11,6 +11,12 @@ use crate::trace::Direction;
 impl Session {
     /// A request, before it is answered.
     pub(super) fn asked(&mut self, place: &Location, message: &Message<'_>) {
+        if place.direction == Direction::ClientToServer
+            && let StartLine::Request { method, url } = message.start_line()
+            && method == "PLAY"
+        {
+            self.wants_media(place.at, &url);
+        }
         if let Some(change) = self.control.asked(place.at, place.direction, message, &self.dialog) {
             self.change_media(place.at, &change);
         }

@@ -5,12 +5,9 @@ use crate::analysis::session::Session;
 use crate::analysis::stream::StreamState;
 use crate::rtsp::sdp::Media;
 use crate::session::dialog::PayloadRole;
-use crate::time::{NANOS_PER_SECOND, Timestamp};
+use crate::time::NANOS_PER_SECOND;
 use crate::trace::Direction;
 
-/// Media that is silent for longer has stopped. Chosen, not measured: nearly all cameras send
-/// pictures more often.
-const SILENCE_NS: i64 = 5 * NANOS_PER_SECOND;
 /// In this time a sender has to report (RFC 3550, section 6.2, wants one each 5 s or so).
 const REPORTS_NS: i64 = 30 * NANOS_PER_SECOND;
 /// And no report may be missing for so many times their distance.
@@ -22,8 +19,8 @@ const MARKED: [&str; 9] = ["H264", "H265", "JPEG", "MP4V-ES", "VP8", "VP9", "AV1
 
 impl Session {
     /// What is odd about the session, at the end of the capture.
-    pub(super) fn ending(&self, end: Timestamp) -> Vec<(Direction, Finding)> {
-        let own = self.abandoned(end).map(|finding| (Direction::ServerToClient, finding));
+    pub(super) fn ending(&self) -> Vec<(Direction, Finding)> {
+        let own = self.abandoned().map(|finding| (Direction::ServerToClient, finding));
         let of = |stream: &StreamState| {
             let found = if stream.key.stranger.is_some() {
                 [const { None }; 4]
@@ -43,8 +40,8 @@ impl Session {
         own.into_iter().chain(unreachable).chain(resent).chain(self.streams.iter().flat_map(of)).collect()
     }
 
-    /// Media that ended without a word.
-    fn abandoned(&self, end: Timestamp) -> Option<Finding> {
+    /// A connection that the server ended without a word.
+    fn abandoned(&self) -> Option<Finding> {
         let heard = &self.watch.heard;
         let own = |stream: &&StreamState| stream.key.stranger.is_none();
         let media = self.streams.iter().filter(own).filter(|stream| stream.key.direction == Direction::ServerToClient);
@@ -58,18 +55,9 @@ impl Session {
         }
         // An encrypted BYE can't be told.
         let encrypted = self.streams.iter().any(StreamState::is_encrypted);
-        if self.closed == Some(Direction::ServerToClient) && !encrypted {
-            return Some(Finding::new(
-                FindingCode::EndWithoutBye,
-                None,
-                "the server closed without RTCP BYE and without TEARDOWN",
-            ));
-        }
-        let silence = end.nanos_since(last);
-        (self.closed.is_none() && silence > SILENCE_NS).then(|| {
-            let detail =
-                format!("no media in the last {} s, without BYE, TEARDOWN or close", silence / NANOS_PER_SECOND);
-            Finding::new(FindingCode::MediaStopped, None, detail)
+        (self.closed == Some(Direction::ServerToClient) && !encrypted).then(|| {
+            let detail = "the server closed without RTCP BYE and without TEARDOWN";
+            Finding::new(FindingCode::EndWithoutBye, None, detail)
         })
     }
 

@@ -53,6 +53,8 @@ pub(super) struct ProtocolChecks {
     pub(super) heard: RtspState,
     /// A source has said BYE.
     pub(super) bye: bool,
+    /// When encrypted RTCP last came, which may have said so.
+    pub(super) hidden_word: Option<Timestamp>,
     /// There is no RTSP: nothing is late or early for it.
     pub(super) without_rtsp: bool,
     /// The connection stood before the capture began.

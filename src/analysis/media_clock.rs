@@ -48,6 +48,8 @@ pub(super) struct MediaClock {
     points: Vec<(i64, i64)>,
     first: Option<(Timestamp, i64)>,
     highest: i64,
+    /// The two longest steps of the timestamps, in ticks.
+    long_steps: (i64, i64),
     /// Doublings of the spacing.
     doubled: u32,
     /// The pace of this part, and the one that was measured longest in those before.
@@ -82,7 +84,11 @@ impl MediaClock {
         if extended <= self.highest {
             return false;
         }
+        let step = extended.saturating_sub(self.highest);
         self.highest = extended;
+        if step > self.long_steps.1 {
+            self.long_step(step);
+        }
         let elapsed = at.nanos_since(first_at);
         let last = self.points.last().map_or(0, |(elapsed, _)| *elapsed);
         if elapsed.saturating_sub(last) < SPACING_NS << self.doubled.min(32) {
@@ -90,6 +96,24 @@ impl MediaClock {
         }
         self.point(elapsed, extended.saturating_sub(first));
         true
+    }
+
+    #[cold]
+    fn long_step(&mut self, step: i64) {
+        let (longest, _) = self.long_steps;
+        self.long_steps = if step > longest { (step, longest) } else { (longest, step) };
+    }
+
+    /// The longest step of the timestamps that came twice, in ticks: what came once is an event, twice is how the stream
+    /// goes. `None` before the third timestamp.
+    pub(super) fn usual_step(&self) -> Option<i64> {
+        Some(self.long_steps.1).filter(|ticks| *ticks > 0)
+    }
+
+    /// Nanoseconds and ticks from the first packet of the part to `at`, and to the highest timestamp.
+    pub(super) fn elapsed(&self, at: Timestamp) -> Option<(i64, i64)> {
+        let (first_at, first) = self.first?;
+        Some((at.nanos_since(first_at), self.highest.saturating_sub(first)))
     }
 
     #[cold]

@@ -1,6 +1,7 @@
 //! The sender reports of one stream (RFC 3550, section 6.4.1).
 
 use crate::analysis::cell::{float, millis, ticks_ms};
+use crate::analysis::report_counts::ReportCounts;
 use crate::analysis::skew::Skew;
 use crate::rtp::rtcp::SenderReport;
 use crate::rtp::unwrap::Unwrapper;
@@ -18,6 +19,8 @@ pub(super) struct SenderReports {
     pub(super) last: Option<Report>,
     /// Arrival and packet count of the first one.
     pub(super) first: Option<(Timestamp, u32)>,
+    /// Against the packets that came.
+    pub(super) counts: ReportCounts,
     timestamps: Unwrapper<u32>,
     /// NTP time and extended RTP timestamp of the first report with a wall clock.
     reference: Option<(Timestamp, i64)>,

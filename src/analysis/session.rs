@@ -8,6 +8,7 @@ use crate::analysis::budget::Budget;
 use crate::analysis::findings::{Finding, NewStream, ProtocolChecks};
 use crate::analysis::http::Http;
 use crate::analysis::location::Location;
+use crate::analysis::media_stop::{MediaStops, WaitEnd};
 use crate::analysis::media_wait::{MediaWait, SessionState};
 use crate::analysis::report_blocks::RecentReports;
 use crate::analysis::rows::{StreamRow, StreamTransport};
@@ -28,6 +29,7 @@ mod lookup;
 mod reports;
 mod resent;
 mod senders;
+mod stops;
 
 /// A packet that was taken: its stream, looked up once for all that its rows need.
 #[derive(Debug)]
@@ -75,6 +77,7 @@ pub(super) struct Session {
     pub(super) recent: RecentReports,
     pub(super) unreachable: UnreachablePaths,
     pub(super) wait: MediaWait,
+    pub(super) stops: MediaStops,
     /// The snap length cut packets of its media, and of its connection what may have been messages.
     pub(super) cut_packets: bool,
     pub(super) cut_messages: bool,
@@ -102,6 +105,7 @@ impl Session {
             recent: RecentReports::default(),
             unreachable: UnreachablePaths::default(),
             wait: MediaWait::default(),
+            stops: MediaStops::default(),
             cut_packets: false,
             cut_messages: false,
             begun: None,
@@ -134,13 +138,18 @@ impl Session {
         if matches!(request.method.as_str(), "DESCRIBE" | "ANNOUNCE" | "SETUP" | "PLAY" | "RECORD") {
             self.begun.get_or_insert(place.at);
         }
+        if request.method == "PAUSE" {
+            let asked = Location { at: request.at, frame_number: None, ..place };
+            self.end_stops(asked, WaitEnd::Pause, Some(&request.url));
+        }
         let Self { wait, dialog, streams, watch, unreachable, .. } = self;
         let state = SessionState { dialog, streams, unreachable, bye: watch.bye };
         wait.granted(place, &request.method, &request.url, state);
     }
 
     /// Media is no longer waited for: of the track of a URL, or of any.
-    pub(super) fn end_wait(&mut self, place: Location, url: Option<&str>) {
+    pub(super) fn end_wait(&mut self, place: Location, end: WaitEnd, url: Option<&str>) {
+        self.end_stops(place, end, url);
         let Self { wait, dialog, streams, watch, unreachable, .. } = self;
         wait.end(place, url, SessionState { dialog, streams, unreachable, bye: watch.bye });
     }

@@ -4,6 +4,7 @@ mod figures;
 mod format;
 mod parts;
 mod row;
+mod stop;
 
 pub(super) use figures::PacketFigures;
 
@@ -131,6 +132,10 @@ pub(super) struct StreamState {
     /// The media has an end.
     on_demand: bool,
     pub(super) set_up: SetupTime,
+    /// When its source said BYE.
+    pub(super) goodbye: Option<Timestamp>,
+    /// The highest number that its receiver reports.
+    pub(super) heard_highest: Option<u32>,
 }
 
 impl StreamState {
@@ -173,6 +178,8 @@ impl StreamState {
             wrong_clock: false,
             on_demand: false,
             set_up: SetupTime::Heard,
+            goodbye: None,
+            heard_highest: None,
         }
     }
 
@@ -340,6 +347,7 @@ impl StreamState {
         announced: Option<u32>,
     ) -> (Option<f64>, Option<f64>) {
         let packet = self.jitter.latest().map(|(_, timestamp)| timestamp);
+        self.reports.counts.report(at, report.packet_count(), self.sequence.expected());
         self.reports.report(at, report, announced.filter(|_| self.paced && !self.wrong_clock), packet)
     }
 

@@ -245,13 +245,25 @@ fn parse_framerate(value: &str) -> Option<f64> {
 /// End of an NPT range in seconds (RFC 2326, section 3.6): 60.021 of `npt=0-60.021`, 60 of `npt=0:00:10.5-0:01:00`.
 /// `None` where the range is open, as live ones are, in other units, or not to be understood.
 pub fn npt_end(range: &str) -> Option<f64> {
+    parse_npt(npt_edges(range)?.1)
+}
+
+/// How long an NPT range is, in seconds: 30 of `npt=30-60`. `None` as with [`npt_end`]; a beginning that can't be
+/// understood is 0.
+pub(crate) fn npt_length(range: &str) -> Option<f64> {
+    let (begin, end) = npt_edges(range)?;
+    Some(parse_npt(end)? - parse_npt(begin).unwrap_or(0.0))
+}
+
+/// Both sides of the hyphen.
+fn npt_edges(range: &str) -> Option<(&str, &str)> {
     let (unit, value) = range.split_once('=')?;
     if !unit.trim().eq_ignore_ascii_case("npt") {
         return None;
     }
     // A parameter, `;time=`, may follow.
-    let (_, end) = value.split(';').next()?.split_once('-')?;
-    parse_npt(end.trim())
+    let (begin, end) = value.split(';').next()?.split_once('-')?;
+    Some((begin.trim(), end.trim()))
 }
 
 /// `70.00000` or `0:01:00.5`.

@@ -27,7 +27,7 @@ use crate::rtsp::group::MediaGroup;
 use crate::rtsp::headers::{Session, Transport, parse_public};
 use crate::rtsp::mask::masked_text;
 use crate::rtsp::message::{Message, StartLine};
-use crate::rtsp::sdp::{Media, SessionDescription, npt_end};
+use crate::rtsp::sdp::{Media, SessionDescription, npt_end, npt_length};
 use crate::rtsp::unanswered::UnansweredRequests;
 use crate::rtsp::url::RtspUrl;
 use crate::time::Timestamp;
@@ -377,5 +377,11 @@ impl Dialog {
     pub fn range_end(&self) -> Option<f64> {
         let described = self.description.as_ref().and_then(|description| description.range.as_deref());
         self.play_range.as_deref().and_then(npt_end).or_else(|| described.and_then(npt_end))
+    }
+
+    /// How long the media goes on, in seconds: from the latest answer to PLAY, else from the description.
+    pub(crate) fn range_length(&self) -> Option<f64> {
+        let described = self.description.as_ref().and_then(|description| description.range.as_deref());
+        self.play_range.as_deref().and_then(npt_length).or_else(|| described.and_then(npt_length))
     }
 }

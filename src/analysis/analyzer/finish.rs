@@ -23,13 +23,13 @@ impl<S: Sink> Analyzer<S> {
         let Self { sessions, out, .. } = &mut self;
         // Findings of one kind stand together, session by session.
         sessions.iter_mut().flatten().try_for_each(|session| out.unknown_media(session))?;
-        let at = out.end_of_capture().0;
         sessions.iter_mut().flatten().try_for_each(|session| out.unplaced_bytes(session))?;
         sessions.iter_mut().flatten().try_for_each(|session| out.lacking_direction(session))?;
         sessions.iter().flatten().try_for_each(|session| out.unanswered(session))?;
-        sessions.iter().flatten().try_for_each(|session| out.endings(session, at))?;
+        sessions.iter().flatten().try_for_each(|session| out.endings(session))?;
         sessions.iter_mut().flatten().try_for_each(|session| out.silence(session))?;
         sessions.iter_mut().flatten().try_for_each(|session| out.last_frames(session))?;
+        sessions.iter_mut().flatten().try_for_each(|session| out.stopped_media(session))?;
         if let Some(judges) = &mut out.judges {
             judges.match_logins(sessions.iter().flatten());
         }
@@ -122,8 +122,8 @@ impl<S: Sink> RowEmitter<S> {
     }
 
     /// How the streams and the session ended.
-    fn endings(&mut self, session: &Session, at: Timestamp) -> io::Result<()> {
-        for (direction, finding) in session.ending(at) {
+    fn endings(&mut self, session: &Session) -> io::Result<()> {
+        for (direction, finding) in session.ending() {
             let place = self.end_of(session, direction);
             self.finding(place, &finding)?;
         }
@@ -135,6 +135,24 @@ impl<S: Sink> RowEmitter<S> {
         let (at, frame_number) = self.end_of_capture();
         let end = Location { at, frame_number, ..self.end_of(session, Direction::ServerToClient) };
         self.silent_tracks(session, end)
+    }
+
+    /// Tracks whose media stopped: the pictures of the last moment stand still until the end.
+    fn stopped_media(&mut self, session: &mut Session) -> io::Result<()> {
+        for stop in session.take_stops() {
+            self.finding(stop.until, &Finding::new(FindingCode::MediaStopped, stop.track, stop.detail.as_str()))?;
+            for place in stop.others.iter().chain([&stop.stream]) {
+                if let Some(frames) = session.streams.get_mut(*place).and_then(|stream| stream.frames.as_mut()) {
+                    frames.statistics.stands_still_until(stop.until.at);
+                }
+            }
+            if let Some(stream) = session.streams.get(stop.stream)
+                && let Some(judge) = self.judge(stop.until.session)
+            {
+                judge.stopped_media(&stop, stream);
+            }
+        }
+        Ok(())
     }
 
     /// Frames that no later packet ended.

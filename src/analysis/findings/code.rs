@@ -139,8 +139,8 @@ findings! {
     MediaBeforePlay = "media-before-play", Note;
     /// Media came after the answer to TEARDOWN.
     MediaAfterTeardown = "media-after-teardown", Warning;
-    /// At the end of the capture there had been no media for more than 5 s, without BYE, TEARDOWN or the end of the
-    /// connection.
+    /// Media of a track, or of all, stopped more than 1.5 s and three of its usual steps before TEARDOWN, PAUSE or the end of
+    /// the connection or the capture.
     MediaStopped = "media-stopped", Warning;
     /// Datagrams of the session did not get where they were sent.
     MediaPortUnreachable = "media-port-unreachable", Warning, "RFC 792; RFC 4443";

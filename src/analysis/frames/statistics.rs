@@ -165,6 +165,13 @@ impl FrameStatistics {
         self.pace.latest_freeze.take()
     }
 
+    /// Nothing came any more until then, though it was wanted: the last picture stands still.
+    pub(in crate::analysis) fn stands_still_until(&mut self, at: Timestamp) {
+        if self.given_up.is_none_or(|since| at <= since) {
+            self.pace.ends(at);
+        }
+    }
+
     /// How many freezes there were, and the longest in milliseconds; `None` where no two pictures came.
     pub(in crate::analysis) fn freezes(&self) -> Option<(u64, f64)> {
         (self.pace.count > 0).then(|| (self.pace.freezes, millis(self.pace.longest_freeze)))
@@ -180,11 +187,7 @@ impl FreezeDetector {
         }
         let Some(before) = self.latest.replace(at) else { return };
         let interval = at.nanos_since(before);
-        if let Some(average) = self.average()
-            && stands_still(float(interval), float(average))
-        {
-            self.freezes += 1;
-            self.longest_freeze = self.longest_freeze.max(interval);
+        if self.freezes(interval) {
             self.latest_freeze = Some((before, at));
         }
         if let Some(place) = self.recent.get_mut(self.oldest) {
@@ -194,6 +197,23 @@ impl FreezeDetector {
         }
         self.oldest = (self.oldest + 1) % RECENT;
         self.count += 1;
+    }
+
+    /// Whether the picture stood still for so long; then it is counted.
+    fn freezes(&mut self, interval: i64) -> bool {
+        let freezes = self.average().is_some_and(|average| stands_still(float(interval), float(average)));
+        if freezes {
+            self.freezes += 1;
+            self.longest_freeze = self.longest_freeze.max(interval);
+        }
+        freezes
+    }
+
+    /// No picture came behind the latest, and nobody has asked for the end before `at`.
+    fn ends(&mut self, at: Timestamp) {
+        if let Some(before) = self.latest.filter(|latest| self.since.is_none_or(|since| since <= *latest)) {
+            self.freezes(at.nanos_since(before));
+        }
     }
 
     fn average(&self) -> Option<i64> {

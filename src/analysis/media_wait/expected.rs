@@ -52,7 +52,7 @@ fn is_fed_by_the_client(media: &Media, direction: Direction) -> bool {
 }
 
 /// Whether a description says that sound may stop while it is quiet (RFC 3551, section 4.1).
-fn suppresses_silence(media: &Media) -> bool {
+pub(in crate::analysis) fn suppresses_silence(media: &Media) -> bool {
     let told = media.formats.iter().any(|format| {
         let fmtp = format.fmtp.as_deref().unwrap_or_default().to_ascii_lowercase();
         let name = format.encoding.as_deref().unwrap_or_default();

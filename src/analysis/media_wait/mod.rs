@@ -13,6 +13,7 @@ use crate::session::dialog::Setup;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 use crate::trace::Direction;
 
+pub(super) use expected::suppresses_silence;
 pub(super) use totals::SessionState;
 
 use evidence::{ReportedCounts, SilenceEvidence};

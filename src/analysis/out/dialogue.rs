@@ -7,6 +7,7 @@ use crate::analysis::cell::{Fixed, Millis, Utc, millis};
 use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::http::HttpRole;
 use crate::analysis::location::Location;
+use crate::analysis::media_stop::WaitEnd;
 use crate::analysis::messages::{MessageParts, shown};
 use crate::analysis::out::RowEmitter;
 use crate::analysis::rows::{MessageKind, MessageRow, Row, Sink, Table};
@@ -19,8 +20,9 @@ use crate::trace::Direction;
 impl<S: Sink> RowEmitter<S> {
     /// Tracks of which nothing came.
     pub(in crate::analysis) fn silent_tracks(&mut self, session: &mut Session, end: Location) -> io::Result<()> {
-        session.end_wait(end, None);
+        session.end_wait(end, WaitEnd::CaptureEnd, None);
         for silent in session.wait.take_silent() {
+            session.stops.is_silent(silent.track);
             let place = Location { direction: silent.direction, ..silent.since };
             self.finding(place, &Finding::new(FindingCode::NoMedia, silent.track, silent.detail.as_str()))?;
             if let Some(judge) = self.judge(place.session) {
@@ -43,7 +45,7 @@ impl<S: Sink> RowEmitter<S> {
             && method == "TEARDOWN"
         {
             // Whether it is answered or not.
-            session.end_wait(place, Some(&url));
+            session.end_wait(place, WaitEnd::Teardown, Some(&url));
         }
         let (request, found) = match session.http.message(place.at, connection, message) {
             HttpRole::Tunnel(request) => {
@@ -78,6 +80,9 @@ impl<S: Sink> RowEmitter<S> {
         let StartLine::Response { status: Some(status), .. } = message.start_line() else { return };
         let Some(request) = request else { return };
         session.answered(place.at, request, message);
+        if place.direction == Direction::ServerToClient {
+            session.stops.answered(place.at);
+        }
         if let Some(judge) = self.judge(place.session) {
             judge.response(place, &request.method, status);
         }

@@ -27,7 +27,7 @@ impl<S: Sink> RowEmitter<S> {
         let signs = PacketSigns::new(path, place.direction, payload);
         let track = session.track_of(&signs);
         if session.dialog.secure_profile(track).is_some() || !cut && session.seems_encrypted(&signs, payload) {
-            session.encrypted_report(&signs, payload);
+            session.encrypted_report(place.at, &signs, payload);
             return Ok(());
         }
         let is_stranger = session.is_of_stranger(&signs);
@@ -59,7 +59,7 @@ impl<S: Sink> RowEmitter<S> {
                         self.finding(place, &finding)?;
                     }
                 }
-                Ok(RtcpPacket::Goodbye(goodbye)) => session.said_goodbye(place.direction, path, &goodbye),
+                Ok(RtcpPacket::Goodbye(goodbye)) => session.said_goodbye(&place, path, &goodbye),
                 Ok(_) => {}
                 // The capture has no more of it.
                 Err(_) if cut => {}

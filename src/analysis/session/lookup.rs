@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::analysis::budget::Budget;
+use crate::analysis::location::Location;
 use crate::analysis::session::Session;
 use crate::analysis::stream::{DetailLevel, SetupTime, StreamKey, StreamState};
 use crate::rtp::packet::RtpPacket;
@@ -117,9 +118,14 @@ impl Session {
 
     /// A BYE came: it counts where it names a source of its sender's. In a multicast group each receiver that leaves says
     /// one for itself.
-    pub(in crate::analysis) fn said_goodbye(&mut self, direction: Direction, path: MediaPath, goodbye: &Goodbye<'_>) {
-        let mut named = goodbye.ssrcs().map(|ssrc| PacketSigns::of_report(path, direction, ssrc));
-        self.watch.bye |= named.any(|signs| self.known(&signs).is_some());
+    pub(in crate::analysis) fn said_goodbye(&mut self, place: &Location, path: MediaPath, goodbye: &Goodbye<'_>) {
+        for ssrc in goodbye.ssrcs() {
+            let Some(index) = self.known(&PacketSigns::of_report(path, place.direction, ssrc)) else { continue };
+            self.watch.bye = true;
+            if let Some(stream) = self.streams.get_mut(index) {
+                stream.goodbye = Some(place.at);
+            }
+        }
     }
 
     /// A stream of this source that is no media: retransmission has reports of its own.

@@ -36,6 +36,9 @@ impl Session {
         if let Some(setup) = self.dialog.setup_of(&signs) {
             self.wait.reported(setup, place, reporter, block);
         }
+        if let Some(stream) = self.known(&signs).and_then(|index| self.streams.get_mut(index)) {
+            stream.heard_highest = Some(block.ext_highest_seq);
+        }
     }
 
     /// A receiver's report on nobody: nothing came to it (RFC 3550, section 6.4.2).
@@ -102,7 +105,8 @@ impl Session {
 
     /// A compound packet of SRTCP (RFC 3711, section 3.4). Of its first packet the header and the source are in clear, and so
     /// that it is a report; nothing else is.
-    pub(in crate::analysis) fn encrypted_report(&mut self, signs: &PacketSigns, compound: &[u8]) {
+    pub(in crate::analysis) fn encrypted_report(&mut self, at: Timestamp, signs: &PacketSigns, compound: &[u8]) {
+        self.watch.hidden_word = Some(at);
         let is_report = compound.get(1) == Some(&packet_type::SENDER_REPORT);
         let index = self.known(signs).filter(|_| is_report);
         if let Some(stream) = index.and_then(|index| self.streams.get_mut(index)) {

@@ -31,7 +31,6 @@ fn meaning(code: FindingCode, over_tcp: bool) -> Option<(EventKind, Cause)> {
         FindingCode::Junk => (EventKind::Garbage, Cause::ProtocolBroken),
         FindingCode::UnknownChannel | FindingCode::TransportIncomplete => (EventKind::Channels, Cause::ChannelsUnclear),
         FindingCode::EndWithoutBye => (EventKind::End, Cause::EndedByTheServer),
-        FindingCode::MediaStopped => (EventKind::End, Cause::MediaStopped),
         FindingCode::SrMissing | FindingCode::SrStopped => (EventKind::Reports, Cause::NoSenderReports),
         FindingCode::CaptureGap | FindingCode::CaptureCut => (EventKind::Gap, Cause::MissingInTheCapture),
         _ => return None,

@@ -15,6 +15,7 @@ mod side;
 mod silence;
 mod source_change;
 mod span;
+mod stopped_media;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -35,6 +36,7 @@ pub use words::{Cause, EventKind, Side};
 
 pub(super) use no_media::NoMedia;
 pub(super) use source_change::SourceChange;
+pub(super) use stopped_media::StoppedMedia;
 
 use arrival_timing::ArrivalTiming;
 use event::{Event, LATELY, Subject};
@@ -119,8 +121,9 @@ pub(super) struct Diagnosis {
 #[derive(Debug, Default)]
 struct Watched {
     direction: Option<Direction>,
-    /// Its latest packet.
+    /// Its latest packet, and the number of that in the capture.
     latest: Option<Timestamp>,
+    latest_number: Option<u64>,
     losses: Losses,
     pace: ArrivalTiming,
     /// Events or comfort noise came instead of its sound since its latest packet.
@@ -143,11 +146,12 @@ impl Diagnosis {
     #[inline]
     pub(super) fn goes_on(
         &mut self,
-        at: Timestamp,
+        place: &Location,
         index: usize,
         stream: &StreamState,
         figures: &PacketFigures,
     ) -> bool {
+        let at = place.at;
         let Some(watched) = self.streams.get_mut(index) else { return false };
         let freezes = stream.frames.as_ref().is_some_and(|frames| frames.statistics.has_freeze());
         let goes_on = figures.status == (Status::InOrder { gap: 0 })
@@ -155,7 +159,7 @@ impl Diagnosis {
             && !figures.begins
             && watched.pace.goes_on(at, figures.ext_rtp_timestamp);
         if goes_on {
-            watched.latest = Some(at);
+            (watched.latest, watched.latest_number) = (Some(at), place.frame_number);
         }
         goes_on
     }
@@ -170,6 +174,7 @@ impl Diagnosis {
         }
         watched.direction = Some(place.direction);
         let since = watched.latest.replace(place.at).unwrap_or(place.at);
+        watched.latest_number = place.frame_number;
         let lost = match passed.figures.status {
             Status::Duplicate => return,
             Status::InOrder { gap } if gap > 0 && !stream.sequence.is_given_up() => {

@@ -20,7 +20,7 @@ impl<S: Sink> RowEmitter<S> {
         let TakenPacket { stream, index, figures, dialog, .. } = taken;
         if stream.key.stranger.is_none()
             && let Some(judge) = self.judge(place.session)
-            && !judge.goes_on(place.at, *index, stream, figures)
+            && !judge.goes_on(place, *index, stream, figures)
         {
             let described = dialog.media(stream.key.track);
             let kind = described.and_then(|media| MediaKind::named(&media.kind));

@@ -1,6 +1,7 @@
 mod logins;
 mod no_media;
 mod session;
+mod stops;
 
 use std::time::Duration;
 
