@@ -125,6 +125,10 @@ pub struct AnalyzeArgs {
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     pub format: Format,
 
+    /// How long a player holds media back: what comes later than that is late, and the player stalls
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "200ms")]
+    pub buffer: Duration,
+
     /// Exit with code 3 if this holds for any row of `streams`: COLUMN OPERATOR NUMBER, e.g. 'lost>0'
     #[arg(long, value_name = "EXPR")]
     pub fail_if: Vec<String>,

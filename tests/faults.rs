@@ -94,7 +94,7 @@ struct Wire {
 impl Wire {
     fn new() -> Self {
         let (client, server) = ("192.0.2.1:50001".parse().unwrap(), "192.0.2.7:8554".parse().unwrap());
-        let options = AnalyzerOptions { capture: String::new(), closely: false };
+        let options = AnalyzerOptions::default();
         Self {
             analyzer: Analyzer::new(options, Shown::default()),
             demuxers: [Demuxer::new(), Demuxer::new()],

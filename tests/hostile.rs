@@ -73,7 +73,7 @@ type Outcome = (BTreeMap<Table, usize>, Option<String>);
 fn analyze(file: &[u8], size: usize) -> Outcome {
     let tables = Tables::new(Format::Csv, |_| Some(io::sink()));
     let sink = Counted { tables, page: CaptureReport::new(0), rows: BTreeMap::new() };
-    let options = AnalyzerOptions { capture: "hostile".to_owned(), closely: true };
+    let options = AnalyzerOptions { capture: "hostile".to_owned(), closely: true, ..AnalyzerOptions::default() };
     let mut analyzer = Analyzer::new(options, sink);
     let error = Source::read(file, &mut analyzer).err().map(|error| error.to_string());
     let Counted { rows, page, .. } = analyzer.finish().unwrap();

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::analysis::budget::Budget;
 use crate::analysis::findings::{Finding, FindingCode};
@@ -24,13 +25,26 @@ use crate::trace::{CaptureEnd, Direction, Note, Payload, Remark, Tap, TraceEvent
 mod finish;
 
 /// What to compute.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct AnalyzerOptions {
     /// What the column `capture` says.
     pub capture: String,
     /// Look at streams closely: percentiles and frames, which take up to 1 MB a stream. The tables of frames, verdicts
     /// and findings need it in any case.
     pub closely: bool,
+    /// What the player holds back whose stalls and late frames `streams` tells of.
+    pub buffer: Duration,
+}
+
+impl AnalyzerOptions {
+    /// What GStreamer's `rtpjitterbuffer` holds back, unless it is told otherwise.
+    pub const BUFFER: Duration = Duration::from_millis(200);
+}
+
+impl Default for AnalyzerOptions {
+    fn default() -> Self {
+        Self { capture: String::new(), closely: false, buffer: Self::BUFFER }
+    }
 }
 
 /// Analyzes trace events, one capture at a time.
@@ -76,7 +90,7 @@ pub struct Analyzer<S> {
 impl<S: Sink> Analyzer<S> {
     /// An analyzer that hands its rows to `sink`.
     pub fn new(options: AnalyzerOptions, sink: S) -> Self {
-        let AnalyzerOptions { capture, closely } = options;
+        let AnalyzerOptions { capture, closely, buffer } = options;
         let (packets, frames) = (sink.wants(Table::Packets), sink.wants(Table::Frames));
         // What is odd about payloads shows where they are taken apart.
         let closely = closely || frames || [Table::Verdicts, Table::Findings].iter().any(|table| sink.wants(*table));
@@ -101,7 +115,7 @@ impl<S: Sink> Analyzer<S> {
             judges,
             budget,
         };
-        Self { sessions: Vec::new(), depth: DetailLevel { closely, frame_rows: frames, crowded: false }, out }
+        Self { sessions: Vec::new(), depth: DetailLevel { closely, frame_rows: frames, crowded: false, buffer }, out }
     }
 
     /// The rows of the streams as they stand now, in the order in which sessions and streams appeared.

@@ -8,6 +8,9 @@ const CROWDED: usize = 4096;
 const MAX_DISTANCES: usize = 56 << 20;
 /// Of those, what streams with many distances leave to those with few.
 const FOR_FEW: usize = 16 << 20;
+/// Bytes of frames that are kept for what a player would have shown, and what streams with many leave to those with few.
+const MAX_FRAMES: usize = 32 << 20;
+const FRAMES_FOR_FEW: usize = 8 << 20;
 /// Bytes of dialogues.
 const MAX_DIALOGUES: usize = 32 << 20;
 /// Bytes of packets that wait until it is known what they carry.
@@ -18,6 +21,7 @@ const MAX_WAITING: usize = 8 << 20;
 pub(super) struct Budget {
     streams: usize,
     distances: usize,
+    frames: usize,
     dialogues: usize,
     waiting: usize,
 }
@@ -45,6 +49,14 @@ impl Budget {
 
     pub(super) fn give_back(&mut self, bytes: usize) {
         self.distances = self.distances.saturating_sub(bytes);
+    }
+
+    /// Room for so many bytes of frames, of a stream with `many`; whether there was any.
+    pub(super) fn take_frames(&mut self, bytes: usize, many: bool) -> bool {
+        let limit = if many { MAX_FRAMES - FRAMES_FOR_FEW } else { MAX_FRAMES };
+        let room = self.frames.saturating_add(bytes) <= limit;
+        self.frames += if room { bytes } else { 0 };
+        room
     }
 
     /// Packets of a stream that wait take `after` bytes where they took `before`; whether that is still within the limit.
@@ -77,6 +89,8 @@ mod tests {
         assert!(budget.take(FOR_FEW, false) && !budget.take(1, false));
         budget.give_back(1);
         assert!(budget.take(1, false));
+        while budget.take_frames(1 << 20, true) {}
+        assert!(budget.take_frames(FRAMES_FOR_FEW, false) && !budget.take_frames(1, false));
     }
 
     #[test]

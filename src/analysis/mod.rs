@@ -2,8 +2,8 @@
 //!
 //! The analyzer makes one pass and keeps no packets. A stream is a track, a channel, a direction and an SSRC on one
 //! connection. Its statistics are small and of fixed size, but for the arrival distances from which `analyze` takes its
-//! percentiles: those need at most about 1 MB for each stream. One connection may have 4,096 streams; packets of any
-//! more are not counted.
+//! percentiles, and the frames that tell what a player would have shown: those need at most about 1 MB each for a stream.
+//! One connection may have 4,096 streams; packets of any more are not counted.
 
 pub mod analyzer;
 mod budget;
@@ -24,6 +24,7 @@ mod media_stop;
 mod media_wait;
 mod messages;
 mod out;
+mod playout;
 mod quantiles;
 mod report_blocks;
 mod report_counts;

@@ -19,10 +19,16 @@ pub(super) struct Skew {
     min: f64,
     max: f64,
     known: bool,
-    window: Option<Window>,
-    envelope: Line,
+    envelope: LowerEnvelope,
     /// Of earlier parts that were long enough: squares and products around their middles.
     earlier: Option<(f64, f64)>,
+}
+
+/// A line through the lowest skew of each stretch of time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LowerEnvelope {
+    window: Option<Window>,
+    line: Line,
     elapsed_ns: i64,
 }
 
@@ -57,48 +63,23 @@ impl Skew {
     pub(super) fn packet(&mut self, at: Timestamp, extended: i64, clock_rate_hz: Option<u32>) -> Option<f64> {
         let (first_at, first) = *self.first.get_or_insert((at, extended));
         let rate = clock_rate_hz?;
-        self.elapsed_ns = at.nanos_since(first_at);
-        let skew_ms = millis(self.elapsed_ns) - ticks_ms(float(extended.saturating_sub(first)), rate);
+        let elapsed_ns = at.nanos_since(first_at);
+        let skew_ms = millis(elapsed_ns) - ticks_ms(float(extended.saturating_sub(first)), rate);
         self.min = self.min.min(skew_ms);
         self.max = self.max.max(skew_ms);
         self.known = true;
-        self.lower_envelope(skew_ms);
+        self.envelope.add(elapsed_ns, skew_ms);
         Some(skew_ms)
     }
 
     /// The next packet is the first of another part, from which skew counts. Extremes are those of all parts, and drift is
     /// the common slope of those that are long enough.
     pub(super) fn begin_part(&mut self) {
-        if let Some((squares, products)) = self.current() {
+        if let Some((squares, products)) = self.envelope.spread() {
             let (before_squares, before_products) = self.earlier.unwrap_or_default();
             self.earlier = Some((before_squares + squares, before_products + products));
         }
-        (self.first, self.window, self.envelope, self.elapsed_ns) = (None, None, Line::default(), 0);
-    }
-
-    /// Squares and products of this part, if it is long enough.
-    fn current(&self) -> Option<(f64, f64)> {
-        let window = self.window.filter(|_| self.elapsed_ns >= MIN_DRIFT_NS)?;
-        let mut envelope = self.envelope.clone();
-        envelope.point(&window);
-        Some(envelope.spread())
-    }
-
-    fn lower_envelope(&mut self, skew_ms: f64) {
-        let at_ns = self.elapsed_ns;
-        match &mut self.window {
-            Some(window) if window.holds(at_ns) => {
-                if skew_ms < window.skew_ms {
-                    (window.at_ns, window.skew_ms) = (at_ns, skew_ms);
-                }
-            }
-            window => {
-                let start_ns = at_ns.saturating_sub(at_ns.rem_euclid(WINDOW_NS));
-                if let Some(window) = window.replace(Window { start_ns, at_ns, skew_ms }) {
-                    self.envelope.point(&window);
-                }
-            }
-        }
+        (self.first, self.envelope) = (None, LowerEnvelope::default());
     }
 
     /// Lowest and highest skew in milliseconds; `None` with an unknown clock rate.
@@ -108,12 +89,49 @@ impl Skew {
 
     /// How much faster the capture's clock runs than the media clock, in parts per million; `None` below 60 s.
     pub(super) fn drift_ppm(&self) -> Option<f64> {
-        let parts = [self.current(), self.earlier];
-        let (squares, products) =
-            parts.into_iter().flatten().reduce(|one, other| (one.0 + other.0, one.1 + other.1))?;
-        // Milliseconds for each second are thousandths.
-        let ppm = products / squares * 1e3;
-        (squares > 0.0 && ppm.abs() <= MAX_DRIFT_PPM).then_some(ppm)
+        let parts = [self.envelope.spread(), self.earlier];
+        parts.into_iter().flatten().reduce(|one, other| (one.0 + other.0, one.1 + other.1)).and_then(slope_ppm)
+    }
+}
+
+/// The slope that squares and products make; `None` where no clock can be so wrong.
+fn slope_ppm((squares, products): (f64, f64)) -> Option<f64> {
+    // Milliseconds for each second are thousandths.
+    let ppm = products / squares * 1e3;
+    (squares > 0.0 && ppm.abs() <= MAX_DRIFT_PPM).then_some(ppm)
+}
+
+impl LowerEnvelope {
+    /// Takes a skew, so long after the first one.
+    #[inline]
+    pub(super) fn add(&mut self, elapsed_ns: i64, skew_ms: f64) {
+        self.elapsed_ns = elapsed_ns;
+        match &mut self.window {
+            Some(window) if window.holds(elapsed_ns) => {
+                if skew_ms < window.skew_ms {
+                    (window.at_ns, window.skew_ms) = (elapsed_ns, skew_ms);
+                }
+            }
+            window => {
+                let start_ns = elapsed_ns.saturating_sub(elapsed_ns.rem_euclid(WINDOW_NS));
+                if let Some(window) = window.replace(Window { start_ns, at_ns: elapsed_ns, skew_ms }) {
+                    self.line.point(&window);
+                }
+            }
+        }
+    }
+
+    /// Squares and products, if it is long enough.
+    fn spread(&self) -> Option<(f64, f64)> {
+        let window = self.window.filter(|_| self.elapsed_ns >= MIN_DRIFT_NS)?;
+        let mut line = self.line.clone();
+        line.point(&window);
+        Some(line.spread())
+    }
+
+    /// The slope in parts per million; `None` below 60 s.
+    pub(super) fn slope_ppm(&self) -> Option<f64> {
+        self.spread().and_then(slope_ppm)
     }
 }
 

@@ -5,17 +5,20 @@ mod format;
 mod parts;
 mod row;
 mod stop;
+mod timing;
 
 pub(super) use figures::PacketFigures;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::analysis::budget::Budget;
 use crate::analysis::frames::{Arrival, Frames};
 use crate::analysis::jitter::Jitter;
 use crate::analysis::location::Location;
 use crate::analysis::media_clock::MediaClock;
+use crate::analysis::playout::FrameArrivals;
 use crate::analysis::quantiles::Quantiles;
 use crate::analysis::resent::ResentPackets;
 use crate::analysis::rows::{InferredColumns, StreamTransport};
@@ -54,6 +57,8 @@ pub(super) struct DetailLevel {
     pub(super) frame_rows: bool,
     /// There are so many streams that each must be small.
     pub(super) crowded: bool,
+    /// What a player would hold back.
+    pub(super) buffer: Duration,
 }
 
 /// Whether payloads can be read.
@@ -114,6 +119,8 @@ pub(super) struct StreamState {
     frame_jitter: Jitter,
     timestamps: Unwrapper<u32>,
     skew: Skew,
+    /// `None` where nobody will ask for them.
+    arrivals: Option<Box<FrameArrivals>>,
     pub(super) transport: StreamTransport,
     pub(super) reports: SenderReports,
     pub(super) cname: Option<String>,
@@ -165,6 +172,7 @@ impl StreamState {
             frame_jitter: Jitter::default(),
             timestamps: Unwrapper::default(),
             skew: Skew::default(),
+            arrivals: (depth.closely && !depth.crowded).then(|| Box::new(FrameArrivals::new(depth.buffer))),
             transport: StreamTransport::Tcp,
             reports: SenderReports::default(),
             cname: None,
@@ -233,7 +241,7 @@ impl StreamState {
             self.given_up_from = None;
             self.sequence.give_up(true);
         }
-        let begins = !self.announced.is_empty() && self.begins(at, packet);
+        let begins = !self.announced.is_empty() && self.begins(at, packet, budget);
         let (status, ext_seq) = self.sequence.packet(packet.sequence());
         let len = self.payload_len(packet);
         self.payload_bytes = self.payload_bytes.zip(len).map(|(all, len)| all + len as u64);
@@ -251,7 +259,7 @@ impl StreamState {
         };
         // What is sent beside the media has its times, and none of its own.
         if status != Status::Duplicate && self.role == PayloadRole::Media {
-            self.timing(at, packet.timestamp(), &mut figures);
+            self.timing(at, packet.timestamp(), &mut figures, budget);
         }
         figures
     }
@@ -295,47 +303,6 @@ impl StreamState {
         if self.payloads == PayloadAccess::Clear {
             self.payloads = PayloadAccess::Cut;
         }
-    }
-
-    #[inline]
-    fn delta(&mut self, at: Timestamp, budget: &mut Budget) -> Option<i64> {
-        if !at.is_known() {
-            self.last = None;
-            return None;
-        }
-        self.first.get_or_insert(at);
-        let delta = at.nanos_since(self.last.replace(at)?);
-        self.delta_min = self.delta_min.min(delta);
-        self.delta_max = self.delta_max.max(delta);
-        if let Some(deltas) = &mut self.deltas {
-            deltas.insert(delta, budget);
-        }
-        Some(delta)
-    }
-
-    /// A duplicate says nothing of time: it is left out here.
-    #[inline]
-    fn timing(&mut self, at: Timestamp, rtp_timestamp: u32, figures: &mut PacketFigures) {
-        figures.ext_rtp_timestamp = self.timestamps.extend(rtp_timestamp);
-        if self.undescribed.is_none() && at.is_known() {
-            (figures.difference_ms, figures.skew_ms) = self.pace(at, rtp_timestamp, figures.ext_rtp_timestamp);
-            figures.jitter_ms = self.jitter.last();
-        }
-    }
-
-    /// How a packet keeps pace with its timestamp: how much later it came after the one before, and after the first.
-    #[inline]
-    fn pace(&mut self, at: Timestamp, rtp_timestamp: u32, extended: i64) -> (Option<f64>, Option<f64>) {
-        let is_new = self.jitter.last_timestamp() != Some(rtp_timestamp);
-        if is_new && self.paced && self.media_clock.packet(at, extended) {
-            self.wrong_clock = self.wrong_clock_hz().is_some();
-        }
-        let rate = self.time_rate_hz();
-        if is_new {
-            self.frame_jitter.packet(at, rtp_timestamp, rate);
-        }
-        let difference_ms = self.jitter.packet(at, rtp_timestamp, rate);
-        (difference_ms, self.skew.packet(at, extended, rate))
     }
 
     /// Takes a sender report; `announced` is the clock rate where no packet has told it. Gives the seconds since the one

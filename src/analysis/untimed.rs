@@ -126,6 +126,12 @@ fn stream(row: StreamRow<'_>) -> StreamRow<'_> {
         play_to_first_packet_ms: None,
         play_to_key_frame_ms: None,
         ntp_drift_ppm: None,
+        buffer_needed_ms: None,
+        buffer_needed_p99_ms: None,
+        late_frames: None,
+        stalls: None,
+        stalled_ms: None,
+        dropped_frames: None,
         ..row
     }
 }

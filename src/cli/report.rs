@@ -1,10 +1,12 @@
 //! Options of `report`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use crate::cli::NamedArgs;
+use crate::cli::connection::time;
 
 /// Options of `report`.
 #[derive(Clone, Debug, Args)]
@@ -26,6 +28,10 @@ pub struct ReportArgs {
     /// The page to write; - is standard output
     #[arg(short, long, value_name = "FILE", required = true)]
     pub output: PathBuf,
+
+    /// How long a player holds media back: what comes later than that is late, and the player stalls
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "200ms")]
+    pub buffer: Duration,
 
     /// Media without RTSP
     #[command(flatten)]

@@ -9,6 +9,7 @@ use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use crate::analysis::rows::{Row, Sink, Table};
 use crate::analysis::{Analyzer, AnalyzerOptions};
@@ -31,7 +32,12 @@ pub(super) fn run(args: &AnalyzeArgs) -> Result<(), Error> {
     let media = named(&args.named)?;
     let lanes = OrderedWriter::new(outputs(args)?);
     let progress = Progress::of_files(&args.captures, bar_is_wanted(args));
-    let inputs = GroupInputs { queue: &Queue::new(&args.captures), named: media.as_ref(), progress: &progress };
+    let inputs = GroupInputs {
+        queue: &Queue::new(&args.captures),
+        named: media.as_ref(),
+        progress: &progress,
+        buffer: args.buffer,
+    };
     let results = analyze_all(&inputs, &lanes, format(args.format), &conditions);
     drop(progress);
     let anything = results.iter().any(|result| result.anything);
@@ -44,6 +50,8 @@ pub(super) struct GroupInputs<'a> {
     pub(super) queue: &'a Queue,
     pub(super) named: Option<&'a Arc<NamedMedia>>,
     pub(super) progress: &'a Progress,
+    /// What a player holds back.
+    pub(super) buffer: Duration,
 }
 
 /// What became of a capture and those that follow it, besides its rows.
@@ -118,9 +126,10 @@ pub(super) fn analyze_group(
     moved: impl Fn(Option<usize>),
     flush: impl Fn() -> io::Result<()>,
 ) -> io::Result<()> {
-    let GroupInputs { queue, named, progress } = *inputs;
+    let GroupInputs { queue, named, progress, buffer } = *inputs;
     let options = AnalyzerOptions {
         closely: [Table::Streams, Table::Frames].iter().any(|table| rows.wants(*table)),
+        buffer,
         ..AnalyzerOptions::default()
     };
     let (mut source, mut analyzer) = (Source::with_named(named.cloned()), Analyzer::new(options, rows));

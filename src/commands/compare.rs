@@ -176,7 +176,7 @@ fn read(
         }
         packets.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).map_err(gone)
     });
-    let options = AnalyzerOptions { capture: path.display().to_string(), closely: true };
+    let options = AnalyzerOptions { capture: path.display().to_string(), closely: true, ..AnalyzerOptions::default() };
     let mut tap = (Transcript::default(), (Analyzer::new(options, ()), digests));
     let failed = |source| Error::Capture { path: path.to_owned(), source };
     let mut source = Source::with_named(named.cloned());

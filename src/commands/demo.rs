@@ -9,7 +9,7 @@ use std::sync::mpsc::{Sender, channel};
 
 use clap::Parser;
 
-use crate::analysis::Table;
+use crate::analysis::{AnalyzerOptions, Table};
 use crate::capture::Source;
 use crate::cli::{AnalyzeArgs, Cli, Command, DemoArgs, Format, NamedArgs, RecordArgs};
 use crate::commands::{analyze, record};
@@ -46,6 +46,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<(), Error> {
         table: Table::Streams,
         output: Some(folder.clone()),
         format: Format::Csv,
+        buffer: AnalyzerOptions::BUFFER,
         fail_if: Vec::new(),
     })?;
     say(&format!("   {}  every RTSP message and RTP/RTCP packet; open it in Wireshark", capture.display()))?;

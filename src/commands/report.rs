@@ -26,9 +26,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), Error> {
     let media = named(&args.named)?;
     let target = Target::new(&args.output, args.force, &args.captures)?;
     let progress = Progress::of_files(&args.captures, redraws() && !is_stdout(&args.output));
-    let (sections, results) =
-        analyze(&GroupInputs { queue: &Queue::new(&args.captures), named: media.as_ref(), progress: &progress })
-            .map_err(|error| target.failed(error))?;
+    let queue = Queue::new(&args.captures);
+    let inputs = GroupInputs { queue: &queue, named: media.as_ref(), progress: &progress, buffer: args.buffer };
+    let (sections, results) = analyze(&inputs).map_err(|error| target.failed(error))?;
     drop(progress);
     if !sections.is_empty() {
         let written = target.write(|out| write_page(out, &sections));

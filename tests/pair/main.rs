@@ -251,7 +251,7 @@ impl Tap for Media {
 
 /// The `streams` table turned on its side: a line for each column.
 fn streams_csv(capture: &[u8]) -> String {
-    let options = AnalyzerOptions { capture: "virtual.pcapng".to_owned(), closely: true };
+    let options = AnalyzerOptions { capture: "virtual.pcapng".to_owned(), closely: true, ..AnalyzerOptions::default() };
     let mut analyzer = Analyzer::new(options, ());
     Source::read(capture, &mut analyzer).unwrap();
     let mut csv = Vec::new();

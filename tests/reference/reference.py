@@ -18,6 +18,7 @@ import sys
 import dpkt
 
 import captures
+import playout
 import tunnels
 from tcp import Half, signed32
 
@@ -159,6 +160,7 @@ class Stream:
         self.last_timestamp = None
         self.reports = []
         self.clock, self.unclocked, self.inferred = Clock(), [], False
+        self.playout = playout.Playout()
 
     def packet(self, arrival, rtp, rate):
         if not self.arrivals:
@@ -166,13 +168,16 @@ class Stream:
         self.arrivals.append(arrival)
         self.payload_bytes += rtp.payload
         self.markers += rtp.marker
+        runs = len(self.sequence.runs)
         if not self.sequence.add(rtp.seq):
             return
+        restarts = runs and len(self.sequence.runs) > runs
+        event = "restart" if restarts else "" if self.sequence.jumped_to is None else "jump"
         if rate is None:
             self.clock.add(arrival, rtp.timestamp)
-            self.unclocked.append((arrival, rtp))
+            self.unclocked.append((arrival, rtp, event))
             return
-        self.timed(arrival, rtp, rate)
+        self.timed(arrival, rtp, event, rate)
 
     def infer(self):
         """All packets have come: those without a clock rate get what can be inferred."""
@@ -180,16 +185,17 @@ class Stream:
         if rate is None:
             return
         self.rate, self.inferred = rate, True
-        for arrival, rtp in self.unclocked:
-            self.timed(arrival, rtp, rate)
+        for arrival, rtp, event in self.unclocked:
+            self.timed(arrival, rtp, event, rate)
 
-    def timed(self, arrival, rtp, rate):
+    def timed(self, arrival, rtp, event, rate):
         self.jitter.add(arrival, rtp.timestamp, rate)
         if rtp.timestamp != self.last_timestamp:
             self.frame_jitter.add(arrival, rtp.timestamp, rate)
         if self.last_timestamp is not None:
             self.ticks += signed32(rtp.timestamp - self.last_timestamp)
         self.last_timestamp = rtp.timestamp
+        self.playout.add(arrival - self.arrivals[0], self.ticks, rate, event)
         self.skews.append((arrival, (arrival - self.arrivals[0]) / 1e6 - self.ticks * 1e3 / rate))
 
     def row(self):
@@ -197,7 +203,7 @@ class Stream:
         expected = sum(run.expected() for run in runs)
         span_ns = self.arrivals[-1] - self.arrivals[0] if count > 1 else None
         jitter, frame_jitter = self.jitter.cells(), self.frame_jitter.cells()
-        skews = [skew for _, skew in self.skews]
+        skews, drift = [skew for _, skew in self.skews], self.drift()
         return {
             "payload_type": self.payload_type,
             "clock_rate_hz": self.rate if count else None,
@@ -223,7 +229,7 @@ class Stream:
             "frame_jitter_max_ms": frame_jitter[1],
             "skew_min_ms": min(skews, default=None),
             "skew_max_ms": max(skews, default=None),
-            "drift_ppm": self.drift(),
+            "drift_ppm": drift,
             "marker_packets": self.markers,
             "sr_count": len(reports),
             "sr_last_rtp_timestamp": reports[-1].rtp_timestamp if reports else None,
@@ -234,6 +240,7 @@ class Stream:
             ),
             "sr_offset_spread_ms": self.offset_spread(),
             "inferred": "clock_rate_hz" if self.inferred else "",
+            **self.playout.cells(drift, line_slope),
         }
 
     def distances(self):

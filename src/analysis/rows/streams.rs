@@ -145,5 +145,19 @@ row! {
         /// Which of `encoding` and `clock_rate_hz` nothing describes, so that they are inferred from the packets,
         /// separated by a space; empty where both are described.
         inferred: Option<InferredColumns>,
+        /// The smallest buffer with which a player has each frame in time: highest lateness - least lateness. A frame is
+        /// what one RTP timestamp carries; its lateness is (arrival of its last packet - first arrival) - (timestamp -
+        /// first timestamp) / clock rate, from 60 s on without `drift_ppm`.
+        buffer_needed_ms ["ms"]: Option<Millis>,
+        /// The buffer with which 99 % of the frames are there in time.
+        buffer_needed_p99_ms ["ms"]: Option<Millis>,
+        /// Frames that are later than the least lateness by more than the buffer (`--buffer`).
+        late_frames: Option<u64>,
+        /// How often a player with this buffer stands still, if it waits for a late frame and goes on from there.
+        stalls: Option<u64>,
+        /// How long it stands still in all.
+        stalled_ms ["ms"]: Option<Millis>,
+        /// Frames that a player with this buffer leaves out, if it does not wait: `late_frames`.
+        dropped_frames: Option<u64>,
     }
 }

@@ -150,7 +150,7 @@ impl StreamState {
             let Some(packet) = waiting.packet() else { continue };
             self.set_clock_among(own, packet.payload_type());
             if waiting.figures.status != Status::Duplicate {
-                self.pace(waiting.place.at, packet.timestamp(), waiting.figures.ext_rtp_timestamp);
+                self.pace(waiting.place.at, packet.timestamp(), &waiting.figures, budget);
             }
             self.add_to_frame(&waiting.place, &packet, &waiting.figures);
         }

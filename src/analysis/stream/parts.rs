@@ -1,5 +1,6 @@
 //! Where a stream begins, where PLAY has it go on, and where the client has enough of it.
 
+use crate::analysis::budget::Budget;
 use crate::analysis::stream::StreamState;
 use crate::rtp::MAX_DROPOUT;
 use crate::rtp::packet::RtpPacket;
@@ -25,7 +26,7 @@ impl StreamState {
 
     /// Whether a part begins with this packet that was announced. Figures that compare packets begin anew with it.
     #[cold]
-    pub(super) fn begins(&mut self, at: Timestamp, packet: &RtpPacket<'_>) -> bool {
+    pub(super) fn begins(&mut self, at: Timestamp, packet: &RtpPacket<'_>, budget: &mut Budget) -> bool {
         let Some((before, timestamp)) = self.jitter.latest() else { return false };
         let [.., high, low] = self.sequence.highest().unwrap_or(0).to_be_bytes();
         let next = NextPacket {
@@ -44,6 +45,9 @@ impl StreamState {
         self.frame_jitter.begin_part();
         self.skew.begin_part();
         self.media_clock.begin_part();
+        if let Some(arrivals) = &mut self.arrivals {
+            arrivals.begin_part(budget);
+        }
         self.reports.begin_part();
         if let Some(frames) = &mut self.frames {
             frames.begin_part(at, part.paced, part.seq.map(|_| first), packet.sequence());

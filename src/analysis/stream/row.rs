@@ -27,6 +27,8 @@ impl StreamState {
         let timed = |value: Option<f64>| value.filter(|_| is_right);
         let frames = self.frames.as_ref().map(|frames| &frames.statistics);
         let pictures = frames.filter(|_| self.encoding.as_ref().is_some_and(|encoding| encoding.payload.is_video()));
+        let arrivals = self.arrivals.as_ref().filter(|_| is_right);
+        let playout = arrivals.and_then(|arrivals| arrivals.figures(self.drift_ppm()));
         let since_play = |at: Timestamp| played.map(|played| ms(at.nanos_since(played)));
         StreamRow {
             capture: &self.capture,
@@ -96,6 +98,12 @@ impl StreamState {
             ntp_drift_ppm: self.reports.server_drift_ppm().map(Fixed),
             play_to_key_frame_ms: pictures.and_then(|frames| frames.first_key_at).and_then(since_play),
             inferred: self.inferred,
+            buffer_needed_ms: playout.map(|playout| Fixed(playout.needed_ms)),
+            buffer_needed_p99_ms: playout.map(|playout| Fixed(playout.needed_p99_ms)),
+            late_frames: playout.map(|playout| playout.late_frames),
+            stalls: playout.map(|playout| playout.stalls),
+            stalled_ms: playout.map(|playout| Fixed(playout.stalled_ms)),
+            dropped_frames: playout.map(|playout| playout.late_frames),
         }
     }
 }

@@ -42,7 +42,8 @@ pub(super) struct Same {
 const AROUND: u64 = 10;
 
 /// All that analysis can find.
-pub(super) const OPTIONS: AnalyzerOptions = AnalyzerOptions { capture: String::new(), closely: true };
+pub(super) const OPTIONS: AnalyzerOptions =
+    AnalyzerOptions { capture: String::new(), closely: true, buffer: AnalyzerOptions::BUFFER };
 
 /// A row, apart from what it was made of.
 #[derive(Debug)]

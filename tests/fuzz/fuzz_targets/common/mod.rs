@@ -24,7 +24,7 @@ impl<S: Sink> Sink for Counted<S> {
 /// Analyzes a capture to all tables. There are never more rows than its size can account for.
 pub fn analyze(file: &[u8]) {
     let tables = Tables::new(Format::Csv, |_| Some(io::sink()));
-    let options = AnalyzerOptions { capture: "fuzz".to_owned(), closely: true };
+    let options = AnalyzerOptions { capture: "fuzz".to_owned(), closely: true, ..AnalyzerOptions::default() };
     let mut analyzer = Analyzer::new(options, Counted(tables, 0));
     let _ = Source::read(file, &mut analyzer);
     let rows = analyzer.finish().expect("the sink takes all").1;
