@@ -313,11 +313,12 @@ fn differences(specs: &[&str], plain: &Shown) -> String {
 }
 
 /// An example of each fault, for the table in docs/faults.md.
-const EXAMPLES: [&[&str]; 23] = [
+const EXAMPLES: [&[&str]; 24] = [
     &["drop=1%"],
     &["dup=1%"],
     &["reorder=1%/3"],
     &["delay=50ms±20ms"],
+    &["delay=300ms±250ms"],
     &["delay=50ms"],
     &["corrupt=1%"],
     &["stall=5s@10s"],

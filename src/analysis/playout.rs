@@ -6,6 +6,7 @@
 //! frames are kept, in order of media time and in bounded memory.
 
 mod figures;
+mod late_frames;
 mod run;
 mod runs;
 #[cfg(test)]
@@ -16,8 +17,10 @@ use std::time::Duration;
 use crate::analysis::budget::Budget;
 use crate::analysis::cell::{float, ticks_ms};
 use crate::analysis::sequence::Status;
+use crate::time::Timestamp;
 
 pub(super) use figures::{PlayoutFigures, buffer_ms};
+use late_frames::LateFrames;
 use run::FrameRun;
 use runs::{CommonDrift, RunList};
 
@@ -29,6 +32,7 @@ const BACK_MS: f64 = 2000.0;
 /// A packet as playout sees it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FramePacket {
+    pub(super) at: Timestamp,
     pub(super) status: Status,
     pub(super) ext_timestamp: i64,
     pub(super) clock_rate_hz: u32,
@@ -43,6 +47,8 @@ pub(super) struct FrameArrivals {
     ext_timestamp: Option<i64>,
     media_ms: f64,
     lateness_ms: f64,
+    /// When its latest packet came.
+    at: Timestamp,
     clock_rate_hz: u32,
     /// The next frame begins another part.
     begins_part: bool,
@@ -53,6 +59,7 @@ pub(super) struct FrameArrivals {
     /// Timestamps jumped, or numbers started over: the drift over all of it is none.
     jumped: bool,
     runs: RunList,
+    late: LateFrames,
     buffer: Duration,
 }
 
@@ -63,12 +70,14 @@ impl FrameArrivals {
             ext_timestamp: None,
             media_ms: 0.0,
             lateness_ms: 0.0,
+            at: Timestamp::UNKNOWN,
             clock_rate_hz: 0,
             begins_part: true,
             base_ms: f64::INFINITY,
             strayed: None,
             jumped: false,
             runs: RunList::default(),
+            late: LateFrames::new(),
             buffer,
         }
     }
@@ -77,7 +86,7 @@ impl FrameArrivals {
     #[inline]
     pub(super) fn packet(&mut self, packet: FramePacket, budget: &mut Budget) {
         if self.ext_timestamp == Some(packet.ext_timestamp) {
-            self.lateness_ms = self.lateness_ms.max(packet.lateness_ms);
+            (self.lateness_ms, self.at) = (self.lateness_ms.max(packet.lateness_ms), packet.at);
         } else {
             self.other_frame(packet, budget);
         }
@@ -100,7 +109,7 @@ impl FrameArrivals {
             _ => self.strayed = None,
         }
         if self.ext_timestamp == Some(packet.ext_timestamp) {
-            self.lateness_ms = self.lateness_ms.max(packet.lateness_ms);
+            (self.lateness_ms, self.at) = (self.lateness_ms.max(packet.lateness_ms), packet.at);
             return;
         }
         self.end_frame(budget);
@@ -113,7 +122,7 @@ impl FrameArrivals {
     fn begin_frame(&mut self, packet: &FramePacket) {
         self.ext_timestamp = Some(packet.ext_timestamp);
         self.media_ms = ticks_ms(float(packet.ext_timestamp), packet.clock_rate_hz);
-        (self.lateness_ms, self.clock_rate_hz) = (packet.lateness_ms, packet.clock_rate_hz);
+        (self.lateness_ms, self.at, self.clock_rate_hz) = (packet.lateness_ms, packet.at, packet.clock_rate_hz);
     }
 
     /// What comes next is not to be compared with what came before.
@@ -140,8 +149,23 @@ impl FrameArrivals {
             (self.begins_part, self.jumped) = (true, true);
         }
         let begins_part = std::mem::take(&mut self.begins_part);
+        if begins_part {
+            self.late.begin_part();
+        }
+        self.late.frame(self.at, media_ms, lateness_ms, buffer_ms(self.buffer));
         self.base_ms = if begins_part { lateness_ms } else { self.base_ms.min(lateness_ms) };
         self.runs.insert(FrameRun { media_ms, least_ms: lateness_ms, most_ms: lateness_ms, frames: 1, begins_part });
+    }
+
+    /// Frames that came later than the buffer allows next to the earliest before them. So a stream that begins with a burst
+    /// has none, though its first frames wait longer than those behind them.
+    pub(super) fn late_frames(&self) -> u64 {
+        self.late.count()
+    }
+
+    /// Whether such a frame came since.
+    pub(super) fn has_late_since(&self, from: Timestamp) -> bool {
+        self.late.has_since(from)
     }
 
     /// What a player would have shown so far; `None` where no frame came. `drift_ppm` is that of the whole stream.

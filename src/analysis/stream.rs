@@ -339,6 +339,16 @@ impl StreamState {
         self.skew.drift_ppm()
     }
 
+    /// Frames that came later than the buffer of a player allows.
+    pub(super) fn late_frames(&self) -> u64 {
+        self.arrivals.as_ref().map_or(0, |arrivals| arrivals.late_frames())
+    }
+
+    /// Whether one came since.
+    pub(super) fn has_late_frame_since(&self, from: Timestamp) -> bool {
+        self.arrivals.as_ref().is_some_and(|arrivals| arrivals.has_late_since(from))
+    }
+
     /// When its latest packet came.
     pub(super) fn last(&self) -> Option<Timestamp> {
         self.last

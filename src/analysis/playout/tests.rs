@@ -13,7 +13,13 @@ fn arrivals() -> FrameArrivals {
 }
 
 fn packet(ext_timestamp: i64, lateness_ms: f64) -> FramePacket {
-    FramePacket { status: Status::InOrder { gap: 0 }, ext_timestamp, clock_rate_hz: RATE, lateness_ms }
+    FramePacket {
+        at: Timestamp::UNKNOWN,
+        status: Status::InOrder { gap: 0 },
+        ext_timestamp,
+        clock_rate_hz: RATE,
+        lateness_ms,
+    }
 }
 
 fn near(one: f64, other: f64) -> bool {
@@ -135,7 +141,7 @@ proptest! {
         while budget.take_frames(1 << 20, false) {}
         for (ext_timestamp, lateness_ms, clock_rate_hz, status) in packets {
             let status = [Status::InOrder { gap: 0 }, Status::Reordered, Status::Jump, Status::Restart][usize::from(status)];
-            arrivals.packet(FramePacket { status, ext_timestamp, clock_rate_hz, lateness_ms }, &mut budget);
+            arrivals.packet(FramePacket { at: Timestamp::UNKNOWN, status, ext_timestamp, clock_rate_hz, lateness_ms }, &mut budget);
         }
         let _ = arrivals.figures(drift);
     }
@@ -254,4 +260,26 @@ fn each_part_drifts_by_itself_where_timestamps_jump() {
     }
     let figures = arrivals.figures(None).unwrap();
     assert!(figures.needed_ms < 1.0, "{figures:?}");
+}
+
+fn late_frames(late: &[f64]) -> u64 {
+    let mut arrivals = pictures(late);
+    arrivals.add_frame();
+    arrivals.late_frames()
+}
+
+#[test]
+fn a_burst_at_the_beginning_is_late_for_nobody() {
+    // A second of media at once, then each picture in its time.
+    let late: Vec<f64> = (0..100).map(|number| -40.0 * float(number).min(25.0)).collect();
+    assert_eq!((late_frames(&late), told(&late).2), (0, 1), "the definition takes the earliest of all");
+    assert_eq!(late_frames(&[0.0, 199.0, 0.0, 201.0, 230.0, 3.0]), 2);
+}
+
+#[test]
+fn clocks_that_differ_make_nothing_late() {
+    let drifting =
+        |ppm: f64| late_frames(&(0..200_000).map(|number| float(number * 40) * ppm / 1e6).collect::<Vec<_>>());
+    assert_eq!([drifting(150.0), drifting(-150.0)], [0, 0]);
+    assert!(drifting(1000.0) > 0, "no crystal");
 }

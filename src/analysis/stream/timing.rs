@@ -60,7 +60,7 @@ impl StreamState {
         let skew_ms = self.skew.packet(at, extended, rate);
         if let (Some(arrivals), Some(clock_rate_hz), Some(lateness_ms)) = (&mut self.arrivals, rate, skew_ms) {
             let status = figures.status;
-            arrivals.packet(FramePacket { status, ext_timestamp: extended, clock_rate_hz, lateness_ms }, budget);
+            arrivals.packet(FramePacket { at, status, ext_timestamp: extended, clock_rate_hz, lateness_ms }, budget);
         }
         (difference_ms, skew_ms)
     }

@@ -45,7 +45,7 @@ use room::take_room;
 
 /// Events of all sessions; further ones are left out, and the last one before says so.
 const MAX_EVENTS: usize = 20_000;
-/// A jitter that a player's buffer may not hide.
+/// Less jitter is none that lasts, even where a frame is late once.
 const UNSTEADY_MS: f64 = 10.0;
 /// Crystals are not worse than this.
 const DRIFT_PPM: f64 = 100.0;
@@ -194,7 +194,7 @@ impl Diagnosis {
             watched.pace.forget();
         }
         if let Some((from, to)) = freeze {
-            self.freeze(Freeze { from, to, place }, index, stream.key);
+            self.freeze(Freeze { from, to, place }, index, stream);
         }
     }
 
@@ -283,11 +283,7 @@ impl Diagnosis {
         for (index, stream) in streams.iter_mut().enumerate() {
             let freeze = stream.frames.as_mut().and_then(|frames| frames.statistics.take_freeze());
             if let Some((from, to)) = freeze {
-                self.freeze(
-                    Freeze { from, to, place: Location { at: to, frame_number: None, ..end } },
-                    index,
-                    stream.key,
-                );
+                self.freeze(Freeze { from, to, place: Location { at: to, frame_number: None, ..end } }, index, stream);
             }
             let Some(watched) = self.streams.get_mut(index) else { continue };
             let lost = watched.losses.end(stream);
@@ -329,11 +325,16 @@ impl Diagnosis {
         let told = |kinds: &[EventKind]| self.events.iter().filter(own).any(|event| kinds.contains(&event.kind));
         let jitter = jitter_ms.filter(|jitter| {
             *jitter >= UNSTEADY_MS
+                && stream.late_frames() > 0
                 && !told(&[EventKind::Late, EventKind::Pause, EventKind::Freeze, EventKind::Timestamps])
         });
         let drift = drift(stream, jitter_ms.unwrap_or(0.0)).filter(|_| !shifted && !told(&[EventKind::Timestamps]));
         if let Some(jitter) = jitter {
-            let detail = format!("packets with a new timestamp come {jitter:.1} ms off their pace on average");
+            let late = stream.late_frames();
+            let detail = format!(
+                "packets with a new timestamp come {jitter:.1} ms off their pace on average, {late} frames too late for \
+                 the buffer of a player"
+            );
             self.push(Event { detail, ..at(EventKind::Jitter, Cause::UnsteadyDelivery) });
         }
         if let Some((verdict, detail)) = drift {

@@ -94,7 +94,8 @@ impl Diagnosis {
     }
 
     /// The picture stood still: the silence in that time was the cause, or a loss.
-    pub(super) fn freeze(&mut self, freeze: Freeze, index: usize, key: StreamKey) {
+    pub(super) fn freeze(&mut self, freeze: Freeze, index: usize, stream: &StreamState) {
+        let key = stream.key;
         let overlaps = |from: Timestamp, to: Timestamp| from < freeze.to && freeze.from < to;
         let late = self.streams.get_mut(index).and_then(|watched| watched.pace.late.as_mut());
         if let Some(late) = late.filter(|late| overlaps(late.from, late.to)) {
@@ -119,8 +120,12 @@ impl Diagnosis {
             if watched.losses.is_open_since(freeze.from) {
                 watched.losses.freeze(freeze);
             } else {
-                let event = freeze.without_loss(key, watched.pace.was_silent(freeze.from, freeze.to));
-                self.push(event);
+                let silent = watched.pace.was_silent(freeze.from, freeze.to);
+                // Pictures come in bursts, which the buffer of a player hides.
+                if silent && !stream.has_late_frame_since(freeze.from) {
+                    return;
+                }
+                self.push(freeze.without_loss(key, silent));
             }
         }
     }

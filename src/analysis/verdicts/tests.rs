@@ -1,3 +1,4 @@
+mod delivery;
 mod logins;
 mod no_media;
 mod session;
