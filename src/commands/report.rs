@@ -59,7 +59,8 @@ fn analyze(inputs: &GroupInputs<'_>) -> io::Result<(Vec<PageSection>, Vec<GroupR
     let (mut parts, mut results) = (Vec::new(), Vec::new());
     while let Choice::Take(first) = queue.take(usize::MAX) {
         let numbers = RefCell::new(vec![first]);
-        let (mut section, mut result) = (CaptureReport::new(parts.len()), GroupResult::default());
+        let (mut section, mut result) =
+            (CaptureReport::new(parts.len()).with_buffer(inputs.buffer), GroupResult::default());
         let moved = |follower| numbers.borrow_mut().extend(follower);
         analyze_group(first, inputs, &mut section, &mut result, moved, || Ok(()))?;
         let names: Vec<String> =

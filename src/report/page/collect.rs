@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::time::Duration;
 
+use crate::analysis::AnalyzerOptions;
 use crate::analysis::cell::{Seconds, Utc};
 use crate::analysis::rows::{MessageRow, PacketRow, Row, Sink, StreamRow, Table};
 use crate::report::page::charts::StreamCharts;
@@ -35,6 +37,8 @@ pub struct CaptureReport {
     pub(super) more_sessions: usize,
     pub(super) findings: Findings,
     pub(super) verdicts: Verdicts,
+    /// What a player holds back.
+    pub(super) buffer: Duration,
 }
 
 /// From when to when, in nanoseconds.
@@ -58,7 +62,14 @@ impl CaptureReport {
             more_sessions: 0,
             findings: Findings::default(),
             verdicts: Verdicts::default(),
+            buffer: AnalyzerOptions::BUFFER,
         }
+    }
+
+    /// With the buffer of the player whose stalls the rows tell of.
+    #[must_use]
+    pub fn with_buffer(self, buffer: Duration) -> Self {
+        Self { buffer, ..self }
     }
 
     /// What all parts of the section need to know.

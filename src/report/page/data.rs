@@ -1,5 +1,7 @@
 //! What the charts are drawn from, as JSON: numbers alone, nothing that a capture could have written.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::report::page::collect::CaptureReport;
@@ -31,6 +33,18 @@ struct StreamData {
     gaps: Option<GapData>,
     #[serde(skip_serializing_if = "Option::is_none")]
     offsets: Option<OffsetData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    playout: Option<PlayoutData>,
+}
+
+/// How lateness follows from skew: the highest, without the drift, is what is needed above the earliest frame.
+#[derive(Debug, Serialize)]
+struct PlayoutData {
+    /// Milliseconds.
+    buffer: f64,
+    needed: f64,
+    /// Parts per million.
+    drift: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -90,7 +104,10 @@ impl Data {
     pub(super) fn of<'a>(section: &CaptureReport, streams: impl Iterator<Item = &'a StreamView>) -> Self {
         let of_stream = |stream: &StreamView| {
             let offsets = section.charts.offsets_of(stream.key);
-            section.charts.of(stream.key).map(|series| StreamData::new(stream.number, series, offsets))
+            section.charts.of(stream.key).map(|series| StreamData {
+                playout: PlayoutData::of(stream, section.buffer),
+                ..StreamData::new(stream.number, series, offsets)
+            })
         };
         Self {
             start: float(section.span.start.unwrap_or(0)) / 1e6,
@@ -114,7 +131,15 @@ impl StreamData {
             frames: (!series.frames.buckets().is_empty()).then(|| FrameData::new(&series.frames)),
             gaps: (!series.gaps.buckets().is_empty()).then(|| GapData::new(&series.gaps)),
             offsets: offsets.map(OffsetData::new),
+            playout: None,
         }
+    }
+}
+
+impl PlayoutData {
+    fn of(stream: &StreamView, buffer: Duration) -> Option<Self> {
+        let (needed, drift) = (stream.buffer_needed?.0, stream.drift.map_or(0.0, |drift| drift.0));
+        Some(Self { buffer: buffer.as_secs_f64() * 1e3, needed, drift })
     }
 }
 

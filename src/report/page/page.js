@@ -171,6 +171,20 @@ const MAKERS = {
     const { t, measure } = decoded(packets, "skew");
     return { t, ...ranged("skew", measure), y: around };
   },
+  // The highest lateness, without the drift, is as much above the earliest frame as is needed of buffer.
+  playout({ packets, playout }) {
+    const { t, measure } = decoded(packets, "skew");
+    const level = measure.hi.map((value, index) => (value == null ? null : value - (playout.drift * (t[index] - t[0])) / 1e3));
+    const base = level.reduce((most, value) => (value == null ? most : Math.max(most, value)), -Infinity) - playout.needed;
+    const late = level.map((value) => (value == null ? null : Math.max(0, value - base)));
+    // A player that stood still is behind by then: it stands still again only for what is later yet.
+    let shown = playout.buffer;
+    const stalls = late.map((value) => (value != null && value > shown + 0.001 ? (shown = value) : null));
+    const text = (_, value) => (value == null ? "–" : trimmed(value, 3) + " ms");
+    const line = { label: "late", stroke: colour("--chart-1"), width: 1.25, value: text, points: { show: false } };
+    const buffer = { label: "buffer", stroke: colour("--quiet"), dash: [6, 4], width: 1.25, value: text, points: { show: false } };
+    return { t, values: [late, t.map(() => playout.buffer), stalls], series: [line, buffer, dots("stall", "--bad", text)], y: fromZero };
+  },
   bitrate({ rate }) {
     const series = {
       label: "bitrate", stroke: colour("--chart-1"), fill: colour("--chart-1-fill"), width: 1.25, points: { show: false },

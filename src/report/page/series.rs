@@ -70,6 +70,16 @@ impl Series {
         }
     }
 
+    /// From the lowest to the highest skew; below 0 where there is none.
+    pub(super) fn skew_spread(&self) -> f64 {
+        let skews = self.packets.buckets().iter().map(|(_, bucket)| bucket.skew);
+        let all = skews.fold(Span::NONE, |mut all, skew| {
+            all.join(&skew);
+            all
+        });
+        all.max - all.min
+    }
+
     pub(super) fn frame(&mut self, at: i64, row: &FrameRow<'_>) {
         self.frames.add(at, &Frames::of(row));
     }

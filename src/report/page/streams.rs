@@ -4,7 +4,7 @@ use std::io;
 
 use maud::{Markup, html};
 
-use crate::analysis::cell::{Fixed, Millis, Ssrc};
+use crate::analysis::cell::{Fixed, Millis, Ratio, Ssrc};
 use crate::analysis::rows::{InferredColumns, StreamRow};
 use crate::report::cells::{Cell, each_cell};
 use crate::report::page::charts::StreamCharts;
@@ -48,6 +48,10 @@ pub(super) struct StreamView {
     bitrate: String,
     longest_delta: Option<Millis>,
     frame_jitter: Option<Millis>,
+    pub(super) buffer_needed: Option<Millis>,
+    /// How often a player stands still, and how long.
+    stalls: Option<(u64, Millis)>,
+    pub(super) drift: Option<Ratio>,
     /// Columns and cells as in the CSV.
     figures: Vec<(&'static str, String)>,
 }
@@ -139,8 +143,16 @@ impl StreamView {
             bitrate: row.bitrate_bps.map(bitrate).unwrap_or_default(),
             longest_delta: row.delta_max_ms.filter(|delta| !delta.0.is_nan()),
             frame_jitter: row.frame_jitter_max_ms.filter(|jitter| !jitter.0.is_nan()),
+            buffer_needed: row.buffer_needed_ms.filter(|needed| !needed.0.is_nan()),
+            stalls: row.stalls.zip(row.stalled_ms),
+            drift: row.drift_ppm,
             figures,
         })
+    }
+
+    /// Whether lateness follows from skew: where timestamps jumped, skew goes on elsewhere.
+    fn shows_lateness(&self, series: &Series) -> bool {
+        self.buffer_needed.is_some_and(|needed| (0.0..=needed.0 + PARTS_MS).contains(&series.skew_spread()))
     }
 
     /// Its line of the overview: a cell below each of [`OVERVIEW`].
@@ -156,13 +168,17 @@ impl StreamView {
             self.missing.to_string(),
             self.freezes.map(|freezes| freezes.to_string()).unwrap_or_default(),
             self.frame_jitter.map(one_decimal).unwrap_or_default(),
+            self.buffer_needed.map(one_decimal).unwrap_or_default(),
             self.bitrate.clone(),
         ]
     }
 }
 
+/// Skew spans more than the lateness of a part by what one frame takes on its way, and by what clocks drift apart.
+const PARTS_MS: f64 = 2000.0;
+
 /// Columns of the overview, and whether they hold numbers.
-const OVERVIEW: [(&str, bool); 10] = [
+const OVERVIEW: [(&str, bool); 11] = [
     ("session", true),
     ("track", true),
     ("media", false),
@@ -172,6 +188,7 @@ const OVERVIEW: [(&str, bool); 10] = [
     ("missing", true),
     ("freezes", true),
     ("max frame jitter", true),
+    ("buffer", true),
     ("bitrate", true),
 ];
 
@@ -227,9 +244,17 @@ pub(super) fn stream(section: usize, stream: &StreamView, charts: &StreamCharts)
                 @if !stream.bitrate.is_empty() { span { b { (stream.bitrate) } } }
                 span { b { (stream.missing) } " missing" }
                 @for (value, what) in
-                    [(stream.longest_delta, "longest delta"), (stream.frame_jitter, "most frame jitter")]
+                    [
+                        (stream.longest_delta, "longest delta"),
+                        (stream.frame_jitter, "most frame jitter"),
+                        (stream.buffer_needed, "of buffer needed"),
+                    ]
                 {
                     @if let Some(value) = value { span { b { (Fixed::<1>(value.0)) " ms" } " " (what) } }
+                }
+                @if let Some((stalls, stalled)) = stream.stalls.filter(|(stalls, _)| *stalls > 0) {
+                    span { b { (many(usize::try_from(stalls).unwrap_or(usize::MAX), "stall")) }
+                        " of a player, " (Fixed::<1>(stalled.0)) " ms" }
                 }
             }
             (drawings(section, stream, charts))
@@ -269,7 +294,7 @@ fn seconds(nanos: i64) -> f64 {
 /// What there is to draw, and what it shows.
 fn drawings(section: usize, stream: &StreamView, charts: &StreamCharts) -> Markup {
     let Some(series) = charts.of(stream.key) else { return html! {} };
-    let drawn = drawn(series, charts.offsets_of(stream.key).is_some());
+    let drawn = drawn(series, charts.offsets_of(stream.key).is_some(), stream.shows_lateness(series));
     html! {
         @let of = stream_of(Some(stream.key.session), stream.track);
         div.charts data-section=(section) data-stream=(stream.number) data-of=[of] {
@@ -293,13 +318,18 @@ fn drawings(section: usize, stream: &StreamView, charts: &StreamCharts) -> Marku
 }
 
 /// Each chart with its title and unit, and whether there is anything to draw.
-fn drawn(series: &Series, has_offsets: bool) -> [(&'static str, (&'static str, &'static str), bool); 7] {
+fn drawn(
+    series: &Series,
+    has_offsets: bool,
+    has_playout: bool,
+) -> [(&'static str, (&'static str, &'static str), bool); 8] {
     let any = |span: fn(&Packets) -> Span| series.packets.buckets().iter().any(|(_, bucket)| span(bucket).is_some());
     let (frames, gaps) = (!series.frames.buckets().is_empty(), !series.gaps.buckets().is_empty());
     [
         ("delta", ("Delta", "ms between two packets"), any(|bucket| bucket.delta)),
         ("jitter", ("Jitter", "ms, RFC 3550"), any(|bucket| bucket.jitter)),
         ("skew", ("Skew", "ms; above 0 is later than the media clock says"), any(|bucket| bucket.skew)),
+        ("playout", ("Lateness", "ms after the earliest; above the line, the buffer, a player stalls"), has_playout),
         ("bitrate", ("Bitrate", "of RTP payload"), series.count > 0),
         ("frames", ("Frame sizes", "bytes, by type"), frames),
         ("gaps", ("Sequence", "numbers that were skipped, and what came out of order"), gaps),

@@ -342,3 +342,24 @@ fn many_captures_share_a_page() {
         assert!(html.contains("Many captures share this page, so it has no messages"), "{html}");
     }
 }
+
+#[test]
+fn lateness_is_drawn_where_it_follows_from_skew() {
+    let page = |skews: [f64; 2]| {
+        let mut section = CaptureReport::new(0).with_buffer(std::time::Duration::from_millis(300));
+        for (number, skew) in (0..).zip(skews) {
+            let (time_utc, time_s, skew_ms) = (at(number), seconds(number), Some(Fixed(skew)));
+            section.row(&Row::Packet(PacketRow { time_utc, time_s, skew_ms, ..<_>::default() })).unwrap();
+        }
+        let (buffer_needed_ms, stalls, stalled_ms) = (Some(Fixed(400.0)), Some(1), Some(Fixed(100.0)));
+        let row = StreamRow { packets: 2, buffer_needed_ms, stalls, stalled_ms, ..<_>::default() };
+        section.row(&Row::Stream(Box::new(row))).unwrap();
+        section.render(&["a".to_owned()], 1).unwrap()
+    };
+    let one = page([0.0, 400.0]);
+    assert!(one.contains(r#"data-chart="playout""#), "{one}");
+    assert!(one.contains(r#""playout":{"buffer":300.0,"needed":400.0,"drift":0.0}"#), "{one}");
+    assert!(one.contains("<b>1 stall</b> of a player, 100.0 ms"), "{one}");
+    // Timestamps jumped by an hour: what is late against what the figures do not say.
+    assert!(!page([0.0, 3_600_000.0]).contains(r#"data-chart="playout""#));
+}
