@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 pub use given::GivenMedia;
 pub use note::{NoNote, Note, PREFIX, TcpState};
 pub use path::UdpPath;
-pub use tcp::{ConnectionSecond, RoundTrips, SegmentCounts};
+pub use tcp::{ConnectionSecond, ConnectionStall, RoundTrips, SegmentCounts, StallCause};
 pub use unreachable::UnreachableReason;
 
 /// One transport connection between an RTSP client and its server, or one of the two of an HTTP tunnel.
@@ -165,6 +165,8 @@ pub enum Payload<'a> {
     /// A second of one direction of the connection, by the headers of its segments. Told to taps that want it, of captures
     /// that hold the segments as they were on the wire.
     Second(&'a ConnectionSecond),
+    /// Bytes of this direction did not move on. Told as `Second` is, before what the segment carries that ended it.
+    Stall(&'a ConnectionStall),
     /// The last PDU that one `read` completed has been handed over. A capture does not tell of reads.
     ReadEnd,
     /// The sender of this direction ended the connection.

@@ -338,12 +338,18 @@ impl<S: Sink> Tap for Analyzer<S> {
             }
             Payload::Note(note) => out.note(out.place(event, None), note),
             Payload::Second(second) => out.second(out.place(event, None), second),
+            Payload::Stall(stall) => {
+                if let Some(judge) = out.judge(event.flow.id + 1) {
+                    judge.stall(event.direction, stall);
+                }
+                Ok(())
+            }
             Payload::ReadEnd => Ok(()),
         }
     }
 
     fn wants_segments(&self) -> bool {
-        self.out.sink.wants(Table::Tcp)
+        self.out.sink.wants(Table::Tcp) || self.out.judges.is_some()
     }
 
     fn end(&mut self, latest: CaptureEnd) {

@@ -312,6 +312,7 @@ impl<S: BlockSink> Tap for Writer<S> {
             | Payload::BeginningMissing
             | Payload::MessagesMissing(_)
             | Payload::Second(_)
+            | Payload::Stall(_)
             | Payload::OneDirection => Ok(()),
             Payload::ReadEnd => {
                 if let Some(Open { connection, .. }) = self.flows.get(event.flow.id) {

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::time::Timestamp;
+
 /// One second of one direction of a connection, by the headers of its segments. Told once the second is over, with the
 /// time and number of its first segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +15,35 @@ pub struct ConnectionSecond {
     pub server: SocketAddr,
     /// What was counted.
     pub counts: SegmentCounts,
+}
+
+/// A time in which the bytes of one direction did not move on. Told when it is over; of a loss, also when what was lost comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionStall {
+    /// Why.
+    pub cause: StallCause,
+    /// When it began.
+    pub since: Timestamp,
+    /// When it was over.
+    pub until: Timestamp,
+    /// What the handshake took, where it is in the capture.
+    pub round_trip: Option<Duration>,
+}
+
+/// Why bytes did not move on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StallCause {
+    /// The receiver had no room: its window was 0, or full.
+    NoRoom,
+    /// What was under way was lost.
+    Loss {
+        /// Segments that came again, or late.
+        sent_again: u64,
+        /// Acknowledgements that asked for what was missing.
+        asked: u64,
+    },
+    /// There was room and nothing under way, and what came then shows that nothing had been lost.
+    NothingToSend,
 }
 
 /// Counts of segments of one direction.

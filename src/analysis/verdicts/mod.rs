@@ -16,6 +16,7 @@ mod silence;
 mod source_change;
 mod span;
 mod stopped_media;
+mod tcp_evidence;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -42,6 +43,7 @@ use arrival_timing::ArrivalTiming;
 use event::{Event, LATELY, Subject};
 use loss::{Freeze, Gap, Losses, Lost};
 use room::take_room;
+use tcp_evidence::TcpEvidence;
 
 /// Events of all sessions; further ones are left out, and the last one before says so.
 const MAX_EVENTS: usize = 20_000;
@@ -106,6 +108,8 @@ pub(super) struct Diagnosis {
     lags: VecDeque<(Timestamp, Timestamp)>,
     /// When bytes waited for a segment that was lost or late.
     holes: VecDeque<(Timestamp, Timestamp)>,
+    /// For each direction, what TCP says of the times in which nothing moved on.
+    tcp: [TcpEvidence; 2],
     /// When the system dropped datagrams, and how many.
     drops: VecDeque<(Timestamp, u64)>,
     /// For each direction, when bytes of the connection last lacked in the capture: it may be so with every packet.
@@ -124,6 +128,7 @@ struct Watched {
     /// Its latest packet, and the number of that in the capture.
     latest: Option<Timestamp>,
     latest_number: Option<u64>,
+    over_tcp: bool,
     losses: Losses,
     pace: ArrivalTiming,
     /// Events or comfort noise came instead of its sound since its latest packet.
@@ -173,6 +178,7 @@ impl Diagnosis {
             watched.pace.forget();
         }
         watched.direction = Some(place.direction);
+        watched.over_tcp = stream.is_over_tcp();
         let since = watched.latest.replace(place.at).unwrap_or(place.at);
         watched.latest_number = place.frame_number;
         let lost = match passed.figures.status {

@@ -32,7 +32,7 @@ impl Cause {
             | Self::RepeatedOnTheWay
             | Self::ReorderedOnTheWay
             | Self::BlockedOnTheWay => Side::Network,
-            Self::NobodyListens => receiver,
+            Self::NobodyListens | Self::ClientDoesNotRead => receiver,
             Self::LoginNeeded => Side::Client,
             Self::LostInTheRecorder | Self::RecorderLate => Side::Recorder,
             Self::MissingInTheCapture => Side::Capture,
@@ -67,6 +67,9 @@ impl Cause {
             }
             Self::LateAtTheSource => "Look at the camera's load, exposure and encoder settings at that time.",
             Self::RecorderLate => "Take load from the recording machine; the media itself may have come in time.",
+            Self::ClientDoesNotRead => {
+                "Look at the client's load at that time: it did not take from its socket what had come."
+            }
             Self::UnsteadyDelivery => {
                 "Give players a larger buffer, or record at the server as well and run compare: it tells who is unsteady."
             }

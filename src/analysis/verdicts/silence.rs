@@ -9,6 +9,7 @@ use crate::analysis::verdicts::loss::Freeze;
 use crate::analysis::verdicts::words::{Cause, EventKind};
 use crate::analysis::verdicts::{Diagnosis, PassedPacket, Watched, seconds, span};
 use crate::time::Timestamp;
+use crate::trace::{ConnectionStall, Direction};
 
 impl Diagnosis {
     /// Whether a packet comes at the pace of its timestamps.
@@ -75,6 +76,19 @@ impl Diagnosis {
     pub(super) fn late(&mut self, late: &Late, made_up: bool, index: usize, key: StreamKey) {
         let silence = seconds(late.to.nanos_since(late.from));
         let by = format!("{silence:.3} s of silence, {:.3} s later than the timestamps", seconds(late.by));
+        let (verdict, why) = self.cause_of(late, made_up, index, key);
+        let detail = format!("{by}{why}");
+        if let Some(watched) = self.streams.get_mut(index) {
+            watched.pace.shifted |= !made_up;
+        }
+        let kind = if late.freeze { EventKind::Freeze } else { EventKind::Late };
+        self.push(Event { span: Some((late.from, late.to)), detail, ..Event::at(late.first, key, kind, verdict) });
+    }
+
+    /// The cause of a silence, and the evidence in words.
+    fn cause_of(&self, late: &Late, made_up: bool, index: usize, key: StreamKey) -> (Cause, String) {
+        let over_tcp = self.streams.get(index).is_some_and(|watched| watched.over_tcp);
+        let tcp = self.tcp.get(key.direction.index()).filter(|_| over_tcp);
         let (verdict, why) = match late.cause {
             Some(SilenceCause::Recorder) => (Cause::RecorderLate, "; the recorder says that it read late"),
             Some(SilenceCause::Source) => (Cause::LateAtTheSource, "; other tracks of the session went on meanwhile"),
@@ -82,15 +96,25 @@ impl Diagnosis {
                 Cause::LateOnTheNetwork,
                 "; meanwhile the recorder's system held what had come behind a segment that was lost or late",
             ),
-            None if made_up => (Cause::LateOnTheNetwork, ", then a burst that caught up; no track went on meanwhile"),
-            None => (Cause::LateAtTheSource, "; it never caught up"),
+            None => {
+                let told = tcp.and_then(|tcp| tcp.cause(key.direction, (late.from, late.to), late.by));
+                match told {
+                    Some(told) => return told,
+                    None if made_up => {
+                        (Cause::LateOnTheNetwork, ", then a burst that caught up; no track went on meanwhile")
+                    }
+                    None => (Cause::LateAtTheSource, "; it never caught up"),
+                }
+            }
         };
-        let detail = format!("{by}{why}");
-        if let Some(watched) = self.streams.get_mut(index) {
-            watched.pace.shifted |= !made_up;
+        (verdict, why.to_owned())
+    }
+
+    /// A connection did not move on for a while.
+    pub(in crate::analysis) fn stall(&mut self, direction: Direction, stall: &ConnectionStall) {
+        if let Some(tcp) = self.tcp.get_mut(direction.index()) {
+            tcp.stall(stall);
         }
-        let kind = if late.freeze { EventKind::Freeze } else { EventKind::Late };
-        self.push(Event { span: Some((late.from, late.to)), detail, ..Event::at(late.first, key, kind, verdict) });
     }
 
     /// The picture stood still: the silence in that time was the cause, or a loss.

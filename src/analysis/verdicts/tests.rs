@@ -2,6 +2,7 @@ mod delivery;
 mod logins;
 mod no_media;
 mod session;
+mod stalls;
 mod stops;
 
 use std::time::Duration;

@@ -64,6 +64,8 @@ word_enum! {
         LateAtTheSource = "late-at-the-source",
         /// The recorder read late.
         RecorderLate = "recorder-late",
+        /// The client had no room for what it was sent: it did not read.
+        ClientDoesNotRead = "client-does-not-read",
         /// Arrivals vary all the time, timestamps don't.
         UnsteadyDelivery = "unsteady-delivery",
         /// RTP timestamps jumped.

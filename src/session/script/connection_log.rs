@@ -85,6 +85,7 @@ impl ConnectionLog {
             | Payload::OneDirection
             | Payload::Compressed
             | Payload::Second(_)
+            | Payload::Stall(_)
             | Payload::ReadEnd
             | Payload::Described(_)
             | Payload::Note(_)

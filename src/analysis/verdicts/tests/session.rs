@@ -5,7 +5,7 @@ use std::io;
 use crate::analysis::{Analyzer, AnalyzerOptions, Row, Sink, Table};
 use crate::rtsp::demux::{Demuxer, GapCause, Pdu, PduKind};
 use crate::time::Timestamp;
-use crate::trace::{Direction, Flow, Note, Payload, Tap, TraceEvent, UdpPath};
+use crate::trace::{ConnectionStall, Direction, Flow, Note, Payload, StallCause, Tap, TraceEvent, UdpPath};
 
 pub(super) const MS: i64 = 1_000_000;
 pub(super) const START: i64 = 1_800_000_000_000 * MS;
@@ -42,6 +42,8 @@ pub(super) enum Passing {
     /// The end of a track.
     Goodbye(usize),
     Note(Note),
+    /// TCP did not move on for so many milliseconds before.
+    Stall(StallCause, i64),
     /// Bytes that the capture lacks.
     Gap,
     /// A request of the client without its line end, and the answer's status.
@@ -146,6 +148,11 @@ impl Session {
             }
             Passing::Goodbye(track) => self.media(at, *track, true, &[0x81, 203, 0, 1, 0, 0, 0, 7]),
             Passing::Note(note) => self.event(at, Direction::ServerToClient, Payload::Note(note)),
+            Passing::Stall(cause, length) => {
+                let [since, until] = [at - length, at].map(|at| Timestamp::from_nanos(START + at * MS));
+                let stall = ConnectionStall { cause: *cause, since, until, round_trip: None };
+                self.event(at, Direction::ServerToClient, Payload::Stall(&stall));
+            }
             Passing::Gap => {
                 let pdu = Pdu {
                     offset: 1,

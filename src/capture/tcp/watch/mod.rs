@@ -4,17 +4,19 @@
 mod mirrored;
 mod side;
 mod signs;
+mod stalls;
 #[cfg(test)]
 mod tests;
 mod unacknowledged;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::capture::ip::TcpSegment;
 use crate::capture::tcp::reassembly::Arrival;
 use crate::capture::tcp::watch::side::{ReadSegment, WatchedSide};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
-use crate::trace::{Direction, SegmentCounts};
+use crate::trace::{ConnectionStall, Direction, SegmentCounts};
 
 /// Seconds that wait until it is known that the connection speaks RTSP; the oldest are dropped.
 const MAX_DONE: usize = 16;
@@ -39,13 +41,20 @@ pub(in crate::capture) struct WatchedSecond {
     pub(in crate::capture) counts: SegmentCounts,
 }
 
-/// How long the handshake took where it is seen: from the SYN to the client's first acknowledgement.
+/// How long the handshake took where it is seen.
 #[derive(Clone, Copy, Debug, Default)]
 enum Handshake {
     #[default]
     Unseen,
     Begun(Timestamp),
-    Over(i64),
+    /// And when the server answered.
+    Answered(Timestamp, Timestamp),
+    Over {
+        /// From the SYN to the client's first acknowledgement.
+        round_trip: i64,
+        /// Of that, to the server and back; and to the client and back.
+        ways: [i64; 2],
+    },
 }
 
 impl SegmentWatch {
@@ -84,7 +93,7 @@ impl SegmentWatch {
         let read = ReadSegment::new(segment, arrival.at);
         let [client, server] = &mut self.sides;
         let (own, other) = if direction == Direction::ClientToServer { (client, server) } else { (server, client) };
-        own.take(&read, other, self.handshake.round_trip());
+        own.take(&read, other, self.handshake.round_trip(), self.handshake.reaction(direction));
         self.handshake.take(&read);
     }
 
@@ -118,6 +127,22 @@ impl SegmentWatch {
         std::mem::take(&mut self.done)
     }
 
+    /// Whether there is a stall that was not taken.
+    pub(in crate::capture) fn has_stalls(&self) -> bool {
+        self.sides.iter().any(|side| !side.stalls.told.is_empty())
+    }
+
+    /// Takes them, each with its direction.
+    pub(in crate::capture) fn take_stalls(&mut self) -> Vec<(Direction, ConnectionStall)> {
+        let round_trip =
+            self.handshake.round_trip().and_then(|nanos| u64::try_from(nanos).ok()).map(Duration::from_nanos);
+        let directions = [Direction::ClientToServer, Direction::ServerToClient];
+        let told = self.sides.iter_mut().zip(directions).flat_map(|(side, direction)| {
+            side.stalls.told.drain(..).map(move |stall| (direction, ConnectionStall { round_trip, ..stall }))
+        });
+        told.collect()
+    }
+
     /// Nothing more comes.
     pub(in crate::capture) fn finish(&mut self) -> VecDeque<WatchedSecond> {
         self.end_second();
@@ -127,13 +152,26 @@ impl SegmentWatch {
 
 impl Handshake {
     fn round_trip(self) -> Option<i64> {
-        if let Self::Over(nanos) = self { Some(nanos) } else { None }
+        if let Self::Over { round_trip, .. } = self { Some(round_trip) } else { None }
+    }
+
+    /// In half the time that the handshake took to the sender of a direction and back he does not react to what passes here.
+    fn reaction(self, sender: Direction) -> i64 {
+        let Self::Over { ways: [to_server, to_client], .. } = self else { return 0 };
+        (if sender == Direction::ServerToClient { to_server } else { to_client }) / 2
     }
 
     fn take(&mut self, segment: &ReadSegment) {
         match self {
-            Self::Unseen | Self::Begun(_) if segment.opens() => *self = Self::Begun(segment.at),
-            Self::Begun(since) if segment.is_bare_ack() => *self = Self::Over(segment.at.nanos_since(*since)),
+            Self::Unseen | Self::Begun(_) | Self::Answered(..) if segment.opens() => *self = Self::Begun(segment.at),
+            Self::Begun(since) if segment.is_syn() => *self = Self::Answered(*since, segment.at),
+            Self::Begun(since) if segment.is_bare_ack() => {
+                *self = Self::Over { round_trip: segment.at.nanos_since(*since), ways: [0; 2] };
+            }
+            Self::Answered(since, answered) if segment.is_bare_ack() => {
+                let ways = [answered.nanos_since(*since), segment.at.nanos_since(*answered)];
+                *self = Self::Over { round_trip: segment.at.nanos_since(*since), ways };
+            }
             _ => {}
         }
     }

@@ -7,6 +7,7 @@ use crate::capture::ip::TcpSegment;
 use crate::capture::tcp::options::TcpOptions;
 use crate::capture::tcp::watch::mirrored::MirroredSegments;
 use crate::capture::tcp::watch::signs::SegmentSigns;
+use crate::capture::tcp::watch::stalls::{Novelty, ReceivedAck, ReceiverRoom, SentBytes, StallWatch};
 use crate::capture::tcp::watch::unacknowledged::{UnacknowledgedSegments, is_behind};
 use crate::time::Timestamp;
 use crate::trace::SegmentCounts;
@@ -34,6 +35,7 @@ pub(super) struct WatchedSide {
     latest: SegmentSigns,
     sent: UnacknowledgedSegments,
     mirrored: MirroredSegments,
+    pub(super) stalls: StallWatch,
     /// Since its row began.
     pub(super) counts: SegmentCounts,
 }
@@ -115,8 +117,9 @@ impl WatchedSide {
         self.mirrored.is_copy(segment, at)
     }
 
-    /// Takes a segment, which `other` will see. `round_trip`: what the handshake took, if that is known.
-    pub(super) fn take(&mut self, segment: &ReadSegment, other: &mut Self, round_trip: Option<i64>) -> SegmentSigns {
+    /// Takes a segment, which `other` will see. `round_trip`: what the handshake took, if that is known. Its sender does not
+    /// react to what passes here within the `reaction`.
+    pub(super) fn take(&mut self, segment: &ReadSegment, other: &mut Self, round_trip: Option<i64>, reaction: i64) {
         if segment.is_syn() {
             self.offered = segment.options.window_shift.map_or(OfferedScale::Nothing, OfferedScale::Shift);
         }
@@ -126,9 +129,46 @@ impl WatchedSide {
             self.repeated_acks = 0;
         }
         self.signs_of_loss(segment, other, round_trip, &mut signs);
+        self.stalls_of_bytes(segment, other, signs, reaction);
+        let advances = self.ack.is_some_and(|(ack, _)| is_behind(segment.ack, ack));
         self.remember(segment, signs);
+        if !segment.lacks(flags::ACK) {
+            self.stalls_of_ack(segment, other, signs, advances);
+        }
         self.count(segment, other, signs, shift.is_some());
-        signs
+    }
+
+    /// Bytes move on, or don't.
+    fn stalls_of_bytes(&mut self, segment: &ReadSegment, other: &Self, signs: SegmentSigns, reaction: i64) {
+        let asks = signs.has(SegmentSigns::WINDOW_PROBE) || signs.has(SegmentSigns::KEEP_ALIVE);
+        if segment.length == 0 || asks {
+            return;
+        }
+        let new = self.next.is_none_or(|(next, _)| is_behind(segment.end(), next));
+        let again = signs.has(SegmentSigns::RETRANSMISSION) || signs.has(SegmentSigns::OUT_OF_ORDER);
+        let full = signs.has(SegmentSigns::WINDOW_FULL);
+        let known = other.ack.is_some_and(|(ack, _)| !is_behind(segment.end(), ack));
+        let novelty = match (again, new) {
+            (true, _) if known => Novelty::Twice,
+            (true, _) => Novelty::Again,
+            (false, true) => Novelty::New,
+            (false, false) => Novelty::Unclear,
+        };
+        let in_flight = self.in_flight(other);
+        self.stalls.sent(SentBytes { at: segment.at, novelty, full, in_flight }, reaction);
+    }
+
+    /// What the other side sent moves on, or doesn't.
+    fn stalls_of_ack(&self, segment: &ReadSegment, other: &mut Self, signs: SegmentSigns, advances: bool) {
+        let sent = other.next.map(|(next, _)| next);
+        let room = match (self.edge(self.shift(other)), sent) {
+            _ if signs.has(SegmentSigns::ZERO_WINDOW) => ReceiverRoom::None,
+            (Some(edge), Some(sent)) if !is_behind(edge, sent) => ReceiverRoom::Unclear,
+            _ => ReceiverRoom::Some,
+        };
+        let asks = signs.has(SegmentSigns::DUPLICATE_ACK) || segment.options.sack_blocks > 0;
+        let in_flight = other.in_flight(self);
+        other.stalls.acknowledged(ReceivedAck { at: segment.at, advances, asks, room, in_flight });
     }
 
     /// How far its windows are shifted, if the SYNs tell: both sides have to offer it (RFC 7323, section 2.2).

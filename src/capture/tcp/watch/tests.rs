@@ -256,3 +256,78 @@ proptest! {
         prop_assert_eq!(sums, (written.len() as u64, bytes));
     }
 }
+
+/// Why and when bytes did not move on, in milliseconds.
+fn stalls(written: &[Written<'_>]) -> Vec<String> {
+    let mut watch = SegmentWatch::default();
+    let mut told = Vec::new();
+    for (number, segment) in (1..).zip(written) {
+        take(&mut watch, segment, number);
+        told.extend(watch.take_stalls());
+    }
+    let millis = |at: Timestamp| at.as_nanos() / MS;
+    let line = |(direction, stall): &(Direction, crate::trace::ConnectionStall)| {
+        format!("{direction} {:?} {}..{}", stall.cause, millis(stall.since), millis(stall.until))
+    };
+    told.iter().map(line).collect()
+}
+
+/// A handshake whose server is 10 ms away, and 100 bytes that were acknowledged.
+fn begun() -> Vec<Written<'static>> {
+    [handshake(&[], &[]), vec![data(20_000, 1, 100), ack(20_100, 101)]].concat()
+}
+
+#[test]
+fn a_receiver_without_room_is_one_until_it_has_some() {
+    let window = |at: i64, ack_number: u32, window: u16| Written { window, ..ack(at, ack_number) };
+    let probe = data(300_000, 200, 0);
+    let zero =
+        [data(40_000, 101, 100), window(41_000, 201, 0), probe, window(300_100, 201, 0), window(900_000, 201, 500)];
+    assert_eq!(stalls(&[begun(), zero.to_vec()].concat()), ["s2c NoRoom 41..900"]);
+    // 500 bytes fill it; one more segment has no room, though its window is not 0.
+    let full = [data(40_000, 101, 500), window(41_000, 301, 300), window(500_000, 601, 500)];
+    assert_eq!(stalls(&[begun(), full.to_vec()].concat()), ["s2c NoRoom 40..500"]);
+    let soon = [data(40_000, 101, 500), window(41_000, 601, 500)];
+    assert_eq!(stalls(&[begun(), soon.to_vec()].concat()), Vec::<String>::new());
+}
+
+#[test]
+fn what_was_lost_is_seen_at_both_ends() {
+    // At the server: what was sent before is sent again.
+    let server = [data(40_000, 101, 100), data(300_000, 101, 100), ack(320_000, 201)];
+    let told = ["s2c Loss { sent_again: 1, asked: 0 } 40..300", "s2c Loss { sent_again: 1, asked: 0 } 40..320"];
+    assert_eq!(stalls(&[begun(), server.to_vec()].concat()), told);
+    // At the client: what came behind it is acknowledged with it.
+    let client =
+        [data(80_000, 201, 100), ack(80_100, 101), data(120_000, 301, 100), ack(120_100, 101), data(400_000, 101, 100)];
+    assert_eq!(stalls(&[begun(), client.to_vec()].concat()), ["s2c Loss { sent_again: 1, asked: 2 } 80..400"]);
+    // An acknowledgement that takes its time is none.
+    let late = [data(40_000, 101, 100), ack(240_000, 201)];
+    assert_eq!(stalls(&[begun(), late.to_vec()].concat()), Vec::<String>::new());
+}
+
+#[test]
+fn who_sends_much_at_once_had_lost_nothing() {
+    let burst = |first: i64, step: i64| {
+        (0..5).map(move |number| data(first + i64::from(number) * step, 101 + number * 100, 100))
+    };
+    let told = ["s2c NothingToSend 20..2000"];
+    let at_once: Vec<Written<'_>> = begun().into_iter().chain(burst(2_000_000, 100)).collect();
+    assert_eq!(stalls(&at_once), told);
+    // An acknowledgement of the first cannot have been heard yet: the server is 10 ms away.
+    let answered = |at: i64, step: i64| {
+        let mut all: Vec<Written<'_>> = begun().into_iter().chain(burst(2_000_000, step)).collect();
+        all.push(ack(at, 201));
+        all.sort_by_key(|written| written.at);
+        stalls(&all)
+    };
+    assert_eq!(answered(2_000_050, 100), told);
+    assert_eq!(answered(2_000_050, 6_000), Vec::<String>::new(), "it may have waited for it");
+    // The network held all of it, also what was sent again.
+    let twice = at_once.iter().copied().chain([ack(2_000_900, 601), data(2_001_000, 101, 100)]).collect::<Vec<_>>();
+    assert_eq!(stalls(&twice), [told[0], "s2c Loss { sent_again: 1, asked: 0 } 20..2000"]);
+    let short: Vec<Written<'_>> = begun().into_iter().chain(burst(900_000, 100)).collect();
+    assert_eq!(stalls(&short), Vec::<String>::new(), "nothing would have been sent again yet");
+    let unknown: Vec<Written<'_>> = [data(20_000, 1, 100)].into_iter().chain(burst(2_000_000, 100)).collect();
+    assert_eq!(stalls(&unknown), Vec::<String>::new(), "what is under way is not known without acknowledgements");
+}
