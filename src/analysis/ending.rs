@@ -1,5 +1,6 @@
 //! What is odd about a session as a whole, which shows when its capture ends.
 
+use crate::analysis::cell::float;
 use crate::analysis::findings::{Finding, FindingCode};
 use crate::analysis::session::Session;
 use crate::analysis::stream::StreamState;
@@ -12,6 +13,9 @@ use crate::trace::Direction;
 const REPORTS_NS: i64 = 30 * NANOS_PER_SECOND;
 /// And no report may be missing for so many times their distance.
 const REPORTS_MISSED: f64 = 5.0;
+/// Key frames farther apart are rare. Encoders have one each ten seconds if nobody tells them otherwise (x264: 250 pictures);
+/// those at 25 pictures a second are not meant, however their timestamps are rounded.
+const KEY_FRAMES_S: f64 = 10.1;
 /// Packets that can't all lack the marker.
 const MANY_PACKETS: u64 = 50;
 /// Video whose frames end with the marker. It is not so in transport streams (RFC 2250, section 2.1).
@@ -23,12 +27,12 @@ impl Session {
         let own = self.abandoned().map(|finding| (Direction::ServerToClient, finding));
         let of = |stream: &StreamState| {
             let found = if stream.key.stranger.is_some() {
-                [const { None }; 4]
+                [const { None }; 5]
             } else if stream.is_encrypted() {
                 // What SRTCP says nobody can tell.
-                [marker(stream), clock(stream), None, None]
+                [marker(stream), clock(stream), None, None, None]
             } else {
-                [marker(stream), clock(stream), reports(stream), self.stray_reports(stream)]
+                [marker(stream), clock(stream), reports(stream), self.stray_reports(stream), key_frames(stream)]
             };
             found.into_iter().flatten().map(|finding| (stream.key.direction, finding)).collect::<Vec<_>>()
         };
@@ -93,6 +97,15 @@ fn marker(stream: &StreamState) -> Option<Finding> {
     let none = video && stream.sequence.packets >= MANY_PACKETS && stream.marker_packets() == 0;
     let detail = || format!("none of {} packets of video has the marker", stream.sequence.packets);
     none.then(|| Finding::new(FindingCode::MarkerMissing, stream.key.track, detail()))
+}
+
+/// Key frames that are far apart.
+fn key_frames(stream: &StreamState) -> Option<Finding> {
+    let (frames, rate) = (stream.frames.as_ref()?, stream.time_rate_hz().filter(|rate| *rate > 0)?);
+    let (ticks, nanos) = frames.statistics.keys.longest_distance();
+    let seconds = (float(ticks) / f64::from(rate)).min(float(nanos) / float(NANOS_PER_SECOND));
+    let detail = || format!("up to {seconds:.1} s from one key frame to the next, or to the end");
+    (seconds > KEY_FRAMES_S).then(|| Finding::new(FindingCode::KeyFramesRare, stream.key.track, detail()))
 }
 
 /// Timestamps that run at another rate than described.

@@ -123,6 +123,7 @@ fn stream(row: StreamRow<'_>) -> StreamRow<'_> {
         sr_interval_mean_s: None,
         freezes: None,
         longest_freeze_ms: None,
+        damaged_ms: None,
         play_to_first_packet_ms: None,
         play_to_key_frame_ms: None,
         ntp_drift_ppm: None,

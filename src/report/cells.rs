@@ -213,6 +213,6 @@ mod tests {
             let declared: Vec<_> = row.table().columns().iter().map(|column| column.name).collect();
             assert_eq!(names, declared);
         }
-        assert_eq!(Table::Streams.columns().len(), 73);
+        assert_eq!(Table::Streams.columns().len(), 75);
     }
 }

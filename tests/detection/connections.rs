@@ -119,7 +119,7 @@ impl TcpTalk {
             let head = [&[0x80, 96][..], &number.to_be_bytes(), &[0, 0], &number.to_be_bytes(), &[0, 0, 0, 7]].concat();
             let udp = PacketBuilder::ethernet2([1; 6], [2; 6]).ipv4(SERVER, to, 64).udp(ports.0, ports.1);
             let mut bytes = Vec::new();
-            udp.write(&mut bytes, &[head, vec![0x41; 100]].concat()).unwrap();
+            udp.write(&mut bytes, &[head, vec![0x65; 100]].concat()).unwrap();
             self.keep(true, bytes);
             self.at += 10_000_000;
         }

@@ -106,7 +106,7 @@ fn exchange(talk: &mut TcpTalk, cseq: u32, request: &str, headers: &str, answer:
 fn media(talk: &mut TcpTalk, mut send: impl FnMut(&mut TcpTalk, &[u8])) {
     for number in 0..300_u16 {
         let head = [&[0x80, 0xe0][..], &number.to_be_bytes(), &(u32::from(number) * 3000).to_be_bytes(), &[0, 0, 0, 7]];
-        send(talk, &[&head.concat()[..], &[0x41], &vec![7; 200 + usize::from(number)]].concat());
+        send(talk, &[&head.concat()[..], &[0x65], &vec![7; 200 + usize::from(number)]].concat());
         talk.at += 33_333_333 - 1_000_000;
     }
 }

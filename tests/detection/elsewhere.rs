@@ -74,7 +74,7 @@ fn tear_down(talk: &mut TcpTalk) {
 fn send(talk: &mut TcpTalk, from_server: bool, ports: (u16, u16), payload_type: u8, numbers: std::ops::Range<u16>) {
     for number in numbers {
         let head = [&[0x80, payload_type][..], &number.to_be_bytes(), &[0, 0], &number.to_be_bytes(), &[0, 0, 0, 7]];
-        talk.datagram(from_server, ports, &[head.concat(), vec![0x41; 100]].concat());
+        talk.datagram(from_server, ports, &[head.concat(), vec![0x65; 100]].concat());
         talk.at += 10_000_000;
     }
 }

@@ -67,7 +67,7 @@ fn session(connection: &str, tracks: &[(&str, &str, &str)]) -> TcpTalk {
 
 fn rtp(number: u16, ssrc: u8) -> Vec<u8> {
     let head = [&[0x80, 96][..], &number.to_be_bytes(), &[0, 0], &number.to_be_bytes(), &[0, 0, 0, ssrc]];
-    [head.concat(), vec![0x41; 100]].concat()
+    [head.concat(), vec![0x65; 100]].concat()
 }
 
 #[test]

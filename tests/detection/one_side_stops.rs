@@ -28,7 +28,7 @@ fn media(talk: &mut TcpTalk, numbers: std::ops::Range<u16>) {
     for number in numbers {
         let timestamp = u32::from(number) * 3600;
         let head = [&[0x80, 0xe0][..], &number.to_be_bytes(), &timestamp.to_be_bytes(), &[0, 0, 0, 7]].concat();
-        talk.say(true, &[&[b'$', 0, 0, 113][..], &head, &[0x41], &[7; 100]].concat());
+        talk.say(true, &[&[b'$', 0, 0, 113][..], &head, &[0x65], &[7; 100]].concat());
         talk.acknowledge(false);
         talk.at += 38_000_000;
     }

@@ -44,7 +44,7 @@ fn media(sequence: &mut u16, channels: &[u8], count: u16) -> Vec<Said> {
         *sequence += 1;
         for channel in channels {
             let head = [&[0x80, 96][..], &sequence.to_be_bytes(), &[0, 0, 0, 9, 0, 0, 0, *channel + 1]].concat();
-            said.push((ServerToClient, frame(*channel, &[head, vec![0x41; 30]].concat())));
+            said.push((ServerToClient, frame(*channel, &[head, vec![0x65; 30]].concat())));
         }
     }
     said

@@ -159,6 +159,8 @@ findings! {
     PayloadUnusual = "payload-unusual", Note, "RFC 7798, section 4.4.4";
     /// Not one of 50 or more packets of H.264, H.265, JPEG, VP8… has the marker, which ends a frame.
     MarkerMissing = "marker-missing", Warning, "RFC 6184, section 5.1";
+    /// More than 10 s of video lie between two key frames: whoever joins, or loses a packet, waits as long for a clean picture.
+    KeyFramesRare = "key-frames-rare", Note;
     /// Packets that open the way for UDP media through a NAT.
     NatPunch = "nat-punch", Note;
     /// A connection with more than 4,096 sources, or a capture with more than 32,768.

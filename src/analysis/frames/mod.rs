@@ -4,7 +4,9 @@
 //! Packets may come in any order within the distance that RFC 3550 calls reordered. A frame is over when its neighbours
 //! are there, or too many packets have come since.
 
+mod damage;
 mod frame;
+mod key_frames;
 mod rows;
 mod share;
 mod statistics;
@@ -19,6 +21,7 @@ use crate::rtp::payload::{PayloadFormat, PayloadOddity};
 use crate::time::Timestamp;
 
 pub(super) use frame::{Arrival, Frame};
+pub(super) use key_frames::PicturePlace;
 pub(super) use share::PayloadFault;
 use share::{Edge, Share};
 pub(super) use statistics::FrameStatistics;
@@ -66,6 +69,9 @@ pub(super) struct Frames {
     /// Of the latest that ended: its last sequence number, its end and its timestamp.
     before: Option<(i64, Timestamp, i64)>,
     first_timestamp: Option<i64>,
+    /// Timestamp of the latest picture, and whether others are missing since.
+    latest_picture: Option<i64>,
+    lacks: bool,
     /// How many packets there were before the next one, and then the number of the first packet, where RTP-Info tells.
     missed: Option<u16>,
     begins: Option<i64>,
@@ -224,7 +230,11 @@ impl Frames {
             self.fault = self.fault.or(Some(PayloadFault::Odd(oddity)));
         }
         self.number += 1;
-        self.statistics.frame(&frame, complete, frame.video);
+        self.lacks |= self.lacks_before(&frame);
+        self.statistics.frame(&frame, complete, self.lacks);
+        if frame.coding.picture {
+            (self.lacks, self.latest_picture) = (false, Some(frame.ext_timestamp));
+        }
         let first_timestamp = *self.first_timestamp.get_or_insert(frame.ext_timestamp);
         let before = self.before.replace((frame.last_seq, frame.last_at, frame.ext_timestamp));
         if !self.kept {
@@ -251,6 +261,19 @@ impl Frames {
         }
         let number = u16::try_from(frame.last_seq & 0xffff).unwrap_or(0);
         (frame.ends == Edge::Cut).then_some(PayloadOddity::FragmentWithoutEnd { number })
+    }
+
+    /// Whether pictures are missing right before a frame: numbers are, and its timestamp is not the next one. A packet alone
+    /// may have been the beginning of this frame, or a parameter set.
+    fn lacks_before(&self, frame: &Frame) -> bool {
+        // Numbers that start over tell of no loss.
+        let before = self.before.map(|(last_seq, ..)| last_seq).filter(|last_seq| *last_seq != i64::MIN);
+        if before.is_none_or(|last_seq| last_seq.saturating_add(1) >= frame.first_seq) {
+            return false;
+        }
+        let step = self.latest_picture.map(|latest| frame.ext_timestamp.saturating_sub(latest));
+        let usual = self.statistics.usual_step();
+        !step.zip(usual).is_some_and(|(step, usual)| step > 0 && step / 3 <= usual / 2)
     }
 
     /// Whether the packet behind its last one is known and belongs to another frame.

@@ -1,7 +1,9 @@
 //! What one packet adds to its frame.
 
 use crate::analysis::rows::PictureKind;
-use crate::rtp::payload::{H264Unit, H265Unit, PayloadError, PayloadFormat, PayloadOddity, SliceType, Unit, UnitPart};
+use crate::rtp::payload::{
+    H264Unit, H265Unit, PayloadError, PayloadFormat, PayloadOddity, SliceType, Unit, UnitPart, recovery_point,
+};
 
 /// The contribution of one payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +52,11 @@ pub(super) struct Coding {
     slice: Option<SliceType>,
     /// There are slices, whether or not their type is known.
     pub(super) picture: bool,
+    /// Other pictures are made from it, as a part of it says, or none are.
+    reference: bool,
+    disposable: bool,
+    /// All is right so many pictures later, though decoding begins here (recovery point).
+    recovery: Option<u32>,
 }
 
 impl Coding {
@@ -58,6 +65,28 @@ impl Coding {
         self.key |= other.key;
         self.slice = self.slice.max(other.slice);
         self.picture |= other.picture;
+        self.reference |= other.reference;
+        self.disposable |= other.disposable;
+        self.recovery = self.recovery.or(other.recovery);
+    }
+
+    /// After how many pictures all is right if decoding begins here; `None` if it can't.
+    pub(super) fn entry(self) -> Option<u32> {
+        if self.key || self.kind() == PictureKind::I { Some(0) } else { self.recovery }
+    }
+
+    /// Whether it is known that no other picture is made from it.
+    pub(super) fn is_disposable(self) -> bool {
+        self.disposable && !self.reference
+    }
+
+    /// Of a slice that tells whether other pictures are made from it.
+    fn referred(reference: bool) -> Self {
+        Self { picture: true, reference, disposable: !reference, ..Self::default() }
+    }
+
+    fn recovery(pictures: Option<u32>) -> Self {
+        Self { recovery: pictures, ..Self::default() }
     }
 
     /// What the column `type` says of a picture.
@@ -128,7 +157,7 @@ impl Share {
             Unit::H264(unit) => self.h264(unit, part, payload),
             Unit::H265(unit) => self.h265(unit, part, payload),
             Unit::Jpeg => {
-                self.coding.add(Coding { key: true, slice: Some(SliceType::I), picture: true, idr: false });
+                self.coding.add(Coding { key: true, ..Coding::slice(Some(SliceType::I)) });
                 if part.starts { Edge::Frame } else { Edge::Cut }
             }
             // A fragment of audio does not tell which of them it is.
@@ -152,12 +181,17 @@ impl Share {
 
     #[inline]
     fn h264(&mut self, unit: H264Unit, part: &UnitPart, payload: &[u8]) -> Edge {
+        if unit.is_slice() {
+            self.coding.add(Coding::referred(unit.is_reference()));
+        }
         if !part.starts {
-            self.coding.picture |= unit.is_slice();
             return Edge::Cut;
         }
         self.bytes += 1;
         if !unit.is_slice() {
+            if unit.is_sei() {
+                self.coding.add(Coding::recovery(payload.get(part.body.clone()).and_then(recovery_point)));
+            }
             return Edge::Frame;
         }
         let head = payload.get(part.body.clone()).and_then(|body| unit.slice_head(body));
@@ -168,12 +202,19 @@ impl Share {
 
     #[inline]
     fn h265(&mut self, unit: H265Unit, part: &UnitPart, payload: &[u8]) -> Edge {
+        if unit.is_slice() {
+            self.coding.add(Coding::referred(unit.is_reference()));
+        }
         if !part.starts {
-            self.coding.picture |= unit.is_slice();
             return Edge::Cut;
         }
         self.bytes += 2;
         if !unit.is_slice() {
+            if unit.is_sei() {
+                let point = payload.get(part.body.clone()).and_then(recovery_point);
+                // Signed here: 2n - 1 and 2n are n pictures ahead and behind.
+                self.coding.add(Coding::recovery(point.map(|number| number.div_ceil(2))));
+            }
             return Edge::Frame;
         }
         let base = unit.layer() == 0;

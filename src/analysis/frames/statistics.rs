@@ -2,6 +2,8 @@
 
 use crate::analysis::cell::{float, millis};
 use crate::analysis::frames::Frame;
+use crate::analysis::frames::damage::{PictureDamage, PictureState};
+use crate::analysis::frames::key_frames::KeyFrames;
 use crate::analysis::freeze_rule::stands_still;
 use crate::time::Timestamp;
 
@@ -38,6 +40,8 @@ pub(in crate::analysis) struct FrameStatistics {
     /// From here on nobody looks: the client has asked for the end.
     given_up: Option<Timestamp>,
     pace: FreezeDetector,
+    pub(in crate::analysis) keys: KeyFrames,
+    pub(in crate::analysis) damage: PictureDamage,
 }
 
 /// The distances at which pictures become complete.
@@ -59,9 +63,10 @@ struct FreezeDetector {
 }
 
 impl FrameStatistics {
-    /// Takes the next frame. Parameter sets without a picture are no frame of video.
-    pub(super) fn frame(&mut self, frame: &Frame, complete: bool, video: bool) {
-        if video && !frame.coding.picture {
+    /// Takes the next frame; `lacks`: pictures are missing right before it. Parameter sets without a picture are no frame of
+    /// video.
+    pub(super) fn frame(&mut self, frame: &Frame, complete: bool, lacks: bool) {
+        if frame.video && !frame.coding.picture {
             return;
         }
         let given_up = self.given_up.is_some_and(|since| frame.last_at >= since);
@@ -69,8 +74,11 @@ impl FrameStatistics {
         self.incomplete += u64::from(!complete && !given_up);
         let at = frame.ext_timestamp;
         self.advance(at);
-        if video {
+        if frame.video {
             self.picture(frame, complete);
+            if !given_up {
+                self.quality(frame, complete, lacks);
+            }
         }
     }
 
@@ -117,6 +125,25 @@ impl FrameStatistics {
         }
     }
 
+    /// What a viewer sees of a picture.
+    fn quality(&mut self, frame: &Frame, complete: bool, lacks: bool) {
+        let (entry, is_first) = (frame.coding.entry(), self.keys.first_picture.is_none());
+        self.keys.picture(frame, entry.is_some(), !complete || lacks);
+        // What came before the very first packet was not lost.
+        if is_first && !complete && frame.has_no_hole() {
+            return;
+        }
+        let Frame { first_at, last_at, .. } = *frame;
+        let disposable = frame.coding.is_disposable();
+        self.damage.picture(PictureState { first_at, last_at, complete, lacks, disposable, entry });
+    }
+
+    /// Ticks from one frame to the next, on average.
+    pub(super) fn usual_step(&self) -> Option<i64> {
+        let steps = i64::try_from(self.timed.checked_sub(self.stretches)?).ok()?;
+        self.ticks.checked_div(steps).filter(|step| *step > 0)
+    }
+
     /// Frames for each second of media time.
     pub(in crate::analysis) fn rate_fps(&self, clock_rate_hz: Option<u32>) -> Option<f64> {
         let steps = i64::try_from(self.timed.checked_sub(self.stretches)?).ok()?;
@@ -147,6 +174,7 @@ impl FrameStatistics {
     /// Another part of the media begins; `paced`: its timestamps run as time does.
     pub(in crate::analysis) fn begin_part(&mut self, paced: bool) {
         (self.highest, self.unpaced) = (None, !paced);
+        self.keys.begin_part();
     }
 
     /// The client asked for the end at this time, or goes on.

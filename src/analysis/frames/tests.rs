@@ -314,3 +314,54 @@ fn access_units_that_are_not_as_long_as_their_header_says() {
     assert_eq!(fed(format, &short, |place| place).take_fault(), Some(PayloadFault::Odd(oddity)));
     assert!(ended(format, &short).iter().all(|unit| !unit.complete));
 }
+
+#[test]
+fn a_loss_damages_pictures_until_the_next_key_frame() {
+    // Two packets each, a key frame each five; parameter sets in a packet of their own.
+    let sent = pictures(1, &[2; 16]);
+    let damaged = |lost: &[usize]| {
+        let mut rest = sent.clone();
+        lost.iter().rev().for_each(|place| drop(rest.remove(*place)));
+        fed(PayloadFormat::H264, &rest, |place| place * 10_000_000).statistics.damage.pictures()
+    };
+    let of = |picture: u32| {
+        let timestamp = picture.wrapping_mul(3000).wrapping_add(u32::MAX - 9000);
+        sent.iter().position(|packet| packet.timestamp == timestamp).unwrap()
+    };
+    assert_eq!(damaged(&[]), 0);
+    assert_eq!(damaged(&[of(7)]), 3, "7, 8 and 9");
+    assert_eq!(damaged(&[of(7), of(7) + 1]), 2, "all of 7: 8 and 9");
+    assert_eq!(damaged(&[of(5) + 1]), 5, "a key frame itself");
+    assert_eq!(damaged(&[of(5)]), 0, "parameter sets alone");
+    assert_eq!(damaged(&[of(13)]), 2, "10 is whole: 13 and 14");
+}
+
+#[test]
+fn disposable_pictures_and_recovery_points_are_told() {
+    let coding = |payload: &[u8]| Share::of(PayloadFormat::H264, payload).0.coding;
+    assert!(coding(&[0x01, 0x9e]).is_disposable() && !coding(&[0x41, 0x9a]).is_disposable());
+    assert!(coding(&[0x1c, 0x41, 7]).is_disposable(), "the last fragment tells as well");
+    assert!(!coding(&[0x7c, 0x01, 7]).is_disposable());
+    assert_eq!(coding(&[0x06, 6, 1, 0x14, 0x80]).entry(), Some(9));
+    assert_eq!((coding(&[0x41, 0x9a]).entry(), coding(&[0x65, 0x88]).entry()), (None, Some(0)));
+    assert_eq!(coding(&[0x61, 0x88]).entry(), Some(0), "slices of type I alone");
+    let h265 = |payload: &[u8]| Share::of(PayloadFormat::H265 { numbered: false }, payload).0.coding;
+    assert!(h265(&[0, 1, 0x80]).is_disposable() && !h265(&[2, 1, 0x80]).is_disposable());
+    assert_eq!((h265(&[0x2a, 1, 0x80]).entry(), h265(&[2, 1, 0x80]).entry()), (Some(0), None));
+    assert_eq!(h265(&[0x4e, 1, 6, 1, 0x14, 0x80]).entry(), Some(5), "9 as a signed number");
+    let jpeg = Share::of(PayloadFormat::Jpeg, &[0, 0, 0, 0, 1, 90, 40, 30, 7]).0.coding;
+    assert_eq!(jpeg.entry(), Some(0));
+}
+
+#[test]
+fn key_frames_far_apart() {
+    let distance = |sizes: &[usize], lost: Option<usize>| {
+        let mut sent = pictures(1, sizes);
+        lost.into_iter().for_each(|place| drop(sent.remove(place)));
+        fed(PayloadFormat::H264, &sent, |place| place).statistics.keys.longest_distance().0
+    };
+    assert_eq!(distance(&[1; 16], None), 5 * 3000);
+    assert_eq!(distance(&[1; 4], None), 3 * 3000, "to the end");
+    // Behind the second key frame, whose parameter sets came, it would be ten.
+    assert_eq!(distance(&[1; 12], Some(7)), 4 * 3000);
+}

@@ -159,5 +159,9 @@ row! {
         stalled_ms ["ms"]: Option<Millis>,
         /// Frames that a player with this buffer leaves out, if it does not wait: `late_frames`.
         dropped_frames: Option<u64>,
+        /// Pictures from a loss on to the next complete one that needs none before it, which is not counted.
+        damaged_frames: Option<u64>,
+        /// How long they lasted: from the first of them to the picture that is whole again, or to the latest.
+        damaged_ms ["ms"]: Option<Millis>,
     }
 }

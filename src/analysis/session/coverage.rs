@@ -13,6 +13,14 @@ impl Session {
         self.dialog.begins_late();
     }
 
+    /// Whether the capture has the beginning of its media: PLAY was granted in it, and nothing lacks that may have been before.
+    pub(in crate::analysis) fn has_whole_beginning(&self) -> bool {
+        let watch = &self.watch;
+        let lacks =
+            watch.beginning_missing || watch.without_rtsp || watch.only_side.is_some() || watch.lacks_messages();
+        watch.heard.playing && !lacks
+    }
+
     /// The capture lacks bytes of a direction that may have been messages: what they agreed upon is not known.
     #[cold]
     pub(in crate::analysis) fn lacks_messages(&mut self, direction: Direction, at: Timestamp, cause: GapCause) {

@@ -104,6 +104,8 @@ impl StreamState {
             stalls: playout.map(|playout| playout.stalls),
             stalled_ms: playout.map(|playout| Fixed(playout.stalled_ms)),
             dropped_frames: playout.map(|playout| playout.late_frames),
+            damaged_frames: pictures.map(|frames| frames.damage.pictures()),
+            damaged_ms: pictures.map(|frames| ms(frames.damage.nanos())),
         }
     }
 }

@@ -65,7 +65,8 @@ impl Playing {
             packet.extend(self.number.to_be_bytes());
             packet.extend(self.timestamp.to_be_bytes());
             packet.extend(SSRC);
-            packet.extend([0x41, 0x9a, 7]);
+            // A key frame each five.
+            packet.extend(if self.number.is_multiple_of(5) { [0x65, 0x88, 7] } else { [0x41, 0x9a, 7] });
             self.talk = self.talk.frame(0, &packet).wait(30);
             (self.number, self.timestamp) = (self.number.wrapping_add(1), self.timestamp.wrapping_add(step));
         }

@@ -41,7 +41,14 @@ impl EventKind {
     /// Whether it happened at some time, and is not what lasts or what was counted from beginning to end.
     const fn is_at_a_time(self) -> bool {
         match self {
-            Self::Gap | Self::NoMedia | Self::Late | Self::Pause | Self::Freeze | Self::Restart | Self::End => true,
+            Self::Gap
+            | Self::NoMedia
+            | Self::NoPicture
+            | Self::Late
+            | Self::Pause
+            | Self::Freeze
+            | Self::Restart
+            | Self::End => true,
             Self::Jitter
             | Self::Drift
             | Self::Timestamps

@@ -8,6 +8,7 @@ mod incidents;
 mod logins;
 mod loss;
 mod no_media;
+mod pictures;
 mod restart;
 mod room;
 mod rows;
@@ -309,6 +310,7 @@ impl Diagnosis {
                 self.nothing_came(stream, end);
             }
         }
+        self.tell_damage(streams);
         let over_tcp = |track: Option<usize>| {
             streams.iter().filter(|stream| track.is_none() || stream.key.track == track).any(StreamState::is_over_tcp)
         };

@@ -63,6 +63,9 @@ impl<S: Sink> RowEmitter<S> {
     pub(in crate::analysis) fn verdicts(&mut self, session: &mut Session, end: Location) -> io::Result<()> {
         let judge = self.judges.as_mut().and_then(|judges| judges.take(end.session));
         let Some(mut judge) = judge else { return Ok(()) };
+        if session.has_whole_beginning() {
+            session.streams.iter().for_each(|stream| judge.key_frames(stream, end));
+        }
         judge.end(&mut session.streams, end);
         let incidents = incidents::numbers(&judge.events);
         judge.events.iter().zip(incidents).try_for_each(|(event, incident)| {

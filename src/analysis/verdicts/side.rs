@@ -23,7 +23,10 @@ impl Cause {
             | Self::SentOutOfOrder
             | Self::ProtocolBroken
             | Self::SentElsewhere
-            | Self::NoSenderReports => sender,
+            | Self::NoSenderReports
+            // Who hands media on begins with a key frame, or asks the camera for one.
+            | Self::NoKeyFrame
+            | Self::LateKeyFrame => sender,
             Self::ChannelsUnclear | Self::EndedByTheServer | Self::RefusedByTheServer | Self::LoginRepeated => {
                 Side::Server
             }
@@ -104,6 +107,9 @@ impl Cause {
                  whether it sends."
             }
             Self::NothingSent => "Look whether the camera's channel is on and its encoder runs.",
+            Self::NoKeyFrame | Self::LateKeyFrame => {
+                "Raise the camera's key-frame rate (I-frame interval), or have the server begin with a key frame."
+            }
             Self::NobodyListens => "Look whether the receiver still runs, and listens on the ports of its SETUP.",
             Self::BlockedOnTheWay => {
                 "Let the ports of the SETUP through the firewall (record --port-range), or try -t tcp."

@@ -1,6 +1,7 @@
 mod delivery;
 mod logins;
 mod no_media;
+mod pictures;
 mod session;
 mod stalls;
 mod stops;

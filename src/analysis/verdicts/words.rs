@@ -16,6 +16,8 @@ word_enum! {
         Pause = "pause",
         /// The picture stands still.
         Freeze = "freeze",
+        /// Pictures that nobody can show, as no key frame has come.
+        NoPicture = "no-picture",
         /// Arrivals vary more than a player's buffer may hide.
         Jitter = "jitter",
         /// Two clocks run at different speeds.
@@ -104,6 +106,10 @@ word_enum! {
         BlockedOnTheWay = "blocked-on-the-way",
         /// Media came to another port or channel than was agreed on.
         SentElsewhere = "sent-elsewhere",
+        /// No key frame came, with which decoding could begin.
+        NoKeyFrame = "no-key-frame",
+        /// Pictures came for seconds before the first key frame.
+        LateKeyFrame = "late-key-frame",
         /// There are no sender reports.
         NoSenderReports = "no-sender-reports",
         /// The server refused a request.

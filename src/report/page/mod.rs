@@ -128,6 +128,7 @@ impl CaptureReport {
             ("Missing packets", alone(total.missing.to_string()), total.missing > 0),
             ("Freezes", alone(grouped(total.freezes)), total.freezes > 0),
             ("Incomplete frames", alone(grouped(total.incomplete_frames)), total.incomplete_frames > 0),
+            ("Damaged pictures", alone(grouped(total.damaged_frames)), total.damaged_frames > 0),
             ("Findings", self.findings.counts(), self.findings.has_errors()),
             ("RTP packets", alone(grouped(total.packets)), false),
             ("Streams", alone(grouped(total.streams as u64)), false),

@@ -29,6 +29,7 @@ pub(super) struct Total {
     pub(super) missing: i64,
     pub(super) freezes: u64,
     pub(super) incomplete_frames: u64,
+    pub(super) damaged_frames: u64,
 }
 
 /// One of them.
@@ -59,7 +60,7 @@ pub(super) struct StreamView {
 impl Total {
     /// Whether all that was expected came, and in time.
     pub(super) const fn is_clean(&self) -> bool {
-        self.missing <= 0 && self.freezes == 0 && self.incomplete_frames == 0
+        self.missing <= 0 && self.freezes == 0 && self.incomplete_frames == 0 && self.damaged_frames == 0
     }
 }
 
@@ -70,6 +71,7 @@ impl Streams {
         self.total.missing = self.total.missing.saturating_add(row.missing);
         self.total.freezes += row.freezes.unwrap_or(0);
         self.total.incomplete_frames += row.incomplete_frames.unwrap_or(0);
+        self.total.damaged_frames += row.damaged_frames.unwrap_or(0);
         self.kept.push(StreamView::new(self.total.streams, row)?);
         if self.kept.len() >= 2 * STREAMS {
             self.keep_largest();

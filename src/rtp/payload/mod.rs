@@ -10,6 +10,7 @@ mod h265;
 mod jpeg;
 mod nal_unit;
 mod part;
+mod sei;
 mod start_code;
 
 pub use aac::AuHeaders;
@@ -17,6 +18,7 @@ pub use fault::{PayloadError, PayloadOddity};
 pub use jpeg::JpegHeader;
 pub use nal_unit::{H264Unit, H265Unit, SliceType};
 pub use part::{Unit, UnitPart};
+pub(crate) use sei::recovery_point;
 
 use crate::fields::be16;
 use crate::rtp::fmtp;

@@ -42,6 +42,16 @@ impl H264Unit {
         matches!(self.kind(), 7 | 8 | 13 | 15)
     }
 
+    /// Whether other pictures may be made from the one that it belongs to (`nal_ref_idc`).
+    pub(crate) const fn is_reference(self) -> bool {
+        self.0 & 0x60 != 0
+    }
+
+    /// Whether it holds supplemental enhancement information.
+    pub(crate) const fn is_sei(self) -> bool {
+        self.kind() == 6
+    }
+
     /// `first_mb_in_slice` and the type of a slice, from the bytes behind the header of a unit that holds one.
     pub fn slice_head(self, body: &[u8]) -> Option<(u32, SliceType)> {
         let (first, kind) = self.slice_fields(body)?;
@@ -100,7 +110,7 @@ fn two_numbers(slice: &[u8]) -> Option<(u32, u32)> {
 }
 
 /// `ue(v)` (ITU-T H.264, section 9.1): as many zeros as bits follow the first one. No field of a slice has more than 30.
-fn exp_golomb(bits: &mut impl BitRead) -> Option<u32> {
+pub(super) fn exp_golomb(bits: &mut impl BitRead) -> Option<u32> {
     let zeros = bits.read_unary::<1>().ok().filter(|zeros| *zeros <= 30)?;
     let rest: u32 = bits.read_unsigned_var(zeros).ok()?;
     Some((1 << zeros) - 1 + rest)
@@ -130,6 +140,17 @@ impl H265Unit {
     /// Whether it belongs to an IDR picture.
     pub const fn is_idr(self) -> bool {
         matches!(self.kind(), 19 | 20)
+    }
+
+    /// Whether other pictures of its sub-layer may be made from the one that it belongs to: of the types 0 to 15 the even ones
+    /// are not referred to (ITU-T H.265, table 7-1).
+    pub(crate) const fn is_reference(self) -> bool {
+        self.kind() > 15 || self.kind() % 2 == 1
+    }
+
+    /// Whether it holds supplemental enhancement information for the picture behind it.
+    pub(crate) const fn is_sei(self) -> bool {
+        self.kind() == 39
     }
 
     /// Whether it is a video, sequence or picture parameter set.

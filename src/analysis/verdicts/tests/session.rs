@@ -12,15 +12,16 @@ pub(super) const START: i64 = 1_800_000_000_000 * MS;
 const SDP: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:0\r\n\
                    m=audio 0 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=control:1\r\n";
 
-/// Verdicts as `track event verdict count`.
+/// Verdicts as `track event verdict count`, and their details.
 #[derive(Default)]
-pub(super) struct Verdicts(pub(super) Vec<String>);
+pub(super) struct Verdicts(pub(super) Vec<String>, pub(super) Vec<String>);
 
 impl Sink for Verdicts {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         if let Row::Verdict(row) = row {
             let track = row.track.map_or("-".to_owned(), |track| track.to_string());
             self.0.push(format!("{track} {} {} {}", row.event, row.verdict, row.count));
+            self.1.push(row.detail.to_owned());
         }
         Ok(())
     }
@@ -33,8 +34,10 @@ impl Sink for Verdicts {
 /// What passes at some time, in milliseconds.
 #[derive(Clone, Debug)]
 pub(super) enum Passing {
-    /// Track, sequence number, milliseconds of its timestamp.
+    /// Track, sequence number, milliseconds of its timestamp. Number 0 of the first track is a key frame.
     Packet(usize, u16, i64),
+    /// A key frame of the first track.
+    KeyFrame(u16, i64),
     /// Track, packets that it counts.
     Report(usize, u32),
     /// The client's word on a track: highest sequence number.
@@ -69,7 +72,7 @@ impl Session {
     }
 
     /// With these tracks set up and played.
-    fn of(udp: bool, tracks: &[usize]) -> Self {
+    pub(super) fn of(udp: bool, tracks: &[usize]) -> Self {
         let mut session = Self::silent(udp, tracks);
         session.dialogue();
         session
@@ -127,10 +130,19 @@ impl Session {
             Passing::Packet(track, number, media) => {
                 let (payload_type, rate) = [(96, 90), (0, 8)][*track];
                 let timestamp = u32::try_from(media * rate + 1_000_000).unwrap();
-                let payload = if *track == 0 { [0x41, 0x9a] } else { [0x55; 2] };
+                let payload = match (track, number) {
+                    (0, 0) => [0x65, 0x88],
+                    (0, _) => [0x41, 0x9a],
+                    _ => [0x55; 2],
+                };
                 let marker = if *track == 0 { 0x80 } else { 0 };
                 let header = [&[0x80, marker | payload_type][..], &number.to_be_bytes(), &timestamp.to_be_bytes()];
                 self.media(at, *track, false, &[&header.concat(), &[0, 0, 0, 7][..], &payload[..]].concat());
+            }
+            Passing::KeyFrame(number, media) => {
+                let timestamp = u32::try_from(media * 90 + 1_000_000).unwrap();
+                let header = [&[0x80, 0xe0][..], &number.to_be_bytes(), &timestamp.to_be_bytes(), &[0, 0, 0, 7]];
+                self.media(at, 0, false, &[&header.concat(), &[0x65, 0x88][..]].concat());
             }
             Passing::Report(track, packets) => {
                 let words = [7, 0, 0, 0, *packets, 0].map(u32::to_be_bytes).concat();
