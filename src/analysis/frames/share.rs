@@ -44,6 +44,7 @@ pub(super) enum Edge {
 
 /// What NAL units and slices say of a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, of a unit or a slice")]
 pub(super) struct Coding {
     idr: bool,
     /// Decoding can begin here.

@@ -46,7 +46,7 @@ impl Diagnosis {
             Location { at, frame_number, capture, direction: stream.key.direction, ..end }
         };
         let (span, last) = (Some((first.at, last.at)), place(last));
-        self.push(Event { span, last, detail, ..Event::at(place(first), stream.key, EventKind::NoPicture, verdict) });
+        self.push(Event { last, span, detail, ..Event::at(place(first), stream.key, EventKind::NoPicture, verdict) });
     }
 
     /// Says of each loss which pictures it damaged.
