@@ -21,8 +21,10 @@ pub(in crate::analysis) struct KeyFrames {
     pub(in crate::analysis) lacks: bool,
     /// Timestamp and arrival of the latest, if nothing is missing since.
     latest: Option<(i64, Timestamp)>,
-    /// The most ticks and the most nanoseconds from one to the next: a jump of the timestamps makes the one long, a pause of
-    /// the client the other.
+    /// What came before does not count for the distance: the client paused, or plays again.
+    since: Option<Timestamp>,
+    /// The most ticks and the most nanoseconds from one to the next: a jump of the timestamps makes the one long, a silence
+    /// the other.
     longest: (i64, i64),
 }
 
@@ -47,14 +49,14 @@ impl KeyFrames {
             let passed = frame.first_at.nanos_since(at);
             self.longest = (ticks.max(frame.ext_timestamp.saturating_sub(timestamp)), nanos.max(passed));
         }
-        if is_entry {
+        if is_entry && self.since.is_none_or(|since| since <= frame.first_at) {
             self.latest = Some((frame.ext_timestamp, frame.first_at));
         }
     }
 
-    /// Another part of the media begins.
-    pub(super) fn begin_part(&mut self) {
-        self.latest = None;
+    /// Another part of the media begins, or goes on after a pause.
+    pub(super) fn begin_part(&mut self, at: Timestamp) {
+        (self.latest, self.since) = (None, Some(at));
     }
 
     /// The most ticks and the most nanoseconds from one of them to the next, or to the end.

@@ -166,15 +166,15 @@ impl FrameStatistics {
         Some(mean(self.key_sizes)? / mean(self.other_sizes)?)
     }
 
-    /// The client paused or plays again: the time between is no freeze.
+    /// The client paused or plays again: the time between is no freeze, and not the camera's distance between key frames.
     pub(in crate::analysis) fn forget_pace(&mut self, at: Timestamp) {
         (self.pace.since, self.pace.latest) = (Some(at), None);
+        self.keys.begin_part(at);
     }
 
     /// Another part of the media begins; `paced`: its timestamps run as time does.
     pub(in crate::analysis) fn begin_part(&mut self, paced: bool) {
         (self.highest, self.unpaced) = (None, !paced);
-        self.keys.begin_part();
     }
 
     /// The client asked for the end at this time, or goes on.
