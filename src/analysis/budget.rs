@@ -1,7 +1,7 @@
 //! What all sessions of an analysis together may keep, so that no capture eats the memory.
 
 /// Streams of all sessions.
-const MAX_STREAMS: usize = 32_768;
+const MAX_STREAMS: usize = 24_576;
 /// With more of them each has to do with less.
 const CROWDED: usize = 4096;
 /// Bytes of arrival distances.

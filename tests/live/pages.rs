@@ -67,7 +67,7 @@ fn is_drawn_in_any_light_on_any_screen() {
             browser.evaluate(SCROLL);
             browser.frame();
             let colours = numbers(&browser.evaluate(COLOURS));
-            assert_eq!(colours.len(), 12, "two streams, six charts");
+            assert_eq!(colours.len(), 14, "two streams, seven charts");
             assert!(colours.iter().all(|count| *count > 3), "charts without anything: {colours:?}");
             let widths = browser.evaluate("[document.documentElement.scrollWidth, innerWidth]");
             assert_eq!(widths[0], widths[1], "the page scrolls sideways");
@@ -107,7 +107,7 @@ fn zooms_all_charts_and_tells_what_is_under_the_mouse() {
         .iter()
         .map(|text| text.as_str().unwrap().split(' ').next().unwrap().parse().unwrap())
         .collect();
-    assert_eq!(moments.len(), 6);
+    assert_eq!(moments.len(), 7);
     assert!(moments.iter().all(|at| (at - 5.0).abs() < 2.0), "all charts tell of the same time: {moments:?}");
     let value =
         browser.evaluate("document.querySelector('[data-chart=delta] .u-series:nth-child(2) .u-value').textContent");

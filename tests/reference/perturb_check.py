@@ -23,7 +23,7 @@ import reference
 
 HOWS = ("split", "merge", "reorder", "duplicate", "overlap", "midstream", "conflict", "any", "drop", "rotate")
 # Says nothing about arrivals, though it is in milliseconds; and the other way round.
-TIMELESS, OF_TIMES = ("sr_offset_spread_ms",), ("capture", "freezes")
+TIMELESS, OF_TIMES = ("sr_offset_spread_ms",), ("capture", "freezes", *compare.PLAYOUT_COUNTS)
 
 
 def depends_on_times(column):

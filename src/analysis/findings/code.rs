@@ -163,7 +163,7 @@ findings! {
     KeyFramesRare = "key-frames-rare", Note;
     /// Packets that open the way for UDP media through a NAT.
     NatPunch = "nat-punch", Note;
-    /// A connection with more than 4,096 sources, or a capture with more than 32,768.
+    /// A connection with more than 4,096 sources, or a capture with more than 24,576.
     TooManyStreams = "too-many-streams", Error;
     /// The requests, descriptions and transports of all sessions together take more than 32 MiB.
     DialogueForgotten = "dialogue-forgotten", Error;
