@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rtsp_rec::analysis::findings::FindingCode;
 use rtsp_rec::analysis::rows::{Table, TableColumn};
-use rtsp_rec::analysis::verdicts::{Cause, EventKind, Side};
+use rtsp_rec::analysis::verdicts::{Cause, EventKind, FaultSide};
 
 fn document(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
@@ -93,7 +93,7 @@ fn every_event_verdict_and_side_has_its_meaning_as_it_is_declared() {
     };
     let declared = |word: &str, meaning: &str| format!("`{word}` | {meaning}");
     assert_eq!(documented("event"), EventKind::ALL.map(|event| declared(event.as_str(), event.meaning())));
-    assert_eq!(documented("side"), Side::ALL.map(|side| declared(side.as_str(), side.meaning())));
+    assert_eq!(documented("side"), FaultSide::ALL.map(|side| declared(side.as_str(), side.meaning())));
     assert_eq!(documented("verdict"), Cause::ALL.map(|cause| declared(cause.as_str(), cause.meaning())));
 }
 

@@ -3,21 +3,21 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use crate::analysis::verdicts::Side;
+use crate::analysis::verdicts::FaultSide;
 
 /// How often each side has to look for a fault.
 #[derive(Debug, Default)]
 pub(super) struct SideCounts {
-    counts: [usize; Side::ALL.len()],
+    counts: [usize; FaultSide::ALL.len()],
     /// Incidents that were counted, by their session: several rows of one incident and side are one fault.
-    incidents: HashSet<(usize, usize, Side)>,
+    incidents: HashSet<(usize, usize, FaultSide)>,
 }
 
 impl SideCounts {
     /// A row of `verdicts`.
-    pub(super) fn add(&mut self, side: Side, session: usize, incident: Option<usize>) {
+    pub(super) fn add(&mut self, side: FaultSide, session: usize, incident: Option<usize>) {
         if incident.is_none_or(|incident| self.incidents.insert((session, incident, side))) {
-            for (count, _) in self.counts.iter_mut().zip(Side::ALL).filter(|(_, other)| *other == side) {
+            for (count, _) in self.counts.iter_mut().zip(FaultSide::ALL).filter(|(_, other)| *other == side) {
                 *count = count.saturating_add(1);
             }
         }
@@ -27,9 +27,9 @@ impl SideCounts {
 /// The side with the most faults first, and what this capture does not tell last.
 impl fmt::Display for SideCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut counts: Vec<(usize, Side)> =
-            self.counts.iter().copied().zip(Side::ALL).filter(|(count, _)| *count > 0).collect();
-        counts.sort_by_key(|(count, side)| (*side == Side::Unknown, std::cmp::Reverse(*count)));
+        let mut counts: Vec<(usize, FaultSide)> =
+            self.counts.iter().copied().zip(FaultSide::ALL).filter(|(count, _)| *count > 0).collect();
+        counts.sort_by_key(|(count, side)| (*side == FaultSide::Unknown, std::cmp::Reverse(*count)));
         counts.iter().enumerate().try_for_each(|(index, (count, side))| {
             let comma = if index > 0 { ", " } else { "" };
             write!(f, "{comma}{side} {count}")
@@ -46,13 +46,13 @@ mod tests {
         let mut sides = SideCounts::default();
         assert_eq!(sides.to_string(), "");
         for (side, session, incident) in [
-            (Side::Unknown, 1, None),
-            (Side::Unknown, 1, None),
-            (Side::Unknown, 1, None),
-            (Side::Camera, 1, Some(1)),
-            (Side::Network, 1, Some(1)),
-            (Side::Network, 1, Some(1)),
-            (Side::Network, 2, Some(1)),
+            (FaultSide::Unknown, 1, None),
+            (FaultSide::Unknown, 1, None),
+            (FaultSide::Unknown, 1, None),
+            (FaultSide::Camera, 1, Some(1)),
+            (FaultSide::Network, 1, Some(1)),
+            (FaultSide::Network, 1, Some(1)),
+            (FaultSide::Network, 2, Some(1)),
         ] {
             sides.add(side, session, incident);
         }

@@ -3,7 +3,7 @@
 use crate::analysis::cell::{Fixed, Ssrc, Utc};
 use crate::analysis::findings::{FindingCode, Severity};
 use crate::analysis::rows::words::{InferredColumns, MessageKind, PacketStatus, PictureKind, StreamTransport};
-use crate::analysis::verdicts::{Cause, EventKind, Side};
+use crate::analysis::verdicts::{Cause, EventKind, FaultSide};
 use crate::trace::Direction;
 
 /// A column of a table.
@@ -88,7 +88,7 @@ cell_values! {
     PacketStatus => ColumnKind::Word { words: PacketStatus::WORDS };
     PictureKind => ColumnKind::Word { words: PictureKind::WORDS };
     Severity => ColumnKind::Word { words: Severity::WORDS };
-    Side => ColumnKind::Word { words: Side::WORDS };
+    FaultSide => ColumnKind::Word { words: FaultSide::WORDS };
     StreamTransport => ColumnKind::Word { words: StreamTransport::WORDS };
 }
 

@@ -3,7 +3,7 @@
 use crate::analysis::cell::{Millis, Seconds, Ssrc, Utc};
 use crate::analysis::findings::{FindingCode, Severity};
 use crate::analysis::rows::column::row;
-use crate::analysis::verdicts::{Cause, EventKind, Side};
+use crate::analysis::verdicts::{Cause, EventKind, FaultSide};
 use crate::trace::Direction;
 
 row! {
@@ -65,7 +65,7 @@ row! {
         /// The evidence, in words.
         detail: &'a str,
         /// Who has to look for the fault.
-        side: Side,
+        side: FaultSide,
         /// Number of the incident in the session, from 1: events that overlap, or are at most 1 s apart, are one; empty for
         /// what lasts, and for what is counted from beginning to end.
         incident: Option<usize>,

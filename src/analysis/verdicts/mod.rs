@@ -34,7 +34,7 @@ use crate::analysis::stream::{PacketFigures, StreamKey, StreamState};
 use crate::time::Timestamp;
 use crate::trace::{Direction, Note};
 
-pub use words::{Cause, EventKind, Side};
+pub use words::{Cause, EventKind, FaultSide};
 
 pub(super) use no_media::NoMedia;
 pub(super) use source_change::SourceChange;

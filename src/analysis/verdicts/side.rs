@@ -1,15 +1,15 @@
 //! What follows from a cause: who has to look for the fault, and what to do next.
 
-use crate::analysis::verdicts::words::{Cause, Side};
+use crate::analysis::verdicts::words::{Cause, FaultSide};
 use crate::trace::Direction;
 
 impl Cause {
     /// Who has to look for the fault, of media in this direction.
-    pub const fn side(self, direction: Direction) -> Side {
+    pub const fn side(self, direction: Direction) -> FaultSide {
         // Who publishes is the source itself, for all that the server can tell.
         let (source, sender, receiver) = match direction {
-            Direction::ServerToClient => (Side::Camera, Side::Server, Side::Client),
-            Direction::ClientToServer => (Side::Client, Side::Client, Side::Server),
+            Direction::ServerToClient => (FaultSide::Camera, FaultSide::Server, FaultSide::Client),
+            Direction::ClientToServer => (FaultSide::Client, FaultSide::Client, FaultSide::Server),
         };
         match self {
             Self::LateAtTheSource
@@ -28,24 +28,24 @@ impl Cause {
             | Self::NoKeyFrame
             | Self::LateKeyFrame => sender,
             Self::ChannelsUnclear | Self::EndedByTheServer | Self::RefusedByTheServer | Self::LoginRepeated => {
-                Side::Server
+                FaultSide::Server
             }
             Self::LostOnTheWay
             | Self::LateOnTheNetwork
             | Self::RepeatedOnTheWay
             | Self::ReorderedOnTheWay
-            | Self::BlockedOnTheWay => Side::Network,
+            | Self::BlockedOnTheWay => FaultSide::Network,
             Self::NobodyListens | Self::ClientDoesNotRead => receiver,
-            Self::LoginNeeded => Side::Client,
-            Self::LostInTheRecorder | Self::RecorderLate => Side::Recorder,
-            Self::MissingInTheCapture => Side::Capture,
+            Self::LoginNeeded => FaultSide::Client,
+            Self::LostInTheRecorder | Self::RecorderLate => FaultSide::Recorder,
+            Self::MissingInTheCapture => FaultSide::Capture,
             // One capture does not show which of two clocks is wrong, or which of two ends.
             Self::LostSomewhere
             | Self::UnsteadyDelivery
             | Self::ServerClockDrifts
             | Self::MediaStopped
             | Self::NoMedia
-            | Self::Unexplained => Side::Unknown,
+            | Self::Unexplained => FaultSide::Unknown,
         }
     }
 

@@ -128,7 +128,7 @@ word_enum! {
     /// Who has to look for the fault.
     #[derive(Default)]
     #[non_exhaustive]
-    pub enum Side {
+    pub enum FaultSide {
         /// The source of the media: camera or encoder, its clock, its settings.
         Camera = "camera",
         /// The RTSP server: what it sends, answers, refuses.

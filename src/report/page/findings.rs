@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use crate::analysis::findings::{FindingCode, Severity};
 use crate::analysis::rows::{FindingRow, VerdictRow};
-use crate::analysis::verdicts::{Cause, EventKind, Side};
+use crate::analysis::verdicts::{Cause, EventKind, FaultSide};
 use crate::report::page::head_tail::HeadTail;
 use crate::report::page::limits::{FINDINGS, VERDICTS, clipped, listed_findings};
 use crate::report::page::streams::Total;
@@ -32,7 +32,7 @@ struct VerdictView {
     track: Option<usize>,
     duration_ms: Option<String>,
     detail: String,
-    side: Side,
+    side: FaultSide,
     incident: Option<usize>,
     media: Option<String>,
     advice: &'static str,

@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, Write};
 use anstyle::Style;
 use csv::StringRecord;
 
-use crate::analysis::verdicts::Side;
+use crate::analysis::verdicts::FaultSide;
 use crate::report::csv::into_io;
 use crate::report::sides::SideCounts;
 use crate::report::table::aligned::{Column, Look, line, rows, shown};
@@ -64,9 +64,9 @@ impl<'a> VerdictCells<'a> {
     }
 
     /// As the word in CSV has it.
-    fn side(&self) -> Side {
+    fn side(&self) -> FaultSide {
         let word = self.get("side");
-        Side::ALL.into_iter().find(|side| side.as_str() == word).unwrap_or_default()
+        FaultSide::ALL.into_iter().find(|side| side.as_str() == word).unwrap_or_default()
     }
 
     /// The cells below [`NAMES`].

@@ -28,7 +28,7 @@ pub(in crate::capture) struct SegmentWatch {
     /// The first segment of each direction in the second that goes on.
     first: [Option<Arrival>; 2],
     second: Option<i64>,
-    handshake: Handshake,
+    handshake: HandshakeState,
     done: VecDeque<WatchedSecond>,
 }
 
@@ -43,7 +43,7 @@ pub(in crate::capture) struct WatchedSecond {
 
 /// How long the handshake took where it is seen.
 #[derive(Clone, Copy, Debug, Default)]
-enum Handshake {
+enum HandshakeState {
     #[default]
     Unseen,
     Begun(Timestamp),
@@ -150,7 +150,7 @@ impl SegmentWatch {
     }
 }
 
-impl Handshake {
+impl HandshakeState {
     fn round_trip(self) -> Option<i64> {
         if let Self::Over { round_trip, .. } = self { Some(round_trip) } else { None }
     }

@@ -7,7 +7,7 @@ use crate::capture::ip::TcpSegment;
 use crate::capture::tcp::options::TcpOptions;
 use crate::capture::tcp::watch::mirrored::MirroredSegments;
 use crate::capture::tcp::watch::signs::SegmentSigns;
-use crate::capture::tcp::watch::stalls::{Novelty, ReceivedAck, ReceiverRoom, SentBytes, StallWatch};
+use crate::capture::tcp::watch::stalls::{ByteNovelty, ReceivedAck, ReceiverRoom, SentBytes, StallWatch};
 use crate::capture::tcp::watch::unacknowledged::{UnacknowledgedSegments, is_behind};
 use crate::time::Timestamp;
 use crate::trace::SegmentCounts;
@@ -149,10 +149,10 @@ impl WatchedSide {
         let full = signs.has(SegmentSigns::WINDOW_FULL);
         let known = other.ack.is_some_and(|(ack, _)| !is_behind(segment.end(), ack));
         let novelty = match (again, new) {
-            (true, _) if known => Novelty::Twice,
-            (true, _) => Novelty::Again,
-            (false, true) => Novelty::New,
-            (false, false) => Novelty::Unclear,
+            (true, _) if known => ByteNovelty::Twice,
+            (true, _) => ByteNovelty::Again,
+            (false, true) => ByteNovelty::New,
+            (false, false) => ByteNovelty::Unclear,
         };
         let in_flight = self.in_flight(other);
         self.stalls.sent(SentBytes { at: segment.at, novelty, full, in_flight }, reaction);

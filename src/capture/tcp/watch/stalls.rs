@@ -27,7 +27,7 @@ pub(super) struct StallWatch {
     asked: u64,
     /// When something new came last.
     latest: Option<Timestamp>,
-    resumed: Option<Resumed>,
+    resumed: Option<ResumedSending>,
     /// The latest time in which there seemed to be nothing to send.
     idle: Option<(Timestamp, Timestamp)>,
     /// What is to be told.
@@ -36,7 +36,7 @@ pub(super) struct StallWatch {
 
 /// New bytes came behind a long time in which nothing was under way.
 #[derive(Clone, Copy, Debug)]
-struct Resumed {
+struct ResumedSending {
     since: Timestamp,
     at: Timestamp,
     /// How many segments came that no acknowledgement can have prompted.
@@ -49,7 +49,7 @@ struct Resumed {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SentBytes {
     pub(super) at: Timestamp,
-    pub(super) novelty: Novelty,
+    pub(super) novelty: ByteNovelty,
     /// It fills the receiver's window.
     pub(super) full: bool,
     /// What was under way before it.
@@ -58,7 +58,7 @@ pub(super) struct SentBytes {
 
 /// Whether bytes are news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Novelty {
+pub(super) enum ByteNovelty {
     /// They go farther than all before.
     New,
     /// They were sent before, or came late.
@@ -95,19 +95,19 @@ pub(super) enum ReceiverRoom {
 impl StallWatch {
     /// Bytes in this direction. `reaction`: nobody reacts to what passes here in a shorter time.
     pub(super) fn sent(&mut self, sent: SentBytes, reaction: i64) {
-        if matches!(sent.novelty, Novelty::Again | Novelty::Twice) {
+        if matches!(sent.novelty, ByteNovelty::Again | ByteNovelty::Twice) {
             self.latest = Some(sent.at);
             self.sent_again += 1;
             self.resumed = None;
             self.tell_loss(sent.at);
         }
-        if sent.novelty == Novelty::Twice {
+        if sent.novelty == ByteNovelty::Twice {
             self.tell_held(sent.at);
         }
         if sent.full {
             self.closed.get_or_insert(sent.at);
         }
-        if sent.novelty == Novelty::New {
+        if sent.novelty == ByteNovelty::New {
             self.resume(sent, reaction);
             self.latest = Some(sent.at);
             if self.waiting.is_none() {
@@ -169,7 +169,7 @@ impl StallWatch {
             }
             resumed.segments += 1;
             if resumed.segments == UNPROMPTED {
-                let Resumed { since, at, .. } = *resumed;
+                let ResumedSending { since, at, .. } = *resumed;
                 self.resumed = None;
                 self.idle = Some((since, at));
                 self.tell(StallCause::NothingToSend, since, at);
@@ -180,7 +180,7 @@ impl StallWatch {
         let long = sent.at.nanos_since(latest) >= MIN_IDLE_NS;
         let had_room = self.closed.is_none() && self.opened.is_none_or(|opened| opened <= latest);
         if long && had_room && sent.in_flight == Some(0) {
-            self.resumed = Some(Resumed { since: latest, at: sent.at, segments: 1, acknowledged: None });
+            self.resumed = Some(ResumedSending { since: latest, at: sent.at, segments: 1, acknowledged: None });
         }
     }
 
